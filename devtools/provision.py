@@ -1,0 +1,136 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the programs that the demo, the functional tests and the benchmarks run; fetch what is missing."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUILD = REPOSITORY / ".build"
+
+OLDEST_PYTHON = (3, 9)
+NEWEST_PYTHON = (3, 14)
+
+
+class ProvisionError(Exception):
+    """A program that is needed is missing and could not be obtained."""
+
+
+def program(name: str, package: str | None = None) -> str:
+    """Return the path of the executable ``name``, obtaining its Debian package where it is missing."""
+    package = package or name
+    found = _on_path(name) or _unpacked(name, package)
+    if found:
+        return found
+    if not shutil.which("apt-get"):
+        raise ProvisionError(
+            f"The program '{name}' is not installed, and there is no apt-get to obtain it with: "
+            f"install it and put it on PATH (Debian and Ubuntu have it in the package '{package}').")
+    if os.geteuid() == 0:
+        _install(package)
+    else:
+        _unpack(package)
+    found = _on_path(name) or _unpacked(name, package)
+    if not found:
+        raise ProvisionError(
+            f"The Debian package '{package}' was obtained but has no program '{name}': "
+            f"install '{name}' by hand and put it on PATH.")
+    return found
+
+
+def go_program(module: str, name: str) -> str | None:
+    """Return the path of the Go program ``name``, built from ``module`` if need be; None without a Go toolchain."""
+    ours = BUILD / "go" / "bin"
+    found = shutil.which(name) or shutil.which(name, path=str(ours))
+    go = shutil.which("go")
+    if found or not go:
+        return found
+    found = shutil.which(name, path=os.path.join(_run([go, "env", "GOPATH"], "ask Go for its GOPATH").strip(), "bin"))
+    if found:
+        return found
+    _run([go, "install", f"{module}@latest"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)})
+    return str(ours / name)
+
+
+def python_versions() -> dict[str, str]:
+    """Return the usable interpreters of this machine, oldest first: ``{"3.9": "/real/path/python3.9", ...}``."""
+    minors = range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1)
+    candidates = [shutil.which(f"python3.{minor}") for minor in minors]
+    candidates += [shutil.which("python3"), sys.executable]
+    candidates += glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin/python"))
+    found: dict[tuple[int, int], str] = {}
+    for candidate in filter(None, candidates):
+        answer = _identify(candidate)
+        if answer and OLDEST_PYTHON <= answer[0] <= NEWEST_PYTHON:
+            found.setdefault(*answer)
+    return {f"{major}.{minor}": found[major, minor] for major, minor in sorted(found)}
+
+
+def _on_path(name: str) -> str | None:
+    # Debian keeps servers in sbin, which is not on every user's PATH.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    return shutil.which(name, path=path)
+
+
+def _unpacked(name: str, package: str) -> str | None:
+    root = BUILD / "debs" / package / "usr"
+    return shutil.which(name, path=f"{root / 'bin'}{os.pathsep}{root / 'sbin'}")
+
+
+@functools.lru_cache(maxsize=None)
+def _update(options: tuple[str, ...]) -> None:
+    _run(["apt-get", *options, "-qq", "update"], "fetch the lists of Debian packages")
+
+
+def _install(package: str) -> None:
+    _update(())
+    _run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", package],
+         f"install the Debian package '{package}'", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+
+
+def _unpack(package: str) -> None:
+    """Download a package and unpack it below the build directory, which needs no root.
+
+    Its dependencies stay behind, so this suits programs that need only the libraries of a base system.
+    """
+    state, target = BUILD / "apt", BUILD / "debs" / package
+    for directory in (state / "lists" / "partial", state / "cache" / "archives" / "partial", state / "download"):
+        directory.mkdir(parents=True, exist_ok=True)
+    options = (f"-oDir::State::Lists={state / 'lists'}", f"-oDir::Cache={state / 'cache'}")
+    _update(options)
+    _run(["apt-get", *options, "-qq", "download", package],
+         f"download the Debian package '{package}'", cwd=state / "download")
+    archives = sorted((state / "download").glob(f"{package}_*.deb"), key=lambda file: file.stat().st_mtime)
+    target.mkdir(parents=True, exist_ok=True)
+    _run(["dpkg", "-x", str(archives[-1]), str(target)], f"unpack the Debian package '{package}'")
+
+
+def _identify(candidate: str) -> tuple[tuple[int, int], str] | None:
+    """Run an interpreter to learn its version and real path: a pyenv shim exists even for versions that do not."""
+    code = "import os, sys; print(*sys.version_info[:2], os.path.realpath(sys.executable))"
+    try:
+        result = subprocess.run([candidate, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    major, minor, path = result.stdout.strip().split(" ", 2)
+    return (int(major), int(minor)), path
+
+
+def _run(command: list[str], purpose: str, **options: object) -> str:
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True, **options)
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip() or error.stdout.strip() or f"exit status {error.returncode}").splitlines()[-1]
+        raise ProvisionError(
+            f"Could not {purpose}, '{' '.join(command)}' said '{reason}': "
+            "check the network and the package sources, or install the program by hand.") from error
+    return result.stdout

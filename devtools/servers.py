@@ -1,0 +1,196 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers of the demo, the functional tests and the benchmarks: real programs on free loopback ports."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import ssl
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devtools import access_log, htpasswd as htpasswd_file, provision
+from devtools.access_log import Request
+from devtools.process import Server, ServerError
+
+if TYPE_CHECKING:
+    from devtools.certificates import Certificate
+    from devtools.token_service import TokenService
+
+__all__ = ["DockerRegistry", "Haproxy", "Nginx", "Request", "Server", "ServerError"]
+
+_MARKER = "/access-log-marker-"
+_MARKER_SECONDS = 10
+
+
+class DockerRegistry(Server):
+    """Debian's docker-registry (distribution 2.8), with its storage in ``root`` or a temporary directory.
+
+    ``users`` are named by ``htpasswd`` (name to password) or by a ``token`` service, not both. ``tls`` is the
+    certificate to serve with; ``client_ca`` asks clients for a certificate, and must be the authority of ``tls``.
+    """
+
+    def __init__(self, root: Path | str | None = None, *, htpasswd: dict[str, str] | None = None,
+                 token: TokenService | None = None, tls: Certificate | None = None,
+                 client_ca: Path | None = None, delete: bool = True, readonly: bool = False) -> None:
+        super().__init__()
+        self.storage = Path(root) if root else self.directory / "storage"
+        self.scheme = "https" if tls else "http"
+        self._htpasswd = htpasswd
+        self._token = token
+        self._tls = tls
+        self._client_ca = client_ca
+        self._delete = delete
+        self._readonly = readonly
+        self._markers = itertools.count()
+        self._offset = 0
+
+    def command(self) -> list[str]:
+        self.storage.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "config.yml"
+        config.write_text(json.dumps(self._config()))  # YAML reads JSON
+        return [provision.program("docker-registry"), "serve", str(config)]
+
+    def requests(self) -> list[Request]:
+        """Return the requests that were answered since the start or the last ``forget()``, in order."""
+        lines = self._log_to_marker()[self._offset:].decode().splitlines()
+        parsed = filter(None, map(access_log.parse, lines))
+        return [request for request in parsed if not request.path.startswith(_MARKER)]
+
+    def forget(self) -> None:
+        """Make ``requests()`` begin here."""
+        self._offset = len(self._log_to_marker())
+
+    def _log_to_marker(self) -> bytes:
+        """Return the access log up to a request of our own, as a line is written only after its response was sent."""
+        marker = f"{_MARKER}{next(self._markers)}"
+        self._get(marker)
+        deadline = time.monotonic() + _MARKER_SECONDS
+        while time.monotonic() < deadline:
+            log, found, _rest = self.output.read_bytes().partition(f'"GET {marker} '.encode())
+            if found:
+                return log[:log.rfind(b"\n") + 1]
+            time.sleep(0.002)
+        raise ServerError(f"The access log of {self.host} has no line for {marker} after {_MARKER_SECONDS} s.")
+
+    def _get(self, path: str) -> None:
+        if self._tls:
+            connection = http.client.HTTPSConnection(self.host, timeout=_MARKER_SECONDS, context=self._context())
+        else:
+            connection = http.client.HTTPConnection(self.host, timeout=_MARKER_SECONDS)
+        try:
+            connection.request("GET", path)
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self._tls.ca))
+        context.check_hostname = False  # certificates that are wrong on purpose are served too
+        context.verify_mode = ssl.CERT_NONE
+        if self._client_ca:
+            context.load_cert_chain(self._tls.cert, self._tls.key)
+        return context
+
+    def _config(self) -> dict:
+        storage = {
+            "filesystem": {"rootdirectory": str(self.storage)},
+            "delete": {"enabled": self._delete},
+            "maintenance": {"readonly": {"enabled": self._readonly}, "uploadpurging": {"enabled": False}},
+        }
+        listen: dict = {"addr": self.host, "secret": "loopback"}
+        if self._tls:
+            listen["tls"] = {"certificate": str(self._tls.cert), "key": str(self._tls.key)}
+            if self._client_ca:
+                listen["tls"]["clientcas"] = [str(self._client_ca)]
+        config = {"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": listen}
+        auth = self._auth()
+        return {**config, "auth": auth} if auth else config
+
+    def _auth(self) -> dict | None:
+        if self._htpasswd is not None:
+            path = self.directory / "htpasswd"
+            htpasswd_file.write(path, self._htpasswd)
+            return {"htpasswd": {"realm": "registry", "path": str(path)}}
+        if self._token:
+            return {"token": self._token.registry_config()}
+        return None
+
+
+class Nginx(Server):
+    """nginx in front of ``upstream``; ``directives`` go into its server block.
+
+    A location of their own passes requests on with ``proxy_pass http://upstream;``.
+    """
+
+    def __init__(self, upstream: Server, directives: str) -> None:
+        super().__init__()
+        self._upstream = upstream
+        self._directives = directives
+
+    def command(self) -> list[str]:
+        config = self.directory / "nginx.conf"
+        config.write_text(_NGINX.format(host=self.host, upstream=self._upstream.host, directory=self.directory,
+                                        directives=self._directives))
+        return [provision.program("nginx"), "-e", str(self.errors), "-p", str(self.directory), "-c", str(config)]
+
+
+class Haproxy(Server):
+    """haproxy in front of ``upstream``; ``rules`` go into its frontend section."""
+
+    def __init__(self, upstream: Server, rules: str) -> None:
+        super().__init__()
+        self._upstream = upstream
+        self._rules = rules
+
+    def command(self) -> list[str]:
+        config = self.directory / "haproxy.cfg"
+        config.write_text(_HAPROXY.format(host=self.host, upstream=self._upstream.host, rules=self._rules))
+        return [provision.program("haproxy"), "-db", "-f", str(config)]
+
+
+# One process, as a worker under another user could not write into our private directory.
+_NGINX = """\
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    client_max_body_size 0;
+    proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_set_header Host $http_host;
+    upstream upstream {{ server {upstream}; }}
+    server {{
+        listen {host};
+        {directives}
+        location / {{ proxy_pass http://upstream; }}
+    }}
+}}
+"""
+
+_HAPROXY = """\
+global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend front
+    bind {host}
+    {rules}
+    default_backend upstream
+backend upstream
+    server upstream {upstream}
+"""
