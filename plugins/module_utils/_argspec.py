@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Options that all modules share; their documentation is plugins/doc_fragments/_registries.py, kept in step by hand."""
+
+from __future__ import annotations
+
+import typing as t
+
+_REGISTRY: dict[str, dict[str, t.Any]] = {
+    "host": {"type": "str", "required": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "token": {"type": "str", "no_log": True},
+    "ca_path": {"type": "path", "aliases": ["ca_cert"]},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path", "no_log": False},
+    "validate_certs": {"type": "bool", "default": True},
+    "plain_http": {"type": "bool"},
+}
+
+
+def registry_options() -> dict[str, dict[str, t.Any]]:
+    """The argument spec of how registries are reached."""
+    return {
+        "registries": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": _REGISTRY,
+            "required_together": [("username", "password")],
+            "mutually_exclusive": [("token", "password")],
+            "required_by": {"client_key": "client_cert"},
+        },
+        "authfile": {"type": "path", "aliases": ["auth_file"]},
+        "timeout": {"type": "float", "default": 60.0},
+        "retries": {"type": "int", "default": 3},
+        "jobs": {"type": "int", "default": 16},
+    }

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What can go wrong, in the words that the user reads.
+
+Every error carries a cause (one plain clause), the reference it is about, and a hint: what to do next.
+Lower layers raise without a reference; the layer that knows it adds it with :meth:`ImageError.about`.
+No error text may hold a credential, a token or the query of a URL: queries carry signatures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import typing as t
+
+
+class ImageError(Exception):
+    """Base of all errors that end a task with a message rather than a traceback."""
+
+    def __init__(self, cause: str, reference: object = None, hint: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.reference = reference
+        self.hint = hint
+
+    def about(self, reference: object) -> ImageError:
+        """Name the reference this error is about, unless a nearer layer already did."""
+        if self.reference is None:
+            self.reference = reference
+        return self
+
+    def __str__(self) -> str:
+        text = self.cause if self.reference is None else "%s: %s" % (self.reference, self.cause)
+        text = text.rstrip(".") + "."
+        if self.hint:
+            text += " %s." % self.hint.rstrip(".")
+        return text
+
+
+@contextlib.contextmanager
+def naming(reference: object) -> t.Iterator[None]:
+    """Errors of the block are about this reference, unless they already name one."""
+    try:
+        yield
+    except ImageError as error:
+        error.about(reference)
+        raise
+
+
+class InvalidReference(ImageError):
+    """The text of a reference does not follow the grammar of its transport."""
+
+
+class InvalidContent(ImageError):
+    """A manifest, index or layout file is not what its specification asks for."""
+
+
+class NotFound(ImageError):
+    """The manifest or blob is not there, or the registry says so to those without access."""
+
+
+class AccessDenied(ImageError):
+    """The registry refuses these credentials, or asks for some where none were given."""
+
+
+class DigestMismatch(ImageError):
+    """The content does not have the digest or size under which it was asked for."""
+
+
+class ContentMissing(ImageError):
+    """The destination refuses a manifest because content it refers to is not there."""
+
+
+class Refused(ImageError):
+    """The registry understood the request and refuses it; asking again would not help.
+
+    ``code`` is the registry's own error code (OCI distribution spec, "Error Codes"), or the HTTP status as text.
+    """
+
+    def __init__(self, cause: str, reference: object = None, hint: str = "", code: str = "", status: int = 0) -> None:
+        super().__init__(cause, reference, hint)
+        self.code = code
+        self.status = status
+
+
+class ConnectionFailed(ImageError):
+    """The registry could not be reached, or the connection broke, on every attempt."""
+
+
+class LocalFailure(ImageError):
+    """A file of the managed node could not be read or written."""
+
+
+class MissingLibrary(ImageError):
+    """A Python library that this feature needs cannot be imported on the managed node."""
+
+    def __init__(self, library: str, trace: str) -> None:
+        super().__init__("the Python library %s is missing" % library)
+        self.library = library
+        self.trace = trace
+
+
+_HINTS = {
+    errno.ENOSPC: "Free space there or choose another place",
+    errno.EDQUOT: "Free space there or choose another place",
+    errno.EACCES: "Check the permissions, or use become",
+    errno.EPERM: "Check the permissions, or use become",
+    errno.EROFS: "Choose a place that can be written to",
+}
+
+
+def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
+    """The :class:`LocalFailure` that says what could not be done to which file, and why.
+
+    ``path`` is what was being worked on, for errors that name no file themselves.
+    """
+    where = " %s" % (error.filename or path) if error.filename or path else ""
+    reason = (error.strerror or str(error)).lower()
+    return LocalFailure("cannot %s%s: %s" % (doing, where, reason), hint=_HINTS.get(error.errno or 0, ""))

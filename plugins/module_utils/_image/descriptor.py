@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Content descriptors: media type, digest and size of something that a manifest or index refers to."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import InvalidContent
+from . import digest as digests
+from . import media_types
+from .platform import Platform
+
+# buildkit's names for what it attaches to an index; such children are no platforms of the image.
+_REFERENCE_TYPE = "vnd.docker.reference.type"
+_REFERENCE_DIGEST = "vnd.docker.reference.digest"
+
+
+@dataclasses.dataclass(frozen=True)
+class Descriptor:
+    """OCI image spec, descriptor.md; Docker's descriptors have the same fields. ``size`` is in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+    annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    platform: Platform | None = dataclasses.field(default=None, compare=False)
+    artifact_type: str | None = dataclasses.field(default=None, compare=False)
+
+    @classmethod
+    def from_document(cls, document: object) -> Descriptor:
+        """Raises :class:`InvalidContent` where a required field is missing or of the wrong type."""
+        if not isinstance(document, dict):
+            raise InvalidContent("a descriptor is not a JSON object")
+        media_type, size = document.get("mediaType"), document.get("size")
+        if not isinstance(media_type, str):
+            raise InvalidContent("a descriptor has no mediaType")
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"))
+        annotations = document.get("annotations")
+        platform = document.get("platform")
+        return cls(
+            media_type=media_type,
+            digest=digests.check(document.get("digest")),
+            size=size,
+            annotations=annotations if isinstance(annotations, dict) else {},
+            platform=Platform.from_document(platform) if isinstance(platform, dict) else None,
+            artifact_type=document.get("artifactType"),
+        )
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the content stays at the URLs of its vendor and is not pushed with the image."""
+        return self.media_type in media_types.FOREIGN_LAYERS
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it refers to an index."""
+        return self.media_type in media_types.INDEXES
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether it refers to a manifest or an index rather than to a blob."""
+        return self.media_type in media_types.MANIFESTS or self.is_index
+
+    @property
+    def attests(self) -> str | None:
+        """The digest of the sibling that this attestation manifest of an index speaks of."""
+        if self.annotations.get(_REFERENCE_TYPE) != "attestation-manifest":
+            return None
+        return self.annotations.get(_REFERENCE_DIGEST)

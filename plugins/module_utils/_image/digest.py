@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Digests of the OCI image spec ("Digests" in descriptor.md), and the one place where content is verified."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+
+from .._errors import DigestMismatch, InvalidContent
+
+_HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
+_GRAMMAR = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is a digest that can be verified here: sha256, sha384 or sha512 with the right length."""
+    match = _GRAMMAR.fullmatch(text)
+    if not match or match.group(1) not in _HEX_LENGTH:
+        return False
+    return re.fullmatch("[a-f0-9]{%d}" % _HEX_LENGTH[match.group(1)], match.group(2)) is not None
+
+
+def check(text: object) -> str:
+    """Return the digest, or raise :class:`InvalidContent` where it is malformed or of an unknown algorithm."""
+    if not isinstance(text, str) or not is_digest(text):
+        raise InvalidContent(
+            "%r is not a digest that can be verified" % (text,),
+            hint="A digest is sha256:, sha384: or sha512: and its lower-case hexadecimal value",
+        )
+    return text
+
+
+def split(digest: str) -> tuple[str, str]:
+    """``sha256:abc`` as ``("sha256", "abc")``."""
+    algorithm, _sep, encoded = digest.partition(":")
+    return algorithm, encoded
+
+
+def of(content: bytes, algorithm: str = "sha256") -> str:
+    """The digest of these bytes."""
+    return "%s:%s" % (algorithm, hashlib.new(algorithm, content).hexdigest())
+
+
+def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
+    """Return the content, or raise :class:`DigestMismatch` where its digest (or size, in bytes) is another."""
+    if size is not None and size != len(content):
+        raise DigestMismatch("digest mismatch: %s should have %d bytes but has %d" % (digest, size, len(content)))
+    computed = of(content, split(digest)[0])
+    if computed != digest:
+        raise DigestMismatch("digest mismatch: %s was asked for but the content has %s" % (digest, computed))
+    return content
+
+
+def verified(chunks: t.Iterable[bytes], digest: str, size: int) -> t.Iterator[bytes]:
+    """Pass the chunks on while hashing them, and the last one only when the whole is what it should be.
+
+    Holding the last chunk back is what keeps a wrong blob from ever being complete at its destination: an upload
+    that streams these chunks is cut off before its end. Reading stops as soon as there is more than ``size`` bytes.
+
+    Raises :class:`DigestMismatch`.
+    """
+    hasher = hashlib.new(split(digest)[0])
+    seen = 0
+    held = b""
+    for chunk in chunks:
+        seen += len(chunk)
+        if seen > size:
+            raise DigestMismatch("digest mismatch: blob %s should have %d bytes but has more" % (digest, size))
+        hasher.update(chunk)
+        if held:
+            yield held
+        held = chunk
+    if seen < size:
+        raise DigestMismatch("digest mismatch: blob %s should have %d bytes but ends after %d" % (digest, size, seen))
+    computed = "%s:%s" % (split(digest)[0], hasher.hexdigest())
+    if computed != digest:
+        raise DigestMismatch("digest mismatch: blob %s has the content of %s" % (digest, computed))
+    if held:
+        yield held

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Manifests and indexes as values: their exact bytes, their digest, and what they refer to.
+
+The bytes are never serialised again unless something was changed on request: a digest is over bytes, not meaning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import typing as t
+
+from .._errors import InvalidContent
+from . import digest as digests
+from . import media_types
+from .descriptor import Descriptor
+
+# OCI distribution spec, "Pushing Manifests": registries should accept at least 4 MiB, and peers read no more.
+MAX_SIZE = 4 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """An image manifest, an artifact manifest or an index (OCI or Docker); ``raw`` is what its digest is over."""
+
+    raw: bytes
+    media_type: str
+    digest: str
+
+    @classmethod
+    def parse(cls, raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
+        """Read a manifest's bytes; ``digest`` is the one it was asked for by, and must be its own.
+
+        Raises :class:`InvalidContent`, or :class:`DigestMismatch`.
+        """
+        if digest:
+            digests.verify(raw, digest)
+        document = _decode(raw)
+        manifest = cls(raw, _media_type(document, content_type), digest or digests.of(raw))
+        if manifest.media_type in media_types.SCHEMA1:
+            raise InvalidContent(
+                "is a Docker schema 1 manifest, which registries no longer accept",
+                hint="Push the image again with a current tool",
+            )
+        return manifest._checked()
+
+    def _checked(self) -> Manifest:
+        """Read every descriptor now: a malformed one is an error of the manifest, not of a later step."""
+        list(self.children)
+        list(self.blobs)
+        return self
+
+    @functools.cached_property
+    def document(self) -> dict[str, t.Any]:
+        """The decoded JSON; treat it as read-only."""
+        return _decode(self.raw)
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self.raw)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it refers to manifests rather than to blobs."""
+        return self.media_type in media_types.INDEXES
+
+    @functools.cached_property
+    def children(self) -> list[Descriptor]:
+        """What an index refers to, in its order; empty for an image."""
+        return self._descriptors("manifests") if self.is_index else []
+
+    @functools.cached_property
+    def blobs(self) -> list[Descriptor]:
+        """Config and layers that are stored with the image, each digest once, foreign layers left out."""
+        if self.is_index:
+            return []
+        found = [self.config] if self.config else []
+        found += self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
+        unique = {blob.digest: blob for blob in found if not blob.is_foreign}
+        return list(unique.values())
+
+    @functools.cached_property
+    def config(self) -> Descriptor | None:
+        """The config of an image; None where this kind of manifest has none."""
+        document = self.document.get("config")
+        return Descriptor.from_document(document) if document is not None else None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """A descriptor of this manifest."""
+        artifact_type = self.document.get("artifactType")
+        return Descriptor(self.media_type, self.digest, self.size, artifact_type=artifact_type)
+
+    def _descriptors(self, key: str) -> list[Descriptor]:
+        items = self.document.get(key)
+        if items is None:
+            return []
+        if not isinstance(items, list):
+            raise InvalidContent("its %s is not a list" % key)
+        return [Descriptor.from_document(item) for item in items]
+
+    def with_children(self, keep: t.Callable[[int], bool], replaced: t.Mapping[str, Manifest]) -> Manifest:
+        """This index with only the children whose position is kept, and some of them exchanged.
+
+        ``replaced`` maps the digest of a child to what stands in its place. Everything else, unknown keys and the
+        order of keys included, stays; an index that loses and changes nothing stays itself, to the byte.
+        """
+        if all(keep(position) for position in range(len(self.children))) and not replaced:
+            return self
+        document = dict(self.document)
+        document["manifests"] = [
+            _exchanged(item, replaced) for position, item in enumerate(document["manifests"]) if keep(position)
+        ]
+        raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]))
+
+
+def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> dict[str, t.Any]:
+    other = replaced.get(item["digest"])
+    return item if other is None else dict(item, digest=other.digest, size=other.size)
+
+
+def _decode(raw: bytes) -> dict[str, t.Any]:
+    if len(raw) > MAX_SIZE:
+        raise InvalidContent("its manifest is larger than %d bytes" % MAX_SIZE)
+    try:
+        document = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise InvalidContent("its manifest is not JSON", hint="Check that the host is a registry") from None
+    if not isinstance(document, dict):
+        raise InvalidContent("its manifest is not a JSON object")
+    return document
+
+
+def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
+    """What the manifest is: its own word first, then its shape; a Content-Type often lies, but may decide a tie."""
+    stated = document.get("mediaType")
+    sent = content_type.partition(";")[0].strip()
+    known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
+    if stated in known:
+        if sent in known and sent != stated:
+            raise InvalidContent("its manifest says it is %s but was sent as %s" % (stated, sent))
+        return stated
+    if stated is not None:
+        raise InvalidContent("its manifest is of a media type that is not known here: %s" % stated)
+    return _shape(document, sent)
+
+
+def _shape(document: t.Mapping[str, t.Any], sent: str) -> str:
+    if document.get("schemaVersion") == 1:
+        return media_types.DOCKER_SCHEMA1
+    if "manifests" in document:
+        return sent if sent in media_types.INDEXES else media_types.OCI_INDEX
+    if "layers" in document or "config" in document:
+        return sent if sent in media_types.MANIFESTS else media_types.OCI_MANIFEST
+    raise InvalidContent("its content is neither an image manifest nor an index")

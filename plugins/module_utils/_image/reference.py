@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""References: what names an image, in the grammar of its transport.
+
+Registry references follow the grammar of the Docker reference library (distribution/reference, regexp.go) and its
+normalisation of Docker Hub's short names; local ones that of containers-transports(5).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import typing as t
+
+from .._errors import InvalidReference
+from . import digest as digests
+
+DOCKER_HUB = "docker.io"
+LOCAL_TRANSPORTS = ("oci",)
+_OTHER_TRANSPORTS = ("oci-archive", "docker-archive", "dir", "docker-daemon", "containers-storage", "tarball", "sif")
+
+_DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = re.compile(r"(?:%s(?:\.%s)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?" % (_DOMAIN_COMPONENT, _DOMAIN_COMPONENT))
+_PATH_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(r"%s(?:/%s)*" % (_PATH_COMPONENT, _PATH_COMPONENT))
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_MAX_NAME = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistryReference:
+    """``host[:port]/repository[:tag][@digest]``, fully spelled out; tag and digest are empty where not given."""
+
+    host: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    transport: t.ClassVar[str] = "docker"
+
+    @property
+    def name(self) -> str:
+        """What is asked of the registry: the digest where there is one, else the tag."""
+        return self.digest or self.tag
+
+    @property
+    def context(self) -> str:
+        """Host and repository, without tag and digest."""
+        return "%s/%s" % (self.host, self.repository)
+
+    def __str__(self) -> str:
+        return self.context + (":" + self.tag if self.tag else "") + ("@" + self.digest if self.digest else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalReference:
+    """``transport:path[:name]``: an image in a file or directory of the managed node."""
+
+    transport: str
+    path: str
+    tag: str = ""
+
+    digest: t.ClassVar[str] = ""
+
+    @property
+    def name(self) -> str:
+        """What is looked up in the layout; empty for the only image of it."""
+        return self.tag
+
+    def __str__(self) -> str:
+        return "%s:%s%s" % (self.transport, self.path, ":" + self.tag if self.tag else "")
+
+
+Reference = t.Union[RegistryReference, LocalReference]
+
+
+def parse(text: str) -> Reference:
+    """Read a reference of any transport. Raises :class:`InvalidReference` that says what is wrong with it."""
+    text = text.strip()
+    if text.startswith("docker://"):
+        return parse_registry(text[len("docker://") :])
+    transport, separator, rest = text.partition(":")
+    if separator and transport in LOCAL_TRANSPORTS:
+        return _parse_local(transport, rest)
+    if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
+        raise InvalidReference(
+            "%s: is not a transport that is known here" % transport,
+            text,
+            "Use docker:// (or nothing) for a registry, or one of: %s" % ", ".join(x + ":" for x in LOCAL_TRANSPORTS),
+        )
+    return parse_registry(text)
+
+
+def parse_registry(text: str) -> RegistryReference:
+    """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
+    rest, _at, digest = text.partition("@")
+    if _at and not digests.is_digest(digest):
+        raise InvalidReference("%r is not a digest" % digest, text, "A digest is sha256: and 64 hexadecimal digits")
+    name, tag = _split_tag(rest)
+    if tag is not None and not is_tag(tag):
+        raise InvalidReference("%r is not a tag" % tag, text, "A tag has up to 128 letters, digits, '_', '.' and '-'")
+    host, path = _split_host(name)
+    _check_name(text, name, host, path)
+    return RegistryReference(host, path, tag or "", digest)
+
+
+def is_tag(text: str) -> bool:
+    """Whether this is a tag by the OCI distribution spec, "Pulling manifests"."""
+    return _TAG.fullmatch(text) is not None
+
+
+def _split_tag(text: str) -> tuple[str, str | None]:
+    name, colon, tag = text.rpartition(":")
+    if not colon or "/" in tag:
+        return text, None
+    return name, tag
+
+
+def _split_host(name: str) -> tuple[str, str]:
+    """A first component is a host where it could not be one of Docker Hub's namespaces."""
+    first, slash, rest = name.partition("/")
+    is_host = slash and (re.search("[.:]", first) or first == "localhost" or first.lower() != first)
+    host, path = (first, rest) if is_host else (DOCKER_HUB, name)
+    if host == "index.docker.io":
+        host = DOCKER_HUB
+    if host == DOCKER_HUB and "/" not in path:
+        path = "library/" + path
+    return host, path
+
+
+def _check_name(text: str, name: str, host: str, path: str) -> None:
+    if re.fullmatch("[a-f0-9]{64}", name):
+        raise InvalidReference("64 hexadecimal digits are an image ID, not a name", text, "Name a repository")
+    if not _DOMAIN.fullmatch(host):
+        raise InvalidReference("%r is not a registry host" % host, text, "Write host[:port]/path[:tag][@digest]")
+    if not _PATH.fullmatch(path):
+        hint = "Write host[:port]/path[:tag][@digest]"
+        if _PATH.fullmatch(path.lower()):
+            hint = "Repository names are lower-case"
+        raise InvalidReference("%r is not a repository name" % path, text, hint)
+    if len(host) + 1 + len(path) > _MAX_NAME:
+        raise InvalidReference("the name is longer than %d characters" % _MAX_NAME, text)
+
+
+def _parse_local(transport: str, rest: str) -> LocalReference:
+    path, _colon, name = rest.partition(":")
+    if not path:
+        raise InvalidReference("no path is given", "%s:%s" % (transport, rest), "Write %s:PATH[:REF]" % transport)
+    if _colon and not re.fullmatch(r"[\x21-\x7e]+", name):
+        raise InvalidReference("%r cannot name an image" % name, "%s:%s" % (transport, rest))
+    return LocalReference(transport, os.path.abspath(os.path.expanduser(path)), name)

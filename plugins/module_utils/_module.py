@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Between AnsibleModule and the rest: options in, results and messages out.
+
+Below this file nothing knows of Ansible; nothing else may end the module.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._argspec import registry_options
+from ._errors import ImageError, MissingLibrary
+from ._operations.stores import Stores
+from ._registry.session import Policy
+from ._registry.settings import RegistrySettings
+
+
+class RegistryModule:
+    """An AnsibleModule with the shared options, and the stores that they describe."""
+
+    def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **kwargs: t.Any) -> None:
+        spec = {**argument_spec, **registry_options()}
+        self.ansible = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self.params: dict[str, t.Any] = self.ansible.params
+        self.check_mode: bool = self.ansible.check_mode
+        self._check("timeout", self.params["timeout"] > 0, "a number of seconds above 0")
+        self._check("retries", self.params["retries"] >= 0, "0 or more")
+        self._check("jobs", 1 <= self.params["jobs"] <= 256, "from 1 to 256")
+
+    def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
+        """Call ``operation`` and end the module with what it returns, or with the message of its error.
+
+        A result of the key ``diff`` is shown only where the user asked for diffs.
+        """
+        stores: Stores | None = None
+        try:
+            stores = self._stores()
+            with stores:
+                result = operation(stores)
+        except MissingLibrary as error:
+            self.ansible.fail_json(msg=missing_required_lib(error.library))
+        except ImageError as error:
+            self._warn(stores)
+            self.ansible.fail_json(msg=str(error))
+        self._warn(stores)
+        if not self.ansible._diff:
+            result.pop("diff", None)
+        self.ansible.exit_json(requests=stores.traffic.requests, **result)
+
+    def _stores(self) -> Stores:
+        policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"])
+        entries = [RegistrySettings(**entry) for entry in map(_known, self.params["registries"])]
+        return Stores(entries, self.params["authfile"], policy, self._run_command)
+
+    def _run_command(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
+        return self.ansible.run_command(argv, data=stdin, binary_data=True, handle_exceptions=False)
+
+    def _warn(self, stores: Stores | None) -> None:
+        for warning in stores.traffic.warnings if stores else []:
+            self.ansible.warn(warning)
+
+    def _check(self, option: str, valid: bool, wanted: str) -> None:
+        if not valid:
+            self.ansible.fail_json(msg="%s is %s, but must be %s." % (option, self.params[option], wanted))
+
+
+def _known(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    """An entry without its aliases, which AnsibleModule leaves in."""
+    return {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}

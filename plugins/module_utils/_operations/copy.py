@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Copying one image: from a reference to a reference, by way of a plan."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import typing as t
+
+from .._errors import ContentMissing, ImageError, InvalidReference, naming
+from .._image import reference as references
+from .._image.platform import Platform
+from .._image.reference import LocalReference, Reference, RegistryReference
+from .._transfer.execute import Moved, execute
+from .._transfer.plan import CopyRequest, Plan, plan_copy
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyOptions:
+    """The options of image_copy, as the user wrote them."""
+
+    src: str
+    dest: str
+    tags: t.Sequence[str] = ()
+    platforms: t.Sequence[str] = ()
+    platform_mode: str = "strip"
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Copied:
+    """A plan, and what was moved: as predicted where it was not executed."""
+
+    plan: Plan
+    moved: Moved
+    references: list[str]
+
+
+def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copied:
+    """Make the destination be the source; with ``dry_run`` only find out what that would do.
+
+    Raises :class:`ImageError`.
+    """
+    source, destination = references.parse(options.src), references.parse(options.dest)
+    tags = _destination_tags(source, destination, options.tags)
+    mount_from = _repository_beside(source, destination)
+    request = CopyRequest(
+        source=stores.open(source),
+        name=source.name or _default_name(source),
+        destination=stores.open(destination, writable=True, beside=mount_from),
+        tags=tags,
+        digest=destination.digest,
+        platforms=tuple(Platform.parse(text) for text in options.platforms),
+        sparse=options.platform_mode == "sparse",
+        thorough=options.force,
+    )
+    with naming(destination), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        plan = plan_copy(request, pool)
+        moved = _predicted(plan)
+        if plan.changed and not dry_run:
+            plan, moved = _execute(plan, pool)
+    return Copied(plan, moved, [request.destination.reference(name) for name in plan.before])
+
+
+def _execute(plan: Plan, pool: concurrent.futures.Executor) -> tuple[Plan, Moved]:
+    try:
+        return plan, execute(plan, pool)
+    except ContentMissing as error:
+        # What was believed to be there is not: removed by a garbage collection, or by another writer of the layout.
+        again = plan_copy(dataclasses.replace(plan.request, thorough=True), pool)
+        if not (again.blobs or again.manifests):
+            if plan.request.sparse:
+                error.hint = "This registry wants every child of an index: use platform_mode: strip"
+            raise
+        again.before = plan.before
+        return again, execute(again, pool)
+
+
+def _predicted(plan: Plan) -> Moved:
+    count = len(plan.blobs)
+    return Moved(mounted=count) if plan.mount_from else Moved(copied=count, bytes=plan.bytes)
+
+
+def _default_name(source: Reference) -> str:
+    return "latest" if isinstance(source, RegistryReference) else ""
+
+
+def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
+    """The tags to write; none where the destination is named by a digest, or the source by nothing but one."""
+    for tag in more:
+        if isinstance(destination, RegistryReference) and not references.is_tag(tag):
+            raise InvalidReference("tags: %r is not a tag" % tag, destination, "Give tags alone, without a repository")
+    first = destination.tag
+    if not first and not destination.digest:
+        first = _tag_of(source)
+    if first.startswith("@"):
+        raise InvalidReference("a position in a layout cannot be written to", destination, "Give a name")
+    return tuple(dict.fromkeys([first, *more] if first else more))
+
+
+def _tag_of(source: Reference) -> str:
+    """The tag that a destination without one takes over; a layout may name its images by full references."""
+    if not isinstance(source, LocalReference):
+        return source.tag or ("" if source.digest else "latest")
+    if not source.tag or references.is_tag(source.tag):
+        return source.tag or "latest"
+    try:
+        return references.parse_registry(source.tag).tag or "latest"
+    except InvalidReference:
+        raise ImageError("the name %r does not tell a tag for dest" % source.tag, source, "Give dest a tag") from None
+
+
+def _repository_beside(source: Reference, destination: Reference) -> str:
+    if isinstance(source, RegistryReference) and isinstance(destination, RegistryReference):
+        if source.host == destination.host and source.repository != destination.repository:
+            return source.repository
+    return ""

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""From references to open stores: the one place that knows which transport is which class."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._image.reference import Reference, RegistryReference
+from .._registry.auth import Authenticator
+from .._registry.client import RegistryClient
+from .._registry.credentials import AuthFiles, Credential, RunCommand
+from .._registry.session import Policy, Session, Traffic
+from .._registry.settings import Registries, RegistrySettings
+from .._stores.base import Store
+from .._stores.oci_layout import OciLayout
+from .._stores.registry import RegistryStore
+
+
+class Stores:
+    """Opens stores; those of one registry share its connections and tokens. A context manager."""
+
+    def __init__(
+        self, entries: t.Iterable[RegistrySettings], authfile: str | None, policy: Policy, run_command: RunCommand
+    ) -> None:
+        self.traffic = Traffic()
+        self._registries = Registries(entries)
+        self._authfiles = AuthFiles(authfile, run_command)
+        self._policy = policy
+        self._clients: dict[tuple[str, RegistrySettings], RegistryClient] = {}
+
+    def __enter__(self) -> Stores:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for client in self._clients.values():
+            client.session.close()
+
+    def open(self, reference: Reference, writable: bool = False, beside: str = "") -> Store:
+        """The store that a reference is in; nothing is asked of it yet.
+
+        ``writable`` and ``beside`` (a repository to mount from) say which rights to ask a registry for.
+        """
+        if isinstance(reference, RegistryReference):
+            return RegistryStore(self._client(reference), reference, writable, beside)
+        return OciLayout(reference.path, self.traffic.warn)
+
+    def _client(self, reference: RegistryReference) -> RegistryClient:
+        settings = self._registries.of(reference.host, reference.repository)
+        key = (reference.host, settings)
+        if key not in self._clients:
+            session = Session(reference.host, settings, self._registries, self._policy, self.traffic)
+            authenticator = Authenticator(session, lambda repository: self._credential(reference.host, repository))
+            self._clients[key] = RegistryClient(session, authenticator)
+        return self._clients[key]
+
+    def _credential(self, host: str, repository: str) -> Credential:
+        """What the task gives wins over what the files hold."""
+        settings = self._registries.of(host, repository)
+        if settings.token:
+            return Credential(bearer=settings.token)
+        if settings.username or settings.password:
+            return Credential(username=settings.username or "", password=settings.password or "")
+        return self._authfiles.find(host, repository)

@@ -1,0 +1,236 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Answering a registry's challenges: Basic, and bearer tokens of the distribution's token authentication spec.
+
+Nothing is sent before a registry has asked: the first 401 of a run tells which scheme the host wants, and from then on
+requests carry their Authorization from the start.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import json
+import threading
+import time
+import typing as t
+from urllib.parse import urlencode, urlsplit
+
+from .._errors import AccessDenied, ImageError
+from .challenge import Challenge, parse
+from .credentials import Credential
+from .session import Session
+from .settings import hostname, is_loopback
+
+_CLIENT_ID = "drayage.registry"
+_PULL = frozenset(("pull",))
+_MAX_ANSWER = 1024 * 1024
+# Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
+_SHORTEST_LIFE = 60.0
+# A token that is about to end is not used for a request that may be queued behind others.
+_MARGIN = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """What a request needs: actions on its repository, and pull on a repository it mounts a blob from."""
+
+    repository: str
+    actions: frozenset[str]
+    mount_from: str = ""
+
+    def scopes(self) -> frozenset[tuple[str, str]]:
+        """Pairs of repository and action."""
+        pairs = {(self.repository, action) for action in self.actions}
+        if self.mount_from:
+            pairs.add((self.mount_from, "pull"))
+        return frozenset(pairs)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Token:
+    header: str = dataclasses.field(repr=False)
+    scopes: frozenset[tuple[str, str]]
+    expires: float
+
+    def serves(self, scopes: frozenset[tuple[str, str]]) -> bool:
+        return scopes <= self.scopes and time.monotonic() < self.expires - _MARGIN
+
+
+class _ScopeDenied(AccessDenied):
+    """The token service does not give this much; it may give less."""
+
+
+class Authenticator:
+    """Authorization headers for one registry. Safe for many threads; a token is fetched once for all of them."""
+
+    def __init__(self, session: Session, find: t.Callable[[str], Credential]) -> None:
+        self._session = session
+        self._find = functools.lru_cache(maxsize=None)(find)
+        self._lock = threading.Lock()
+        self._fetching: dict[object, threading.Lock] = {}
+        self._challenge: Challenge | None = None
+        self._tokens: dict[Credential, list[_Token]] = {}
+        self._extra: set[tuple[str, str]] = set()
+
+    def identity(self, access: Access) -> Credential:
+        """Who asks for this access."""
+        return self._find(access.repository)
+
+    def header(self, access: Access) -> str:
+        """The Authorization to send with a request, empty where the registry has not asked for any yet."""
+        identity = self.identity(access)
+        if identity.bearer:
+            return "Bearer " + identity.bearer
+        if self._challenge is None:
+            return ""
+        if self._challenge.scheme == "basic":
+            return _basic(identity) if identity.password else ""
+        return self._token(access, identity, rejected="")
+
+    def answer(self, header: str, access: Access, rejected: str) -> str:
+        """The Authorization to try after a 401 with this WWW-Authenticate, empty where there is none to try.
+
+        ``rejected`` is what the request was sent with. Raises :class:`AccessDenied`.
+        """
+        identity = self.identity(access)
+        challenge = _choose(parse(header))
+        if challenge is None or identity.bearer:
+            return ""
+        if challenge.scheme == "basic":
+            fresh = _basic(identity) if identity.password else ""
+            self._challenge = challenge
+            return "" if fresh == rejected else fresh
+        with self._lock:
+            self._challenge = challenge
+            self._extra |= _parse_scope(challenge.parameters.get("scope", "")) if rejected else set()
+        return self._token(access, identity, rejected)
+
+    def _token(self, access: Access, identity: Credential, rejected: str) -> str:
+        scopes = access.scopes() | frozenset(pair for pair in self._extra if pair[0] == access.repository)
+        with self._lock:
+            lock = self._fetching.setdefault((identity, scopes), threading.Lock())
+        with lock:
+            with self._lock:
+                tokens = [token for token in self._tokens.get(identity, []) if token.header != rejected]
+                self._tokens[identity] = tokens
+            for token in tokens:
+                if token.serves(scopes):
+                    return token.header
+            token = self._fetch_any(access, scopes, identity)
+            with self._lock:
+                self._tokens[identity].append(token)
+            return token.header
+
+    def _fetch_any(self, access: Access, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
+        """Ask for all that is wanted; where a service denies the whole for a part, ask for less.
+
+        A token for less still says what was wanted, so that it is asked for once: the registry has the last word.
+        """
+        smaller = [scopes, Access(access.repository, access.actions).scopes(), Access(access.repository, _PULL).scopes()]
+        attempts = [wanted for number, wanted in enumerate(smaller) if wanted not in smaller[:number]]
+        for wanted in attempts[:-1]:
+            try:
+                return dataclasses.replace(self._fetch(wanted, identity), scopes=scopes)
+            except _ScopeDenied:
+                continue
+        return dataclasses.replace(self._fetch(attempts[-1], identity), scopes=scopes)
+
+    def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
+        parameters = self._challenge.parameters if self._challenge else {}
+        realm = parameters.get("realm", "")
+        if urlsplit(realm).scheme not in ("http", "https"):
+            raise ImageError("%s asks for a token but names no token service" % self._session.host)
+        if identity:
+            self._check_realm(realm)
+        query = [("service", parameters["service"])] if "service" in parameters else []
+        query += [("scope", scope) for scope in _format_scopes(scopes)]
+        answer = self._request_token(realm, query, identity)
+        value = answer.get("token") or answer.get("access_token")
+        if not isinstance(value, str) or not value:
+            raise ImageError("the token service %s answered without a token" % urlsplit(realm).netloc)
+        life = answer.get("expires_in")
+        seconds = max(_SHORTEST_LIFE, float(life) if isinstance(life, (int, float)) else 0.0)
+        return _Token("Bearer " + value, scopes, time.monotonic() + seconds)
+
+    def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
+        if identity.identity_token:
+            form = [("grant_type", "refresh_token"), ("refresh_token", identity.identity_token)]
+            form += [("client_id", _CLIENT_ID)] + [pair for pair in query if pair[0] == "service"]
+            form.append(("scope", " ".join(value for name, value in query if name == "scope")))
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            response = self._session.exchange("POST", realm, headers, urlencode(form).encode("ascii"))
+        else:
+            headers = {"Authorization": _basic(identity)} if identity.password else {}
+            query = query + ([("account", identity.username)] if identity.username else [])
+            url = realm + ("&" if urlsplit(realm).query else "?") + urlencode(query)
+            response = self._session.exchange("GET", url, headers)
+        return self._read_token(realm, response, identity)
+
+    def _read_token(self, realm: str, response: t.Any, identity: Credential) -> dict[str, t.Any]:
+        service = urlsplit(realm).netloc
+        status = response.status_code
+        if status != 200:
+            response.close()
+            if status in (400, 401, 403, 404):
+                # A wrong password is wrong for every scope: trying on would only lock the account.
+                kind = AccessDenied if status == 401 and identity else _ScopeDenied
+                raise kind(
+                    "access denied: the token service %s answered %d to %s" % (service, status, identity),
+                    hint="Check the credentials for %s in registries or authfile" % self._session.host,
+                )
+            raise ImageError("the token service %s answered %d" % (service, status))
+        try:
+            answer = json.loads(self._session.read(response, _MAX_ANSWER))
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ImageError("the token service %s answered something that is not JSON" % service)
+        return answer
+
+    def _check_realm(self, realm: str) -> None:
+        """Credentials leave only over TLS, or to where the user lets them go in plain text already."""
+        parts = urlsplit(realm)
+        known = hostname(parts.netloc) == hostname(self._session.host) and self._session.base.startswith("http:")
+        if parts.scheme == "https" or known or is_loopback(parts.netloc) or self._session.settings.plain_http:
+            return
+        raise AccessDenied(
+            "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, parts.netloc),
+            hint="Set plain_http: true for the registry if that network is trusted",
+        )
+
+
+def _basic(identity: Credential) -> str:
+    pair = "%s:%s" % (identity.username, identity.password)
+    return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
+
+
+def _choose(challenges: list[Challenge]) -> Challenge | None:
+    for scheme in ("bearer", "basic"):
+        for challenge in challenges:
+            if challenge.scheme == scheme:
+                return challenge
+    return None
+
+
+def _format_scopes(scopes: frozenset[tuple[str, str]]) -> list[str]:
+    actions: dict[str, list[str]] = {}
+    for repository, action in sorted(scopes):
+        actions.setdefault(repository, []).append(action)
+    return ["repository:%s:%s" % (repository, ",".join(found)) for repository, found in actions.items()]
+
+
+def _parse_scope(text: str) -> set[tuple[str, str]]:
+    pairs: set[tuple[str, str]] = set()
+    for scope in text.split():
+        kind, _colon, rest = scope.partition(":")
+        repository, _colon, actions = rest.rpartition(":")
+        if kind == "repository":
+            pairs.update((repository, action) for action in actions.split(",") if action)
+    return pairs

@@ -1,0 +1,177 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The endpoints of the OCI distribution spec, one method each, for one registry.
+
+Status codes become values or errors here; retries and redirects are the session's, challenges the authenticator's.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from urllib.parse import urlencode
+
+from .._errors import DigestMismatch, ImageError, NotFound
+from .._image import digest as digests
+from .._image import media_types
+from .._image.descriptor import Descriptor
+from .._image.manifest import MAX_SIZE, Manifest
+from .auth import Access, Authenticator
+from .failures import refusal
+from .session import Session
+
+_MAX_TAGS = 64 * 1024 * 1024
+
+
+class RegistryClient:
+    """Speaks to one registry with the credentials that fit each repository."""
+
+    def __init__(self, session: Session, authenticator: Authenticator) -> None:
+        self.session = session
+        self._auth = authenticator
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        access: Access,
+        headers: t.Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        query: t.Mapping[str, str] | None = None,
+    ) -> t.Any:
+        """Send a request below ``/v2/`` and answer one challenge; the response comes with its body unread."""
+        url = "%s/v2/%s" % (self.session.base, path)
+        if query:
+            url += "?" + urlencode(query)
+        return self.authorized(access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data))
+
+    def authorized(
+        self,
+        access: Access,
+        headers: t.Mapping[str, str],
+        send: t.Callable[[dict[str, str]], t.Any],
+        again: bool = True,
+    ) -> t.Any:
+        """Call ``send`` with the headers and an Authorization, and once more where the answer is a challenge.
+
+        Where sending ``again`` is not possible, because the body was a stream, the challenge is still answered: the
+        next request carries what it asked for.
+        """
+        authorization = self._auth.header(access)
+        response = send(_with(headers, authorization))
+        if response.status_code == 401:
+            fresh = self._auth.answer(response.headers.get("WWW-Authenticate", ""), access, authorization)
+            if fresh and again:
+                response.close()
+                response = send(_with(headers, fresh))
+        return response
+
+    def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
+        """The error for an answer that says no."""
+        return refusal(self.session.host, response, doing, str(self._auth.identity(access)))
+
+    # Manifests
+
+    def head_manifest(self, access: Access, name: str) -> Descriptor | None:
+        """What a tag or digest names now, None where it is absent.
+
+        HEAD does not count as a pull at Docker Hub; a registry that does not answer it in full is asked by GET.
+        """
+        response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT)
+        status = response.status_code
+        response.close()
+        if status == 404:
+            return None
+        if status == 200:
+            descriptor = _descriptor_of(response.headers)
+            if descriptor:
+                return descriptor
+        elif status not in (400, 405, 501):
+            raise self.refusal(response, "read the manifest", access)
+        try:
+            return self.get_manifest(access, name).descriptor
+        except NotFound:
+            return None
+
+    def get_manifest(self, access: Access, name: str) -> Manifest:
+        """The manifest under a tag or digest, verified. Raises :class:`NotFound`."""
+        response = self.call("GET", _manifest_path(access, name), access, _ACCEPT)
+        if response.status_code != 200:
+            raise self.refusal(response, "read the manifest", access)
+        raw = self.session.read(response, MAX_SIZE)
+        manifest = Manifest.parse(raw, response.headers.get("Content-Type", ""), name if ":" in name else None)
+        stated = response.headers.get("Docker-Content-Digest", manifest.digest)
+        if digests.is_digest(stated) and digests.split(stated)[0] == "sha256" and stated != digests.of(raw):
+            self.session.traffic.warn(
+                "%s says that the digest of %s:%s is %s, but its content has %s"
+                % (self.session.host, access.repository, name, stated, manifest.digest)
+            )
+        return manifest
+
+    def put_manifest(self, access: Access, name: str, manifest: Manifest) -> None:
+        """Push a manifest under a tag or its digest.
+
+        Raises :class:`ContentMissing` where the registry does not have what the manifest refers to.
+        """
+        headers = {"Content-Type": manifest.media_type}
+        response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
+        if not 200 <= response.status_code < 300:
+            raise self.refusal(response, "push the manifest", access)
+        response.close()
+        check_digest(response, manifest.digest, self.session.host)
+
+    # Blobs (uploads are in upload.py, downloads in download.py)
+
+    def has_blob(self, access: Access, digest: str) -> bool:
+        """Whether the repository has a blob; a redirect to storage that has it counts, whatever size it tells."""
+        response = self.call("HEAD", "%s/blobs/%s" % (access.repository, digest), access)
+        response.close()
+        if response.status_code in (200, 404):
+            return response.status_code == 200
+        raise self.refusal(response, "look for blob %s" % digest, access)
+
+    # Tags
+
+    def has_repository(self, access: Access) -> bool:
+        """Whether the repository has tags; True as well where the registry does not say."""
+        response = self.call("GET", "%s/tags/list" % access.repository, access, query={"n": "1"})
+        if response.status_code != 200:
+            response.close()
+            return response.status_code != 404
+        try:
+            return bool(json.loads(self.session.read(response, _MAX_TAGS)).get("tags"))
+        except (ValueError, AttributeError):
+            return True
+
+
+_ACCEPT = {"Accept": media_types.ACCEPT}
+
+
+def check_digest(response: t.Any, digest: str, host: str) -> None:
+    """Compare what a registry says it stored; some say 201 to content under a wrong digest."""
+    stated = response.headers.get("Docker-Content-Digest")
+    if stated and digests.is_digest(stated) and stated.split(":")[0] == digest.split(":")[0] and stated != digest:
+        raise DigestMismatch("digest mismatch: %s stored %s as %s" % (host, digest, stated))
+
+
+def _with(headers: t.Mapping[str, str], authorization: str) -> dict[str, str]:
+    return dict(headers, Authorization=authorization) if authorization else dict(headers)
+
+
+def _manifest_path(access: Access, name: str) -> str:
+    return "%s/manifests/%s" % (access.repository, name)
+
+
+def _descriptor_of(headers: t.Mapping[str, str]) -> Descriptor | None:
+    """The descriptor that the headers of a HEAD make up, None where one is missing."""
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip()
+    digest, length = headers.get("Docker-Content-Digest", ""), headers.get("Content-Length", "")
+    known = media_type in media_types.MANIFESTS or media_type in media_types.INDEXES
+    if not (known and digests.is_digest(digest) and length.isdigit()):
+        return None
+    return Descriptor(media_type, digest, int(length))

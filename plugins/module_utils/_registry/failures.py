@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What went wrong, from what ``requests`` raised or a registry answered, as one of our errors.
+
+Neither URLs nor bodies are quoted as they come: both may carry signatures or tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import typing as t
+
+from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, NotFound, Refused
+from .library import BODY_ERRORS
+
+_ERROR_BODY = 16 * 1024
+_PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
+_TLS_HINT = "Set plain_http: false for it in registries"
+_TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: false there to trust anything)"
+_ABSENT_HINT = "Check the name and tag, and the credentials where the repository is private: some registries say so then"
+
+
+class RegistryAnswer(t.NamedTuple):
+    """The code and message of an error answer: OCI distribution spec, "Error Codes". Empty where it has none."""
+
+    status: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        text = " ".join(part for part in (str(self.status), self.code) if part)
+        return "%s (%s)" % (text, self.message) if self.message else text
+
+
+def read_answer(response: t.Any) -> RegistryAnswer:
+    """Read an error answer; a body that is broken, foreign or huge is no error of its own."""
+    try:
+        body = response.raw.read(_ERROR_BODY, decode_content=True) or b""
+    except BODY_ERRORS:  # the status alone must do: some registries announce longer bodies than they send
+        body = b""
+    finally:
+        response.close()
+    text = body.decode("utf-8", "replace")
+    if "HTTP request" in text and "HTTPS" in text:
+        return RegistryAnswer(response.status_code, "", "the server expects TLS")
+    try:
+        error = json.loads(text)["errors"][0]
+        code, message = error.get("code"), error.get("message")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return RegistryAnswer(response.status_code, "", "")
+    return RegistryAnswer(response.status_code, _plain(code), _plain(message))
+
+
+def _plain(text: object) -> str:
+    """One short line, with the query of any URL removed."""
+    if not isinstance(text, str):
+        return ""
+    return re.sub(r"\?\S*", "", " ".join(text.split()))[:200]
+
+
+_MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+_HINTS = (
+    (413, "", "A proxy before the registry limits the size of a request, as nginx does by client_max_body_size"),
+    (415, "", "The registry does not take this kind of manifest"),
+    (400, "MANIFEST_INVALID", "The registry does not take this kind of manifest"),
+    (405, "", "The registry may be read-only, or a proxy cache: check its configuration"),
+    (409, "", "The tag may be immutable at the registry"),
+    (412, "", "The tag may be immutable at the registry"),
+    (400, "TAG_INVALID", "The tag may be immutable at the registry"),
+    (429, "", "The registry limits the rate of requests: try later, with fewer jobs, or with credentials"),
+    (507, "", "The registry has no space left"),
+)
+
+
+def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError:
+    """The error for an answer that is neither success nor worth another try.
+
+    ``doing`` completes "cannot ..."; ``identity`` says who asked, for refusals of access.
+    """
+    answer = read_answer(response)
+    if answer.message == "the server expects TLS":
+        return ConnectionFailed("%s expects TLS but was asked in plain HTTP" % host, hint=_TLS_HINT)
+    cause = "cannot %s: %s answered %s" % (doing, host, answer)
+    if answer.status in (401, 403):
+        return AccessDenied(
+            "%s to %s" % (cause, identity),
+            hint="Check that the repository exists, and the credentials for it in registries or authfile",
+        )
+    if answer.code in _MISSING_CONTENT and answer.status in (400, 404) and doing.startswith("push"):
+        return ContentMissing(cause)
+    if answer.status == 404:
+        return NotFound(cause, hint=_ABSENT_HINT)
+    hint = next((h for status, code, h in _HINTS if status == answer.status and code in ("", answer.code)), "")
+    return Refused(cause, hint=hint, code=answer.code or str(answer.status), status=answer.status)
+
+
+class Untrusted(ConnectionFailed):
+    """No connection, and none to be expected from another try: TLS that fails or is not there."""
+
+
+def broken_connection(host: str, error: BaseException) -> ImageError:
+    """The error for an exception of ``requests``; :class:`Untrusted` where another try would not mend it."""
+    causes = _chain(error)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Untrusted(
+                "the certificate of %s is not trusted: %s" % (host, cause.verify_message or cause.reason),
+                hint=_TRUST_HINT,
+            )
+    text = " ".join(str(cause) for cause in causes)
+    if re.search("wrong.version.number|unknown.protocol|record.layer.failure|http.request", text, re.IGNORECASE):
+        return Untrusted("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return Untrusted("TLS with %s failed: %s" % (host, cause.reason or "handshake failure"), hint=_TRUST_HINT)
+    return ConnectionFailed("cannot reach %s: %s" % (host, _reason(causes)))
+
+
+def _reason(causes: list[BaseException]) -> str:
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be resolved"
+        if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
+            return "no answer within the timeout"
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+            return cause.strerror.lower()
+    for cause in causes:
+        if "Proxy" in type(cause).__name__:
+            return "the proxy does not let us through"
+    return "the connection broke"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and all it wraps: ``requests`` nests urllib3's, which nests the socket's, in three ways."""
+    found: dict[int, BaseException] = {}
+    todo = [error]
+    while todo:
+        current = todo.pop(0)
+        if id(current) in found:
+            continue
+        found[id(current)] = current
+        wrapped = [getattr(current, name, None) for name in ("reason", "__cause__", "__context__")]
+        todo += [item for item in (*current.args, *wrapped) if isinstance(item, BaseException)]
+    return list(found.values())

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""How to reach each registry: the entries of the ``registries`` option and what holds for hosts without one."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+import typing as t
+
+from .._errors import ImageError
+
+_DOCKER_HUB_API = "registry-1.docker.io"
+_DOCKER_HUB_ALIASES = ("index.docker.io", _DOCKER_HUB_API)
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistrySettings:
+    """One entry of ``registries``. ``host`` is ``host[:port]``, optionally with a path prefix."""
+
+    host: str
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+    token: str | None = dataclasses.field(default=None, repr=False)
+    ca_path: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    validate_certs: bool = True
+    plain_http: bool | None = None
+
+    def matches(self, host: str, repository: str) -> bool:
+        """Whether the entry speaks of this repository: whole path components, from the left."""
+        return ("%s/%s/" % (host, repository)).startswith(_canonical(self.host) + "/")
+
+    def scheme(self, host: str) -> str:
+        """``http`` where asked for, or for loopback where nothing was said; else ``https``."""
+        plain = is_loopback(host) if self.plain_http is None else self.plain_http
+        return "http" if plain else "https"
+
+
+class Registries:
+    """All entries; the one with the longest match wins."""
+
+    def __init__(self, entries: t.Iterable[RegistrySettings]) -> None:
+        self._entries = sorted(entries, key=lambda entry: len(entry.host), reverse=True)
+        for entry in self._entries:
+            if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
+                raise ImageError(
+                    "registries: %r is not a host" % entry.host.rpartition("@")[2],
+                    hint="Write host[:port], or host[:port]/path, without https:// and without credentials",
+                )
+
+    def of(self, host: str, repository: str) -> RegistrySettings:
+        """The entry for a repository, or the defaults."""
+        for entry in self._entries:
+            if entry.matches(host, repository):
+                return entry
+        return RegistrySettings(host)
+
+    def of_redirect(self, origin: RegistrySettings, origin_host: str, host: str) -> RegistrySettings:
+        """The settings for a host that a registry sends us to.
+
+        An entry of its own wins. Else trust carries over, since a private registry and its storage usually share a
+        CA; the client certificate goes only to the host it was given for.
+        """
+        for entry in self._entries:
+            if entry.matches(host, ""):
+                return entry
+        if hostname(host) == hostname(origin_host):
+            return origin
+        return RegistrySettings(host, ca_path=origin.ca_path, validate_certs=origin.validate_certs)
+
+
+def api_host(host: str) -> str:
+    """The host that serves the API; another one only for Docker Hub."""
+    return _DOCKER_HUB_API if host == "docker.io" else host
+
+
+def hostname(host: str) -> str:
+    """The host without its port."""
+    return re.sub(r":[0-9]+$", "", host).strip("[]").lower()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host[:port]`` is this machine by its very name."""
+    name = hostname(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _canonical(entry: str) -> str:
+    host, slash, path = entry.rstrip("/").partition("/")
+    return ("docker.io" if host in _DOCKER_HUB_ALIASES else host) + slash + path

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What every transport can do: the interface between the transfer of images and where they are kept."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+
+OpenBlob = t.Callable[[], t.Iterable[bytes]]
+
+
+class Store(t.Protocol):
+    """A repository of images: of a registry, or in a layout on disk. Every method may raise an ImageError."""
+
+    def reference(self, name: str) -> str:
+        """The full reference of what ``name`` (a tag, a digest, or empty) names here, for the user."""
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """What a name stands for now; None where it is absent."""
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest under a name, verified. Raises NotFound."""
+
+    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+        """The content, verified as it is read: the last chunk comes only when digest and size are right."""
+
+    def has_content(self) -> bool:
+        """False only where it is certain that nothing is here yet, so that looking for blobs is in vain."""
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Whether the content is here already."""
+
+    def mount_source(self, source: Store) -> str:
+        """The name under which content of ``source`` can be had without moving it; empty where it cannot."""
+
+    def is_same(self, source: Store) -> bool:
+        """Whether both are the same repository, so that what one has the other has too."""
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """Store a blob; True where it was mounted from there rather than moved."""
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """Store a manifest under its digest. Raises ContentMissing where what it refers to is not here."""
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+        """Store a manifest and make these tags (or its digest alone) name it. Raises ContentMissing."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Writing files so that a reader, a second writer or a crash never meets half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import typing as t
+
+# Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
+STAGING = ".staging-"
+
+
+@contextlib.contextmanager
+def locked(path: str) -> t.Iterator[t.BinaryIO]:
+    """Hold the exclusive lock of a file, which is made where it is missing; yields it open. Raises OSError."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield stream
+
+
+@contextlib.contextmanager
+def staged(directory: str, target: str) -> t.Iterator[t.BinaryIO]:
+    """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError."""
+    stream, path = _create(directory)
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.rename(path, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    sync_directory(os.path.dirname(target))
+
+
+def write_file(directory: str, target: str, content: bytes) -> None:
+    """Replace ``target`` by this content, by way of a staged file in ``directory``. Raises OSError."""
+    with staged(directory, target) as stream:
+        stream.write(content)
+
+
+def sync_directory(path: str) -> None:
+    """Make a rename in this directory survive a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_abandoned(directory: str) -> None:
+    """Remove staged files whose writer was killed: a living writer holds a lock on its own."""
+    for name in os.listdir(directory):
+        if not name.startswith(STAGING):
+            continue
+        path = os.path.join(directory, name)
+        with contextlib.suppress(OSError):
+            with open(path, "rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+
+
+def _create(directory: str) -> tuple[t.BinaryIO, str]:
+    while True:
+        path = os.path.join(directory, STAGING + secrets.token_hex(8))
+        stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        # Between the two lines above, remove_abandoned() of another process may have taken it for abandoned.
+        if os.path.exists(path):
+            return stream, path
+        stream.close()

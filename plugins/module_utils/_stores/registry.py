@@ -1,0 +1,88 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One repository of a registry as a store."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._image import digest as digests
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .._image.reference import RegistryReference
+from .._registry.auth import Access
+from .._registry.client import RegistryClient
+from .._registry.download import BlobReader
+from .._registry.upload import BlobUploader
+from .base import OpenBlob, Store
+
+
+class RegistryStore:
+    """``writable`` asks for the right to push from the start: one token serves the whole run.
+
+    ``beside`` is a repository of the same registry that blobs may be mounted from.
+    """
+
+    def __init__(self, client: RegistryClient, repository: RegistryReference, writable: bool, beside: str = "") -> None:
+        self._client = client
+        self._name = repository
+        actions = frozenset(("pull", "push") if writable else ("pull",))
+        self._access = Access(repository.repository, actions, beside)
+        self._uploader = BlobUploader(client, self._access)
+
+    def reference(self, name: str) -> str:
+        """``host/repository:tag``, or ``@digest``."""
+        if not name:
+            return self._name.context
+        return self._name.context + ("@" if ":" in name else ":") + name
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """One HEAD."""
+        return self._client.head_manifest(self._access, name)
+
+    def manifest(self, name: str) -> Manifest:
+        """One GET."""
+        return self._client.get_manifest(self._access, name)
+
+    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+        """One GET; more where the connection breaks."""
+        return digests.verified(BlobReader(self._client, self._access, blob), blob.digest, blob.size)
+
+    def has_content(self) -> bool:
+        """One GET of the tag list."""
+        return self._client.has_repository(self._access)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """One HEAD."""
+        return self._client.has_blob(self._access, blob.digest)
+
+    def mount_source(self, source: Store) -> str:
+        """The other repository, where it is of this registry."""
+        if isinstance(source, RegistryStore) and source._name.host == self._name.host:
+            return source._name.repository
+        return ""
+
+    def is_same(self, source: Store) -> bool:
+        """Whether host and repository are the same."""
+        return isinstance(source, RegistryStore) and source._name.context == self._name.context
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """One POST to mount, or POST and PUT."""
+        return self._uploader.push(blob, open_blob, mount_from)
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """One PUT under the digest."""
+        self._client.put_manifest(self._access, manifest.digest, manifest)
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+        """One PUT a tag."""
+        for name in tags or [manifest.digest]:
+            self._client.put_manifest(self._access, name, manifest)
+
+    def close(self) -> None:
+        """Connections belong to the run, which closes them."""

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Carrying out a plan: blobs in parallel, then manifests, then the tags."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import threading
+import typing as t
+
+from .._errors import ImageError, naming
+from .._image.descriptor import Descriptor
+from .plan import Plan
+
+
+@dataclasses.dataclass
+class Moved:
+    """What an executed plan did. ``bytes`` counts the blobs that went through this machine."""
+
+    copied: int = 0
+    mounted: int = 0
+    bytes: int = 0
+
+
+def execute(plan: Plan, pool: concurrent.futures.Executor) -> Moved:
+    """Make the destination have the image, or raise the first :class:`ImageError` with the destination's tags as
+    they were: those are written last."""
+    request = plan.request
+    with naming(request.destination.reference(next(iter(plan.before)))):
+        moved = _move_blobs(plan, pool)
+        for manifest in plan.manifests:
+            request.destination.put_manifest(manifest)
+        if plan.stale_tags and plan.selection:
+            request.destination.publish(plan.selection.manifest, [tag for tag in plan.stale_tags if tag in request.tags])
+    return moved
+
+
+def _move_blobs(plan: Plan, pool: concurrent.futures.Executor) -> Moved:
+    """Big blobs first, so that none of them is what the others wait for at the end."""
+    moved = Moved()
+    stopped = threading.Event()
+    blobs = sorted(plan.blobs, key=lambda blob: blob.size, reverse=True)
+    futures = {pool.submit(_move, plan, blob, stopped): blob for blob in blobs}
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            if future.result():
+                moved.mounted += 1
+            else:
+                moved.copied += 1
+                moved.bytes += futures[future].size
+    finally:
+        stopped.set()
+        for future in futures:
+            future.cancel()
+        concurrent.futures.wait(futures)
+    return moved
+
+
+def _move(plan: Plan, blob: Descriptor, stopped: threading.Event) -> bool:
+    request = plan.request
+
+    def open_blob() -> t.Iterator[bytes]:
+        with naming(request.source.reference(request.name)):
+            for chunk in request.source.open_blob(blob):
+                if stopped.is_set():
+                    raise _Stopped("stopped because another blob failed")
+                yield chunk
+
+    return request.destination.put_blob(blob, open_blob, plan.mount_from)
+
+
+class _Stopped(ImageError):
+    """Not an error of its own: ends the transfers that are under way when one of them has failed."""

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What has to be done so that a destination has an image: decided in full before the first write."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import typing as t
+
+from .._errors import ImageError, naming
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .._image.platform import Platform
+from .._stores.base import Store
+from .selection import Selection, select
+
+_MAX_CONFIG = 8 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyRequest:
+    """One image to be at one place. ``tags`` is empty where the destination is named by digest alone."""
+
+    source: Store
+    name: str
+    destination: Store
+    tags: tuple[str, ...]
+    digest: str = ""
+    platforms: tuple[Platform, ...] = ()
+    sparse: bool = False
+    thorough: bool = False
+
+
+@dataclasses.dataclass
+class Plan:
+    """Blobs may move in any order; manifests go in theirs, children first; the tags come last of all.
+
+    ``before`` tells what each tag of the destination named; ``mount_from`` where blobs can be had without moving.
+    """
+
+    request: CopyRequest
+    top: Descriptor
+    source_digest: str
+    before: dict[str, str | None]
+    selection: Selection | None = None
+    manifests: list[Manifest] = dataclasses.field(default_factory=list)
+    blobs: list[Descriptor] = dataclasses.field(default_factory=list)
+    skipped: int = 0
+    mount_from: str = ""
+
+    @property
+    def stale_tags(self) -> list[str]:
+        """The names at the destination that do not name this image yet."""
+        return [name for name, digest in self.before.items() if digest != self.top.digest]
+
+    @property
+    def changed(self) -> bool:
+        """Whether executing this plan would change the destination."""
+        return bool(self.stale_tags or self.manifests or self.blobs)
+
+    @property
+    def bytes(self) -> int:
+        """How much would be moved."""
+        return 0 if self.mount_from else sum(blob.size for blob in self.blobs)
+
+
+def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor) -> Plan:
+    """Find out what is missing, with as few requests as the answer takes.
+
+    An image that is there already costs one look at each side. Raises :class:`ImageError`.
+    """
+    return _Planner(request, pool).plan()
+
+
+class _Planner:
+    def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor) -> None:
+        self._request = request
+        self._source = request.source
+        self._destination = request.destination
+        self._pool = pool
+
+    def plan(self) -> Plan:
+        request = self._request
+        before = self._look(request.tags or ([request.digest] if request.digest else []))
+        known = self._compare(before)
+        if known and all(digest == known.digest for digest in before.values()):
+            return Plan(request, known, known.digest, before)
+        original = self._read(known.digest if known else request.name)
+        selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
+        self._check_digest(selection.manifest)
+        before = before or self._look([selection.manifest.digest])
+        plan = Plan(request, selection.manifest.descriptor, original.digest, before, selection)
+        if plan.stale_tags or request.thorough or selection.is_sparse:
+            self._find_missing(plan, selection)
+        return plan
+
+    def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
+        found: dict[str, str | None] = {}
+        for name in names:
+            with naming(self._destination.reference(name)):
+                descriptor = self._destination.resolve(name)
+            found[name] = descriptor.digest if descriptor else None
+        return found
+
+    def _compare(self, before: dict[str, str | None]) -> Descriptor | None:
+        """What the source names, where that could show that nothing is to be done; else None.
+
+        The source is not asked where the destination has nothing: its manifest will be read anyway. Neither is it
+        where only a part of an index is wanted, as its digest would not tell.
+        """
+        request = self._request
+        if request.thorough or request.platforms or not before or None in before.values():
+            return None
+        with naming(self._source.reference(request.name)):
+            return self._source.resolve(request.name)
+
+    def _read(self, name: str) -> Manifest:
+        with naming(self._source.reference(self._request.name)):
+            return self._source.manifest(name)
+
+    def _read_config(self, config: Descriptor) -> bytes:
+        with naming(self._source.reference(self._request.name)):
+            if config.size > _MAX_CONFIG:
+                raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
+            return b"".join(self._source.open_blob(config))
+
+    def _check_digest(self, top: Manifest) -> None:
+        wanted = self._request.digest
+        if wanted and wanted != top.digest:
+            raise ImageError(
+                "would be %s, not the digest that dest asks for" % top.digest,
+                self._source.reference(self._request.name),
+                "Correct the digest in dest, or leave it out",
+            )
+
+    def _find_missing(self, plan: Plan, selection: Selection) -> None:
+        """Fill in manifests and blobs.
+
+        Looking for single blobs is worth its requests only where the destination may have some, and not where
+        mounting costs no more than looking.
+        """
+        if self._destination.is_same(self._source):
+            plan.manifests = list(selection.replaced.values())
+            return
+        look = self._request.thorough or any(plan.before.values())
+        if not self._request.thorough:
+            plan.mount_from = self._destination.mount_source(self._source)
+        if not look and not plan.mount_from:
+            look = self._destination.has_content()
+        blobs: dict[str, Descriptor] = {}
+        self._walk(plan, selection, selection.manifest, look, blobs)
+        plan.blobs = list(blobs.values())
+        if look and not plan.mount_from:
+            present = list(self._pool.map(self._destination.has_blob, plan.blobs))
+            plan.blobs = [blob for blob, there in zip(plan.blobs, present) if not there]
+            plan.skipped = len(blobs) - len(plan.blobs)
+
+    def _walk(
+        self, plan: Plan, selection: Selection, parent: Manifest, look: bool, blobs: dict[str, Descriptor]
+    ) -> None:
+        """Collect what a manifest needs; a child that is at the destination has all that it needs there too."""
+        children = selection.children(parent)
+        blobs.update((blob.digest, blob) for blob in parent.blobs)
+        blobs.update((child.digest, child) for child in children if not child.is_manifest)
+        wanted = {child.digest for child in children if child.is_manifest}
+        wanted -= {manifest.digest for manifest in plan.manifests}
+        there = dict(self._pool.map(lambda digest: (digest, look and self._is_there(digest)), sorted(wanted)))
+        needed = [digest for digest in sorted(wanted) if self._request.thorough or not there[digest]]
+        for child in self._pool.map(lambda digest: selection.replaced.get(digest) or self._read(digest), needed):
+            self._walk(plan, selection, child, look, blobs)
+            if not there[child.digest]:
+                plan.manifests.append(child)
+
+    def _is_there(self, digest: str) -> bool:
+        return self._destination.resolve(digest) is not None

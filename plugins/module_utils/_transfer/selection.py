@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which children of an index are wanted, and the index that remains."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from .._errors import InvalidContent
+from .._image import media_types
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .._image.platform import Platform, best
+
+ReadManifest = t.Callable[[str], Manifest]
+ReadConfig = t.Callable[[Descriptor], bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """An image or index, and the digests of its wanted descendants (None: all of them).
+
+    ``replaced`` holds, by their new digests, nested indexes that lost children.
+    """
+
+    manifest: Manifest
+    wanted: frozenset[str] | None = None
+    replaced: t.Mapping[str, Manifest] = dataclasses.field(default_factory=dict)
+    is_sparse: bool = False
+
+    def children(self, parent: Manifest) -> list[Descriptor]:
+        """The wanted children of an index."""
+        return [child for child in parent.children if self.wanted is None or child.digest in self.wanted]
+
+    @property
+    def platforms(self) -> list[str]:
+        """The platforms that the index tells of its wanted children, in its order."""
+        names = [str(child.platform) for child in self.children(self.manifest) if child.platform]
+        return [name for name in dict.fromkeys(names) if name != "unknown/unknown"]
+
+
+def select(
+    top: Manifest, platforms: t.Sequence[Platform], sparse: bool, read: ReadManifest, read_config: ReadConfig
+) -> Selection:
+    """Choose by platform. Attestations stay with the images they speak of; what has no platform goes.
+
+    With ``sparse`` the index keeps its bytes, and so its digest, though not all of its children will be there.
+    Raises ImageError that names the platforms there are where one is missing.
+    """
+    if not platforms:
+        return Selection(top)
+    chooser = _Chooser(read, read_config)
+    offered = dict(chooser.leaves(top))
+    found = set().union(*(best(platform, offered.values()) for platform in platforms))
+    leaves = {digest for digest, platform in offered.items() if platform in found}
+    if not top.is_index:
+        return Selection(top)
+    wanted, replaced = set(leaves), {}
+    stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
+    return Selection(stripped, frozenset(wanted), replaced, sparse)
+
+
+class _Chooser:
+    def __init__(self, read: ReadManifest, read_config: ReadConfig) -> None:
+        self._read = read
+        self._read_config = read_config
+        self._nested: dict[str, Manifest] = {}
+
+    def leaves(self, manifest: Manifest) -> t.Iterator[tuple[str, Platform]]:
+        """All images below, with their platforms."""
+        if not manifest.is_index:
+            yield manifest.digest, self._platform_of(manifest)
+        for child in manifest.children:
+            if child.is_index:
+                self._nested[child.digest] = self._read(child.digest)
+                yield from self.leaves(self._nested[child.digest])
+            elif child.platform:
+                yield child.digest, child.platform
+            elif child.is_manifest and not child.attests:
+                yield child.digest, self._platform_of(self._read(child.digest))
+
+    def _platform_of(self, manifest: Manifest) -> Platform:
+        """What the config says: neither the manifest nor the index does."""
+        if not manifest.config or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
+            return Platform("", "")
+        try:
+            document = json.loads(self._read_config(manifest.config))
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise InvalidContent("the config of %s is not a JSON object" % manifest.digest)
+        return Platform.from_document(document)
+
+    def strip(
+        self, index: Manifest, leaves: set[str], wanted: set[str], replaced: dict[str, Manifest], sparse: bool
+    ) -> Manifest:
+        """The index without what is not wanted; fills in the digests that are, and the nested indexes that changed."""
+        changed: dict[str, Manifest] = {}
+        kept = set(leaves)
+        for child in index.children:
+            if not child.is_index:
+                continue
+            nested = self.strip(self._nested[child.digest], leaves, wanted, replaced, sparse)
+            if not any(grandchild.digest in wanted for grandchild in nested.children):
+                continue
+            kept.add(child.digest)
+            wanted.add(nested.digest)
+            if nested.digest != child.digest:
+                changed[child.digest] = replaced[nested.digest] = nested
+        kept.update(child.digest for child in index.children if child.attests in kept)
+        wanted.update(child.digest for child in index.children if child.attests in kept)
+        if sparse:
+            return index
+        return index.with_children(lambda position: index.children[position].digest in kept, changed)

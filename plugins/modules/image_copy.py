@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_copy
+short_description: Copy a container image between registries and OCI layouts
+version_added: 0.1.0
+description:
+  - Makes O(dest) be the image that O(src) is, with the same digest, whether it is a single image or a multi-platform one.
+  - Neither a container runtime nor a tool like skopeo is needed on the managed node.
+  - Nothing is moved that is there already. Within one registry blobs are mounted from repository to repository,
+    and within one repository only the tag is written.
+  - If O(dest) has the image already, one look at each side is all that happens.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  src:
+    description:
+      - The image to copy.
+      - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
+        reference without a tag means V(latest). With both a tag and a digest, the digest decides.
+      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node. Without V(REF) the layout must hold one image only.
+    type: str
+    required: true
+  dest:
+    description:
+      - What to make of it, in the same notations.
+      - Without a tag, digest or V(REF) the tag of O(src) is taken.
+      - With a digest, the copy fails before anything is written if the image has another one.
+    type: str
+    required: true
+  tags:
+    description:
+      - Further tags (or names of a layout) that are to name the same image at O(dest).
+    type: list
+    elements: str
+    default: []
+  platforms:
+    description:
+      - Copy only these platforms of a multi-platform image, written V(os/architecture[/variant]) such as V(linux/arm64).
+        The default is to copy all of them.
+      - An architecture includes those that it runs, so V(linux/arm/v7) takes V(linux/arm/v6) where there is no V(v7).
+      - Attestations, such as provenance and SBOMs, stay with the platforms they belong to.
+      - If O(src) is a single image, it must be for every platform listed.
+      - Reading the index of O(src) is necessary to know the result, which costs one request more than without this option.
+    type: list
+    elements: str
+    default: []
+  platform_mode:
+    description:
+      - What becomes of the index when O(platforms) selects a part of it.
+    type: str
+    choices:
+      strip: The index lists what was copied, and so gets a digest of its own.
+      sparse:
+        The index stays as it is, with its digest, and lists children that are not there. Many registries refuse
+        this.
+    default: strip
+  force:
+    description:
+      - Look for every manifest and blob at O(dest), even if O(dest) has the right digest, and copy what is missing.
+      - This repairs a destination that has lost content. The task is changed only if something was missing.
+    type: bool
+    default: false
+seealso:
+  - name: OCI distribution specification
+    description: What a registry must answer.
+    link: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Put a release into the private registry
+  drayage.registry.image_copy:
+    src: docker.io/library/alpine:3.20
+    dest: registry.example.com/library/alpine:3.20
+
+- name: Promote what staging runs to production, without moving a byte
+  drayage.registry.image_copy:
+    src: registry.example.com/staging/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    dest: registry.example.com/prod/app:1.4.2
+    tags:
+      - "1.4"
+      - stable
+
+- name: Take two platforms of an image to a disk for an air-gapped site
+  drayage.registry.image_copy:
+    src: quay.io/prometheus/node-exporter:v1.8.2
+    dest: oci:/srv/transfer/images:node-exporter-v1.8.2
+    platforms:
+      - linux/amd64
+      - linux/arm64
+
+- name: Push from that disk, with credentials and the site's own CA
+  drayage.registry.image_copy:
+    src: oci:/srv/transfer/images:node-exporter-v1.8.2
+    dest: registry.site.example/monitoring/node-exporter:v1.8.2
+    registries:
+      - host: registry.site.example
+        username: deploy
+        password: "{{ vault_registry_password }}"
+        ca_path: /etc/pki/site-ca.pem
+"""
+
+RETURN = r"""
+dest:
+  description: The reference of the image at the destination, in full.
+  returned: success
+  type: str
+  sample: registry.example.com/prod/app:1.4.2
+digest:
+  description: The digest of the image at the destination.
+  returned: success
+  type: str
+  sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+src_digest:
+  description: The digest of the image at the source. It differs from RV(digest) only if O(platforms) removed a part of it.
+  returned: success
+  type: str
+  sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+media_type:
+  description: The media type of the image's manifest or index.
+  returned: success
+  type: str
+  sample: application/vnd.oci.image.index.v1+json
+tags:
+  description: The tags of O(dest) and O(tags), all of which name the image now. Empty if O(dest) is a digest.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1.4.2", "1.4", "stable"]
+platforms:
+  description: The platforms of a multi-platform image that were selected. Empty for a single image.
+  returned: when the manifest of O(src) had to be read, which is not so if nothing was to be done
+  type: list
+  elements: str
+  sample: ["linux/amd64", "linux/arm64/v8"]
+blobs:
+  description: How many blobs (layers and configurations) went which way.
+  returned: success
+  type: dict
+  contains:
+    copied:
+      description: Blobs that were read from the source and written to the destination.
+      type: int
+      sample: 4
+    mounted:
+      description: Blobs that the registry took over from the other repository.
+      type: int
+      sample: 0
+    skipped:
+      description: Blobs that were found at the destination when looking for them one by one.
+      type: int
+      sample: 2
+bytes_copied:
+  description: The size of the blobs that were copied, in bytes.
+  returned: success
+  type: int
+  sample: 3626897
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success
+  type: int
+  sample: 13
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+
+
+def describe(copied: Copied) -> dict[str, t.Any]:
+    """What was or would be done, in the terms of RETURN."""
+    plan, moved = copied.plan, copied.moved
+    after = dict.fromkeys(copied.references, plan.top.digest)
+    result = {
+        "changed": plan.changed,
+        "dest": copied.references[0],
+        "digest": plan.top.digest,
+        "src_digest": plan.source_digest,
+        "media_type": plan.top.media_type,
+        "tags": list(plan.request.tags),
+        "blobs": {"copied": moved.copied, "mounted": moved.mounted, "skipped": plan.skipped},
+        "bytes_copied": moved.bytes,
+        "diff": {"before": dict(zip(copied.references, plan.before.values())), "after": after},
+    }
+    if plan.selection:
+        result["platforms"] = plan.selection.platforms
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    module = RegistryModule(
+        {
+            "src": {"type": "str", "required": True},
+            "dest": {"type": "str", "required": True},
+            "tags": {"type": "list", "elements": "str", "default": []},
+            "platforms": {"type": "list", "elements": "str", "default": []},
+            "platform_mode": {"type": "str", "choices": ["strip", "sparse"], "default": "strip"},
+            "force": {"type": "bool", "default": False},
+        }
+    )
+    names = ("src", "dest", "tags", "platforms", "platform_mode", "force")
+    options = CopyOptions(**{name: module.params[name] for name in names})
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        return describe(copy(options, stores, module.params["jobs"], module.check_mode))
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()
