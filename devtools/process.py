@@ -12,9 +12,16 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import TypeVar
 
 START_SECONDS = 20
 STOP_SECONDS = 5
+
+# Enough to see the cause above the stack of a Go panic.
+_TAIL_LINES = 30
+
+
+_Started = TypeVar("_Started", bound="Server")
 
 
 class ServerError(Exception):
@@ -44,7 +51,7 @@ class Server:
         """Write what the server needs into ``self.directory`` and return the command that runs it in the foreground."""
         raise NotImplementedError
 
-    def start(self) -> Server:
+    def start(self: _Started) -> _Started:
         """Start the process and return once it accepts connections."""
         with self.output.open("wb") as output, self.errors.open("wb") as errors:
             # A session of its own, so that stop() reaches the children that socat forks, and nothing else.
@@ -64,7 +71,7 @@ class Server:
             self._process = None
         self._directory.cleanup()
 
-    def __enter__(self):
+    def __enter__(self: _Started) -> _Started:
         return self.start()
 
     def __exit__(self, *_exception: object) -> None:
@@ -86,7 +93,7 @@ class Server:
 
     def _log_tail(self) -> str:
         text = self.errors.read_text(errors="replace") or self.output.read_text(errors="replace")
-        return "\n".join(text.splitlines()[-10:]) or "its log is empty"
+        return "\n".join(text.splitlines()[-_TAIL_LINES:]) or "its log is empty"
 
 
 def free_port() -> int:

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import http.client
-import itertools
 import json
-import ssl
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools import access_log, htpasswd as htpasswd_file, provision
 from devtools.access_log import Request
-from devtools.process import Server, ServerError
+from devtools.process import Server, ServerError, free_port
 
 if TYPE_CHECKING:
     from devtools.certificates import Certificate
@@ -23,15 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerRegistry", "Haproxy", "Nginx", "Request", "Server", "ServerError"]
 
-_MARKER = "/access-log-marker-"
-_MARKER_SECONDS = 10
+_SETTLE_SECONDS = 10
 
 
 class DockerRegistry(Server):
     """Debian's docker-registry (distribution 2.8), with its storage in ``root`` or a temporary directory.
 
     ``users`` are named by ``htpasswd`` (name to password) or by a ``token`` service, not both. ``tls`` is the
-    certificate to serve with; ``client_ca`` asks clients for a certificate, and must be the authority of ``tls``.
+    certificate to serve with; ``client_ca`` is the authority whose certificates clients must show.
     """
 
     def __init__(self, root: Path | str | None = None, *, htpasswd: dict[str, str] | None = None,
@@ -46,7 +43,7 @@ class DockerRegistry(Server):
         self._client_ca = client_ca
         self._delete = delete
         self._readonly = readonly
-        self._markers = itertools.count()
+        self._debug = f"127.0.0.1:{free_port()}"
         self._offset = 0
 
     def command(self) -> list[str]:
@@ -57,44 +54,25 @@ class DockerRegistry(Server):
 
     def requests(self) -> list[Request]:
         """Return the requests that were answered since the start or the last ``forget()``, in order."""
-        lines = self._log_to_marker()[self._offset:].decode().splitlines()
-        parsed = filter(None, map(access_log.parse, lines))
-        return [request for request in parsed if not request.path.startswith(_MARKER)]
+        lines = self._settled_log()[self._offset:].decode().splitlines()
+        return list(filter(None, map(access_log.parse, lines)))
 
     def forget(self) -> None:
         """Make ``requests()`` begin here."""
-        self._offset = len(self._log_to_marker())
+        self._offset = len(self._settled_log())
 
-    def _log_to_marker(self) -> bytes:
-        """Return the access log up to a request of our own, as a line is written only after its response was sent."""
-        marker = f"{_MARKER}{next(self._markers)}"
-        self._get(marker)
-        deadline = time.monotonic() + _MARKER_SECONDS
+    def _settled_log(self) -> bytes:
+        """Return the access log once it holds every answered request.
+
+        A client can have its answer before the registry has written the line, but then the handler still runs:
+        the registry's list of goroutines tells.
+        """
+        deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
-            log, found, _rest = self.output.read_bytes().partition(f'"GET {marker} '.encode())
-            if found:
-                return log[:log.rfind(b"\n") + 1]
-            time.sleep(0.002)
-        raise ServerError(f"The access log of {self.host} has no line for {marker} after {_MARKER_SECONDS} s.")
-
-    def _get(self, path: str) -> None:
-        if self._tls:
-            connection = http.client.HTTPSConnection(self.host, timeout=_MARKER_SECONDS, context=self._context())
-        else:
-            connection = http.client.HTTPConnection(self.host, timeout=_MARKER_SECONDS)
-        try:
-            connection.request("GET", path)
-            connection.getresponse().read()
-        finally:
-            connection.close()
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self._tls.ca))
-        context.check_hostname = False  # certificates that are wrong on purpose are served too
-        context.verify_mode = ssl.CERT_NONE
-        if self._client_ca:
-            context.load_cert_chain(self._tls.cert, self._tls.key)
-        return context
+            with urllib.request.urlopen(f"http://{self._debug}/debug/pprof/goroutine?debug=2") as answer:
+                if b"loggingHandler" not in answer.read():
+                    return self.output.read_bytes()
+        raise ServerError(f"{self.host} was still busy with a request after {_SETTLE_SECONDS} s.")
 
     def _config(self) -> dict:
         storage = {
@@ -102,7 +80,7 @@ class DockerRegistry(Server):
             "delete": {"enabled": self._delete},
             "maintenance": {"readonly": {"enabled": self._readonly}, "uploadpurging": {"enabled": False}},
         }
-        listen: dict = {"addr": self.host, "secret": "loopback"}
+        listen: dict = {"addr": self.host, "secret": "loopback", "debug": {"addr": self._debug}}
         if self._tls:
             listen["tls"] = {"certificate": str(self._tls.cert), "key": str(self._tls.key)}
             if self._client_ca:
@@ -117,7 +95,7 @@ class DockerRegistry(Server):
             htpasswd_file.write(path, self._htpasswd)
             return {"htpasswd": {"realm": "registry", "path": str(path)}}
         if self._token:
-            return {"token": self._token.registry_config()}
+            return self._token.registry_config()
         return None
 
 

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults between a client and a registry, made by the real programs that make them in the field."""
+
+from __future__ import annotations
+
+from devtools import provision
+from devtools.process import Server
+from devtools.servers import Haproxy, Nginx
+
+
+def body_limit(upstream: Server, size: int) -> Nginx:
+    """Refuse request bodies of more than ``size`` bytes with 413, as an nginx left at its defaults does."""
+    return Nginx(upstream, f"client_max_body_size {size};")
+
+
+def fail_first(upstream: Server, method: str, status: int, times: int, retry_after: int | None = None) -> Haproxy:
+    """Answer the first ``times`` requests of this method for each path with ``status``, then pass them on."""
+    header = f"hdr Retry-After {retry_after}" if retry_after is not None else ""
+    return Haproxy(upstream, f"""
+    stick-table type string len 1024 size 100k expire 1h store gpc0
+    acl counted method {method}
+    http-request track-sc0 path if counted
+    http-request sc-inc-gpc0(0) if counted
+    http-request return status {status} {header} if counted {{ sc0_get_gpc0 le {times} }}
+""")
+
+
+def cut_downloads(upstream: Server, after_bytes: int) -> Server:
+    """Cut each connection when the upstream has sent ``after_bytes`` over it, headers included."""
+    return _Socat(upstream, f"readbytes={after_bytes}")
+
+
+class _Socat(Server):
+    def __init__(self, upstream: Server, option: str) -> None:
+        super().__init__()
+        self._upstream = upstream
+        self._option = option
+
+    def command(self) -> list[str]:
+        return [provision.program("socat"), f"TCP-LISTEN:{self.port},bind=127.0.0.1,fork,reuseaddr",
+                f"TCP:{self._upstream.host},{self._option}"]
