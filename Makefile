@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTHON ?= python3
+ARGS ?=
+TOOLCHAIN = $(PYTHON) -m devtools.toolchain
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint format sanity units units-oldest functional functional-oldest demo bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+test: ## all of the checks below, with their own set-up; nothing but python3, make and git is needed
+	@$(TOOLCHAIN) test
+
+lint: ## style, documentation, changelog and licences
+	@$(TOOLCHAIN) lint
+
+sanity: ## ansible-test sanity on a fresh copy of the tree
+	@$(TOOLCHAIN) sanity
+
+units: ## unit tests on the newest stack; ARGS="-k digest" goes to pytest
+	@$(TOOLCHAIN) units $(ARGS)
+
+units-oldest: ## unit tests on the oldest supported stack
+	@$(TOOLCHAIN) units-oldest $(ARGS)
+
+functional: ## modules against real registries, on the newest stack
+	@$(TOOLCHAIN) functional $(ARGS)
+
+functional-oldest: ## the same with the modules on the oldest supported stack
+	@$(TOOLCHAIN) functional-oldest $(ARGS)
+
+format: ## write the Python files the way that lint wants them
+	@$(TOOLCHAIN) format $(ARGS)
+
+demo: ## a tour through the collection, with real registries
+	@demo/run
+
+bench: ## measure against other tools
+	@$(TOOLCHAIN) python -m benchmarks $(ARGS)
+
+clean: ## remove everything that the targets above have made
+	rm -rf .build

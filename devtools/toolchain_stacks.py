@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Python carries which ansible-core and libraries in the tests, each in an environment below .build."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from devtools.provision import BUILD, REPOSITORY, python_versions
+
+# The Pythons that the controller of an ansible-core release runs on, newest release last.
+CORES = {
+    "2.16": ("3.10", "3.12"),
+    "2.17": ("3.10", "3.12"),
+    "2.18": ("3.11", "3.13"),
+    "2.19": ("3.11", "3.13"),
+    "2.20": ("3.12", "3.14"),
+    "2.21": ("3.12", "3.14"),
+}
+OLDEST_CORE = next(iter(CORES))
+
+COLLECTIONS = BUILD / "collections"
+
+
+class ToolchainError(Exception):
+    """The set-up cannot be made; the message says what to do."""
+
+
+class Stack(NamedTuple):
+    """An environment: its directory, and in words what is in it."""
+
+    home: Path
+    python_version: str
+    core: str
+
+    @property
+    def python(self) -> str:
+        return self.program("python")
+
+    def program(self, name: str) -> str:
+        return str(self.home / "bin" / name)
+
+
+@functools.cache
+def pythons() -> dict[str, str]:
+    """Return the Pythons that environments can be made of, oldest first."""
+    able = {}
+    for version, path in python_versions().items():
+        probe = subprocess.run([path, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL, check=False)
+        if probe.returncode == 0:
+            able[version] = path
+    if not able:
+        raise ToolchainError(
+            "No Python 3.9 or newer with venv was found: install one (Debian: apt install python3-venv)."
+        )
+    return able
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def controller_python(core: str) -> str | None:
+    """Return the newest Python found that the controller of an ansible-core release runs on, None without one."""
+    lowest, highest = map(_number, CORES[core])
+    fitting = [version for version in pythons() if lowest <= _number(version) <= highest]
+    return fitting[-1] if fitting else None
+
+
+def newest_core() -> str:
+    """Return the newest ansible-core that a Python found can carry."""
+    for core in reversed(CORES):
+        if controller_python(core):
+            return core
+    raise ToolchainError(
+        f"ansible-core {OLDEST_CORE} and newer need Python {CORES[OLDEST_CORE][0]} or newer, "
+        f"and only {', '.join(pythons())} was found: install a newer Python."
+    )
+
+
+def controller(core: str | None = None) -> Stack:
+    """Return a stack with a whole ansible-core, the newest libraries and pytest."""
+    core = core or newest_core()
+    python = controller_python(core)
+    if not python:
+        raise ToolchainError(f"ansible-core {core} needs a Python from {' to '.join(CORES[core])}: none was found.")
+    return _stack(f"core-{core}", python, core, [["-r", "tests/requirements.txt", f"ansible-core=={core}.*"]])
+
+
+def linters() -> Stack:
+    """Return a stack with the linters."""
+    core = newest_core()
+    requirements = ["-r", "tests/requirements-lint.txt", f"ansible-core=={core}.*"]
+    return _stack("lint", str(controller_python(core)), core, [requirements])
+
+
+def oldest() -> Stack:
+    """Return a stack as old as a managed node may be: a module finds there what it finds on such a node.
+
+    Of ansible-core a node sees only module_utils, which needs no other library and an older Python than the controller.
+    """
+    python = next(iter(pythons()))
+    core = ["--no-deps", "--ignore-requires-python", f"ansible-core=={OLDEST_CORE}.*"]
+    return _stack("oldest", python, OLDEST_CORE, [["-r", "tests/requirements-oldest.txt"], core])
+
+
+def _stack(name: str, python: str, core: str, installs: list[list[str]]) -> Stack:
+    stack = Stack(BUILD / "venv" / name, python, core)
+    stamp = stack.home / "stamp"
+    key = _key(stack, installs)
+    with locked(f"venv-{name}"):
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+            return stack
+        print(f"-- making the environment '{name}': Python {python}, ansible-core {core}", flush=True)
+        start = time.monotonic()
+        _run([pythons()[python], "-m", "venv", "--clear", str(stack.home)])
+        for arguments in installs:
+            _run([stack.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments])
+        stamp.write_text(key, encoding="utf-8")
+        print(f"-- made in {time.monotonic() - start:.0f} s", flush=True)
+    return stack
+
+
+def _key(stack: Stack, installs: list[list[str]]) -> str:
+    parts = [str(stack.home), pythons()[stack.python_version]]
+    for arguments in installs:
+        for argument in arguments:
+            file = REPOSITORY / argument
+            parts.append(file.read_text(encoding="utf-8") if file.is_file() else argument)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _run(command: list[str]) -> None:
+    if subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), check=False).returncode:
+        raise ToolchainError(f"This failed while an environment was made: {shlex.join(command)}")
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the caller's environment without what would make results depend on it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ANSIBLE_", "PYTHON", "PYTEST_", "GIT_", "VIRTUAL_ENV"))
+    }
+    # A clone may belong to somebody else than the user who tests it, as it does in a container.
+    git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    # Ansible refuses to start where the locale is not UTF-8.
+    return {**kept, **git, "LC_ALL": "C.UTF-8", "ANSIBLE_HOME": str(BUILD / "ansible")}
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Let one process at a time into what the body does to a directory below .build."""
+    (BUILD / "lock").mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock" / name, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def link_collection() -> None:
+    """Make the checkout importable as ansible_collections.drayage.registry."""
+    link = COLLECTIONS / "ansible_collections" / "drayage" / "registry"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(os.path.relpath(REPOSITORY, link.parent))
