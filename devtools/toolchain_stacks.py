@@ -168,9 +168,14 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def link_collection() -> None:
-    """Make the checkout importable as ansible_collections.drayage.registry."""
+def link_collection() -> Path:
+    """Make the checkout importable as ansible_collections.drayage.registry, and return its path there."""
     link = COLLECTIONS / "ansible_collections" / "drayage" / "registry"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(os.path.relpath(REPOSITORY, link.parent))
+    with locked("collections"):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        # A copy of a checkout brings the link along, and with it the code of the original.
+        if link.is_symlink() and link.resolve() != REPOSITORY:
+            link.unlink()
+        if not link.is_symlink():
+            link.symlink_to(os.path.relpath(REPOSITORY, link.parent.resolve()))
+    return link
