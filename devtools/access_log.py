@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 # The combined log format; quotes and backslashes inside the quoted fields come escaped.
 _LINE = re.compile(
     r'^\S+ \S+ \S+ \[[^\]]*\] "(?P<method>\S+) (?P<target>\S+) [^"]*" (?P<status>\d{3}) \S+ '
-    r'"(?:[^"\\]|\\.)*" "(?P<agent>(?:[^"\\]|\\.)*)"$')
+    r'"(?:[^"\\]|\\.)*" "(?P<agent>(?:[^"\\]|\\.)*)"$'
+)
 
 
 class Request(NamedTuple):

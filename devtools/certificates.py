@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -50,8 +51,9 @@ class Authority:
         """Issue a certificate with which a client says who it is."""
         return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH, expired)
 
-    def _issue(self, name: str, usage: x509.ObjectIdentifier, expired: bool,
-               *extensions: x509.ExtensionType) -> Certificate:
+    def _issue(
+        self, name: str, usage: x509.ObjectIdentifier, expired: bool, *extensions: x509.ExtensionType
+    ) -> Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_name(name), key.public_key(), expired)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -61,14 +63,25 @@ class Authority:
         stem = f"{next(self._serials)}-{name}"
         files = Certificate(self._directory / f"{stem}.pem", self._directory / f"{stem}.key", self.ca)
         files.cert.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
-        files.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                                serialization.NoEncryption()))
+        files.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
         return files
 
     def _sign_own(self) -> x509.Certificate:
-        usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
-                              key_encipherment=False, data_encipherment=False, key_agreement=False,
-                              encipher_only=False, decipher_only=False)
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            key_cert_sign=True,
+            crl_sign=True,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
         builder = self._builder(self._name, self._key.public_key(), expired=False)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
@@ -78,15 +91,17 @@ class Authority:
         # Python 3.13 refuses certificates that do not identify their own and their signer's key.
         own = x509.SubjectKeyIdentifier.from_public_key(key)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return (x509.CertificateBuilder()
-                .subject_name(subject)
-                .issuer_name(self._name)
-                .public_key(key)
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(now - 30 * _DAY)
-                .not_valid_after(now - _DAY if expired else now + 30 * _DAY)
-                .add_extension(own, critical=False)
-                .add_extension(signer, critical=False))
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - 30 * _DAY)
+            .not_valid_after(now - _DAY if expired else now + 30 * _DAY)
+            .add_extension(own, critical=False)
+            .add_extension(signer, critical=False)
+        )
 
 
 def _name(text: str) -> x509.Name:

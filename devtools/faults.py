@@ -18,13 +18,16 @@ def body_limit(upstream: Server, size: int) -> Nginx:
 def fail_first(upstream: Server, method: str, status: int, times: int, retry_after: int | None = None) -> Haproxy:
     """Answer the first ``times`` requests of this method for each path with ``status``, then pass them on."""
     header = f"hdr Retry-After {retry_after}" if retry_after is not None else ""
-    return Haproxy(upstream, f"""
+    return Haproxy(
+        upstream,
+        f"""
     stick-table type string len 1024 size 100k expire 1h store gpc0
     acl counted method {method}
     http-request track-sc0 path if counted
     http-request sc-inc-gpc0(0) if counted
     http-request return status {status} {header} if counted {{ sc0_get_gpc0 le {times} }}
-""")
+""",
+    )
 
 
 def cut_downloads(upstream: Server, after_bytes: int) -> Server:
@@ -39,5 +42,8 @@ class _Socat(Server):
         self._option = option
 
     def command(self) -> list[str]:
-        return [provision.program("socat"), f"TCP-LISTEN:{self.port},bind=127.0.0.1,fork,reuseaddr",
-                f"TCP:{self._upstream.host},{self._option}"]
+        return [
+            provision.program("socat"),
+            f"TCP-LISTEN:{self.port},bind=127.0.0.1,fork,reuseaddr",
+            f"TCP:{self._upstream.host},{self._option}",
+        ]

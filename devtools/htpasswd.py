@@ -27,7 +27,7 @@ def _hash(password: str) -> str:
         return bcrypt.hashpw(password.encode(), bcrypt.gensalt(COST)).decode()
     crypt = _module("crypt")
     if crypt and crypt.METHOD_BLOWFISH in crypt.methods:
-        return crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2 ** COST))
+        return crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2**COST))
     command = [provision.program("htpasswd", "apache2-utils"), "-niB", "-C", str(COST), "user"]
     result = subprocess.run(command, input=password, stdout=subprocess.PIPE, text=True, check=True)
     return result.stdout.strip().split(":", 1)[1]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start a server process on a free loopback port, wait until it accepts connections, and stop it."""
+"""Start a server process on a free loopback port, wait until it is ready, and stop it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ STOP_SECONDS = 5
 
 # Enough to see the cause above the stack of a Go panic.
 _TAIL_LINES = 30
-
 
 _Started = TypeVar("_Started", bound="Server")
 
@@ -51,14 +50,24 @@ class Server:
         """Write what the server needs into ``self.directory`` and return the command that runs it in the foreground."""
         raise NotImplementedError
 
+    def ready(self) -> bool:
+        """Tell whether the server would answer now."""
+        return accepts_connections(self.port)
+
     def start(self: _Started) -> _Started:
-        """Start the process and return once it accepts connections."""
+        """Start the process and return once it is ready."""
         with self.output.open("wb") as output, self.errors.open("wb") as errors:
             # A session of its own, so that stop() reaches the children that socat forks, and nothing else.
-            self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
-                                             cwd=self.directory, start_new_session=True)
+            self._process = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=self.directory,
+                start_new_session=True,
+            )
         try:
-            self._await_connection()
+            self._await_ready()
         except ServerError:
             self.stop()
             raise
@@ -77,15 +86,15 @@ class Server:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
 
-    def _await_connection(self) -> None:
+    def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerError(f"{self._name} ended with status {self._process.returncode}: {self._log_tail()}")
-            if accepts_connections(self.port):
+            if self.ready():
                 return
             time.sleep(0.01)
-        raise ServerError(f"{self._name} accepted no connection within {START_SECONDS} s: {self._log_tail()}")
+        raise ServerError(f"{self._name} was not ready within {START_SECONDS} s: {self._log_tail()}")
 
     @property
     def _name(self) -> str:
@@ -110,13 +119,11 @@ def accepts_connections(port: int) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(STOP_SECONDS)
-            return
-        except ProcessLookupError:
-            process.wait()
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -33,7 +33,8 @@ def program(name: str, package: str | None = None) -> str:
     if not shutil.which("apt-get"):
         raise ProvisionError(
             f"The program '{name}' is not installed, and there is no apt-get to obtain it with: "
-            f"install it and put it on PATH (Debian and Ubuntu have it in the package '{package}').")
+            f"install it and put it on PATH (Debian and Ubuntu have it in the package '{package}')."
+        )
     if os.geteuid() == 0:
         _install(package)
     else:
@@ -42,7 +43,8 @@ def program(name: str, package: str | None = None) -> str:
     if not found:
         raise ProvisionError(
             f"The Debian package '{package}' was obtained but has no program '{name}': "
-            f"install '{name}' by hand and put it on PATH.")
+            f"install '{name}' by hand and put it on PATH."
+        )
     return found
 
 
@@ -85,15 +87,18 @@ def _unpacked(name: str, package: str) -> str | None:
     return shutil.which(name, path=f"{root / 'bin'}{os.pathsep}{root / 'sbin'}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _update(options: tuple[str, ...]) -> None:
     _run(["apt-get", *options, "-qq", "update"], "fetch the lists of Debian packages")
 
 
 def _install(package: str) -> None:
     _update(())
-    _run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", package],
-         f"install the Debian package '{package}'", env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    _run(
+        ["apt-get", "-qq", "install", "-y", "--no-install-recommends", package],
+        f"install the Debian package '{package}'",
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    )
 
 
 def _unpack(package: str) -> None:
@@ -106,8 +111,11 @@ def _unpack(package: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     options = (f"-oDir::State::Lists={state / 'lists'}", f"-oDir::Cache={state / 'cache'}")
     _update(options)
-    _run(["apt-get", *options, "-qq", "download", package],
-         f"download the Debian package '{package}'", cwd=state / "download")
+    _run(
+        ["apt-get", *options, "-qq", "download", package],
+        f"download the Debian package '{package}'",
+        cwd=state / "download",
+    )
     archives = sorted((state / "download").glob(f"{package}_*.deb"), key=lambda file: file.stat().st_mtime)
     target.mkdir(parents=True, exist_ok=True)
     _run(["dpkg", "-x", str(archives[-1]), str(target)], f"unpack the Debian package '{package}'")
@@ -117,8 +125,14 @@ def _identify(candidate: str) -> tuple[tuple[int, int], str] | None:
     """Run an interpreter to learn its version and real path: a pyenv shim exists even for versions that do not."""
     code = "import os, sys; print(*sys.version_info[:2], os.path.realpath(sys.executable))"
     try:
-        result = subprocess.run([candidate, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                text=True, timeout=30, check=True)
+        result = subprocess.run(
+            [candidate, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=30,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     major, minor, path = result.stdout.strip().split(" ", 2)
@@ -127,10 +141,11 @@ def _identify(candidate: str) -> tuple[tuple[int, int], str] | None:
 
 def _run(command: list[str], purpose: str, **options: object) -> str:
     try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True, **options)
+        result = subprocess.run(command, capture_output=True, text=True, check=True, **options)
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip() or error.stdout.strip() or f"exit status {error.returncode}").splitlines()[-1]
         raise ProvisionError(
             f"Could not {purpose}, '{' '.join(command)}' said '{reason}': "
-            "check the network and the package sources, or install the program by hand.") from error
+            "check the network and the package sources, or install the program by hand."
+        ) from error
     return result.stdout

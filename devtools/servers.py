@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
-import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devtools import access_log, htpasswd as htpasswd_file, provision
+from devtools import access_log, provision
+from devtools import htpasswd as htpasswd_file
 from devtools.access_log import Request
 from devtools.process import Server, ServerError, free_port
 
@@ -31,9 +33,17 @@ class DockerRegistry(Server):
     certificate to serve with; ``client_ca`` is the authority whose certificates clients must show.
     """
 
-    def __init__(self, root: Path | str | None = None, *, htpasswd: dict[str, str] | None = None,
-                 token: TokenService | None = None, tls: Certificate | None = None,
-                 client_ca: Path | None = None, delete: bool = True, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        *,
+        htpasswd: dict[str, str] | None = None,
+        token: TokenService | None = None,
+        tls: Certificate | None = None,
+        client_ca: Path | None = None,
+        delete: bool = True,
+        readonly: bool = False,
+    ) -> None:
         super().__init__()
         self.storage = Path(root) if root else self.directory / "storage"
         self.scheme = "https" if tls else "http"
@@ -52,9 +62,16 @@ class DockerRegistry(Server):
         config.write_text(json.dumps(self._config()))  # YAML reads JSON
         return [provision.program("docker-registry"), "serve", str(config)]
 
+    def ready(self) -> bool:
+        """Tell whether requests are accepted: the port is open before the certificate was read."""
+        try:
+            return b"tcpKeepAliveListener.Accept" in self._goroutines()
+        except OSError:
+            return False
+
     def requests(self) -> list[Request]:
         """Return the requests that were answered since the start or the last ``forget()``, in order."""
-        lines = self._settled_log()[self._offset:].decode().splitlines()
+        lines = self._settled_log()[self._offset :].decode().splitlines()
         return list(filter(None, map(access_log.parse, lines)))
 
     def forget(self) -> None:
@@ -69,10 +86,16 @@ class DockerRegistry(Server):
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
-            with urllib.request.urlopen(f"http://{self._debug}/debug/pprof/goroutine?debug=2") as answer:
-                if b"loggingHandler" not in answer.read():
-                    return self.output.read_bytes()
+            if b"loggingHandler" not in self._goroutines():
+                return self.output.read_bytes()
+            time.sleep(0.002)
         raise ServerError(f"{self.host} was still busy with a request after {_SETTLE_SECONDS} s.")
+
+    def _goroutines(self) -> bytes:
+        """Return the stacks of everything that the registry is doing."""
+        with closing(http.client.HTTPConnection(self._debug, timeout=_SETTLE_SECONDS)) as connection:
+            connection.request("GET", "/debug/pprof/goroutine?debug=2")
+            return connection.getresponse().read()
 
     def _config(self) -> dict:
         storage = {
@@ -112,8 +135,11 @@ class Nginx(Server):
 
     def command(self) -> list[str]:
         config = self.directory / "nginx.conf"
-        config.write_text(_NGINX.format(host=self.host, upstream=self._upstream.host, directory=self.directory,
-                                        directives=self._directives))
+        config.write_text(
+            _NGINX.format(
+                host=self.host, upstream=self._upstream.host, directory=self.directory, directives=self._directives
+            )
+        )
         return [provision.program("nginx"), "-e", str(self.errors), "-p", str(self.directory), "-c", str(config)]
 
 

@@ -51,8 +51,16 @@ class TokenService:
     ``log`` has every request, in order. ``post_supported=False`` makes it one of the services that know only GET.
     """
 
-    def __init__(self, users: dict[str, str], *, grants: Grants = default_grants, lifetime: int = 300, skew: int = 0,
-                 identity_tokens: dict[str, str] | None = None, post_supported: bool = True) -> None:
+    def __init__(
+        self,
+        users: dict[str, str],
+        *,
+        grants: Grants = default_grants,
+        lifetime: int = 300,
+        skew: int = 0,
+        identity_tokens: dict[str, str] | None = None,
+        post_supported: bool = True,
+    ) -> None:
         self.users = users
         self.grants = grants
         self.lifetime = lifetime
@@ -119,14 +127,16 @@ class TokenService:
 
     def _token(self, user: str | None, scopes: list[str]) -> str:
         now = int(time.time())
-        return self._signer.token({
-            "iss": ISSUER,
-            "sub": user or "",
-            "aud": SERVICE,
-            "nbf": now - 600,
-            "exp": now + self.lifetime + self.skew,
-            "access": [self._access(user, scope) for scope in scopes],
-        })
+        return self._signer.token(
+            {
+                "iss": ISSUER,
+                "sub": user or "",
+                "aud": SERVICE,
+                "nbf": now - 600,
+                "exp": now + self.lifetime + self.skew,
+                "access": [self._access(user, scope) for scope in scopes],
+            }
+        )
 
     def _access(self, user: str | None, scope: str) -> dict:
         kind, rest = scope.split(":", 1)

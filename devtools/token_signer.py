@@ -37,10 +37,11 @@ class TokenSigner:
 
     def _key_id(self) -> str:
         """Return the key's fingerprint in the form of Docker's libtrust."""
-        public = self._key.public_key().public_bytes(serialization.Encoding.DER,
-                                                     serialization.PublicFormat.SubjectPublicKeyInfo)
+        public = self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
         text = base64.b32encode(hashlib.sha256(public).digest()[:30]).decode()
-        return ":".join(text[start:start + 4] for start in range(0, len(text), 4))
+        return ":".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def _encode(content: bytes) -> str:
@@ -50,12 +51,14 @@ def _encode(content: bytes) -> str:
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "drayage test tokens")])
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (x509.CertificateBuilder()
-                   .subject_name(name)
-                   .issuer_name(name)
-                   .public_key(key.public_key())
-                   .serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=1))
-                   .not_valid_after(now + datetime.timedelta(days=30))
-                   .sign(key, hashes.SHA256()))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .sign(key, hashes.SHA256())
+    )
     return certificate.public_bytes(serialization.Encoding.PEM)

@@ -11,7 +11,8 @@ import random
 import struct
 import tarfile
 import zlib
-from typing import BinaryIO, Iterable, Iterator, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
 
 _CHUNK = 1 << 20
 _TAR_BLOCK = 512
@@ -94,7 +95,7 @@ def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
         checksum = zlib.crc32(chunk, checksum)
         length += len(chunk)
         for start in range(0, len(chunk), _STORED_MAXIMUM):
-            yield _stored_block(chunk[start:start + _STORED_MAXIMUM], last=False)
+            yield _stored_block(chunk[start : start + _STORED_MAXIMUM], last=False)
     yield _stored_block(b"", last=True)
     yield struct.pack("<II", checksum, length & 0xFFFFFFFF)
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Union
 
 from devtools.images import elf, layer
 from devtools.images.value import DOCKER, OCI, Blob, Image, MediaTypes, digest_of, image_of, platform_of, to_json
@@ -19,8 +20,14 @@ SIZES = (1000, 2000)
 Content = Union[bytes, int]
 
 
-def single(platform: str = "linux/amd64", *, layers: Sequence[Content] = SIZES, docker: bool = False,
-           seed: str = "image", labels: dict[str, str] | None = None) -> Image:
+def single(
+    platform: str = "linux/amd64",
+    *,
+    layers: Sequence[Content] = SIZES,
+    docker: bool = False,
+    seed: str = "image",
+    labels: dict[str, str] | None = None,
+) -> Image:
     """Make an image for one platform.
 
     A layer given as bytes is a file of this content, and the same blob in every image that has it;
@@ -32,8 +39,14 @@ def single(platform: str = "linux/amd64", *, layers: Sequence[Content] = SIZES, 
     return _image([part for part, _content in made], blobs, platform, config, seed, docker)
 
 
-def index(platforms: Sequence[str] = MULTI, *, layers: Sequence[Content] = SIZES, docker: bool = False,
-          attestations: bool = False, seed: str = "image") -> Image:
+def index(
+    platforms: Sequence[str] = MULTI,
+    *,
+    layers: Sequence[Content] = SIZES,
+    docker: bool = False,
+    attestations: bool = False,
+    seed: str = "image",
+) -> Image:
     """Make a multi-platform image, with a provenance attestation for each platform as buildkit makes them."""
     types = _types(docker)
     images = [single(platform, layers=layers, docker=docker, seed=seed) for platform in platforms]
@@ -45,8 +58,10 @@ def index(platforms: Sequence[str] = MULTI, *, layers: Sequence[Content] = SIZES
                 "vnd.docker.reference.digest": image.digest,
                 "vnd.docker.reference.type": "attestation-manifest",
             },
-            platform=platform_of("unknown/unknown"))
-        for extra, image in zip(extras, images)]
+            platform=platform_of("unknown/unknown"),
+        )
+        for extra, image in zip(extras, images)
+    ]
     return _index(children, (*images, *extras), types)
 
 
@@ -58,8 +73,12 @@ def nested(platforms: Sequence[str] = MULTI, *, seed: str = "image") -> Image:
     return _index(children, (inner, other), OCI)
 
 
-def artifact(artifact_type: str = "application/vnd.example.report", *, content: bytes = b"a report\n",
-             subject: Image | None = None) -> Image:
+def artifact(
+    artifact_type: str = "application/vnd.example.report",
+    *,
+    content: bytes = b"a report\n",
+    subject: Image | None = None,
+) -> Image:
     """Make an OCI 1.1 artifact; with a subject it is a referrer of that image."""
     config = b"{}"
     document = {
@@ -115,16 +134,19 @@ def _on_disk(file: layer.File, directory: Path) -> layer.Layer:
     return part
 
 
-def _image(layers: list[layer.Layer], blobs: dict[str, Blob], platform: str, run: dict, seed: str,
-           docker: bool) -> Image:
+def _image(
+    layers: list[layer.Layer], blobs: dict[str, Blob], platform: str, run: dict, seed: str, docker: bool
+) -> Image:
     types = _types(docker)
-    config = to_json({
-        "created": "2026-01-01T00:00:00Z",
-        **platform_of(platform),
-        "config": {"Env": ["PATH=/"], **run},
-        "rootfs": {"type": "layers", "diff_ids": [part.diff_id for part in layers]},
-        "history": [{"created": "2026-01-01T00:00:00Z", "created_by": f"devtools {seed}"} for _part in layers],
-    })
+    config = to_json(
+        {
+            "created": "2026-01-01T00:00:00Z",
+            **platform_of(platform),
+            "config": {"Env": ["PATH=/"], **run},
+            "rootfs": {"type": "layers", "diff_ids": [part.diff_id for part in layers]},
+            "history": [{"created": "2026-01-01T00:00:00Z", "created_by": f"devtools {seed}"} for _part in layers],
+        }
+    )
     document = {
         "schemaVersion": 2,
         "mediaType": types.manifest,
@@ -136,17 +158,21 @@ def _image(layers: list[layer.Layer], blobs: dict[str, Blob], platform: str, run
 
 def _attestation(image: Image, types: MediaTypes) -> Image:
     predicate_type = "https://slsa.dev/provenance/v0.2"
-    statement = to_json({
-        "_type": "https://in-toto.io/Statement/v0.1",
-        "predicateType": predicate_type,
-        "subject": [{"name": "image", "digest": {"sha256": image.digest.split(":")[1]}}],
-        "predicate": {"builder": {"id": ""}, "buildType": "https://mobyproject.org/buildkit@v1"},
-    })
-    config = to_json({
-        **platform_of("unknown/unknown"),
-        "config": {},
-        "rootfs": {"type": "layers", "diff_ids": [digest_of(statement)]},
-    })
+    statement = to_json(
+        {
+            "_type": "https://in-toto.io/Statement/v0.1",
+            "predicateType": predicate_type,
+            "subject": [{"name": "image", "digest": {"sha256": image.digest.split(":")[1]}}],
+            "predicate": {"builder": {"id": ""}, "buildType": "https://mobyproject.org/buildkit@v1"},
+        }
+    )
+    config = to_json(
+        {
+            **platform_of("unknown/unknown"),
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(statement)]},
+        }
+    )
     layer_descriptor = _descriptor("application/vnd.in-toto+json", statement)
     layer_descriptor["annotations"] = {"in-toto.io/predicate-type": predicate_type}
     document = {

@@ -20,24 +20,34 @@ class PushError(Exception):
     """A registry did not accept a part of an image."""
 
 
-def push(image: Image, host: str, repository: str, tag: str, *, authorization: str | None = None,
-         tls_ca: Path | None = None) -> None:
+def push(
+    image: Image, host: str, repository: str, tag: str, *, authorization: str | None = None, tls_ca: Path | None = None
+) -> None:
     """Push an image to ``host`` (TLS where its authority is given); ``authorization`` is the header's value."""
     context = ssl.create_default_context(cafile=str(tls_ca)) if tls_ca else None
-    connection = (http.client.HTTPSConnection(host, timeout=_TIMEOUT, context=context) if context
-                  else http.client.HTTPConnection(host, timeout=_TIMEOUT))
+    connection = (
+        http.client.HTTPSConnection(host, timeout=_TIMEOUT, context=context)
+        if context
+        else http.client.HTTPConnection(host, timeout=_TIMEOUT)
+    )
     headers = {"Authorization": authorization} if authorization else {}
     with closing(connection):
         for digest, content in image.blobs.items():
             _push_blob(connection, f"/v2/{repository}/blobs/uploads/", digest, content, headers)
         for digest, (media_type, content) in image.manifests.items():
             reference = tag if digest == image.digest else digest
-            _send(connection, "PUT", f"/v2/{repository}/manifests/{reference}", content,
-                  {**headers, "Content-Type": media_type})
+            _send(
+                connection,
+                "PUT",
+                f"/v2/{repository}/manifests/{reference}",
+                content,
+                {**headers, "Content-Type": media_type},
+            )
 
 
-def _push_blob(connection: http.client.HTTPConnection, uploads: str, digest: str, content: Blob,
-               headers: dict[str, str]) -> None:
+def _push_blob(
+    connection: http.client.HTTPConnection, uploads: str, digest: str, content: Blob, headers: dict[str, str]
+) -> None:
     location = urlsplit(_send(connection, "POST", uploads, b"", headers))
     query = f"{location.query}&digest={digest}".lstrip("&")
     binary = {**headers, "Content-Type": "application/octet-stream"}

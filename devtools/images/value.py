@@ -65,7 +65,12 @@ class Image:
 
     def descriptor(self, **more: object) -> dict:
         """Return the descriptor of the top document."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.manifests[self.digest][1]), **more}
+        return {
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": len(self.manifests[self.digest][1]),
+            **more,
+        }
 
 
 def image_of(document: dict, parts: tuple[Image, ...] = (), blobs: dict[str, Blob] | None = None) -> Image:

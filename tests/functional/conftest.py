@@ -1,0 +1,119 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers and helpers of the functional tests; each server starts when the first test asks for it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from devtools import module_runner
+from devtools.certificates import Authority
+from devtools.servers import DockerRegistry
+from devtools.token_service import TokenService
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def repository() -> str:
+    """Return the name of a repository that no other test uses."""
+    return f"test/number-{next(_numbers)}"
+
+
+@pytest.fixture
+def run_module(tmp_path: Path) -> Callable[..., module_runner.Result]:
+    """Return a function that runs a module: ``run_module("image_copy", check_mode=True, src=..., dest=...)``."""
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True, mode=0o700)
+    return partial(_run, home)
+
+
+def _run(
+    home: Path,
+    module: str,
+    *,
+    check_mode: bool = False,
+    diff: bool = False,
+    env: dict[str, str] | None = None,
+    **options: object,
+) -> module_runner.Result:
+    return module_runner.run(module, options, home=home, check_mode=check_mode, diff=diff, env=env)
+
+
+@pytest.fixture(scope="session")
+def _shared() -> Iterator[Callable[..., DockerRegistry]]:
+    """Return a function that starts a registry when it is first asked for; its ``requests()`` begin with each test."""
+    registries: dict[str, DockerRegistry] = {}
+    with ExitStack() as stack:
+
+        def shared(name: str, **options: object) -> DockerRegistry:
+            if name not in registries:
+                registries[name] = stack.enter_context(DockerRegistry(**options))
+            registries[name].forget()
+            return registries[name]
+
+        yield shared
+
+
+@pytest.fixture
+def registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
+    """Return a registry without users."""
+    return _shared("registry")
+
+
+@pytest.fixture
+def second_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
+    """Return one more registry without users."""
+    return _shared("second")
+
+
+@pytest.fixture
+def htpasswd_registry(_shared: Callable[..., DockerRegistry], users: dict[str, str]) -> DockerRegistry:
+    """Return a registry that wants the password of one of ``users``."""
+    return _shared("htpasswd", htpasswd=users)
+
+
+@pytest.fixture
+def tls_registry(_shared: Callable[..., DockerRegistry], authority: Authority) -> DockerRegistry:
+    """Return a registry that serves TLS with a certificate of ``authority``."""
+    return _shared("tls", tls=authority.server())
+
+
+@pytest.fixture
+def readonly_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
+    """Return a registry that refuses every change."""
+    return _shared("readonly", readonly=True)
+
+
+@pytest.fixture
+def token_service(users: dict[str, str]) -> Iterator[TokenService]:
+    """Return a token service for ``users``; a test has its own, as it changes the service's behaviour."""
+    with TokenService(users) as service:
+        yield service
+
+
+@pytest.fixture
+def token_registry(token_service: TokenService) -> Iterator[DockerRegistry]:
+    """Return a registry that wants tokens of ``token_service``."""
+    with DockerRegistry(token=token_service) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Return the authority that signs all certificates of a session."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def users() -> dict[str, str]:
+    """Return names and passwords; the colon is there because Basic credentials are split at one."""
+    return {"alice": "wonder:land"}

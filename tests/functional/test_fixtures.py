@@ -1,0 +1,292 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The servers, faults and images behave as the other functional tests assume."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+import requests
+from requests.auth import HTTPBasicAuth
+
+from devtools import faults, images, module_runner, provision
+from devtools.servers import DockerRegistry, ServerError
+from devtools.token_service import SERVICE, TokenRequest
+
+IMAGE = images.single(layers=[300_000, 5_000])
+BIG_LAYER = next(digest for digest, content in IMAGE.blobs.items() if len(content) > 300_000)
+
+
+@pytest.fixture
+def stored(registry, repository):
+    """Return the URL of a repository of ``registry`` that has IMAGE as ``1``."""
+    images.push(IMAGE, registry.host, repository, "1")
+    registry.forget()
+    return f"{registry.url}/v2/{repository}"
+
+
+def through(proxy, registry, url):
+    return url.replace(registry.url, proxy.url)
+
+
+class TestAccessLog:
+    def test_counts_every_answered_request(self, registry, stored):
+        # The registry writes the line of a large answer after the client has the last byte of it.
+        for _attempt in range(50):
+            assert len(requests.get(f"{stored}/blobs/{BIG_LAYER}").content) == len(IMAGE.blobs[BIG_LAYER])
+        assert [request.method for request in registry.requests()] == ["GET"] * 50
+
+    def test_tells_method_path_query_status_and_agent(self, registry, stored):
+        requests.get(f"{stored}/tags/list?n=1", headers={"User-Agent": 'a "quoted" agent'})
+        requests.head(f"{stored}/manifests/missing")
+        path = stored[len(registry.url) :]
+        agent = requests.utils.default_user_agent()
+        assert registry.requests() == [
+            ("GET", f"{path}/tags/list", "n=1", 200, 'a "quoted" agent'),
+            ("HEAD", f"{path}/manifests/missing", "", 404, agent),
+        ]
+
+    def test_forgets(self, registry, stored):
+        requests.get(f"{stored}/tags/list")
+        registry.forget()
+        assert registry.requests() == []
+
+
+class TestRegistries:
+    def test_are_two(self, registry, second_registry, repository):
+        images.push(IMAGE, registry.host, repository, "1")
+        assert requests.get(f"{second_registry.url}/v2/{repository}/tags/list").status_code == 404
+
+    def test_htpasswd(self, htpasswd_registry, users):
+        ((user, password),) = users.items()
+        url = f"{htpasswd_registry.url}/v2/"
+        assert requests.get(url).status_code == 401
+        assert requests.get(url, auth=(user, "wrong")).status_code == 401
+        assert requests.get(url, auth=(user, password)).status_code == 200
+
+    def test_readonly(self, readonly_registry, repository):
+        url = f"{readonly_registry.url}/v2/{repository}/blobs/uploads/"
+        assert requests.post(url).status_code == 405
+
+    def test_delete_is_an_option(self, registry, stored):
+        url = f"{stored}/manifests/{IMAGE.digest}"
+        with DockerRegistry(registry.storage, delete=False) as careful:
+            assert requests.delete(through(careful, registry, url)).status_code == 405
+        assert requests.delete(url).status_code == 202
+
+    def test_tls(self, tls_registry, authority):
+        url = f"{tls_registry.url}/v2/"
+        assert requests.get(url, verify=authority.ca).status_code == 200
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(url)
+        assert [request.status for request in tls_registry.requests()] == [200]
+
+    def test_expired_certificate(self, authority):
+        expired = DockerRegistry(tls=authority.server(expired=True))
+        with expired, pytest.raises(requests.exceptions.SSLError, match="expired"):
+            requests.get(f"{expired.url}/v2/", verify=authority.ca)
+
+    def test_client_certificate(self, authority):
+        client = authority.client("alice")
+        with DockerRegistry(tls=authority.server(), client_ca=authority.ca) as server:
+            url = f"{server.url}/v2/"
+            assert requests.get(url, verify=client.ca, cert=(client.cert, client.key)).status_code == 200
+            with pytest.raises(requests.exceptions.ConnectionError):
+                requests.get(url, verify=client.ca)
+            assert [request.status for request in server.requests()] == [200]
+
+    def test_failure_to_start_tells_why(self, tmp_path, authority):
+        broken = authority.server()._replace(key=tmp_path / "missing.key")
+        with pytest.raises(ServerError, match="missing.key"):
+            DockerRegistry(tls=broken).start()
+
+
+class TestTokens:
+    def test_are_wanted_and_accepted(self, token_registry, token_service, repository, users):
+        wanted = requests.get(f"{token_registry.url}/v2/{repository}/tags/list")
+        assert (wanted.status_code, token_service.url in wanted.headers["WWW-Authenticate"]) == (401, True)
+        token = self.get(token_service, f"repository:{repository}:pull,push", HTTPBasicAuth(*next(iter(users.items()))))
+        images.push(IMAGE, token_registry.host, repository, "1", authorization=f"Bearer {token}")
+        assert self.status(token_registry, repository, token) == 200
+
+    def test_anonymous_may_only_pull(self, token_registry, token_service, repository):
+        token = self.get(token_service, f"repository:{repository}:pull,push")
+        with pytest.raises(images.PushError, match="401"):
+            images.push(IMAGE, token_registry.host, repository, "1", authorization=f"Bearer {token}")
+        assert self.status(token_registry, repository, token) == 404
+
+    def test_die_on_time(self, token_registry, token_service, repository):
+        token_service.lifetime, token_service.skew = 1, -60
+        token = self.get(token_service, f"repository:{repository}:pull")
+        assert self.status(token_registry, repository, token) == 404
+        deadline = time.monotonic() + 5
+        while self.status(token_registry, repository, token) != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def test_are_for_the_granted_alone(self, token_registry, token_service, repository, users):
+        token_service.grants = lambda user, kind, name, actions: []
+        token = self.get(token_service, f"repository:{repository}:pull", HTTPBasicAuth(*next(iter(users.items()))))
+        assert self.status(token_registry, repository, token) == 401
+
+    def test_wrong_password(self, token_service):
+        assert requests.get(token_service.url, auth=("alice", "wrong")).status_code == 401
+        assert token_service.log == [TokenRequest("GET", "alice", [])]
+
+    def test_oauth2(self, token_registry, token_service, repository):
+        token_service.identity_tokens = {"long-lived": "alice"}
+        form = {"grant_type": "refresh_token", "service": SERVICE, "scope": f"repository:{repository}:pull"}
+        answer = requests.post(token_service.url, data={**form, "refresh_token": "long-lived"})
+        assert self.status(token_registry, repository, answer.json()["access_token"]) == 404
+        assert requests.post(token_service.url, data={**form, "refresh_token": "stale"}).status_code == 401
+        password = {"grant_type": "password", "username": "alice", "password": "wonder:land"}
+        assert requests.post(token_service.url, data=password).status_code == 200
+        assert [(entry.method, entry.account) for entry in token_service.log] == [
+            ("POST", "alice"),
+            ("POST", None),
+            ("POST", "alice"),
+        ]
+
+    def test_without_oauth2(self, token_service):
+        token_service.post_supported = False
+        assert requests.post(token_service.url, data={"grant_type": "password"}).status_code == 404
+
+    def get(self, service, scope, auth=None):
+        return requests.get(service.url, params={"service": SERVICE, "scope": scope}, auth=auth).json()["token"]
+
+    def status(self, registry, repository, token):
+        """Return what the registry answers to a pull: 200 or 404 if it likes the token, 401 if not."""
+        url = f"{registry.url}/v2/{repository}/tags/list"
+        return requests.get(url, headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+class TestFaults:
+    def test_body_limit(self, registry, stored):
+        with faults.body_limit(registry, 1000) as proxy:
+            started = requests.post(f"{through(proxy, registry, stored)}/blobs/uploads/")
+            assert started.headers["Location"].startswith(proxy.url)
+            assert requests.patch(started.headers["Location"], data=bytes(1001)).status_code == 413
+            assert requests.patch(started.headers["Location"], data=bytes(1000)).status_code == 202
+
+    def test_fail_first(self, registry, stored):
+        with faults.fail_first(registry, "GET", 429, times=2, retry_after=7) as proxy:
+            url = through(proxy, registry, stored)
+            answers = [requests.get(f"{url}/tags/list") for _attempt in range(3)]
+            assert [answer.status_code for answer in answers] == [429, 429, 200]
+            assert [answer.headers.get("Retry-After") for answer in answers] == ["7", "7", None]
+            assert requests.head(f"{url}/blobs/{BIG_LAYER}").status_code == 200
+            assert requests.get(f"{url}/blobs/{BIG_LAYER}").status_code == 429
+        assert [request.method for request in registry.requests()] == ["GET", "HEAD"]
+
+    def test_cut_downloads(self, registry, stored):
+        with faults.cut_downloads(registry, 100_000) as proxy:
+            url = f"{through(proxy, registry, stored)}/blobs/{BIG_LAYER}"
+            with pytest.raises(http.client.IncompleteRead) as cut, urllib.request.urlopen(url) as answer:
+                answer.read()
+            received = cut.value.partial
+            assert 90_000 < len(received) < 100_000
+            assert received == IMAGE.blobs[BIG_LAYER][: len(received)]
+            assert len(requests.get(url, headers={"Range": "bytes=250000-"}).content) > 50_000
+
+
+class TestImages:
+    @pytest.mark.parametrize(
+        "image",
+        [
+            pytest.param(images.index(attestations=True), id="attestations"),
+            pytest.param(images.index(docker=True), id="docker"),
+            pytest.param(images.nested(), id="nested"),
+            pytest.param(images.artifact(subject=IMAGE), id="artifact"),
+        ],
+    )
+    def test_are_accepted(self, registry, repository, image):
+        images.push(image, registry.host, repository, "1")
+        answer = requests.get(f"{registry.url}/v2/{repository}/manifests/1", headers={"Accept": image.media_type})
+        assert answer.content == image.manifests[image.digest][1]
+
+    def test_are_the_same_everywhere(self):
+        # The digests are pinned so that another Python or another zlib cannot make other bytes unnoticed.
+        made = images.index(docker=True), images.index(attestations=True)
+        assert [image.digest.split(":")[1][:12] for image in made] == ["bbc5b02b2369", "a3d782f9f51b"]
+
+    def test_can_be_unpacked(self, tmp_path):
+        image = images.big(tmp_path / "layout", layer_count=2, layer_size=1_500_000)
+        images.write_layout(image, tmp_path / "layout", "big")
+        unpack(f"{tmp_path / 'layout'}:big", tmp_path / "bundle")
+        files = sorted((tmp_path / "bundle" / "rootfs").iterdir())
+        assert [(file.name, file.stat().st_size) for file in files] == [("file-0", 1_500_000), ("file-1", 1_500_000)]
+
+    def test_big_ones_can_be_pushed(self, registry, repository, tmp_path):
+        image = images.big(tmp_path, layer_count=1, layer_size=1_500_000)
+        images.push(image, registry.host, repository, "1")
+        digest = next(iter(image.blobs))
+        answer = requests.get(f"{registry.url}/v2/{repository}/blobs/{digest}")
+        assert answer.content == image.blobs[digest].read_bytes()
+
+    def test_hello_runs(self, tmp_path):
+        images.write_layout(images.hello(["linux/amd64"], message="It runs.\n"), tmp_path / "layout", "hello")
+        unpack(f"{tmp_path / 'layout'}:hello", tmp_path / "bundle")
+        command = str(tmp_path / "bundle" / "rootfs" / "hello")
+        assert subprocess.run([command], stdout=subprocess.PIPE, check=True).stdout == b"It runs.\n"
+
+    def test_a_layout_keeps_its_other_images(self, tmp_path):
+        for ref in ("one", "two", "one"):
+            images.write_layout(images.single(seed=ref), tmp_path, ref)
+        entries = json.loads((tmp_path / "index.json").read_bytes())["manifests"]
+        assert [list(entry["annotations"].values()) for entry in entries] == [["two"], ["one"]]
+
+
+def unpack(image, bundle):
+    subprocess.run([provision.program("umoci"), "unpack", "--rootless", "--image", image, bundle], check=True)
+
+
+class TestModuleRunner:
+    def test_returns_what_the_module_does(self, run_module, registry, repository, stored):
+        result = run_module("image_copy", src=f"{registry.host}/{repository}:1", dest=f"{registry.host}/{repository}:2")
+        assert (result.failed, result.rc, result.changed, result.digest) == (False, 0, True, IMAGE.digest)
+
+    def test_returns_failures(self, run_module):
+        result = run_module("image_copy", src="127.0.0.1:1/x")
+        assert (result.failed, result.rc, "dest" in result.msg) == (True, 1, True)
+
+    def test_credentials_of_the_developer_do_not_leak_in(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("REGISTRY_AUTH_FILE", "/tmp/secrets")
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        result = self.run(tmp_path, monkeypatch, "import json, os; print(json.dumps(dict(os.environ)))")
+        assert not {"REGISTRY_AUTH_FILE", "HTTPS_PROXY"} & set(result.raw)
+        assert {result.HOME, result.XDG_RUNTIME_DIR, result.DOCKER_CONFIG} == {
+            str(tmp_path),
+            str(tmp_path / "run"),
+            str(tmp_path / ".docker"),
+        }
+
+    @pytest.mark.parametrize("code", ["raise RuntimeError", "print('{}'); raise RuntimeError", "print('no JSON')"])
+    def test_refuses_crashes(self, tmp_path, monkeypatch, code):
+        with pytest.raises(AssertionError, match="broken"):
+            self.run(tmp_path, monkeypatch, code)
+
+    def run(self, tmp_path, monkeypatch, code):
+        """Run a module of our own in a collection of our own."""
+        modules = tmp_path / "plugins" / "modules"
+        modules.mkdir(parents=True)
+        (modules / "broken.py").write_text(code)
+        monkeypatch.setattr(module_runner, "REPOSITORY", tmp_path)
+        monkeypatch.setattr(module_runner, "COLLECTIONS", tmp_path / "collections")
+        return module_runner.run("broken", {}, home=tmp_path)
+
+
+class TestProvision:
+    def test_finds_programs(self):
+        assert provision.program("sh") == shutil.which("sh")
+
+    def test_finds_servers_that_are_not_on_path(self, monkeypatch):
+        installed = provision.program("nginx")
+        monkeypatch.setenv("PATH", "/usr/bin:/bin")
+        assert provision.program("nginx") == installed
