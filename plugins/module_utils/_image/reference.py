@@ -85,12 +85,14 @@ def parse(text: str) -> Reference:
     text = text.strip()
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
+    if re.match("https?://", text):
+        raise InvalidReference("is a URL, not a reference", text, "Leave out http:// or https://: see plain_http")
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
         return _parse_local(transport, rest)
     if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
         raise InvalidReference(
-            "%s: is not a transport that is known here" % transport,
+            "%r is not a transport that is known here" % transport,
             text,
             "Use docker:// (or nothing) for a registry, or one of: %s" % ", ".join(x + ":" for x in LOCAL_TRANSPORTS),
         )
@@ -143,7 +145,7 @@ def _check_name(text: str, name: str, host: str, path: str) -> None:
         hint = "Write host[:port]/path[:tag][@digest]"
         if _PATH.fullmatch(path.lower()):
             hint = "Repository names are lower-case"
-        raise InvalidReference("%r is not a repository name" % path, text, hint)
+        raise InvalidReference("%r is not a repository name" % name, text, hint)
     if len(host) + 1 + len(path) > _MAX_NAME:
         raise InvalidReference("the name is longer than %d characters" % _MAX_NAME, text)
 

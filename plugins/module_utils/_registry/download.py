@@ -20,7 +20,7 @@ from .failures import broken_connection
 from .library import BODY_ERRORS
 
 # Large reads keep the interpreter out of the way of the copy; 16 streams of them stay well below 100 MiB.
-CHUNK = 1024 * 1024
+CHUNK = 512 * 1024
 
 
 class BlobReader:

@@ -28,7 +28,7 @@ from .files import STAGING, locked, remove_abandoned, staged, sync_directory, wr
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _VERSION = {"imageLayoutVersion": "1.0.0"}
-_CHUNK = 1024 * 1024
+_CHUNK = 512 * 1024
 
 
 class OciLayout:

@@ -92,7 +92,8 @@ class _Planner:
         if known and all(digest == known.digest for digest in before.values()):
             return Plan(request, known, known.digest, before)
         original = self._read(known.digest if known else request.name)
-        selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
+        with naming(self._source.reference(request.name)):
+            selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
         self._check_digest(selection.manifest)
         before = before or self._look([selection.manifest.digest])
         plan = Plan(request, selection.manifest.descriptor, original.digest, before, selection)

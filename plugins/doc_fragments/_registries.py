@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of how registries are reached; their argument spec is plugins/module_utils/_argspec.py."""
+
+    DOCUMENTATION = r"""
+options:
+  registries:
+    description:
+      - How to reach registries, and as whom. Only what differs from the defaults needs to be given.
+      - For each repository, the one entry with the longest matching O(registries[].host) holds.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description:
+          - The registry as it stands in references, V(host[:port]), optionally with a path such as
+            V(registry.example.com/team) to speak of the repositories below only. V(docker.io) is Docker Hub.
+        type: str
+        required: true
+      username:
+        description:
+          - Who to log in as. Wins over what O(authfile) holds.
+        type: str
+      password:
+        description:
+          - The password, or the access token that the registry takes for one.
+        type: str
+      token:
+        description:
+          - A bearer token to send to the registry as it is, instead of asking its token service for one.
+        type: str
+      ca_path:
+        description:
+          - A file of CA certificates (PEM) to trust for this registry, instead of those that the managed node trusts.
+        type: path
+        aliases:
+          - ca_cert
+      client_cert:
+        description:
+          - A client certificate (PEM), where the registry asks for one. The file may hold the private key too.
+        type: path
+      client_key:
+        description:
+          - The private key of O(registries[].client_cert).
+        type: path
+      validate_certs:
+        description:
+          - Whether to check the certificate of the registry. Turn this off for tests only.
+        type: bool
+        default: true
+      plain_http:
+        description:
+          - Whether to speak HTTP without TLS.
+          - If not given, loopback hosts (V(localhost), V(127.0.0.1), V([::1])) are spoken to in plain HTTP and all others
+            over TLS. One is never tried for the other.
+        type: bool
+  authfile:
+    description:
+      - The file to read credentials from, as written by C(podman login), C(skopeo login) or C(docker login).
+        Credential helpers and stores that it names are asked.
+      - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used, and
+        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR) (or V(/run/containers/UID/auth.json)),
+        C(containers/auth.json) in E(XDG_CONFIG_HOME) (or V(~/.config)), C(config.json) in E(DOCKER_CONFIG) (or
+        V(~/.docker)), and V(~/.dockercfg), in this order. The first file that has credentials for the repository decides.
+    type: path
+    aliases:
+      - auth_file
+  timeout:
+    description:
+      - How many seconds to wait for a connection, and for the next bytes of an answer.
+    type: float
+    default: 60.0
+  retries:
+    description:
+      - How often to try again after a broken connection, a timeout, or an answer that says to come back later
+        (408, 425, 429, 500, 502, 503, 504, 522). C(Retry-After) is respected, up to a minute.
+    type: int
+    default: 3
+  jobs:
+    description:
+      - How many requests to have under way at once.
+    type: int
+    default: 16
+requirements:
+  - requests >= 2.25.1 (for registries)
+notes:
+  - Proxies are taken from the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) of the task.
+"""
