@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -13,9 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.provision import BUILD, REPOSITORY
-
-COLLECTIONS = BUILD / "collections"
+from devtools.toolchain_stacks import COLLECTIONS, link_collection
 
 _TIMEOUT = 300
 
@@ -58,7 +55,7 @@ def run(
     arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
     command = [
         os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
-        str(_collection() / f"plugins/modules/{module}.py"),
+        str(link_collection() / f"plugins/modules/{module}.py"),
     ]
     process = subprocess.run(
         command,
@@ -89,12 +86,3 @@ def _environment(home: Path) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(home / "run"),
         "DOCKER_CONFIG": str(home / ".docker"),
     }
-
-
-def _collection() -> Path:
-    """Return the repository under the path that Python's import system wants for a collection."""
-    link = COLLECTIONS / "ansible_collections" / "drayage" / "registry"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(REPOSITORY, target_is_directory=True)
-    return link

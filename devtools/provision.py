@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -107,6 +108,8 @@ def _unpack(package: str) -> None:
     Its dependencies stay behind, so this suits programs that need only the libraries of a base system.
     """
     state, target = BUILD / "apt", BUILD / "debs" / package
+    if target.exists():
+        return
     for directory in (state / "lists" / "partial", state / "cache" / "archives" / "partial", state / "download"):
         directory.mkdir(parents=True, exist_ok=True)
     options = (f"-oDir::State::Lists={state / 'lists'}", f"-oDir::Cache={state / 'cache'}")
@@ -117,8 +120,11 @@ def _unpack(package: str) -> None:
         cwd=state / "download",
     )
     archives = sorted((state / "download").glob(f"{package}_*.deb"), key=lambda file: file.stat().st_mtime)
-    target.mkdir(parents=True, exist_ok=True)
-    _run(["dpkg", "-x", str(archives[-1]), str(target)], f"unpack the Debian package '{package}'")
+    # Unpacked beside and renamed, so that an interruption leaves no half of a program to be found.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as beside:
+        _run(["dpkg", "-x", str(archives[-1]), f"{beside}/tree"], f"unpack the Debian package '{package}'")
+        os.rename(f"{beside}/tree", target)
 
 
 def _identify(candidate: str) -> tuple[tuple[int, int], str] | None:
@@ -143,9 +149,9 @@ def _run(command: list[str], purpose: str, **options: object) -> str:
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True, **options)
     except subprocess.CalledProcessError as error:
-        reason = (error.stderr.strip() or error.stdout.strip() or f"exit status {error.returncode}").splitlines()[-1]
+        lines = (error.stderr.strip() or error.stdout.strip() or f"exit status {error.returncode}").splitlines()
         raise ProvisionError(
-            f"Could not {purpose}, '{' '.join(command)}' said '{reason}': "
+            f"Could not {purpose}, '{' '.join(command)}' said '{lines[-1].strip()}': "
             "check the network and the package sources, or install the program by hand."
         ) from error
     return result.stdout

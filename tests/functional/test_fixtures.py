@@ -39,9 +39,9 @@ def through(proxy, registry, url):
 class TestAccessLog:
     def test_counts_every_answered_request(self, registry, stored):
         # The registry writes the line of a large answer after the client has the last byte of it.
-        for _attempt in range(50):
+        for count in range(1, 101):
             assert len(requests.get(f"{stored}/blobs/{BIG_LAYER}").content) == len(IMAGE.blobs[BIG_LAYER])
-        assert [request.method for request in registry.requests()] == ["GET"] * 50
+            assert [request.method for request in registry.requests()] == ["GET"] * count
 
     def test_tells_method_path_query_status_and_agent(self, registry, stored):
         requests.get(f"{stored}/tags/list?n=1", headers={"User-Agent": 'a "quoted" agent'})
@@ -273,12 +273,11 @@ class TestModuleRunner:
             self.run(tmp_path, monkeypatch, code)
 
     def run(self, tmp_path, monkeypatch, code):
-        """Run a module of our own in a collection of our own."""
+        """Run a module of our own, in a collection of our own."""
         modules = tmp_path / "plugins" / "modules"
         modules.mkdir(parents=True)
         (modules / "broken.py").write_text(code)
-        monkeypatch.setattr(module_runner, "REPOSITORY", tmp_path)
-        monkeypatch.setattr(module_runner, "COLLECTIONS", tmp_path / "collections")
+        monkeypatch.setattr(module_runner, "link_collection", lambda: tmp_path)
         return module_runner.run("broken", {}, home=tmp_path)
 
 
