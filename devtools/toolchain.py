@@ -120,35 +120,40 @@ def _copy_tree(target: Path) -> None:
 
 
 def units(arguments: list[str]) -> Outcome:
-    return _pytest(controller(), "units", arguments)
+    return _pytest("units", "tests/unit", controller(), arguments)
 
 
 def units_oldest(arguments: list[str]) -> Outcome:
-    return _pytest(oldest(), "units-oldest", arguments)
+    return _pytest("units-oldest", "tests/unit", oldest(), arguments)
 
 
 def functional(arguments: list[str]) -> Outcome:
-    return _pytest(controller(), "functional", arguments)
+    return _pytest("functional", "tests/functional", controller(), arguments)
 
 
 def functional_oldest(arguments: list[str]) -> Outcome:
-    return _pytest(controller(), "functional-oldest", arguments, modules=oldest())
+    return _pytest("functional-oldest", "tests/functional", controller(), arguments, modules=oldest())
 
 
-def _pytest(stack: Stack, phase: str, arguments: list[str], modules: Stack | None = None) -> Outcome:
-    """Run the tests of a phase; ``modules`` is the stack of the managed node where it is not the controller's."""
+def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:
+    """Run tests; ``modules`` is the stack of the managed node where it is not the one that runs pytest."""
     report = BUILD / "report" / f"{phase}.xml"
     report.unlink(missing_ok=True)
-    tests = f"tests/{phase.partition('-')[0].replace('units', 'unit')}"
     command = ["python", "-m", "pytest", f"--junitxml={report}", tests, *arguments]
-    settings = {"DRAYAGE_TEST_PYTHON": modules.python} if modules else {}
-    print(f"-- {_versions(modules or stack)}", flush=True)
-    if not _step(stack, command, **settings):
-        return Outcome(False, "see above")
+    settings = {"PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python")}
+    if modules:
+        settings["DRAYAGE_TEST_PYTHON"] = modules.python
+    versions = _versions(modules or stack)
+    print(f"-- {versions}", flush=True)
+    passed = _step(stack, command, **settings)
+    if not report.exists():
+        return Outcome(False, f"pytest did not come to its end; {versions}")
     suite = ElementTree.parse(report).getroot().find("testsuite")
-    total, skipped = int(suite.get("tests")), int(suite.get("skipped"))
-    remark = f"{total - skipped} tests" + (f", {skipped} skipped" if skipped else "")
-    return Outcome(total > skipped, f"{remark}; {_versions(modules or stack)}")
+    total, failures, errors, skipped = (int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+    counts = {"passed": total - failures - errors - skipped, "failed": failures + errors, "skipped": skipped}
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "found no tests"
+    # Tests that were all skipped have shown nothing.
+    return Outcome(passed and counts["passed"] > 0, f"{told}; {versions}")
 
 
 def _versions(stack: Stack) -> str:

@@ -151,7 +151,7 @@ def clean_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ANSIBLE_", "PYTHON", "PYTEST_", "GIT_", "VIRTUAL_ENV"))
+        if not name.startswith(("ANSIBLE_", "DRAYAGE_TEST_PYTHON", "GIT_", "PYTEST_", "PYTHON", "VIRTUAL_ENV"))
     }
     # A clone may belong to somebody else than the user who tests it, as it does in a container.
     git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
