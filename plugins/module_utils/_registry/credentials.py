@@ -193,7 +193,7 @@ def _decode(entry: object, name: str, path: str) -> Credential:
     username, password = texts.get("username", ""), texts.get("password", "")
     if texts.get("auth"):
         try:
-            decoded = base64.b64decode(texts["auth"], validate=False).decode("utf-8").rstrip("\0")
+            decoded = base64.b64decode("".join(texts["auth"].split()), validate=True).decode("utf-8").rstrip("\0")
         except (binascii.Error, UnicodeDecodeError):
             raise LocalFailure("the auth file %s has an entry for %s that cannot be decoded" % (path, name)) from None
         username, _colon, password = decoded.partition(":")
