@@ -18,8 +18,8 @@ test: ## all of the checks below, with their own set-up; nothing but python3, ma
 lint: ## style, documentation, changelog and licences
 	@$(TOOLCHAIN) lint
 
-sanity: ## ansible-test sanity on a fresh copy of the tree
-	@$(TOOLCHAIN) sanity
+sanity: ## ansible-test sanity on a fresh copy of the tree; ARGS="--test import" goes to it
+	@$(TOOLCHAIN) sanity $(ARGS)
 
 units: ## unit tests on the newest stack; ARGS="-k digest" goes to pytest
 	@$(TOOLCHAIN) units $(ARGS)

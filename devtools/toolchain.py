@@ -62,7 +62,7 @@ def lint(arguments: list[str]) -> Outcome:
         ["yamllint", "--strict", "."],
         ["antsibull-changelog", "lint"],
         ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],
-        ["ansible-lint", "--offline", "--profile", "production"],
+        ["ansible-lint", "--nocolor", "--offline", "--profile", "production"],
         ["reuse", "lint", "--lines"],
     ]
     failed = []
