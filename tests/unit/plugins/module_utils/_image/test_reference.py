@@ -1,0 +1,256 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidReference
+from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, RegistryReference
+
+HEX = "0123456789abcdef" * 4
+DIGEST = "sha256:" + HEX
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "repository", "tag", "digest"),
+    [
+        ("busybox", "docker.io", "library/busybox", "", ""),
+        ("busybox:1.36", "docker.io", "library/busybox", "1.36", ""),
+        ("bitnami/redis", "docker.io", "bitnami/redis", "", ""),
+        ("a/b/c", "docker.io", "a/b/c", "", ""),
+        ("docker.io/busybox", "docker.io", "library/busybox", "", ""),
+        ("docker.io/bitnami/redis:7", "docker.io", "bitnami/redis", "7", ""),
+        ("index.docker.io/busybox", "docker.io", "library/busybox", "", ""),
+        ("index.docker.io/library/busybox", "docker.io", "library/busybox", "", ""),
+        ("docker://busybox", "docker.io", "library/busybox", "", ""),
+        ("docker://quay.io/org/app:1", "quay.io", "org/app", "1", ""),
+        ("quay.io/app", "quay.io", "app", "", ""),
+        ("localhost", "docker.io", "library/localhost", "", ""),
+        ("localhost:5000", "docker.io", "library/localhost", "5000", ""),
+        ("localhost/x", "localhost", "x", "", ""),
+        ("localhost:5000/x", "localhost:5000", "x", "", ""),
+        ("localhost:5000/x:1", "localhost:5000", "x", "1", ""),
+        ("registry/x", "docker.io", "registry/x", "", ""),
+        ("registry:5000/x", "registry:5000", "x", "", ""),
+        ("127.0.0.1:5000/ns/x", "127.0.0.1:5000", "ns/x", "", ""),
+        ("[::1]/x", "[::1]", "x", "", ""),
+        ("[::1]:5000/x", "[::1]:5000", "x", "", ""),
+        ("[2001:db8::F]:443/ns/x:1", "[2001:db8::F]:443", "ns/x", "1", ""),
+        ("Foo/x", "Foo", "x", "", ""),
+        ("FOO.example:5000/x", "FOO.example:5000", "x", "", ""),
+        ("xn--n3h.example/x", "xn--n3h.example", "x", "", ""),
+        ("a-b.example/x", "a-b.example", "x", "", ""),
+        ("r.example/a.b/c_d/e__f/g---h", "r.example", "a.b/c_d/e__f/g---h", "", ""),
+        ("r.example/x:Upper_Case.Tag-1", "r.example", "x", "Upper_Case.Tag-1", ""),
+        ("r.example/x:_", "r.example", "x", "_", ""),
+        ("r.example/x:" + "t" * 128, "r.example", "x", "t" * 128, ""),
+        ("r.example/x@" + DIGEST, "r.example", "x", "", DIGEST),
+        ("r.example/x:1@" + DIGEST, "r.example", "x", "1", DIGEST),
+        ("r.example/x@sha512:" + HEX * 2, "r.example", "x", "", "sha512:" + HEX * 2),
+        ("busybox@" + DIGEST, "docker.io", "library/busybox", "", DIGEST),
+        ("  r.example/x:1\n", "r.example", "x", "1", ""),
+        ("docker.io/" + HEX, "docker.io", "library/" + HEX, "", ""),
+        (HEX + "/x", "docker.io", HEX + "/x", "", ""),
+        (HEX[:-1], "docker.io", "library/" + HEX[:-1], "", ""),
+        ("oci", "docker.io", "library/oci", "", ""),
+        ("oci/x:1", "docker.io", "oci/x", "1", ""),
+    ],
+)
+def test_registry_references_are_spelled_out(text, host, repository, tag, digest):
+    assert references.parse(text) == RegistryReference(host, repository, tag, digest)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "not a repository name"),
+        ("   ", "not a repository name"),
+        ("docker://", "not a repository name"),
+        (":1", "not a repository name"),
+        ("/x", "not a repository name"),
+        ("x/", "not a repository name"),
+        ("r.example/", "not a repository name"),
+        ("r.example//x", "not a repository name"),
+        ("r.example/x//y", "not a repository name"),
+        ("r.example/-x", "not a repository name"),
+        ("r.example/x-", "not a repository name"),
+        ("r.example/.x", "not a repository name"),
+        ("r.example/x..y", "not a repository name"),
+        ("r.example/x___y", "not a repository name"),
+        ("r.example/x._y", "not a repository name"),
+        ("r.example/../x", "not a repository name"),
+        ("r.example/x y", "not a repository name"),
+        ("r.example/x\ny", "not a repository name"),
+        ("r.example/ä", "not a repository name"),
+        ("r.example/x?y", "not a repository name"),
+        ("Busybox", "lower-case"),
+        ("foo/Bar", "lower-case"),
+        ("r.example/Foo", "lower-case"),
+        ("r.example/ns/FOO:1", "lower-case"),
+        ("-r.example/x", "not a registry host"),
+        ("r.example-/x", "not a registry host"),
+        ("r..example/x", "not a registry host"),
+        (".example/x", "not a registry host"),
+        ("r.example:port/x", "not a registry host"),
+        ("r.example:/x", "is not a transport"),
+        ("r_x.example/x", "not a registry host"),
+        ("user:secret@r.example/x", "not a digest"),
+        ("::1/x", "not a registry host"),
+        ("[::1/x", "not a registry host"),
+        ("[::g]:5000/x", "not a registry host"),
+        ("r.example/x:", "not a tag"),
+        ("r.example/x:.1", "not a tag"),
+        ("r.example/x:-1", "not a tag"),
+        ("r.example/x:a+b", "not a tag"),
+        ("r.example/x:a b", "not a tag"),
+        ("r.example/x:ä", "not a tag"),
+        ("r.example/x:" + "t" * 129, "not a tag"),
+        ("r.example/x@", "not a digest"),
+        ("r.example/x@1.0", "not a digest"),
+        ("r.example/x@sha256:" + HEX[1:], "not a digest"),
+        ("r.example/x@sha256:" + HEX.upper(), "not a digest"),
+        ("r.example/x@md5:" + HEX[:32], "not a digest"),
+        ("r.example/x@%s@%s" % (DIGEST, DIGEST), "not a digest"),
+        (HEX, "image ID"),
+    ],
+)
+def test_what_is_not_a_reference_is_refused_with_the_reason(text, complaint):
+    with pytest.raises(InvalidReference, match=complaint):
+        references.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["r.example/Foo:1", "r.example/x:a+b", "-r.example/x", "r.example/x@1.0", "sif:/x.sif"]
+)
+def test_the_error_names_the_reference_as_it_was_written(text):
+    with pytest.raises(InvalidReference) as caught:
+        references.parse(text)
+    assert str(caught.value).startswith(text + ": ")
+
+
+@pytest.mark.parametrize(("host", "prefix"), [("r.example", "r.example/"), ("docker.io", "")])
+def test_a_name_may_have_255_characters_with_its_host(host, prefix):
+    added = len(host) + 1 + (len("library/") if not prefix else 0)
+    longest = prefix + "x" * (255 - added)
+    assert len(references.parse(longest).context) == 255
+    with pytest.raises(InvalidReference, match="longer than 255"):
+        references.parse(longest + "x")
+
+
+def test_the_tag_does_not_count_as_part_of_the_name():
+    assert references.parse("r.example/%s:%s" % ("x" * 245, "t" * 128)).tag == "t" * 128
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled_out"),
+    [
+        ("busybox", "docker.io/library/busybox"),
+        ("busybox:1", "docker.io/library/busybox:1"),
+        ("[::1]:5000/x:1@" + DIGEST, "[::1]:5000/x:1@" + DIGEST),
+        ("localhost/x@" + DIGEST, "localhost/x@" + DIGEST),
+    ],
+)
+def test_a_registry_reference_reads_back_as_itself(text, spelled_out):
+    reference = references.parse(text)
+    assert str(reference) == spelled_out
+    assert references.parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("r.example/x", ""),
+        ("r.example/x:1", "1"),
+        ("r.example/x:1@" + DIGEST, DIGEST),
+        ("r.example/x@" + DIGEST, DIGEST),
+    ],
+)
+def test_a_registry_is_asked_for_the_digest_before_the_tag(text, asked):
+    assert references.parse(text).name == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "name"),
+    [
+        ("oci:/srv/images", "/srv/images", ""),
+        ("oci:/srv/images/", "/srv/images", ""),
+        ("oci:/srv/images:1.0", "/srv/images", "1.0"),
+        ("oci:/srv/images:docker.io/library/x:1", "/srv/images", "docker.io/library/x:1"),
+        ("oci:/srv/images:localhost:5000/x:1", "/srv/images", "localhost:5000/x:1"),
+        ("oci:/srv/images:@2", "/srv/images", "@2"),
+        ("oci:/srv/im ages:x", "/srv/im ages", "x"),
+        ("oci:/srv/../images:x", "/images", "x"),
+    ],
+)
+def test_the_first_colon_ends_the_path_of_a_layout(text, path, name):
+    reference = references.parse(text)
+    assert reference == LocalReference("oci", path, name)
+    assert reference.name == name
+
+
+def test_a_relative_path_starts_in_the_working_directory(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert references.parse("oci:images:1").path == os.path.join(os.getcwd(), "images")
+
+
+def test_a_tilde_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert references.parse("oci:~/images:1").path == str(tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("oci:", "no path"),
+        ("oci::1", "no path"),
+        ("oci:/srv/images:", "cannot name an image"),
+        ("oci:/srv/images:a b", "cannot name an image"),
+        ("oci:/srv/images:ä", "cannot name an image"),
+    ],
+)
+def test_a_malformed_local_reference_is_refused(text, complaint):
+    with pytest.raises(InvalidReference, match=complaint):
+        references.parse(text)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("oci:/srv/x", "oci:/srv/x"), ("oci:/srv/x:a:b", "oci:/srv/x:a:b")])
+def test_a_local_reference_reads_back_as_itself(text, shown):
+    assert str(references.parse(text)) == shown
+
+
+@pytest.mark.parametrize("text", ["sif:/srv/x.sif", "tarball:x.tar", "ostree:/x"])
+def test_an_unknown_transport_is_not_taken_for_a_repository(text):
+    with pytest.raises(InvalidReference, match="%s.* is not a transport" % text.partition(":")[0]) as caught:
+        references.parse(text)
+    assert "docker://" in caught.value.hint
+    assert "oci:" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("1.0", True),
+        ("_x", True),
+        ("t" * 128, True),
+        ("", False),
+        ("t" * 129, False),
+        (".x", False),
+        ("a/b", False),
+        ("a:b", False),
+        ("x\n", False),
+    ],
+)
+def test_tags(text, valid):
+    assert references.is_tag(text) is valid
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_url_is_not_a_reference(scheme):
+    with pytest.raises(InvalidReference, match="is a URL") as caught:
+        references.parse("%s://r.example/x" % scheme)
+    assert "plain_http" in caught.value.hint
