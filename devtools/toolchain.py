@@ -35,7 +35,7 @@ from devtools.toolchain_stacks import (
 SANITY_CORES: tuple[str | None, ...] = (None,)
 
 # ansible-test fetches this script from a server of its own, into a cache by this name (one for a range of releases).
-GET_PIP_NAMES = ("get_pip_20_3_4.py", "get_pip_23_1_2.py", "get_pip_24_2.py", "get_pip_25_2.py")
+GET_PIP_NAMES = ("get_pip_23_1_2.py", "get_pip_24_2.py", "get_pip_25_2.py")
 GET_PIP = '''\
 """Stand-in for get-pip.py: Python carries a pip of its own."""
 import subprocess
