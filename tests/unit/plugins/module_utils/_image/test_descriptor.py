@@ -152,5 +152,15 @@ def test_an_attestation_names_the_sibling_it_speaks_of(annotations, attests):
 
 
 def test_the_same_content_is_the_same_descriptor_whatever_is_said_about_it():
-    assert len({read(), read(annotations={"a": "b"}), read(platform={"os": "linux", "architecture": "amd64"})}) == 1
+    assert (
+        len(
+            {
+                read(),
+                read(annotations={"a": "b"}),
+                read(artifactType="application/x"),
+                read(platform={"os": "linux", "architecture": "amd64"}),
+            }
+        )
+        == 1
+    )
     assert read() != read(size=8)

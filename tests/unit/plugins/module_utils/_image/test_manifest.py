@@ -83,6 +83,21 @@ def test_a_content_type_that_contradicts_the_manifest_is_an_error(body, stated, 
 
 
 @pytest.mark.parametrize(
+    ("body", "stated"), [("manifest", media_types.OCI_MANIFEST), ("index", media_types.DOCKER_LIST)]
+)
+def test_a_content_type_that_agrees_with_the_manifest_is_fine(body, stated):
+    assert parse({**BODIES[body], "mediaType": stated}, stated + "; charset=utf-8").media_type == stated
+
+
+def test_the_media_type_decides_what_a_manifest_refers_to():
+    document = {"schemaVersion": 2, "config": LAYER, "layers": [LAYER], "manifests": [CHILD]}
+    image = parse({**document, "mediaType": media_types.OCI_MANIFEST})
+    assert ([blob.digest for blob in image.blobs], image.children) == ([DIGEST], [])
+    index = parse({**document, "mediaType": media_types.OCI_INDEX})
+    assert (index.blobs, [child.digest for child in index.children]) == ([], [DIGEST])
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {"schemaVersion": 1, "fsLayers": [], "history": []},

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    """A user without any credentials: nothing of the machine's own shines through."""
+    for name in ("REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a document or a text to a file below the test's directory, and return its path."""
+
+    def write_file(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return str(path)
+
+    return write_file
+
+
+@pytest.fixture
+def run():
+    """Run programs as AnsibleModule.run_command does, and keep what was run."""
+
+    def run_command(argv, stdin):
+        run_command.calls.append((argv, stdin))
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    run_command.calls = []
+    return run_command
+
+
+@pytest.fixture
+def helper(monkeypatch, tmp_path):
+    """Put a credential helper on the PATH: a shell script that has the server's name in ``$server``."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory), prepend=":")
+
+    def install(name, body):
+        path = directory / ("docker-credential-" + name)
+        path.write_text('#!/bin/sh\nserver=$(cat)\n[ "$1" = get ] || exit 9\n%s\n' % body, encoding="utf-8")
+        path.chmod(0o755)
+
+    return install

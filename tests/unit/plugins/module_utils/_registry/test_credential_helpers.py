@@ -1,0 +1,146 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
+    ANONYMOUS,
+    AuthFiles,
+    Credential,
+)
+
+ANSWER = """printf '{"ServerURL": "%s", "Username": "user of %s", "Secret": "hunter2"}' "$server" "$server\""""
+NOT_FOUND = "echo 'credentials not found in native keychain'; exit 1"
+AUTH = {"auth": base64.b64encode(b"file:secret").decode()}
+
+
+@pytest.fixture
+def files(home, write, run):
+    """The auth file of this content."""
+    return lambda document: AuthFiles(write("auth.json", document), run)
+
+
+@pytest.mark.parametrize("document", [{"credHelpers": {"r.example": "test"}}, {"credsStore": "test"}])
+def test_a_helper_is_asked_for_the_host(files, helper, document):
+    helper("test", ANSWER)
+    assert files(document).find("r.example", "a/b") == Credential("user of r.example", "hunter2")
+
+
+@pytest.mark.parametrize(
+    ("key", "host", "asked"),
+    [
+        ("r.example:5000", "r.example:5000", "r.example:5000"),
+        ("https://r.example", "r.example", "https://r.example"),
+        ("docker.io", "docker.io", "docker.io"),
+        ("https://index.docker.io/v1/", "docker.io", "https://index.docker.io/v1/"),
+    ],
+)
+def test_a_helper_of_a_host_is_asked_by_the_name_that_the_file_gives(files, helper, run, key, host, asked):
+    helper("test", ANSWER)
+    assert files({"credHelpers": {key: "test"}}).find(host, "a").username == "user of " + asked
+    assert run.calls == [(["docker-credential-test", "get"], asked)]
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"), [("r.example:5000", "r.example:5000"), ("docker.io", "https://index.docker.io/v1/")]
+)
+def test_a_store_is_asked_as_docker_asks_it(files, helper, host, asked):
+    helper("test", ANSWER)
+    assert files({"credsStore": "test"}).find(host, "a").username == "user of " + asked
+
+
+def test_a_helper_of_the_host_comes_before_entries_and_store(files, helper, run):
+    helper("test", ANSWER)
+    document = {"auths": {"r.example/a": AUTH}, "credHelpers": {"r.example": "test"}, "credsStore": "other"}
+    assert files(document).find("r.example", "a").username == "user of r.example"
+    assert len(run.calls) == 1
+
+
+def test_a_helper_is_not_asked_for_other_hosts(files, run):
+    document = {"auths": {"r.example": AUTH}, "credHelpers": {"s.example": "test", "r.example:5000": "test"}}
+    assert files(document).find("r.example", "a").username == "file"
+    assert run.calls == []
+
+
+def test_an_entry_comes_before_the_store(files, run):
+    assert files({"auths": {"r.example": AUTH}, "credsStore": "test"}).find("r.example", "a").username == "file"
+    assert run.calls == []
+
+
+def test_the_store_has_what_an_empty_entry_stands_for(files, helper):
+    helper("test", ANSWER)
+    assert (
+        files({"auths": {"r.example": {}}, "credsStore": "test"}).find("r.example", "a").username == "user of r.example"
+    )
+
+
+@pytest.mark.parametrize("body", [NOT_FOUND, "echo 'credentials not found in native keychain' >&2; exit 1"])
+@pytest.mark.parametrize("document", [{"credHelpers": {"r.example": "test"}}, {"credsStore": "test"}])
+def test_a_helper_that_knows_nothing_means_anonymous(files, helper, document, body):
+    helper("test", body)
+    assert files(document).find("r.example", "a") == ANONYMOUS
+
+
+def test_a_helper_that_knows_nothing_leaves_the_word_to_the_next_file(home, write, run, helper):
+    helper("test", NOT_FOUND)
+    write("run/containers/auth.json", {"credsStore": "test"})
+    write("home/.docker/config.json", {"auths": {"r.example": AUTH}})
+    assert AuthFiles(None, run).find("r.example", "a").username == "file"
+
+
+def test_an_identity_token_of_a_helper(files, helper):
+    helper("test", """echo '{"Username": "<token>", "Secret": "hunter2"}'""")
+    assert files({"credsStore": "test"}).find("r.example", "a") == Credential("<token>", identity_token="hunter2")
+
+
+@pytest.mark.parametrize("body", [ANSWER, NOT_FOUND])
+def test_a_helper_is_asked_once_a_host(files, helper, run, body):
+    helper("test", body)
+    authfiles = files({"credsStore": "test"})
+    for repository in ("a", "b", "a"):
+        authfiles.find("r.example", repository)
+    assert len(run.calls) == 1
+    authfiles.find("s.example", "a")
+    assert len(run.calls) == 2
+
+
+def test_a_helper_that_fails_is_an_error_that_says_which_and_how_to_look(files, helper, tmp_path):
+    helper("test", "echo 'the keychain is locked: hunter2' >&2; exit 3")
+    with pytest.raises(ImageError) as caught:
+        files({"credsStore": "test"}).find("r.example", "a")
+    text = str(caught.value)
+    assert "docker-credential-test" in text
+    assert str(tmp_path / "auth.json") in text
+    assert "exit status 3" in text
+    assert "echo r.example | docker-credential-test get" in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("answer", ["", "hunter2", "[]", "null", '{"Username": "u"}', '{"Secret": "hunter2"}'])
+def test_a_helper_that_answers_something_else_is_an_error_without_the_answer(files, helper, answer):
+    helper("test", "printf '%%s' '%s'" % answer)
+    with pytest.raises(
+        ImageError, match="docker-credential-test answered something that is not a credential"
+    ) as caught:
+        files({"credsStore": "test"}).find("r.example", "a")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_helper_is_an_error_that_names_it_and_the_file(files, tmp_path):
+    with pytest.raises(ImageError) as caught:
+        files({"credHelpers": {"r.example": "absent"}}).find("r.example", "a")
+    assert "docker-credential-absent" in str(caught.value)
+    assert str(tmp_path / "auth.json") in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/bin/sh", "a b", "x;id", "x\n"])
+def test_a_helper_is_a_plain_name(files, run, name):
+    with pytest.raises(ImageError, match="names a credential helper that cannot be one"):
+        files({"credHelpers": {"r.example": name}}).find("r.example", "a")
+    assert run.calls == []

@@ -1,0 +1,261 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import LocalFailure
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
+    ANONYMOUS,
+    AuthFiles,
+    Credential,
+    default_files,
+)
+
+
+def encoded(text):
+    return base64.b64encode(text.encode("utf-8")).decode("ascii")
+
+
+def login(user, password="secret"):
+    return {"auth": encoded("%s:%s" % (user, password))}
+
+
+def no_helper(argv, stdin):
+    raise AssertionError("no helper is named anywhere")
+
+
+@pytest.fixture
+def find(home, write):
+    """Look up in a single auth file of this content."""
+
+    def find_in(document, host="r.example", repository="a/b"):
+        return AuthFiles(write("auth.json", document), no_helper).find(host, repository)
+
+    return find_in
+
+
+@pytest.mark.parametrize(
+    ("key", "repository", "found"),
+    [
+        ("r.example", "a/b", True),
+        ("r.example/a", "a/b", True),
+        ("r.example/a/b", "a/b", True),
+        ("r.example/a/b/", "a/b", True),
+        ("r.example/a/b/c", "a/b", False),
+        ("r.example/a/b", "a/bc", False),
+        ("r.example/b", "a/b", False),
+        ("r.example:443", "a/b", False),
+        ("r.example.org", "a/b", False),
+        ("https://r.example", "a/b", True),
+        ("https://r.example/", "a/b", True),
+        ("http://r.example", "a/b", True),
+        ("https://r.example/v1/", "a/b", True),
+        ("https://r.example/v2/", "a/b", True),
+        ("r.example/v1/", "a/b", True),
+        ("https://other.example/v1/", "a/b", False),
+    ],
+)
+def test_an_entry_is_found_by_its_key(find, key, repository, found):
+    assert find({"auths": {key: login("u")}}, repository=repository) == (
+        Credential("u", "secret") if found else ANONYMOUS
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("repository", "user"), [("a/b", "deep"), ("a/c", "middle"), ("c/b", "top"), ("a", "middle"), ("", "top")]
+)
+def test_the_longest_key_wins_whatever_the_order(find, repository, user, order):
+    keys = {"r.example": "top", "r.example/a": "middle", "r.example/a/b": "deep", "s.example": "other"}
+    entries = {key: login(name) for key, name in list(keys.items())[::order]}
+    assert find({"auths": entries}, repository=repository).username == user
+
+
+def test_an_empty_entry_leaves_the_word_to_a_shorter_key(find):
+    assert find({"auths": {"r.example/a": {}, "r.example": login("u")}}).username == "u"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "docker.io",
+        "index.docker.io",
+        "registry-1.docker.io",
+        "https://index.docker.io/v1/",
+        "https://index.docker.io/v1",
+    ],
+)
+def test_docker_hub_has_many_names(find, key):
+    assert find({"auths": {key: login("u")}}, "docker.io", "library/busybox").username == "u"
+
+
+def test_docker_hub_may_have_an_entry_for_a_namespace(find):
+    entries = {"docker.io/org": login("org"), "https://index.docker.io/v1/": login("all")}
+    assert find({"auths": entries}, "docker.io", "org/x").username == "org"
+    assert find({"auths": entries}, "docker.io", "library/x").username == "all"
+
+
+@pytest.mark.parametrize(
+    ("entry", "credential"),
+    [
+        ({"auth": encoded("u:p")}, Credential("u", "p")),
+        ({"auth": encoded("u:p:q:")}, Credential("u", "p:q:")),
+        ({"auth": encoded("u:pä€")}, Credential("u", "pä€")),
+        ({"auth": encoded("u:p\0\0")}, Credential("u", "p")),
+        ({"auth": encoded("u:p"), "email": "x", "extra": 5}, Credential("u", "p")),
+        ({"username": "u", "password": "p"}, Credential("u", "p")),
+        ({"auth": encoded("u:"), "identitytoken": "it"}, Credential("u", identity_token="it")),
+        ({"identitytoken": "it"}, Credential(identity_token="it")),
+        ({"auth": encoded("<token>:it")}, Credential("<token>", identity_token="it")),
+        ({"username": "<token>", "password": "it"}, Credential("<token>", identity_token="it")),
+        ({"registrytoken": "rt"}, Credential(bearer="rt")),
+        ({"auth": encoded("u:p"), "registrytoken": "rt"}, Credential(bearer="rt")),
+        ({}, ANONYMOUS),
+        ({"auth": ""}, ANONYMOUS),
+        ({"auth": None, "identitytoken": 5}, ANONYMOUS),
+        ("x", ANONYMOUS),
+        (None, ANONYMOUS),
+    ],
+)
+def test_every_kind_of_entry(find, entry, credential):
+    assert find({"auths": {"r.example": entry}}) == credential
+
+
+@pytest.mark.parametrize("auth", ["dXNlcjpwdw", encoded("u") + "=x", base64.b64encode(b"u:\xff\xfe").decode()])
+def test_an_entry_that_cannot_be_decoded_is_an_error_that_names_the_file_and_the_host(find, tmp_path, auth):
+    with pytest.raises(LocalFailure) as caught:
+        find({"auths": {"r.example": {"auth": auth}}})
+    assert str(tmp_path / "auth.json") in str(caught.value)
+    assert "r.example" in str(caught.value)
+    assert auth not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"auths": {}}, {"auths": None}, {"auths": []}, {"auths": "x", "credHelpers": 5}, "", "  \n"]
+)
+def test_a_file_without_entries_has_none(find, document):
+    assert find(document) == ANONYMOUS
+
+
+@pytest.mark.parametrize("text", ["{", "not json", "[]", '"x"', "null", "5"])
+def test_a_broken_file_is_one_plain_error_that_names_it(find, tmp_path, text):
+    with pytest.raises(LocalFailure) as caught:
+        find(text)
+    assert str(tmp_path / "auth.json") in str(caught.value)
+    assert "JSON" in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_an_error_that_names_it(home, tmp_path):
+    path = tmp_path / "auth.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(LocalFailure, match="auth.json is not JSON"):
+        AuthFiles(str(path), no_helper).find("r.example", "a")
+
+
+@pytest.mark.parametrize("name", ["missing.json", "."])
+def test_a_given_file_that_cannot_be_read_is_an_error(home, tmp_path, name):
+    path = str(tmp_path / name)
+    with pytest.raises(LocalFailure) as caught:
+        AuthFiles(path, no_helper).find("r.example", "a")
+    assert "cannot read the auth file %s" % path in str(caught.value)
+
+
+ORDER = ["run/containers/auth.json", "home/.config/containers/auth.json", "home/.docker/config.json", "home/.dockercfg"]
+
+
+def write_all(write, names):
+    for name in names:
+        entries = {"r.example": login(name)}
+        write(name, entries if name.endswith(".dockercfg") else {"auths": entries})
+
+
+@pytest.mark.parametrize("first", range(len(ORDER)))
+def test_files_are_searched_in_order(home, write, first):
+    write_all(write, ORDER[first:])
+    assert AuthFiles(None, no_helper).find("r.example", "a") == Credential(ORDER[first], "secret")
+
+
+def test_a_file_without_a_match_leaves_the_word_to_the_next(home, write):
+    write(ORDER[0], {"auths": {"other.example": login("x"), "r.example": {}}})
+    write(ORDER[1], "")
+    write_all(write, ORDER[2:])
+    assert AuthFiles(None, no_helper).find("r.example", "a").username == ORDER[2]
+
+
+def test_the_old_file_of_docker_has_its_entries_at_the_top(home, write):
+    write("home/.dockercfg", {"https://index.docker.io/v1/": {**login("u"), "email": "u@example"}})
+    assert AuthFiles(None, no_helper).find("docker.io", "library/x").username == "u"
+
+
+def test_the_environment_moves_the_files(home, write, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    write_all(write, ORDER[1:3])
+    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+    write_all(write, ["docker/config.json"])
+    assert AuthFiles(None, no_helper).find("r.example", "a").username == "docker/config.json"
+    write_all(write, ["config/containers/auth.json"])
+    assert AuthFiles(None, no_helper).find("r.example", "a").username == "config/containers/auth.json"
+
+
+def test_without_a_runtime_directory_there_is_a_fixed_one(home, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    assert default_files()[0] == "/run/containers/1234/auth.json"
+
+
+def test_a_file_of_the_environment_stands_for_all(home, write, monkeypatch):
+    write_all(write, ORDER)
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", write("env.json", {"auths": {"s.example": login("env")}}))
+    assert AuthFiles(None, no_helper).find("s.example", "a").username == "env"
+    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+
+
+def test_a_given_file_wins_over_the_environment(home, write, monkeypatch):
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", write("env.json", {"auths": {"r.example": login("env")}}))
+    given = write("given.json", {"auths": {"r.example": login("given")}})
+    assert AuthFiles(given, no_helper).find("r.example", "a").username == "given"
+
+
+def test_a_missing_file_of_the_environment_is_an_error(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "missing.json"))
+    with pytest.raises(LocalFailure, match=r"missing\.json"):
+        AuthFiles(None, no_helper).find("r.example", "a")
+
+
+def test_a_tilde_in_the_name_of_a_file_is_the_home_directory(home, write):
+    write("home/mine.json", {"auths": {"r.example": login("u")}})
+    assert AuthFiles("~/mine.json", no_helper).find("r.example", "a").username == "u"
+
+
+def test_nobody_without_any_file(home):
+    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+    assert not ANONYMOUS
+
+
+def test_a_broken_file_is_an_error_even_where_a_later_one_has_the_entry(home, write):
+    path = write(ORDER[0], "{")
+    write_all(write, ORDER[1:])
+    with pytest.raises(LocalFailure) as caught:
+        AuthFiles(None, no_helper).find("r.example", "a")
+    assert path in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("credential", "shown"),
+    [
+        (Credential("u", "hunter2"), "user u"),
+        (Credential("u", identity_token="hunter2"), "user u"),
+        (Credential("<token>", identity_token="hunter2"), "the holder of the given token"),
+        (Credential(bearer="hunter2"), "the holder of the given token"),
+        (ANONYMOUS, "anonymous users"),
+    ],
+)
+def test_a_credential_shows_who_it_is_and_no_secret(credential, shown):
+    assert str(credential) == shown
+    assert "hunter2" not in repr(credential)

@@ -1,0 +1,343 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import http.client
+import json
+import os
+import socket
+import ssl
+
+import pytest
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    ContentMissing,
+    NotFound,
+    Refused,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._registry.failures import (
+    Untrusted,
+    broken_connection,
+    read_answer,
+    refusal,
+)
+
+SECRET = "hunter2"
+URL = "/v2/a/manifests/1?X-Amz-Signature=" + SECRET
+
+
+class Answer:
+    """What the code under test uses of a response of requests."""
+
+    def __init__(self, status, body=b"", error=None):
+        self.status_code = status
+        self.closed = False
+        self._body = body
+        self._error = error
+        self.raw = self
+
+    def read(self, amount, decode_content):
+        if self._error:
+            raise self._error
+        return self._body[:amount]
+
+    def close(self):
+        self.closed = True
+
+
+def errors(code, message="", **more):
+    return json.dumps({"errors": [{"code": code, "message": message, **more}]}).encode()
+
+
+def refused(status, body=b"", doing="read the manifest", who="user u"):
+    return refusal("r.example", Answer(status, body), doing, who)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (errors("DENIED", "requested access is denied"), "400 DENIED (requested access is denied)"),
+        (errors("DENIED"), "400 DENIED"),
+        (errors("", "no such thing"), "400 (no such thing)"),
+        (errors("A\nB", "one\n two\t\tthree"), "400 A B (one two three)"),
+        (b'{"errors": [{"code": 5, "message": ["x"]}]}', "400"),
+        (b'{"errors": [{"message": "only this"}]}', "400 (only this)"),
+        (b'{"errors": []}', "400"),
+        (b'{"errors": null}', "400"),
+        (b'{"errors": {"code": "X"}}', "400"),
+        (b'{"errors": ["X"]}', "400"),
+        (b'{"error": "X"}', "400"),
+        (b'["X"]', "400"),
+        (b"null", "400"),
+        (b"", "400"),
+        (b"<html>Bad gateway</html>", "400"),
+        (b"\xff\xfe", "400"),
+    ],
+)
+def test_an_answer_is_told_by_status_code_and_message(body, shown):
+    answer = Answer(400, body)
+    assert str(read_answer(answer)) == shown
+    assert answer.closed
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        http.client.IncompleteRead(b"", 93),
+        urllib3_errors.ProtocolError("Connection broken"),
+        urllib3_errors.DecodeError("not gzip"),
+    ],
+)
+def test_a_body_that_breaks_leaves_the_status(error):
+    answer = Answer(416, error=error)
+    assert str(read_answer(answer)) == "416"
+    assert answer.closed
+
+
+def test_a_message_is_kept_short_and_a_huge_body_is_not_read():
+    assert len(str(read_answer(Answer(400, errors("X", "m" * 5000))))) < 250
+    assert str(read_answer(Answer(400, errors("X", "m" * 100000)))) == "400"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        errors("X", "see https://s3.example/x?X-Amz-Signature=%s&y=%s" % (SECRET, SECRET)),
+        errors("X?token=" + SECRET, "x"),
+        errors("X", "x", detail={"token": SECRET}),
+        b'{"errors": [{"code": "X"}], "access_token": "%s"}' % SECRET.encode(),
+        b"<html>%s</html>" % SECRET.encode(),
+        SECRET.encode(),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_no_query_and_no_foreign_body_reaches_the_user(status, body):
+    assert SECRET not in str(refused(status, body))
+
+
+def test_a_refusal_says_what_could_not_be_done_where_and_why():
+    error = refused(400, errors("NAME_INVALID", "invalid repository name"))
+    assert str(error).startswith(
+        "cannot read the manifest: r.example answered 400 NAME_INVALID (invalid repository name)"
+    )
+    assert (error.code, error.status) == ("NAME_INVALID", 400)
+
+
+def test_a_refusal_without_a_code_has_the_status_for_one():
+    assert refused(418).code == "418"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("code", ["UNAUTHORIZED", "DENIED", "MANIFEST_UNKNOWN", ""])
+def test_no_access_is_never_absence_and_says_who_asked(status, code):
+    error = refused(status, errors(code), who="user jane")
+    assert isinstance(error, AccessDenied)
+    assert "to user jane" in str(error)
+    assert "credentials" in error.hint
+
+
+@pytest.mark.parametrize(
+    "body", [errors("MANIFEST_UNKNOWN"), errors("NAME_UNKNOWN"), errors("BLOB_UNKNOWN"), b"<html>404</html>", b""]
+)
+def test_absence_says_that_it_may_be_lack_of_access(body):
+    error = refused(404, body)
+    assert isinstance(error, NotFound)
+    assert "credentials" in error.hint
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"])
+def test_a_manifest_whose_content_is_missing(status, code):
+    assert isinstance(refused(status, errors(code), doing="push the manifest"), ContentMissing)
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "MANIFEST_INVALID"), (404, "NAME_UNKNOWN"), (500, "BLOB_UNKNOWN")])
+def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
+    assert not isinstance(refused(status, errors(code), doing="push the manifest"), ContentMissing)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        (413, "", "client_max_body_size"),
+        (415, "", "kind of manifest"),
+        (400, "MANIFEST_INVALID", "kind of manifest"),
+        (405, "UNSUPPORTED", "read-only"),
+        (409, "", "immutable"),
+        (412, "PRECONDITION", "immutable"),
+        (400, "TAG_INVALID", "immutable"),
+        (429, "TOOMANYREQUESTS", "rate"),
+        (507, "", "no space"),
+    ],
+)
+def test_the_hint_fits_the_refusal(status, code, hint):
+    error = refused(status, errors(code) if code else b"", doing="push the manifest")
+    assert isinstance(error, Refused)
+    assert hint in error.hint
+
+
+def test_no_hint_is_better_than_a_wrong_one():
+    assert refused(400, errors("DIGEST_INVALID")).hint == ""
+    assert refused(500).hint == ""
+
+
+def test_a_server_that_expects_tls_says_so_in_a_refusal():
+    error = refused(400, b"Client sent an HTTP request to an HTTPS server.\n")
+    assert isinstance(error, ConnectionFailed)
+    assert (
+        str(error) == "r.example expects TLS but was asked in plain HTTP. Set plain_http: false for it in registries."
+    )
+
+
+def caused_by(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+def retried(reason):
+    """An exception as requests raises it after urllib3 gave up."""
+    return requests.exceptions.ConnectionError(urllib3_errors.MaxRetryError(None, URL, reason))
+
+
+def refused_by_peer():
+    return caused_by(
+        urllib3_errors.NewConnectionError(None, "failed"), OSError(errno.ECONNREFUSED, "Connection refused")
+    )
+
+
+def not_tls():
+    """What the ssl module says of a peer that answers a handshake in plain text."""
+    incoming = ssl.MemoryBIO()
+    incoming.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    try:
+        ssl.create_default_context().wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="r.example").do_handshake()
+    except ssl.SSLError as error:
+        return error
+    raise AssertionError("a handshake with plain text")
+
+
+def untrusted():
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "unable to get local issuer certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (retried(refused_by_peer()), "connection refused"),
+        (
+            retried(
+                caused_by(urllib3_errors.NewConnectionError(None, "x"), OSError(errno.EHOSTUNREACH, "No route to host"))
+            ),
+            "no route to host",
+        ),
+        (
+            retried(
+                caused_by(
+                    urllib3_errors.NewConnectionError(None, "x"), socket.gaierror(-2, "Name or service not known")
+                )
+            ),
+            "name cannot be resolved",
+        ),
+        (requests.exceptions.ConnectTimeout(urllib3_errors.ConnectTimeoutError(None, "timed out")), "timeout"),
+        (requests.exceptions.ReadTimeout(urllib3_errors.ReadTimeoutError(None, URL, "timed out")), "timeout"),
+        (urllib3_errors.ReadTimeoutError(None, URL, "Read timed out."), "timeout"),
+        (socket.timeout("timed out"), "timeout"),
+        (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), "timeout"),
+        (
+            requests.exceptions.ConnectionError(
+                urllib3_errors.ProtocolError(
+                    "aborted", ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+                )
+            ),
+            "connection reset by peer",
+        ),
+        (
+            requests.exceptions.ConnectionError(
+                urllib3_errors.ProtocolError("aborted", http.client.RemoteDisconnected("closed"))
+            ),
+            "the connection broke",
+        ),
+        (urllib3_errors.ProtocolError("broken", http.client.IncompleteRead(b"", 9)), "the connection broke"),
+        (requests.exceptions.ChunkedEncodingError("x"), "the connection broke"),
+        (
+            requests.exceptions.ProxyError(urllib3_errors.ProxyError("no", OSError("Tunnel connection failed: 403"))),
+            "proxy",
+        ),
+    ],
+)
+def test_a_broken_connection_is_told_by_its_innermost_reason(error, reason):
+    result = broken_connection("r.example", error)
+    assert isinstance(result, ConnectionFailed)
+    assert not isinstance(result, Untrusted)
+    assert str(result).startswith("cannot reach r.example: ")
+    assert reason in str(result)
+
+
+@pytest.mark.parametrize(
+    "error", [retried(urllib3_errors.SSLError(not_tls())), requests.exceptions.SSLError(not_tls()), not_tls()]
+)
+def test_a_server_without_tls_is_told_apart(error):
+    result = broken_connection("r.example", error)
+    assert isinstance(result, Untrusted)
+    assert str(result) == "r.example does not speak TLS. If it is meant to, set plain_http for it in registries."
+
+
+@pytest.mark.parametrize(
+    "error", [retried(urllib3_errors.SSLError(untrusted())), requests.exceptions.SSLError(untrusted()), untrusted()]
+)
+def test_a_certificate_that_is_not_trusted_names_its_fault_and_the_options(error):
+    result = broken_connection("r.example", error)
+    assert isinstance(result, Untrusted)
+    assert "the certificate of r.example is not trusted: unable to get local issuer certificate" in str(result)
+    assert "ca_path" in result.hint
+    assert "validate_certs" in result.hint
+
+
+def test_any_other_fault_of_tls_is_final_too():
+    fault = ssl.SSLError(1, "sslv3 alert handshake failure")
+    fault.reason = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    result = broken_connection("r.example", retried(urllib3_errors.SSLError(fault)))
+    assert isinstance(result, Untrusted)
+    assert "TLS with r.example failed: SSLV3_ALERT_HANDSHAKE_FAILURE" in str(result)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        retried(refused_by_peer()),
+        retried(urllib3_errors.SSLError(not_tls())),
+        retried(urllib3_errors.SSLError(untrusted())),
+        requests.exceptions.ReadTimeout(urllib3_errors.ReadTimeoutError(None, URL, "timed out")),
+        requests.exceptions.ChunkedEncodingError(urllib3_errors.ProtocolError("broken: " + URL)),
+        requests.exceptions.InvalidURL("bad URL " + URL),
+    ],
+)
+def test_no_url_reaches_the_user(error):
+    text = str(broken_connection("r.example", error))
+    assert SECRET not in text
+    assert "/v2/" not in text
+
+
+@pytest.mark.parametrize("link", ["args", "__cause__", "__context__", "reason"])
+def test_the_reason_is_found_however_it_is_wrapped(link):
+    inner = OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    outer = RuntimeError(inner) if link == "args" else RuntimeError("outer")
+    if link != "args":
+        setattr(outer, link, inner)
+    assert "connection refused" in str(broken_connection("r.example", caused_by(ValueError("x"), outer)))
+
+
+def test_exceptions_that_wrap_each_other_come_to_an_end():
+    one, two = ValueError("one"), ValueError("two")
+    one.__context__, two.__context__ = two, one
+    assert "the connection broke" in str(broken_connection("r.example", one))

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import email.utils
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic, retry_after
+
+NOW = 1792567680.0
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("0", 0.0), ("1", 1.0), ("120", 120.0), (" 7 ", 7.0)])
+def test_retry_after_may_be_seconds(value, seconds):
+    assert retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("ahead", "seconds"), [(0, 0.0), (30, 30.0), (86400, 86400.0), (-30, 0.0), (-86400 * 400, 0.0)]
+)
+def test_retry_after_may_be_a_date(ahead, seconds):
+    assert retry_after(email.utils.formatdate(NOW + ahead, usegmt=True), NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 09:49:37 +0100"]
+)
+def test_every_form_of_a_date_is_the_same_moment(value):
+    assert retry_after(value, 784111777.0 - 5) == 5.0
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "soon", "-5", "1.5", "1s", ";", "Sun, 06 Foo", "0x10"])
+def test_retry_after_that_says_nothing(value):
+    assert retry_after(value, NOW) is None
+
+
+def test_a_warning_is_kept_once_and_in_order():
+    traffic = Traffic()
+    for text in ("a", "b", "a"):
+        traffic.warn(text)
+    assert traffic.warnings == ["a", "b"]

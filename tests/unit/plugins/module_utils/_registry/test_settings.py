@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._registry import settings
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+
+
+def chosen(entries, host, repository):
+    """The number of the entry that is used, None for the defaults."""
+    known = [RegistrySettings(entry, username=str(number)) for number, entry in enumerate(entries)]
+    name = Registries(known).of(host, repository).username
+    return None if name is None else int(name)
+
+
+@pytest.mark.parametrize(
+    ("entries", "host", "repository", "number"),
+    [
+        (["r.example"], "r.example", "a/b", 0),
+        (["r.example/"], "r.example", "a/b", 0),
+        (["r.example", "r.example/a", "r.example/a/b"], "r.example", "a/b", 2),
+        (["r.example/a/b", "r.example/a", "r.example"], "r.example", "a/b", 0),
+        (["r.example", "r.example/a", "r.example/a/b"], "r.example", "a/c", 1),
+        (["r.example", "r.example/a", "r.example/a/b"], "r.example", "c", 0),
+        (["r.example", "r.example/a/b/c"], "r.example", "a/b", 0),
+        (["r.example", "r.example/a"], "r.example", "ab/c", 0),
+        (["r.example/a/b"], "r.example", "a/bc", None),
+        (["r.example"], "r.example:5000", "a", None),
+        (["r.example:5000"], "r.example", "a", None),
+        (["r.example:5000"], "r.example:5000", "a", 0),
+        (["r.example"], "r.example.org", "a", None),
+        (["example"], "r.example", "a", None),
+        (["[::1]:5000"], "[::1]:5000", "a", 0),
+        (["docker.io"], "docker.io", "library/x", 0),
+        (["index.docker.io"], "docker.io", "library/x", 0),
+        (["registry-1.docker.io"], "docker.io", "library/x", 0),
+        (["index.docker.io/library"], "docker.io", "library/x", 0),
+        ([], "r.example", "a", None),
+    ],
+)
+def test_the_entry_with_the_longest_match_is_used(entries, host, repository, number):
+    assert chosen(entries, host, repository) == number
+
+
+def test_a_host_without_an_entry_has_the_defaults():
+    assert Registries([]).of("r.example", "a") == RegistrySettings("r.example")
+
+
+@pytest.mark.parametrize(
+    "host", ["https://r.example", "http://r.example/a", "", "/a", "r example", "user:secret@r.example", "r.example/a b"]
+)
+def test_what_is_not_a_host_is_refused_with_what_to_write(host):
+    with pytest.raises(ImageError, match="is not a host") as caught:
+        Registries([RegistrySettings(host)])
+    assert "Write host" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("localhost:5000", True),
+        ("LocalHost:5000", True),
+        ("127.0.0.1", True),
+        ("127.0.0.1:5000", True),
+        ("127.8.9.10:5000", True),
+        ("[::1]", True),
+        ("[::1]:5000", True),
+        ("localhost.example", False),
+        ("127.0.0.1.example:5000", False),
+        ("10.0.0.1:5000", False),
+        ("192.168.1.1", False),
+        ("128.0.0.1", False),
+        ("[::2]:5000", False),
+        ("r.example:443", False),
+        ("registry", False),
+    ],
+)
+def test_loopback_is_told_by_the_name_alone(host, loopback):
+    assert settings.is_loopback(host) is loopback
+    assert RegistrySettings(host).scheme(host) == ("http" if loopback else "https")
+
+
+@pytest.mark.parametrize(
+    ("host", "plain_http", "scheme"),
+    [
+        ("localhost:5000", False, "https"),
+        ("localhost:5000", True, "http"),
+        ("r.example", True, "http"),
+        ("r.example", False, "https"),
+    ],
+)
+def test_what_the_user_says_about_tls_holds_for_any_host(host, plain_http, scheme):
+    assert RegistrySettings(host, plain_http=plain_http).scheme(host) == scheme
+
+
+@pytest.mark.parametrize(("host", "api"), [("docker.io", "registry-1.docker.io"), ("r.example:5000", "r.example:5000")])
+def test_docker_hub_answers_under_another_name(host, api):
+    assert settings.api_host(host) == api
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("r.example", "r.example"),
+        ("R.Example:5000", "r.example"),
+        ("[::1]:5000", "::1"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+    ],
+)
+def test_a_host_without_its_port(host, name):
+    assert settings.hostname(host) == name
+
+
+ORIGIN = RegistrySettings(
+    "r.example",
+    username="u",
+    password="p",
+    token="t",
+    ca_path="/ca",
+    client_cert="/cert",
+    client_key="/key",
+    validate_certs=False,
+)
+
+
+def redirected(host, *entries):
+    return Registries([ORIGIN, *entries]).of_redirect(ORIGIN, "r.example", host)
+
+
+def test_a_redirect_to_another_host_takes_trust_along_and_nothing_secret():
+    assert redirected("cdn.example") == RegistrySettings("cdn.example", ca_path="/ca", validate_certs=False)
+
+
+def test_a_redirect_to_another_port_of_the_host_keeps_its_settings():
+    assert redirected("R.example:8443") is ORIGIN
+
+
+def test_a_redirect_to_a_host_with_an_entry_uses_that():
+    own = RegistrySettings("cdn.example", ca_path="/other")
+    assert redirected("cdn.example", own) is own
+
+
+def test_an_entry_for_a_repository_says_nothing_about_storage():
+    own = RegistrySettings("cdn.example/a", ca_path="/other")
+    assert redirected("cdn.example", own).ca_path == "/ca"
+
+
+def test_secrets_do_not_show_where_settings_are_printed():
+    assert "hunter2" not in repr(RegistrySettings("r.example", username="u", password="hunter2", token="hunter2"))

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ImageError,
+    LocalFailure,
+    NotFound,
+    local_failure,
+    naming,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ImageError("it broke"), "it broke."),
+        (ImageError("it broke."), "it broke."),
+        (ImageError("it broke", "r.example/x:1"), "r.example/x:1: it broke."),
+        (ImageError("it broke", "r.example/x:1", "Mend it"), "r.example/x:1: it broke. Mend it."),
+        (ImageError("it broke", hint="Mend it."), "it broke. Mend it."),
+    ],
+)
+def test_the_message_is_sentences_about_a_reference(error, text):
+    assert str(error) == text
+
+
+def test_an_error_is_about_the_reference_that_the_nearest_layer_names():
+    with pytest.raises(NotFound, match="^inner: it is not there"), naming("outer"), naming("inner"):
+        raise NotFound("it is not there")
+
+
+def test_naming_leaves_other_errors_alone():
+    with pytest.raises(KeyError), naming("x"):
+        raise KeyError("y")
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "Free space"),
+        (errno.EDQUOT, "Free space"),
+        (errno.EACCES, "become"),
+        (errno.EPERM, "become"),
+        (errno.EROFS, "can be written to"),
+    ],
+)
+def test_a_failure_on_disk_tells_the_file_the_reason_and_what_to_do(number, hint):
+    error = local_failure(OSError(number, os.strerror(number), "/srv/x"), "write", "/srv")
+    assert isinstance(error, LocalFailure)
+    assert "cannot write /srv/x: %s" % os.strerror(number).lower() in str(error)
+    assert hint in error.hint
+
+
+def test_a_failure_that_names_no_file_is_about_what_was_worked_on():
+    error = local_failure(OSError(errno.EIO, os.strerror(errno.EIO)), "read", "/srv")
+    assert str(error) == "cannot read /srv: %s." % os.strerror(errno.EIO).lower()
+
+
+def test_a_failure_without_a_number_tells_what_it_says():
+    assert "it is gone" in str(local_failure(OSError("It is gone"), "read", "/srv"))
