@@ -145,7 +145,8 @@ def _check_name(text: str, name: str, host: str, path: str) -> None:
         hint = "Write host[:port]/path[:tag][@digest]"
         if _PATH.fullmatch(path.lower()):
             hint = "Repository names are lower-case"
-        raise InvalidReference("%r is not a repository name" % name, text, hint)
+        given = name[len(host) + 1 :] if name.startswith(host + "/") else name
+        raise InvalidReference("%r is not a repository name" % given, text, hint)
     if len(host) + 1 + len(path) > _MAX_NAME:
         raise InvalidReference("the name is longer than %d characters" % _MAX_NAME, text)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._errors import ConnectionFailed, NotFound
+from .._errors import ConnectionFailed, DigestMismatch, NotFound
 from .._image.descriptor import Descriptor
 from .auth import Access
 from .client import RegistryClient
@@ -77,6 +77,12 @@ class BlobReader:
         elif response.status_code == 200:
             self._skip(response)
             return response
+        elif response.status_code == 416:
+            response.close()
+            raise DigestMismatch(
+                "digest mismatch: blob %s should have %d bytes but ends after %d"
+                % (self._blob.digest, self._blob.size, self._offset)
+            )
         elif response.status_code == 404:
             response.close()
             raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))

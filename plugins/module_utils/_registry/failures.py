@@ -76,6 +76,7 @@ _HINTS = (
     (412, "", "The tag may be immutable at the registry"),
     (400, "TAG_INVALID", "The tag may be immutable at the registry"),
     (429, "", "The registry limits the rate of requests: try later, with fewer jobs, or with credentials"),
+    (500, "", "The registry itself failed: its log tells why"),
     (507, "", "The registry has no space left"),
 )
 

@@ -84,6 +84,7 @@ class _Upload:
         self._sizes = [blob.size, *(size for size in _PIECES if size < blob.size)]
         self._least = 0
         self._attempt = 0
+        self._untouched = False
         self._location = ""
 
     def run(self, location: str) -> None:
@@ -92,10 +93,11 @@ class _Upload:
         done = False
         while not done:
             self._location = self._location or self._start()
+            self._untouched = False
             try:
                 done = self._try()
             finally:
-                if not done:
+                if not done and not self._untouched:
                     self._cancel()
             self._attempt += 1
 
@@ -117,6 +119,9 @@ class _Upload:
         except ConnectionFailed as error:
             if body.failed or isinstance(error, Untrusted) or not self._may_try_again:
                 raise
+            # Some proxies cut the connection on bodies that are too large for them instead of saying so.
+            if len(self._sizes) > 1:
+                self._sizes.pop(0)
             self._session.pause(self._attempt)
             return False
         if 200 <= response.status_code < 300:
@@ -140,6 +145,8 @@ class _Upload:
             return True
         if status in TRANSIENT and self._may_try_again:
             self._session.hold_back(response, self._attempt)
+            # These are said before the body is looked at, often by a proxy: the session can be used once more.
+            self._untouched = status in (429, 503)
             return True
         # 401: the token ended under way, and a new one is there now. 400 and 416: other bytes arrived than were sent
         # (chunks out of order, a proxy), which starting over mends or does not.

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""image_copy over TLS: whom it trusts, and how it says that it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools import images
+from devtools.observe import digest_at
+from devtools.servers import DockerRegistry
+
+INDEX = images.index()
+
+
+@pytest.fixture
+def push_to(run_module, repository, tmp_path):
+    """Return a function that copies INDEX from a layout to a registry with these settings."""
+    images.write_layout(INDEX, tmp_path / "layout", "1")
+
+    def run(host, env=None, **settings):
+        return run_module(
+            "image_copy",
+            src=f"oci:{tmp_path}/layout:1",
+            dest=f"{host}/{repository}:1",
+            registries=[{"host": host, "plain_http": False, **settings}],
+            env=env,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("option", ["ca_path", "ca_cert"])
+def test_own_authority(push_to, tls_registry, authority, option):
+    assert push_to(tls_registry.host, **{option: str(authority.ca)}).digest == INDEX.digest
+    assert push_to(tls_registry.host, **{option: str(authority.ca)}).changed is False
+
+
+def test_authority_of_the_environment(push_to, tls_registry, authority):
+    assert push_to(tls_registry.host, env={"REQUESTS_CA_BUNDLE": str(authority.ca)}).digest == INDEX.digest
+
+
+def test_untrusted_certificate(push_to, tls_registry):
+    result = push_to(tls_registry.host)
+    assert result.failed
+    assert f"the certificate of {tls_registry.host} is not trusted: " in result.msg
+    assert "ca_path" in result.msg
+    assert tls_registry.requests() == []
+
+
+def test_unchecked_certificate(push_to, tls_registry):
+    assert push_to(tls_registry.host, validate_certs=False).digest == INDEX.digest
+
+
+def test_certificate_for_another_host(push_to, authority):
+    with DockerRegistry(tls=authority.server(names=("registry.example.com",))) as server:
+        assert "is not trusted: " in push_to(server.host, ca_path=str(authority.ca)).msg
+
+
+def test_expired_certificate(push_to, authority):
+    with DockerRegistry(tls=authority.server(expired=True)) as server:
+        assert "expired" in push_to(server.host, ca_path=str(authority.ca)).msg
+
+
+def test_client_certificate(push_to, authority):
+    client = authority.client("deploy")
+    with DockerRegistry(tls=authority.server(), client_ca=authority.ca) as server:
+        shown = {"client_cert": str(client.cert), "client_key": str(client.key)}
+        assert push_to(server.host, ca_path=str(authority.ca), **shown).digest == INDEX.digest
+        refused = push_to(server.host, ca_path=str(authority.ca))
+        assert refused.failed
+        assert server.host in refused.msg
+
+
+def test_missing_files_are_named(push_to, tls_registry, authority, tmp_path):
+    assert f"{tmp_path}/nope" in push_to(tls_registry.host, ca_path=f"{tmp_path}/nope").msg
+    missing = {"client_cert": f"{tmp_path}/nope"}
+    assert f"{tmp_path}/nope" in push_to(tls_registry.host, ca_path=str(authority.ca), **missing).msg
+
+
+def test_plain_http_to_a_tls_port(push_to, tls_registry):
+    message = push_to(tls_registry.host, plain_http=True).msg
+    assert f"{tls_registry.host} expects TLS" in message
+    assert "plain_http: false" in message
+
+
+def test_tls_to_a_plain_http_port(push_to, registry):
+    message = push_to(registry.host).msg
+    assert f"{registry.host} does not speak TLS" in message
+    assert "plain_http" in message
+
+
+def test_loopback_is_spoken_to_in_plain_http_and_others_are_not(run_module, registry, repository, tmp_path):
+    images.write_layout(INDEX, tmp_path / "layout", "1")
+    port = registry.host.partition(":")[2]
+    result = run_module("image_copy", src=f"oci:{tmp_path}/layout:1", dest=f"localhost:{port}/{repository}:1")
+    assert digest_at(registry.host, repository, "1") == result.digest
+    # A name of this machine that does not say so: TLS is spoken, which this port does not understand.
+    result = run_module("image_copy", src=f"oci:{tmp_path}/layout:1", dest=f"127.1:{port}/{repository}:2")
+    assert "does not speak TLS" in result.msg
