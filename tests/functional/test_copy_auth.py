@@ -15,7 +15,7 @@ import requests
 
 from devtools import images
 from devtools.observe import digest_at, tally
-from devtools.servers import DockerRegistry
+from devtools.servers import DockerRegistry, Haproxy
 
 INDEX = images.index()
 PASSWORD = "wonder:land"
@@ -279,6 +279,13 @@ def test_bearer_token_of_the_task_is_sent_as_it_is(
     assert result.digest == INDEX.digest
     assert token_service.log == []
     assert token not in result.stdout
+
+
+def test_one_challenge_among_others_on_a_single_line(run_module, htpasswd_registry, repository, layout):
+    header = 'http-response set-header WWW-Authenticate "Negotiate, Basic realm=\\"x,y\\"" if { status 401 }'
+    with Haproxy(htpasswd_registry, header) as proxy:
+        dest = f"{proxy.host}/{repository}:1"
+        assert run_module("image_copy", src=layout, dest=dest, registries=alice(proxy)).digest == INDEX.digest
 
 
 def test_plain_registry_sees_no_credentials_it_did_not_ask_for(run_module, registry, repository, layout):

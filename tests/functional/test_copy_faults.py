@@ -88,6 +88,13 @@ def test_retry_after_is_respected(run_module, registry, repository, layout):
     assert result.raw.get("digest") == INDEX.digest, result.raw
 
 
+def test_warnings_of_a_registry_are_passed_on_once(run_module, registry, repository, layout):
+    rule = 'http-response set-header Warning "299 - \\"this registry closes soon\\""'
+    with Haproxy(registry, rule) as proxy:
+        result = run_module("image_copy", src=layout(INDEX), dest=f"{proxy.host}/{repository}:1")
+    assert result.stdout.count(f"{proxy.host} warns: this registry closes soon") == 1
+
+
 def test_broken_downloads_go_on_where_they_broke(run_module, registry, repository, tmp_path):
     images.push(BIG, registry.host, repository, "1")
     registry.forget()
