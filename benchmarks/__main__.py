@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the measurements and print a report; the exit status is 1 where a target was missed or a run went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Callable
+
+from benchmarks import cold_copy, memory, mount, no_op
+from benchmarks.arena import Arena
+from benchmarks.measure import environment
+from benchmarks.programs import find
+from benchmarks.report import Section, heading
+from benchmarks.sources import BENCH
+from devtools.provision import ProvisionError
+from devtools.servers import ServerError
+from devtools.toolchain_stacks import locked
+
+MEASUREMENTS: dict[str, Callable[[Arena, int], Section]] = {
+    "cold-copy": cold_copy.measure,
+    "memory": memory.measure,
+    "no-op": no_op.measure,
+    "mount": mount.measure,
+}
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    options = _options()
+    BENCH.mkdir(parents=True, exist_ok=True)
+    with locked("bench"), tempfile.TemporaryDirectory(dir=BENCH, prefix="run-") as directory:
+        env = environment(Path(directory))
+        programs, missing = find(env)
+        arena = Arena(Path(directory), programs, env)
+        print(heading(programs, missing), flush=True)
+        passed = True
+        for name in options.only:
+            section = MEASUREMENTS[name](arena, options.rounds)
+            print(section.render(), flush=True)
+            passed = passed and section.passed
+    return 0 if passed else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        type=_names,
+        default=list(MEASUREMENTS),
+        metavar="NAME[,NAME]",
+        help=f"measure only these of {', '.join(MEASUREMENTS)}",
+    )
+    parser.add_argument("--rounds", type=_positive, default=5, metavar="N", help="rounds that count (default: 5)")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no measurement {', '.join(unknown)}")
+    return names
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a number from 1")
+    return number
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (ProvisionError, ServerError) as error:
+        sys.exit(f"benchmarks: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

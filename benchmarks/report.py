@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A report in Markdown: what was measured with what, tables of numbers, and whether the targets are met."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from dataclasses import dataclass, field
+
+from benchmarks.programs import Program
+from devtools import provision
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number of ours, and the most that it may be."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str = ""
+    remark: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the number is good enough."""
+        return self.value <= self.limit
+
+    def __str__(self) -> str:
+        verdict = "met" if self.met else "missed"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"- **{verdict}**: {self.what}: {self.value:.2f}{self.unit}, at most {self.limit:.2f}{self.unit}{remark}"
+
+
+@dataclass
+class Section:
+    """One measurement: a table, the targets, and the runs that were discarded."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all targets are met, by runs that all went well."""
+        return not self.errors and all(target.met for target in self.targets)
+
+    def render(self) -> str:
+        """Return the section as Markdown."""
+        table = [self.header, ["---", *["---:"] * (len(self.header) - 1)], *self.rows]
+        lines = [f"## {self.title}", "", *("| " + " | ".join(row) + " |" for row in table), ""]
+        lines += map(str, self.targets)
+        lines += [f"- **discarded**: {error}" for error in self.errors]
+        return "\n".join(lines).rstrip() + "\n"
+
+
+def heading(programs: list[Program], missing: list[str]) -> str:
+    """Return the top of the report: when, where, and with which versions."""
+    registry = os.path.basename(provision.program("docker-registry"))
+    lines = [
+        "# Benchmarks",
+        "",
+        f"- date: {datetime.datetime.now().astimezone().isoformat(' ', 'minutes')}",
+        f"- machine: {os.cpu_count()} CPUs ({platform.machine()}), {platform.system()} {platform.release()}",
+        f"- registries: {registry} of Debian on loopback, both on this machine",
+        *(f"- {program.name}: {program.version}" for program in programs),
+        *(f"- **missing** {reason}" for reason in missing),
+    ]
+    return "\n".join(lines) + "\n"
