@@ -56,6 +56,7 @@ def find(home, write):
         ("http://r.example", "a/b", True),
         ("https://r.example/v1/", "a/b", True),
         ("https://r.example/v2/", "a/b", True),
+        ("https://r.example/some/path", "a/b", True),
         ("r.example/v1/", "a/b", True),
         ("https://other.example/v1/", "a/b", False),
     ],

@@ -175,6 +175,7 @@ def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
         (412, "PRECONDITION", "immutable"),
         (400, "TAG_INVALID", "immutable"),
         (429, "TOOMANYREQUESTS", "rate"),
+        (500, "UNKNOWN", "log"),
         (507, "", "no space"),
     ],
 )
@@ -186,7 +187,7 @@ def test_the_hint_fits_the_refusal(status, code, hint):
 
 def test_no_hint_is_better_than_a_wrong_one():
     assert refused(400, errors("DIGEST_INVALID")).hint == ""
-    assert refused(500).hint == ""
+    assert refused(418).hint == ""
 
 
 def test_a_server_that_expects_tls_says_so_in_a_refusal():

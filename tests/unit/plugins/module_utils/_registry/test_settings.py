@@ -48,7 +48,10 @@ def test_the_entry_with_the_longest_match_is_used(entries, host, repository, num
 
 
 def test_a_host_without_an_entry_has_the_defaults():
-    assert Registries([]).of("r.example", "a") == RegistrySettings("r.example")
+    settings_of_others = Registries([RegistrySettings("s.example", validate_certs=False)]).of("r.example", "a")
+    assert settings_of_others == RegistrySettings("r.example")
+    assert settings_of_others.validate_certs is True
+    assert settings_of_others.plain_http is None
 
 
 @pytest.mark.parametrize(

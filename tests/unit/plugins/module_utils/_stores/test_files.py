@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._stores.files import (
+    STAGING,
+    locked,
+    remove_abandoned,
+    staged,
+    write_file,
+)
+
+
+def names(directory):
+    return sorted(os.listdir(directory))
+
+
+def test_a_staged_file_becomes_its_target_when_the_block_ends(tmp_path):
+    target = tmp_path / "target"
+    with staged(str(tmp_path), str(target)) as stream:
+        stream.write(b"half")
+        stream.flush()
+        assert not target.exists()
+        assert names(tmp_path)[0].startswith(STAGING)
+        stream.write(b" and half")
+    assert target.read_bytes() == b"half and half"
+    assert names(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, GeneratorExit])
+def test_a_staged_file_leaves_nothing_when_the_block_fails(tmp_path, error):
+    target = tmp_path / "target"
+    target.write_bytes(b"before")
+    with pytest.raises(error), staged(str(tmp_path), str(target)) as stream:
+        stream.write(b"half")
+        raise error
+    assert target.read_bytes() == b"before"
+    assert names(tmp_path) == ["target"]
+
+
+def test_a_target_that_cannot_be_leaves_nothing_either(tmp_path):
+    with pytest.raises(OSError), staged(str(tmp_path), str(tmp_path / "missing" / "target")) as stream:
+        stream.write(b"x")
+    assert names(tmp_path) == []
+
+
+def test_two_staged_files_do_not_meet(tmp_path):
+    target = str(tmp_path / "target")
+    with staged(str(tmp_path), target) as one, staged(str(tmp_path), target) as two:
+        one.write(b"one")
+        two.write(b"two")
+        assert len(names(tmp_path)) == 2
+    assert names(tmp_path) == ["target"]
+
+
+def test_the_content_is_on_disk_before_the_name_is(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append("sync"))
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (order.append("rename"), rename(*paths)))
+    write_file(str(tmp_path), str(tmp_path / "target"), b"x")
+    assert order == ["sync", "rename", "sync"]
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    target = tmp_path / "target"
+    target.write_bytes(b"a longer text than the other")
+    with target.open("rb") as reader:
+        write_file(str(tmp_path), str(target), b"short")
+        assert reader.read() == b"a longer text than the other"
+    assert target.read_bytes() == b"short"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_the_umask_decides_who_may_read(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_file(str(tmp_path), str(tmp_path / "target"), b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "target").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
+    path = str(tmp_path / "lock")
+    order = []
+
+    def wait_for_it():
+        with locked(path):
+            order.append("other")
+
+    with locked(path):
+        other = threading.Thread(target=wait_for_it)
+        other.start()
+        other.join(0.1)
+        order.append("first")
+    other.join(5)
+    assert order == ["first", "other"]
+
+
+def test_a_lock_leaves_the_content_of_its_file(tmp_path):
+    path = tmp_path / "lock"
+    with locked(str(path)) as stream:
+        assert stream.read() == b""
+        stream.write(b"content")
+    with locked(str(path)) as stream:
+        assert stream.read() == b"content"
+
+
+def test_what_a_dead_writer_left_is_removed_and_nothing_else(tmp_path):
+    for name in (STAGING + "abandoned", "blob", "index.json", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    remove_abandoned(str(tmp_path))
+    assert names(tmp_path) == [".hidden", "blob", "index.json"]
+
+
+def test_what_a_living_writer_is_at_stays(tmp_path):
+    target = tmp_path / "target"
+    with staged(str(tmp_path), str(target)) as stream:
+        stream.write(b"x")
+        remove_abandoned(str(tmp_path))
+        assert len(names(tmp_path)) == 1
+    assert target.read_bytes() == b"x"
+
+
+def test_a_directory_with_such_a_name_is_left_alone(tmp_path):
+    (tmp_path / (STAGING + "directory")).mkdir()
+    remove_abandoned(str(tmp_path))
+    assert names(tmp_path) == [STAGING + "directory"]
+
+
+WRITER = """
+import sys, time
+from ansible_collections.drayage.registry.plugins.module_utils._stores.files import staged
+with staged(sys.argv[1], sys.argv[1] + "/target") as stream:
+    stream.write(b"half")
+    stream.flush()
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_file_of_a_killed_process_is_abandoned_and_that_of_a_running_one_is_not(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"ready\n"
+        remove_abandoned(str(tmp_path))
+        assert len(names(tmp_path)) == 1
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+    remove_abandoned(str(tmp_path))
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_is_taken_for_abandoned_at_birth_is_made_again(tmp_path, monkeypatch):
+    flock = fcntl.flock
+    removed = []
+
+    def cleaned_up_before(stream, operation):
+        if operation == fcntl.LOCK_SH and not removed:
+            removed.extend(names(tmp_path))
+            os.unlink(tmp_path / removed[0])
+        flock(stream, operation)
+
+    monkeypatch.setattr(fcntl, "flock", cleaned_up_before)
+    write_file(str(tmp_path), str(tmp_path / "target"), b"x")
+    assert removed
+    assert (tmp_path / "target").read_bytes() == b"x"

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    DigestMismatch,
+    ImageError,
+    InvalidContent,
+    NotFound,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.tests.unit.support import images, layouts
+
+ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
+
+
+def test_an_image_is_found_by_its_whole_name(layout, path):
+    layouts.foreign_layout(path, ("docker.io/library/x:1", ONE), ("2", TWO))
+    assert layout.resolve("docker.io/library/x:1").digest == ONE.digest
+    assert layout.resolve("2").digest == TWO.digest
+    assert layout.manifest("2").raw == TWO.manifest.raw
+    for other in ("1", "x:1", "docker.io/library/x", "latest", "@"):
+        assert layout.resolve(other) is None
+
+
+@pytest.mark.parametrize("name", ["1", ""])
+def test_the_only_image_needs_no_name(layout, path, name):
+    layouts.foreign_layout(path, (name, ONE))
+    assert layout.resolve("").digest == ONE.digest
+    assert layout.manifest("").digest == ONE.digest
+
+
+def test_one_image_under_two_names_is_still_the_only_one(layout, path, warnings):
+    layouts.foreign_layout(path, ("1", ONE), ("2", ONE))
+    assert layout.resolve("").digest == ONE.digest
+    assert warnings == []
+
+
+@pytest.mark.parametrize("ask", [OciLayout.resolve, OciLayout.manifest])
+def test_several_images_without_a_name_is_an_error_that_lists_them(layout, path, ask):
+    layouts.foreign_layout(path, ("b", ONE), ("a", TWO), ("", images.image("linux/arm64")))
+    with pytest.raises(ImageError, match="several images") as caught:
+        ask(layout, "")
+    assert "It has: (unnamed), a, b." in str(caught.value)
+
+
+def test_a_position_names_an_entry(layout, path):
+    layouts.foreign_layout(path, ("1", ONE), ("", TWO))
+    assert [layout.resolve("@%d" % number).digest for number in (0, 1)] == [ONE.digest, TWO.digest]
+    assert layout.resolve("@2") is None
+    with pytest.raises(NotFound):
+        layout.manifest("@2")
+
+
+@pytest.mark.parametrize("order", [(ONE, TWO), (TWO, ONE)])
+def test_of_several_images_with_one_name_the_last_is_used_and_a_warning_says_so(layout, path, warnings, order):
+    layouts.foreign_layout(path, ("1", order[0]), ("1", order[1]))
+    assert layout.resolve("1").digest == order[1].digest
+    assert warnings == ["%s has several images named 1: the last one is used" % path]
+
+
+def test_the_same_image_twice_under_one_name_is_no_reason_to_warn(layout, path, warnings):
+    layouts.foreign_layout(path, ("1", ONE), ("1", ONE))
+    assert layout.resolve("1").digest == ONE.digest
+    assert warnings == []
+
+
+def test_an_image_is_found_by_its_digest_named_or_not(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    layouts.write_blob(path, TWO.manifest.raw)
+    for content in TWO.blobs:
+        layouts.write_blob(path, content)
+    assert layout.resolve(TWO.digest).digest == TWO.digest
+    assert layout.manifest(TWO.digest).raw == TWO.manifest.raw
+
+
+def test_an_image_under_sha512_is_read(layout, path):
+    digest = digests.of(ONE.manifest.raw, "sha512")
+    layouts.foreign_layout(path, ("1", ONE))
+    file = layouts.blob_file(path, digest)
+    file.parent.mkdir()
+    file.write_bytes(ONE.manifest.raw)
+    assert layout.manifest(digest).digest == digest
+
+
+@pytest.mark.parametrize("name", ["1", "", "@0", ONE.digest])
+def test_a_layout_that_is_not_there_has_nothing(layout, path, name):
+    assert layout.resolve(name) is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["1", "", ONE.digest])
+def test_reading_from_a_layout_that_is_not_there_is_an_error_that_says_so(layout, path, name):
+    with pytest.raises(NotFound, match="no OCI layout at %s" % path):
+        layout.manifest(name)
+
+
+def test_a_name_that_is_not_there_is_an_error_that_lists_those_that_are(layout, path):
+    layouts.foreign_layout(path, ("2", TWO), ("1", ONE), ("", TWO))
+    with pytest.raises(NotFound, match=r"no image of that name.*It has: \(unnamed\), 1, 2"):
+        layout.manifest("3")
+
+
+def test_an_empty_layout_says_that_it_is_empty(layout, path):
+    layouts.foreign_layout(path)
+    assert layout.resolve("") is None
+    with pytest.raises(NotFound, match="It has: no image"):
+        layout.manifest("")
+
+
+@pytest.mark.parametrize("missing", range(4))
+def test_an_image_of_which_a_file_is_missing_is_not_there(layout, path, missing):
+    layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    layouts.blob_file(path, [ONE.digest, *map(digests.of, ONE.blobs)][missing]).unlink()
+    assert layout.resolve("1") is None
+    assert layout.resolve(ONE.digest) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"on", b"one and more"])
+def test_an_image_with_a_file_of_another_size_is_not_there(layout, path, content):
+    layouts.foreign_layout(path, ("1", ONE))
+    layouts.blob_file(path, digests.of(b"one")).write_bytes(content)
+    assert layout.resolve("1") is None
+
+
+def test_a_manifest_that_was_tampered_with_is_not_there_and_cannot_be_read(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    layouts.blob_file(path, ONE.digest).write_bytes(ONE.manifest.raw.replace(b"amd64", b"arm64")[::-1])
+    assert layout.resolve("1") is None
+    with pytest.raises(DigestMismatch):
+        layout.manifest("1")
+
+
+def test_a_manifest_whose_file_is_missing_is_an_error_that_names_it(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    layouts.blob_file(path, ONE.digest).unlink()
+    with pytest.raises(NotFound, match="manifest %s is missing" % ONE.digest):
+        layout.manifest("1")
+
+
+def test_foreign_layers_need_not_be_there(layout, path):
+    foreign = images.image(
+        "windows/amd64", b"own", layer_type="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    )
+    layouts.foreign_layout(path, ("1", foreign))
+    layouts.blob_file(path, digests.of(b"own")).unlink()
+    assert layout.resolve("1").digest == foreign.digest
+
+
+CHILDREN = [images.image("linux/amd64"), images.image("linux/arm64")]
+INDEX = images.index(*(images.entry(child, "linux/x") for child in CHILDREN))
+
+
+def test_an_index_with_a_child_that_was_left_out_is_there(layout, path):
+    layouts.foreign_layout(path, ("1", INDEX), ("", CHILDREN[0]))
+    assert layout.resolve("1").digest == INDEX.digest
+
+
+def test_an_index_with_a_child_that_is_broken_is_not_there(layout, path):
+    layouts.foreign_layout(path, ("1", INDEX), ("", CHILDREN[0]), ("", CHILDREN[1]))
+    assert layout.resolve("1").digest == INDEX.digest
+    layouts.blob_file(path, digests.of(CHILDREN[1].blobs[1])).unlink()
+    assert layout.resolve("1") is None
+
+
+def test_the_children_of_a_nested_index_count(layout, path):
+    outer = images.index(images.entry(INDEX))
+    layouts.foreign_layout(path, ("1", outer), ("", INDEX), ("", CHILDREN[0]), ("", CHILDREN[1]))
+    assert layout.resolve("1").digest == outer.digest
+    layouts.blob_file(path, digests.of(CHILDREN[0].blobs[0])).unlink()
+    assert layout.resolve("1") is None
+
+
+def test_a_blob_is_read_and_verified(layout, path):
+    content = b"x" * 1500000
+    layouts.foreign_layout(path)
+    layouts.write_blob(path, content)
+    assert b"".join(layout.open_blob(images.descriptor(content))) == content
+    layouts.blob_file(path, digests.of(content)).write_bytes(b"y" + content[1:])
+    with pytest.raises(DigestMismatch):
+        list(layout.open_blob(images.descriptor(content)))
+
+
+def test_a_missing_blob_is_an_error_that_names_it(layout, path):
+    layouts.foreign_layout(path)
+    with pytest.raises(NotFound, match="blob %s is missing" % digests.of(b"x")):
+        list(layout.open_blob(images.descriptor(b"x")))
+
+
+def test_a_blob_is_there_when_its_size_is_right(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    assert layout.has_blob(images.descriptor(b"one"))
+    assert not layout.has_blob(images.descriptor(b"other"))
+    layouts.blob_file(path, digests.of(b"one")).write_bytes(b"")
+    assert not layout.has_blob(images.descriptor(b"one"))
+
+
+@pytest.mark.parametrize("ask", [OciLayout.resolve, OciLayout.manifest])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "", "not json", "[]", "null", "{}", '{"manifests": {}}', '{"manifests": null}', '{"manifests": [1]}'],
+)
+def test_a_broken_index_is_an_error_that_names_the_file(layout, path, ask, text):
+    layouts.foreign_layout(path)
+    (path / "index.json").write_text(text)
+    with pytest.raises(InvalidContent, match="index.json is not"):
+        ask(layout, "1")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {},
+        {"mediaType": media_types.OCI_MANIFEST, "digest": "sha256:../../../etc/passwd", "size": 1},
+        {"mediaType": media_types.OCI_MANIFEST, "digest": ONE.digest},
+        {"mediaType": None, "digest": ONE.digest, "size": 1},
+    ],
+)
+def test_a_malformed_entry_is_an_error_when_it_is_asked_for(layout, path, entry):
+    layouts.foreign_layout(path, manifests=[{**entry, "annotations": {layouts.REF_NAME: "1"}}])
+    with pytest.raises(InvalidContent):
+        layout.resolve("1")
+
+
+@pytest.mark.parametrize("annotations", [None, [], "x", {layouts.REF_NAME: 5}, {"other": "1"}])
+def test_an_entry_without_a_proper_name_is_unnamed(layout, path, annotations):
+    layouts.foreign_layout(path, ("1", ONE), manifests=[images.entry(ONE, annotations=annotations)])
+    assert layout.resolve("1") is None
+    assert layout.resolve("").digest == ONE.digest
+
+
+def test_a_file_in_the_place_of_the_layout_is_a_plain_error(layout, path):
+    path.write_text("x")
+    with pytest.raises(ImageError, match="cannot read %s" % path):
+        layout.resolve("1")
+
+
+def test_two_stores_of_one_directory_are_the_same(layout, path, tmp_path, warnings):
+    path.mkdir()
+    (tmp_path / "link").symlink_to(path)
+    assert layout.is_same(OciLayout(str(tmp_path / "link"), warnings.append))
+    assert not layout.is_same(OciLayout(str(tmp_path / "other"), warnings.append))
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("1", ":1"), ("", ""), (ONE.digest, "")])
+def test_an_image_is_shown_as_it_is_written(layout, path, name, suffix):
+    assert layout.reference(name) == "oci:%s%s" % (path, suffix)

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import concurrent.futures
+
+import pytest
+
+from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+
+
+@pytest.fixture
+def pool():
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+@pytest.fixture
+def source():
+    return MemoryStore("r.example", "app")
+
+
+@pytest.fixture
+def elsewhere():
+    """A repository of another registry, without anything in it."""
+    return MemoryStore("s.example", "app")
+
+
+@pytest.fixture
+def beside():
+    """Another repository of the source's registry, without anything in it."""
+    return MemoryStore("r.example", "copy")

@@ -1,0 +1,345 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
+from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+
+OLD, NEW = image("linux/amd64", b"old", b"shared"), image("linux/amd64", b"new", b"shared")
+AMD64, ARM64 = image("linux/amd64", b"amd64", b"shared"), image("linux/arm64", b"arm64", b"shared")
+INDEX = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
+
+
+@pytest.fixture
+def plan(pool, source):
+    """Plan a copy of a name of the source, ``latest`` where nothing else is said."""
+
+    def make(destination, *tags, name="latest", platforms=(), **more):
+        wanted = tuple(Platform.parse(text) for text in platforms)
+        return plan_copy(CopyRequest(source, name, destination, tags, platforms=wanted, **more), pool)
+
+    return make
+
+
+def digests_of(items):
+    return sorted(item.digest for item in items)
+
+
+def blobs_of(*found):
+    return sorted({digests.of(content) for image in found for content in image.blobs})
+
+
+def test_an_image_that_is_there_costs_one_look_at_each_side(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(NEW, tag="1")
+    result = plan(elsewhere, "1")
+    assert not result.changed
+    assert (result.top.digest, result.source_digest, result.before) == (NEW.digest, NEW.digest, {"1": NEW.digest})
+    assert source.counted() == {"resolve": 1}
+    assert elsewhere.counted() == {"resolve": 1}
+
+
+def test_each_further_tag_costs_one_look(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(NEW, tag="1").add(NEW, tag="2")
+    assert not plan(elsewhere, "1", "2").changed
+    assert source.counted() == {"resolve": 1}
+    assert elsewhere.counted() == {"resolve": 2}
+
+
+def test_a_source_that_is_named_by_digest_costs_the_same(plan, source, elsewhere):
+    source.add(NEW)
+    elsewhere.add(NEW, tag="1")
+    assert not plan(elsewhere, "1", name=NEW.digest).changed
+    assert source.asked == [("resolve", NEW.digest)]
+
+
+def test_a_first_copy_reads_the_manifest_and_asks_for_no_blob(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    result = plan(elsewhere, "1")
+    assert result.changed
+    assert (result.before, result.stale_tags) == ({"1": None}, ["1"])
+    assert digests_of(result.blobs) == blobs_of(NEW)
+    assert (result.bytes, result.skipped, result.manifests) == (sum(map(len, NEW.blobs)), 0, [])
+    assert source.asked == [("manifest", "latest")]
+    assert elsewhere.counted() == {"resolve": 1, "has_content": 1}
+
+
+def test_a_new_tag_in_a_repository_in_use_looks_for_each_blob_once(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="0")
+    result = plan(elsewhere, "1")
+    assert digests_of(result.blobs) == [digests.of(b"new")]
+    assert result.skipped == 2
+    assert result.bytes == len(b"new")
+    assert source.counted() == {"manifest": 1}
+    assert elsewhere.counted() == {"resolve": 1, "has_content": 1, "has_blob": 3}
+
+
+def test_an_update_knows_without_asking_that_there_is_content(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="1")
+    result = plan(elsewhere, "1")
+    assert result.before == {"1": OLD.digest}
+    assert digests_of(result.blobs) == [digests.of(b"new")]
+    assert source.counted() == {"resolve": 1, "manifest": 1}
+    assert elsewhere.counted() == {"resolve": 1, "has_blob": 3}
+
+
+def test_an_image_is_read_by_the_digest_that_was_seen_so_that_it_cannot_change_meanwhile(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="1")
+    plan(elsewhere, "1")
+    assert source.names("manifest") == [NEW.digest]
+
+
+def test_a_further_tag_in_the_repository_of_the_source_moves_nothing(plan, source):
+    source.add(NEW, tag="latest")
+    result = plan(MemoryStore("r.example", "app").add(NEW), "1")
+    assert result.changed
+    assert (result.blobs, result.manifests, result.skipped) == ([], [], 0)
+    assert source.asked == [("manifest", "latest")]
+
+
+def test_a_further_tag_for_an_index_does_not_look_at_its_children(plan, source):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    same = MemoryStore("r.example", "app")
+    plan(same, "1")
+    assert source.counted() == {"manifest": 1}
+    assert same.counted() == {"resolve": 1}
+
+
+def test_only_some_tags_may_be_stale(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="1").add(NEW, tag="2")
+    result = plan(elsewhere, "1", "2", "3")
+    assert result.before == {"1": OLD.digest, "2": NEW.digest, "3": None}
+    assert result.stale_tags == ["1", "3"]
+    assert result.blobs == []
+
+
+def test_blobs_are_mounted_unseen_within_a_registry(plan, source, beside):
+    source.add(NEW, tag="latest")
+    result = plan(beside, "1")
+    assert result.mount_from == "app"
+    assert digests_of(result.blobs) == blobs_of(NEW)
+    assert (result.bytes, result.skipped) == (0, 0)
+    assert source.asked == [("manifest", "latest")]
+    assert beside.counted() == {"resolve": 1}
+
+
+def test_an_update_within_a_registry_mounts_unseen_too(plan, source, beside):
+    source.add(NEW, tag="latest")
+    beside.add(OLD, tag="1")
+    assert digests_of(plan(beside, "1").blobs) == blobs_of(NEW)
+    assert beside.counted() == {"resolve": 1}
+
+
+def test_a_first_copy_of_an_index_reads_each_child(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    result = plan(elsewhere, "1")
+    assert digests_of(result.manifests) == digests_of([AMD64, ARM64])
+    assert digests_of(result.blobs) == blobs_of(AMD64, ARM64)
+    assert sorted(source.names("manifest")) == sorted(["latest", AMD64.digest, ARM64.digest])
+    assert elsewhere.counted() == {"resolve": 1, "has_content": 1}
+
+
+def test_a_child_that_is_there_is_not_read_and_has_what_it_needs(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(AMD64, tag="1")
+    result = plan(elsewhere, "1")
+    assert digests_of(result.manifests) == [ARM64.digest]
+    assert digests_of(result.blobs) == sorted([digests.of(b"arm64"), ARM64.manifest.config.digest])
+    assert result.skipped == 1
+    assert sorted(source.names("manifest")) == sorted([INDEX.digest, ARM64.digest])
+    assert sorted(elsewhere.names("resolve")) == sorted(["1", AMD64.digest, ARM64.digest])
+    assert len(elsewhere.names("has_blob")) == 3
+
+
+def test_a_blob_of_many_children_is_looked_for_and_moved_once(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(OLD, tag="0")
+    plan(elsewhere, "1")
+    assert elsewhere.names("has_blob").count(digests.of(b"shared")) == 1
+
+
+def test_children_come_before_the_index_that_names_them(plan, source, elsewhere):
+    outer = index(entry(INDEX), entry(NEW, "linux/s390x"))
+    source.add(AMD64, ARM64, INDEX, NEW, outer, tag="latest")
+    order = [manifest.digest for manifest in plan(elsewhere, "1").manifests]
+    assert sorted(order) == sorted([AMD64.digest, ARM64.digest, INDEX.digest, NEW.digest])
+    assert order.index(INDEX.digest) > max(order.index(AMD64.digest), order.index(ARM64.digest))
+
+
+def test_a_child_that_is_no_manifest_moves_as_a_blob(plan, source, elsewhere):
+    top = index(entry(AMD64, "linux/amd64"), images.described(b"data", "application/x"))
+    source.add(AMD64, top, tag="latest")
+    result = plan(elsewhere, "1")
+    assert digests_of(result.blobs) == sorted([*blobs_of(AMD64), digests.of(b"data")])
+    assert digests_of(result.manifests) == [AMD64.digest]
+
+
+def test_chosen_platforms_move_alone(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    result = plan(elsewhere, "1", platforms=["linux/arm64"])
+    assert digests_of(result.manifests) == [ARM64.digest]
+    assert digests_of(result.blobs) == blobs_of(ARM64)
+    assert result.top.digest != INDEX.digest
+    assert result.source_digest == INDEX.digest
+    assert sorted(source.names("manifest")) == sorted(["latest", ARM64.digest])
+
+
+def test_chosen_platforms_that_are_there_cost_one_read_and_one_look(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    stripped = INDEX.with_children(lambda position: position == 1, {})
+    elsewhere.add(ARM64, stripped, tag="1")
+    assert not plan(elsewhere, "1", platforms=["linux/arm64"]).changed
+    assert source.counted() == {"manifest": 1}
+    assert elsewhere.counted() == {"resolve": 1}
+
+
+def test_a_sparse_index_is_complete_when_the_chosen_children_are_there(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(ARM64, INDEX, tag="1")
+    chosen = {"platforms": ["linux/arm64"], "sparse": True}
+    assert not plan(elsewhere, "1", **chosen).changed
+    assert elsewhere.asked == [("resolve", "1"), ("resolve", ARM64.digest)]
+    result = plan(elsewhere, "1", platforms=["linux/amd64"], sparse=True)
+    assert result.changed
+    assert (result.stale_tags, digests_of(result.manifests)) == ([], [AMD64.digest])
+    assert result.top.digest == INDEX.digest
+
+
+def test_the_children_of_a_stripped_nested_index_come_first_and_then_it(plan, source, elsewhere):
+    outer = index(entry(INDEX))
+    source.add(AMD64, ARM64, INDEX, outer, tag="latest")
+    result = plan(elsewhere, "1", platforms=["linux/amd64"])
+    child, nested = result.manifests
+    assert child.digest == AMD64.digest
+    assert [item.digest for item in nested.children] == [AMD64.digest]
+    assert INDEX.digest not in source.names("resolve") + elsewhere.names("resolve")
+
+
+def test_a_stripped_nested_index_is_new_even_to_the_repository_of_the_source(plan, source):
+    outer = index(entry(INDEX))
+    source.add(AMD64, ARM64, INDEX, outer, tag="latest")
+    result = plan(MemoryStore("r.example", "app"), "1", platforms=["linux/amd64"])
+    assert [[item.digest for item in manifest.children] for manifest in result.manifests] == [[AMD64.digest]]
+    assert result.blobs == []
+
+
+@pytest.mark.parametrize("missing", [b"shared", b"amd64", AMD64.blobs[0]])
+def test_a_thorough_copy_finds_what_is_missing_behind_a_tag_that_is_right(plan, source, elsewhere, missing):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
+    del elsewhere.content[digests.of(missing)]
+    assert not plan(elsewhere, "1").changed
+    result = plan(elsewhere, "1", thorough=True)
+    assert result.changed
+    assert digests_of(result.blobs) == [digests.of(missing)]
+    assert (result.stale_tags, result.manifests) == ([], [])
+
+
+def test_a_thorough_copy_finds_a_missing_child(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
+    del elsewhere.manifests[ARM64.digest]
+    assert digests_of(plan(elsewhere, "1", thorough=True).manifests) == [ARM64.digest]
+
+
+def test_a_thorough_copy_of_what_is_complete_changes_nothing(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
+    result = plan(elsewhere, "1", thorough=True)
+    assert not result.changed
+    assert result.skipped == len(blobs_of(AMD64, ARM64))
+    assert source.counted() == {"manifest": 3}
+    assert elsewhere.counted() == {"resolve": 3, "has_blob": 5}
+
+
+def test_a_thorough_copy_looks_rather_than_mounts(plan, source, beside):
+    source.add(NEW, tag="latest")
+    beside.add(NEW, tag="1")
+    result = plan(beside, "1", thorough=True)
+    assert (result.mount_from, result.blobs) == ("", [])
+    assert beside.counted()["has_blob"] == 3
+
+
+def test_a_destination_named_by_digest_alone_is_looked_for_by_it(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    result = plan(elsewhere, digest=NEW.digest)
+    assert result.before == {NEW.digest: None}
+    assert result.changed
+    elsewhere.add(NEW)
+    elsewhere.asked.clear()
+    assert not plan(elsewhere, digest=NEW.digest).changed
+    assert elsewhere.asked == [("resolve", NEW.digest)]
+
+
+def test_a_destination_without_any_name_is_looked_for_by_the_digest_of_the_source(plan, source, elsewhere):
+    source.add(NEW)
+    elsewhere.add(NEW)
+    result = plan(elsewhere, name=NEW.digest)
+    assert (result.before, result.changed) == ({NEW.digest: NEW.digest}, False)
+    assert elsewhere.asked == [("resolve", NEW.digest)]
+
+
+@pytest.mark.parametrize("tags", [(), ("1",)])
+def test_a_digest_that_the_copy_would_not_have_is_an_error_before_anything_is_done(plan, source, elsewhere, tags):
+    source.add(NEW, tag="latest")
+    with pytest.raises(ImageError, match="would be %s, not the digest that dest asks for" % NEW.digest):
+        plan(elsewhere, *tags, digest=OLD.digest)
+    assert set(elsewhere.counted()) == {"resolve"}
+
+
+def test_the_digest_of_a_destination_is_that_of_the_stripped_index(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    stripped = INDEX.with_children(lambda position: position == 0, {})
+    assert plan(elsewhere, "1", platforms=["linux/amd64"], digest=stripped.digest).top.digest == stripped.digest
+    with pytest.raises(ImageError, match="would be %s" % stripped.digest):
+        plan(elsewhere, "1", platforms=["linux/amd64"], digest=INDEX.digest)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_source_that_is_missing_is_an_error_that_names_it(plan, elsewhere, there):
+    if there:
+        elsewhere.add(OLD, tag="1")
+    with pytest.raises(NotFound, match="^r.example/app:latest: "):
+        plan(elsewhere, "1")
+
+
+def test_a_child_that_is_missing_at_the_source_is_an_error(plan, source, elsewhere):
+    source.add(AMD64, INDEX, tag="latest")
+    with pytest.raises(NotFound, match="^r.example/app:latest: "):
+        plan(elsewhere, "1")
+
+
+def test_a_platform_that_is_missing_is_an_error_that_names_the_source(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    with pytest.raises(ImageError, match="^r.example/app:latest: has no image for platform linux/s390x"):
+        plan(elsewhere, "1", platforms=["linux/s390x"])
+
+
+def test_a_config_that_is_too_large_is_not_read_to_learn_the_platform(plan, source, elsewhere):
+    document = {"schemaVersion": 2, "config": {**images.described(b"{}", images.CONFIG), "size": 8 * 1024 * 1024 + 1}}
+    huge = AMD64.manifest.parse(images.encode(document))
+    source.add(huge, tag="latest")
+    with pytest.raises(ImageError, match="config is larger than 8388608 bytes"):
+        plan(elsewhere, "1", platforms=["linux/amd64"])
+    assert source.names("open_blob") == []
+
+
+def test_planning_writes_nothing(plan, source, elsewhere):
+    source.add(AMD64, ARM64, INDEX, tag="latest")
+    plan(elsewhere, "1", thorough=True)
+    assert (elsewhere.manifests, elsewhere.content, elsewhere.tags) == ({}, {}, {})
+    assert not [method for method, _name in elsewhere.asked if method.startswith(("put", "publish"))]

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A store in memory that remembers what it was asked."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
+from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
+from ansible_collections.drayage.registry.tests.unit.support.images import Image
+
+
+class MemoryStore:
+    """A repository ``host/name``; repositories of one host mount from each other.
+
+    ``asked`` holds each call that would be a request to a registry, as a pair of method and name.
+    """
+
+    def __init__(self, host: str = "r.example", name: str = "app", mounts: bool = True) -> None:
+        self.host, self.name = host, name
+        self.mounts = mounts
+        self.content: dict[str, bytes] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.tags: dict[str, str] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    def add(self, *added: Image | Manifest, tag: str = "") -> MemoryStore:
+        """Have these images, and the tag for the last of them."""
+        for image in added:
+            if isinstance(image, Image):
+                self.content.update((digests.of(content), content) for content in image.blobs)
+            manifest = image.manifest if isinstance(image, Image) else image
+            self.manifests[manifest.digest] = manifest
+            if tag:
+                self.tags[tag] = manifest.digest
+        return self
+
+    def counted(self) -> dict[str, int]:
+        """How often each method was called."""
+        return dict(collections.Counter(method for method, _name in self.asked))
+
+    def names(self, method: str) -> list[str]:
+        """What a method was called with, in order."""
+        return [name for called, name in self.asked if called == method]
+
+    def reference(self, name: str) -> str:
+        return "%s/%s%s" % (self.host, self.name, name and ("@" if ":" in name else ":") + name)
+
+    def resolve(self, name: str) -> Descriptor | None:
+        self.asked.append(("resolve", name))
+        manifest = self.manifests.get(self.tags.get(name, name))
+        return manifest.descriptor if manifest else None
+
+    def manifest(self, name: str) -> Manifest:
+        self.asked.append(("manifest", name))
+        try:
+            return self.manifests[self.tags.get(name, name)]
+        except KeyError:
+            raise NotFound("it is not there") from None
+
+    def open_blob(self, blob: Descriptor) -> t.Iterator[bytes]:
+        self.asked.append(("open_blob", blob.digest))
+        if blob.digest not in self.content:
+            raise NotFound("blob %s is not there" % blob.digest)
+        content = self.content[blob.digest]
+        return digests.verified([content[:2], content[2:]], blob.digest, blob.size)
+
+    def has_content(self) -> bool:
+        self.asked.append(("has_content", ""))
+        return bool(self.manifests)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        self.asked.append(("has_blob", blob.digest))
+        return blob.digest in self.content
+
+    def mount_source(self, source: t.Any) -> str:
+        return source.name if source.host == self.host and self.mounts else ""
+
+    def is_same(self, source: t.Any) -> bool:
+        return (source.host, source.name) == (self.host, self.name)
+
+    def put_blob(self, blob: Descriptor, open_blob: t.Callable[[], t.Iterable[bytes]], mount_from: str) -> bool:
+        self.asked.append(("put_blob", blob.digest))
+        if mount_from:
+            self.content[blob.digest] = b""
+            return True
+        self.content[blob.digest] = b"".join(open_blob())
+        return False
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        self.asked.append(("put_manifest", manifest.digest))
+        needed = [blob.digest for blob in manifest.blobs]
+        needed += [child.digest for child in manifest.children]
+        if not all(digest in self.content or digest in self.manifests for digest in needed):
+            raise ContentMissing("content of %s is not there" % manifest.digest)
+        self.manifests[manifest.digest] = manifest
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+        self.put_manifest(manifest)
+        for tag in tags:
+            self.asked.append(("publish", tag))
+            self.tags[tag] = manifest.digest
+
+    def close(self) -> None:
+        pass
