@@ -22,9 +22,8 @@ class MemoryStore:
     ``asked`` holds each call that would be a request to a registry, as a pair of method and name.
     """
 
-    def __init__(self, host: str = "r.example", name: str = "app", mounts: bool = True) -> None:
+    def __init__(self, host: str = "r.example", name: str = "app") -> None:
         self.host, self.name = host, name
-        self.mounts = mounts
         self.content: dict[str, bytes] = {}
         self.manifests: dict[str, Manifest] = {}
         self.tags: dict[str, str] = {}
@@ -80,10 +79,10 @@ class MemoryStore:
         return blob.digest in self.content
 
     def mount_source(self, source: t.Any) -> str:
-        return source.name if source.host == self.host and self.mounts else ""
+        return source.name if isinstance(source, MemoryStore) and source.host == self.host else ""
 
     def is_same(self, source: t.Any) -> bool:
-        return (source.host, source.name) == (self.host, self.name)
+        return isinstance(source, MemoryStore) and (source.host, source.name) == (self.host, self.name)
 
     def put_blob(self, blob: Descriptor, open_blob: t.Callable[[], t.Iterable[bytes]], mount_from: str) -> bool:
         self.asked.append(("put_blob", blob.digest))

@@ -266,6 +266,13 @@ def test_a_thorough_copy_of_what_is_complete_changes_nothing(plan, source, elsew
     assert elsewhere.counted() == {"resolve": 3, "has_blob": 5}
 
 
+def test_a_thorough_copy_looks_even_where_the_tag_is_new(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="0")
+    assert digests_of(plan(elsewhere, "1", thorough=True).blobs) == [digests.of(b"new")]
+    assert elsewhere.counted() == {"resolve": 1, "has_blob": 3}
+
+
 def test_a_thorough_copy_looks_rather_than_mounts(plan, source, beside):
     source.add(NEW, tag="latest")
     beside.add(NEW, tag="1")
@@ -329,13 +336,21 @@ def test_a_platform_that_is_missing_is_an_error_that_names_the_source(plan, sour
         plan(elsewhere, "1", platforms=["linux/s390x"])
 
 
-def test_a_config_that_is_too_large_is_not_read_to_learn_the_platform(plan, source, elsewhere):
-    document = {"schemaVersion": 2, "config": {**images.described(b"{}", images.CONFIG), "size": 8 * 1024 * 1024 + 1}}
-    huge = AMD64.manifest.parse(images.encode(document))
-    source.add(huge, tag="latest")
-    with pytest.raises(ImageError, match="config is larger than 8388608 bytes"):
+def test_the_config_of_a_single_image_is_read_to_learn_its_platform(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    assert plan(elsewhere, "1", platforms=["linux/amd64"]).top.digest == NEW.digest
+    assert source.names("open_blob") == [NEW.manifest.config.digest]
+    with pytest.raises(ImageError, match="no image for platform linux/arm64. It has: linux/amd64"):
+        plan(elsewhere, "1", platforms=["linux/arm64"])
+
+
+@pytest.mark.parametrize(("size", "reads"), [(8 * 1024 * 1024, 1), (8 * 1024 * 1024 + 1, 0)])
+def test_a_config_that_is_too_large_is_not_read_to_learn_the_platform(plan, source, elsewhere, size, reads):
+    document = {"schemaVersion": 2, "config": {**images.described(b"{}", images.CONFIG), "size": size}}
+    source.add(NEW.manifest.parse(images.encode(document)), tag="latest")
+    with pytest.raises(ImageError, match="is not there" if reads else "config is larger than 8388608 bytes"):
         plan(elsewhere, "1", platforms=["linux/amd64"])
-    assert source.names("open_blob") == []
+    assert len(source.names("open_blob")) == reads
 
 
 def test_planning_writes_nothing(plan, source, elsewhere):

@@ -176,10 +176,15 @@ def test_a_single_image_of_another_platform_is_an_error(store):
         chosen(store, AMD64.manifest, "linux/arm64")
 
 
-def test_an_artifact_has_no_platform(store):
-    chart = image("linux/amd64", config_type="application/vnd.cncf.helm.config.v1+json")
+CHART = image("linux/amd64", b"chart", config_type="application/vnd.cncf.helm.config.v1+json").manifest
+WITHOUT_CONFIG = Manifest.parse(images.encode({"schemaVersion": 2, "layers": [images.described(b"x")]}))
+
+
+@pytest.mark.parametrize("artifact", [CHART, WITHOUT_CONFIG])
+def test_an_artifact_has_no_platform(store, artifact):
     with pytest.raises(ImageError, match="no image for platform linux/amd64. It has: none"):
-        chosen(store.add(chart), chart.manifest, "linux/amd64")
+        chosen(store, artifact, "linux/amd64")
+    assert store.asked == []
 
 
 @pytest.mark.parametrize("config", [b"not json", b"[]", b"null", b"\xff\xfe"])
