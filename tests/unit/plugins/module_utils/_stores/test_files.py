@@ -66,11 +66,11 @@ def test_two_staged_files_do_not_meet(tmp_path):
 
 def test_the_content_is_on_disk_before_the_name_is(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append("sync"))
     rename = os.rename
+    monkeypatch.setattr(os, "fsync", lambda descriptor: order.append(os.fstat(descriptor).st_size))
     monkeypatch.setattr(os, "rename", lambda *paths: (order.append("rename"), rename(*paths)))
-    write_file(str(tmp_path), str(tmp_path / "target"), b"x")
-    assert order == ["sync", "rename", "sync"]
+    write_file(str(tmp_path), str(tmp_path / "target"), b"content")
+    assert order == [len(b"content"), "rename", tmp_path.stat().st_size]
 
 
 def test_a_file_is_replaced_whole(tmp_path):

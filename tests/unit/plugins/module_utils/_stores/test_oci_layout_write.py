@@ -80,6 +80,7 @@ def test_an_image_without_a_name_is_entered_once(layout, path):
     layouts.foreign_layout(path, ("", ONE), ("1", ONE), ("", OTHER))
     publish(layout, ONE)
     assert sorted(names(path)) == sorted([("", ONE.digest), ("1", ONE.digest), ("", OTHER.digest)])
+    assert json.loads((path / "index.json").read_bytes())["manifests"].count(images.entry(ONE)) == 1
 
 
 def test_publishing_again_changes_nothing(layout, path):
