@@ -77,14 +77,10 @@ class ContentMissing(ImageError):
 
 
 class Refused(ImageError):
-    """The registry understood the request and refuses it; asking again would not help.
+    """The registry understood the request and refuses it with this HTTP status; asking again would not help."""
 
-    ``code`` is the registry's own error code (OCI distribution spec, "Error Codes"), or the HTTP status as text.
-    """
-
-    def __init__(self, cause: str, reference: object = None, hint: str = "", code: str = "", status: int = 0) -> None:
+    def __init__(self, cause: str, reference: object = None, hint: str = "", status: int = 0) -> None:
         super().__init__(cause, reference, hint)
-        self.code = code
         self.status = status
 
 
@@ -99,10 +95,9 @@ class LocalFailure(ImageError):
 class MissingLibrary(ImageError):
     """A Python library that this feature needs cannot be imported on the managed node."""
 
-    def __init__(self, library: str, trace: str) -> None:
+    def __init__(self, library: str) -> None:
         super().__init__("the Python library %s is missing" % library)
         self.library = library
-        self.trace = trace
 
 
 _HINTS = {

@@ -31,7 +31,7 @@ class RegistryModule:
         self.ansible = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
-        self._check("timeout", self.params["timeout"] > 0, "a number of seconds above 0")
+        self._check("timeout", 0 < self.params["timeout"] <= 86400, "a number of seconds above 0, and at most a day")
         self._check("retries", self.params["retries"] >= 0, "0 or more")
         self._check("jobs", 1 <= self.params["jobs"] <= 256, "from 1 to 256")
 

@@ -66,7 +66,7 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
     [
         ({"platforms": ["amd64"]}, "'amd64' is not a platform. Write os/architecture[/variant], as linux/arm64."),
         ({"jobs": 0}, "jobs is 0, but must be from 1 to 256."),
-        ({"timeout": 0}, "timeout is 0.0, but must be a number of seconds above 0."),
+        ({"timeout": 0}, "timeout is 0.0, but must be a number of seconds above 0, and at most a day."),
         ({"retries": -1}, "retries is -1, but must be 0 or more."),
         ({"tags": ["a/b"]}, "tags: 'a/b' is not a tag"),
         ({"platform_mode": "other"}, "value of platform_mode must be one of: strip, sparse, got: other"),

@@ -176,7 +176,7 @@ class TestCorruption:
         assert digest in result.msg
         assert digest_at(registry.host, repository, "1") is None
         assert tags_at(registry.host, repository) == []
-        assert tally(registry.requests())["DELETE upload"] == 1
+        assert tally(registry.requests())["DELETE upload"] >= 1
         layers = registry.storage / f"docker/registry/v2/repositories/{repository}/_layers/sha256"
         assert digest[7:] not in [path.name for path in layers.iterdir()]
 

@@ -78,6 +78,28 @@ def test_check_mode_makes_no_file(run_module, stored, tmp_path):
     assert not layout.exists()
 
 
+@pytest.mark.parametrize("lost", ["child", "blob", "index"])
+def test_layout_that_lost_a_file_is_repaired(run_module, stored, tmp_path, lost):
+    layout = tmp_path / "layout"
+    options = {"src": stored, "dest": f"oci:{layout}:v1"}
+    run_module("image_copy", **options)
+    digest = {"child": INDEX.child("linux/arm64"), "blob": next(iter(INDEX.blobs)), "index": INDEX.digest}[lost]
+    file = layout / "blobs/sha256" / digest[7:]
+    file.unlink()
+    assert run_module("image_copy", **options, check_mode=True).changed is True
+    assert not file.exists()
+    assert run_module("image_copy", **options).changed is True
+    assert digest[7:] in {name.rpartition("/")[2] for name in layout_files(layout)}
+    assert run_module("image_copy", **options).changed is False
+
+
+def test_full_copy_after_a_sparse_one_brings_the_rest(run_module, stored, tmp_path):
+    options = {"src": stored, "dest": f"oci:{tmp_path}/layout:v1"}
+    run_module("image_copy", **options, platforms=["linux/amd64"], platform_mode="sparse")
+    assert run_module("image_copy", **options).changed is True
+    assert len(layout_files(tmp_path / "layout")) == 2 + len(INDEX.blobs) + len(INDEX.manifests)
+
+
 def test_replaced_name_leaves_nothing_behind(run_module, tmp_path):
     layout = tmp_path / "layout"
     old, new = (images.single(layers=[b"shared", seed.encode()], seed=seed) for seed in ("old", "new"))

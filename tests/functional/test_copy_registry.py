@@ -276,18 +276,6 @@ class TestPlatforms:
 
 
 class TestForce:
-    def test_repairs_a_layout(self, copy, registry, repository, tmp_path):
-        push(INDEX, registry, repository)
-        dest = f"oci:{tmp_path}/layout:1"
-        copy(dest=dest)
-        lost = tmp_path / "layout/blobs/sha256" / INDEX.child("linux/arm64")[7:]
-        lost.unlink()
-        assert copy(dest=dest).changed is False
-        assert copy(dest=dest, force=True, check_mode=True).changed is True
-        assert copy(dest=dest, force=True).changed is True
-        assert lost.exists()
-        assert copy(dest=dest, force=True).changed is False
-
     def test_repairs_a_registry(self, copy, registry, second_registry, repository):
         push(INDEX, registry, repository)
         copy()

@@ -17,6 +17,12 @@ from . import digest as digests
 from . import media_types
 from .platform import Platform
 
+# Starts the verified content of a blob, again for each try.
+OpenBlob = t.Callable[[], t.Iterable[bytes]]
+
+# Sizes are signed 64-bit integers in every implementation.
+_LARGEST = 2**63 - 1
+
 # buildkit's names for what it attaches to an index; such children are no platforms of the image.
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
@@ -31,7 +37,6 @@ class Descriptor:
     size: int
     annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     platform: Platform | None = dataclasses.field(default=None, compare=False)
-    artifact_type: str | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def from_document(cls, document: object) -> Descriptor:
@@ -41,7 +46,7 @@ class Descriptor:
         media_type, size = document.get("mediaType"), document.get("size")
         if not isinstance(media_type, str):
             raise InvalidContent("a descriptor has no mediaType")
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
             raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"))
         annotations = document.get("annotations")
         platform = document.get("platform")
@@ -51,7 +56,6 @@ class Descriptor:
             size=size,
             annotations=annotations if isinstance(annotations, dict) else {},
             platform=Platform.from_document(platform) if isinstance(platform, dict) else None,
-            artifact_type=document.get("artifactType"),
         )
 
     @property
@@ -74,4 +78,5 @@ class Descriptor:
         """The digest of the sibling that this attestation manifest of an index speaks of."""
         if self.annotations.get(_REFERENCE_TYPE) != "attestation-manifest":
             return None
-        return self.annotations.get(_REFERENCE_DIGEST)
+        digest = self.annotations.get(_REFERENCE_DIGEST)
+        return digest if isinstance(digest, str) else None

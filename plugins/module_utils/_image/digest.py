@@ -15,6 +15,10 @@ import typing as t
 
 from .._errors import DigestMismatch, InvalidContent
 
+# Content is passed on in pieces of this size (bytes): large reads keep the interpreter out of the way of a copy, and
+# 16 streams of them stay well below 100 MiB.
+CHUNK = 512 * 1024
+
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _GRAMMAR = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import typing as t
 
 from .._errors import InvalidContent
 from . import digest as digests
+from . import document as documents
 from . import media_types
 from .descriptor import Descriptor
 
@@ -33,6 +33,7 @@ class Manifest:
     raw: bytes
     media_type: str
     digest: str
+    document: t.Mapping[str, t.Any] = dataclasses.field(compare=False, repr=False)
 
     @classmethod
     def parse(cls, raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
@@ -43,7 +44,7 @@ class Manifest:
         if digest:
             digests.verify(raw, digest)
         document = _decode(raw)
-        manifest = cls(raw, _media_type(document, content_type), digest or digests.of(raw))
+        manifest = cls(raw, _media_type(document, content_type), digest or digests.of(raw), document)
         if manifest.media_type in media_types.SCHEMA1:
             raise InvalidContent(
                 "is a Docker schema 1 manifest, which registries no longer accept",
@@ -56,11 +57,6 @@ class Manifest:
         list(self.children)
         list(self.blobs)
         return self
-
-    @functools.cached_property
-    def document(self) -> dict[str, t.Any]:
-        """The decoded JSON; treat it as read-only."""
-        return _decode(self.raw)
 
     @property
     def size(self) -> int:
@@ -80,12 +76,18 @@ class Manifest:
     @functools.cached_property
     def blobs(self) -> list[Descriptor]:
         """Config and layers that are stored with the image, each digest once, foreign layers left out."""
-        if self.is_index:
-            return []
         found = [self.config] if self.config else []
-        found += self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
-        unique = {blob.digest: blob for blob in found if not blob.is_foreign}
-        return list(unique.values())
+        unique = {blob.digest: blob for blob in found + self._layers if not blob.is_foreign}
+        return [] if self.is_index else list(unique.values())
+
+    @property
+    def has_foreign_layers(self) -> bool:
+        """Whether some layers are to be had from their vendor only."""
+        return any(layer.is_foreign for layer in self._layers)
+
+    @property
+    def _layers(self) -> list[Descriptor]:
+        return self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
 
     @functools.cached_property
     def config(self) -> Descriptor | None:
@@ -96,8 +98,7 @@ class Manifest:
     @property
     def descriptor(self) -> Descriptor:
         """A descriptor of this manifest."""
-        artifact_type = self.document.get("artifactType")
-        return Descriptor(self.media_type, self.digest, self.size, artifact_type=artifact_type)
+        return Descriptor(self.media_type, self.digest, self.size)
 
     def _descriptors(self, key: str) -> list[Descriptor]:
         items = self.document.get(key)
@@ -119,8 +120,11 @@ class Manifest:
         document["manifests"] = [
             _exchanged(item, replaced) for position, item in enumerate(document["manifests"]) if keep(position)
         ]
-        raw = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]))
+        try:
+            raw = documents.encode(document)
+        except ValueError:
+            raise InvalidContent("its index cannot be written anew: it has text that is not valid Unicode") from None
+        return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]), document)
 
 
 def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> dict[str, t.Any]:
@@ -132,8 +136,8 @@ def _decode(raw: bytes) -> dict[str, t.Any]:
     if len(raw) > MAX_SIZE:
         raise InvalidContent("its manifest is larger than %d bytes" % MAX_SIZE)
     try:
-        document = json.loads(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
+        document = documents.decode(raw)
+    except ValueError:
         raise InvalidContent("its manifest is not JSON", hint="Check that the host is a registry") from None
     if not isinstance(document, dict):
         raise InvalidContent("its manifest is not a JSON object")
@@ -145,7 +149,7 @@ def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
     stated = document.get("mediaType")
     sent = content_type.partition(";")[0].strip()
     known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
-    if stated in known:
+    if isinstance(stated, str) and stated in known:
         if sent in known and sent != stated:
             raise InvalidContent("its manifest says it is %s but was sent as %s" % (stated, sent))
         return stated

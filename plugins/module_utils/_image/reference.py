@@ -42,12 +42,14 @@ class RegistryReference:
     tag: str = ""
     digest: str = ""
 
-    transport: t.ClassVar[str] = "docker"
-
     @property
     def name(self) -> str:
         """What is asked of the registry: the digest where there is one, else the tag."""
         return self.digest or self.tag
+
+    def may_be_named(self, tag: str) -> bool:
+        """Whether this can be a tag here."""
+        return is_tag(tag)
 
     @property
     def context(self) -> str:
@@ -72,6 +74,10 @@ class LocalReference:
     def name(self) -> str:
         """What is looked up in the layout; empty for the only image of it."""
         return self.tag
+
+    def may_be_named(self, tag: str) -> bool:
+        """Whether an image can have this name here; ``@N`` stands for a position."""
+        return re.fullmatch(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]*", tag) is not None
 
     def __str__(self) -> str:
         return "%s:%s%s" % (self.transport, self.path, ":" + self.tag if self.tag else "")
@@ -101,6 +107,9 @@ def parse(text: str) -> Reference:
 
 def parse_registry(text: str) -> RegistryReference:
     """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
+    if re.match("[^/@]*:[^/@]*@", text) and not digests.is_digest(text.partition("@")[2]):
+        text = text.partition("@")[2]
+        raise InvalidReference("a reference holds no credentials", text, "Give them in registries or authfile")
     rest, _at, digest = text.partition("@")
     if _at and not digests.is_digest(digest):
         raise InvalidReference("%r is not a digest" % digest, text, "A digest is sha256: and 64 hexadecimal digits")

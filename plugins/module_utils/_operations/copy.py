@@ -70,17 +70,25 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
 
 
 def _execute(plan: Plan, pool: concurrent.futures.Executor) -> tuple[Plan, Moved]:
+    """What was executed, and what it moved.
+
+    Where content that was believed to be at the destination is not (it was removed by a garbage collection, or by
+    another writer of the layout), all of it is looked at again, while nobody else may remove anything.
+    """
+    moved = Moved()
     try:
-        return plan, execute(plan, pool)
+        execute(plan, pool, moved)
+        return plan, moved
     except ContentMissing as error:
-        # What was believed to be there is not: removed by a garbage collection, or by another writer of the layout.
-        again = plan_copy(dataclasses.replace(plan.request, thorough=True), pool)
-        if not (again.blobs or again.manifests):
-            if plan.request.sparse:
-                error.hint = "This registry wants every child of an index: use platform_mode: strip"
-            raise
-        again.before = plan.before
-        return again, execute(again, pool)
+        request = dataclasses.replace(plan.request, thorough=True, may_mount=False)
+        with request.destination.exclusive():
+            again = plan_copy(request, pool)
+            if again.changed and (again.blobs or again.manifests):
+                execute(again, pool, moved)
+                return dataclasses.replace(again, before=plan.before, skipped=plan.skipped), moved
+        if request.sparse:
+            error.hint = "This registry wants every child of an index: use platform_mode: strip"
+        raise
 
 
 def _predicted(plan: Plan) -> Moved:
@@ -95,13 +103,13 @@ def _default_name(source: Reference) -> str:
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
     """The tags to write; none where the destination is named by a digest, or the source by nothing but one."""
     for tag in more:
-        if isinstance(destination, RegistryReference) and not references.is_tag(tag):
+        if not destination.may_be_named(tag):
             raise InvalidReference("tags: %r is not a tag" % tag, destination, "Give tags alone, without a repository")
     first = destination.tag
     if not first and not destination.digest:
         first = _tag_of(source)
-    if first.startswith("@"):
-        raise InvalidReference("a position in a layout cannot be written to", destination, "Give a name")
+    if first and not destination.may_be_named(first):
+        raise InvalidReference("%r cannot be written to" % first, destination, "Give dest a tag")
     return tuple(dict.fromkeys([first, *more] if first else more))
 
 

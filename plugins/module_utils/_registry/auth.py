@@ -7,8 +7,8 @@
 
 """Answering a registry's challenges: Basic, and bearer tokens of the distribution's token authentication spec.
 
-Nothing is sent before a registry has asked: the first 401 of a run tells which scheme the host wants, and from then on
-requests carry their Authorization from the start.
+No password is sent before a registry has asked: the first 401 of a run tells which scheme the host wants, and from then
+on requests carry their Authorization from the start. Only a bearer token that the user gave goes along at once.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import json
+import re
 import threading
 import time
 import typing as t
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from .._errors import AccessDenied, ImageError
+from .._image import document as documents
+from . import urls
 from .challenge import Challenge, parse
 from .credentials import Credential
-from .session import Session
+from .session import Session, finish
 from .settings import hostname, is_loopback
 
 _CLIENT_ID = "drayage.registry"
@@ -77,7 +79,7 @@ class Authenticator:
         self._fetching: dict[object, threading.Lock] = {}
         self._challenge: Challenge | None = None
         self._tokens: dict[Credential, list[_Token]] = {}
-        self._extra: set[tuple[str, str]] = set()
+        self._extra: frozenset[tuple[str, str]] = frozenset()
 
     def identity(self, access: Access) -> Credential:
         """Who asks for this access."""
@@ -87,17 +89,18 @@ class Authenticator:
         """The Authorization to send with a request, empty where the registry has not asked for any yet."""
         identity = self.identity(access)
         if identity.bearer:
-            return "Bearer " + identity.bearer
+            return _bearer(identity.bearer, "the token for %s" % self._session.host)
         if self._challenge is None:
             return ""
         if self._challenge.scheme == "basic":
             return _basic(identity) if identity.password else ""
         return self._token(access, identity, rejected="")
 
-    def answer(self, header: str, access: Access, rejected: str) -> str:
+    def answer(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
         """The Authorization to try after a 401 with this WWW-Authenticate, empty where there is none to try.
 
-        ``rejected`` is what the request was sent with. Raises :class:`AccessDenied`.
+        ``rejected`` is what the request was sent with. Where that ``was_fresh``, only a challenge that asks for more
+        scope than it had is worth another try (``insufficient_scope``). Raises :class:`AccessDenied`.
         """
         identity = self.identity(access)
         challenge = _choose(parse(header))
@@ -107,9 +110,12 @@ class Authenticator:
             fresh = _basic(identity) if identity.password else ""
             self._challenge = challenge
             return "" if fresh == rejected else fresh
+        wanted = _parse_scope(challenge.parameters.get("scope", "")) if rejected else frozenset()
+        if was_fresh and wanted <= access.scopes() | self._extra:
+            return ""
         with self._lock:
             self._challenge = challenge
-            self._extra |= _parse_scope(challenge.parameters.get("scope", "")) if rejected else set()
+            self._extra = self._extra | wanted
         return self._token(access, identity, rejected)
 
     def _token(self, access: Access, identity: Credential, rejected: str) -> str:
@@ -145,7 +151,7 @@ class Authenticator:
     def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
         parameters = self._challenge.parameters if self._challenge else {}
         realm = parameters.get("realm", "")
-        if urlsplit(realm).scheme not in ("http", "https"):
+        if urls.split(realm).scheme not in ("http", "https"):
             raise ImageError("%s asks for a token but names no token service" % self._session.host)
         if identity:
             self._check_realm(realm)
@@ -154,10 +160,10 @@ class Authenticator:
         answer = self._request_token(realm, query, identity)
         value = answer.get("token") or answer.get("access_token")
         if not isinstance(value, str) or not value:
-            raise ImageError("the token service %s answered without a token" % urlsplit(realm).netloc)
+            raise ImageError("the token service %s answered without a token" % urls.host(realm))
         life = answer.get("expires_in")
         seconds = max(_SHORTEST_LIFE, float(life) if isinstance(life, (int, float)) else 0.0)
-        return _Token("Bearer " + value, scopes, time.monotonic() + seconds)
+        return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + seconds)
 
     def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
         if identity.identity_token:
@@ -169,15 +175,15 @@ class Authenticator:
         else:
             headers = {"Authorization": _basic(identity)} if identity.password else {}
             query = query + ([("account", identity.username)] if identity.username else [])
-            url = realm + ("&" if urlsplit(realm).query else "?") + urlencode(query)
+            url = realm + ("&" if urls.split(realm).query else "?") + urlencode(query)
             response = self._session.exchange("GET", url, headers)
         return self._read_token(realm, response, identity)
 
     def _read_token(self, realm: str, response: t.Any, identity: Credential) -> dict[str, t.Any]:
-        service = urlsplit(realm).netloc
+        service = urls.host(realm)
         status = response.status_code
         if status != 200:
-            response.close()
+            finish(response)
             if status in (400, 401, 403, 404):
                 # A wrong password is wrong for every scope: trying on would only lock the account.
                 kind = AccessDenied if status == 401 and identity else _ScopeDenied
@@ -187,7 +193,7 @@ class Authenticator:
                 )
             raise ImageError("the token service %s answered %d" % (service, status))
         try:
-            answer = json.loads(self._session.read(response, _MAX_ANSWER))
+            answer = documents.decode(self._session.read(response, _MAX_ANSWER))
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
@@ -196,12 +202,12 @@ class Authenticator:
 
     def _check_realm(self, realm: str) -> None:
         """Credentials leave only over TLS, or to where the user lets them go in plain text already."""
-        parts = urlsplit(realm)
-        known = hostname(parts.netloc) == hostname(self._session.host) and self._session.base.startswith("http:")
-        if parts.scheme == "https" or known or is_loopback(parts.netloc) or self._session.settings.plain_http:
+        service = urls.host(realm)
+        known = hostname(service) == hostname(self._session.host) and self._session.base.startswith("http:")
+        if realm.lower().startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
         raise AccessDenied(
-            "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, parts.netloc),
+            "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, service),
             hint="Set plain_http: true for the registry if that network is trusted",
         )
 
@@ -209,6 +215,13 @@ class Authenticator:
 def _basic(identity: Credential) -> str:
     pair = "%s:%s" % (identity.username, identity.password)
     return "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
+
+
+def _bearer(token: str, what: str) -> str:
+    """RFC 6750, 2.1; anything else would break the header, and an error of the library might show it."""
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise ImageError("%s has characters that a token cannot have" % what, hint="Check it for blanks and line ends")
+    return "Bearer " + token
 
 
 def _choose(challenges: list[Challenge]) -> Challenge | None:
@@ -226,11 +239,11 @@ def _format_scopes(scopes: frozenset[tuple[str, str]]) -> list[str]:
     return ["repository:%s:%s" % (repository, ",".join(found)) for repository, found in actions.items()]
 
 
-def _parse_scope(text: str) -> set[tuple[str, str]]:
+def _parse_scope(text: str) -> frozenset[tuple[str, str]]:
     pairs: set[tuple[str, str]] = set()
     for scope in text.split():
         kind, _colon, rest = scope.partition(":")
         repository, _colon, actions = rest.rpartition(":")
         if kind == "repository":
             pairs.update((repository, action) for action in actions.split(",") if action)
-    return pairs
+    return frozenset(pairs)

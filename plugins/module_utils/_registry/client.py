@@ -12,18 +12,18 @@ Status codes become values or errors here; retries and redirects are the session
 
 from __future__ import annotations
 
-import json
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import DigestMismatch, ImageError, NotFound
+from .._errors import ConnectionFailed, DigestMismatch, ImageError, NotFound, Refused
 from .._image import digest as digests
+from .._image import document as documents
 from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.manifest import MAX_SIZE, Manifest
 from .auth import Access, Authenticator
 from .failures import refusal
-from .session import Session
+from .session import TRANSIENT, Session, finish, length
 
 _MAX_TAGS = 64 * 1024 * 1024
 
@@ -43,12 +43,16 @@ class RegistryClient:
         headers: t.Mapping[str, str] | None = None,
         data: bytes | None = None,
         query: t.Mapping[str, str] | None = None,
+        patient_with: t.Collection[int] = TRANSIENT,
     ) -> t.Any:
-        """Send a request below ``/v2/`` and answer one challenge; the response comes with its body unread."""
+        """Send a request below ``/v2/``, answering challenges; the response comes with its body unread.
+
+        It is sent again after answers with a status of ``patient_with``.
+        """
         url = "%s/v2/%s" % (self.session.base, path)
         if query:
             url += "?" + urlencode(query)
-        return self.authorized(access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data))
+        return self.authorized(access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with))
 
     def authorized(
         self,
@@ -57,19 +61,41 @@ class RegistryClient:
         send: t.Callable[[dict[str, str]], t.Any],
         again: bool = True,
     ) -> t.Any:
-        """Call ``send`` with the headers and an Authorization, and once more where the answer is a challenge.
+        """Call ``send`` with the headers and an Authorization, and again where the answer is a challenge.
 
-        Where sending ``again`` is not possible, because the body was a stream, the challenge is still answered: the
-        next request carries what it asked for.
+        Only the registry is answered, and not the storage that it may redirect to. Where sending ``again`` is not
+        possible, because the body was a stream, the challenge is still answered: the next request carries what it
+        asked for.
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
-        if response.status_code == 401:
-            fresh = self._auth.answer(response.headers.get("WWW-Authenticate", ""), access, authorization)
-            if fresh and again:
-                response.close()
-                response = send(_with(headers, fresh))
+        for was_fresh in (False, True):
+            if response.status_code != 401 or not self.session.is_own(response.url):
+                break
+            challenge = response.headers.get("WWW-Authenticate", "")
+            authorization = self._auth.answer(challenge, access, authorization, was_fresh)
+            if not authorization or not again:
+                break
+            finish(response)
+            response = send(_with(headers, authorization))
         return response
+
+    def fetch(
+        self, path: str, access: Access, limit: int, doing: str, headers: t.Mapping[str, str] | None = None
+    ) -> tuple[bytes, t.Mapping[str, str]]:
+        """GET a body of at most ``limit`` bytes, also when the connection breaks in the middle, and its headers."""
+        attempt = 0
+        while True:
+            response = self.call("GET", path, access, headers)
+            if response.status_code != 200:
+                raise self.refusal(response, doing, access)
+            try:
+                return self.session.read(response, limit), response.headers
+            except ConnectionFailed:
+                if attempt >= self.session.policy.retries:
+                    raise
+            self.session.pause(attempt)
+            attempt += 1
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""
@@ -84,7 +110,7 @@ class RegistryClient:
         """
         response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT)
         status = response.status_code
-        response.close()
+        finish(response)
         if status == 404:
             return None
         if status == 200:
@@ -100,12 +126,9 @@ class RegistryClient:
 
     def get_manifest(self, access: Access, name: str) -> Manifest:
         """The manifest under a tag or digest, verified. Raises :class:`NotFound`."""
-        response = self.call("GET", _manifest_path(access, name), access, _ACCEPT)
-        if response.status_code != 200:
-            raise self.refusal(response, "read the manifest", access)
-        raw = self.session.read(response, MAX_SIZE)
-        manifest = Manifest.parse(raw, response.headers.get("Content-Type", ""), name if ":" in name else None)
-        stated = response.headers.get("Docker-Content-Digest", manifest.digest)
+        raw, headers = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", _ACCEPT)
+        manifest = Manifest.parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
+        stated = headers.get("Docker-Content-Digest", manifest.digest)
         if digests.is_digest(stated) and digests.split(stated)[0] == "sha256" and stated != digests.of(raw):
             self.session.traffic.warn(
                 "%s says that the digest of %s:%s is %s, but its content has %s"
@@ -121,8 +144,11 @@ class RegistryClient:
         headers = {"Content-Type": manifest.media_type}
         response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
         if not 200 <= response.status_code < 300:
-            raise self.refusal(response, "push the manifest", access)
-        response.close()
+            error = self.refusal(response, "push the manifest", access)
+            if isinstance(error, Refused) and error.status == 500 and manifest.has_foreign_layers:
+                error.hint = _FOREIGN_HINT
+            raise error
+        finish(response)
         check_digest(response, manifest.digest, self.session.host)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
@@ -130,7 +156,7 @@ class RegistryClient:
     def has_blob(self, access: Access, digest: str) -> bool:
         """Whether the repository has a blob; a redirect to storage that has it counts, whatever size it tells."""
         response = self.call("HEAD", "%s/blobs/%s" % (access.repository, digest), access)
-        response.close()
+        finish(response)
         if response.status_code in (200, 404):
             return response.status_code == 200
         raise self.refusal(response, "look for blob %s" % digest, access)
@@ -141,14 +167,18 @@ class RegistryClient:
         """Whether the repository has tags; True as well where the registry does not say."""
         response = self.call("GET", "%s/tags/list" % access.repository, access, query={"n": "1"})
         if response.status_code != 200:
-            response.close()
+            finish(response)
             return response.status_code != 404
         try:
-            return bool(json.loads(self.session.read(response, _MAX_TAGS)).get("tags"))
-        except (ValueError, AttributeError):
+            return bool(documents.decode(self.session.read(response, _MAX_TAGS)).get("tags"))
+        except (ValueError, AttributeError, ConnectionFailed):
             return True
 
 
+_FOREIGN_HINT = (
+    "The image has layers that stay with their vendor; distribution takes their URLs only where its configuration "
+    "allows them, by validation.manifests.urls.allow"
+)
 _ACCEPT = {"Accept": media_types.ACCEPT}
 
 
@@ -170,8 +200,8 @@ def _manifest_path(access: Access, name: str) -> str:
 def _descriptor_of(headers: t.Mapping[str, str]) -> Descriptor | None:
     """The descriptor that the headers of a HEAD make up, None where one is missing."""
     media_type = headers.get("Content-Type", "").partition(";")[0].strip()
-    digest, length = headers.get("Docker-Content-Digest", ""), headers.get("Content-Length", "")
+    digest, size = headers.get("Docker-Content-Digest", ""), length(headers)
     known = media_type in media_types.MANIFESTS or media_type in media_types.INDEXES
-    if not (known and digests.is_digest(digest) and length.isdigit()):
+    if not known or not digests.is_digest(digest) or size is None:
         return None
-    return Descriptor(media_type, digest, int(length))
+    return Descriptor(media_type, digest, size)

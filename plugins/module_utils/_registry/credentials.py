@@ -14,15 +14,14 @@ with the longest matching name, then the file's credential store (which skopeo d
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
-import json
 import os
 import re
 import threading
 import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
+from .._image import document as documents
 
 # argv and standard input -> return code, standard output, standard error; AnsibleModule.run_command behind it.
 RunCommand = t.Callable[[t.List[str], str], t.Tuple[int, str, str]]
@@ -124,10 +123,12 @@ class AuthFiles:
                 hint="Run it by hand as this user to see why: echo %s | %s get" % (server, program),
             )
         try:
-            answer = json.loads(out)
+            answer = documents.decode(out)
             username, secret = answer["Username"], answer["Secret"]
         except (ValueError, LookupError, TypeError):
-            raise ImageError("%s answered something that is not a credential" % program) from None
+            username = secret = None
+        if not isinstance(username, str) or not isinstance(secret, str):
+            raise ImageError("%s answered something that is not a credential" % program)
         return _credential(username, secret)
 
 
@@ -148,7 +149,7 @@ def _read(path: str) -> dict[str, t.Any]:
     try:
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        document = json.loads(text) if text.strip() else {}
+        document = documents.decode(text) if text.strip() else {}
     except OSError as error:
         raise local_failure(error, "read the auth file") from None
     except ValueError:
@@ -167,7 +168,7 @@ def _canonical(name: str) -> str:
     """The key of an entry as ``host[:port][/path]``: old ones are URLs of an API version."""
     url = re.match(r"https?://", name)
     name = re.sub(r"^https?://", "", name)
-    if url or re.search(r"/v[12]/?$", name):
+    if url or re.fullmatch(r"[^/]+/v[12]/?", name):
         name = name.partition("/")[0]
     host, slash, path = name.rstrip("/").partition("/")
     return ("docker.io" if host in ("index.docker.io", "registry-1.docker.io") else host) + slash + path
@@ -194,7 +195,7 @@ def _decode(entry: object, name: str, path: str) -> Credential:
     if texts.get("auth"):
         try:
             decoded = base64.b64decode("".join(texts["auth"].split()), validate=True).decode("utf-8").rstrip("\0")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise LocalFailure("the auth file %s has an entry for %s that cannot be decoded" % (path, name)) from None
         username, _colon, password = decoded.partition(":")
     if texts.get("identitytoken"):

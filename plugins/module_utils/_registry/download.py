@@ -14,20 +14,22 @@ import typing as t
 
 from .._errors import ConnectionFailed, DigestMismatch, NotFound
 from .._image.descriptor import Descriptor
+from .._image.digest import CHUNK
 from .auth import Access
 from .client import RegistryClient
 from .failures import broken_connection
 from .library import BODY_ERRORS
+from .session import finish
 
-# Large reads keep the interpreter out of the way of the copy; 16 streams of them stay well below 100 MiB.
-CHUNK = 512 * 1024
+# After so many bytes a connection that breaks counts as a first failure again; less is no progress worth the name.
+_PROGRESS = 1024 * 1024
 
 
 class BlobReader:
     """The bytes of one blob, in order; not yet verified.
 
     After a broken connection it asks the registry (not the storage it redirected to: such URLs expire) for the rest.
-    Any progress renews the number of tries. The URLs of a descriptor are never followed.
+    The URLs of a descriptor are never followed.
     """
 
     def __init__(self, client: RegistryClient, access: Access, blob: Descriptor) -> None:
@@ -37,24 +39,58 @@ class BlobReader:
         self._offset = 0
 
     def __iter__(self) -> t.Iterator[bytes]:
-        failures = 0
-        while self._offset < self._blob.size or not self._blob.size:
-            before = self._offset
+        failures, since = 0, 0
+        while True:
+            response = self._open()
             try:
-                for chunk in self._read_on():
+                for chunk in self._rest(response):
                     self._offset += len(chunk)
                     yield chunk
                 if self._offset >= self._blob.size:
                     return
-                raise ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
+                raise self._broken()
             except ConnectionFailed:
-                failures = 1 if self._offset > before else failures + 1
+                if self._offset - since >= _PROGRESS:
+                    failures, since = 0, self._offset
+                failures += 1
                 if failures > self._client.session.policy.retries:
                     raise
                 self._client.session.pause(failures - 1)
+            finally:
+                response.close()
 
-    def _read_on(self) -> t.Iterator[bytes]:
-        response = self._open()
+    def _open(self) -> t.Any:
+        """Start, or go on at the offset."""
+        headers = {"Range": "bytes=%d-" % self._offset} if self._offset else {}
+        path = "%s/blobs/%s" % (self._access.repository, self._blob.digest)
+        response = self._client.call("GET", path, self._access, headers)
+        if response.status_code in (200, 206):
+            return response
+        if response.status_code == 416:
+            finish(response)
+            raise DigestMismatch(
+                "digest mismatch: blob %s should have %d bytes but ends after %d"
+                % (self._blob.digest, self._blob.size, self._offset)
+            )
+        if response.status_code == 404:
+            finish(response)
+            raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
+        raise self._client.refusal(response, "read blob %s" % self._blob.digest, self._access)
+
+    def _rest(self, response: t.Any) -> t.Iterator[bytes]:
+        """What a response has from the offset on; one that ignores Range begins at the start of the blob."""
+        begin = _first_byte(response)
+        if begin > self._offset:
+            raise self._broken()
+        passed = self._offset - begin
+        for chunk in self._chunks(response):
+            if passed >= len(chunk):
+                passed -= len(chunk)
+                continue
+            yield chunk[passed:]
+            passed = 0
+
+    def _chunks(self, response: t.Any) -> t.Iterator[bytes]:
         try:
             while True:
                 chunk = response.raw.read(CHUNK, decode_content=False)
@@ -63,41 +99,11 @@ class BlobReader:
                 yield chunk
         except BODY_ERRORS as error:
             raise broken_connection(self._client.session.host, error) from None
-        finally:
-            response.close()
 
-    def _open(self) -> t.Any:
-        """Start or go on at the offset; a registry that ignores Range begins anew, and so must we."""
-        headers = {"Range": "bytes=%d-" % self._offset} if self._offset else {}
-        path = "%s/blobs/%s" % (self._access.repository, self._blob.digest)
-        response = self._client.call("GET", path, self._access, headers)
-        if response.status_code == 206 and self._offset:
-            if _first_byte(response.headers.get("Content-Range", "")) == self._offset:
-                return response
-        elif response.status_code == 200:
-            self._skip(response)
-            return response
-        elif response.status_code == 416:
-            response.close()
-            raise DigestMismatch(
-                "digest mismatch: blob %s should have %d bytes but ends after %d"
-                % (self._blob.digest, self._blob.size, self._offset)
-            )
-        elif response.status_code == 404:
-            response.close()
-            raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
-        raise self._client.refusal(response, "read blob %s" % self._blob.digest, self._access)
-
-    def _skip(self, response: t.Any) -> None:
-        """Read past what was already passed on; the consumer's hash stays valid, as the content is the same."""
-        remaining = self._offset
-        while remaining:
-            chunk = response.raw.read(min(remaining, CHUNK), decode_content=False)
-            if not chunk:
-                raise ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
-            remaining -= len(chunk)
+    def _broken(self) -> ConnectionFailed:
+        return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
 
 
-def _first_byte(content_range: str) -> int:
-    match = re.match(r"bytes (\d+)-", content_range)
-    return int(match.group(1)) if match else -1
+def _first_byte(response: t.Any) -> int:
+    match = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
+    return int(match.group(1)) if response.status_code == 206 and match else 0

@@ -12,13 +12,13 @@ Neither URLs nor bodies are quoted as they come: both may carry signatures or to
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
 import typing as t
 
 from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, NotFound, Refused
+from .._image import document as documents
 from .library import BODY_ERRORS
 
 _ERROR_BODY = 16 * 1024
@@ -43,7 +43,7 @@ class RegistryAnswer(t.NamedTuple):
 def read_answer(response: t.Any) -> RegistryAnswer:
     """Read an error answer; a body that is broken, foreign or huge is no error of its own."""
     try:
-        body = response.raw.read(_ERROR_BODY, decode_content=True) or b""
+        body = response.raw.read(_ERROR_BODY, decode_content=False) or b""
     except BODY_ERRORS:  # the status alone must do: some registries announce longer bodies than they send
         body = b""
     finally:
@@ -52,7 +52,7 @@ def read_answer(response: t.Any) -> RegistryAnswer:
     if "HTTP request" in text and "HTTPS" in text:
         return RegistryAnswer(response.status_code, "", "the server expects TLS")
     try:
-        error = json.loads(text)["errors"][0]
+        error = documents.decode(body)["errors"][0]
         code, message = error.get("code"), error.get("message")
     except (ValueError, LookupError, TypeError, AttributeError):
         return RegistryAnswer(response.status_code, "", "")
@@ -100,28 +100,30 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
     if answer.status == 404:
         return NotFound(cause, hint=_ABSENT_HINT)
     hint = next((h for status, code, h in _HINTS if status == answer.status and code in ("", answer.code)), "")
-    return Refused(cause, hint=hint, code=answer.code or str(answer.status), status=answer.status)
+    return Refused(cause, hint=hint, status=answer.status)
 
 
-class Untrusted(ConnectionFailed):
-    """No connection, and none to be expected from another try: TLS that fails or is not there."""
+class Hopeless(ConnectionFailed):
+    """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
 
 
 def broken_connection(host: str, error: BaseException) -> ImageError:
-    """The error for an exception of ``requests``; :class:`Untrusted` where another try would not mend it."""
+    """The error for an exception of ``requests``; :class:`Hopeless` where another try would not mend it."""
     causes = _chain(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Untrusted(
+            return Hopeless(
                 "the certificate of %s is not trusted: %s" % (host, cause.verify_message or cause.reason),
                 hint=_TRUST_HINT,
             )
-    text = " ".join(str(cause) for cause in causes)
-    if re.search("wrong.version.number|unknown.protocol|record.layer.failure|http.request", text, re.IGNORECASE):
-        return Untrusted("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return Untrusted("TLS with %s failed: %s" % (host, cause.reason or "handshake failure"), hint=_TRUST_HINT)
+    reasons = [str(cause.reason or "") for cause in causes if isinstance(cause, ssl.SSLError)]
+    if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
+        return Hopeless("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)
+    for reason in reasons:
+        if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
+            return Hopeless("TLS with %s failed: %s" % (host, reason.replace("_", " ").lower()), hint=_TRUST_HINT)
+    if any(isinstance(cause, ValueError) for cause in causes):
+        return Hopeless("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
     return ConnectionFailed("cannot reach %s: %s" % (host, _reason(causes)))
 
 

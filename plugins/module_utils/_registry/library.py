@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import http.client
-import traceback
 import typing as t
 
 from .._errors import MissingLibrary
@@ -21,15 +20,14 @@ try:
     import requests.utils
     import urllib3.exceptions
 except ImportError:
-    _TRACE = traceback.format_exc()
+    requests = None  # type: ignore[assignment]
     BODY_ERRORS: tuple[type[BaseException], ...] = (OSError, http.client.HTTPException)
 else:
-    _TRACE = ""
     BODY_ERRORS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 
 def library() -> t.Any:
     """The ``requests`` package. Raises :class:`MissingLibrary`."""
-    if _TRACE:
-        raise MissingLibrary("requests", _TRACE)
+    if requests is None:
+        raise MissingLibrary("requests")
     return requests

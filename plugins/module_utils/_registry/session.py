@@ -8,29 +8,32 @@
 """HTTP to one registry: TLS, proxies, retries with a pause shared by all threads, and redirects.
 
 ``requests`` does the connections; what it does on its own account is turned off where it would be wrong here: netrc
-(it would send credentials nobody gave us), redirects (a signed URL must not see our Authorization) and decoding of
-bodies (a digest is over the bytes as stored).
+(it would send credentials nobody gave us), redirects (a signed URL must not see our Authorization), cookies (users would
+share them) and decoding of bodies (a digest is over the bytes as stored).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import email.utils
+import http.cookiejar
 import os
 import random
+import re
 import threading
 import time
 import typing as t
-from urllib.parse import urljoin, urlsplit
-
-from .._errors import ConnectionFailed, ImageError, Refused
-from .failures import Untrusted, broken_connection
+from .._errors import ConnectionFailed, LocalFailure, Refused
+from . import urls
+from .failures import Hopeless, broken_connection
 from .library import BODY_ERRORS, library
-from .settings import Registries, RegistrySettings, api_host
+from .settings import Registries, RegistrySettings, api_host, is_loopback
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS = 10
+# So much of an answer that nobody reads is read all the same: it costs less than a new connection.
+_WORTH_READING = 64 * 1024
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _USER_AGENT = "drayage.registry"
@@ -78,9 +81,11 @@ class Session:
         self.traffic = traffic
         self._registries = registries
         self._pause = _Pause()
-        self._proxies: dict[str, t.Any] = {}
+        self._proxies: dict[object, t.Any] = {}
+        _check_files(settings)
         self._session = library().Session()
         self._session.trust_env = False
+        self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         adapter = library().adapters.HTTPAdapter(pool_connections=4, pool_maxsize=policy.jobs)
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, adapter)
@@ -89,11 +94,18 @@ class Session:
         """Close all connections."""
         self._session.close()
 
-    def exchange(self, method: str, url: str, headers: dict[str, str], data: t.Any = None) -> t.Any:
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        data: bytes | None = None,
+        patient_with: t.Collection[int] = TRANSIENT,
+    ) -> t.Any:
         """Send one request with retries, and return its response with the body unread.
 
-        ``data`` is None or bytes; a body that is a stream goes through :meth:`stream`. Transient answers and broken
-        connections are tried again after a pause; what the last try answered is returned as it is.
+        A body that is a stream goes through :meth:`send_once`. Transient answers and broken connections are tried
+        again after a pause; what the last try answered is returned as it is.
 
         Raises :class:`ConnectionFailed`.
         """
@@ -102,21 +114,21 @@ class Session:
             self._pause.wait()
             try:
                 response = self._follow(method, url, headers, data)
-            except Untrusted:
+            except Hopeless:
                 raise
             except ConnectionFailed:
                 if attempt >= self.policy.retries:
                     raise
                 self.pause(attempt)
             else:
-                if response.status_code not in TRANSIENT or attempt >= self.policy.retries:
+                if response.status_code not in patient_with or attempt >= self.policy.retries:
                     return response
                 self.hold_back(response, attempt)
-                response.close()
+                finish(response)
             attempt += 1
 
-    def stream(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
-        """Send one request whose body is a stream, once: only its owner can start the stream again."""
+    def send_once(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
+        """Send one request without retries, as for a body that is a stream: only its owner can start it again."""
         self._pause.wait()
         return self._send(method, url, headers, data)
 
@@ -130,20 +142,22 @@ class Session:
         self._pause.extend(_backoff(attempt) if asked is None else min(asked, _LONGEST_PAUSE))
 
     def read(self, response: t.Any, limit: int) -> bytes:
-        """The whole body of a response, at most ``limit`` bytes of it.
+        """The whole body of a response.
 
-        Raises :class:`ConnectionFailed` where the body ends before its announced length (urllib3 1.26 says nothing).
+        Raises :class:`ConnectionFailed` where the body ends before its announced length (urllib3 1.26 says nothing),
+        :class:`Refused` where it has more than ``limit`` bytes or is compressed, which was not asked for.
         """
         try:
-            body = response.raw.read(limit + 1, decode_content=True) or b""
+            body = response.raw.read(limit + 1, decode_content=False) or b""
         except BODY_ERRORS as error:
             raise broken_connection(self.host, error) from None
         finally:
             response.close()
         if len(body) > limit:
             raise Refused("%s sent more than %d bytes" % (self.host, limit))
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdigit() and int(announced) > len(body) and "Content-Encoding" not in response.headers:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise Refused("%s, or a proxy before it, sent a compressed answer" % self.host)
+        if len(body) < (length(response.headers) or 0):
             raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
         return body
 
@@ -154,17 +168,17 @@ class Session:
             location = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
                 return response
-            response.close()
-            target = urljoin(url, location)
-            if _origin(target) != _origin(url):
+            finish(response)
+            target = urls.join(url, location)
+            if urls.origin(target) != urls.origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
             url = target
         raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS))
 
     def _send(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
-        host = urlsplit(url).netloc
+        host = urls.host(url)
         settings = self.settings
-        if host != api_host(self.host):
+        if not self.is_own(url):
             settings = self._registries.of_redirect(self.settings, self.host, host)
         self.traffic.count()
         try:
@@ -176,22 +190,24 @@ class Session:
                 timeout=self.policy.timeout,
                 allow_redirects=False,
                 stream=True,
-                proxies=self._proxies_for(url),
+                proxies=self._proxies_for(url, host),
                 verify=_verify(settings),
                 cert=_client_certificate(settings),
             )
-        except library().exceptions.RequestException as error:
+        except (ValueError, *BODY_ERRORS) as error:  # requests' own exceptions are OSErrors
             raise broken_connection(host, error) from None
-        except OSError as error:
-            raise _unreadable_certificate(settings, error) from None
         self._note_warnings(response)
         return response
 
-    def _proxies_for(self, url: str) -> t.Any:
-        """The proxies of the environment (HTTPS_PROXY, NO_PROXY ...), looked up once a host."""
-        origin = _origin(url)
+    def is_own(self, url: str) -> bool:
+        """Whether this is an address of the registry itself, and may see what is meant for it."""
+        return urls.origin(url) == urls.origin(self.base)
+
+    def _proxies_for(self, url: str, host: str) -> t.Any:
+        """The proxies of the environment (HTTPS_PROXY, NO_PROXY ...), looked up once a host; none for loopback."""
+        origin = urls.origin(url)
         if origin not in self._proxies:
-            self._proxies[origin] = library().utils.get_environ_proxies(url)
+            self._proxies[origin] = {} if is_loopback(host) else library().utils.get_environ_proxies(url)
         return self._proxies[origin]
 
     def _note_warnings(self, response: t.Any) -> None:
@@ -205,10 +221,12 @@ class _Pause:
     """A time until which nobody sends; one for all threads, or each would run into the same limit by itself."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._until = 0.0
 
     def extend(self, seconds: float) -> None:
-        self._until = max(self._until, time.monotonic() + seconds)
+        with self._lock:
+            self._until = max(self._until, time.monotonic() + seconds)
 
     def wait(self) -> None:
         while self._until > time.monotonic():
@@ -219,20 +237,33 @@ def retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if re.fullmatch("[0-9]{1,9}", value.strip()):
         return float(value)
-    parsed = email.utils.parsedate_tz(value)
-    return None if parsed is None else max(0.0, email.utils.mktime_tz(parsed) - now)
+    try:
+        parsed = email.utils.parsedate_tz(value)
+        return None if parsed is None else max(0.0, email.utils.mktime_tz(parsed) - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def length(headers: t.Mapping[str, str]) -> int | None:
+    """The Content-Length, in bytes; None where there is none that is valid."""
+    value = headers.get("Content-Length", "")
+    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
+
+
+def finish(response: t.Any) -> None:
+    """Be done with a response whose body does not matter, and keep its connection where that is cheap."""
+    try:
+        response.raw.read(_WORTH_READING, decode_content=False)
+    except BODY_ERRORS:
+        pass  # the connection is closed below
+    response.close()
 
 
 def _backoff(attempt: int) -> float:
     """Doubling from half a second, with jitter so that many hosts do not come back at the same moment."""
     return min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return "%s://%s" % (parts.scheme, parts.netloc)
 
 
 def _verify(settings: RegistrySettings) -> bool | str:
@@ -248,9 +279,9 @@ def _client_certificate(settings: RegistrySettings) -> t.Any:
     return settings.client_cert
 
 
-def _unreadable_certificate(settings: RegistrySettings, error: OSError) -> ImageError:
-    """``requests`` raises plain OSErrors for certificate files that are missing."""
-    return ConnectionFailed(
-        "cannot use the certificate files of %s: %s" % (settings.host, error),
-        hint="Check ca_path, client_cert and client_key in registries",
-    )
+def _check_files(settings: RegistrySettings) -> None:
+    """Name a certificate file that cannot be read; ``requests`` would only say that something failed."""
+    for option in ("ca_path", "client_cert", "client_key"):
+        path = getattr(settings, option)
+        if path and not os.access(path, os.R_OK):
+            raise LocalFailure("registries: cannot read the file %s, which is %s of %s" % (path, option, settings.host))

@@ -14,21 +14,20 @@ the blob goes in chunks. An upload whose source turns out wrong is cut off befor
 from __future__ import annotations
 
 import typing as t
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from .._errors import ConnectionFailed, ImageError
-from .._image.descriptor import Descriptor
+from .._image.descriptor import Descriptor, OpenBlob
+from . import urls
 from .auth import Access
 from .client import RegistryClient, check_digest
-from .failures import Untrusted
-from .session import TRANSIENT
+from .failures import Hopeless
+from .session import TRANSIENT, finish, length
+from .upload_body import Body, Content
 
 # The second is the largest body that nginx lets through by default.
-_PIECES = (4 * 1024 * 1024, 1024 * 1024)
-_TOO_LARGE_AT_ONCE = frozenset((404, 405, 411, 413, 501))
+_PIECES = (8 * 1024 * 1024, 1024 * 1024)
 _HEADERS = {"Content-Type": "application/octet-stream"}
-
-OpenBlob = t.Callable[[], t.Iterable[bytes]]
 
 
 class BlobUploader:
@@ -61,8 +60,8 @@ class BlobUploader:
         """
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
-        response = self._client.call("POST", _uploads_path(access), access, query=query)
-        response.close()
+        response = self._client.call("POST", _uploads_path(access), access, query=query, patient_with=(429, 503))
+        finish(response)
         if response.status_code == 201:
             check_digest(response, blob.digest, self._client.session.host)
             return True, ""
@@ -73,7 +72,7 @@ class BlobUploader:
 
 
 class _Upload:
-    """One blob on its way: session, tries, and how much of it goes into a request."""
+    """One blob on its way. Each try is a request for the whole blob, or several for pieces of it."""
 
     def __init__(self, client: RegistryClient, access: Access, blob: Descriptor, open_blob: OpenBlob) -> None:
         self._client = client
@@ -83,127 +82,120 @@ class _Upload:
         self._open_blob = open_blob
         self._sizes = [blob.size, *(size for size in _PIECES if size < blob.size)]
         self._least = 0
-        self._attempt = 0
-        self._untouched = False
+        self._failures = 0
+        self._restarts = 0
         self._location = ""
+        # Whether the session was used by a try that was refused, and whether it may be used by the next one.
+        self._is_reused = False
+        self._may_reuse = False
 
     def run(self, location: str) -> None:
         """Upload, into the session at ``location`` where there is one already."""
         self._location = location
         done = False
         while not done:
+            self._is_reused, self._may_reuse = self._may_reuse, False
             self._location = self._location or self._start()
-            self._untouched = False
             try:
                 done = self._try()
             finally:
-                if not done and not self._untouched:
+                if not done and not self._may_reuse:
                     self._cancel()
-            self._attempt += 1
 
     def _start(self) -> str:
         response = self._client.call("POST", _uploads_path(self._access), self._access)
         if response.status_code != 202 or not response.headers.get("Location"):
             raise self._client.refusal(response, "push to the repository", self._access)
-        response.close()
+        finish(response)
         # OCI distribution spec, "Pushing a blob in chunks": pieces but the last may not be smaller.
         least = response.headers.get("OCI-Chunk-Min-Length", "")
-        self._least = int(least) if least.isdigit() else 0
+        self._least = length({"Content-Length": least}) or 0
         return _location(response)
 
     def _try(self) -> bool:
         """Send it once; False where another try makes sense."""
-        body = _Body(self._open_blob, self._blob.size)
+        content = Content(self._open_blob)
         try:
-            response = self._send(body)
+            response = self._send(content)
         except ConnectionFailed as error:
-            if body.failed or isinstance(error, Untrusted) or not self._may_try_again:
+            if content.failed or isinstance(error, Hopeless) or not self._may_fail_again():
                 raise
-            # Some proxies cut the connection on bodies that are too large for them instead of saying so.
-            if len(self._sizes) > 1:
+            # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
+            if self._failures == 2 and len(self._sizes) > 1:
                 self._sizes.pop(0)
-            self._session.pause(self._attempt)
+            self._session.pause(self._failures - 1)
             return False
         if 200 <= response.status_code < 300:
-            response.close()
+            finish(response)
+            if content.passed < self._blob.size:
+                raise ImageError("%s accepted blob %s before its end" % (self._session.host, self._blob.digest))
             check_digest(response, self._blob.digest, self._session.host)
             return True
-        if not self._mend(response):
+        if not self._mend(response, content):
             raise self._client.refusal(response, "push blob %s" % self._blob.digest, self._access)
-        response.close()
+        finish(response)
+        return False
+
+    def _may_fail_again(self) -> bool:
+        self._failures += 1
+        return self._failures <= self._session.policy.retries
+
+    def _mend(self, response: t.Any, content: Content) -> bool:
+        """Whether the next try can go better, having done what is needed for it."""
+        status, in_pieces = response.status_code, self._in_pieces
+        if status in (405, 411, 413, 501) and len(self._sizes) > 1:
+            self._sizes = [self._blob.size] if in_pieces and status != 413 else self._sizes[1:]
+            return True
+        if status in TRANSIENT and self._may_fail_again():
+            self._session.hold_back(response, self._failures - 1)
+            # These are mostly said by a proxy, before the registry has seen anything of the body.
+            self._may_reuse = status in (429, 503) and not in_pieces
+            return True
+        # 401: the token ended under way, and a new one is there now. The others: the session is gone, or has other
+        # bytes than were sent, as after a try that was refused only when some had arrived.
+        if status in (400, 401, 404, 416) and (self._is_reused or not self._restarts):
+            self._restarts += not self._is_reused
+            return True
         return False
 
     @property
-    def _may_try_again(self) -> bool:
-        return self._attempt < self._session.policy.retries
+    def _in_pieces(self) -> bool:
+        return max(self._sizes[0], self._least) < self._blob.size
 
-    def _mend(self, response: t.Any) -> bool:
-        """Whether the next try can go better, having done what is needed for it."""
-        status = response.status_code
-        if status in _TOO_LARGE_AT_ONCE and len(self._sizes) > 1:
-            self._sizes.pop(0)
-            return True
-        if status in TRANSIENT and self._may_try_again:
-            self._session.hold_back(response, self._attempt)
-            # These are said before the body is looked at, often by a proxy: the session can be used once more.
-            self._untouched = status in (429, 503)
-            return True
-        # 401: the token ended under way, and a new one is there now. 400 and 416: other bytes arrived than were sent
-        # (chunks out of order, a proxy), which starting over mends or does not.
-        return status in (400, 401, 416) and self._attempt == 0
-
-    def _send(self, body: _Body) -> t.Any:
+    def _send(self, content: Content) -> t.Any:
+        if not self._in_pieces:
+            return self._request("PUT", self._final_url(), _HEADERS, content.body(self._blob.size))
         size = max(self._sizes[0], self._least)
-        if size >= self._blob.size:
-            return self._request("PUT", self._final_url(), _HEADERS, body if len(body) else b"".join(body))
-        for start, piece in _pieces(body, size):
-            headers = dict(_HEADERS, **{"Content-Range": "%d-%d" % (start, start + len(piece) - 1)})
-            response = self._request("PATCH", self._location, headers, piece)
+        for start in range(0, self._blob.size, size):
+            end = min(start + size, self._blob.size)
+            headers = dict(_HEADERS, **{"Content-Range": "%d-%d" % (start, end - 1)})
+            response = self._request("PATCH", self._location, headers, content.body(end - start))
             if not 200 <= response.status_code < 300:
                 return response
-            response.close()
+            finish(response)
             self._location = _location(response)
         return self._request("PUT", self._final_url(), {}, b"")
 
     def _request(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
         """Authorization goes to the registry only, wherever the session lives."""
-        if urlsplit(url).netloc != urlsplit(self._session.base).netloc:
-            return self._session.stream(method, url, headers, data)
-        again = not isinstance(data, _Body)
+        if not self._session.is_own(url):
+            return self._session.send_once(method, url, headers, data)
+        again = not isinstance(data, Body)
         return self._client.authorized(
-            self._access, headers, lambda sent: self._session.stream(method, url, sent, data), again
+            self._access, headers, lambda sent: self._session.send_once(method, url, sent, data), again
         )
 
     def _final_url(self) -> str:
-        separator = "&" if urlsplit(self._location).query else "?"
+        separator = "&" if urls.split(self._location).query else "?"
         return "%s%sdigest=%s" % (self._location, separator, quote(self._blob.digest, safe=""))
 
     def _cancel(self) -> None:
         """Leave no half-written upload behind, as far as the registry allows."""
         location, self._location = self._location, ""
         try:
-            self._request("DELETE", location, {}, None).close()
+            finish(self._request("DELETE", location, {}, None))
         except ImageError:
-            pass
-
-
-class _Body:
-    """A request body of known length that remembers whether it was its own source that failed."""
-
-    def __init__(self, open_blob: OpenBlob, size: int) -> None:
-        self._open_blob = open_blob
-        self._size = size
-        self.failed = False
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> t.Iterator[bytes]:
-        try:
-            yield from self._open_blob()
-        except ImageError:
-            self.failed = True
-            raise
+            pass  # what ended the upload is what matters
 
 
 def _uploads_path(access: Access) -> str:
@@ -213,22 +205,8 @@ def _uploads_path(access: Access) -> str:
 
 def _location(response: t.Any) -> str:
     """Where an upload goes on; behind a proxy that ends TLS the registry may say http."""
-    url = urljoin(response.url, response.headers.get("Location", ""))
-    asked, told = urlsplit(response.url), urlsplit(url)
+    url = urls.join(response.url, response.headers.get("Location", ""))
+    asked, told = urls.split(response.url), urls.split(url)
     if asked.scheme == "https" and told.scheme == "http" and asked.hostname == told.hostname:
         url = told._replace(scheme="https", netloc=asked.netloc).geturl()
     return url
-
-
-def _pieces(chunks: t.Iterable[bytes], size: int) -> t.Iterator[tuple[int, bytes]]:
-    """Cut a stream into pieces of ``size`` bytes (the last may be shorter), each with its offset."""
-    start = 0
-    buffer = bytearray()
-    for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= size:
-            yield start, bytes(buffer[:size])
-            start += size
-            del buffer[:size]
-    if buffer:
-        yield start, bytes(buffer)

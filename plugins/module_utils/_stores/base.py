@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._image.descriptor import Descriptor
+from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 
-OpenBlob = t.Callable[[], t.Iterable[bytes]]
 
 
 class Store(t.Protocol):
@@ -35,6 +34,15 @@ class Store(t.Protocol):
     def has_content(self) -> bool:
         """False only where it is certain that nothing is here yet, so that looking for blobs is in vain."""
 
+    def has_manifest(self, digest: str) -> bool:
+        """Whether a manifest is here with all that it needs."""
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """Whether all that an image needs is here still; of the children of an index only the ``wanted`` count.
+
+        Registries vouch for that themselves.
+        """
+
     def has_blob(self, blob: Descriptor) -> bool:
         """Whether the content is here already."""
 
@@ -50,8 +58,14 @@ class Store(t.Protocol):
     def put_manifest(self, manifest: Manifest) -> None:
         """Store a manifest under its digest. Raises ContentMissing where what it refers to is not here."""
 
-    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
-        """Store a manifest and make these tags (or its digest alone) name it. Raises ContentMissing."""
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
+        """Store a manifest and make these tags (or its digest alone) name it.
+
+        Raises ContentMissing where what it needs is not here; of the children of an index, only the ``wanted`` count.
+        """
+
+    def exclusive(self) -> t.ContextManager[None]:
+        """While this is held, nobody else removes anything, where that can be had."""
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -14,21 +14,21 @@ needs is still there; then what only the replaced entry needed is removed.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import typing as t
 
 from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, local_failure
 from .._image import digest as digests
 from .._image import media_types
-from .._image.descriptor import Descriptor
+from .._image import document as documents
+from .._image.descriptor import Descriptor, OpenBlob
+from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
-from .base import OpenBlob, Store
+from .base import Store
 from .files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _VERSION = {"imageLayoutVersion": "1.0.0"}
-_CHUNK = 512 * 1024
 
 
 class OciLayout:
@@ -41,6 +41,7 @@ class OciLayout:
         self._path = path
         self._warn = warn
         self._prepared = False
+        self._is_locked = False
 
     def reference(self, name: str) -> str:
         """``oci:PATH:NAME``."""
@@ -49,14 +50,13 @@ class OciLayout:
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The entry of that name, where it and all that it needs is there."""
+        """The entry of that name, or of that digest."""
         with _file_errors("read", self._path):
             entries = self._entries()
-            if digests.is_digest(name):
-                descriptor = self._descriptor(name)
-            else:
-                descriptor = self._choose(entries, name)
-            return descriptor if descriptor and self._is_whole(descriptor) else None
+            if not digests.is_digest(name):
+                return self._choose(entries, name)
+            found = [entry for entry in entries if entry.get("digest") == name]
+            return Descriptor.from_document(found[-1]) if found else None
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong with the layout."""
@@ -75,6 +75,15 @@ class OciLayout:
     def has_content(self) -> bool:
         """Looking costs nothing here."""
         return True
+
+    def has_manifest(self, digest: str) -> bool:
+        """Looks for all files that it needs."""
+        descriptor = self._descriptor(digest)
+        return descriptor is not None and self._is_whole(descriptor, None)
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """Looks for all files that it needs."""
+        return self._is_whole(descriptor, wanted)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
@@ -97,7 +106,8 @@ class OciLayout:
         """Write beside, verify, then rename."""
         with _file_errors("write", self._path):
             self._prepare()
-            with staged(self._path, self._new_blob_path(blob.digest)) as stream:
+            target = self._new_blob_path(blob.digest)
+            with staged(self._staging_for(target), target) as stream:
                 for chunk in open_blob():
                     stream.write(chunk)
         return False
@@ -107,13 +117,14 @@ class OciLayout:
         with _file_errors("write", self._path):
             self._prepare()
             if self._descriptor(manifest.digest) is None:
-                write_file(self._path, self._new_blob_path(manifest.digest), manifest.raw)
+                target = self._new_blob_path(manifest.digest)
+                write_file(self._staging_for(target), target, manifest.raw)
 
-    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Enter the manifest into index.json, in place of what had these names."""
         self.put_manifest(manifest)
-        with _file_errors("write", self._path), locked(os.path.join(self._path, "oci-layout")):
-            if not self._is_whole(manifest.descriptor):
+        with _file_errors("write", self._path), self._lock():
+            if not self._is_whole(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the layout meanwhile" % manifest.digest)
             document = self._document()
             before = document["manifests"]
@@ -121,8 +132,16 @@ class OciLayout:
             if not tags:
                 kept = [entry for entry in kept if entry.get("digest") != manifest.digest or _name_of(entry)]
             document["manifests"] = kept + [_entry(manifest, tag) for tag in tags or [""]]
-            write_file(self._path, os.path.join(self._path, "index.json"), _encode(document))
+            write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
             self._collect(before, document["manifests"])
+
+    @contextlib.contextmanager
+    def exclusive(self) -> t.Iterator[None]:
+        """Holds the lock under which others would replace names and remove what these needed."""
+        with _file_errors("write", self._path):
+            self._prepare()
+            with self._lock():
+                yield
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -133,7 +152,7 @@ class OciLayout:
         path = os.path.join(self._path, "index.json")
         try:
             with open(path, "rb") as stream:
-                document = json.loads(stream.read())
+                document = documents.decode(stream.read())
         except FileNotFoundError:
             return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
         except ValueError:
@@ -151,11 +170,11 @@ class OciLayout:
             found = entries[int(name[1:]) :][:1]
         elif name:
             found = [entry for entry in entries if _name_of(entry) == name]
-            if len({entry.get("digest") for entry in found}) > 1:
+            if len({str(entry.get("digest")) for entry in found}) > 1:
                 self._warn("%s has several images named %s: the last one is used" % (self._path, name))
         else:
             found = entries
-            if len({entry.get("digest") for entry in found}) > 1:
+            if len({str(entry.get("digest")) for entry in found}) > 1:
                 raise ImageError("the layout has several images", hint="Name one. " + self._names_hint())
         return Descriptor.from_document(found[-1]) if found else None
 
@@ -181,14 +200,22 @@ class OciLayout:
 
     def _new_blob_path(self, digest: str) -> str:
         path = self._blob_path(digest)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        directory = os.path.dirname(path)
+        if not os.path.isdir(directory):
+            os.makedirs(directory, exist_ok=True)
+            sync_directory(os.path.dirname(directory))
         return path
+
+    def _staging_for(self, target: str) -> str:
+        """Where to write beside: a rename cannot leave its file system, and blobs may be shared by way of a link."""
+        directory = os.path.dirname(target)
+        return self._path if os.stat(directory).st_dev == os.stat(self._path).st_dev else directory
 
     def _chunks(self, digest: str) -> t.Iterator[bytes]:
         try:
             with open(self._blob_path(digest), "rb", buffering=0) as stream:
                 while True:
-                    chunk = stream.read(_CHUNK)
+                    chunk = stream.read(CHUNK)
                     if not chunk:
                         return
                     yield chunk
@@ -197,43 +224,78 @@ class OciLayout:
         except OSError as error:
             raise local_failure(error, "read", self._path) from None
 
-    def _is_whole(self, descriptor: Descriptor) -> bool:
-        """Whether all files are there; a child that is missing altogether was left out on purpose (sparse)."""
-        if not self.has_blob(descriptor):
-            return False
-        try:
-            manifest = self._read_manifest(descriptor.digest)
-        except ImageError:
-            return False
-        children = [child for child in manifest.children if os.path.exists(self._blob_path(child.digest))]
-        return all(self._is_whole(child) for child in children if child.is_manifest) and all(
-            self.has_blob(blob) for blob in manifest.blobs
-        )
+    def _is_whole(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """Whether all files are there; with ``wanted``, other children may have been left out on purpose (sparse)."""
+        seen: set[str] = set()
+        todo = [descriptor]
+        while todo:
+            current = todo.pop()
+            if current.digest in seen:
+                continue
+            seen.add(current.digest)
+            if not self.has_blob(current):
+                return False
+            if current.is_manifest:
+                try:
+                    manifest = self._read_manifest(current.digest)
+                except ImageError:
+                    return False
+                todo += [child for child in manifest.children if wanted is None or child.digest in wanted]
+                todo += manifest.blobs
+        return True
 
-    def _reachable(self, entries: list[dict[str, t.Any]]) -> set[str]:
-        """The digests of all files that these entries need."""
+    def _collect(self, before: list[dict[str, t.Any]], after: list[dict[str, t.Any]]) -> None:
+        """Remove what only the entries that are gone needed. Anything else unreferenced is not ours to judge.
+
+        Blobs that are kept elsewhere, by way of a link, may have other users, and are left alone.
+        """
+        kept = {str(entry.get("digest")) for entry in after}
+        gone = {str(entry.get("digest")) for entry in before} - kept
+        blobs = os.path.join(self._path, "blobs")
+        if not gone or os.path.islink(blobs) or any(entry.is_symlink() for entry in os.scandir(blobs)):
+            return
+        needed, complete = self._reachable(kept)
+        if not complete:
+            return
+        for digest in self._reachable(gone)[0] - needed:
+            with contextlib.suppress(OSError):
+                os.unlink(self._blob_path(digest))
+
+    def _reachable(self, roots: t.Iterable[str]) -> tuple[set[str], bool]:
+        """The digests of all files that these images need, and whether that is certain.
+
+        It is not where a file is there that cannot be understood as a manifest: it may need anything.
+        """
         found: set[str] = set()
-        todo = [entry["digest"] for entry in entries if digests.is_digest(str(entry.get("digest")))]
+        complete = True
+        todo = [digest for digest in roots if digests.is_digest(digest)]
         while todo:
             digest = todo.pop()
             if digest in found:
                 continue
             found.add(digest)
-            with contextlib.suppress(OSError, ImageError):
+            try:
                 manifest = self._read_manifest(digest)
-                found.update(blob.digest for blob in manifest.blobs)
-                todo += [child.digest for child in manifest.children]
-        return found
+            except NotFound:
+                continue
+            except (ImageError, OSError):
+                complete = False
+                continue
+            found.update(blob.digest for blob in manifest.blobs)
+            todo += [child.digest for child in manifest.children]
+        return found, complete
 
-    def _collect(self, before: list[dict[str, t.Any]], after: list[dict[str, t.Any]]) -> None:
-        """Remove what only the entries that are gone needed. Anything else unreferenced is not ours to judge."""
-        kept = {json.dumps(entry, sort_keys=True) for entry in after}
-        gone = [entry for entry in before if json.dumps(entry, sort_keys=True) not in kept]
-        if not gone:
+    @contextlib.contextmanager
+    def _lock(self) -> t.Iterator[None]:
+        if self._is_locked:
+            yield
             return
-        for digest in self._reachable(gone) - self._reachable(after):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._blob_path(digest))
+        with locked(os.path.join(self._path, "oci-layout")):
+            self._is_locked = True
+            try:
+                yield
+            finally:
+                self._is_locked = False
 
     def _prepare(self) -> None:
         """Make the directory a layout, and clear what killed runs left."""
@@ -245,13 +307,14 @@ class OciLayout:
         if "oci-layout" not in names and names - {"blobs", "index.json"}:
             raise ImageError("%s has files but is not an OCI layout" % self._path, hint="Name an empty directory")
         os.makedirs(os.path.join(self._path, "blobs"), exist_ok=True)
+        sync_directory(os.path.dirname(self._path))
         with locked(marker) as stream:
             if not stream.read():
-                stream.write(_encode(_VERSION))
+                stream.write(documents.encode(_VERSION))
                 stream.flush()
                 os.fsync(stream.fileno())
             if not os.path.exists(os.path.join(self._path, "index.json")):
-                write_file(self._path, os.path.join(self._path, "index.json"), _encode(self._document()))
+                write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(self._document()))
             remove_abandoned(self._path)
         sync_directory(self._path)
         self._prepared = True
@@ -265,15 +328,11 @@ def _name_of(entry: dict[str, t.Any]) -> str:
 
 def _entry(manifest: Manifest, name: str) -> dict[str, t.Any]:
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
-    if manifest.descriptor.artifact_type:
-        entry["artifactType"] = manifest.descriptor.artifact_type
+    if manifest.document.get("artifactType"):
+        entry["artifactType"] = manifest.document["artifactType"]
     if name:
         entry["annotations"] = {_REF_NAME: name}
     return entry
-
-
-def _encode(document: dict[str, t.Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 @contextlib.contextmanager

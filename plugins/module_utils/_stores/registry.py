@@ -9,17 +9,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._image import digest as digests
-from .._image.descriptor import Descriptor
+from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
 from .._registry.download import BlobReader
 from .._registry.upload import BlobUploader
-from .base import OpenBlob, Store
+from .base import Store
 
 
 class RegistryStore:
@@ -57,15 +58,21 @@ class RegistryStore:
         """One GET of the tag list."""
         return self._client.has_repository(self._access)
 
+    def has_manifest(self, digest: str) -> bool:
+        """One HEAD."""
+        return self._client.head_manifest(self._access, digest) is not None
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """A registry took the manifest only because it had all of it."""
+        return True
+
     def has_blob(self, blob: Descriptor) -> bool:
         """One HEAD."""
         return self._client.has_blob(self._access, blob.digest)
 
     def mount_source(self, source: Store) -> str:
-        """The other repository, where it is of this registry."""
-        if isinstance(source, RegistryStore) and source._name.host == self._name.host:
-            return source._name.repository
-        return ""
+        """The repository beside this one, where it is the source."""
+        return self._access.mount_from if isinstance(source, RegistryStore) else ""
 
     def is_same(self, source: Store) -> bool:
         """Whether host and repository are the same."""
@@ -79,10 +86,14 @@ class RegistryStore:
         """One PUT under the digest."""
         self._client.put_manifest(self._access, manifest.digest, manifest)
 
-    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """One PUT a tag."""
         for name in tags or [manifest.digest]:
             self._client.put_manifest(self._access, name, manifest)
+
+    def exclusive(self) -> t.ContextManager[None]:
+        """Registries have no such thing."""
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         """Connections belong to the run, which closes them."""

@@ -21,29 +21,30 @@ from .plan import Plan
 
 @dataclasses.dataclass
 class Moved:
-    """What an executed plan did. ``bytes`` counts the blobs that went through this machine."""
+    """What was done so far. ``bytes`` counts the blobs that went through this machine."""
 
     copied: int = 0
     mounted: int = 0
     bytes: int = 0
 
 
-def execute(plan: Plan, pool: concurrent.futures.Executor) -> Moved:
-    """Make the destination have the image, or raise the first :class:`ImageError` with the destination's tags as
-    they were: those are written last."""
+def execute(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
+    """Make the destination have the image, and add what that took to ``moved``.
+
+    Raises the first :class:`ImageError`, with the tags of the destination as they were: those are written last.
+    """
     request = plan.request
     with naming(request.destination.reference(next(iter(plan.before)))):
-        moved = _move_blobs(plan, pool)
+        _move_blobs(plan, pool, moved)
         for manifest in plan.manifests:
             request.destination.put_manifest(manifest)
         if plan.stale_tags and plan.selection:
-            request.destination.publish(plan.selection.manifest, [tag for tag in plan.stale_tags if tag in request.tags])
-    return moved
+            tags = [tag for tag in plan.stale_tags if tag in request.tags]
+            request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
 
 
-def _move_blobs(plan: Plan, pool: concurrent.futures.Executor) -> Moved:
+def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
     """Big blobs first, so that none of them is what the others wait for at the end."""
-    moved = Moved()
     stopped = threading.Event()
     blobs = sorted(plan.blobs, key=lambda blob: blob.size, reverse=True)
     futures = {pool.submit(_move, plan, blob, stopped): blob for blob in blobs}
@@ -59,7 +60,6 @@ def _move_blobs(plan: Plan, pool: concurrent.futures.Executor) -> Moved:
         for future in futures:
             future.cancel()
         concurrent.futures.wait(futures)
-    return moved
 
 
 def _move(plan: Plan, blob: Descriptor, stopped: threading.Event) -> bool:

@@ -10,22 +10,27 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, naming
+from .._errors import ImageError, InvalidContent, NotFound, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.base import Store
-from .selection import Selection, select
+from .selection import MAX_DEPTH, Selection, select
 
 _MAX_CONFIG = 8 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class CopyRequest:
-    """One image to be at one place. ``tags`` is empty where the destination is named by digest alone."""
+    """One image to be at one place.
+
+    ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
+    are not copied; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
+    """
 
     source: Store
     name: str
@@ -35,6 +40,7 @@ class CopyRequest:
     platforms: tuple[Platform, ...] = ()
     sparse: bool = False
     thorough: bool = False
+    may_mount: bool = True
 
 
 @dataclasses.dataclass
@@ -89,23 +95,30 @@ class _Planner:
         request = self._request
         before = self._look(request.tags or ([request.digest] if request.digest else []))
         known = self._compare(before)
-        if known and all(digest == known.digest for digest in before.values()):
+        if known:
+            self._check_digest(known.digest)
+        is_same = known is not None and all(digest == known.digest for digest in before.values())
+        if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
-        original = self._read(known.digest if known else request.name)
+        original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
-        self._check_digest(selection.manifest)
+        self._check_digest(selection.manifest.digest)
         before = before or self._look([selection.manifest.digest])
         plan = Plan(request, selection.manifest.descriptor, original.digest, before, selection)
-        if plan.stale_tags or request.thorough or selection.is_sparse:
+        is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
+        if plan.stale_tags or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection)
         return plan
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
         for name in names:
-            with naming(self._destination.reference(name)):
-                descriptor = self._destination.resolve(name)
+            try:
+                with naming(self._destination.reference(name)):
+                    descriptor = self._destination.resolve(name)
+            except InvalidContent:  # whatever it is, it is not what is to be there
+                descriptor = None
             found[name] = descriptor.digest if descriptor else None
         return found
 
@@ -121,6 +134,13 @@ class _Planner:
         with naming(self._source.reference(request.name)):
             return self._source.resolve(request.name)
 
+    def _read_top(self, known: Descriptor | None) -> Manifest:
+        """By the digest that was compared; by name where the registry does not know its own word for it."""
+        if known:
+            with contextlib.suppress(NotFound):
+                return self._read(known.digest)
+        return self._read(self._request.name)
+
     def _read(self, name: str) -> Manifest:
         with naming(self._source.reference(self._request.name)):
             return self._source.manifest(name)
@@ -131,11 +151,11 @@ class _Planner:
                 raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
             return b"".join(self._source.open_blob(config))
 
-    def _check_digest(self, top: Manifest) -> None:
+    def _check_digest(self, digest: str) -> None:
         wanted = self._request.digest
-        if wanted and wanted != top.digest:
+        if wanted and wanted != digest:
             raise ImageError(
-                "would be %s, not the digest that dest asks for" % top.digest,
+                "would be %s, not the digest that dest asks for" % digest,
                 self._source.reference(self._request.name),
                 "Correct the digest in dest, or leave it out",
             )
@@ -149,34 +169,59 @@ class _Planner:
         if self._destination.is_same(self._source):
             plan.manifests = list(selection.replaced.values())
             return
-        look = self._request.thorough or any(plan.before.values())
-        if not self._request.thorough:
+        request = self._request
+        look = request.thorough or any(plan.before.values())
+        if request.may_mount:
             plan.mount_from = self._destination.mount_source(self._source)
         if not look and not plan.mount_from:
             look = self._destination.has_content()
-        blobs: dict[str, Descriptor] = {}
-        self._walk(plan, selection, selection.manifest, look, blobs)
+        blobs = self._walk(plan, selection, look)
         plan.blobs = list(blobs.values())
-        if look and not plan.mount_from:
+        if request.thorough or (look and not plan.mount_from):
             present = list(self._pool.map(self._destination.has_blob, plan.blobs))
             plan.blobs = [blob for blob, there in zip(plan.blobs, present) if not there]
             plan.skipped = len(blobs) - len(plan.blobs)
 
-    def _walk(
-        self, plan: Plan, selection: Selection, parent: Manifest, look: bool, blobs: dict[str, Descriptor]
-    ) -> None:
-        """Collect what a manifest needs; a child that is at the destination has all that it needs there too."""
-        children = selection.children(parent)
-        blobs.update((blob.digest, blob) for blob in parent.blobs)
-        blobs.update((child.digest, child) for child in children if not child.is_manifest)
-        wanted = {child.digest for child in children if child.is_manifest}
-        wanted -= {manifest.digest for manifest in plan.manifests}
-        there = dict(self._pool.map(lambda digest: (digest, look and self._is_there(digest)), sorted(wanted)))
-        needed = [digest for digest in sorted(wanted) if self._request.thorough or not there[digest]]
-        for child in self._pool.map(lambda digest: selection.replaced.get(digest) or self._read(digest), needed):
-            self._walk(plan, selection, child, look, blobs)
-            if not there[child.digest]:
-                plan.manifests.append(child)
+    def _walk(self, plan: Plan, selection: Selection, look: bool) -> dict[str, Descriptor]:
+        """Collect the manifests that are missing, children first, and the blobs that these and the top need.
+
+        A child that is at the destination has all that it needs there too, unless that is to be looked at closely.
+        """
+        blobs: dict[str, Descriptor] = {}
+        there: dict[str, bool] = {}
+        walked: dict[str, Manifest] = {}
+        level = [selection.manifest]
+        for _depth in range(MAX_DEPTH + 1):
+            wanted: dict[str, None] = {}
+            for manifest in level:
+                blobs.update((blob.digest, blob) for blob in manifest.blobs)
+                for child in selection.children(manifest):
+                    if child.is_manifest:
+                        wanted[child.digest] = None
+                    else:
+                        blobs[child.digest] = child
+            fresh = [digest for digest in wanted if digest not in there]
+            there.update(zip(fresh, self._pool.map(lambda digest: look and self._is_there(digest), fresh)))
+            needed = [digest for digest in fresh if self._request.thorough or not there[digest]]
+            level = list(self._pool.map(lambda digest: selection.replaced.get(digest) or self._read(digest), needed))
+            walked.update(zip(needed, level))
+            if not level:
+                break
+        else:
+            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
+        order = _children_first(selection.manifest, walked)
+        plan.manifests = [walked[digest] for digest in order if not there[digest]]
+        return blobs
 
     def _is_there(self, digest: str) -> bool:
-        return self._destination.resolve(digest) is not None
+        return self._destination.has_manifest(digest)
+
+
+def _children_first(parent: Manifest, walked: t.Mapping[str, Manifest]) -> list[str]:
+    """The digests of all that was walked, each after everything that it lists."""
+    order: dict[str, None] = {}
+    for child in parent.children:
+        if child.digest in walked and child.digest not in order:
+            order.update(dict.fromkeys(_children_first(walked[child.digest], walked)))
+            order[child.digest] = None
+    return list(order)

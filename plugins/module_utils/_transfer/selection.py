@@ -10,14 +10,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from .._errors import InvalidContent
+from .._image import document as documents
 from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform, best
+
+# Nobody nests indexes deeper; without a limit a small image could make endless work.
+MAX_DEPTH = 4
 
 ReadManifest = t.Callable[[str], Manifest]
 ReadConfig = t.Callable[[Descriptor], bytes]
@@ -57,11 +60,12 @@ def select(
     if not platforms:
         return Selection(top)
     chooser = _Chooser(read, read_config)
-    offered = dict(chooser.leaves(top))
-    found = set().union(*(best(platform, offered.values()) for platform in platforms))
-    leaves = {digest for digest, platform in offered.items() if platform in found}
+    offered = list(chooser.leaves(top))
+    known = [platform for _digest, platform in offered]
+    found = set().union(*(best(platform, known) for platform in platforms))
     if not top.is_index:
         return Selection(top)
+    leaves = {digest for digest, platform in offered if platform in found}
     wanted, replaced = set(leaves), {}
     stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
     return Selection(stripped, frozenset(wanted), replaced, sparse)
@@ -73,17 +77,19 @@ class _Chooser:
         self._read_config = read_config
         self._nested: dict[str, Manifest] = {}
 
-    def leaves(self, manifest: Manifest) -> t.Iterator[tuple[str, Platform]]:
+    def leaves(self, manifest: Manifest, depth: int = 0) -> t.Iterator[tuple[str, Platform]]:
         """All images below, with their platforms."""
+        if depth > MAX_DEPTH:
+            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
         if not manifest.is_index:
             yield manifest.digest, self._platform_of(manifest)
         for child in manifest.children:
-            if child.is_index:
+            if child.is_index and child.digest not in self._nested:
                 self._nested[child.digest] = self._read(child.digest)
-                yield from self.leaves(self._nested[child.digest])
-            elif child.platform:
+                yield from self.leaves(self._nested[child.digest], depth + 1)
+            elif child.platform and not child.is_index:
                 yield child.digest, child.platform
-            elif child.is_manifest and not child.attests:
+            elif child.is_manifest and not child.is_index and not child.attests:
                 yield child.digest, self._platform_of(self._read(child.digest))
 
     def _platform_of(self, manifest: Manifest) -> Platform:
@@ -91,7 +97,7 @@ class _Chooser:
         if not manifest.config or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             return Platform("", "")
         try:
-            document = json.loads(self._read_config(manifest.config))
+            document = documents.decode(self._read_config(manifest.config))
         except ValueError:
             document = None
         if not isinstance(document, dict):
