@@ -109,6 +109,8 @@ class _Planner:
         is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
         if plan.stale_tags or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection)
+        if is_damaged and not plan.stale_tags:
+            plan.manifests.append(selection.manifest)
         return plan
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
