@@ -53,7 +53,7 @@ def fill(layout: OciLayout, *images: Image | Manifest) -> None:
 def publish(layout: OciLayout, image: Image | Manifest, *tags: str) -> None:
     """Put an image with all that it needs but its children, and name it."""
     fill(layout, image)
-    layout.publish(image.manifest if isinstance(image, Image) else image, tags)
+    layout.publish(image.manifest if isinstance(image, Image) else image, tags, None)
 
 
 def foreign_layout(path: pathlib.Path, *named: tuple[str, Image | Manifest], **more: object) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, NotFound
@@ -19,7 +20,8 @@ from ansible_collections.drayage.registry.tests.unit.support.images import Image
 class MemoryStore:
     """A repository ``host/name``; repositories of one host mount from each other.
 
-    ``asked`` holds each call that would be a request to a registry, as a pair of method and name.
+    ``asked`` holds each call that would be a request to a registry, as a pair of method and name. ``is_damaged`` makes
+    it say that of what it has, something is missing.
     """
 
     def __init__(self, host: str = "r.example", name: str = "app") -> None:
@@ -27,6 +29,7 @@ class MemoryStore:
         self.content: dict[str, bytes] = {}
         self.manifests: dict[str, Manifest] = {}
         self.tags: dict[str, str] = {}
+        self.is_damaged = False
         self.asked: list[tuple[str, str]] = []
 
     def add(self, *added: Image | Manifest, tag: str = "") -> MemoryStore:
@@ -74,6 +77,13 @@ class MemoryStore:
         self.asked.append(("has_content", ""))
         return bool(self.manifests)
 
+    def has_manifest(self, digest: str) -> bool:
+        self.asked.append(("has_manifest", digest))
+        return digest in self.manifests
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        return not self.is_damaged
+
     def has_blob(self, blob: Descriptor) -> bool:
         self.asked.append(("has_blob", blob.digest))
         return blob.digest in self.content
@@ -100,11 +110,14 @@ class MemoryStore:
             raise ContentMissing("content of %s is not there" % manifest.digest)
         self.manifests[manifest.digest] = manifest
 
-    def publish(self, manifest: Manifest, tags: t.Sequence[str]) -> None:
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         self.put_manifest(manifest)
         for tag in tags:
             self.asked.append(("publish", tag))
             self.tags[tag] = manifest.digest
+
+    def exclusive(self) -> t.ContextManager[None]:
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         pass

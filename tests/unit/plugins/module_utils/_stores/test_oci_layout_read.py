@@ -20,6 +20,12 @@ from ansible_collections.drayage.registry.tests.unit.support import images, layo
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 
 
+def is_whole(layout, name="1"):
+    """Whether an image of that name is entered and all that it needs is there."""
+    found = layout.resolve(name)
+    return found is not None and layout.is_complete(found, None) and layout.has_manifest(found.digest)
+
+
 def test_an_image_is_found_by_its_whole_name(layout, path):
     layouts.foreign_layout(path, ("docker.io/library/x:1", ONE), ("2", TWO))
     assert layout.resolve("docker.io/library/x:1").digest == ONE.digest
@@ -76,7 +82,9 @@ def test_an_image_is_found_by_its_digest_named_or_not(layout, path):
     layouts.write_blob(path, TWO.manifest.raw)
     for content in TWO.blobs:
         layouts.write_blob(path, content)
-    assert layout.resolve(TWO.digest).digest == TWO.digest
+    assert layout.resolve(ONE.digest).digest == ONE.digest
+    assert layout.manifest(ONE.digest).raw == ONE.manifest.raw
+    assert layout.has_manifest(TWO.digest)
     assert layout.manifest(TWO.digest).raw == TWO.manifest.raw
 
 
@@ -115,24 +123,25 @@ def test_an_empty_layout_says_that_it_is_empty(layout, path):
 
 
 @pytest.mark.parametrize("missing", range(4))
-def test_an_image_of_which_a_file_is_missing_is_not_there(layout, path, missing):
+def test_an_image_of_which_a_file_is_missing_is_not_whole(layout, path, missing):
     layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    assert is_whole(layout)
     layouts.blob_file(path, [ONE.digest, *map(digests.of, ONE.blobs)][missing]).unlink()
-    assert layout.resolve("1") is None
-    assert layout.resolve(ONE.digest) is None
+    assert not is_whole(layout)
+    assert not layout.has_manifest(ONE.digest)
 
 
 @pytest.mark.parametrize("content", [b"", b"on", b"one and more"])
-def test_an_image_with_a_file_of_another_size_is_not_there(layout, path, content):
+def test_an_image_with_a_file_of_another_size_is_not_whole(layout, path, content):
     layouts.foreign_layout(path, ("1", ONE))
     layouts.blob_file(path, digests.of(b"one")).write_bytes(content)
-    assert layout.resolve("1") is None
+    assert not is_whole(layout)
 
 
-def test_a_manifest_that_was_tampered_with_is_not_there_and_cannot_be_read(layout, path):
+def test_a_manifest_that_was_tampered_with_is_not_whole_and_cannot_be_read(layout, path):
     layouts.foreign_layout(path, ("1", ONE))
     layouts.blob_file(path, ONE.digest).write_bytes(ONE.manifest.raw.replace(b"amd64", b"arm64")[::-1])
-    assert layout.resolve("1") is None
+    assert not is_whole(layout)
     with pytest.raises(DigestMismatch):
         layout.manifest("1")
 
@@ -150,31 +159,33 @@ def test_foreign_layers_need_not_be_there(layout, path):
     )
     layouts.foreign_layout(path, ("1", foreign))
     layouts.blob_file(path, digests.of(b"own")).unlink()
-    assert layout.resolve("1").digest == foreign.digest
+    assert is_whole(layout)
 
 
 CHILDREN = [images.image("linux/amd64"), images.image("linux/arm64")]
 INDEX = images.index(*(images.entry(child, "linux/x") for child in CHILDREN))
 
 
-def test_an_index_with_a_child_that_was_left_out_is_there(layout, path):
+def test_an_index_without_a_child_is_whole_where_that_child_is_not_wanted(layout, path):
     layouts.foreign_layout(path, ("1", INDEX), ("", CHILDREN[0]))
-    assert layout.resolve("1").digest == INDEX.digest
+    assert layout.is_complete(INDEX.descriptor, {CHILDREN[0].digest})
+    assert not layout.is_complete(INDEX.descriptor, {child.digest for child in CHILDREN})
+    assert not layout.is_complete(INDEX.descriptor, None)
 
 
-def test_an_index_with_a_child_that_is_broken_is_not_there(layout, path):
+def test_an_index_with_a_child_that_is_broken_is_not_whole(layout, path):
     layouts.foreign_layout(path, ("1", INDEX), ("", CHILDREN[0]), ("", CHILDREN[1]))
-    assert layout.resolve("1").digest == INDEX.digest
+    assert is_whole(layout)
     layouts.blob_file(path, digests.of(CHILDREN[1].blobs[1])).unlink()
-    assert layout.resolve("1") is None
+    assert not is_whole(layout)
 
 
 def test_the_children_of_a_nested_index_count(layout, path):
     outer = images.index(images.entry(INDEX))
     layouts.foreign_layout(path, ("1", outer), ("", INDEX), ("", CHILDREN[0]), ("", CHILDREN[1]))
-    assert layout.resolve("1").digest == outer.digest
+    assert is_whole(layout)
     layouts.blob_file(path, digests.of(CHILDREN[0].blobs[0])).unlink()
-    assert layout.resolve("1") is None
+    assert not is_whole(layout)
 
 
 def test_a_blob_is_read_and_verified(layout, path):
@@ -233,6 +244,8 @@ def test_an_entry_without_a_proper_name_is_unnamed(layout, path, annotations):
     layouts.foreign_layout(path, ("1", ONE), manifests=[images.entry(ONE, annotations=annotations)])
     assert layout.resolve("1") is None
     assert layout.resolve("").digest == ONE.digest
+    with pytest.raises(NotFound, match=r"It has: \(unnamed\)\."):
+        layout.manifest("1")
 
 
 def test_a_file_in_the_place_of_the_layout_is_a_plain_error(layout, path):

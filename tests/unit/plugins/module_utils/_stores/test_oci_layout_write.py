@@ -107,7 +107,7 @@ def test_an_entry_tells_the_type_of_an_artifact(layout, path):
 def test_an_image_under_sha512_is_kept_under_sha512(layout, path):
     manifest = ONE.manifest.parse(ONE.manifest.raw, digest=digests.of(ONE.manifest.raw, "sha512"))
     fill(layout, ONE)
-    layout.publish(manifest, ["1"])
+    layout.publish(manifest, ["1"], None)
     assert names(path) == [("1", manifest.digest)]
     assert layout.resolve("1").digest == manifest.digest
 
@@ -130,6 +130,23 @@ def test_what_an_unnamed_image_needs_stays(layout, path):
     publish(layout, OTHER, "1")
     assert digests.of(b"shared") in stored(path)
     assert digests.of(b"one") not in stored(path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b'{"schemaVersion": 2, "mediaType": "application/x"}'])
+def test_nothing_is_removed_while_a_kept_manifest_cannot_be_understood(layout, path, damage):
+    layouts.foreign_layout(path, ("1", ONE), ("other", TWO))
+    blob_file(path, TWO.digest).write_bytes(damage)
+    publish(layout, OTHER, "1")
+    assert stored(path) == needed(ONE, TWO, OTHER)
+
+
+def test_blobs_that_live_elsewhere_may_have_other_users_and_stay(layout, path, tmp_path):
+    (tmp_path / "shared").mkdir()
+    path.mkdir()
+    (path / "blobs").symlink_to(tmp_path / "shared")
+    publish(layout, ONE, "1")
+    publish(layout, OTHER, "1")
+    assert stored(path) == needed(ONE, OTHER)
 
 
 def test_what_no_entry_ever_named_is_not_ours_to_remove(layout, path):
@@ -168,12 +185,21 @@ def test_an_image_that_is_also_a_child_of_a_kept_index_stays(layout, path):
     assert stored(path) == needed(index, ONE, *CHILDREN)
 
 
-def test_an_index_may_be_published_without_all_of_its_children(layout, path):
+def test_an_index_may_be_published_without_children_that_are_not_wanted(layout, path):
     fill(layout, CHILDREN[0])
     index = images.index(*map(images.entry, CHILDREN))
-    publish(layout, index, "1")
+    layout.publish(index, ["1"], {CHILDREN[0].digest})
     assert layout.resolve("1").digest == index.digest
     assert stored(path) == needed(index, CHILDREN[0])
+
+
+def test_an_index_is_not_published_while_a_child_that_is_wanted_is_missing(layout, path):
+    fill(layout, CHILDREN[0])
+    index = images.index(*map(images.entry, CHILDREN))
+    for wanted in (None, {CHILDREN[0].digest, CHILDREN[1].digest}):
+        with pytest.raises(ContentMissing):
+            layout.publish(index, ["1"], wanted)
+    assert names(path) == []
 
 
 def test_a_broken_entry_can_be_replaced(layout, path):
@@ -193,7 +219,7 @@ def test_an_image_is_not_published_while_content_is_missing(layout, path, missin
     blob_file(path, digests.of(missing)).unlink()
     before = (path / "index.json").read_bytes(), stored(path)
     with pytest.raises(ContentMissing, match=ONE.digest):
-        layout.publish(ONE.manifest, ["1"])
+        layout.publish(ONE.manifest, ["1"], None)
     assert ((path / "index.json").read_bytes(), stored(path) - {ONE.digest}) == (before[0], before[1] - {ONE.digest})
 
 
@@ -203,8 +229,20 @@ def test_a_second_writer_is_told_when_a_first_took_away_what_it_relied_on(layout
     assert second.has_blob(images.descriptor(b"one"))
     publish(layout, OTHER, "1")
     with pytest.raises(ContentMissing):
-        second.publish(ONE.manifest, ["2"])
+        second.publish(ONE.manifest, ["2"], None)
     assert names(path) == [("1", OTHER.digest)]
+
+
+def test_while_a_layout_is_held_others_wait(layout, path, warnings):
+    publish(layout, ONE, "1")
+    other = threading.Thread(target=publish, args=(OciLayout(str(path), warnings.append), OTHER, "1"))
+    with layout.exclusive():
+        other.start()
+        other.join(0.2)
+        assert names(path) == [("1", ONE.digest)]
+        layout.publish(ONE.manifest, ["2"], None)
+    other.join(5)
+    assert sorted(names(path)) == [("1", OTHER.digest), ("2", ONE.digest)]
 
 
 def test_a_blob_that_turns_out_wrong_leaves_nothing(layout, path):
@@ -238,7 +276,7 @@ def test_a_manifest_that_is_there_is_not_written_again_and_a_broken_one_is(layou
 def test_a_directory_with_other_files_is_refused_and_left_as_it_is(layout, path):
     path.mkdir()
     (path / "thesis.txt").write_text("x")
-    for write in (lambda: fill(layout, ONE), lambda: layout.publish(ONE.manifest, ["1"])):
+    for write in (lambda: fill(layout, ONE), lambda: layout.publish(ONE.manifest, ["1"], None)):
         with pytest.raises(ImageError, match="%s has files but is not an OCI layout" % path) as caught:
             write()
         assert "empty directory" in str(caught.value)
@@ -270,7 +308,7 @@ def test_an_index_that_is_broken_is_not_overwritten(layout, path):
     (path / "index.json").write_text("{")
     fill(layout, ONE)
     with pytest.raises(ImageError, match="index.json is not JSON"):
-        layout.publish(ONE.manifest, ["1"])
+        layout.publish(ONE.manifest, ["1"], None)
     assert (path / "index.json").read_text() == "{"
 
 

@@ -8,6 +8,8 @@ import concurrent.futures
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 
@@ -32,3 +34,14 @@ def elsewhere():
 def beside():
     """Another repository of the source's registry, without anything in it."""
     return MemoryStore("r.example", "copy")
+
+
+@pytest.fixture
+def plan(pool, source):
+    """Plan a copy of a name of the source, ``latest`` where nothing else is said."""
+
+    def make(destination, *tags, name="latest", platforms=(), **more):
+        wanted = tuple(Platform.parse(text) for text in platforms)
+        return plan_copy(CopyRequest(source, name, destination, tags, platforms=wanted, **more), pool)
+
+    return make

@@ -28,12 +28,18 @@ def plan(pool, source):
     return make
 
 
+def run(plan, pool):
+    moved = Moved()
+    execute(plan, pool, moved)
+    return moved
+
+
 def written(store):
     return [(method, name) for method, name in store.asked if method in ("put_blob", "put_manifest", "publish")]
 
 
 def test_blobs_come_first_then_children_then_the_index_then_the_tags(plan, pool, elsewhere):
-    execute(plan(elsewhere, "1", "2"), pool)
+    run(plan(elsewhere, "1", "2"), pool)
     methods = [method for method, _name in written(elsewhere)]
     assert methods == ["put_blob"] * 5 + ["put_manifest"] * 3 + ["publish"] * 2
     assert elsewhere.names("put_manifest")[-1] == INDEX.digest
@@ -54,28 +60,28 @@ def test_the_largest_blob_starts_first(plan, elsewhere):
 
     result = plan(elsewhere, "1")
     with pytest.raises(KeyboardInterrupt):
-        execute(result, Pool())
+        run(result, Pool())
     assert started == [max(blob.size for blob in result.blobs)]
 
 
 def test_what_was_done_is_counted(plan, pool, elsewhere):
-    moved = execute(plan(elsewhere, "1"), pool)
+    moved = run(plan(elsewhere, "1"), pool)
     assert moved == Moved(copied=5, mounted=0, bytes=sum(map(len, {*AMD64.blobs, *ARM64.blobs})))
 
 
 def test_what_was_mounted_did_not_pass_through_here(plan, pool, source, beside):
-    assert execute(plan(beside, "1"), pool) == Moved(copied=0, mounted=5, bytes=0)
+    assert run(plan(beside, "1"), pool) == Moved(copied=0, mounted=5, bytes=0)
     assert source.names("open_blob") == []
 
 
 def test_only_stale_tags_are_written(plan, pool, elsewhere):
     elsewhere.add(AMD64, ARM64, INDEX, tag="2").add(AMD64, tag="1")
-    execute(plan(elsewhere, "1", "2", "3"), pool)
+    run(plan(elsewhere, "1", "2", "3"), pool)
     assert elsewhere.names("publish") == ["1", "3"]
 
 
 def test_a_destination_named_by_digest_gets_no_tag(plan, pool, elsewhere):
-    execute(plan(elsewhere, digest=INDEX.digest), pool)
+    run(plan(elsewhere, digest=INDEX.digest), pool)
     assert INDEX.digest in elsewhere.manifests
     assert elsewhere.tags == {}
 
@@ -83,7 +89,7 @@ def test_a_destination_named_by_digest_gets_no_tag(plan, pool, elsewhere):
 def test_missing_children_are_added_without_touching_a_tag_that_is_right(plan, pool, elsewhere):
     elsewhere.add(AMD64, INDEX, tag="1")
     chosen = {"platforms": (Platform.parse("linux/arm64"),), "sparse": True}
-    execute(plan(elsewhere, "1", **chosen), pool)
+    run(plan(elsewhere, "1", **chosen), pool)
     assert elsewhere.names("put_manifest") == [ARM64.digest]
     assert elsewhere.names("publish") == []
 
@@ -93,7 +99,7 @@ def test_the_tags_stay_as_they_were_when_a_blob_turns_out_wrong(plan, pool, sour
     result = plan(elsewhere, "1")
     source.content[digests.of(b"rather large")] = b"rather wrong"
     with pytest.raises(DigestMismatch, match="^r.example/app:latest: "):
-        execute(result, pool)
+        run(result, pool)
     assert elsewhere.tags == {"1": AMD64.digest}
     assert elsewhere.names("put_manifest") == []
     assert digests.of(b"rather large") not in elsewhere.content
@@ -103,7 +109,7 @@ def test_the_error_of_a_destination_names_the_destination(plan, pool, elsewhere)
     result = plan(elsewhere, "1")
     result.blobs.pop()
     with pytest.raises(ContentMissing, match="^s.example/app:1: "):
-        execute(result, pool)
+        run(result, pool)
     assert elsewhere.tags == {}
 
 
@@ -124,5 +130,5 @@ def test_the_first_failure_ends_the_transfers_that_are_under_way(plan, pool, sou
 
     source.open_blob = slow
     with pytest.raises(ImageError, match="blob %s is not there" % digests.of(b"rather large")):
-        execute(result, pool)
+        run(result, pool)
     assert len(taken) < 500

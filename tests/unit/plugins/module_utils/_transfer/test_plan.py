@@ -4,12 +4,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
@@ -17,17 +12,6 @@ from ansible_collections.drayage.registry.tests.unit.support.memory_store import
 OLD, NEW = image("linux/amd64", b"old", b"shared"), image("linux/amd64", b"new", b"shared")
 AMD64, ARM64 = image("linux/amd64", b"amd64", b"shared"), image("linux/arm64", b"arm64", b"shared")
 INDEX = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
-
-
-@pytest.fixture
-def plan(pool, source):
-    """Plan a copy of a name of the source, ``latest`` where nothing else is said."""
-
-    def make(destination, *tags, name="latest", platforms=(), **more):
-        wanted = tuple(Platform.parse(text) for text in platforms)
-        return plan_copy(CopyRequest(source, name, destination, tags, platforms=wanted, **more), pool)
-
-    return make
 
 
 def digests_of(items):
@@ -161,8 +145,8 @@ def test_a_child_that_is_there_is_not_read_and_has_what_it_needs(plan, source, e
     assert digests_of(result.blobs) == sorted([digests.of(b"arm64"), ARM64.manifest.config.digest])
     assert result.skipped == 1
     assert sorted(source.names("manifest")) == sorted([INDEX.digest, ARM64.digest])
-    assert sorted(elsewhere.names("resolve")) == sorted(["1", AMD64.digest, ARM64.digest])
-    assert len(elsewhere.names("has_blob")) == 3
+    assert sorted(elsewhere.names("has_manifest")) == sorted([AMD64.digest, ARM64.digest])
+    assert elsewhere.counted() == {"resolve": 1, "has_manifest": 2, "has_blob": 3}
 
 
 def test_a_blob_of_many_children_is_looked_for_and_moved_once(plan, source, elsewhere):
@@ -212,7 +196,7 @@ def test_a_sparse_index_is_complete_when_the_chosen_children_are_there(plan, sou
     elsewhere.add(ARM64, INDEX, tag="1")
     chosen = {"platforms": ["linux/arm64"], "sparse": True}
     assert not plan(elsewhere, "1", **chosen).changed
-    assert elsewhere.asked == [("resolve", "1"), ("resolve", ARM64.digest)]
+    assert elsewhere.asked == [("resolve", "1"), ("has_manifest", ARM64.digest)]
     result = plan(elsewhere, "1", platforms=["linux/amd64"], sparse=True)
     assert result.changed
     assert (result.stale_tags, digests_of(result.manifests)) == ([], [AMD64.digest])
@@ -237,124 +221,9 @@ def test_a_stripped_nested_index_is_new_even_to_the_repository_of_the_source(pla
     assert result.blobs == []
 
 
-@pytest.mark.parametrize("missing", [b"shared", b"amd64", AMD64.blobs[0]])
-def test_a_thorough_copy_finds_what_is_missing_behind_a_tag_that_is_right(plan, source, elsewhere, missing):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
-    del elsewhere.content[digests.of(missing)]
-    assert not plan(elsewhere, "1").changed
-    result = plan(elsewhere, "1", thorough=True)
-    assert result.changed
-    assert digests_of(result.blobs) == [digests.of(missing)]
-    assert (result.stale_tags, result.manifests) == ([], [])
-
-
-def test_a_thorough_copy_finds_a_missing_child(plan, source, elsewhere):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
-    del elsewhere.manifests[ARM64.digest]
-    assert digests_of(plan(elsewhere, "1", thorough=True).manifests) == [ARM64.digest]
-
-
-def test_a_thorough_copy_of_what_is_complete_changes_nothing(plan, source, elsewhere):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    elsewhere.add(AMD64, ARM64, INDEX, tag="1")
-    result = plan(elsewhere, "1", thorough=True)
-    assert not result.changed
-    assert result.skipped == len(blobs_of(AMD64, ARM64))
-    assert source.counted() == {"manifest": 3}
-    assert elsewhere.counted() == {"resolve": 3, "has_blob": 5}
-
-
-def test_a_thorough_copy_looks_even_where_the_tag_is_new(plan, source, elsewhere):
-    source.add(NEW, tag="latest")
-    elsewhere.add(OLD, tag="0")
-    assert digests_of(plan(elsewhere, "1", thorough=True).blobs) == [digests.of(b"new")]
-    assert elsewhere.counted() == {"resolve": 1, "has_blob": 3}
-
-
-def test_a_thorough_copy_looks_rather_than_mounts(plan, source, beside):
-    source.add(NEW, tag="latest")
-    beside.add(NEW, tag="1")
-    result = plan(beside, "1", thorough=True)
-    assert (result.mount_from, result.blobs) == ("", [])
-    assert beside.counted()["has_blob"] == 3
-
-
-def test_a_destination_named_by_digest_alone_is_looked_for_by_it(plan, source, elsewhere):
-    source.add(NEW, tag="latest")
-    result = plan(elsewhere, digest=NEW.digest)
-    assert result.before == {NEW.digest: None}
-    assert result.changed
-    elsewhere.add(NEW)
-    elsewhere.asked.clear()
-    assert not plan(elsewhere, digest=NEW.digest).changed
-    assert elsewhere.asked == [("resolve", NEW.digest)]
-
-
-def test_a_destination_without_any_name_is_looked_for_by_the_digest_of_the_source(plan, source, elsewhere):
-    source.add(NEW)
-    elsewhere.add(NEW)
-    result = plan(elsewhere, name=NEW.digest)
-    assert (result.before, result.changed) == ({NEW.digest: NEW.digest}, False)
-    assert elsewhere.asked == [("resolve", NEW.digest)]
-
-
-@pytest.mark.parametrize("tags", [(), ("1",)])
-def test_a_digest_that_the_copy_would_not_have_is_an_error_before_anything_is_done(plan, source, elsewhere, tags):
-    source.add(NEW, tag="latest")
-    with pytest.raises(ImageError, match="would be %s, not the digest that dest asks for" % NEW.digest):
-        plan(elsewhere, *tags, digest=OLD.digest)
-    assert set(elsewhere.counted()) == {"resolve"}
-
-
-def test_the_digest_of_a_destination_is_that_of_the_stripped_index(plan, source, elsewhere):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    stripped = INDEX.with_children(lambda position: position == 0, {})
-    assert plan(elsewhere, "1", platforms=["linux/amd64"], digest=stripped.digest).top.digest == stripped.digest
-    with pytest.raises(ImageError, match="would be %s" % stripped.digest):
-        plan(elsewhere, "1", platforms=["linux/amd64"], digest=INDEX.digest)
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_source_that_is_missing_is_an_error_that_names_it(plan, elsewhere, there):
-    if there:
-        elsewhere.add(OLD, tag="1")
-    with pytest.raises(NotFound, match="^r.example/app:latest: "):
-        plan(elsewhere, "1")
-
-
-def test_a_child_that_is_missing_at_the_source_is_an_error(plan, source, elsewhere):
-    source.add(AMD64, INDEX, tag="latest")
-    with pytest.raises(NotFound, match="^r.example/app:latest: "):
-        plan(elsewhere, "1")
-
-
-def test_a_platform_that_is_missing_is_an_error_that_names_the_source(plan, source, elsewhere):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    with pytest.raises(ImageError, match="^r.example/app:latest: has no image for platform linux/s390x"):
-        plan(elsewhere, "1", platforms=["linux/s390x"])
-
-
-def test_the_config_of_a_single_image_is_read_to_learn_its_platform(plan, source, elsewhere):
-    source.add(NEW, tag="latest")
-    assert plan(elsewhere, "1", platforms=["linux/amd64"]).top.digest == NEW.digest
-    assert source.names("open_blob") == [NEW.manifest.config.digest]
-    with pytest.raises(ImageError, match="no image for platform linux/arm64. It has: linux/amd64"):
-        plan(elsewhere, "1", platforms=["linux/arm64"])
-
-
-@pytest.mark.parametrize(("size", "reads"), [(8 * 1024 * 1024, 1), (8 * 1024 * 1024 + 1, 0)])
-def test_a_config_that_is_too_large_is_not_read_to_learn_the_platform(plan, source, elsewhere, size, reads):
-    document = {"schemaVersion": 2, "config": {**images.described(b"{}", images.CONFIG), "size": size}}
-    source.add(NEW.manifest.parse(images.encode(document)), tag="latest")
-    with pytest.raises(ImageError, match="is not there" if reads else "config is larger than 8388608 bytes"):
-        plan(elsewhere, "1", platforms=["linux/amd64"])
-    assert len(source.names("open_blob")) == reads
-
-
-def test_planning_writes_nothing(plan, source, elsewhere):
-    source.add(AMD64, ARM64, INDEX, tag="latest")
-    plan(elsewhere, "1", thorough=True)
-    assert (elsewhere.manifests, elsewhere.content, elsewhere.tags) == ({}, {}, {})
-    assert not [method for method, _name in elsewhere.asked if method.startswith(("put", "publish"))]
+def test_a_manifest_that_many_indexes_list_is_read_and_moved_once(plan, source, elsewhere):
+    outer = index(entry(INDEX), entry(AMD64, "linux/amd64"), entry(index(entry(AMD64), annotations={"k": "v"})))
+    source.add(AMD64, ARM64, INDEX, index(entry(AMD64), annotations={"k": "v"}), outer, tag="latest")
+    result = plan(elsewhere, "1")
+    assert [manifest.digest for manifest in result.manifests].count(AMD64.digest) == 1
+    assert source.names("manifest").count(AMD64.digest) == 1

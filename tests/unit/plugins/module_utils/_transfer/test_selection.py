@@ -103,6 +103,12 @@ def test_a_sparse_index_keeps_its_bytes_and_lacks_children(store):
     assert selection.replaced == {}
 
 
+def test_an_image_may_serve_several_platforms(store):
+    top = index(entry(AMD64, "linux/amd64"), entry(AMD64, "linux/386"), entry(ARM64, "linux/arm64"))
+    for wanted in ("linux/amd64", "linux/386"):
+        assert set(kept(chosen(store, top, wanted).manifest)) == {AMD64.digest}
+
+
 def test_a_platform_that_is_missing_is_an_error_that_lists_what_there_is(store):
     with pytest.raises(ImageError) as caught:
         chosen(store, ATTESTED, "linux/amd64", "linux/s390x")
