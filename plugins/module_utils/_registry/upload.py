@@ -143,8 +143,11 @@ class _Upload:
     def _mend(self, response: t.Any, content: Content) -> bool:
         """Whether the next try can go better, having done what is needed for it."""
         status, in_pieces = response.status_code, self._in_pieces
+        if status in (405, 411, 501) and in_pieces:
+            self._sizes = [self._blob.size]
+            return True
         if status in (405, 411, 413, 501) and len(self._sizes) > 1:
-            self._sizes = [self._blob.size] if in_pieces and status != 413 else self._sizes[1:]
+            self._sizes.pop(0)
             return True
         if status in TRANSIENT and self._may_fail_again():
             self._session.hold_back(response, self._failures - 1)
