@@ -1,0 +1,212 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tour: copy an image into a real registry, promote it, and see that a second run changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from demo.registry import SIGNALS, DockerRegistry, interrupt, registry
+from devtools import observe
+from devtools.images import hello, write_layout
+from devtools.process import ServerError
+from devtools.provision import BUILD, REPOSITORY, ProvisionError
+from devtools.toolchain_stacks import ToolchainError, clean_environment, controller, link_collection, locked
+
+PLACE = BUILD / "demo"
+PLAYBOOK = "demo/playbook.yml"
+STAGING = ("staging/app", "candidate")
+PRODUCTION = ("production/app", "stable")
+
+SUMMARY = """
+=== Done: the registry is stopped, and nothing is left but .build
+
+first run     changed={first}
+second run    changed={second}    ({seen})
+check mode    changed={third}    foreseen, and not done
+
+Next, the same with an image from the internet:
+    make demo ARGS='-e image=docker.io/library/alpine:3.20'
+Or read demo/playbook.yml: given another address, it works on a registry of yours."""
+
+_RECAP = re.compile(r"\bok=\d+.*\bchanged=(\d+)")
+
+
+class DemoError(Exception):
+    """Something is not as the demo says; the message tells what."""
+
+
+def main(arguments: list[str]) -> None:
+    """Set everything up below the build directory, give the tour, and clear away."""
+    image = parse(arguments)
+    link_collection()
+    with locked("demo"):
+        clear()
+        program = controller().program("ansible-playbook")
+        with registry() as server:
+            summary = tour(program, server, image)
+        clear("images")
+    print(summary)
+
+
+def parse(arguments: list[str]) -> str | None:
+    """Return the image that the command line names, None for the demo's own."""
+    parser = argparse.ArgumentParser(prog="demo/run", description=__doc__)
+    parser.add_argument(
+        "-e",
+        dest="image",
+        type=_image,
+        metavar="image=REFERENCE",
+        help="copy this image instead of one made here, such as image=docker.io/library/alpine:3.20",
+    )
+    return parser.parse_args(arguments).image
+
+
+def _image(text: str) -> str:
+    """Return the value of the one variable that can be set."""
+    name, _equals, reference = text.partition("=")
+    if name != "image" or not reference:
+        raise argparse.ArgumentTypeError(f"'{text}' is not image=REFERENCE")
+    return reference
+
+
+def clear(*kept: str) -> None:
+    """Make the demo's directory anew, with a place for everybody's temporary files in it."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    for path in PLACE.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path)
+    (PLACE / "tmp").mkdir()
+    os.environ["TMPDIR"] = str(PLACE / "tmp")
+    os.environ.setdefault("PIP_CACHE_DIR", str(BUILD / "cache" / "pip"))
+
+
+def tour(program: str, server: DockerRegistry, image: str | None) -> str:
+    """Run the playbook three times, check after each what the registry has, and return what to say at the end."""
+    variables = [f"registry={server.host}", *([f"image={image}"] if image else [])]
+    expected = None if image else make_image()
+
+    heading(1, f"Copy an image into the registry at {server.host}, and promote it")
+    first = play(program, variables)
+    check_digests(server, expected)
+
+    heading(2, "The same again: all of it is there, so nothing changes")
+    server.forget()
+    second = play(program, variables)
+    seen = check_unchanged(server, second)
+    check_digests(server, expected)
+
+    heading(3, "A further tag in check mode: what would change, without changing it")
+    server.forget()
+    third = play(program, [*variables, "tag=next"], "--check", "--diff")
+    check_unchanged(server, 0)
+    return SUMMARY.format(first=first, second=second, seen=seen, third=third)
+
+
+def make_image() -> str:
+    """Make an image for two platforms as an OCI layout, and return its digest."""
+    image = hello()
+    write_layout(image, PLACE / "images", "hello")
+    platforms = [child["platform"] for child in image.document()["manifests"]]
+    names = " and ".join(f"{platform['os']}/{platform['architecture']}" for platform in platforms)
+    print(f"-- made an image that says hello, for {names}, as an OCI layout in .build/demo/images:")
+    print(f"   {image.digest}")
+    return image.digest
+
+
+def heading(number: int, text: str) -> None:
+    """Begin a part of the tour."""
+    print(f"\n=== {number}. {text}\n", flush=True)
+
+
+def play(program: str, variables: list[str], *options: str) -> int:
+    """Run the playbook, and return how many of its tasks changed something."""
+    command = ["ansible-playbook", "-i", "localhost,", PLAYBOOK, *options]
+    for variable in variables:
+        command += ["-e", variable]
+    print("$", *command, flush=True)
+    changed = None
+    with running([program, *command[1:]]) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            recap = _RECAP.search(line)
+            changed = int(recap[1]) if recap else changed
+    if process.returncode or changed is None:
+        raise DemoError(f"ansible-playbook failed with exit status {process.returncode}.")
+    return changed
+
+
+@contextlib.contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a program of Ansible for as long as the body reads what it says."""
+    environment = {
+        **clean_environment(),
+        "ANSIBLE_CONFIG": str(REPOSITORY / "demo" / "ansible.cfg"),
+        "PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python"),
+    }
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        environment["ANSIBLE_FORCE_COLOR"] = "1"
+    # A session of its own, so that Ctrl-C reaches only us, who end it in order.
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        yield process
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+
+
+def check_digests(server: DockerRegistry, expected: str | None) -> None:
+    """Ask the registry itself, without the collection's code, which bytes the two tags name."""
+    found = {f"{path}:{tag}": observe.digest_at(server.host, path, tag) for path, tag in (STAGING, PRODUCTION)}
+    expected = expected or found[":".join(STAGING)]
+    for name, digest in found.items():
+        if digest is None or digest != expected:
+            raise DemoError(f"{name} is {digest or 'missing'} in the registry, and should be {expected}.")
+    print(f"-- asked without the collection's code, the registry has at both {' and '.join(found)}:")
+    print(f"   {expected}", flush=True)
+
+
+def check_unchanged(server: DockerRegistry, changed: int) -> str:
+    """Read in the registry's own access log what it was asked to do, and return that."""
+    counts = observe.tally(server.requests())
+    told = ", ".join(f"{count} x {what}" for what, count in counts.items())
+    if changed or any(what.split()[0] not in ("GET", "HEAD") for what in counts):
+        raise DemoError(f"changed={changed}, and the registry saw {told}: nothing was to be changed.")
+    print(f"-- the registry's own log has nothing but {told}: nothing was written", flush=True)
+    return told
+
+
+if __name__ == "__main__":
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    try:
+        main(sys.argv[1:])
+    except (DemoError, ProvisionError, ServerError, ToolchainError) as error:
+        sys.exit(f"\ndemo: FAILED: {error}")
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted, and the registry is stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # by a pager that was left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
