@@ -132,8 +132,8 @@ def test_a_manifest_as_large_as_registries_take_is_read_and_a_larger_one_is_not(
         b'{"schemaVersion": 2, "layers": []',
         b"\xff\xfe{}",
         b'{"layers": ["\xff"]}',
-        b"[" * 100000,
-        b'{"a":' * 100000,
+        pytest.param(b"[" * 100000, id="nested lists"),
+        pytest.param(b'{"a":' * 100000, id="nested objects"),
     ],
 )
 def test_what_is_not_json_is_refused_with_the_likely_cause(raw):
@@ -260,6 +260,8 @@ def test_a_blob_that_is_named_twice_is_there_once():
 def test_foreign_layers_are_left_where_they_are():
     manifest = parse({"schemaVersion": 2, "layers": [{**LAYER, "mediaType": FOREIGN}, images.described(b"own")]})
     assert [blob.digest for blob in manifest.blobs] == [digests.of(b"own")]
+    assert manifest.has_foreign_layers
+    assert not images.image().manifest.has_foreign_layers
 
 
 SPREAD = (
@@ -312,6 +314,13 @@ def test_an_exchanged_child_changes_its_digest_and_size_only():
         expected,
         before.document["manifests"][2],
     ]
+
+
+def test_an_index_that_has_no_form_in_utf_8_cannot_be_changed():
+    before = images.index(images.entry(images.image()), annotations={"k": "\ud800"})
+    assert before.with_children(lambda position: True, {}).raw == before.raw
+    with pytest.raises(InvalidContent, match="not valid Unicode"):
+        before.with_children(lambda position: False, {})
 
 
 def test_an_index_under_sha512_stays_under_sha512():

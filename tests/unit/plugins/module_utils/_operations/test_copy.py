@@ -129,6 +129,14 @@ def test_further_tags_are_tags_alone(run, tag):
         run("r.example/app:1", "s.example/app", tags=[tag])
 
 
+def test_the_names_of_a_layout_are_less_strict(run, tmp_path):
+    run("r.example/app:1", "oci:%s" % (tmp_path / "l"), tags=["docker.io/library/x:1", "a@b"])
+    assert [name for name, _digest in layouts.names(tmp_path / "l")] == ["1", "docker.io/library/x:1", "a@b"]
+    for tag in ("", "@1", "a b"):
+        with pytest.raises(InvalidReference, match="tags: .* is not a tag"):
+            run("r.example/app:1", "oci:%s" % (tmp_path / "l"), tags=[tag])
+
+
 @pytest.mark.parametrize(
     ("dest", "beside"),
     [("r.example/copy", "app"), ("s.example/app", ""), ("r.example/app:2", "")],

@@ -122,7 +122,19 @@ def test_a_helper_that_fails_is_an_error_that_says_which_and_how_to_look(files, 
     assert "hunter2" not in text
 
 
-@pytest.mark.parametrize("answer", ["", "hunter2", "[]", "null", '{"Username": "u"}', '{"Secret": "hunter2"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"Username": "u", "Secret": null}',
+        '{"Username": 5, "Secret": "hunter2"}',
+        "",
+        "hunter2",
+        "[]",
+        "null",
+        '{"Username": "u"}',
+        '{"Secret": "hunter2"}',
+    ],
+)
 def test_a_helper_that_answers_something_else_is_an_error_without_the_answer(files, helper, answer):
     helper("test", "printf '%%s' '%s'" % answer)
     with pytest.raises(

@@ -59,6 +59,8 @@ def find(home, write):
         ("https://r.example/some/path", "a/b", True),
         ("r.example/v1/", "a/b", True),
         ("https://other.example/v1/", "a/b", False),
+        ("r.example/a/v1", "a/b", False),
+        ("r.example/a/v1", "a/v1", True),
     ],
 )
 def test_an_entry_is_found_by_its_key(find, key, repository, found):
@@ -127,7 +129,9 @@ def test_every_kind_of_entry(find, entry, credential):
     assert find({"auths": {"r.example": entry}}) == credential
 
 
-@pytest.mark.parametrize("auth", ["dXNlcjpwdw", encoded("u") + "=x", base64.b64encode(b"u:\xff\xfe").decode()])
+@pytest.mark.parametrize(
+    "auth", ["dXNlcjpwdw", "\u00e4\u00e4\u00e4\u00e4", encoded("u") + "=x", base64.b64encode(b"u:\xff\xfe").decode()]
+)
 def test_an_entry_that_cannot_be_decoded_is_an_error_that_names_the_file_and_the_host(find, tmp_path, auth):
     with pytest.raises(LocalFailure) as caught:
         find({"auths": {"r.example": {"auth": auth}}})
@@ -143,7 +147,7 @@ def test_a_file_without_entries_has_none(find, document):
     assert find(document) == ANONYMOUS
 
 
-@pytest.mark.parametrize("text", ["{", "not json", "[]", '"x"', "null", "5"])
+@pytest.mark.parametrize("text", ["{", pytest.param("[" * 100000, id="nested"), "not json", "[]", '"x"', "null", "5"])
 def test_a_broken_file_is_one_plain_error_that_names_it(find, tmp_path, text):
     with pytest.raises(LocalFailure) as caught:
         find(text)

@@ -79,6 +79,7 @@ def refused(status, body=b"", doing="read the manifest", who="user u"):
         (b"", "400"),
         (b"<html>Bad gateway</html>", "400"),
         (b"\xff\xfe", "400"),
+        pytest.param(b"[" * 16384, "400", id="nested"),
     ],
 )
 def test_an_answer_is_told_by_status_code_and_message(body, shown):
@@ -204,6 +205,17 @@ def retried(reason):
     return requests.exceptions.ConnectionError(urllib3_errors.MaxRetryError(None, URL, reason))
 
 
+def closed_in_handshake():
+    """What the ssl module says of a peer that goes away during a handshake."""
+    incoming = ssl.MemoryBIO()
+    incoming.write_eof()
+    try:
+        ssl.create_default_context().wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="r.example").do_handshake()
+    except ssl.SSLError as error:
+        return error
+    raise AssertionError("a handshake with nobody")
+
+
 def refused_by_peer():
     return caused_by(
         urllib3_errors.NewConnectionError(None, "failed"), OSError(errno.ECONNREFUSED, "Connection refused")
@@ -323,6 +335,19 @@ def test_no_url_reaches_the_user(error):
     text = str(broken_connection("r.example", error))
     assert SECRET not in text
     assert "/v2/" not in text
+
+
+@pytest.mark.parametrize("name", ["http-request", "unknown-protocol", "wrong-version-number", "timeout", "proxy"])
+def test_the_name_of_a_repository_is_no_reason(name):
+    error = urllib3_errors.MaxRetryError(None, "/v2/acme/%s/manifests/1" % name, refused_by_peer())
+    result = broken_connection("r.example", requests.exceptions.ConnectionError(error))
+    assert not isinstance(result, Hopeless)
+    assert str(result) == "cannot reach r.example: connection refused."
+
+
+def test_a_peer_that_goes_away_during_a_handshake_may_come_back():
+    error = retried(urllib3_errors.SSLError(closed_in_handshake()))
+    assert not isinstance(broken_connection("r.example", error), Hopeless)
 
 
 @pytest.mark.parametrize("link", ["args", "__cause__", "__context__", "reason"])

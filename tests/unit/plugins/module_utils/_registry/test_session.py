@@ -32,7 +32,24 @@ def test_every_form_of_a_date_is_the_same_moment(value):
     assert retry_after(value, 784111777.0 - 5) == 5.0
 
 
-@pytest.mark.parametrize("value", [None, "", " ", "soon", "-5", "1.5", "1s", ";", "Sun, 06 Foo", "0x10"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        " ",
+        "soon",
+        "-5",
+        "1.5",
+        "1s",
+        ";",
+        "Sun, 06 Foo",
+        "0x10",
+        "\u00b2",
+        "9" * 400,
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+    ],
+)
 def test_retry_after_that_says_nothing(value):
     assert retry_after(value, NOW) is None
 

@@ -215,7 +215,18 @@ def test_a_blob_is_there_when_its_size_is_right(layout, path):
 @pytest.mark.parametrize("ask", [OciLayout.resolve, OciLayout.manifest])
 @pytest.mark.parametrize(
     "text",
-    ["{", "", "not json", "[]", "null", "{}", '{"manifests": {}}', '{"manifests": null}', '{"manifests": [1]}'],
+    [
+        "{",
+        pytest.param("[" * 100000, id="nested"),
+        "",
+        "not json",
+        "[]",
+        "null",
+        "{}",
+        '{"manifests": {}}',
+        '{"manifests": null}',
+        '{"manifests": [1]}',
+    ],
 )
 def test_a_broken_index_is_an_error_that_names_the_file(layout, path, ask, text):
     layouts.foreign_layout(path)

@@ -193,7 +193,7 @@ def test_an_artifact_has_no_platform(store, artifact):
     assert store.asked == []
 
 
-@pytest.mark.parametrize("config", [b"not json", b"[]", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize("config", [b"not json", b"[]", b"null", b"\xff\xfe", pytest.param(b"[" * 100000, id="nested")])
 def test_a_config_that_is_broken_is_an_error_that_names_the_image(store, config):
     document = {"schemaVersion": 2, "config": images.described(config, images.CONFIG), "layers": []}
     broken = images.Image(Manifest.parse(images.encode(document)), (config,))

@@ -1,0 +1,293 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import requests
+import urllib3
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, LocalFailure, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+
+URL = "https://r.example/v2/"
+AUTHORIZATION = {"Authorization": "Bearer secret"}
+
+
+class Network:
+    """Answers in place of the connections of requests, with one answer after the other, the last for ever."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.sent = []
+        self.options = []
+
+    def send(self, adapter, request, **options):
+        self.sent.append(request)
+        self.options.append(options)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, headers, body = answer
+        response = requests.Response()
+        response.status_code, response.url, response.request = status, request.url, request
+        response.headers.update(headers)
+        response.raw = urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+        return response
+
+
+def answer(status=200, body=b"", **headers):
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
+
+
+class Clock:
+    """The time module of a machine that does nothing but wait for us."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(sessions, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def connect(monkeypatch, clock):
+    """A session, and the network that gives these answers."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(*answers, entry=None, others=(), retries=3):
+        network = Network(*answers)
+        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda *args, **more: network.send(*args, **more))
+        settings = entry or RegistrySettings("r.example")
+        policy = Policy(timeout=7.0, retries=retries)
+        return Session("r.example", settings, Registries([settings, *others]), policy, Traffic()), network
+
+    return make
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522])
+def test_a_transient_answer_is_asked_for_again(connect, status):
+    session, network = connect(answer(status), answer(status), answer(200))
+    assert session.exchange("GET", URL, {}).status_code == 200
+    assert len(network.sent) == session.traffic.requests == 3
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 501])
+def test_any_other_answer_is_final(connect, status):
+    session, network = connect(answer(status))
+    assert session.exchange("GET", URL, {}).status_code == status
+    assert len(network.sent) == 1
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_the_last_answer_is_returned_when_the_tries_are_used_up(connect, retries):
+    session, network = connect(answer(503), retries=retries)
+    assert session.exchange("GET", URL, {}).status_code == 503
+    assert len(network.sent) == retries + 1
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_broken_connection_is_tried_again_and_then_an_error(connect, retries):
+    session, network = connect(requests.exceptions.ConnectionError("x"), retries=retries)
+    with pytest.raises(ConnectionFailed, match="cannot reach r.example"):
+        session.exchange("GET", URL, {})
+    assert len(network.sent) == retries + 1
+
+
+def test_a_body_that_is_a_stream_is_sent_once(connect):
+    session, network = connect(answer(503), answer(201))
+    assert session.send_once("PUT", URL, {}, b"x").status_code == 503
+    assert len(network.sent) == 1
+
+
+@pytest.mark.parametrize(("value", "least", "most"), [("7", 7, 7), ("0", 0, 0), ("100000", 60, 60), ("soon", 0.3, 0.7)])
+def test_a_registry_says_how_long_to_wait(connect, clock, value, least, most):
+    session, _network = connect(answer(429, Retry_After=value), answer(200))
+    started = clock.now
+    session.exchange("GET", URL, {})
+    assert least <= clock.now - started <= most
+
+
+def test_without_a_word_the_pauses_double_up_to_a_minute(connect, clock):
+    session, _network = connect(answer(503), retries=12)
+    started = clock.now
+    session.exchange("GET", URL, {})
+    expected = sum(min(0.5 * 2**attempt, 60) for attempt in range(12))
+    assert 0.75 * expected <= clock.now - started <= 1.25 * expected
+
+
+def test_a_pause_holds_for_every_request_of_the_session(connect, clock):
+    session, _network = connect(answer(200))
+    session.hold_back(requests.Response(), 0)
+    started = clock.now
+    session.send_once("PUT", URL, {}, b"x")
+    assert clock.now > started
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reads_follow_redirects(connect, method, status):
+    session, network = connect(answer(status, Location="/elsewhere?x=%2F"), answer(200))
+    session.exchange(method, URL, AUTHORIZATION)
+    assert [request.url for request in network.sent] == [URL, "https://r.example/elsewhere?x=%2F"]
+    assert [request.method for request in network.sent] == [method, method]
+    assert network.sent[1].headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    "target", ["https://cdn.example/x", "https://r.example:8443/x", "http://r.example/x", "//cdn.example/x"]
+)
+def test_authorization_stays_with_the_registry(connect, target):
+    session, network = connect(answer(307, Location=target), answer(307, Location=URL), answer(200))
+    session.exchange("GET", URL, {**AUTHORIZATION, "Range": "bytes=5-"})
+    assert ["Authorization" in request.headers for request in network.sent] == [True, False, False]
+    assert [request.headers["Range"] for request in network.sent] == ["bytes=5-"] * 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_writes_do_not_follow_redirects(connect, method):
+    session, network = connect(answer(307, Location="https://cdn.example/x"))
+    assert session.exchange(method, URL, {}, b"x").status_code == 307
+    assert len(network.sent) == 1
+
+
+def test_redirects_come_to_an_end(connect):
+    session, network = connect(answer(302, Location="/again"))
+    with pytest.raises(Refused, match="r.example redirects more than 10 times"):
+        session.exchange("GET", URL, {})
+    assert len(network.sent) == 10
+
+
+def test_a_redirect_has_the_settings_of_its_host(connect):
+    own = RegistrySettings("cdn.example", validate_certs=False)
+    session, network = connect(answer(302, Location="https://cdn.example/x"), answer(200), others=[own])
+    session.exchange("GET", URL, {})
+    assert [options["verify"] for options in network.options] == [True, False]
+    assert [options["timeout"] for options in network.options] == [7.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("more", "bundle", "verify"),
+    [
+        ({}, None, True),
+        ({}, "/etc/bundle.pem", "/etc/bundle.pem"),
+        ({"ca_path": __file__}, "/etc/bundle.pem", __file__),
+        ({"validate_certs": False, "ca_path": __file__}, "/etc/bundle.pem", False),
+    ],
+)
+def test_what_is_trusted(connect, monkeypatch, more, bundle, verify):
+    session, network = connect(answer(200), entry=RegistrySettings("r.example", **more))
+    if bundle:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    session.exchange("GET", URL, {})
+    assert network.options[0]["verify"] == verify
+
+
+@pytest.mark.parametrize(
+    ("more", "cert"),
+    [
+        ({}, None),
+        ({"client_cert": __file__}, __file__),
+        ({"client_cert": __file__, "client_key": __file__}, (__file__, __file__)),
+    ],
+)
+def test_a_client_certificate_goes_to_its_registry_only(connect, more, cert):
+    entry = RegistrySettings("r.example", **more)
+    session, network = connect(answer(302, Location="https://cdn.example/x"), answer(200), entry=entry)
+    session.exchange("GET", URL, {})
+    assert [options["cert"] for options in network.options] == [cert, None]
+
+
+def test_nothing_is_sent_that_nobody_asked_for(connect, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("machine r.example login u password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    session, network = connect(answer(200, Set_Cookie="a=b"), answer(200))
+    session.exchange("GET", URL, {})
+    session.exchange("GET", URL, {})
+    for request in network.sent:
+        assert not {"Authorization", "Cookie"} & set(request.headers)
+        assert request.headers["Accept-Encoding"] == "identity"
+        assert "drayage" in request.headers["User-Agent"]
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy"),
+    [(URL, "http://proxy.example:3128"), ("https://inside.example/", None), ("https://localhost:5000/", None)],
+)
+def test_proxies_of_the_environment_are_used(connect, monkeypatch, url, proxy):
+    for name in ("https_proxy", "no_proxy", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "inside.example")
+    session, network = connect(answer(200))
+    session.exchange("GET", url, {})
+    assert network.options[0]["proxies"].get("https") == proxy
+
+
+def test_warnings_of_a_registry_reach_the_user_once(connect):
+    session, _network = connect(answer(200, Warning='299 - "going away soon"'))
+    for _turn in range(2):
+        session.exchange("GET", URL, {})
+    assert session.traffic.warnings == ["r.example warns: going away soon"]
+
+
+def test_other_warnings_are_not_for_the_user(connect):
+    session, _network = connect(answer(200, Warning='110 - "Response is Stale"'))
+    session.exchange("GET", URL, {})
+    assert session.traffic.warnings == []
+
+
+def test_a_body_is_read_up_to_its_limit(connect):
+    session, _network = connect(answer(200, b"12345"))
+    assert session.read(session.exchange("GET", URL, {}), 5) == b"12345"
+    with pytest.raises(Refused, match="r.example sent more than 4 bytes"):
+        session.read(session.exchange("GET", URL, {}), 4)
+
+
+def test_a_body_that_ends_early_is_a_broken_connection(connect):
+    session, _network = connect(answer(200, b"123", Content_Length="5"))
+    with pytest.raises(ConnectionFailed):
+        session.read(session.exchange("GET", URL, {}), 100)
+
+
+def test_a_compressed_body_is_refused_rather_than_hashed(connect):
+    session, _network = connect(answer(200, b"123", Content_Encoding="gzip"))
+    with pytest.raises(Refused, match="compressed"):
+        session.read(session.exchange("GET", URL, {}), 100)
+
+
+@pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
+def test_a_certificate_file_that_is_missing_is_named_with_its_option(connect, option):
+    entry = RegistrySettings("r.example", **{option: "/nowhere/file.pem"})
+    with pytest.raises(LocalFailure) as caught:
+        connect(answer(200), entry=entry)
+    for part in ("/nowhere/file.pem", option, "r.example"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [(URL, True), ("https://r.example:443/x", True), ("http://r.example/x", False), ("https://cdn.example/x", False)],
+)
+def test_a_session_knows_its_own_registry(connect, url, own):
+    session, _network = connect(answer(200))
+    assert session.is_own(url) is own
