@@ -151,6 +151,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     environment = {
         **clean_environment(),
         "ANSIBLE_CONFIG": str(REPOSITORY / "demo" / "ansible.cfg"),
+        "ANSIBLE_REMOTE_TMP": str(PLACE / "tmp"),
         "PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python"),
     }
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
