@@ -61,6 +61,7 @@ def run(command: list[str], stdin: str, env: dict[str, str]) -> Usage:
     # Without site-packages and the user's settings the launcher stays small.
     process = subprocess.run(
         [sys.executable, "-I", "-S", str(_LAUNCHER), str(report), *command],
+        check=False,
         input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,8 +70,13 @@ def run(command: list[str], stdin: str, env: dict[str, str]) -> Usage:
         timeout=_TIMEOUT,
     )
     if process.returncode:
-        raise RunError(f"could not be started: {process.stdout.strip()}")
+        raise RunError(f"could not be started: {_last_line(process.stdout)}")
     status, wall, user, system, memory = report.read_text(encoding="ascii").split()
     if status != "0":
-        raise RunError(f"ended with exit status {status}: {process.stdout.strip()}")
+        raise RunError(f"ended with exit status {status}: {_last_line(process.stdout)}")
     return Usage(float(wall), float(user), float(system), int(memory))
+
+
+def _last_line(output: str) -> str:
+    """The line that most probably tells what went wrong."""
+    return (output.strip().splitlines() or ["it said nothing"])[-1]

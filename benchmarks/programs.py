@@ -100,5 +100,7 @@ def _ours() -> Program:
 
 
 def _answer(command: list[str], env: dict[str, str] | None = None) -> str:
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env)
+    process = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+    )
     return process.stdout.strip() or "of unknown version"
