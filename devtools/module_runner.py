@@ -64,6 +64,7 @@ def run(
         text=True,
         env={**_environment(home), **(env or {})},
         timeout=_TIMEOUT,
+        check=False,
     )
     output = f"{process.stdout}\n{process.stderr}"
     if "Traceback" in output:

@@ -61,12 +61,13 @@ options:
   platform_mode:
     description:
       - What becomes of the index when O(platforms) selects a part of it.
+      - With V(strip) the index lists what was copied, and so gets a digest of its own.
+      - With V(sparse) the index stays as it is, with its digest, and lists children that are not there. Many registries
+        refuse this.
     type: str
     choices:
-      strip: The index lists what was copied, and so gets a digest of its own.
-      sparse:
-        The index stays as it is, with its digest, and lists children that are not there. Many registries refuse
-        this.
+      - strip
+      - sparse
     default: strip
   force:
     description:

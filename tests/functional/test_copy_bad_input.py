@@ -38,7 +38,10 @@ def layout(tmp_path):
         ("ftp:/srv/image", "ftp:/srv/image: 'ftp' is not a transport that is known here. Use docker://"),
         ("oci:", "oci:: no path is given. Write oci:PATH[:REF]."),
         (ZEROS, f"{ZEROS}: 64 hexadecimal digits are an image ID, not a name. Name a repository."),
-        ("HOST/none:1", "HOST/none:1: cannot read the manifest: HOST answered 404 MANIFEST_UNKNOWN (manifest unknown)."),
+        (
+            "HOST/none:1",
+            "HOST/none:1: cannot read the manifest: HOST answered 404 MANIFEST_UNKNOWN (manifest unknown).",
+        ),
         (f"HOST/none@sha256:{ZEROS}", f"HOST/none@sha256:{ZEROS}: cannot read the manifest: HOST answered 404"),
         ("oci:/nonexistent:1", "oci:/nonexistent:1: there is no OCI layout at /nonexistent."),
         ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout has no image of that name. It has: 1."),

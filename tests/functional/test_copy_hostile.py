@@ -51,9 +51,7 @@ def test_storage_cannot_ask_for_the_credentials_of_the_registry(
         rule = f"http-request redirect prefix http://{storage.host} if METH_GET {{ path_sub /blobs/ }}"
         with Haproxy(htpasswd_registry, rule) as proxy:
             source = f"{proxy.host}/{repository}:1"
-            result = run_module(
-                "image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", registries=alice(proxy.host)
-            )
+            result = run_module("image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", registries=alice(proxy.host))
     assert result.msg.startswith(f"{source}: cannot read blob ")
     assert "answered 401" in result.msg
     assert token_service.log == []
@@ -101,9 +99,7 @@ def test_connections_are_kept(run_module, registry, repository, layout):
     """
     image = images.single(layers=[100] * 20)
     with Haproxy(registry, rule) as proxy:
-        result = run_module(
-            "image_copy", src=layout(image), dest=f"{proxy.host}/{repository}:1", jobs=2, retries=0
-        )
+        result = run_module("image_copy", src=layout(image), dest=f"{proxy.host}/{repository}:1", jobs=2, retries=0)
     assert result.raw.get("digest") == image.digest, result.raw
 
 
@@ -131,9 +127,9 @@ def test_downloads_from_a_server_without_ranges(run_module, registry, repository
 
 
 def test_body_limit_where_chunks_are_not_possible(run_module, registry, repository, layout):
-    with Haproxy(registry, "http-request return status 405 if { method PATCH }") as no_chunks:
-        with faults.body_limit(no_chunks, 1024 * 1024) as proxy:
-            result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1")
+    no_patch = Haproxy(registry, "http-request return status 405 if { method PATCH }")
+    with no_patch, faults.body_limit(no_patch, 1024 * 1024) as proxy:
+        result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1")
     assert "answered 413" in result.msg
     assert digest_at(registry.host, repository, "1") is None
 

@@ -45,7 +45,6 @@ def test_other_tools_read_what_we_wrote(run_module, stored, tmp_path):
     assert "sha256:" + hashlib.sha256((everything / "manifest.json").read_bytes()).hexdigest() == INDEX.digest
 
 
-
 def test_umoci_unpacks_what_we_wrote(run_module, registry, repository, tmp_path):
     images.push(SINGLE, registry.host, repository, "1")
     run_module("image_copy", src=f"{registry.host}/{repository}:1", dest=f"oci:{tmp_path}/layout:s")

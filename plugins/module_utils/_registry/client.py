@@ -52,7 +52,9 @@ class RegistryClient:
         url = "%s/v2/%s" % (self.session.base, path)
         if query:
             url += "?" + urlencode(query)
-        return self.authorized(access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with))
+        return self.authorized(
+            access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with)
+        )
 
     def authorized(
         self,

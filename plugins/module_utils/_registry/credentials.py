@@ -24,7 +24,7 @@ from .._errors import ImageError, LocalFailure, local_failure
 from .._image import document as documents
 
 # argv and standard input -> return code, standard output, standard error; AnsibleModule.run_command behind it.
-RunCommand = t.Callable[[t.List[str], str], t.Tuple[int, str, str]]
+RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
 
 _NOT_FOUND = "credentials not found in native keychain"
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"

@@ -25,7 +25,9 @@ _ERROR_BODY = 16 * 1024
 _PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
 _TLS_HINT = "Set plain_http: false for it in registries"
 _TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: false there to trust anything)"
-_ABSENT_HINT = "Check the name and tag, and the credentials where the repository is private: some registries say so then"
+_ABSENT_HINT = (
+    "Check the name and tag, and the credentials where the repository is private: some registries say so then"
+)
 
 
 class RegistryAnswer(t.NamedTuple):
@@ -113,10 +115,10 @@ def broken_connection(host: str, error: BaseException) -> ImageError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Hopeless(
-                "the certificate of %s is not trusted: %s" % (host, cause.verify_message or cause.reason),
+                "the certificate of %s is not trusted: %s" % (host, getattr(cause, "verify_message", "") or cause),
                 hint=_TRUST_HINT,
             )
-    reasons = [str(cause.reason or "") for cause in causes if isinstance(cause, ssl.SSLError)]
+    reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
     if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
         return Hopeless("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)
     for reason in reasons:

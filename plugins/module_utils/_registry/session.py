@@ -23,6 +23,7 @@ import re
 import threading
 import time
 import typing as t
+
 from .._errors import ConnectionFailed, LocalFailure, Refused
 from . import urls
 from .failures import Hopeless, broken_connection

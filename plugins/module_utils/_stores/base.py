@@ -15,7 +15,6 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 
 
-
 class Store(t.Protocol):
     """A repository of images: of a registry, or in a layout on disk. Every method may raise an ImageError."""
 

@@ -65,10 +65,9 @@ def remove_abandoned(directory: str) -> None:
         if not name.startswith(STAGING):
             continue
         path = os.path.join(directory, name)
-        with contextlib.suppress(OSError):
-            with open(path, "rb") as stream:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(path)
+        with contextlib.suppress(OSError), open(path, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
 
 
 def _create(directory: str) -> tuple[t.BinaryIO, str]:

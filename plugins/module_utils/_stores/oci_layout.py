@@ -19,8 +19,8 @@ import typing as t
 
 from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, local_failure
 from .._image import digest as digests
-from .._image import media_types
 from .._image import document as documents
+from .._image import media_types
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
