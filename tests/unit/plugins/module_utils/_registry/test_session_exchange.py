@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 
 import pytest
@@ -37,8 +38,23 @@ class Network:
         response = requests.Response()
         response.status_code, response.url, response.request = status, request.url, request
         response.headers.update(headers)
-        response.raw = urllib3.HTTPResponse(io.BytesIO(body), headers, status, preload_content=False)
+        response.raw = urllib3.HTTPResponse(
+            io.BytesIO(body), headers, status, preload_content=False, original_response=Original(headers)
+        )
         return response
+
+
+class Original(io.BytesIO):
+    """The answer of http.client: requests takes cookies from here."""
+
+    def __init__(self, headers):
+        super().__init__()
+        self.msg = http.client.HTTPMessage()
+        for name, value in headers.items():
+            self.msg[name] = value
+
+    def isclosed(self):
+        return self.closed
 
 
 def answer(status=200, body=b"", **headers):
@@ -111,6 +127,13 @@ def test_a_broken_connection_is_tried_again_and_then_an_error(connect, retries):
     with pytest.raises(ConnectionFailed, match="cannot reach r.example"):
         session.exchange("GET", URL, {})
     assert len(network.sent) == retries + 1
+
+
+def test_a_broken_connection_is_a_reason_to_wait(connect, clock):
+    session, _network = connect(requests.exceptions.ConnectionError("x"), answer(200))
+    started = clock.now
+    session.exchange("GET", URL, {})
+    assert clock.now - started > 0.3
 
 
 def test_a_body_that_is_a_stream_is_sent_once(connect):
@@ -202,6 +225,13 @@ def test_what_is_trusted(connect, monkeypatch, more, bundle, verify):
     assert network.options[0]["verify"] == verify
 
 
+def test_the_bundle_of_curl_is_used_too(connect, monkeypatch):
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/etc/curl.pem")
+    session, network = connect(answer(200))
+    session.exchange("GET", URL, {})
+    assert network.options[0]["verify"] == "/etc/curl.pem"
+
+
 @pytest.mark.parametrize(
     ("more", "cert"),
     [
@@ -257,7 +287,7 @@ def test_other_warnings_are_not_for_the_user(connect):
 
 
 def test_a_body_is_read_up_to_its_limit(connect):
-    session, _network = connect(answer(200, b"12345"))
+    session, _network = connect(answer(200, b"12345", Content_Length="5"))
     assert session.read(session.exchange("GET", URL, {}), 5) == b"12345"
     with pytest.raises(Refused, match="r.example sent more than 4 bytes"):
         session.read(session.exchange("GET", URL, {}), 4)
