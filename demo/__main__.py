@@ -38,7 +38,7 @@ Next, the same with an image from the internet:
     make demo ARGS='-e image=docker.io/library/alpine:3.20'
 Or read demo/playbook.yml: given another address, it works on a registry of yours."""
 
-_RECAP = re.compile(r"\bok=\d+.*\bchanged=(\d+)")
+_RECAP = re.compile(r"ok=\d+.*changed=(\d+)")  # there may be colours in between
 
 
 class DemoError(Exception):
