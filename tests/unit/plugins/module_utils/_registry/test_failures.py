@@ -195,6 +195,11 @@ def test_a_server_that_expects_tls_says_so_in_a_refusal():
     )
 
 
+@pytest.mark.parametrize("message", ["use HTTPS", "this HTTP request is too long"])
+def test_words_about_requests_are_not_words_about_tls(message):
+    assert isinstance(refused(400, errors("X", message)), Refused)
+
+
 def caused_by(error, cause):
     error.__cause__ = cause
     return error
@@ -348,6 +353,12 @@ def test_the_name_of_a_repository_is_no_reason(name):
 def test_a_peer_that_goes_away_during_a_handshake_may_come_back():
     error = retried(urllib3_errors.SSLError(closed_in_handshake()))
     assert not isinstance(broken_connection("r.example", error), Hopeless)
+
+
+def test_an_address_that_is_not_valid_is_not_tried_again():
+    result = broken_connection("r.example", requests.exceptions.InvalidURL("bad URL " + URL))
+    assert isinstance(result, Hopeless)
+    assert "not valid" in str(result)
 
 
 @pytest.mark.parametrize("link", ["args", "__cause__", "__context__", "reason"])

@@ -231,7 +231,7 @@ def test_a_blob_is_there_when_its_size_is_right(layout, path):
 def test_a_broken_index_is_an_error_that_names_the_file(layout, path, ask, text):
     layouts.foreign_layout(path)
     (path / "index.json").write_text(text)
-    with pytest.raises(InvalidContent, match="index.json is not"):
+    with pytest.raises(ImageError, match="%s is not" % (path / "index.json")):
         ask(layout, "1")
 
 

@@ -83,6 +83,14 @@ def test_damage_behind_a_tag_that_is_right_is_noticed_where_the_destination_can_
     result = plan(elsewhere, "1")
     assert result.changed
     assert (result.stale_tags, digests_of(result.blobs)) == ([], [digests.of(b"shared")])
+    assert digests_of(result.manifests) == [NEW.digest]
+
+
+def test_damage_of_an_image_that_is_to_be_published_needs_nothing_more(plan, source, elsewhere):
+    source.add(NEW, tag="latest")
+    elsewhere.add(OLD, tag="1")
+    elsewhere.is_damaged = True
+    assert plan(elsewhere, "1").manifests == []
 
 
 def test_a_destination_named_by_digest_alone_is_looked_for_by_it(plan, source, elsewhere):
