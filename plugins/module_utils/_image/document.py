@@ -22,8 +22,10 @@ def decode(content: bytes | str) -> t.Any:
 
 
 def encode(document: t.Any) -> bytes:
-    """The compact form, the same for the same document. Raises ValueError where it has none in UTF-8."""
+    """The compact form, the same for the same document. Raises ValueError where it is nested too deeply."""
     try:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair: only the escaped form has it
+        return json.dumps(document, separators=(",", ":")).encode("ascii")
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -123,7 +123,7 @@ class Manifest:
         try:
             raw = documents.encode(document)
         except ValueError:
-            raise InvalidContent("its index cannot be written anew: it has text that is not valid Unicode") from None
+            raise InvalidContent("its index cannot be written anew: it is nested too deeply") from None
         return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]), document)
 
 

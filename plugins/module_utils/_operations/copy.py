@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import typing as t
 
@@ -76,19 +77,19 @@ def _execute(plan: Plan, pool: concurrent.futures.Executor) -> tuple[Plan, Moved
     another writer of the layout), all of it is looked at again, while nobody else may remove anything.
     """
     moved = Moved()
-    try:
+    with contextlib.suppress(ContentMissing):
         execute(plan, pool, moved)
         return plan, moved
-    except ContentMissing as error:
-        request = dataclasses.replace(plan.request, thorough=True, may_mount=False)
+    request = dataclasses.replace(plan.request, thorough=True, may_mount=False)
+    try:
         with request.destination.exclusive():
             again = plan_copy(request, pool)
-            if again.changed and (again.blobs or again.manifests):
-                execute(again, pool, moved)
-                return dataclasses.replace(again, before=plan.before, skipped=plan.skipped), moved
+            execute(again, pool, moved)
+    except ContentMissing as error:
         if request.sparse:
             error.hint = "This registry wants every child of an index: use platform_mode: strip"
         raise
+    return dataclasses.replace(again, before=plan.before, skipped=plan.skipped), moved
 
 
 def _predicted(plan: Plan) -> Moved:

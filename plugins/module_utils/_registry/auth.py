@@ -35,6 +35,7 @@ _PULL = frozenset(("pull",))
 _MAX_ANSWER = 1024 * 1024
 # Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
 _SHORTEST_LIFE = 60.0
+_LONGEST_LIFE = 30 * 24 * 3600.0
 # A token that is about to end is not used for a request that may be queued behind others.
 _MARGIN = 5.0
 
@@ -74,7 +75,7 @@ class Authenticator:
 
     def __init__(self, session: Session, find: t.Callable[[str], Credential]) -> None:
         self._session = session
-        self._find = functools.lru_cache(maxsize=None)(find)
+        self._find = functools.lru_cache(maxsize=None)(lambda repository: _text_only(find(repository)))
         self._lock = threading.Lock()
         self._fetching: dict[object, threading.Lock] = {}
         self._challenge: Challenge | None = None
@@ -166,7 +167,8 @@ class Authenticator:
         if not isinstance(value, str) or not value:
             raise ImageError("the token service %s answered without a token" % urls.host(realm))
         life = answer.get("expires_in")
-        seconds = max(_SHORTEST_LIFE, float(life) if isinstance(life, (int, float)) else 0.0)
+        is_sane = isinstance(life, (int, float)) and _SHORTEST_LIFE < life < _LONGEST_LIFE
+        seconds = float(life) if is_sane else _SHORTEST_LIFE
         return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + seconds)
 
     def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
@@ -214,6 +216,15 @@ class Authenticator:
             "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, service),
             hint="Set plain_http: true for the registry if that network is trusted",
         )
+
+
+def _text_only(identity: Credential) -> Credential:
+    """Names and secrets have to be encoded; what cannot be is no text but bytes that were misread."""
+    try:
+        "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
+    except UnicodeEncodeError:
+        raise ImageError("the credentials hold characters that are not valid text") from None
+    return identity
 
 
 def _basic(identity: Credential) -> str:

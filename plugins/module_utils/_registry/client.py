@@ -82,6 +82,12 @@ class RegistryClient:
             response = send(_with(headers, authorization))
         return response
 
+    def send_unchallenged(
+        self, access: Access, headers: t.Mapping[str, str], send: t.Callable[[dict[str, str]], t.Any]
+    ) -> t.Any:
+        """Call ``send`` with what is known to authorize it, and take its answer as it is."""
+        return send(_with(headers, self._auth.header(access)))
+
     def fetch(
         self, path: str, access: Access, limit: int, doing: str, headers: t.Mapping[str, str] | None = None
     ) -> tuple[bytes, t.Mapping[str, str]]:
@@ -173,7 +179,7 @@ class RegistryClient:
             return response.status_code != 404
         try:
             return bool(documents.decode(self.session.read(response, _MAX_TAGS)).get("tags"))
-        except (ValueError, AttributeError, ConnectionFailed):
+        except (ValueError, AttributeError, ImageError):
             return True
 
 

@@ -67,6 +67,7 @@ class AuthFiles:
 
         Raises :class:`ImageError` where a file cannot be read or a helper fails.
         """
+        host = host.lower()
         with self._lock:
             if self._documents is None:
                 self._documents = list(self._load())
@@ -171,6 +172,7 @@ def _canonical(name: str) -> str:
     if url or re.fullmatch(r"[^/]+/v[12]/?", name):
         name = name.partition("/")[0]
     host, slash, path = name.rstrip("/").partition("/")
+    host = host.lower()
     return ("docker.io" if host in ("index.docker.io", "registry-1.docker.io") else host) + slash + path
 
 

@@ -12,6 +12,7 @@ Neither URLs nor bodies are quoted as they come: both may carry signatures or to
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import ssl
@@ -105,6 +106,10 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
     return Refused(cause, hint=hint, status=answer.status)
 
 
+class Cut(ConnectionFailed):
+    """The connection broke after it had been made; one that was kept may have been closed long before."""
+
+
 class Hopeless(ConnectionFailed):
     """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
 
@@ -124,9 +129,13 @@ def broken_connection(host: str, error: BaseException) -> ImageError:
     for reason in reasons:
         if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
             return Hopeless("TLS with %s failed: %s" % (host, reason.replace("_", " ").lower()), hint=_TRUST_HINT)
-    if any(isinstance(cause, ValueError) for cause in causes):
+    if isinstance(error, ValueError):
         return Hopeless("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
-    return ConnectionFailed("cannot reach %s: %s" % (host, _reason(causes)))
+    kind = Cut if any(isinstance(cause, _CUTS) for cause in causes) else ConnectionFailed
+    return kind("cannot reach %s: %s" % (host, _reason(causes)))
+
+
+_CUTS = (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ssl.SSLEOFError)
 
 
 def _reason(causes: list[BaseException]) -> str:
@@ -136,7 +145,7 @@ def _reason(causes: list[BaseException]) -> str:
         if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
             return "no answer within the timeout"
     for cause in causes:
-        if isinstance(cause, OSError) and cause.errno and cause.strerror:
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno and cause.strerror:
             return cause.strerror.lower()
     for cause in causes:
         if "Proxy" in type(cause).__name__:

@@ -26,7 +26,7 @@ import typing as t
 
 from .._errors import ConnectionFailed, LocalFailure, Refused
 from . import urls
-from .failures import Hopeless, broken_connection
+from .failures import Cut, Hopeless, broken_connection
 from .library import BODY_ERRORS, library
 from .settings import Registries, RegistrySettings, api_host, is_loopback
 
@@ -86,6 +86,8 @@ class Session:
         _check_files(settings)
         self._session = library().Session()
         self._session.trust_env = False
+        # requests would look for the next request of a redirect, and read the whole body of this one for it.
+        self._session.get_redirect_target = lambda response: None
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         adapter = library().adapters.HTTPAdapter(pool_connections=4, pool_maxsize=policy.jobs)
         for scheme in ("https://", "http://"):
@@ -111,13 +113,17 @@ class Session:
         Raises :class:`ConnectionFailed`.
         """
         attempt = 0
+        was_cut = False
         while True:
             self._pause.wait()
             try:
                 response = self._follow(method, url, headers, data)
             except Hopeless:
                 raise
-            except ConnectionFailed:
+            except ConnectionFailed as error:
+                if isinstance(error, Cut) and not was_cut:
+                    was_cut = True  # perhaps only by a server that does not keep connections: no failure yet
+                    continue
                 if attempt >= self.policy.retries:
                     raise
                 self.pause(attempt)
@@ -196,13 +202,21 @@ class Session:
                 cert=_client_certificate(settings),
             )
         except (ValueError, *BODY_ERRORS) as error:  # requests' own exceptions are OSErrors
-            raise broken_connection(host, error) from None
+            failure = broken_connection(host, error)
+            if isinstance(failure, Cut):
+                self._forget_idle_connections()
+            raise failure from None
         self._note_warnings(response)
         return response
 
     def is_own(self, url: str) -> bool:
         """Whether this is an address of the registry itself, and may see what is meant for it."""
         return urls.origin(url) == urls.origin(self.base)
+
+    def _forget_idle_connections(self) -> None:
+        """Where one that was kept turns out to be closed, the others are likely to be."""
+        for adapter in self._session.adapters.values():
+            adapter.poolmanager.clear()
 
     def _proxies_for(self, url: str, host: str) -> t.Any:
         """The proxies of the environment (HTTPS_PROXY, NO_PROXY ...), looked up once a host; none for loopback."""

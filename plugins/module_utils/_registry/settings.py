@@ -36,7 +36,7 @@ class RegistrySettings:
 
     def matches(self, host: str, repository: str) -> bool:
         """Whether the entry speaks of this repository: whole path components, from the left."""
-        return ("%s/%s/" % (host, repository)).startswith(_canonical(self.host) + "/")
+        return ("%s/%s/" % (host.lower(), repository)).startswith(_canonical(self.host) + "/")
 
     def scheme(self, host: str) -> str:
         """``http`` where asked for, or for loopback where nothing was said; else ``https``."""
@@ -100,4 +100,5 @@ def is_loopback(host: str) -> bool:
 
 def _canonical(entry: str) -> str:
     host, slash, path = entry.rstrip("/").partition("/")
+    host = host.lower()
     return ("docker.io" if host in _DOCKER_HUB_ALIASES else host) + slash + path

@@ -13,6 +13,8 @@ the blob goes in chunks. An upload whose source turns out wrong is cut off befor
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import typing as t
 from urllib.parse import quote
 
@@ -21,7 +23,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from . import urls
 from .auth import Access
 from .client import RegistryClient, check_digest
-from .failures import Hopeless
+from .failures import Cut, Hopeless
 from .session import TRANSIENT, finish, length
 from .upload_body import Body, Content
 
@@ -37,6 +39,7 @@ class BlobUploader:
         self._client = client
         self._access = access
         self._can_mount = True
+        self._limits = _Limits()
 
     def push(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str = "") -> bool:
         """Mount a blob from a repository of the same registry (True), or else upload it (False).
@@ -49,7 +52,7 @@ class BlobUploader:
             mounted, location = self._mount(blob, mount_from)
             if mounted:
                 return True
-        _Upload(self._client, self._access, blob, open_blob).run(location)
+        _Upload(self._client, self._access, blob, open_blob, self._limits).run(location)
         return False
 
     def _mount(self, blob: Descriptor, repository: str) -> tuple[bool, str]:
@@ -71,18 +74,30 @@ class BlobUploader:
         return False, ""
 
 
+@dataclasses.dataclass
+class _Limits:
+    """What the uploads of a run have learned: the largest body that may pass, in bytes."""
+
+    body: int | None = None
+
+
 class _Upload:
     """One blob on its way. Each try is a request for the whole blob, or several for pieces of it."""
 
-    def __init__(self, client: RegistryClient, access: Access, blob: Descriptor, open_blob: OpenBlob) -> None:
+    def __init__(
+        self, client: RegistryClient, access: Access, blob: Descriptor, open_blob: OpenBlob, limits: _Limits
+    ) -> None:
         self._client = client
         self._session = client.session
         self._access = access
         self._blob = blob
         self._open_blob = open_blob
-        self._sizes = [blob.size, *(size for size in _PIECES if size < blob.size)]
+        self._limits = limits
+        sizes = [blob.size, *(size for size in _PIECES if size < blob.size)]
+        self._sizes = [size for size in sizes if size <= (limits.body or blob.size)] or sizes[-1:]
         self._least = 0
         self._failures = 0
+        self._cuts = 0
         self._restarts = 0
         self._location = ""
         # Whether the session was used by a try that was refused, and whether it may be used by the next one.
@@ -91,16 +106,19 @@ class _Upload:
 
     def run(self, location: str) -> None:
         """Upload, into the session at ``location`` where there is one already."""
-        self._location = location
         done = False
         while not done:
-            self._is_reused, self._may_reuse = self._may_reuse, False
-            self._location = self._location or self._start()
+            self._is_reused, self._may_reuse = self._may_reuse and self._is_untouched(), False
+            if not self._is_reused:
+                self._cancel()
+                self._location = location or self._start()
+                location = ""
             try:
                 done = self._try()
-            finally:
-                if not done and not self._may_reuse:
+            except ImageError as error:
+                if not isinstance(error, ConnectionFailed) or isinstance(error, Cut):
                     self._cancel()
+                raise
 
     def _start(self) -> str:
         response = self._client.call("POST", _uploads_path(self._access), self._access)
@@ -118,11 +136,16 @@ class _Upload:
         try:
             response = self._send(content)
         except ConnectionFailed as error:
+            self._cuts += isinstance(error, Cut)
+            if self._cuts == 1 and isinstance(error, Cut) and not content.failed:
+                return False  # perhaps only a kept connection that was closed meanwhile: no failure yet
             if content.failed or isinstance(error, Hopeless) or not self._may_fail_again():
                 raise
             # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
-            if self._failures == 2 and len(self._sizes) > 1:
+            if self._cuts > 1 and len(self._sizes) > 1:
                 self._sizes.pop(0)
+            if not isinstance(error, Cut):
+                self._location = ""  # who does not answer will not hear of its end either
             self._session.pause(self._failures - 1)
             return False
         if 200 <= response.status_code < 300:
@@ -143,21 +166,23 @@ class _Upload:
     def _mend(self, response: t.Any, content: Content) -> bool:
         """Whether the next try can go better, having done what is needed for it."""
         status, in_pieces = response.status_code, self._in_pieces
-        if status in (405, 411, 501) and in_pieces:
-            self._sizes = [self._blob.size]
-            return True
-        if status in (405, 411, 413, 501) and len(self._sizes) > 1:
+        if status in (405, 411, 413, 501) and (status == 413 or not in_pieces) and len(self._sizes) > 1:
             self._sizes.pop(0)
+            if status == 413:
+                self._limits.body = self._sizes[0]
             return True
         if status in TRANSIENT and self._may_fail_again():
             self._session.hold_back(response, self._failures - 1)
-            # These are mostly said by a proxy, before the registry has seen anything of the body.
-            self._may_reuse = status in (429, 503) and not in_pieces
+            # Limits of rate are kept by something that does not look at the body: the session is as it was.
+            self._may_reuse = status == 429 and not in_pieces
             return True
         # 401: the token ended under way, and a new one is there now. The others: the session is gone, or has other
         # bytes than were sent, as after a try that was refused only when some had arrived.
         if status in (400, 401, 404, 416) and (self._is_reused or not self._restarts):
             self._restarts += not self._is_reused
+            return True
+        if in_pieces and status != 413 and self._sizes != [self._blob.size]:
+            self._sizes = [self._blob.size]  # a registry that knows no chunks
             return True
         return False
 
@@ -192,13 +217,28 @@ class _Upload:
         separator = "&" if urls.split(self._location).query else "?"
         return "%s%sdigest=%s" % (self._location, separator, quote(self._blob.digest, safe=""))
 
+    def _is_untouched(self) -> bool:
+        """Whether the session has no bytes yet; ``Range: 0-0`` is what registries say of an empty one."""
+        response = self._client.authorized(
+            self._access, {}, lambda sent: self._session.send_once("GET", self._location, sent, None)
+        )
+        finish(response)
+        if response.status_code != 204 or response.headers.get("Range", "0-0") not in ("0-0", "bytes=0-0"):
+            return False
+        if response.headers.get("Location"):
+            self._location = _location(response)
+        return True
+
     def _cancel(self) -> None:
         """Leave no half-written upload behind, as far as the registry allows."""
         location, self._location = self._location, ""
-        try:
-            finish(self._request("DELETE", location, {}, None))
-        except ImageError:
-            pass  # what ended the upload is what matters
+        if not location or not self._session.is_own(location):
+            return
+        with contextlib.suppress(ImageError):  # what ended the upload is what matters
+            response = self._client.send_unchallenged(
+                self._access, {}, lambda sent: self._session.send_once("DELETE", location, sent, None)
+            )
+            finish(response)
 
 
 def _uploads_path(access: Access) -> str:

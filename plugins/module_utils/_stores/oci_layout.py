@@ -17,7 +17,7 @@ import contextlib
 import os
 import typing as t
 
-from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, local_failure
+from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, local_failure
 from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types
@@ -78,12 +78,14 @@ class OciLayout:
 
     def has_manifest(self, digest: str) -> bool:
         """Looks for all files that it needs."""
-        descriptor = self._descriptor(digest)
-        return descriptor is not None and self._is_whole(descriptor, None)
+        with _file_errors("read", self._path):
+            descriptor = self._descriptor(digest)
+            return descriptor is not None and self._is_whole(descriptor, None)
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
-        return self._is_whole(descriptor, wanted)
+        with _file_errors("read", self._path):
+            return self._is_whole(descriptor, wanted)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
@@ -154,13 +156,21 @@ class OciLayout:
             with open(path, "rb") as stream:
                 document = documents.decode(stream.read())
         except FileNotFoundError:
+            self._refuse_other_directories()
             return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
         except ValueError:
-            raise InvalidContent("%s is not JSON" % path) from None
+            raise LocalFailure("%s is not JSON" % path) from None
         entries = document.get("manifests") if isinstance(document, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise InvalidContent("%s is not an OCI index" % path)
+            raise LocalFailure("%s is not an OCI index" % path)
         return document
+
+    def _refuse_other_directories(self) -> None:
+        """A directory with files of its own is named by mistake: nothing may be written into it."""
+        with contextlib.suppress(FileNotFoundError):
+            names = {name for name in os.listdir(self._path) if not name.startswith(STAGING)}
+            if "oci-layout" not in names and names - {"blobs", "index.json"}:
+                raise ImageError("%s has files but is not an OCI layout" % self._path, hint="Name an empty directory")
 
     def _entries(self) -> list[dict[str, t.Any]]:
         return self._document()["manifests"]
@@ -302,12 +312,11 @@ class OciLayout:
         if self._prepared:
             return
         marker = os.path.join(self._path, "oci-layout")
-        os.makedirs(self._path, exist_ok=True)
-        names = {name for name in os.listdir(self._path) if not name.startswith(STAGING)}
-        if "oci-layout" not in names and names - {"blobs", "index.json"}:
-            raise ImageError("%s has files but is not an OCI layout" % self._path, hint="Name an empty directory")
-        os.makedirs(os.path.join(self._path, "blobs"), exist_ok=True)
-        sync_directory(os.path.dirname(self._path))
+        self._refuse_other_directories()
+        blobs = os.path.join(self._path, "blobs")
+        os.makedirs(blobs, exist_ok=True)
+        with contextlib.suppress(OSError):  # the directory above may be closed to us
+            sync_directory(os.path.dirname(self._path))
         with locked(marker) as stream:
             if not stream.read():
                 stream.write(documents.encode(_VERSION))
@@ -315,7 +324,8 @@ class OciLayout:
                 os.fsync(stream.fileno())
             if not os.path.exists(os.path.join(self._path, "index.json")):
                 write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(self._document()))
-            remove_abandoned(self._path)
+            for directory in (self._path, *(entry.path for entry in os.scandir(blobs) if entry.is_symlink())):
+                remove_abandoned(directory)
         sync_directory(self._path)
         self._prepared = True
 
@@ -328,7 +338,7 @@ def _name_of(entry: dict[str, t.Any]) -> str:
 
 def _entry(manifest: Manifest, name: str) -> dict[str, t.Any]:
     entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
-    if manifest.document.get("artifactType"):
+    if isinstance(manifest.document.get("artifactType"), str):
         entry["artifactType"] = manifest.document["artifactType"]
     if name:
         entry["annotations"] = {_REF_NAME: name}

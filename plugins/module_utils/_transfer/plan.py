@@ -107,7 +107,10 @@ class _Planner:
         before = before or self._look([selection.manifest.digest])
         plan = Plan(request, selection.manifest.descriptor, original.digest, before, selection)
         is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
-        if plan.stale_tags or request.thorough or selection.is_sparse or is_damaged:
+        if is_damaged and self._destination.is_same(self._source):
+            raise NotFound("some of its content is missing", self._source.reference(request.name))
+        is_new = plan.top.digest not in before.values()
+        if is_new or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection)
         if is_damaged and not plan.stale_tags:
             plan.manifests.append(selection.manifest)
@@ -211,7 +214,8 @@ class _Planner:
                 break
         else:
             raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
-        order = _children_first(selection.manifest, walked)
+        order: dict[str, None] = {}
+        _add_children_first(selection.manifest, walked, order)
         plan.manifests = [walked[digest] for digest in order if not there[digest]]
         return blobs
 
@@ -219,11 +223,9 @@ class _Planner:
         return self._destination.has_manifest(digest)
 
 
-def _children_first(parent: Manifest, walked: t.Mapping[str, Manifest]) -> list[str]:
-    """The digests of all that was walked, each after everything that it lists."""
-    order: dict[str, None] = {}
+def _add_children_first(parent: Manifest, walked: t.Mapping[str, Manifest], order: dict[str, None]) -> None:
+    """Append the digests of all that was walked below, each after everything that it lists."""
     for child in parent.children:
         if child.digest in walked and child.digest not in order:
-            order.update(dict.fromkeys(_children_first(walked[child.digest], walked)))
+            _add_children_first(walked[child.digest], walked, order)
             order[child.digest] = None
-    return list(order)

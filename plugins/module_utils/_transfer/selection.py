@@ -76,6 +76,7 @@ class _Chooser:
         self._read = read
         self._read_config = read_config
         self._nested: dict[str, Manifest] = {}
+        self._stripped: dict[str, Manifest] = {}
 
     def leaves(self, manifest: Manifest, depth: int = 0) -> t.Iterator[tuple[str, Platform]]:
         """All images below, with their platforms."""
@@ -108,6 +109,8 @@ class _Chooser:
         self, index: Manifest, leaves: set[str], wanted: set[str], replaced: dict[str, Manifest], sparse: bool
     ) -> Manifest:
         """The index without what is not wanted; fills in the digests that are, and the nested indexes that changed."""
+        if index.digest in self._stripped:
+            return self._stripped[index.digest]
         changed: dict[str, Manifest] = {}
         kept = set(leaves)
         for child in index.children:
@@ -122,6 +125,8 @@ class _Chooser:
                 changed[child.digest] = replaced[nested.digest] = nested
         kept.update(child.digest for child in index.children if child.attests in kept)
         wanted.update(child.digest for child in index.children if child.attests in kept)
-        if sparse:
-            return index
-        return index.with_children(lambda position: index.children[position].digest in kept, changed)
+        result = index
+        if not sparse:
+            result = index.with_children(lambda position: index.children[position].digest in kept, changed)
+        self._stripped[index.digest] = result
+        return result
