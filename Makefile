@@ -37,7 +37,7 @@ format: ## write the Python files the way that lint wants them
 	@$(TOOLCHAIN) format $(ARGS)
 
 demo: ## a tour through the collection, with real registries
-	@demo/run
+	@PYTHON="$(PYTHON)" demo/run $(ARGS)
 
 bench: ## measure against other tools
 	@$(TOOLCHAIN) python -m benchmarks $(ARGS)

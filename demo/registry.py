@@ -54,7 +54,7 @@ def registry() -> Iterator[DockerRegistry]:
 def obtain() -> DockerRegistry:
     """Return a registry that can be started."""
     try:
-        provision.program("docker-registry")
+        provision.program("docker-registry", unpack=True)
         return DockerRegistry()
     except provision.ProvisionError as error:
         for engine in ("docker", "podman"):

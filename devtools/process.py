@@ -68,7 +68,7 @@ class Server:
             )
         try:
             self._await_ready()
-        except ServerError:
+        except BaseException:
             self.stop()
             raise
         return self

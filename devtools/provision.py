@@ -25,8 +25,12 @@ class ProvisionError(Exception):
     """A program that is needed is missing and could not be obtained."""
 
 
-def program(name: str, package: str | None = None) -> str:
-    """Return the path of the executable ``name``, obtaining its Debian package where it is missing."""
+def program(name: str, package: str | None = None, *, unpack: bool = False) -> str:
+    """Return the path of the executable ``name``, obtaining its Debian package where it is missing.
+
+    The package is installed by root, and unpacked below the build directory by others or where ``unpack`` says so:
+    that is enough for a program without libraries of its own, and starts no service.
+    """
     package = package or name
     found = _on_path(name) or _unpacked(name, package)
     if found:
@@ -36,7 +40,7 @@ def program(name: str, package: str | None = None) -> str:
             f"The program '{name}' is not installed, and there is no apt-get to obtain it with: "
             f"install it and put it on PATH (Debian and Ubuntu have it in the package '{package}')."
         )
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not unpack:
         _install(package)
     else:
         _unpack(package)

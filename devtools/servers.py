@@ -60,7 +60,7 @@ class DockerRegistry(Server):
         self.storage.mkdir(parents=True, exist_ok=True)
         config = self.directory / "config.yml"
         config.write_text(json.dumps(self._config()))  # YAML reads JSON
-        return [provision.program("docker-registry"), "serve", str(config)]
+        return [provision.program("docker-registry", unpack=True), "serve", str(config)]
 
     def ready(self) -> bool:
         """Tell whether requests are accepted: the port is open before the certificate was read."""
