@@ -58,11 +58,20 @@ class OciLayout:
             found = [entry for entry in entries if entry.get("digest") == name]
             return Descriptor.from_document(found[-1]) if found else None
 
-    def manifest(self, name: str) -> Manifest:
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`: an entry needs nothing to be found."""
+        return self.resolve(name)
+
+    def tags(self) -> list[str]:
+        """The names of its images."""
+        with _file_errors("read", self._path):
+            self._check_exists()
+            return list(dict.fromkeys(filter(None, map(_name_of, self._entries()))))
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong with the layout."""
         with _file_errors("read", self._path):
-            if not os.path.exists(os.path.join(self._path, "index.json")):
-                raise NotFound("there is no OCI layout at %s" % self._path)
+            self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(self._entries(), name)
             if entry is None and not digests.is_digest(name):
                 raise NotFound("the layout has no image of that name", hint=self._names_hint())
@@ -145,10 +154,33 @@ class OciLayout:
             with self._lock():
                 yield
 
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove the entries of that name, and the files that no other entry needs."""
+        return "tag" if self._remove(lambda entry: _name_of(entry) == tag) else ""
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Remove the entries with that digest, and the files that no other entry needs."""
+        return self._remove(lambda entry: entry.get("digest") == digest)
+
+    def _remove(self, is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> bool:
+        with _file_errors("write", self._path), self._lock():
+            document = self._document()
+            before = document["manifests"]
+            document["manifests"] = [entry for entry in before if not is_wanted(entry)]
+            if len(document["manifests"]) == len(before):
+                return False
+            write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
+            self._collect(before, document["manifests"])
+        return True
+
     def close(self) -> None:
         """Nothing stays open."""
 
     # What is on the disk
+
+    def _check_exists(self) -> None:
+        if not os.path.exists(os.path.join(self._path, "index.json")):
+            raise NotFound("there is no OCI layout at %s" % self._path)
 
     def _document(self) -> dict[str, t.Any]:
         path = os.path.join(self._path, "index.json")
