@@ -28,27 +28,6 @@ from .upload import BlobUploader
 
 # Distribution 2 answers 400 where the name is no digest; others say that there is no such method.
 _CANNOT_DELETE_TAGS = frozenset((400, 405, 501))
-_DISABLED_HINT = (
-    "Deletion is probably turned off, as it is by default in distribution (REGISTRY_STORAGE_DELETE_ENABLED=true turns it "
-    "on), or this is a pull-through cache"
-)
-_READ_ONLY_HINT = (
-    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or something before it "
-    "lets no DELETE through"
-)
-
-
-def delete_manifest(client: RegistryClient, access: Access, digest: str) -> bool:
-    """Delete a manifest with all its tags; False where it is absent. Raises :class:`ImageError`."""
-    try:
-        return client.delete_manifest(access, digest)
-    except ImmutableTag:
-        raise
-    except Refused as error:
-        if error.status == 405:
-            # Distribution answers with a code where deletion is off, and without any where all writing is.
-            error.hint = _READ_ONLY_HINT if error.code == "405" else _DISABLED_HINT
-        raise
 
 
 def delete_tag(
@@ -65,7 +44,7 @@ def delete_tag(
     # An index may list the manifest as its child, and would be broken without it.
     if any(other.digest == digest or other.is_index for other in others.values()):
         return _delete_with_unique_manifest(client, access, tag, digest)
-    return "digest" if delete_manifest(client, access, digest) else ""
+    return "digest" if client.delete_manifest(access, digest) else ""
 
 
 def _delete_by_tag(client: RegistryClient, access: Access, tag: str) -> bool | None:
@@ -94,7 +73,7 @@ def _delete_with_unique_manifest(client: RegistryClient, access: Access, tag: st
     BlobUploader(client, access).push(unique.blobs[0], lambda: [config])
     client.put_manifest(access, tag, unique)
     try:
-        if not delete_manifest(client, access, unique.digest):
+        if not client.delete_manifest(access, unique.digest):
             raise ImageError("%s does not find the manifest that it has just taken" % client.session.host)
     except ImageError as error:
         _put_back(client, access, tag, original, error)
@@ -104,7 +83,7 @@ def _delete_with_unique_manifest(client: RegistryClient, access: Access, tag: st
 
 def _check_deletion(client: RegistryClient, access: Access) -> None:
     """Raise where the registry deletes nothing at all: asked of a manifest that cannot be there."""
-    delete_manifest(client, access, digests.of(secrets.token_bytes(32)))
+    client.delete_manifest(access, digests.of(secrets.token_bytes(32)))
 
 
 def _unique_manifest(docker: bool) -> tuple[bytes, Manifest]:

@@ -75,6 +75,14 @@ _IMMUTABLE = re.compile(
     re.IGNORECASE,
 )
 _IMMUTABLE_HINT = "Use another tag, or change the rule for this one at the registry"
+_NO_DELETION_HINT = (
+    "Deletion is probably turned off, as it is by default in distribution (REGISTRY_STORAGE_DELETE_ENABLED=true turns it "
+    "on), or this is a pull-through cache"
+)
+_READ_ONLY_HINT = (
+    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or something before it "
+    "lets no DELETE through"
+)
 _MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 _HINTS = (
     (413, "", "A proxy before the registry limits the size of a request, as nginx does by client_max_body_size"),
@@ -101,7 +109,7 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
     cause = "cannot %s: %s answered %s" % (doing, host, answer)
     if answer.status in (400, 403, 405, 409, 412) and _IMMUTABLE.search("%s %s" % (answer.code, answer.message)):
         cause = "cannot %s, as the tag is immutable: %s answered %s" % (doing, host, answer)
-        return ImmutableTag(cause, hint=_IMMUTABLE_HINT, code=answer.code or str(answer.status), status=answer.status)
+        return ImmutableTag(cause, hint=_IMMUTABLE_HINT, status=answer.status)
     if answer.status in (401, 403):
         return AccessDenied(
             "%s to %s" % (cause, identity),
@@ -111,6 +119,9 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
         return ContentMissing(cause)
     if answer.status == 404:
         return NotFound(cause, hint=_ABSENT_HINT)
+    if answer.status == 405 and doing.startswith("delete"):
+        # Distribution answers with a code where deletion is off, and without any where all writing is.
+        return Refused(cause, hint=_NO_DELETION_HINT if answer.code else _READ_ONLY_HINT, status=answer.status)
     hint = next((h for status, code, h in _HINTS if status == answer.status and code in ("", answer.code)), "")
     return Refused(cause, hint=hint, status=answer.status)
 

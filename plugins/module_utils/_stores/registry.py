@@ -18,7 +18,7 @@ from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
-from .._registry.deletion import delete_manifest, delete_tag
+from .._registry.deletion import delete_tag
 from .._registry.download import BlobReader
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
@@ -113,7 +113,7 @@ class RegistryStore:
 
     def delete_manifest(self, digest: str) -> bool:
         """One DELETE."""
-        return delete_manifest(self._client, self._access, digest)
+        return self._client.delete_manifest(self._access, digest)
 
     def close(self) -> None:
         """Connections belong to the run, which closes them."""
