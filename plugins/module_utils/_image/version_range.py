@@ -10,6 +10,8 @@
 ``||`` separates alternatives; blanks or commas join conditions that must all hold. A condition is a comparison
 (``>=1.2``), ``^1.2.3`` (no change of the left-most number that is not 0), ``~1.2.3`` (no change of the minor number),
 ``1.2 - 1.4`` (both ends included), or a partial version, in which what is left out or ``x`` or ``*`` may be anything.
+Where the two differ over pre-releases, this follows Masterminds: one that is named, as in ``>=1.2-0``, lets in all that
+its alternative spans. An upper end that is no pre-release itself keeps out its own, as it does for npm.
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ import typing as t
 from .._errors import ImageError
 from .version import Version
 
-_PARTIAL = r"v?(\d+|[xX*])(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?"
-_CONDITION = re.compile(r"(=|!=|>=|=>|<=|=<|>|<|~>|~|\^)?\s*" + _PARTIAL)
+# A tag has no more than 128 characters, so no longer number can matter.
+_NUMBER = r"([0-9]{1,128}|[xX*])"
+_PRE = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+_PARTIAL = r"[vV]?%s(?:\.%s)?(?:\.%s)?%s" % (_NUMBER, _NUMBER, _NUMBER, _PRE)
+_CONDITION = re.compile(r"(=|!=|>=|=>|<=|=<|>|<|~>|~|\^)?\s*%s(?=[\s,<>=!~^]|$)" % _PARTIAL)
 _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
+_HINT = 'Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
 
 Predicate = t.Callable[[Version], bool]
 
@@ -49,13 +55,11 @@ class _Alternative:
         while position < len(hyphenated):
             match = _CONDITION.match(hyphenated, position)
             if not match:
-                raise ImageError(
-                    "%r is not a range of versions: %r is not understood" % (whole, hyphenated[position:]),
-                    hint='Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"',
-                )
+                cause = "%r is not a range of versions: %r is not understood" % (whole, hyphenated[position:])
+                raise ImageError(cause, hint=_HINT)
             self._add(match)
             position = match.end()
-            while position < len(hyphenated) and hyphenated[position] in ", \t":
+            while hyphenated[position : position + 1] in (",", " ", "\t", "\n"):
                 position += 1
 
     def allows(self, version: Version) -> bool:
@@ -66,7 +70,7 @@ class _Alternative:
     def _add(self, match: re.Match[str]) -> None:
         operator, major, minor, patch, pre = match.groups()
         numbers = _numbers(major, minor, patch)
-        fields = tuple(pre.split(".")) if pre and len(numbers) == 3 else ()
+        fields = tuple(pre.split(".")) if pre else ()
         self._names_pre = self._names_pre or bool(fields)
         self._predicates.append(_predicate(operator or "=", numbers, fields))
 
@@ -83,28 +87,40 @@ def _numbers(*parts: str | None) -> tuple[int, ...]:
 
 def _predicate(operator: str, numbers: tuple[int, ...], pre: tuple[str, ...]) -> Predicate:
     low = Version(numbers + (0,) * (3 - len(numbers)), pre)
-    # The first version after all that begin with these numbers; None where that is every version.
-    after = _bumped(numbers, len(numbers) - 1) if len(numbers) < 3 else None
     if operator in ("^", "~", "~>"):
-        high = _bumped(numbers, _fixed(operator, numbers))
-        return lambda version: low <= version and (high is None or _below(version, high))
-    if operator in ("=", "!="):
-        exact = len(numbers) == 3
-        inside: Predicate = lambda version: (  # noqa: E731
-            version == low if exact else low <= version and (after is None or _below(version, after))
-        )
-        return inside if operator == "=" else lambda version: not inside(version)
+        return _between(low, _bumped(numbers, _fixed(operator, numbers)))
     if operator in (">=", "=>"):
         return lambda version: version >= low
     if operator == "<":
         return lambda version: bool(numbers) and (version < low if pre else _below(version, low))
+    return _exact(operator, low) if len(numbers) == 3 else _partial(operator, low, numbers)
+
+
+def _exact(operator: str, wanted: Version) -> Predicate:
+    """``=``, ``!=``, ``>`` and ``<=`` of a version with all its parts."""
+    if operator == "=":
+        return lambda version: version == wanted
+    if operator == "!=":
+        return lambda version: version != wanted
+    return (lambda version: version > wanted) if operator == ">" else (lambda version: version <= wanted)
+
+
+def _partial(operator: str, low: Version, numbers: tuple[int, ...]) -> Predicate:
+    """The same of a version that stands for all that begin with these numbers."""
+    after = _bumped(numbers, len(numbers) - 1)
+    inside = _between(low, after)
+    if operator == "=":
+        return inside
+    if operator == "!=":
+        return lambda version: not inside(version)
     if operator == ">":
-        if len(numbers) == 3:
-            return lambda version: version > low
         return lambda version: after is not None and version >= after
-    if len(numbers) == 3:
-        return lambda version: version <= low
     return lambda version: after is None or _below(version, after)
+
+
+def _between(low: Version, high: Version | None) -> Predicate:
+    """From ``low`` on, and before ``high`` where there is an end."""
+    return lambda version: low <= version and (high is None or _below(version, high))
 
 
 def _fixed(operator: str, numbers: tuple[int, ...]) -> int:
@@ -116,6 +132,7 @@ def _fixed(operator: str, numbers: tuple[int, ...]) -> int:
 
 
 def _bumped(numbers: tuple[int, ...], position: int) -> Version | None:
+    """The first version in which the number at this position has grown; None where no number is given."""
     if position < 0:
         return None
     bumped = numbers[:position] + (numbers[position] + 1,)

@@ -23,7 +23,7 @@ from .client import RegistryClient
 
 _MAX_PAGE = 64 * 1024 * 1024
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s;,="]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
-_RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
+_PARAMETERS = re.compile(r'([^\s;,="]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
 
 
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
@@ -65,9 +65,9 @@ def next_page(header: str, target: str) -> str:
     Registries behind a proxy may name a host or scheme of their own, which is not ours to follow: only the path and
     query count.
     """
-    for link, parameters in _LINK.findall(header):
-        relations = " ".join("".join(match) for match in _RELATION.findall(parameters))
-        if "next" in relations.lower().split():
+    for link, text in _LINK.findall(header):
+        parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETERS.findall(text)}
+        if "next" in parameters.get("rel", "").lower().split():
             parts = urlsplit(urljoin(target, link))
             return parts.path + ("?" + parts.query if parts.query else "")
     return ""

@@ -72,6 +72,9 @@ class Store(t.Protocol):
     def exclusive(self) -> t.ContextManager[None]:
         """While this is held, nobody else removes anything, where that can be had."""
 
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """Make each name stand for a manifest that is here already, even if it is one that loses its own name."""
+
     def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
         """Remove a tag that names ``digest``, and nothing that one of the ``others`` (the other tags) needs.
 

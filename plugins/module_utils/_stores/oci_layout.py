@@ -138,13 +138,20 @@ class OciLayout:
             if not self._is_whole(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the layout meanwhile" % manifest.digest)
             document = self._document()
-            before = document["manifests"]
-            kept = [entry for entry in before if _name_of(entry) not in tags]
+            kept = [entry for entry in document["manifests"] if _name_of(entry) not in tags]
             if not tags:
                 kept = [entry for entry in kept if entry.get("digest") != manifest.digest or _name_of(entry)]
-            document["manifests"] = kept + [_entry(manifest, tag) for tag in tags or [""]]
-            write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
-            self._collect(before, document["manifests"])
+            self._rewrite(document, kept + [_entry(manifest, tag) for tag in tags or [""]])
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """One change of index.json: a name may move to what another one has named so far."""
+        with _file_errors("write", self._path), self._lock():
+            for manifest in manifests.values():
+                if not self.has_blob(manifest.descriptor):
+                    raise ContentMissing("%s was removed from the layout meanwhile" % manifest.digest)
+            document = self._document()
+            kept = [entry for entry in document["manifests"] if _name_of(entry) not in manifests]
+            self._rewrite(document, kept + [_entry(manifest, name) for name, manifest in manifests.items()])
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
@@ -165,13 +172,17 @@ class OciLayout:
     def _remove(self, is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> bool:
         with _file_errors("write", self._path), self._lock():
             document = self._document()
-            before = document["manifests"]
-            document["manifests"] = [entry for entry in before if not is_wanted(entry)]
-            if len(document["manifests"]) == len(before):
+            kept = [entry for entry in document["manifests"] if not is_wanted(entry)]
+            if len(kept) == len(document["manifests"]):
                 return False
-            write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
-            self._collect(before, document["manifests"])
+            self._rewrite(document, kept)
         return True
+
+    def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
+        """Replace the entries of index.json, and remove the files that only those which are gone needed."""
+        before, document["manifests"] = document["manifests"], entries
+        write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
+        self._collect(before, entries)
 
     def close(self) -> None:
         """Nothing stays open."""

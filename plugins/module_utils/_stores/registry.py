@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from .._errors import naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
@@ -106,6 +107,12 @@ class RegistryStore:
     def exclusive(self) -> t.ContextManager[None]:
         """Registries have no such thing."""
         return contextlib.nullcontext()
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """One PUT a tag."""
+        for name, manifest in manifests.items():
+            with naming(self.reference(name)):
+                self._client.put_manifest(self._access, name, manifest)
 
     def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
         """One DELETE where the registry deletes tags."""
