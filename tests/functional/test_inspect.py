@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from devtools import images, provision
+from devtools.images.value import OCI, image_of
 from devtools.observe import layout_files, tally
 from devtools.servers import DockerRegistry
 
@@ -188,10 +189,13 @@ class TestVerify:
         assert tally(registry.requests()) == {"GET manifest": len(INDEX.manifests), "HEAD blob": len(INDEX.blobs)}
 
     def test_each_digest_is_looked_for_once(self, inspect, push, registry):
-        push(images.index(layers=[b"same", b"same"]))
-        inspect(verify=True)
+        """The same child stands in the index and in one that it lists; the same layer is in both children."""
+        inner = images.index(layers=[b"same", b"same"])
+        children = [inner.descriptor(), inner.document()["manifests"][0]]
+        push(image_of({"schemaVersion": 2, "mediaType": OCI.index, "manifests": children}, (inner,)))
+        assert inspect(verify=True).missing == []
         paths = [request.path for request in registry.requests()]
-        assert len(paths) == len(set(paths))
+        assert len(paths) == len(set(paths)) == 4 + len(inner.blobs)
 
     def test_lost_blobs_and_children(self, inspect, push, registry, repository):
         push(INDEX)
