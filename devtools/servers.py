@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devtools.certificates import Certificate
     from devtools.token_service import TokenService
 
-__all__ = ["DockerRegistry", "Haproxy", "Nginx", "Request", "Server", "ServerError"]
+__all__ = ["DockerRegistry", "Haproxy", "ModernRegistry", "Nginx", "Request", "Server", "ServerError"]
 
 _SETTLE_SECONDS = 10
 
@@ -30,7 +30,8 @@ class DockerRegistry(Server):
     """Debian's docker-registry (distribution 2.8), with its storage in ``root`` or a temporary directory.
 
     ``users`` are named by ``htpasswd`` (name to password) or by a ``token`` service, not both. ``tls`` is the
-    certificate to serve with; ``client_ca`` is the authority whose certificates clients must show.
+    certificate to serve with; ``client_ca`` is the authority whose certificates clients must show. With ``schema1`` it
+    still takes images of Docker's manifest schema 1.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class DockerRegistry(Server):
         client_ca: Path | None = None,
         delete: bool = True,
         readonly: bool = False,
+        schema1: bool = False,
     ) -> None:
         super().__init__()
         self.storage = Path(root) if root else self.directory / "storage"
@@ -53,6 +55,7 @@ class DockerRegistry(Server):
         self._client_ca = client_ca
         self._delete = delete
         self._readonly = readonly
+        self._schema1 = schema1
         self._debug = f"127.0.0.1:{free_port()}"
         self._offset = 0
 
@@ -60,7 +63,11 @@ class DockerRegistry(Server):
         self.storage.mkdir(parents=True, exist_ok=True)
         config = self.directory / "config.yml"
         config.write_text(json.dumps(self._config()))  # YAML reads JSON
-        return [provision.program("docker-registry", unpack=True), "serve", str(config)]
+        return [*self.program(), "serve", str(config)]
+
+    def program(self) -> list[str]:
+        """Return the command before its arguments."""
+        return [provision.program("docker-registry", unpack=True)]
 
     def ready(self) -> bool:
         """Tell whether requests are accepted: the port is open before the certificate was read."""
@@ -109,6 +116,8 @@ class DockerRegistry(Server):
             if self._client_ca:
                 listen["tls"]["clientcas"] = [str(self._client_ca)]
         config = {"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": listen}
+        if self._schema1:
+            config["compatibility"] = {"schema1": {"enabled": True}}
         auth = self._auth()
         return {**config, "auth": auth} if auth else config
 
@@ -120,6 +129,26 @@ class DockerRegistry(Server):
         if self._token:
             return self._token.registry_config()
         return None
+
+
+class ModernRegistry(DockerRegistry):
+    """Distribution 3, which deletes single tags and sends its list of tags in pages to who asks for pages.
+
+    It is built with the machine's Go toolchain: ``available()`` tells whether there is one.
+    """
+
+    @staticmethod
+    def available() -> bool:
+        """Tell whether it can be run here; the first call builds it, which takes minutes."""
+        return _distribution() is not None
+
+    def program(self) -> list[str]:
+        # Without being told so, it would look for a collector of traces on this machine.
+        return ["env", "OTEL_TRACES_EXPORTER=none", str(_distribution())]
+
+
+def _distribution() -> str | None:
+    return provision.go_program("github.com/distribution/distribution/v3/cmd/registry", "registry")
 
 
 class Nginx(Server):

@@ -84,6 +84,10 @@ class Refused(ImageError):
         self.status = status
 
 
+class ImmutableTag(Refused):
+    """The registry lets nobody move or remove this tag."""
+
+
 class ConnectionFailed(ImageError):
     """The registry could not be reached, or the connection broke, on every attempt."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from devtools import module_runner
 from devtools.certificates import Authority
-from devtools.servers import DockerRegistry
+from devtools.servers import DockerRegistry, ModernRegistry
 from devtools.token_service import TokenService
 
 _numbers = itertools.count(1)
@@ -54,9 +54,9 @@ def _shared() -> Iterator[Callable[..., DockerRegistry]]:
     registries: dict[str, DockerRegistry] = {}
     with ExitStack() as stack:
 
-        def shared(name: str, **options: object) -> DockerRegistry:
+        def shared(name: str, kind: type[DockerRegistry] = DockerRegistry, **options: object) -> DockerRegistry:
             if name not in registries:
-                registries[name] = stack.enter_context(DockerRegistry(**options))
+                registries[name] = stack.enter_context(kind(**options))
             registries[name].forget()
             return registries[name]
 
@@ -91,6 +91,20 @@ def tls_registry(_shared: Callable[..., DockerRegistry], authority: Authority) -
 def readonly_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
     """Return a registry that refuses every change."""
     return _shared("readonly", readonly=True)
+
+
+@pytest.fixture
+def no_delete_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
+    """Return a registry in which deletion is turned off, as it is by default."""
+    return _shared("no-delete", delete=False)
+
+
+@pytest.fixture
+def modern_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
+    """Return a registry of distribution 3."""
+    if not ModernRegistry.available():
+        pytest.skip("distribution 3 has to be built, and there is no Go toolchain")
+    return _shared("modern", ModernRegistry)
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ class Descriptor:
     size: int
     annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     platform: Platform | None = dataclasses.field(default=None, compare=False)
+    artifact_type: str | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def from_document(cls, document: object) -> Descriptor:
@@ -48,7 +49,7 @@ class Descriptor:
             raise InvalidContent("a descriptor has no mediaType")
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
             raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"))
-        annotations = document.get("annotations")
+        annotations, artifact_type = document.get("annotations"), document.get("artifactType")
         platform = document.get("platform")
         return cls(
             media_type=media_type,
@@ -56,6 +57,7 @@ class Descriptor:
             size=size,
             annotations=annotations if isinstance(annotations, dict) else {},
             platform=Platform.from_document(platform) if isinstance(platform, dict) else None,
+            artifact_type=artifact_type if isinstance(artifact_type, str) else None,
         )
 
     @property

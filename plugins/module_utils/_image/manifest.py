@@ -77,17 +77,24 @@ class Manifest:
     def blobs(self) -> list[Descriptor]:
         """Config and layers that are stored with the image, each digest once, foreign layers left out."""
         found = [self.config] if self.config else []
-        unique = {blob.digest: blob for blob in found + self._layers if not blob.is_foreign}
+        unique = {blob.digest: blob for blob in found + self.layers if not blob.is_foreign}
         return [] if self.is_index else list(unique.values())
 
     @property
     def has_foreign_layers(self) -> bool:
         """Whether some layers are to be had from their vendor only."""
-        return any(layer.is_foreign for layer in self._layers)
+        return any(layer.is_foreign for layer in self.layers)
+
+    @functools.cached_property
+    def layers(self) -> list[Descriptor]:
+        """The layers of an image from the lowest, or the blobs of an artifact, as they are listed."""
+        return self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
 
     @property
-    def _layers(self) -> list[Descriptor]:
-        return self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
+    def annotations(self) -> dict[str, t.Any]:
+        """The annotations of the manifest or index itself."""
+        annotations = self.document.get("annotations")
+        return annotations if isinstance(annotations, dict) else {}
 
     @functools.cached_property
     def config(self) -> Descriptor | None:

@@ -21,9 +21,11 @@ INDEXES = frozenset((OCI_INDEX, DOCKER_LIST))
 MANIFESTS = frozenset((OCI_MANIFEST, OCI_ARTIFACT, DOCKER_MANIFEST))
 SCHEMA1 = frozenset((DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED))
 
-IMAGE_CONFIGS = frozenset(
-    ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-)
+DOCKER = frozenset((DOCKER_MANIFEST, DOCKER_LIST))
+
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+IMAGE_CONFIGS = frozenset((OCI_CONFIG, DOCKER_CONFIG))
 
 # All types in every request: a registry that is not told of lists or OCI types answers with another manifest
 # (the linux/amd64 child, under its own digest) or with 404, and the copy would silently be of something else.

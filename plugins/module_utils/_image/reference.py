@@ -121,6 +121,11 @@ def parse_registry(text: str) -> RegistryReference:
     return RegistryReference(host, path, tag or "", digest)
 
 
+def name_or_default(reference: Reference) -> str:
+    """The name to look up; a registry reference with neither tag nor digest means its tag ``latest``."""
+    return reference.name or ("latest" if isinstance(reference, RegistryReference) else "")
+
+
 def is_tag(text: str) -> bool:
     """Whether this is a tag by the OCI distribution spec, "Pulling manifests"."""
     return _TAG.fullmatch(text) is not None

@@ -54,7 +54,7 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
     mount_from = _repository_beside(source, destination)
     request = CopyRequest(
         source=stores.open(source),
-        name=source.name or _default_name(source),
+        name=references.name_or_default(source),
         destination=stores.open(destination, writable=True, beside=mount_from),
         tags=tags,
         digest=destination.digest,
@@ -95,10 +95,6 @@ def _execute(plan: Plan, pool: concurrent.futures.Executor) -> tuple[Plan, Moved
 def _predicted(plan: Plan) -> Moved:
     count = len(plan.blobs)
     return Moved(mounted=count) if plan.mount_from else Moved(copied=count, bytes=plan.bytes)
-
-
-def _default_name(source: Reference) -> str:
-    return "latest" if isinstance(source, RegistryReference) else ""
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:

@@ -41,13 +41,14 @@ class Stores:
         for client in self._clients.values():
             client.session.close()
 
-    def open(self, reference: Reference, writable: bool = False, beside: str = "") -> Store:
+    def open(self, reference: Reference, writable: bool = False, beside: str = "", deletes: bool = False) -> Store:
         """The store that a reference is in; nothing is asked of it yet.
 
-        ``writable`` and ``beside`` (a repository to mount from) say which rights to ask a registry for.
+        ``writable``, ``deletes`` and ``beside`` (a repository to mount from) say which rights to ask a registry for.
         """
         if isinstance(reference, RegistryReference):
-            return RegistryStore(self._client(reference), reference, writable, beside)
+            actions = ["push"] * writable + ["delete"] * deletes
+            return RegistryStore(self._client(reference), reference, actions, beside)
         return OciLayout(reference.path, self.traffic.warn)
 
     def _client(self, reference: RegistryReference) -> RegistryClient:

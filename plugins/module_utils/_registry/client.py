@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from .._errors import ConnectionFailed, DigestMismatch, ImageError, NotFound, Refused
 from .._image import digest as digests
 from .._image import document as documents
-from .._image import media_types
+from .._image import media_types, schema1
 from .._image.descriptor import Descriptor
 from .._image.manifest import MAX_SIZE, Manifest
 from .auth import Access, Authenticator
@@ -55,6 +55,11 @@ class RegistryClient:
         return self.authorized(
             access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with)
         )
+
+    def get(self, access: Access, target: str) -> t.Any:
+        """As :meth:`call`, for the path and query that the registry itself named."""
+        url = self.session.base + target
+        return self.authorized(access, {}, lambda sent: self.session.exchange("GET", url, sent))
 
     def authorized(
         self,
@@ -111,33 +116,39 @@ class RegistryClient:
 
     # Manifests
 
-    def head_manifest(self, access: Access, name: str) -> Descriptor | None:
-        """What a tag or digest names now, None where it is absent.
+    def head_manifest(self, access: Access, name: str, legacy: bool = False) -> Descriptor | None:
+        """What a tag or digest names now, None where it is absent; ``legacy`` as for :meth:`get_manifest`.
 
         HEAD does not count as a pull at Docker Hub; a registry that does not answer it in full is asked by GET.
         """
-        response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT)
+        response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT_LEGACY if legacy else _ACCEPT)
         status = response.status_code
         finish(response)
         if status == 404:
             return None
         if status == 200:
-            descriptor = _descriptor_of(response.headers)
+            descriptor = _descriptor_of(response.headers, legacy)
             if descriptor:
                 return descriptor
         elif status not in (400, 405, 501):
             raise self.refusal(response, "read the manifest", access)
         try:
-            return self.get_manifest(access, name).descriptor
+            return self.get_manifest(access, name, legacy).descriptor
         except NotFound:
             return None
 
-    def get_manifest(self, access: Access, name: str) -> Manifest:
-        """The manifest under a tag or digest, verified. Raises :class:`NotFound`."""
-        raw, headers = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", _ACCEPT)
-        manifest = Manifest.parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
+    def get_manifest(self, access: Access, name: str, legacy: bool = False) -> Manifest:
+        """The manifest under a tag or digest, verified; with ``legacy`` also one of schema 1, to be looked at only.
+
+        Raises :class:`NotFound`.
+        """
+        accept = _ACCEPT_LEGACY if legacy else _ACCEPT
+        raw, headers = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", accept)
+        parse = schema1.parse if legacy else Manifest.parse
+        manifest = parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
         stated = headers.get("Docker-Content-Digest", manifest.digest)
-        if digests.is_digest(stated) and digests.split(stated)[0] == "sha256" and stated != digests.of(raw):
+        is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
+        if is_sha256 and stated not in (digests.of(raw), manifest.digest):
             self.session.traffic.warn(
                 "%s says that the digest of %s:%s is %s, but its content has %s"
                 % (self.session.host, access.repository, name, stated, manifest.digest)
@@ -158,6 +169,17 @@ class RegistryClient:
             raise error
         finish(response)
         check_digest(response, manifest.digest, self.session.host)
+
+    def delete_manifest(self, access: Access, name: str) -> bool:
+        """Delete a tag alone, or a manifest by its digest and with it all its tags; False where it is absent.
+
+        Raises :class:`Refused`, among others where this registry cannot delete tags.
+        """
+        response = self.call("DELETE", _manifest_path(access, name), access)
+        if response.status_code in (200, 202, 204, 404):
+            finish(response)
+            return response.status_code != 404
+        raise self.refusal(response, "delete the manifest" if ":" in name else "delete the tag", access)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
 
@@ -188,6 +210,7 @@ _FOREIGN_HINT = (
     "allows them, by validation.manifests.urls.allow"
 )
 _ACCEPT = {"Accept": media_types.ACCEPT}
+_ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.SCHEMA1)))}
 
 
 def check_digest(response: t.Any, digest: str, host: str) -> None:
@@ -205,11 +228,12 @@ def _manifest_path(access: Access, name: str) -> str:
     return "%s/manifests/%s" % (access.repository, name)
 
 
-def _descriptor_of(headers: t.Mapping[str, str]) -> Descriptor | None:
+def _descriptor_of(headers: t.Mapping[str, str], legacy: bool) -> Descriptor | None:
     """The descriptor that the headers of a HEAD make up, None where one is missing."""
     media_type = headers.get("Content-Type", "").partition(";")[0].strip()
     digest, size = headers.get("Docker-Content-Digest", ""), length(headers)
     known = media_type in media_types.MANIFESTS or media_type in media_types.INDEXES
+    known = known or (legacy and media_type in media_types.SCHEMA1)
     if not known or not digests.is_digest(digest) or size is None:
         return None
     return Descriptor(media_type, digest, size)

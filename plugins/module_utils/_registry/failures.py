@@ -18,7 +18,7 @@ import socket
 import ssl
 import typing as t
 
-from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, NotFound, Refused
+from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, ImmutableTag, NotFound, Refused
 from .._image import document as documents
 from .library import BODY_ERRORS
 
@@ -69,6 +69,20 @@ def _plain(text: object) -> str:
     return re.sub(r"\?\S*", "", " ".join(text.split()))[:200]
 
 
+# What registries with tags that cannot be moved say; the distribution spec has no code for it.
+_IMMUTABLE = re.compile(
+    r"immutable|ImageTagAlreadyExists|cannot be overwritten|does not allow updating|tag \S* ?already exists",
+    re.IGNORECASE,
+)
+_IMMUTABLE_HINT = "Use another tag, or change the rule for this one at the registry"
+_NO_DELETION_HINT = (
+    "Deletion is probably turned off, as it is by default in distribution (REGISTRY_STORAGE_DELETE_ENABLED=true turns it "
+    "on), or this is a pull-through cache"
+)
+_READ_ONLY_HINT = (
+    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or something before it "
+    "lets no DELETE through"
+)
 _MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 _HINTS = (
     (413, "", "A proxy before the registry limits the size of a request, as nginx does by client_max_body_size"),
@@ -93,6 +107,9 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
     if answer.message == "the server expects TLS":
         return ConnectionFailed("%s expects TLS but was asked in plain HTTP" % host, hint=_TLS_HINT)
     cause = "cannot %s: %s answered %s" % (doing, host, answer)
+    if answer.status in (400, 403, 405, 409, 412) and _IMMUTABLE.search("%s %s" % (answer.code, answer.message)):
+        cause = "cannot %s, as the tag is immutable: %s answered %s" % (doing, host, answer)
+        return ImmutableTag(cause, hint=_IMMUTABLE_HINT, status=answer.status)
     if answer.status in (401, 403):
         return AccessDenied(
             "%s to %s" % (cause, identity),
@@ -102,6 +119,9 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
         return ContentMissing(cause)
     if answer.status == 404:
         return NotFound(cause, hint=_ABSENT_HINT)
+    if answer.status == 405 and doing.startswith("delete"):
+        # Distribution answers with a code where deletion is off, and without any where all writing is.
+        return Refused(cause, hint=_NO_DELETION_HINT if answer.code else _READ_ONLY_HINT, status=answer.status)
     hint = next((h for status, code, h in _HINTS if status == answer.status and code in ("", answer.code)), "")
     return Refused(cause, hint=hint, status=answer.status)
 

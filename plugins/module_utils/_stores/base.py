@@ -24,8 +24,14 @@ class Store(t.Protocol):
     def resolve(self, name: str) -> Descriptor | None:
         """What a name stands for now; None where it is absent."""
 
-    def manifest(self, name: str) -> Manifest:
-        """The manifest under a name, verified. Raises NotFound."""
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`, for manifests of any kind: schema 1 too."""
+
+    def tags(self) -> list[str]:
+        """All names that could be resolved, each once. Raises NotFound where there is no such repository."""
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """The manifest under a name, verified; with ``legacy`` also one of schema 1. Raises NotFound."""
 
     def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
         """The content, verified as it is read: the last chunk comes only when digest and size are right."""
@@ -65,6 +71,19 @@ class Store(t.Protocol):
 
     def exclusive(self) -> t.ContextManager[None]:
         """While this is held, nobody else removes anything, where that can be had."""
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """Make each name stand for a manifest that is here already, even if it is one that loses its own name."""
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove a tag that names ``digest``, and nothing that one of the ``others`` (the other tags) needs.
+
+        Returns how: ``tag``, ``digest`` (the manifest went with its only tag) or ``unique_manifest`` (the tag was
+        pointed at a manifest made for this, which was deleted); empty where the tag was gone already.
+        """
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Remove a manifest with all its tags; False where it was gone already."""
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -58,11 +58,20 @@ class OciLayout:
             found = [entry for entry in entries if entry.get("digest") == name]
             return Descriptor.from_document(found[-1]) if found else None
 
-    def manifest(self, name: str) -> Manifest:
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`: an entry needs nothing to be found."""
+        return self.resolve(name)
+
+    def tags(self) -> list[str]:
+        """The names of its images."""
+        with _file_errors("read", self._path):
+            self._check_exists()
+            return list(dict.fromkeys(filter(None, map(_name_of, self._entries()))))
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong with the layout."""
         with _file_errors("read", self._path):
-            if not os.path.exists(os.path.join(self._path, "index.json")):
-                raise NotFound("there is no OCI layout at %s" % self._path)
+            self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(self._entries(), name)
             if entry is None and not digests.is_digest(name):
                 raise NotFound("the layout has no image of that name", hint=self._names_hint())
@@ -129,13 +138,20 @@ class OciLayout:
             if not self._is_whole(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the layout meanwhile" % manifest.digest)
             document = self._document()
-            before = document["manifests"]
-            kept = [entry for entry in before if _name_of(entry) not in tags]
+            kept = [entry for entry in document["manifests"] if _name_of(entry) not in tags]
             if not tags:
                 kept = [entry for entry in kept if entry.get("digest") != manifest.digest or _name_of(entry)]
-            document["manifests"] = kept + [_entry(manifest, tag) for tag in tags or [""]]
-            write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
-            self._collect(before, document["manifests"])
+            self._rewrite(document, kept + [_entry(manifest, tag) for tag in tags or [""]])
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """One change of index.json: a name may move to what another one has named so far."""
+        with _file_errors("write", self._path), self._lock():
+            for manifest in manifests.values():
+                if not self.has_blob(manifest.descriptor):
+                    raise ContentMissing("%s was removed from the layout meanwhile" % manifest.digest)
+            document = self._document()
+            kept = [entry for entry in document["manifests"] if _name_of(entry) not in manifests]
+            self._rewrite(document, kept + [_entry(manifest, name) for name, manifest in manifests.items()])
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
@@ -145,10 +161,37 @@ class OciLayout:
             with self._lock():
                 yield
 
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove the entries of that name, and the files that no other entry needs."""
+        return "tag" if self._remove(lambda entry: _name_of(entry) == tag) else ""
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Remove the entries with that digest, and the files that no other entry needs."""
+        return self._remove(lambda entry: entry.get("digest") == digest)
+
+    def _remove(self, is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> bool:
+        with _file_errors("write", self._path), self._lock():
+            document = self._document()
+            kept = [entry for entry in document["manifests"] if not is_wanted(entry)]
+            if len(kept) == len(document["manifests"]):
+                return False
+            self._rewrite(document, kept)
+        return True
+
+    def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
+        """Replace the entries of index.json, and remove the files that only those which are gone needed."""
+        before, document["manifests"] = document["manifests"], entries
+        write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
+        self._collect(before, entries)
+
     def close(self) -> None:
         """Nothing stays open."""
 
     # What is on the disk
+
+    def _check_exists(self) -> None:
+        if not os.path.exists(os.path.join(self._path, "index.json")):
+            raise NotFound("there is no OCI layout at %s" % self._path)
 
     def _document(self) -> dict[str, t.Any]:
         path = os.path.join(self._path, "index.json")

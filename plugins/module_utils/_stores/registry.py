@@ -12,27 +12,32 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from .._errors import naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
+from .._registry.deletion import delete_tag
 from .._registry.download import BlobReader
+from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
 from .base import Store
 
 
 class RegistryStore:
-    """``writable`` asks for the right to push from the start: one token serves the whole run.
+    """``actions`` are the rights to ask for beside pulling, from the start: one token serves the whole run.
 
     ``beside`` is a repository of the same registry that blobs may be mounted from.
     """
 
-    def __init__(self, client: RegistryClient, repository: RegistryReference, writable: bool, beside: str = "") -> None:
+    def __init__(
+        self, client: RegistryClient, repository: RegistryReference, actions: t.Iterable[str], beside: str = ""
+    ) -> None:
         self._client = client
         self._name = repository
-        actions = frozenset(("pull", "push") if writable else ("pull",))
+        actions = frozenset(("pull", *actions))
         self._access = Access(repository.repository, actions, beside)
         self._uploader = BlobUploader(client, self._access)
 
@@ -46,9 +51,17 @@ class RegistryStore:
         """One HEAD."""
         return self._client.head_manifest(self._access, name)
 
-    def manifest(self, name: str) -> Manifest:
+    def find(self, name: str) -> Descriptor | None:
+        """One HEAD."""
+        return self._client.head_manifest(self._access, name, legacy=True)
+
+    def tags(self) -> list[str]:
+        """One GET a page."""
+        return list_tags(self._client, self._access)
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """One GET."""
-        return self._client.get_manifest(self._access, name)
+        return self._client.get_manifest(self._access, name, legacy)
 
     def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
         """One GET; more where the connection breaks."""
@@ -94,6 +107,20 @@ class RegistryStore:
     def exclusive(self) -> t.ContextManager[None]:
         """Registries have no such thing."""
         return contextlib.nullcontext()
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """One PUT a tag."""
+        for name, manifest in manifests.items():
+            with naming(self.reference(name)):
+                self._client.put_manifest(self._access, name, manifest)
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """One DELETE where the registry deletes tags."""
+        return delete_tag(self._client, self._access, tag, digest, others)
+
+    def delete_manifest(self, digest: str) -> bool:
+        """One DELETE."""
+        return self._client.delete_manifest(self._access, digest)
 
     def close(self) -> None:
         """Connections belong to the run, which closes them."""

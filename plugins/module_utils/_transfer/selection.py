@@ -45,7 +45,8 @@ class Selection:
     @property
     def platforms(self) -> list[str]:
         """The platforms that the index tells of its wanted children, in its order."""
-        names = [str(child.platform) for child in self.children(self.manifest) if child.platform]
+        children = [child for child in self.children(self.manifest) if not child.attests]
+        names = [str(child.platform) for child in children if child.platform]
         return [name for name in dict.fromkeys(names) if name != "unknown/unknown"]
 
 
@@ -69,6 +70,16 @@ def select(
     wanted, replaced = set(leaves), {}
     stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
     return Selection(stripped, frozenset(wanted), replaced, sparse)
+
+
+def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> str:
+    """The digest of the one image that serves a platform best: of an index or below it, or ``top`` itself.
+
+    Raises ImageError that names the platforms there are where none does.
+    """
+    offered = list(_Chooser(read, read_config).leaves(top))
+    found = best(platform, [candidate for _digest, candidate in offered])
+    return next(digest for digest, candidate in offered if candidate in found)
 
 
 class _Chooser:

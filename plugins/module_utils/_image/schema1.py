@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Docker's schema 1 manifests (image manifest version 2, schema 1): old images that can still be looked at.
+
+Their digest is over the text without its signatures; what later became the config stands inside, as text in text.
+"""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from .._errors import InvalidContent
+from . import digest as digests
+from . import document as documents
+from . import media_types
+from .manifest import Manifest
+
+
+def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
+    """As :meth:`Manifest.parse`, for schema 1 too."""
+    document = _decode(raw)
+    if document.get("schemaVersion") != 1:
+        return Manifest.parse(raw, content_type, digest)
+    signatures = document.get("signatures")
+    payload = _payload(raw, signatures[0]) if isinstance(signatures, list) and signatures else raw
+    if digest:
+        digests.verify(payload, digest)
+    media_type = media_types.DOCKER_SCHEMA1 if payload is raw else media_types.DOCKER_SCHEMA1_SIGNED
+    return Manifest(raw, media_type, digest or digests.of(payload), document)
+
+
+def config(manifest: Manifest) -> dict[str, t.Any]:
+    """What the newest layer says of the image: the fields of a config."""
+    history = manifest.document.get("history")
+    try:
+        return _decode(history[0]["v1Compatibility"]) if history else {}
+    except (LookupError, TypeError):
+        raise InvalidContent("its history is not what schema 1 asks for") from None
+
+
+def layers(manifest: Manifest) -> list[str]:
+    """The digests of the layers from the lowest, each as often as it is used."""
+    items = manifest.document.get("fsLayers")
+    try:
+        return [digests.check(item["blobSum"]) for item in reversed(items or [])]
+    except (LookupError, TypeError):
+        raise InvalidContent("its fsLayers are not what schema 1 asks for") from None
+
+
+def _payload(raw: bytes, signature: t.Any) -> bytes:
+    """What was signed: the first bytes of the text, and an end that the signature carries."""
+    try:
+        protected = documents.decode(_base64(signature["protected"]))
+        return raw[: int(protected["formatLength"])] + _base64(protected["formatTail"])
+    except (ValueError, LookupError, TypeError):
+        raise InvalidContent("the signature in its schema 1 manifest is malformed") from None
+
+
+def _base64(text: str) -> bytes:
+    """RFC 7515 leaves the padding out."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _decode(text: str | bytes) -> dict[str, t.Any]:
+    """A JSON object, or an empty one in place of what :class:`Manifest` would refuse with better words."""
+    try:
+        document = documents.decode(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

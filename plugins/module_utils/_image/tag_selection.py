@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which tags of a repository are wanted: by regular expressions, by version, and the newest of what is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from .._errors import ImageError
+from .version import Version, in_order
+from .version_range import VersionRange
+
+
+@dataclasses.dataclass(frozen=True)
+class TagSelection:
+    """A filter for tags; the rules apply in the order of the fields.
+
+    With ``strict`` only tags of three parts count as versions. ``newest`` keeps that many versions, or all where it is
+    None. Where versions count at all, tags that are none are left out.
+    """
+
+    include: tuple[re.Pattern[str], ...] = ()
+    exclude: tuple[re.Pattern[str], ...] = ()
+    versions: VersionRange | None = None
+    strict: bool = True
+    newest: int | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        include: t.Iterable[str] = (),
+        exclude: t.Iterable[str] = (),
+        semver: str | None = None,
+        strict: bool = True,
+        newest: int | None = None,
+    ) -> TagSelection:
+        """Read what a user wrote. Raises :class:`ImageError` that names what is not understood."""
+        if newest is not None and newest < 1:
+            raise ImageError("newest is %d, but must be 1 or more" % newest)
+        # Without a range pre-releases are not wanted either, as in the range of all versions.
+        versions = VersionRange(semver or "*") if semver is not None or newest is not None else None
+        patterns = [
+            tuple(_pattern(name, x) for x in texts) for name, texts in (("include", include), ("exclude", exclude))
+        ]
+        return cls(patterns[0], patterns[1], versions, strict, newest)
+
+    def select(self, tags: t.Iterable[str]) -> list[str]:
+        """The wanted tags: those that are no versions by name, then versions from the oldest to the newest."""
+        chosen = in_order([tag for tag in tags if self._allows(tag)])
+        return chosen if self.newest is None else chosen[-self.newest :]
+
+    def _allows(self, tag: str) -> bool:
+        if self.include and not any(pattern.fullmatch(tag) for pattern in self.include):
+            return False
+        if any(pattern.fullmatch(tag) for pattern in self.exclude):
+            return False
+        if self.versions is None:
+            return True
+        version = Version.parse(tag)
+        return version is not None and (version.is_strict or not self.strict) and self.versions.allows(version)
+
+
+def _pattern(option: str, text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        cause = "%s: %r is not a regular expression: %s" % (option, text, error)
+        raise ImageError(cause, hint="It must match the whole tag, as 1\\.2\\..* does") from None

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Versions in tags: what is one, and which comes first (Semantic Versioning 2.0.0, section 11)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+
+_GRAMMAR = re.compile(
+    r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+)*)(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+)
+
+
+@functools.total_ordering
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """``numbers`` has at least three parts; ``parts`` tells how many were written."""
+
+    numbers: tuple[int, ...]
+    pre: tuple[str, ...] = ()
+    parts: int = 3
+
+    @classmethod
+    def parse(cls, text: str) -> Version | None:
+        """``1.2.3``, ``v1.2``, ``7``, ``1.2.3-rc.1``; None where the text is no version."""
+        match = _GRAMMAR.fullmatch(text)
+        if not match:
+            return None
+        numbers = tuple(int(number) for number in match.group("numbers").split("."))
+        pre = tuple(match.group("pre").split(".")) if match.group("pre") else ()
+        return cls(numbers + (0,) * (3 - len(numbers)), pre, len(numbers))
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether it was written with exactly three parts, as semantic versions are."""
+        return self.parts == 3
+
+    def _key(self) -> tuple[object, ...]:
+        """A release comes after its pre-releases; among their fields numbers come before words."""
+        fields = tuple((0, int(field), "") if field.isdigit() else (1, 0, field) for field in self.pre)
+        return (self.numbers, not self.pre, fields)
+
+    def __lt__(self, other: Version) -> bool:
+        return self._key() < other._key()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+
+def in_order(tags: list[str]) -> list[str]:
+    """Tags that are no versions by name, then versions from the oldest to the newest; ties by name."""
+    keyed = [(Version.parse(tag), tag) for tag in tags]
+    words = sorted(tag for version, tag in keyed if version is None)
+    versions = sorted((version, tag) for version, tag in keyed if version is not None)
+    return words + [tag for _version, tag in versions]

@@ -1,0 +1,144 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Ranges of versions, in the notation that npm and Masterminds/semver (Helm, skopeo) share.
+
+``||`` separates alternatives; blanks or commas join conditions that must all hold. A condition is a comparison
+(``>=1.2``), ``^1.2.3`` (no change of the left-most number that is not 0), ``~1.2.3`` (no change of the minor number),
+``1.2 - 1.4`` (both ends included), or a partial version, in which what is left out or ``x`` or ``*`` may be anything.
+Where the two differ over pre-releases, this follows Masterminds: one that is named, as in ``>=1.2-0``, lets in all that
+its alternative spans. An upper end that is no pre-release itself keeps out its own, as it does for npm.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .._errors import ImageError
+from .version import Version
+
+# A tag has no more than 128 characters, so no longer number can matter.
+_NUMBER = r"([0-9]{1,128}|[xX*])"
+_PRE = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+_PARTIAL = r"[vV]?%s(?:\.%s)?(?:\.%s)?%s" % (_NUMBER, _NUMBER, _NUMBER, _PRE)
+_CONDITION = re.compile(r"(=|!=|>=|=>|<=|=<|>|<|~>|~|\^)?\s*%s(?=[\s,<>=!~^]|$)" % _PARTIAL)
+_HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
+_HINT = 'Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
+
+Predicate = t.Callable[[Version], bool]
+
+
+class VersionRange:
+    """A parsed range. Raises :class:`ImageError` that names the part which is not understood."""
+
+    def __init__(self, text: str) -> None:
+        self._alternatives = [_Alternative(part, text) for part in text.split("||")]
+
+    def allows(self, version: Version) -> bool:
+        """Whether a version is in the range; a pre-release only where the range names a pre-release itself."""
+        return any(alternative.allows(version) for alternative in self._alternatives)
+
+
+class _Alternative:
+    """Conditions that must all hold."""
+
+    def __init__(self, text: str, whole: str) -> None:
+        hyphenated = _HYPHEN.sub(r">=\1 <=\2", text.strip())
+        self._predicates: list[Predicate] = []
+        self._names_pre = False
+        position = 0
+        while position < len(hyphenated):
+            match = _CONDITION.match(hyphenated, position)
+            if not match:
+                cause = "%r is not a range of versions: %r is not understood" % (whole, hyphenated[position:])
+                raise ImageError(cause, hint=_HINT)
+            self._add(match)
+            position = match.end()
+            while hyphenated[position : position + 1] in (",", " ", "\t", "\n"):
+                position += 1
+
+    def allows(self, version: Version) -> bool:
+        if version.pre and not self._names_pre:
+            return False
+        return all(predicate(version) for predicate in self._predicates)
+
+    def _add(self, match: re.Match[str]) -> None:
+        operator, major, minor, patch, pre = match.groups()
+        numbers = _numbers(major, minor, patch)
+        fields = tuple(pre.split(".")) if pre else ()
+        self._names_pre = self._names_pre or bool(fields)
+        self._predicates.append(_predicate(operator or "=", numbers, fields))
+
+
+def _numbers(*parts: str | None) -> tuple[int, ...]:
+    """The numbers that are given, up to the first wildcard."""
+    numbers: list[int] = []
+    for part in parts:
+        if part is None or not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def _predicate(operator: str, numbers: tuple[int, ...], pre: tuple[str, ...]) -> Predicate:
+    low = Version(numbers + (0,) * (3 - len(numbers)), pre)
+    if operator in ("^", "~", "~>"):
+        return _between(low, _bumped(numbers, _fixed(operator, numbers)))
+    if operator in (">=", "=>"):
+        return lambda version: version >= low
+    if operator == "<":
+        return lambda version: bool(numbers) and (version < low if pre else _below(version, low))
+    return _exact(operator, low) if len(numbers) == 3 else _partial(operator, low, numbers)
+
+
+def _exact(operator: str, wanted: Version) -> Predicate:
+    """``=``, ``!=``, ``>`` and ``<=`` of a version with all its parts."""
+    if operator == "=":
+        return lambda version: version == wanted
+    if operator == "!=":
+        return lambda version: version != wanted
+    return (lambda version: version > wanted) if operator == ">" else (lambda version: version <= wanted)
+
+
+def _partial(operator: str, low: Version, numbers: tuple[int, ...]) -> Predicate:
+    """The same of a version that stands for all that begin with these numbers."""
+    after = _bumped(numbers, len(numbers) - 1)
+    inside = _between(low, after)
+    if operator == "=":
+        return inside
+    if operator == "!=":
+        return lambda version: not inside(version)
+    if operator == ">":
+        return lambda version: after is not None and version >= after
+    return lambda version: after is None or _below(version, after)
+
+
+def _between(low: Version, high: Version | None) -> Predicate:
+    """From ``low`` on, and before ``high`` where there is an end."""
+    return lambda version: low <= version and (high is None or _below(version, high))
+
+
+def _fixed(operator: str, numbers: tuple[int, ...]) -> int:
+    """The position of the number that must not grow beyond what is given."""
+    if operator == "^":
+        significant = [position for position, number in enumerate(numbers) if number]
+        return significant[0] if significant else len(numbers) - 1
+    return min(1, len(numbers) - 1)
+
+
+def _bumped(numbers: tuple[int, ...], position: int) -> Version | None:
+    """The first version in which the number at this position has grown; None where no number is given."""
+    if position < 0:
+        return None
+    bumped = numbers[:position] + (numbers[position] + 1,)
+    return Version(bumped + (0,) * (3 - len(bumped)))
+
+
+def _below(version: Version, high: Version) -> bool:
+    """Whether a version comes before ``high`` and is none of its pre-releases."""
+    return version < high and version.numbers != high.numbers

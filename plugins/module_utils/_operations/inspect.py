@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Telling what an image is, without moving it: the manifest, the config, and whether all of it is there."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import typing as t
+
+from .._errors import ImageError, InvalidContent, NotFound, naming
+from .._image import document as documents
+from .._image import media_types, schema1
+from .._image import reference as references
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .._image.platform import Platform
+from .._image.version import in_order
+from .._stores.base import Store
+from .._transfer.selection import Selection, find_image
+from .stores import Stores
+
+_MAX_CONFIG = 8 * 1024 * 1024
+_NO_CONFIG = "application/vnd.oci.empty.v1+json"
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectOptions:
+    """The options of image_inspect, as the user wrote them."""
+
+    image: str
+    platform: str | None = None
+    tags: bool = False
+    verify: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspected:
+    """What was found. ``top`` is None where the image is absent.
+
+    ``image`` is the single image that is told of: ``top`` itself, or its child for the platform that was asked for;
+    None for an index of which no platform was asked for. ``tags`` and ``missing`` are None where not asked for.
+    """
+
+    top: Manifest | None = None
+    image: Manifest | None = None
+    config: dict[str, t.Any] | None = None
+    tags: list[str] | None = None
+    missing: list[str] | None = None
+
+    @property
+    def platforms(self) -> list[str]:
+        """The platforms that an index lists, or the one that the config of a single image tells."""
+        if self.top and self.top.is_index:
+            return Selection(self.top).platforms
+        found = Platform.from_document(self.config or {})
+        return [str(found)] if found.is_known else []
+
+    @property
+    def layers(self) -> list[dict[str, t.Any]]:
+        """Digest, media type and size of each layer of the single image, from the lowest."""
+        if self.image is None:
+            return []
+        if self.image.media_type in media_types.SCHEMA1:
+            return [{"digest": digest, "media_type": None, "size": None} for digest in schema1.layers(self.image)]
+        return [
+            {"digest": layer.digest, "media_type": layer.media_type, "size": layer.size} for layer in self.image.layers
+        ]
+
+    @property
+    def labels(self) -> dict[str, t.Any]:
+        """The labels in the config."""
+        run = (self.config or {}).get("config")
+        labels = run.get("Labels") if isinstance(run, dict) else None
+        return labels if isinstance(labels, dict) else {}
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of config and layers, each blob once; None where the image does not tell."""
+        if self.image is None or self.image.media_type in media_types.SCHEMA1:
+            return None
+        return sum(blob.size for blob in self.image.blobs)
+
+
+def inspect(options: InspectOptions, stores: Stores, jobs: int) -> Inspected:
+    """Look at an image. Raises :class:`ImageError`; an absent image is no error."""
+    reference = references.parse(options.image)
+    platform = Platform.parse(options.platform) if options.platform else None
+    store = stores.open(reference)
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        tags = list_names(store) if options.tags else None
+        try:
+            top = store.manifest(references.name_or_default(reference), legacy=True)
+        except NotFound:
+            return Inspected(tags=tags)
+        missing = find_missing(store, top, pool) if options.verify else None
+        reader = _Reader(store, stores.traffic.warn)
+        image = reader.image_of(top, platform)
+        return Inspected(top, image, reader.config_of(image) if image else None, tags, missing)
+
+
+def list_names(store: Store) -> list[str]:
+    """The tags in the order of their versions; none where there is no such repository."""
+    try:
+        return in_order(store.tags())
+    except NotFound:
+        return []
+
+
+def find_missing(store: Store, top: Manifest, pool: concurrent.futures.Executor) -> list[str]:
+    """The digests of children and blobs that are not there, level by level, each looked for once."""
+    missing: list[str] = []
+    manifests = {top.digest: top}
+    blobs: dict[str, Descriptor] = {}
+    level = [top]
+    while level:
+        blobs.update((blob.digest, blob) for parent in level for blob in parent.blobs)
+        children = {child.digest: child for parent in level for child in parent.children}
+        blobs.update((digest, child) for digest, child in children.items() if not child.is_manifest)
+        new = [digest for digest, child in children.items() if child.is_manifest and digest not in manifests]
+        found = dict(zip(new, pool.map(functools.partial(_manifest_or_none, store), new)))
+        level = [manifest for manifest in found.values() if manifest]
+        manifests.update((manifest.digest, manifest) for manifest in level)
+        missing += [digest for digest, manifest in found.items() if manifest is None]
+    there = pool.map(store.has_blob, blobs.values())
+    return missing + [digest for digest, present in zip(blobs, there) if not present]
+
+
+def _manifest_or_none(store: Store, digest: str) -> Manifest | None:
+    try:
+        return store.manifest(digest)
+    except NotFound:
+        return None
+
+
+class _Reader:
+    """Reads configs, each once: choosing a platform may need the one that is told of afterwards."""
+
+    def __init__(self, store: Store, warn: t.Callable[[str], None]) -> None:
+        self._store = store
+        self._warn = warn
+        self._contents: dict[str, bytes] = {}
+
+    def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
+        """The single image to tell of."""
+        if top.media_type in media_types.SCHEMA1:
+            self._warn("%s is a Docker schema 1 image, which can be looked at but not copied" % top.digest)
+            return top
+        if not platform:
+            return None if top.is_index else top
+        digest = find_image(top, platform, self._store.manifest, self._read)
+        return top if digest == top.digest else self._store.manifest(digest)
+
+    def config_of(self, image: Manifest) -> dict[str, t.Any] | None:
+        """The decoded config; None where there is none, or none that is JSON."""
+        if image.media_type in media_types.SCHEMA1:
+            return schema1.config(image)
+        config = image.config
+        if not config or config.media_type == _NO_CONFIG or not config.media_type.endswith("json"):
+            return None
+        try:
+            content = self._read(config)
+        except NotFound:
+            self._warn("the config %s of the image is missing" % config.digest)
+            return None
+        return _decode(content, required=config.media_type in media_types.IMAGE_CONFIGS)
+
+    def _read(self, config: Descriptor) -> bytes:
+        if config.size > _MAX_CONFIG:
+            raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
+        if config.digest not in self._contents:
+            self._contents[config.digest] = b"".join(self._store.open_blob(config))
+        return self._contents[config.digest]
+
+
+def _decode(content: bytes, required: bool) -> dict[str, t.Any] | None:
+    try:
+        document = documents.decode(content)
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    if required:
+        raise InvalidContent("its config is not a JSON object")
+    return None

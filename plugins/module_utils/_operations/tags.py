@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The tags of a repository: listing them, and making them name what is declared."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import typing as t
+
+from .._errors import InvalidReference, NotFound, naming
+from .._image import digest as digests
+from .._image import reference as references
+from .._image.reference import Reference
+from .._image.tag_selection import TagSelection
+from .._transfer.plan import CopyRequest, Plan, plan_copy
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """The wanted tags, and what they name where that was asked for."""
+
+    exists: bool
+    tags: list[str] = dataclasses.field(default_factory=list)
+    digests: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Assigned:
+    """What each name was and is to be; ``references`` are the names in full."""
+
+    before: dict[str, str | None]
+    after: dict[str, str]
+    references: dict[str, str]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any of them moves."""
+        return self.before != self.after
+
+
+def list_tags(repository: str, selection: TagSelection, with_digests: bool, stores: Stores, jobs: int) -> Listed:
+    """The tags that a selection leaves; a repository that is not there has none. Raises ImageError."""
+    reference = _parse(repository)
+    store = stores.open(reference)
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        try:
+            tags = selection.select(store.tags())
+        except NotFound:
+            return Listed(exists=False)
+        found = list(pool.map(store.find, tags)) if with_digests else []
+    return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in zip(tags, found) if descriptor})
+
+
+def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores, jobs: int, dry_run: bool) -> Assigned:
+    """Make each name stand for its target, a tag or digest of the same repository. Raises ImageError.
+
+    All targets are looked up before the first name is written: names may swap what they stand for.
+    """
+    reference = _parse(repository)
+    groups: dict[str, list[str]] = {}
+    for name, target in targets.items():
+        groups.setdefault(_check(reference, name, target), []).append(name)
+    store = stores.open(reference, writable=True)
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        requests = [CopyRequest(store, target, store, tuple(names)) for target, names in groups.items()]
+        plans = [plan_copy(request, pool) for request in requests]
+        moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.stale_tags}
+        if moved and not dry_run:
+            store.retag(moved)
+    before, after = _in_order_of(targets, plans)
+    return Assigned(before, after, {name: store.reference(name) for name in targets})
+
+
+def _in_order_of(names: t.Iterable[str], plans: list[Plan]) -> tuple[dict[str, str | None], dict[str, str]]:
+    before = {name: digest for plan in plans for name, digest in plan.before.items()}
+    after = {name: plan.top.digest for plan in plans for name in plan.before}
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def _parse(repository: str) -> Reference:
+    reference = references.parse(repository)
+    if reference.name:
+        raise InvalidReference("names an image, not a repository", reference, "Leave out the tag or digest")
+    return reference
+
+
+def _check(reference: Reference, name: str, target: t.Any) -> str:
+    """The target as text, if both could be asked of this kind of place."""
+    # A number with a fraction has lost digits already: 1.10 came as 1.1.
+    if isinstance(target, bool) or not isinstance(target, (str, int)):
+        cause = "tags: the target of %s is not text" % name
+        raise InvalidReference(cause, reference, "Put it in quotes")
+    target = str(target)
+    if digests.is_digest(name) or not reference.may_be_named(name):
+        raise InvalidReference("tags: %r is not a tag" % name, reference, "Give tags alone, without a repository")
+    if not (digests.is_digest(target) or reference.may_be_named(target)):
+        cause = "tags: the target %r of %s is neither a tag nor a digest" % (target, name)
+        raise InvalidReference(cause, reference, "Give a tag or digest of the same repository, without its name")
+    return target

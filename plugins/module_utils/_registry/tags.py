@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Listing tags: OCI distribution spec, "Listing Tags", with what registries make of its paging.
+
+No page size is asked for: some registries take one and then leave out the link to the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+from .._errors import InvalidContent
+from .._image import document as documents
+from .._image import reference as references
+from .auth import Access
+from .client import RegistryClient
+
+_MAX_PAGE = 64 * 1024 * 1024
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s;,="]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
+_PARAMETERS = re.compile(r'([^\s;,="]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
+
+
+def list_tags(client: RegistryClient, access: Access) -> list[str]:
+    """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
+    found: dict[str, None] = {}
+    asked: set[str] = set()
+    target = "/v2/%s/tags/list" % access.repository
+    while target and target not in asked:
+        asked.add(target)
+        response = client.get(access, target)
+        if response.status_code != 200:
+            raise client.refusal(response, "list the tags", access)
+        following = next_page(response.headers.get("Link", ""), target)
+        found.update(dict.fromkeys(read_page(client.session.read(response, _MAX_PAGE))))
+        target = following
+    return list(found)
+
+
+def read_page(body: bytes) -> list[str]:
+    """The tags of one answer.
+
+    A repository that has lost its last tag may say null. What could not be asked for by tag is left out: empty names,
+    and the digests that some registries list among their tags.
+    """
+    try:
+        names = documents.decode(body)["tags"]
+    except (ValueError, LookupError, TypeError):
+        names = ()
+    if names is None:
+        return []
+    if not isinstance(names, list):
+        raise InvalidContent("the list of tags is not what the distribution spec asks for")
+    return [name for name in names if isinstance(name, str) and references.is_tag(name)]
+
+
+def next_page(header: str, target: str) -> str:
+    """Path and query of the next page, by the Link header (RFC 8288) of what ``target`` answered; empty for none.
+
+    Registries behind a proxy may name a host or scheme of their own, which is not ours to follow: only the path and
+    query count.
+    """
+    for link, text in _LINK.findall(header):
+        parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETERS.findall(text)}
+        if "next" in parameters.get("rel", "").lower().split():
+            parts = urlsplit(urljoin(target, link))
+            return parts.path + ("?" + parts.query if parts.query else "")
+    return ""

@@ -1,0 +1,157 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_delete
+short_description: Remove one tag of a container image, or an image with all its tags
+version_added: 0.1.0
+description:
+  - Removes one tag and no other, on every registry that can delete at all, or a manifest with all the tags that name it.
+  - What is not there already needs no removal, so the task is not changed then. No access is an error.
+  - Registries keep the contents of deleted images until their garbage collection runs. In an OCI layout, files that no
+    other image needs go at once.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  image:
+    description:
+      - What to remove, V([docker://]host[:port]/path[:tag][@digest]) or V(oci:PATH[:REF]).
+      - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag names that digest.
+      - Without V(REF) and with O(scope=manifest), an OCI layout must hold one image only.
+    type: str
+    required: true
+  scope:
+    description:
+      - How much to remove.
+    type: str
+    choices:
+      tag: The tag alone. Other tags of the same image stay.
+      manifest:
+        The manifest with all the tags that name it. Its children stay if it is an index. If an index lists it, that
+        index is broken afterwards.
+    default: tag
+notes:
+  - All tags of the repository are looked at, one request each, to know which name the same image.
+  - A registry that does not delete tags, such as distribution 2, deletes manifests only, with all their tags. If the tag is
+    the only one of its image, and no other tag is an index that might list this image, the manifest is deleted. Otherwise
+    the tag is made to name an empty image of a digest of its own, which is then deleted. This needs the right to
+    push. The module first makes sure that the registry deletes at all, and puts the tag back should the deletion fail.
+  - Tags that are set by somebody else at the same moment may be missed.
+seealso:
+  - module: drayage.registry.image_inspect
+  - module: drayage.registry.image_tags
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Remove the tag of a branch that was merged, and no other
+  drayage.registry.image_delete:
+    image: registry.example.com/staging/app:feature-login
+
+- name: Remove a tag only if it still names the image that was reviewed
+  drayage.registry.image_delete:
+    image: registry.example.com/staging/app:candidate@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+
+- name: Withdraw an image under all its tags
+  drayage.registry.image_delete:
+    image: registry.example.com/prod/app:1.4.2
+    scope: manifest
+  register: withdrawn
+
+- name: Tell which tags are gone
+  ansible.builtin.debug:
+    msg: "Removed {{ withdrawn.removed_tags | join(', ') }}"
+  when: withdrawn is changed
+
+- name: Remove an image from a layout, and the files that only it needs
+  drayage.registry.image_delete:
+    image: oci:/srv/transfer/images:node-exporter-v1.7.0
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of the image that was removed, or of which a tag was removed.
+  returned: if there was something to remove
+  type: str
+  sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+removed_tags:
+  description: The tags that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1.4.2"]
+kept_tags:
+  description: Other tags that name the same image, and still do.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1.4", "stable"]
+method:
+  description:
+    - How it was removed.
+    - V(tag), the tag was deleted.
+    - V(digest), the manifest was deleted.
+    - V(unique_manifest), the tag was made to name an image of its own, which was deleted.
+  returned: if something was removed, but not in check mode
+  type: str
+  sample: tag
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success
+  type: int
+  sample: 5
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import Deleted, DeleteOptions, delete
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+
+
+def describe(deleted: Deleted) -> dict[str, t.Any]:
+    """What was or would be removed, in the terms of RETURN."""
+    result: dict[str, t.Any] = {
+        "changed": bool(deleted.digest),
+        "removed_tags": deleted.removed,
+        "kept_tags": deleted.kept,
+        "diff": {"before": deleted.before, "after": deleted.after},
+    }
+    if deleted.digest:
+        result["digest"] = deleted.digest
+    if deleted.method:
+        result["method"] = deleted.method
+    return result
+
+
+def main() -> None:
+    """Run the module."""
+    module = RegistryModule(
+        {
+            "image": {"type": "str", "required": True},
+            "scope": {"type": "str", "choices": ["tag", "manifest"], "default": "tag"},
+        }
+    )
+    options = DeleteOptions(module.params["image"], module.params["scope"])
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        return describe(delete(options, stores, module.params["jobs"], module.check_mode))
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_inspect
+short_description: Tell what a container image is, without pulling it
+version_added: 0.1.0
+description:
+  - Tells digest, platforms, configuration, layers and labels of an image in a registry or OCI layout.
+  - This module only reads, and never changes anything.
+  - A multi-platform image costs one request, a single image two, and one platform of a multi-platform image three.
+  - An image that is not there is a result, RV(exists=false). No access to it is an error.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module does not modify state.
+  diff_mode:
+    support: N/A
+    details:
+      - This module does not modify state.
+  idempotent:
+    support: full
+    details:
+      - This module does not modify state.
+options:
+  image:
+    description:
+      - The image to look at.
+      - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
+        reference without a tag means V(latest). With both a tag and a digest, the digest decides.
+      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node. Without V(REF) the layout must hold one image only.
+    type: str
+    required: true
+  platform:
+    description:
+      - Look into a multi-platform image and tell of its image for this platform, written V(os/architecture[/variant])
+        such as V(linux/arm64).
+      - A single image must be for this platform.
+    type: str
+  raw:
+    description:
+      - Return the text of the manifest as well, byte for byte.
+    type: bool
+    default: false
+  tags:
+    description:
+      - List the tags of the repository, or the names in the layout, as well. This costs one request more, or several
+        where a registry sends the list in pages.
+    type: bool
+    default: false
+  verify:
+    description:
+      - Look for every child and every blob of the image, on all platforms, and return what is not there as RV(missing).
+      - This costs one request for each of them. Contents of blobs are not read.
+    type: bool
+    default: false
+seealso:
+  - module: drayage.registry.image_tags
+  - module: drayage.registry.image_copy
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Pin an image to what its tag means today
+  drayage.registry.image_inspect:
+    image: docker.io/library/alpine:3.20
+  register: alpine
+
+- name: Show the pinned reference
+  ansible.builtin.debug:
+    msg: "docker.io/library/alpine@{{ alpine.digest }}, for {{ alpine.platforms | join(' and ') }}"
+
+- name: Look at the image that an arm64 machine would run
+  drayage.registry.image_inspect:
+    image: docker.io/library/alpine:3.20
+    platform: linux/arm64
+  register: arm64
+
+- name: See whether a release is published already
+  drayage.registry.image_inspect:
+    image: registry.example.com/prod/app:1.4.2
+  register: release
+
+- name: Publish it if it is not
+  drayage.registry.image_copy:
+    src: registry.example.com/staging/app:1.4.2
+    dest: registry.example.com/prod/app:1.4.2
+  when: not release.exists
+
+- name: Make sure that a layout is complete before it goes on a journey
+  drayage.registry.image_inspect:
+    image: oci:/srv/transfer/images:node-exporter-v1.8.2
+    verify: true
+  register: transfer
+  failed_when: not transfer.exists or transfer.missing | length > 0
+"""
+
+RETURN = r"""
+exists:
+  description:
+    - Whether the image is there. It is not if the tag, the repository or the layout is missing.
+    - All other values but RV(tags) are returned only if it is.
+  returned: success
+  type: bool
+  sample: true
+digest:
+  description: The digest of what O(image) names, be it an index or a single image.
+  returned: if the image exists
+  type: str
+  sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+platform_digest:
+  description: The digest of the image for O(platform). It is RV(digest) if that is a single image.
+  returned: if the image exists and O(platform) is given
+  type: str
+  sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
+media_type:
+  description: The media type of the manifest or index.
+  returned: if the image exists
+  type: str
+  sample: application/vnd.oci.image.index.v1+json
+manifest:
+  description: The manifest or index, decoded.
+  returned: if the image exists
+  type: dict
+  sample: {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
+raw:
+  description:
+    - The text of the manifest or index. Its SHA-256 is RV(digest), unless it is of schema 1, which carries signatures
+      that do not count.
+  returned: if the image exists and O(raw=true)
+  type: str
+  sample: '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+platforms:
+  description: The platforms that an index lists, or the platform of a single image. Attestations are none.
+  returned: if the image exists
+  type: list
+  elements: str
+  sample: ["linux/amd64", "linux/arm64"]
+children:
+  description: What an index lists. Empty for a single image.
+  returned: if the image exists
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the child.
+      type: str
+      sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
+    media_type:
+      description: The media type of the child.
+      type: str
+      sample: application/vnd.oci.image.manifest.v1+json
+    size:
+      description: The length of the child's manifest, in bytes.
+      type: int
+      sample: 1022
+    platform:
+      description: The platform of the child, null if the index tells none.
+      type: str
+      sample: linux/amd64
+    artifact_type:
+      description: The artifact type of the child, null if the index tells none.
+      type: str
+      sample: null
+    annotations:
+      description: The annotations that the index has for the child.
+      type: dict
+      sample: {}
+    attests:
+      description: The digest of the child that this one is an attestation of, null if it is none.
+      type: str
+      sample: null
+annotations:
+  description: The annotations of the manifest or index.
+  returned: if the image exists
+  type: dict
+  sample: {"org.opencontainers.image.revision": "4b1c7f0"}
+config:
+  description: The configuration of the image, null if it has none that is a JSON object.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: dict
+  sample: {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"]}}
+layers:
+  description: The layers of the image, from the lowest.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the layer.
+      type: str
+      sample: sha256:c6a83fedfae6ed8a4f5f7cbb6a7b6f1c1ec3d86fea8cb9e5ba2e5e6673fde9f6
+    media_type:
+      description: The media type of the layer, null for a schema 1 image, which does not tell.
+      type: str
+      sample: application/vnd.oci.image.layer.v1.tar+gzip
+    size:
+      description: The size of the layer in bytes, null for a schema 1 image.
+      type: int
+      sample: 3622892
+labels:
+  description: The labels of the image.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: dict
+  sample: {"org.opencontainers.image.version": "3.20"}
+created:
+  description: When the image was made, as its configuration tells, null if it does not.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: str
+  sample: "2026-01-14T22:09:47Z"
+architecture:
+  description: The architecture of the image, null if its configuration does not tell.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: str
+  sample: amd64
+os:
+  description: The operating system of the image, null if its configuration does not tell.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: str
+  sample: linux
+size:
+  description:
+    - The size of configuration and layers in bytes, each blob counted once, as it is in the registry. Null for a
+      schema 1 image.
+  returned: if the image exists and is a single image, or O(platform) is given
+  type: int
+  sample: 3623473
+tags:
+  description:
+    - The tags of the repository, or the names in the layout. Those that are no versions come first, by name, and then
+      the versions from the oldest to the newest.
+  returned: if O(tags=true)
+  type: list
+  elements: str
+  sample: ["latest", "3.19", "3.20"]
+missing:
+  description: The digests of the children and blobs that are not there. Empty if the image is whole.
+  returned: if the image exists and O(verify=true)
+  type: list
+  elements: str
+  sample: []
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success
+  type: int
+  sample: 1
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import (
+    Inspected,
+    InspectOptions,
+    inspect,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+
+
+def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.Any]:
+    """What was found, in the terms of RETURN."""
+    result: dict[str, t.Any] = {"changed": False, "exists": found.top is not None}
+    if found.tags is not None:
+        result["tags"] = found.tags
+    if found.top is None:
+        return result
+    result.update(
+        digest=found.top.digest,
+        media_type=found.top.media_type,
+        manifest=found.top.document,
+        annotations=found.top.annotations,
+        platforms=found.platforms,
+        children=list(map(describe_child, found.top.children)),
+    )
+    if raw:
+        result["raw"] = found.top.raw.decode("utf-8")
+    if found.missing is not None:
+        result["missing"] = found.missing
+    if found.image:
+        result.update(describe_image(found))
+        if platform:
+            result["platform_digest"] = found.image.digest
+    return result
+
+
+def describe_child(child: Descriptor) -> dict[str, t.Any]:
+    """An entry of an index."""
+    return {
+        "digest": child.digest,
+        "media_type": child.media_type,
+        "size": child.size,
+        "platform": str(child.platform) if child.platform else None,
+        "artifact_type": child.artifact_type,
+        "annotations": child.annotations,
+        "attests": child.attests,
+    }
+
+
+def describe_image(found: Inspected) -> dict[str, t.Any]:
+    """What only a single image has."""
+    config = found.config or {}
+    return {
+        "config": found.config,
+        "layers": found.layers,
+        "labels": found.labels,
+        "created": config.get("created"),
+        "architecture": config.get("architecture"),
+        "os": config.get("os"),
+        "size": found.size,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = RegistryModule(
+        {
+            "image": {"type": "str", "required": True},
+            "platform": {"type": "str"},
+            "raw": {"type": "bool", "default": False},
+            "tags": {"type": "bool", "default": False},
+            "verify": {"type": "bool", "default": False},
+        }
+    )
+    options = InspectOptions(**{name: module.params[name] for name in ("image", "platform", "tags", "verify")})
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        found = inspect(options, stores, module.params["jobs"])
+        return describe(found, options.platform, module.params["raw"])
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_tags
+short_description: List the tags of a repository, or make them name other images of it
+version_added: 0.1.0
+description:
+  - Lists the tags of a repository, all of them or those that filters leave, and what they name.
+  - With O(tags), makes tags name what is declared. Nothing is uploaded but manifests that the repository has already.
+  - Without O(tags) it only reads, and the task is never changed.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  repository:
+    description:
+      - The repository, V([docker://]host[:port]/path), or V(oci:PATH) for the names in an OCI layout on the managed node.
+      - Docker Hub's short names are understood.
+    type: str
+    required: true
+  include:
+    description:
+      - List only tags that one of these regular expressions matches as a whole.
+    type: list
+    elements: str
+  exclude:
+    description:
+      - Leave out tags that one of these regular expressions matches as a whole, even if O(include) matches too.
+    type: list
+    elements: str
+  semver:
+    description:
+      - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4),
+        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) of a tag does not count.
+      - Pre-releases, such as V(2.0.0-rc.1), are in a range only if it names one, as V(>=1.2.0-0) does. What follows a
+        hyphen is a pre-release by the rules of semantic versioning, so V(1.2.3-alpine) is one too.
+    type: str
+  semver_strict:
+    description:
+      - Whether only tags of three parts count as versions for O(semver) and O(newest). If V(false), V(1.2) counts as
+        V(1.2.0), and V(20260114) as a very high version.
+    type: bool
+    default: true
+  newest:
+    description:
+      - List only so many tags, those with the highest versions of what the other options leave. Tags that are no versions
+        are left out, and so are pre-releases unless O(semver) names one.
+    type: int
+  digests:
+    description:
+      - Tell what each listed tag names. This costs one request for each tag.
+    type: bool
+    default: false
+  tags:
+    description:
+      - What tags are to name, each a tag or a digest of the same repository. Tags that are not mentioned stay as they are.
+      - Put versions in quotes, or YAML takes V(1.10) for the number 1.1.
+      - All targets are looked up before anything is written, so two tags may swap what they name.
+    type: dict
+seealso:
+  - module: drayage.registry.image_copy
+  - module: drayage.registry.image_delete
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Find the newest release of the 1.x line
+  drayage.registry.image_tags:
+    repository: registry.example.com/prod/app
+    semver: ^1
+    newest: 1
+  register: releases
+
+- name: Let tags follow it, without an upload
+  drayage.registry.image_tags:
+    repository: registry.example.com/prod/app
+    tags:
+      "1": "{{ releases.tags[0] }}"
+      stable: "{{ releases.tags[0] }}"
+
+- name: Roll back to the image that ran before
+  drayage.registry.image_tags:
+    repository: registry.example.com/prod/app
+    tags:
+      stable: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+
+- name: List builds of branches, with their digests
+  drayage.registry.image_tags:
+    repository: registry.example.com/staging/app
+    include:
+      - feature-.*
+      - fix-.*
+    exclude:
+      - .*-debug
+    digests: true
+  register: branches
+
+- name: Show them
+  ansible.builtin.debug:
+    var: branches.digests
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the repository or layout is there.
+  returned: success
+  type: bool
+  sample: true
+tags:
+  description:
+    - The tags that were listed. Those that are no versions come first, by name, and then the versions from the oldest to
+      the newest. Empty if there is no such repository.
+    - If O(tags) is given, the tags that it declares, in its order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["latest", "1.9.0", "1.10.0"]
+digests:
+  description: What each of RV(tags) names. A tag that lost its manifest is missing here.
+  returned: if O(digests=true) or O(tags) is given
+  type: dict
+  sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success
+  type: int
+  sample: 1
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.tags import Assigned, assign_tags, list_tags
+
+_FILTERS = ("include", "exclude", "semver", "newest")
+
+
+def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
+    """List tags, and tell in the terms of RETURN."""
+    include, exclude, semver, newest = (params[name] for name in _FILTERS)
+    selection = TagSelection.parse(include or (), exclude or (), semver, params["semver_strict"], newest)
+    listed = list_tags(params["repository"], selection, params["digests"], stores, params["jobs"])
+    result: dict[str, t.Any] = {"changed": False, "exists": listed.exists, "tags": listed.tags}
+    if params["digests"]:
+        result["digests"] = listed.digests
+    return result
+
+
+def describe(assigned: Assigned) -> dict[str, t.Any]:
+    """What was or would be assigned, in the terms of RETURN."""
+    names = assigned.references
+    return {
+        "changed": assigned.changed,
+        "exists": True,
+        "tags": list(names),
+        "digests": assigned.after,
+        "diff": {
+            "before": {names[name]: digest for name, digest in assigned.before.items()},
+            "after": {names[name]: digest for name, digest in assigned.after.items()},
+        },
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = RegistryModule(
+        {
+            "repository": {"type": "str", "required": True},
+            "include": {"type": "list", "elements": "str"},
+            "exclude": {"type": "list", "elements": "str"},
+            "semver": {"type": "str"},
+            "semver_strict": {"type": "bool", "default": True},
+            "newest": {"type": "int"},
+            "digests": {"type": "bool", "default": False},
+            "tags": {"type": "dict"},
+        },
+        mutually_exclusive=[("tags", name) for name in _FILTERS],
+    )
+    params = module.params
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        if params["tags"] is None:
+            return list_wanted(params, stores)
+        return describe(assign_tags(params["repository"], params["tags"], stores, params["jobs"], module.check_mode))
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()
