@@ -226,6 +226,15 @@ def test_token_is_asked_for_without_scope_and_once(login, token_registry, token_
     assert len(token_service.log) == 1
 
 
+def test_token_service_that_knows_no_answer_is_asked_once(login, htpasswd_registry):
+    """What it says is final: there is no smaller scope to ask for."""
+    realm = f'Bearer realm=\\"{htpasswd_registry.url}/nothing\\"'
+    with Haproxy(htpasswd_registry, f'http-response set-header WWW-Authenticate "{realm}"') as server:
+        message = login(**alice(server)).msg
+    assert "answered 404 to user alice. Check username and password." in message
+    assert tally(htpasswd_registry.requests()) == {"GET /v2/": 1, "GET /nothing": 1}
+
+
 def test_identity_token(run_module, login, token_registry, token_service, repository, file, tmp_path):
     token_service.identity_tokens["an-identity-token"] = "alice"
     options = {"host": token_registry.host, "username": "<token>", "password": "an-identity-token"}
