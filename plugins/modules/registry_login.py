@@ -15,6 +15,7 @@ description:
     mode too, so that a password that has been changed is noticed.
   - Other entries and settings of the auth file stay as they are, to the byte. It is replaced in one step, and tasks that
     write to it at the same time do not lose each other's entries.
+  - O(registries) says how to reach the registry. Credentials in it play no part here.
   - Neither a container runtime nor a tool like skopeo is needed on the managed node.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -61,7 +62,7 @@ options:
       - If the file names a credential helper for O(host) or a credential store, the credentials are kept there.
       - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used, and
         if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR), or V(/run/containers/UID/auth.json). These
-        places are emptied when the machine starts.
+        places are emptied when the machine starts, and that in E(XDG_RUNTIME_DIR) when the user's last session ends.
       - For C(docker) give V(~/.docker/config.json).
 seealso:
   - name: containers-auth.json(5)
