@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -18,6 +22,7 @@ from devtools import module_runner
 from devtools.certificates import Authority
 from devtools.servers import DockerRegistry, ModernRegistry
 from devtools.token_service import TokenService
+from devtools.toolchain_stacks import COLLECTIONS, link_collection
 
 _numbers = itertools.count(1)
 
@@ -46,6 +51,45 @@ def _run(
     **options: object,
 ) -> module_runner.Result:
     return module_runner.run(module, options, home=home, check_mode=check_mode, diff=diff, env=env)
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs tasks as a playbook on this machine and returns its output."""
+    link_collection()
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+    def run(tasks, *arguments, defaults=None, succeeds=True):
+        group = {"group/drayage.registry.registry": defaults or {}}
+        document = [
+            {
+                "hosts": "localhost",
+                "gather_facts": False,
+                "connection": "local",
+                "vars": {"ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)},
+                "module_defaults": group,
+                "tasks": tasks,
+            }
+        ]
+        playbook = tmp_path / "playbook.yml"
+        playbook.write_text(json.dumps(document))
+        program = Path(sys.executable).with_name("ansible-playbook")
+        command = [str(program), "-i", "localhost,", *arguments, str(playbook)]
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        output = process.stdout + process.stderr
+        assert "Traceback" not in output, output
+        assert (process.returncode == 0) is succeeds, output
+        return output
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,59 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from devtools import images
 from devtools.observe import digest_at
 from devtools.servers import Haproxy
-from devtools.toolchain_stacks import COLLECTIONS, link_collection
 
 INDEX = images.index()
 SECRET = "wonder:land"
-
-
-@pytest.fixture
-def play(tmp_path):
-    """Return a function that runs tasks as a playbook on this machine and returns its output."""
-    link_collection()
-    home = tmp_path / "home"
-    home.mkdir()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-
-    def run(tasks, *arguments, defaults=None, succeeds=True):
-        group = {"group/drayage.registry.registry": defaults or {}}
-        document = [
-            {
-                "hosts": "localhost",
-                "gather_facts": False,
-                "connection": "local",
-                "vars": {"ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)},
-                "module_defaults": group,
-                "tasks": tasks,
-            }
-        ]
-        playbook = tmp_path / "playbook.yml"
-        playbook.write_text(json.dumps(document))
-        program = Path(sys.executable).with_name("ansible-playbook")
-        command = [str(program), "-i", "localhost,", *arguments, str(playbook)]
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        output = process.stdout + process.stderr
-        assert "Traceback" not in output, output
-        assert (process.returncode == 0) is succeeds, output
-        return output
-
-    return run
 
 
 def copy(**options):

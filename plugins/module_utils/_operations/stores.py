@@ -30,9 +30,11 @@ class Stores:
     ) -> None:
         self.traffic = Traffic()
         self._registries = Registries(entries)
+        self.authfile = authfile
+        self.run_command = run_command
         self._authfiles = AuthFiles(authfile, run_command)
         self._policy = policy
-        self._clients: dict[tuple[str, RegistrySettings], RegistryClient] = {}
+        self._clients: dict[tuple[object, ...], RegistryClient] = {}
 
     def __enter__(self) -> Stores:
         return self
@@ -51,13 +53,24 @@ class Stores:
             return RegistryStore(self._client(reference), reference, actions, beside)
         return OciLayout(reference.path, self.traffic.warn)
 
+    def client_as(self, credential: Credential, host: str, repository: str) -> RegistryClient:
+        """A client that acts with this credential, whatever options and files say."""
+        settings = self._registries.of(host, repository)
+        return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
+
     def _client(self, reference: RegistryReference) -> RegistryClient:
-        settings = self._registries.of(reference.host, reference.repository)
-        key = (reference.host, settings)
+        host = reference.host
+        settings = self._registries.of(host, reference.repository)
+        return self._connect(
+            host, settings, lambda repository: self._credential(host, repository), key=(host, settings)
+        )
+
+    def _connect(
+        self, host: str, settings: RegistrySettings, find: t.Callable[[str], Credential], key: tuple[object, ...]
+    ) -> RegistryClient:
         if key not in self._clients:
-            session = Session(reference.host, settings, self._registries, self._policy, self.traffic)
-            authenticator = Authenticator(session, lambda repository: self._credential(reference.host, repository))
-            self._clients[key] = RegistryClient(session, authenticator)
+            session = Session(host, settings, self._registries, self._policy, self.traffic)
+            self._clients[key] = RegistryClient(session, Authenticator(session, find))
         return self._clients[key]
 
     def _credential(self, host: str, repository: str) -> Credential:

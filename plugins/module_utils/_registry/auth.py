@@ -140,11 +140,9 @@ class Authenticator:
 
         A token for less still says what was wanted, so that it is asked for once: the registry has the last word.
         """
-        smaller = [
-            scopes,
-            Access(access.repository, access.actions).scopes(),
-            Access(access.repository, _PULL).scopes(),
-        ]
+        smaller = [scopes]
+        if scopes:
+            smaller += [Access(access.repository, actions).scopes() for actions in (access.actions, _PULL)]
         attempts = [wanted for number, wanted in enumerate(smaller) if wanted not in smaller[:number]]
         for wanted in attempts[:-1]:
             try:

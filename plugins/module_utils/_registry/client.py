@@ -114,6 +114,14 @@ class RegistryClient:
         """The error for an answer that says no."""
         return refusal(self.session.host, response, doing, str(self._auth.identity(access)))
 
+    def check(self) -> None:
+        """Ask the registry to let us in. Raises :class:`AccessDenied` where it does not."""
+        nowhere = Access("", frozenset())
+        response = self.call("GET", "", nowhere)
+        if response.status_code != 200:
+            raise self.refusal(response, "log in", nowhere)
+        finish(response)
+
     # Manifests
 
     def head_manifest(self, access: Access, name: str, legacy: bool = False) -> Descriptor | None:

@@ -89,27 +89,30 @@ class AuthFiles:
                 yield path, {"auths": document} if legacy else document
 
     def _find_in(self, path: str, document: dict[str, t.Any], host: str, repository: str) -> Credential:
-        helpers = _mapping(document, "credHelpers")
+        helpers = mapping(document, "credHelpers")
         for name, helper in helpers.items():
-            if _canonical(name) == host:
-                return self._ask(str(helper), name, path)
-        entries = {_canonical(name): entry for name, entry in _mapping(document, "auths").items()}
+            if canonical(name) == host:
+                return self.ask(str(helper), name, path)
+        entries = {canonical(name): entry for name, entry in mapping(document, "auths").items()}
         for name in _names(host, repository):
-            credential = _decode(entries.get(name), name, path)
+            credential = decode(entries.get(name), name, path)
             if credential:
                 return credential
         store = document.get("credsStore")
-        return self._ask(str(store), _server_of(host), path) if store else ANONYMOUS
+        return self.ask(str(store), server_of(host), path) if store else ANONYMOUS
 
-    def _ask(self, helper: str, server: str, path: str) -> Credential:
-        """The credential helper protocol: ``docker-credential-NAME get``, the server on standard input."""
+    def ask(self, helper: str, server: str, path: str) -> Credential:
+        """What a helper that ``path`` names has for a server.
+
+        The credential helper protocol: ``docker-credential-NAME get``, the server on standard input.
+        """
         key = (helper, server)
         if key not in self._helped:
             self._helped[key] = self._run_helper(helper, server, path)
         return self._helped[key]
 
     def _run_helper(self, helper: str, server: str, path: str) -> Credential:
-        program = "docker-credential-" + helper
+        program = program_of(helper)
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
             raise ImageError("%s names a credential helper that cannot be one: %r" % (path, helper))
         try:
@@ -130,7 +133,12 @@ class AuthFiles:
             username = secret = None
         if not isinstance(username, str) or not isinstance(secret, str):
             raise ImageError("%s answered something that is not a credential" % program)
-        return _credential(username, secret)
+        return credential_of(username, secret)
+
+
+def program_of(helper: str) -> str:
+    """The program that a helper's name stands for."""
+    return "docker-credential-" + helper
 
 
 def default_files() -> list[str]:
@@ -149,10 +157,17 @@ def default_files() -> list[str]:
 def _read(path: str) -> dict[str, t.Any]:
     try:
         with open(path, encoding="utf-8") as stream:
-            text = stream.read()
-        document = documents.decode(text) if text.strip() else {}
+            return parse(stream.read(), path)
     except OSError as error:
         raise local_failure(error, "read the auth file") from None
+    except ValueError:
+        raise LocalFailure("the auth file %s is not JSON" % path) from None
+
+
+def parse(text: str, path: str) -> dict[str, t.Any]:
+    """The document that an auth file is; one without any text is empty. Raises :class:`LocalFailure`."""
+    try:
+        document = documents.decode(text) if text.strip() else {}
     except ValueError:
         raise LocalFailure("the auth file %s is not JSON" % path) from None
     if not isinstance(document, dict):
@@ -160,12 +175,13 @@ def _read(path: str) -> dict[str, t.Any]:
     return document
 
 
-def _mapping(document: dict[str, t.Any], key: str) -> dict[str, t.Any]:
+def mapping(document: dict[str, t.Any], key: str) -> dict[str, t.Any]:
+    """What stands under this key, empty where that is nothing of the kind."""
     value = document.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
     """The key of an entry as ``host[:port][/path]``: old ones are URLs of an API version."""
     url = re.match(r"https?://", name)
     name = re.sub(r"^https?://", "", name)
@@ -183,11 +199,13 @@ def _names(host: str, repository: str) -> t.Iterator[str]:
         yield "/".join([host] + parts[:length])
 
 
-def _server_of(host: str) -> str:
+def server_of(host: str) -> str:
+    """The name of a host that docker uses."""
     return _DOCKER_HUB_KEY if host == "docker.io" else host
 
 
-def _decode(entry: object, name: str, path: str) -> Credential:
+def decode(entry: object, name: str, path: str) -> Credential:
+    """What an entry of ``auths`` holds. Raises :class:`LocalFailure`."""
     if not isinstance(entry, dict):
         return ANONYMOUS
     texts = {key: value for key, value in entry.items() if isinstance(value, str)}
@@ -202,10 +220,11 @@ def _decode(entry: object, name: str, path: str) -> Credential:
         username, _colon, password = decoded.partition(":")
     if texts.get("identitytoken"):
         return Credential(username=username, identity_token=texts["identitytoken"])
-    return _credential(username, password.rstrip("\0"))
+    return credential_of(username, password.rstrip("\0"))
 
 
-def _credential(username: str, secret: str) -> Credential:
+def credential_of(username: str, secret: str) -> Credential:
+    """A user name and what came with it, which for one name is an identity token."""
     if username == _TOKEN_USER:
         return Credential(username=username, identity_token=secret)
     return Credential(username=username, password=secret)

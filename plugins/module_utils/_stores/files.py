@@ -28,9 +28,9 @@ def locked(path: str) -> t.Iterator[t.BinaryIO]:
 
 
 @contextlib.contextmanager
-def staged(directory: str, target: str) -> t.Iterator[t.BinaryIO]:
+def staged(directory: str, target: str, mode: int = 0o666) -> t.Iterator[t.BinaryIO]:
     """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError."""
-    stream, path = _create(directory)
+    stream, path = _create(directory, mode)
     try:
         with stream:
             yield stream
@@ -70,10 +70,10 @@ def remove_abandoned(directory: str) -> None:
             os.unlink(path)
 
 
-def _create(directory: str) -> tuple[t.BinaryIO, str]:
+def _create(directory: str, mode: int) -> tuple[t.BinaryIO, str]:
     while True:
         path = os.path.join(directory, STAGING + secrets.token_hex(8))
-        stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+        stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
         fcntl.flock(stream, fcntl.LOCK_SH)
         # Between the two lines above, remove_abandoned() of another process may have taken it for abandoned.
         if os.path.exists(path):

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: image_reference
+short_description: The parts of an image reference
+version_added: 0.1.0
+description:
+  - Splits a reference as the modules of this collection take it into its parts, and spells it out in full.
+  - Docker Hub's short names are understood, so V(alpine) is V(docker.io/library/alpine). No tag is added to a reference
+    that has none.
+  - Nothing is asked of a registry, and no file is looked at.
+positional: _input
+options:
+  _input:
+    description:
+      - V([docker://]host[:port]/path[:tag][@digest]), or V(oci:PATH[:REF]).
+    type: string
+    required: true
+seealso:
+  - plugin: drayage.registry.image_reference
+    plugin_type: test
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Keep the name and tag of an image, in another registry
+  drayage.registry.image_copy:
+    src: "{{ image }}"
+    dest: "registry.example.com/{{ parts.repository }}:{{ parts.tag | default('latest', true) }}"
+  vars:
+    parts: "{{ image | drayage.registry.image_reference }}"
+
+- name: Log in to the registries of all images
+  drayage.registry.registry_login:
+    host: "{{ item }}"
+    username: deploy
+    password: "{{ vault_registry_password }}"
+  loop: "{{ images | map('drayage.registry.image_reference') | map(attribute='host') | unique }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The parts. Those that a reference does not have are null.
+  type: dictionary
+  contains:
+    name:
+      description: The whole reference, spelled out in full.
+      type: string
+      sample: docker.io/library/alpine:3.20
+    transport:
+      description: Where the image is, V(docker) for a registry.
+      type: string
+      sample: docker
+    host:
+      description: The registry, with its port where one is given.
+      type: string
+      sample: docker.io
+    repository:
+      description: The path in the registry.
+      type: string
+      sample: library/alpine
+    tag:
+      description: The tag.
+      type: string
+      sample: "3.20"
+    digest:
+      description: The digest.
+      type: string
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    path:
+      description: The path of a layout, as it is given.
+      type: string
+      sample: /srv/images
+    ref:
+      description: The name of an image in a layout.
+      type: string
+      sample: alpine-3.20
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, Reference, parse
+
+_PARTS = ("name", "transport", "host", "repository", "tag", "digest", "path", "ref")
+
+
+def image_reference(text: t.Any) -> dict[str, str | None]:
+    """The parts of a reference."""
+    if not isinstance(text, str):
+        raise AnsibleFilterError("image_reference takes the text of one reference.")
+    try:
+        parts = _parts_of(parse(text), text.strip())
+    except ImageError as error:
+        raise AnsibleFilterError("image_reference: %s" % error) from None
+    return {part: parts.get(part) or None for part in _PARTS}
+
+
+def _parts_of(reference: Reference, text: str) -> dict[str, str]:
+    if isinstance(reference, LocalReference):
+        # The path belongs to the managed node, so what it is relative to is not known here.
+        path = text[len(reference.transport) + 1 :]
+        if reference.tag:
+            path = path[: -len(reference.tag) - 1]
+        return {"name": text, "transport": reference.transport, "path": path, "ref": reference.tag}
+    return {
+        "name": str(reference),
+        "transport": "docker",
+        "host": reference.host,
+        "repository": reference.repository,
+        "tag": reference.tag,
+        "digest": reference.digest,
+    }
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By the name that templates use."""
+        return {"image_reference": image_reference}

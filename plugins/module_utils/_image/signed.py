@@ -1,0 +1,58 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Signed schema 1 manifests (Docker image manifest v2, schema 1): their digest is over what was signed.
+
+The signatures stand inside the manifest. Each tells how many bytes before them belong to the text that was signed, and
+how that text ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import typing as t
+
+from .._errors import InvalidContent
+from . import digest as digests
+from . import document as documents
+
+
+def manifest_digest(raw: bytes) -> str:
+    """The digest that a registry knows a manifest of any kind by. Raises :class:`InvalidContent`."""
+    return digests.of(payload(raw))
+
+
+def payload(raw: bytes) -> bytes:
+    """What the digest of a manifest is over: all of it, but for a signed schema 1 manifest what was signed."""
+    try:
+        document = documents.decode(raw)
+    except ValueError:
+        return raw
+    if not isinstance(document, dict) or document.get("schemaVersion") != 1 or document.get("signatures") is None:
+        return raw
+    try:
+        parts = {_signed_part(signature) for signature in document["signatures"]}
+        ((length, tail),) = parts
+    except (ValueError, LookupError, TypeError):
+        raise InvalidContent("the signatures of its schema 1 manifest are malformed or contradict each other") from None
+    if not 0 < length <= len(raw):
+        raise InvalidContent("the signatures of its schema 1 manifest speak of more text than there is")
+    return raw[:length] + tail
+
+
+def _signed_part(signature: t.Any) -> tuple[int, bytes]:
+    """How many bytes were signed, and how they ended."""
+    header = documents.decode(_base64url(signature["protected"]))
+    length = header["formatLength"]
+    if not isinstance(length, int):
+        raise TypeError
+    return length, _base64url(header["formatTail"])
+
+
+def _base64url(text: str) -> bytes:
+    """RFC 7515, appendix C: without padding."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Logging in to a registry and out of it: credentials that it takes, in the file where other programs find them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .._errors import AccessDenied, ImageError, InvalidReference, NotFound, naming
+from .._image import reference as references
+from .._registry.authfile import AuthFile
+from .._registry.client import RegistryClient
+from .._registry.credentials import ANONYMOUS, Credential, canonical, credential_of
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class LoginOptions:
+    """The options of registry_login, as the user wrote them."""
+
+    host: str
+    username: str | None
+    password: str | None
+    state: str
+
+
+@dataclasses.dataclass(frozen=True)
+class LoggedIn:
+    """Who is named for the host in the auth file, before and after; None for nobody."""
+
+    host: str
+    authfile: str
+    before: str | None
+    after: str | None
+    changed: bool
+
+
+def login(options: LoginOptions, stores: Stores, dry_run: bool) -> LoggedIn:
+    """Keep credentials that the registry takes, or forget them; with ``dry_run`` only find out what that would do.
+
+    Raises :class:`ImageError`.
+    """
+    name = _name(options.host)
+    credential = ANONYMOUS if options.state == "absent" else _credential(options)
+    file = AuthFile(stores.authfile, stores.run_command)
+    if credential:
+        host, _slash, path = name.partition("/")
+        with naming(name):
+            _verify(stores.client_as(credential, host, path))
+    change = file.change(name, credential, dry_run)
+    return LoggedIn(name, file.path, change.before.username or None, credential.username or None, bool(change))
+
+
+def _verify(client: RegistryClient) -> None:
+    """Raise unless the registry lets these credentials in; one that asks for none lets in anybody."""
+    try:
+        client.check()
+    except AccessDenied as error:
+        # Elsewhere credentials come from registries or authfile, and hints say so.
+        if "credentials for" in error.hint:
+            error.hint = "Check username and password"
+        raise
+    except NotFound as error:
+        error.hint = "Check that the host is a registry"
+        raise
+
+
+def _name(text: str) -> str:
+    """The host, with its path where one is given, as references spell it."""
+    name = canonical(text.strip()) if "://" not in text else ""
+    try:
+        reference = references.parse_registry("%s/name" % name)
+    except InvalidReference:
+        reference = None
+    if reference is None or reference.host != name.partition("/")[0]:
+        raise ImageError(
+            "host: %r is not a registry" % text.rpartition("@")[2],
+            hint="Write host[:port] or host[:port]/path, with a dot or a port in the host unless it is localhost",
+        )
+    return name
+
+
+def _credential(options: LoginOptions) -> Credential:
+    username, password = options.username or "", options.password or ""
+    if not username or ":" in username:
+        raise ImageError("username is empty or has a colon, which separates it from the password")
+    if not password:
+        raise ImageError("password is empty")
+    return credential_of(username, password)

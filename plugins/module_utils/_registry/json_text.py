@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Changing one value in the text of a JSON object, and not a byte of the rest.
+
+Auth files belong to several programs and to people: what they wrote must not come back in another order or shape, as
+it would if the document were decoded and encoded again. All texts given to these functions must be valid JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_INDENT = re.compile(r"\{[ \t]*(\r?\n)([ \t]*)")
+_DECODER = json.JSONDecoder()
+
+
+def put(text: str, path: t.Sequence[str], value: t.Any) -> str:
+    """The text with ``value`` at ``path``, where objects that are missing on the way are made.
+
+    New lines are indented as the others are, and in an empty document by a tab, which is docker's and podman's way.
+    """
+    text = text.strip(" \t\r\n") and text or "{}"
+    style = _Style.of(text)
+    start = _skip(text, 0)
+    for depth, name in enumerate(path, 1):
+        rest = _nested(path[depth:], value)
+        member = _find(text, start, name)
+        if not member:
+            return _insert(text, start, style, depth, json.dumps(name) + style.colon + style.encode(rest, depth))
+        if depth == len(path) or text[member.value] != "{":
+            return text[: member.value] + style.encode(rest, depth) + text[member.end :]
+        start = member.value
+    return text
+
+
+def remove(text: str, path: t.Sequence[str]) -> str:
+    """The text without what is at ``path``."""
+    while True:
+        start = _skip(text, 0)
+        for name in path[:-1]:
+            member = _find(text, start, name)
+            if not member or text[member.value] != "{":
+                return text
+            start = member.value
+        members = _members(text, start)
+        numbers = [number for number, member in enumerate(members) if member.name == path[-1]]
+        if not numbers:
+            return text
+        text = _without(text, start, members, numbers[0])
+
+
+class _Member(t.NamedTuple):
+    """Where a member of an object is: its name, the end of that, its value, and the end of this."""
+
+    name: str
+    start: int
+    named: int
+    value: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Style:
+    """How a document is written; ``indent`` is None for one that is on a single line."""
+
+    newline: str = "\n"
+    indent: str | None = "\t"
+    colon: str = ": "
+
+    @classmethod
+    def of(cls, text: str) -> _Style:
+        start = _skip(text, 0)
+        members = _members(text, start)
+        if not members:
+            return cls()
+        colon = text[members[0].named : members[0].value]
+        colon = cls.colon if "\n" in colon else colon
+        lines = _INDENT.match(text, start)
+        return cls(lines.group(1), lines.group(2), colon) if lines else cls("", None, colon)
+
+    def encode(self, value: t.Any, depth: int) -> str:
+        comma = "," if self.indent is not None else "," + self.gap
+        text = json.dumps(value, indent=self.indent, separators=(comma, self.colon))
+        return text.replace("\n", self.line(depth))
+
+    def line(self, depth: int) -> str:
+        """What begins a line at this depth."""
+        return self.newline + (self.indent or "") * depth
+
+    @property
+    def gap(self) -> str:
+        """What is between members on one line."""
+        return " " if self.colon.endswith(" ") else ""
+
+
+def _nested(names: t.Sequence[str], value: t.Any) -> t.Any:
+    for name in reversed(names):
+        value = {name: value}
+    return value
+
+
+def _skip(text: str, position: int) -> int:
+    return t.cast("re.Match[str]", _BLANKS.match(text, position)).end()
+
+
+def _members(text: str, start: int) -> list[_Member]:
+    """The members of the object that begins at ``start``, in their order."""
+    found: list[_Member] = []
+    position = _skip(text, start + 1)
+    while text[position] != "}":
+        name, named = _DECODER.raw_decode(text, position)
+        value = _skip(text, _skip(text, named) + 1)
+        end = _DECODER.raw_decode(text, value)[1]
+        found.append(_Member(name, position, named, value, end))
+        position = _skip(text, end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return found
+
+
+def _find(text: str, start: int, name: str) -> _Member | None:
+    """The last one of that name is what readers see."""
+    return next((member for member in reversed(_members(text, start)) if member.name == name), None)
+
+
+def _insert(text: str, start: int, style: _Style, depth: int, item: str) -> str:
+    members = _members(text, start)
+    if not members:
+        end = text.index("}", start)
+        return text[: start + 1] + style.line(depth) + item + style.line(depth - 1) + text[end:]
+    last = members[-1]
+    before = text.index(",", members[-2].end) if len(members) > 1 else start
+    lead = text[before + 1 : last.start] or style.gap
+    return text[: last.end] + "," + lead + item + text[last.end :]
+
+
+def _without(text: str, start: int, members: t.Sequence[_Member], number: int) -> str:
+    if len(members) == 1:
+        return text[: start + 1] + text[text.index("}", members[0].end) :]
+    if number == 0:
+        return text[: members[0].start] + text[members[1].start :]
+    return text[: members[number - 1].end] + text[members[number].end :]

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, LocalFailure
+from ansible_collections.drayage.registry.plugins.module_utils._registry.authfile import AuthFile
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
+    ANONYMOUS,
+    AuthFiles,
+    Credential,
+    credential_of,
+)
+
+ALICE = credential_of("alice", "wonder:land")
+HUB = "https://index.docker.io/v1/"
+
+
+@pytest.fixture
+def run():
+    """A credential helper in memory."""
+
+    def run_command(argv, stdin):
+        action = argv[1]
+        run_command.calls.append((argv[0], action))
+        if action == "store":
+            document = json.loads(stdin)
+            run_command.stored[document["ServerURL"]] = document
+        elif stdin not in run_command.stored:
+            return 1, "credentials not found in native keychain", ""
+        elif action == "erase":
+            del run_command.stored[stdin]
+        else:
+            return 0, json.dumps(run_command.stored[stdin]), ""
+        return 0, "", ""
+
+    run_command.calls = []
+    run_command.stored = {}
+    return run_command
+
+
+@pytest.fixture
+def change(home, tmp_path, run):
+    """Change a file of this name and return its ``auths``."""
+
+    def change_file(name, wanted, file="auth.json", dry_run=False):
+        done = AuthFile(str(tmp_path / file), run).change(name, wanted, dry_run)
+        change_file.changed, change_file.before = bool(done), done.before
+        path = tmp_path / file
+        return json.loads(path.read_text()).get("auths") if path.exists() else None
+
+    return change_file
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "key"),
+    [
+        ("auth.json", "docker.io", "docker.io"),
+        ("config.json", "docker.io", HUB),
+        ("config.json", "docker.io/team", "docker.io/team"),
+        ("config.json", "r.example:5000", "r.example:5000"),
+    ],
+)
+def test_a_new_entry_has_the_key_that_the_readers_of_the_file_look_for(change, file, name, key):
+    assert list(change(name, ALICE, file)) == [key]
+
+
+@pytest.mark.parametrize("file", ["auth.json", "config.json"])
+@pytest.mark.parametrize("key", [HUB, "docker.io", "index.docker.io", "https://registry-1.docker.io"])
+def test_an_entry_for_docker_hub_keeps_its_key(change, write, file, key):
+    write(file, {"auths": {key: {}}})
+    assert list(change("docker.io", ALICE, file)) == [key]
+
+
+def test_what_is_written_is_read(change, home, tmp_path, run):
+    for name in ("docker.io", "r.example", "r.example/team"):
+        change(name, Credential("user of " + name, "secret"))
+    files = AuthFiles(str(tmp_path / "auth.json"), run)
+    assert files.find("docker.io", "library/alpine").username == "user of docker.io"
+    assert files.find("r.example", "a").username == "user of r.example"
+    assert files.find("r.example", "team/a").username == "user of r.example/team"
+
+
+@pytest.mark.parametrize("secret", ["a:b:c", "ünï", " blanks ", '"{', "\n"])
+def test_any_password_is_read_as_it_was(change, tmp_path, run, secret):
+    wanted = credential_of("alice", secret)
+    change("r.example", wanted)
+    assert AuthFiles(str(tmp_path / "auth.json"), run).find("r.example", "a") == wanted
+
+
+def test_an_identity_token_is_written_as_docker_does(change):
+    entry = change("r.example", credential_of("<token>", "an-identity-token"))["r.example"]
+    assert entry == {"auth": base64.b64encode(b"<token>:").decode(), "identitytoken": "an-identity-token"}
+
+
+@pytest.mark.parametrize("other", [{"identitytoken": "t"}, {"registrytoken": "t"}])
+def test_what_would_win_over_the_password_is_dropped(change, write, other):
+    entry = change("r.example", ALICE)["r.example"]
+    write("auth.json", {"auths": {"r.example": {**entry, **other}}})
+    assert change("r.example", ALICE) == {"r.example": entry}
+    assert change.changed
+
+
+def test_other_keys_of_an_entry_that_is_right_stay(change, write):
+    entry = {**change("r.example", ALICE)["r.example"], "email": "alice@r.example"}
+    write("auth.json", {"auths": {"r.example": entry}})
+    assert change("r.example", ALICE) == {"r.example": entry}
+    assert not change.changed
+
+
+def test_docker_asks_its_store_for_docker_hub_by_an_old_name(change, write, run):
+    write("config.json", {"credsStore": "test"})
+    assert change("docker.io", ALICE, "config.json") == {HUB: {}}
+    assert list(run.stored) == [HUB]
+
+
+def test_a_helper_of_the_host_comes_before_the_store(change, write, run):
+    write("auth.json", {"credsStore": "other", "credHelpers": {"https://r.example": "test"}})
+    assert change("r.example", ALICE) is None
+    assert run.calls == [("docker-credential-test", "get"), ("docker-credential-test", "store")]
+    assert list(run.stored) == ["https://r.example"]
+
+
+def test_a_helper_of_another_host_is_left_alone(change, write, run):
+    write("auth.json", {"credHelpers": {"s.example": "test"}})
+    assert list(change("r.example", ALICE)) == ["r.example"]
+    assert run.calls == []
+
+
+def test_credentials_for_a_part_of_a_registry_can_be_removed_beside_a_store(change, write, run):
+    write("auth.json", {"credsStore": "test", "auths": {"r.example/team": {"auth": "YTpi"}}})
+    assert change("r.example/team", ANONYMOUS) == {}
+    assert run.calls == []
+
+
+def test_a_dry_run_leaves_helper_and_file_alone(change, write, run):
+    write("auth.json", {"credsStore": "test", "auths": {"r.example": {"auth": "YTpi"}}})
+    assert change("r.example", ALICE, dry_run=True) == {"r.example": {"auth": "YTpi"}}
+    assert change.changed
+    assert run.calls == [("docker-credential-test", "get")]
+
+
+def test_who_was_there_before(change):
+    change("r.example", ALICE)
+    change("r.example", credential_of("bob", "builds"))
+    assert change.before == ALICE
+
+
+def test_a_helper_that_cannot_be_one(change, write, run):
+    write("auth.json", {"credsStore": "../evil"})
+    with pytest.raises(ImageError, match="cannot be one"):
+        change("r.example", ALICE)
+    assert run.calls == []
+
+
+def test_a_directory_that_cannot_be_made(home, run, monkeypatch, tmp_path):
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+    file = AuthFile(str(tmp_path / "missing" / "auth.json"), run)
+    with pytest.raises(LocalFailure, match="cannot write the auth file .*/missing/auth.json: permission denied. Check"):
+        file.change("r.example", ALICE, False)
+
+
+def test_a_write_that_fails_leaves_no_half(change, monkeypatch, tmp_path):
+    change("r.example", ALICE)
+    before = (tmp_path / "auth.json").read_text()
+
+    def refuse(source, target):
+        raise OSError(28, "No space left on device", source)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(
+        LocalFailure, match="cannot write the auth file .*auth.json: no space left on device. Free space"
+    ):
+        change("s.example", ALICE)
+    assert (tmp_path / "auth.json").read_text() == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["auth.json"]
