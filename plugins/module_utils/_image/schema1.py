@@ -12,13 +12,12 @@ Their digest is over the text without its signatures; what later became the conf
 
 from __future__ import annotations
 
-import base64
 import typing as t
 
 from .._errors import InvalidContent
 from . import digest as digests
 from . import document as documents
-from . import media_types
+from . import media_types, signed
 from .manifest import Manifest
 
 
@@ -27,8 +26,7 @@ def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Mani
     document = _decode(raw)
     if document.get("schemaVersion") != 1:
         return Manifest.parse(raw, content_type, digest)
-    signatures = document.get("signatures")
-    payload = _payload(raw, signatures[0]) if isinstance(signatures, list) and signatures else raw
+    payload = signed.payload(raw)
     if digest:
         digests.verify(payload, digest)
     media_type = media_types.DOCKER_SCHEMA1 if payload is raw else media_types.DOCKER_SCHEMA1_SIGNED
@@ -51,20 +49,6 @@ def layers(manifest: Manifest) -> list[str]:
         return [digests.check(item["blobSum"]) for item in reversed(items or [])]
     except (LookupError, TypeError):
         raise InvalidContent("its fsLayers are not what schema 1 asks for") from None
-
-
-def _payload(raw: bytes, signature: t.Any) -> bytes:
-    """What was signed: the first bytes of the text, and an end that the signature carries."""
-    try:
-        protected = documents.decode(_base64(signature["protected"]))
-        return raw[: int(protected["formatLength"])] + _base64(protected["formatTail"])
-    except (ValueError, LookupError, TypeError):
-        raise InvalidContent("the signature in its schema 1 manifest is malformed") from None
-
-
-def _base64(text: str) -> bytes:
-    """RFC 7515 leaves the padding out."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _decode(text: str | bytes) -> dict[str, t.Any]:

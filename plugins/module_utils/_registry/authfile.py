@@ -21,7 +21,7 @@ import os
 import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
-from .._stores.files import staged
+from .._files import staged
 from . import json_text
 from .credentials import (
     ANONYMOUS,

@@ -18,6 +18,7 @@ import os
 import typing as t
 
 from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, local_failure
+from .._files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
 from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types
@@ -25,7 +26,6 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
 from .base import Store
-from .files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _VERSION = {"imageLayoutVersion": "1.0.0"}

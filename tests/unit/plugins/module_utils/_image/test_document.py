@@ -35,12 +35,15 @@ def test_a_document_is_encoded_in_one_way():
     assert documents.encode({"b": "ä", "a": [1, True, None]}) == '{"b":"ä","a":[1,true,null]}'.encode()
 
 
-def test_a_document_without_a_form_in_utf_8_is_a_value_error():
+def test_text_without_a_form_in_utf_8_is_escaped():
+    assert documents.encode({"a": "\ud800", "b": "ä"}) == b'{"a":"\\ud800","b":"\\u00e4"}'
+
+
+def test_a_document_that_is_nested_too_deeply_is_a_value_error():
     nested = []
     for _level in range(200000):
         nested = [nested]
-    for document in ({"a": "\ud800"}, nested):
-        with pytest.raises(ValueError):
-            documents.encode(document)
+    with pytest.raises(ValueError):
+        documents.encode(nested)
     while nested:
         nested = nested.pop()

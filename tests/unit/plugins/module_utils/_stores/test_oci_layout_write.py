@@ -11,9 +11,9 @@ import threading
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, DigestMismatch, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
-from ansible_collections.drayage.registry.plugins.module_utils._stores.files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import (

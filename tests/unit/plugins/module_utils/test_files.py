@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._stores.files import (
+from ansible_collections.drayage.registry.plugins.module_utils._files import (
     STAGING,
     locked,
     remove_abandoned,
@@ -142,7 +142,7 @@ def test_a_directory_with_such_a_name_is_left_alone(tmp_path):
 
 WRITER = """
 import sys, time
-from ansible_collections.drayage.registry.plugins.module_utils._stores.files import staged
+from ansible_collections.drayage.registry.plugins.module_utils._files import staged
 with staged(sys.argv[1], sys.argv[1] + "/target") as stream:
     stream.write(b"half")
     stream.flush()
