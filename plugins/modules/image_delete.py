@@ -35,12 +35,13 @@ options:
   scope:
     description:
       - How much to remove.
+      - With V(tag) the tag alone. Other tags of the same image stay.
+      - With V(manifest) the manifest with all the tags that name it. Its children stay if it is an index. If an index lists
+        it, that index is broken afterwards.
     type: str
     choices:
-      tag: The tag alone. Other tags of the same image stay.
-      manifest:
-        The manifest with all the tags that name it. Its children stay if it is an index. If an index lists it, that
-        index is broken afterwards.
+      - tag
+      - manifest
     default: tag
 notes:
   - All tags of the repository are looked at, one request each, to know which name the same image.

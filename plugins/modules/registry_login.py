@@ -51,10 +51,13 @@ options:
   state:
     description:
       - Whether there are to be credentials for O(host).
+      - With V(present) these credentials are kept, after the registry has taken them. A registry that asks for none takes
+        any.
+      - With V(absent) all credentials for O(host) are removed. The registry is not asked.
     type: str
     choices:
-      present: These credentials are kept, after the registry has taken them. A registry that asks for none takes any.
-      absent: All credentials for O(host) are removed. The registry is not asked.
+      - present
+      - absent
     default: present
   authfile:
     description:
