@@ -139,7 +139,7 @@ def test_the_names_of_a_layout_are_less_strict(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("dest", "beside"),
-    [("r.example/copy", "app"), ("s.example/app", ""), ("r.example/app:2", "")],
+    [("r.example/copy", "app"), ("s.example/app", ""), ("s.example/copy", ""), ("r.example/app:2", "")],
 )
 def test_rights_are_asked_for_where_they_are_needed(run, stores, dest, beside):
     run("r.example/app:1", dest)
@@ -221,6 +221,21 @@ def test_content_that_vanishes_under_way_is_sent_again(run, stores):
     assert set(repository.content) == {digests.of(content) for content in IMAGE.blobs}
     assert done.plan.before == {"1": OLD.digest}
     assert (done.moved.copied, done.moved.bytes) == (4, len(b"new") + sum(map(len, IMAGE.blobs)))
+
+
+def test_content_that_vanishes_behind_a_child_that_stays_is_sent_again_too(run, stores, source):
+    source.add(INDEX, tag="1")
+    repository = stores.repository("s.example", "app", Forgetful).add(IMAGE, tag="1")
+    run("r.example/app:1", "s.example/app")
+    assert repository.tags == {"1": INDEX.digest}
+    assert set(repository.content) == {digests.of(content) for content in (*IMAGE.blobs, *ARM64.blobs)}
+
+
+def test_content_that_vanishes_after_it_was_mounted_is_moved(run, stores):
+    repository = stores.repository("r.example", "copy", Forgetful)
+    done = run("r.example/app:1", "r.example/copy")
+    assert repository.content == {digests.of(content): content for content in IMAGE.blobs}
+    assert (done.moved.mounted, done.moved.copied) == (3, 3)
 
 
 class Strict(MemoryStore):
