@@ -73,7 +73,7 @@ def verified(chunks: t.Iterable[bytes], digest: str, size: int) -> t.Iterator[by
     hasher = hashlib.new(split(digest)[0])
     seen = 0
     held = b""
-    for chunk in chunks:
+    for chunk in filter(None, chunks):
         seen += len(chunk)
         if seen > size:
             raise DigestMismatch("digest mismatch: blob %s should have %d bytes but has more" % (digest, size))

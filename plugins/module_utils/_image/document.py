@@ -16,7 +16,7 @@ import typing as t
 def decode(content: bytes | str) -> t.Any:
     """Decode JSON. Raises ValueError, also for nesting that the decoder cannot follow."""
     try:
-        return json.loads(content)
+        return json.loads(content if isinstance(content, str) else content.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -136,7 +136,11 @@ class Manifest:
 
 def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> dict[str, t.Any]:
     other = replaced.get(item["digest"])
-    return item if other is None else dict(item, digest=other.digest, size=other.size)
+    if other is None:
+        return item
+    exchanged = dict(item, digest=other.digest, size=other.size)
+    exchanged.pop("data", None)  # inlined content would be that of the former child
+    return exchanged
 
 
 def _decode(raw: bytes) -> dict[str, t.Any]:
@@ -168,8 +172,12 @@ def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
 def _shape(document: t.Mapping[str, t.Any], sent: str) -> str:
     if document.get("schemaVersion") == 1:
         return media_types.DOCKER_SCHEMA1
+    is_image = "layers" in document or "config" in document
+    if "manifests" in document and is_image:
+        # Two readers could take it for two things (CVE-2021-41190).
+        raise InvalidContent("its content is both an image manifest and an index")
     if "manifests" in document:
         return sent if sent in media_types.INDEXES else media_types.OCI_INDEX
-    if "layers" in document or "config" in document:
+    if is_image:
         return sent if sent in media_types.MANIFESTS else media_types.OCI_MANIFEST
     raise InvalidContent("its content is neither an image manifest nor an index")

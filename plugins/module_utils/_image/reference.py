@@ -92,6 +92,7 @@ def parse(text: str) -> Reference:
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
     if re.match("https?://", text):
+        text = re.sub("//[^/@]*@", "//", text)
         raise InvalidReference("is a URL, not a reference", text, "Leave out http:// or https://: see plain_http")
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
@@ -151,7 +152,7 @@ def _split_host(name: str) -> tuple[str, str]:
 
 
 def _check_name(text: str, name: str, host: str, path: str) -> None:
-    if re.fullmatch("[a-f0-9]{64}", name):
+    if re.fullmatch("[a-f0-9]{64}", text):
         raise InvalidReference("64 hexadecimal digits are an image ID, not a name", text, "Name a repository")
     if not _DOMAIN.fullmatch(host):
         raise InvalidReference("%r is not a registry host" % host, text, "Write host[:port]/path[:tag][@digest]")

@@ -91,9 +91,12 @@ class AuthFiles:
     def _find_in(self, path: str, document: dict[str, t.Any], host: str, repository: str) -> Credential:
         helpers = mapping(document, "credHelpers")
         for name, helper in helpers.items():
-            if canonical(name) == host:
+            if helper and canonical(name) == host:
                 return self.ask(str(helper), name, path)
-        entries = {canonical(name): entry for name, entry in mapping(document, "auths").items()}
+        entries: dict[str, object] = {}
+        for name, entry in mapping(document, "auths").items():
+            if entry:  # docker leaves empty ones for hosts whose credentials are in a store
+                entries.setdefault(canonical(name), entry)
         for name in _names(host, repository):
             credential = decode(entries.get(name), name, path)
             if credential:
@@ -217,7 +220,9 @@ def decode(entry: object, name: str, path: str) -> Credential:
             decoded = base64.b64decode("".join(texts["auth"].split()), validate=True).decode("utf-8").rstrip("\0")
         except ValueError:
             raise LocalFailure("the auth file %s has an entry for %s that cannot be decoded" % (path, name)) from None
-        username, _colon, password = decoded.partition(":")
+        username, colon, password = decoded.partition(":")
+        if not colon and not texts.get("identitytoken"):
+            return ANONYMOUS
     if texts.get("identitytoken"):
         return Credential(username=username, identity_token=texts["identitytoken"])
     return credential_of(username, password.rstrip("\0"))

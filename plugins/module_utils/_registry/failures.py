@@ -138,11 +138,10 @@ def broken_connection(host: str, error: BaseException) -> ImageError:
     """The error for an exception of ``requests``; :class:`Hopeless` where another try would not mend it."""
     causes = _chain(error)
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Hopeless(
-                "the certificate of %s is not trusted: %s" % (host, getattr(cause, "verify_message", "") or cause),
-                hint=_TRUST_HINT,
-            )
+        # urllib3 before 2.0 has an exception of its own for certificates of other hosts.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            reason = getattr(cause, "verify_message", "") or (cause.args[0] if cause.args else "")
+            return Hopeless("the certificate of %s is not trusted: %s" % (host, reason), hint=_TRUST_HINT)
     reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
     if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
         return Hopeless("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)

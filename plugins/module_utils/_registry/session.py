@@ -227,9 +227,8 @@ class Session:
 
     def _note_warnings(self, response: t.Any) -> None:
         """OCI distribution spec, "Warnings": 299 - "text" is meant for the user."""
-        text = response.headers.get("Warning", "")
-        if text.startswith("299 - "):
-            self.traffic.warn("%s warns: %s" % (self.host, text[len("299 - ") :].strip('" ')[:300]))
+        for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers.get("Warning", "")):
+            self.traffic.warn("%s warns: %s" % (self.host, re.sub(r"\\(.)", r"\1", text)[:300]))
 
 
 class _Pause:

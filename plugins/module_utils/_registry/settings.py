@@ -48,7 +48,7 @@ class Registries:
     """All entries; the one with the longest match wins."""
 
     def __init__(self, entries: t.Iterable[RegistrySettings]) -> None:
-        self._entries = sorted(entries, key=lambda entry: len(entry.host), reverse=True)
+        self._entries = sorted(entries, key=lambda entry: len(_canonical(entry.host)), reverse=True)
         for entry in self._entries:
             if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
                 raise ImageError(

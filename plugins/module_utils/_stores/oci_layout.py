@@ -317,11 +317,12 @@ class OciLayout:
     def _reachable(self, roots: t.Iterable[str]) -> tuple[set[str], bool]:
         """The digests of all files that these images need, and whether that is certain.
 
-        It is not where a file is there that cannot be understood as a manifest: it may need anything.
+        It is not where a manifest cannot be read or understood: it may need anything.
         """
         found: set[str] = set()
         complete = True
-        todo = [digest for digest in roots if digests.is_digest(digest)]
+        named = {digest for digest in roots if digests.is_digest(digest)}
+        todo = list(named)
         while todo:
             digest = todo.pop()
             if digest in found:
@@ -330,6 +331,7 @@ class OciLayout:
             try:
                 manifest = self._read_manifest(digest)
             except NotFound:
+                complete = complete and digest not in named  # children may be left out on purpose (sparse)
                 continue
             except (ImageError, OSError):
                 complete = False

@@ -213,7 +213,8 @@ class _Planner:
             if not level:
                 break
         else:
-            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
+            source = self._source.reference(self._request.name)
+            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH, source)
         order: dict[str, None] = {}
         _add_children_first(selection.manifest, walked, order)
         plan.manifests = [walked[digest] for digest in order if not there[digest]]

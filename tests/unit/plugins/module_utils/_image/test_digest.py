@@ -160,3 +160,11 @@ def test_content_is_passed_on_while_it_is_read():
     stream = digests.verified(source, digests.of(CONTENT), len(CONTENT))
     assert next(stream) == CHUNKS[0]
     assert next(source) == CHUNKS[2]
+
+
+def test_an_empty_chunk_at_the_end_lets_nothing_wrong_pass():
+    passed = []
+    with pytest.raises(DigestMismatch):
+        for chunk in digests.verified([b"wrong", b""], digests.of(b"right"), 5):
+            passed.append(chunk)
+    assert passed == []

@@ -47,3 +47,9 @@ def test_a_document_that_is_nested_too_deeply_is_a_value_error():
         documents.encode(nested)
     while nested:
         nested = nested.pop()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_only_utf_8_is_json(encoding):
+    with pytest.raises(ValueError):
+        documents.decode('{"a": 1}'.encode(encoding))

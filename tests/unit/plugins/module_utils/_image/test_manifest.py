@@ -327,3 +327,16 @@ def test_an_index_under_sha512_stays_under_sha512():
     raw = spread_index().raw
     after = Manifest.parse(raw, digest=digests.of(raw, "sha512")).with_children(lambda position: False, {})
     assert after.digest == digests.of(after.raw, "sha512")
+
+
+def test_what_could_be_an_image_and_an_index_is_neither():
+    raw = b'{"schemaVersion":2,"manifests":[],"layers":[]}'
+    with pytest.raises(InvalidContent, match="both an image manifest and an index"):
+        Manifest.parse(raw, "application/vnd.oci.image.manifest.v1+json")
+
+
+def test_an_exchanged_child_loses_its_inlined_content():
+    child = images.index()
+    before = images.index(dict(images.entry(child), data="e30="))
+    after = before.with_children(lambda position: True, {child.digest: images.index(images.entry(images.image()))})
+    assert "data" not in after.document["manifests"][0]

@@ -255,3 +255,13 @@ def test_a_url_is_not_a_reference(scheme):
     with pytest.raises(InvalidReference, match="is a URL") as caught:
         references.parse("%s://r.example/x" % scheme)
     assert "plain_http" in caught.value.hint
+
+
+def test_64_hexadecimal_digits_with_a_tag_are_a_name():
+    assert references.parse("a" * 64 + ":1") == RegistryReference("docker.io", "library/" + "a" * 64, "1")
+
+
+def test_a_password_in_a_url_is_not_repeated():
+    with pytest.raises(InvalidReference) as caught:
+        references.parse("https://alice:tell-nobody@r.example/app")
+    assert "tell-nobody" not in str(caught.value)

@@ -264,3 +264,22 @@ def test_a_broken_file_is_an_error_even_where_a_later_one_has_the_entry(home, wr
 def test_a_credential_shows_who_it_is_and_no_secret(credential, shown):
     assert str(credential) == shown
     assert "hunter2" not in repr(credential)
+
+
+@pytest.mark.parametrize(
+    "keys", [["docker.io", "https://index.docker.io/v1/"], ["https://index.docker.io/v1/", "docker.io"]]
+)
+def test_an_empty_entry_hides_no_other_of_the_same_host(find, keys):
+    full, empty = keys
+    document = {"auths": {full: login("alice"), empty: {}}}
+    assert find(document, "docker.io", "library/app").username == "alice"
+
+
+def test_an_entry_without_a_password_is_passed_over(find):
+    document = {"auths": {"r.example/a": {"auth": encoded("alice")}, "r.example": login("bob")}}
+    assert find(document).username == "bob"
+
+
+def test_an_empty_helper_means_none(find):
+    document = {"credHelpers": {"r.example": ""}, "auths": {"r.example": login("alice")}}
+    assert find(document).username == "alice"

@@ -157,3 +157,8 @@ def test_an_entry_for_a_repository_says_nothing_about_storage():
 
 def test_secrets_do_not_show_where_settings_are_printed():
     assert "hunter2" not in repr(RegistrySettings("r.example", username="u", password="hunter2", token="hunter2"))
+
+
+def test_the_longest_match_is_measured_in_the_canonical_form():
+    entries = [RegistrySettings("registry-1.docker.io"), RegistrySettings("docker.io/library")]
+    assert Registries(entries).of("docker.io", "library/app") is entries[1]
