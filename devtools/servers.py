@@ -73,7 +73,7 @@ class DockerRegistry(Server):
         """Tell whether requests are accepted: the port is open before the certificate was read."""
         try:
             return b"tcpKeepAliveListener.Accept" in self._goroutines()
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def requests(self) -> list[Request]:
