@@ -73,8 +73,8 @@ class Arena:
     def copy(self, program: Program, source: str, destination: str, digest: str) -> Usage:
         """Run a program, and check that the image is at the destination."""
         usage = run(program.command(source, destination), program.stdin(source, destination), self.env)
-        host, _, path = destination.partition("/")
-        repository, _, tag = path.rpartition(":")
+        host, _slash, path = destination.partition("/")
+        repository, _colon, tag = path.rpartition(":")
         found = digest_at(host, repository, tag)
         if found != digest:
             raise RunError(f"left {found} at the destination, not {digest}")

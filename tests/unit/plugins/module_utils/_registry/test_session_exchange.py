@@ -92,7 +92,11 @@ def connect(monkeypatch, clock):
 
     def make(*answers, entry=None, others=(), retries=3):
         network = Network(*answers)
-        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda *args, **more: network.send(*args, **more))
+
+        def send(*args, **more):
+            return network.send(*args, **more)
+
+        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
         settings = entry or RegistrySettings("r.example")
         policy = Policy(timeout=7.0, retries=retries)
         return Session("r.example", settings, Registries([settings, *others]), policy, Traffic()), network
