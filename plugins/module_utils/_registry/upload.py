@@ -115,9 +115,8 @@ class _Upload:
                 location = ""
             try:
                 done = self._try()
-            except ImageError as error:
-                if not isinstance(error, ConnectionFailed) or isinstance(error, Cut):
-                    self._cancel()
+            except ImageError:
+                self._cancel()
                 raise
 
     def _start(self) -> str:
@@ -136,17 +135,8 @@ class _Upload:
         try:
             response = self._send(content)
         except ConnectionFailed as error:
-            self._cuts += isinstance(error, Cut)
-            if self._cuts == 1 and isinstance(error, Cut) and not content.failed:
-                return False  # perhaps only a kept connection that was closed meanwhile: no failure yet
-            if content.failed or isinstance(error, Hopeless) or not self._may_fail_again():
+            if content.failed or not self._survives(error):
                 raise
-            # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
-            if self._cuts > 1 and len(self._sizes) > 1:
-                self._sizes.pop(0)
-            if not isinstance(error, Cut):
-                self._location = ""  # who does not answer will not hear of its end either
-            self._session.pause(self._failures - 1)
             return False
         if 200 <= response.status_code < 300:
             finish(response)
@@ -154,7 +144,7 @@ class _Upload:
                 raise ImageError("%s accepted blob %s before its end" % (self._session.host, self._blob.digest))
             check_digest(response, self._blob.digest, self._session.host)
             return True
-        if not self._mend(response, content):
+        if not self._mend(response):
             raise self._client.refusal(response, "push blob %s" % self._blob.digest, self._access)
         finish(response)
         return False
@@ -163,7 +153,25 @@ class _Upload:
         self._failures += 1
         return self._failures <= self._session.policy.retries
 
-    def _mend(self, response: t.Any, content: Content) -> bool:
+    def _survives(self, error: ConnectionFailed) -> bool:
+        """Whether another try makes sense after the connection failed, having waited for it."""
+        if not isinstance(error, Cut):
+            self._location = ""  # who does not answer will not hear that an upload is cancelled either
+            if isinstance(error, Hopeless) or not self._may_fail_again():
+                return False
+        else:
+            self._cuts += 1
+            if self._cuts == 1:
+                return True  # perhaps only a kept connection that was closed meanwhile: no failure yet
+            if not self._may_fail_again():
+                return False
+            # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
+            if len(self._sizes) > 1:
+                self._sizes.pop(0)
+        self._session.pause(self._failures - 1)
+        return True
+
+    def _mend(self, response: t.Any) -> bool:
         """Whether the next try can go better, having done what is needed for it."""
         status, in_pieces = response.status_code, self._in_pieces
         if status in (405, 411, 413, 501) and (status == 413 or not in_pieces) and len(self._sizes) > 1:
@@ -219,9 +227,10 @@ class _Upload:
 
     def _is_untouched(self) -> bool:
         """Whether the session has no bytes yet; ``Range: 0-0`` is what registries say of an empty one."""
-        response = self._client.authorized(
-            self._access, {}, lambda sent: self._session.send_once("GET", self._location, sent, None)
-        )
+        try:
+            response = self._request("GET", self._location, {}, None)
+        except ImageError:
+            return False
         finish(response)
         if response.status_code != 204 or response.headers.get("Range", "0-0") not in ("0-0", "bytes=0-0"):
             return False
