@@ -17,7 +17,7 @@ from . import digest as digests
 from . import media_types
 from .platform import Platform
 
-# Starts the verified content of a blob, again for each try.
+# Starts the verified content of a blob, again for each try. A chunk is valid until the next one is asked for.
 OpenBlob = t.Callable[[], t.Iterable[bytes]]
 
 # Sizes are signed 64-bit integers in every implementation.

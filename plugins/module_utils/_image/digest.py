@@ -78,9 +78,10 @@ def verified(chunks: t.Iterable[bytes], digest: str, size: int) -> t.Iterator[by
         if seen > size:
             raise DigestMismatch("digest mismatch: blob %s should have %d bytes but has more" % (digest, size))
         hasher.update(chunk)
-        if held:
-            yield held
-        held = chunk
+        if seen < size:
+            yield chunk
+        else:
+            held = chunk
     if seen < size:
         raise DigestMismatch("digest mismatch: blob %s should have %d bytes but ends after %d" % (digest, size, seen))
     computed = "%s:%s" % (split(digest)[0], hasher.hexdigest())

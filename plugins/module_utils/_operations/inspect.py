@@ -175,7 +175,7 @@ class _Reader:
         if config.size > _MAX_CONFIG:
             raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
         if config.digest not in self._contents:
-            self._contents[config.digest] = b"".join(self._store.open_blob(config))
+            self._contents[config.digest] = b"".join(map(bytes, self._store.open_blob(config)))
         return self._contents[config.digest]
 
 

@@ -154,7 +154,7 @@ class _Planner:
         with naming(self._source.reference(self._request.name)):
             if config.size > _MAX_CONFIG:
                 raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
-            return b"".join(self._source.open_blob(config))
+            return b"".join(map(bytes, self._source.open_blob(config)))
 
     def _check_digest(self, digest: str) -> None:
         wanted = self._request.digest
