@@ -10,15 +10,14 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import typing as t
 
-from .._errors import ContentMissing, ImageError, InvalidReference, naming
+from .._errors import ImageError, InvalidReference, naming
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import LocalReference, Reference, RegistryReference
-from .._transfer.execute import Moved, execute
+from .._transfer.execute import Moved, carry_out
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
 
@@ -66,30 +65,9 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
         plan = plan_copy(request, pool)
         moved = _predicted(plan)
         if plan.changed and not dry_run:
-            plan, moved = _execute(plan, pool)
+            moved = Moved()
+            plan = carry_out(plan, pool, moved)
     return Copied(plan, moved, [request.destination.reference(name) for name in plan.before])
-
-
-def _execute(plan: Plan, pool: concurrent.futures.Executor) -> tuple[Plan, Moved]:
-    """What was executed, and what it moved.
-
-    Where content that was believed to be at the destination is not (it was removed by a garbage collection, or by
-    another writer of the layout), all of it is looked at again, while nobody else may remove anything.
-    """
-    moved = Moved()
-    with contextlib.suppress(ContentMissing):
-        execute(plan, pool, moved)
-        return plan, moved
-    request = dataclasses.replace(plan.request, thorough=True, may_mount=False)
-    try:
-        with request.destination.exclusive():
-            again = plan_copy(request, pool)
-            execute(again, pool, moved)
-    except ContentMissing as error:
-        if request.sparse:
-            error.hint = "This registry wants every child of an index: use platform_mode: strip"
-        raise
-    return dataclasses.replace(again, before=plan.before, skipped=plan.skipped), moved
 
 
 def _predicted(plan: Plan) -> Moved:

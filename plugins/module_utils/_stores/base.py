@@ -18,6 +18,10 @@ from .._image.manifest import Manifest
 class Store(t.Protocol):
     """A repository of images: of a registry, or in a layout on disk. Every method may raise an ImageError."""
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where blobs are kept, and the repository there that they belong to; empty where all share them."""
+
     def reference(self, name: str) -> str:
         """The full reference of what ``name`` (a tag, a digest, or empty) names here, for the user."""
 
@@ -50,6 +54,9 @@ class Store(t.Protocol):
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Whether the content is here already."""
+
+    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """The digests of what is certainly not here; nothing is asked of a registry for it."""
 
     def mount_source(self, source: Store) -> str:
         """The name under which content of ``source`` can be had without moving it; empty where it cannot."""

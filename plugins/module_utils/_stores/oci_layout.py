@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, local_failure
@@ -34,14 +35,22 @@ _VERSION = {"imageLayoutVersion": "1.0.0"}
 class OciLayout:
     """The images of one layout; a name is the value of the annotation org.opencontainers.image.ref.name.
 
-    An empty name means the only image there is; ``@N`` means the entry at that position, from 0.
+    An empty name means the only image there is; ``@N`` means the entry at that position, from 0. Blobs whose digests
+    are ``elsewhere`` count as being here: a layout that is carried to where they are needs no second copy of them.
     """
 
-    def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
+    def __init__(self, path: str, warn: t.Callable[[str], None], elsewhere: t.Collection[str] = frozenset()) -> None:
         self._path = path
         self._warn = warn
+        self._elsewhere = elsewhere
         self._prepared = False
         self._is_locked = False
+        self._threads = threading.RLock()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """All images of a layout share its blobs."""
+        return "oci:%s" % os.path.realpath(self._path), ""
 
     def reference(self, name: str) -> str:
         """``oci:PATH:NAME``."""
@@ -98,10 +107,17 @@ class OciLayout:
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
+        return blob.digest in self._elsewhere or self._has_file(blob)
+
+    def _has_file(self, blob: Descriptor) -> bool:
         try:
             return os.stat(self._blob_path(blob.digest)).st_size == blob.size
         except OSError:
             return False
+
+    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """What has no file."""
+        return [blob.digest for blob in blobs if not self._has_file(blob)]
 
     def mount_source(self, source: Store) -> str:
         """Never: blobs of another layout are copied."""
@@ -342,15 +358,16 @@ class OciLayout:
 
     @contextlib.contextmanager
     def _lock(self) -> t.Iterator[None]:
-        if self._is_locked:
-            yield
-            return
-        with locked(os.path.join(self._path, "oci-layout")):
-            self._is_locked = True
-            try:
+        with self._threads:
+            if self._is_locked:
                 yield
-            finally:
-                self._is_locked = False
+                return
+            with locked(os.path.join(self._path, "oci-layout")):
+                self._is_locked = True
+                try:
+                    yield
+                finally:
+                    self._is_locked = False
 
     def _prepare(self) -> None:
         """Make the directory a layout, and clear what killed runs left."""

@@ -41,6 +41,11 @@ class RegistryStore:
         self._access = Access(repository.repository, actions, beside)
         self._uploader = BlobUploader(client, self._access)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The registry, and the repository."""
+        return "docker://%s" % self._name.host, self._name.repository
+
     def reference(self, name: str) -> str:
         """``host/repository:tag``, or ``@digest``."""
         if not name:
@@ -82,6 +87,10 @@ class RegistryStore:
     def has_blob(self, blob: Descriptor) -> bool:
         """One HEAD."""
         return self._client.has_blob(self._access, blob.digest)
+
+    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """Nothing is certain before it is asked."""
+        return []
 
     def mount_source(self, source: Store) -> str:
         """The repository beside this one, where it is the source."""

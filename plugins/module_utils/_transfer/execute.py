@@ -10,13 +10,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import threading
 import typing as t
 
-from .._errors import ImageError, naming
+from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
-from .plan import Plan
+from .known import bare
+from .plan import Plan, plan_copy
 
 
 @dataclasses.dataclass
@@ -26,6 +28,42 @@ class Moved:
     copied: int = 0
     mounted: int = 0
     bytes: int = 0
+
+    def add(self, blob: Descriptor, was_mounted: bool) -> None:
+        """Count one more blob."""
+        if was_mounted:
+            self.mounted += 1
+        else:
+            self.copied += 1
+            self.bytes += blob.size
+
+
+def carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
+    """Make the destination have the image, add what that took to ``moved``, and return what was executed.
+
+    Where content that was believed to be at the destination is not (it was removed by a garbage collection, or by
+    another writer of the layout), all of it is looked at again. Raises ImageError.
+    """
+    with contextlib.suppress(ContentMissing):
+        execute(plan, pool, moved)
+        return plan
+    return repair(plan, pool, moved)
+
+
+def repair(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
+    """As :func:`carry_out`, looking for all content one by one while nobody else may remove anything."""
+    request = dataclasses.replace(
+        plan.request, destination=bare(plan.request.destination), thorough=True, may_mount=False
+    )
+    try:
+        with request.destination.exclusive():
+            again = plan_copy(request, pool)
+            execute(again, pool, moved)
+    except ContentMissing as error:
+        if request.sparse:
+            error.hint = "This registry wants every child of an index: use platform_mode: strip"
+        raise
+    return dataclasses.replace(again, before=plan.before, skipped=plan.skipped)
 
 
 def execute(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
@@ -38,9 +76,14 @@ def execute(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None
         _move_blobs(plan, pool, moved)
         for manifest in plan.manifests:
             request.destination.put_manifest(manifest)
-        if plan.stale_tags and plan.selection:
-            tags = [tag for tag in plan.stale_tags if tag in request.tags]
-            request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
+        publish(plan)
+
+
+def publish(plan: Plan) -> None:
+    """Make the tags name the image, whose content is there."""
+    if plan.stale_tags and plan.selection:
+        tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
+        plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
 
 
 def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
@@ -50,11 +93,7 @@ def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> 
     futures = {pool.submit(_move, plan, blob, stopped): blob for blob in blobs}
     try:
         for future in concurrent.futures.as_completed(futures):
-            if future.result():
-                moved.mounted += 1
-            else:
-                moved.copied += 1
-                moved.bytes += futures[future].size
+            moved.add(futures[future], was_mounted=future.result())
     finally:
         stopped.set()
         for future in futures:
@@ -69,11 +108,11 @@ def _move(plan: Plan, blob: Descriptor, stopped: threading.Event) -> bool:
         with naming(request.source.reference(request.name)):
             for chunk in request.source.open_blob(blob):
                 if stopped.is_set():
-                    raise _Stopped("stopped because another blob failed")
+                    raise Stopped("stopped because another blob failed")
                 yield chunk
 
     return request.destination.put_blob(blob, open_blob, plan.mount_from)
 
 
-class _Stopped(ImageError):
+class Stopped(ImageError):
     """Not an error of its own: ends the transfers that are under way when one of them has failed."""
