@@ -121,3 +121,12 @@ def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
     where = " %s" % (error.filename or path) if error.filename or path else ""
     reason = (error.strerror or str(error)).lower()
     return LocalFailure("cannot %s%s: %s" % (doing, where, reason), hint=_HINTS.get(error.errno or 0, ""))
+
+
+@contextlib.contextmanager
+def file_errors(doing: str, path: str) -> t.Iterator[None]:
+    """An OSError of the block is a :class:`LocalFailure` of doing this to that file."""
+    try:
+        yield
+    except OSError as error:
+        raise local_failure(error, doing, path) from None

@@ -18,7 +18,7 @@ import os
 import threading
 import typing as t
 
-from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, local_failure
+from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, file_errors, local_failure
 from .._files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
 from .._image import digest as digests
 from .._image import document as documents
@@ -60,7 +60,7 @@ class OciLayout:
 
     def resolve(self, name: str) -> Descriptor | None:
         """The entry of that name, or of that digest."""
-        with _file_errors("read", self._path):
+        with file_errors("read", self._path):
             entries = self._entries()
             if not digests.is_digest(name):
                 return self._choose(entries, name)
@@ -73,13 +73,13 @@ class OciLayout:
 
     def tags(self) -> list[str]:
         """The names of its images."""
-        with _file_errors("read", self._path):
+        with file_errors("read", self._path):
             self._check_exists()
             return list(dict.fromkeys(filter(None, map(_name_of, self._entries()))))
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong with the layout."""
-        with _file_errors("read", self._path):
+        with file_errors("read", self._path):
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(self._entries(), name)
             if entry is None and not digests.is_digest(name):
@@ -96,13 +96,13 @@ class OciLayout:
 
     def has_manifest(self, digest: str) -> bool:
         """Looks for all files that it needs."""
-        with _file_errors("read", self._path):
+        with file_errors("read", self._path):
             descriptor = self._descriptor(digest)
             return descriptor is not None and self._is_whole(descriptor, None)
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
-        with _file_errors("read", self._path):
+        with file_errors("read", self._path):
             return self._is_whole(descriptor, wanted)
 
     def has_blob(self, blob: Descriptor) -> bool:
@@ -131,7 +131,7 @@ class OciLayout:
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """Write beside, verify, then rename."""
-        with _file_errors("write", self._path):
+        with file_errors("write", self._path):
             self._prepare()
             target = self._new_blob_path(blob.digest)
             with staged(self._staging_for(target), target) as stream:
@@ -141,7 +141,7 @@ class OciLayout:
 
     def put_manifest(self, manifest: Manifest) -> None:
         """Manifests are blobs here."""
-        with _file_errors("write", self._path):
+        with file_errors("write", self._path):
             self._prepare()
             if self._descriptor(manifest.digest) is None:
                 target = self._new_blob_path(manifest.digest)
@@ -150,7 +150,7 @@ class OciLayout:
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Enter the manifest into index.json, in place of what had these names."""
         self.put_manifest(manifest)
-        with _file_errors("write", self._path), self._lock():
+        with file_errors("write", self._path), self._lock():
             if not self._is_whole(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the layout meanwhile" % manifest.digest)
             document = self._document()
@@ -161,7 +161,7 @@ class OciLayout:
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """One change of index.json: a name may move to what another one has named so far."""
-        with _file_errors("write", self._path), self._lock():
+        with file_errors("write", self._path), self._lock():
             for manifest in manifests.values():
                 if not self.has_blob(manifest.descriptor):
                     raise ContentMissing("%s was removed from the layout meanwhile" % manifest.digest)
@@ -172,7 +172,7 @@ class OciLayout:
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
         """Holds the lock under which others would replace names and remove what these needed."""
-        with _file_errors("write", self._path):
+        with file_errors("write", self._path):
             self._prepare()
             with self._lock():
                 yield
@@ -186,7 +186,7 @@ class OciLayout:
         return self._remove(lambda entry: entry.get("digest") == digest)
 
     def _remove(self, is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> bool:
-        with _file_errors("write", self._path), self._lock():
+        with file_errors("write", self._path), self._lock():
             document = self._document()
             kept = [entry for entry in document["manifests"] if not is_wanted(entry)]
             if len(kept) == len(document["manifests"]):
@@ -405,11 +405,3 @@ def _entry(manifest: Manifest, name: str) -> dict[str, t.Any]:
     if name:
         entry["annotations"] = {_REF_NAME: name}
     return entry
-
-
-@contextlib.contextmanager
-def _file_errors(doing: str, path: str) -> t.Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise local_failure(error, doing, path) from None

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Archives that are compressed as a whole, made plain in a file without a name, within bounds."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+import typing as t
+import zlib
+
+from .._errors import InvalidContent, file_errors
+from .._image.digest import CHUNK
+
+# Programs and libraries compress to a third or a fifth. What becomes a hundred times as large, and is large, is made
+# to fill disks; who has such an archive for a good reason can decompress it beforehand.
+_MAX_RATIO = 100
+_ALWAYS_ALLOWED = 64 * 1024 * 1024
+
+# The most that gzip's window and its header need of the input at once.
+_READ = 64 * 1024
+
+
+class _Decompressor(t.Protocol):
+    """What bz2 and lzma have, and gzip is made to have."""
+
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        """At most so many bytes; the rest of the data is kept for the next call."""
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+class _Format(t.NamedTuple):
+    """How to make a decompressor, and what it raises for content that is not of its format."""
+
+    make: t.Callable[[], t.Any]
+    failures: tuple[type[Exception], ...]
+
+
+_MODULES = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
+    """The stream itself, or where it is compressed a temporary file with its content, which is gone once closed.
+
+    ``path`` is for messages. Raises InvalidContent, or LocalFailure.
+    """
+    with file_errors("read", path):
+        start = os.pread(stream.fileno(), 8, 0)
+    if start.startswith(_ZSTD):
+        raise InvalidContent("%s is compressed with zstd" % path, hint="Decompress it first")
+    for magic, module in _MODULES:
+        if start.startswith(magic):
+            return _spooled(stream, path, _format(path, module))
+    return stream
+
+
+def spool() -> t.BinaryIO:
+    """A temporary file without a name, for content of any size: /tmp may be in memory, /var/tmp never is."""
+    directory = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())
+    with file_errors("write", directory):
+        return t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
+
+
+def _format(path: str, name: str) -> _Format:
+    """Pythons may have been built without some of these modules."""
+    if name == "gzip":
+        return _Format(_Gzip, (zlib.error, EOFError))
+    try:
+        module = importlib.import_module(name)
+    except ImportError:
+        cause = "%s is compressed, and the Python of this node was built without %s" % (path, name)
+        raise InvalidContent(cause, hint="Decompress it first") from None
+    if name == "bz2":
+        return _Format(module.BZ2Decompressor, (OSError, EOFError))
+    return _Format(module.LZMADecompressor, (module.LZMAError, EOFError))
+
+
+def _spooled(stream: t.BinaryIO, path: str, format_: _Format) -> t.BinaryIO:
+    size = os.fstat(stream.fileno()).st_size
+    limit = max(_ALWAYS_ALLOWED, _MAX_RATIO * size)
+    plain = spool()
+    try:
+        written = 0
+        for chunk in _chunks(stream, path, format_):
+            written += len(chunk)
+            if written > limit:
+                cause = "%s has %d bytes but becomes more than %d when it is decompressed" % (path, size, limit)
+                raise InvalidContent(cause, hint="If it is meant to, decompress it first")
+            with file_errors("write", "the temporary file for %s" % path):
+                plain.write(chunk)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def _chunks(stream: t.BinaryIO, path: str, format_: _Format) -> t.Iterator[bytes]:
+    """The plain content; several compressed streams after one another are one, as their programs have it."""
+    offset, data, is_fresh = 0, b"", True
+    decompressor: _Decompressor = format_.make()
+    try:
+        while True:
+            if decompressor.eof:
+                data = decompressor.unused_data.lstrip(b"\0")  # what rounds up the size of a tape
+                decompressor, is_fresh = format_.make(), True
+            at_end = False
+            if not data and decompressor.needs_input:
+                with file_errors("read", path):
+                    data = os.pread(stream.fileno(), _READ, offset)
+                offset += len(data)
+                at_end = not data
+            if at_end and is_fresh:
+                return
+            chunk = decompressor.decompress(data, CHUNK)
+            if at_end and not chunk and not decompressor.eof:
+                raise EOFError
+            data, is_fresh = b"", False
+            yield chunk
+    except format_.failures:
+        raise InvalidContent("%s is damaged: it cannot be decompressed" % path) from None

@@ -1,0 +1,266 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Reading a tar archive that nobody vouches for, without unpacking it.
+
+Members are found by name and read where they are. The archive is refused as a whole where a name or a link leads out
+of it, where it has anything but files, directories and links, or where it is cut off. Of several members with one
+name the last one counts, as it does for everybody who unpacks the archive.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+import stat
+import tarfile
+import typing as t
+
+from .._errors import InvalidContent, NotFound, file_errors
+from .._image.digest import CHUNK
+from .decompression import decompressed
+
+_BLOCK = tarfile.BLOCKSIZE
+# An archive of 100 images with 100 layers each has a tenth of this.
+_MAX_MEMBERS = 100_000
+# Extended headers hold paths and times; nobody needs more for one member.
+_MAX_EXTENDED = 64 * 1024
+# Archives of Docker before 1.10 link layers to layers; a chain of links has no use at all.
+_MAX_LINKS = 8
+
+_FILES = frozenset((tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE))
+_LINKS = frozenset((tarfile.SYMTYPE, tarfile.LNKTYPE))
+
+
+class _Member(t.NamedTuple):
+    """A file at an offset, with its size in bytes; or a link to the member that ``target`` names."""
+
+    offset: int
+    size: int
+    target: str = ""
+
+
+class TarImage:
+    """The members of one archive, which may be compressed as a whole. A context manager.
+
+    Several threads may read at the same time.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Read all headers. Raises NotFound where there is no such file, InvalidContent, or LocalFailure."""
+        self._path = path
+        with file_errors("read", path):
+            self._stream = _open(path)
+            try:
+                self.identity = os.fstat(self._stream.fileno())
+                plain = decompressed(self._stream, path)
+                if plain is not self._stream:
+                    self._stream.close()
+                    self._stream = plain
+                self._members = _Scan(self._stream, path).members
+            except BaseException:
+                self._stream.close()
+                raise
+
+    def __enter__(self) -> TarImage:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def names(self) -> list[str]:
+        """The names of files and links, in their order, without a leading ``./``."""
+        return list(self._members)
+
+    def size(self, name: str) -> int | None:
+        """Bytes of the file of that name, or of the one that it links to; None where there is none."""
+        member = self._find(name)
+        return member.size if member else None
+
+    def open(self, name: str) -> t.BinaryIO:
+        """The file of that name, to be read from its start. Raises NotFound."""
+        return t.cast(t.BinaryIO, io.BufferedReader(_File(self._stream, self._require(name)), CHUNK))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The whole file. Raises NotFound, or InvalidContent where it has more than ``limit`` bytes."""
+        member = self._require(name)
+        if member.size > limit:
+            raise InvalidContent("%s in %s has more than %d bytes" % (name, self._path, limit))
+        return b"".join(self.chunks(name))
+
+    def chunks(self, name: str) -> t.Iterator[bytes]:
+        """The file in large pieces. Raises NotFound, or LocalFailure."""
+        offset, size, _target = self._require(name)
+        end = offset + size
+        while offset < end:
+            with file_errors("read", self._path):
+                chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
+            if not chunk:
+                raise InvalidContent("%s was cut off while it was read" % self._path)
+            offset += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._stream.close()
+
+    def _require(self, name: str) -> _Member:
+        member = self._find(name)
+        if member is None:
+            raise NotFound("%s is missing in %s" % (name, self._path))
+        return member
+
+    def _find(self, name: str) -> _Member | None:
+        member = self._members.get(posixpath.normpath(name))
+        for _step in range(_MAX_LINKS):
+            if member is None or not member.target:
+                return member
+            member = self._members.get(member.target)
+        raise InvalidContent("%s in %s links to itself or too far" % (name, self._path))
+
+
+class _Scan:
+    """Reads headers one after the other, and nothing of the files."""
+
+    def __init__(self, stream: t.BinaryIO, path: str) -> None:
+        self.members: dict[str, _Member] = {}
+        self._path = path
+        self._descriptor = stream.fileno()
+        self._end = os.fstat(self._descriptor).st_size
+        self._name = self._link = ""
+        self._size: int | None = None
+        offset = 0
+        for _count in range(_MAX_MEMBERS):
+            header = os.pread(self._descriptor, _BLOCK, offset)
+            if not header.strip(b"\0"):
+                break
+            offset = self._take(header, offset + _BLOCK)
+        else:
+            raise self._malformed("has more than %d members" % _MAX_MEMBERS)
+        if not offset:
+            raise self._malformed("is not a tar archive: it is empty")
+
+    def _malformed(self, cause: str) -> InvalidContent:
+        return InvalidContent("%s %s" % (self._path, cause))
+
+    def _take(self, header: bytes, offset: int) -> int:
+        """Take in the member whose content begins at ``offset``; returns where the next header begins."""
+        try:
+            info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        except (tarfile.TarError, ValueError):
+            cause = "is damaged or cut off" if self.members else "is not a tar archive"
+            raise self._malformed(cause) from None
+        if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE):
+            self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
+            if info.type != tarfile.XGLTYPE:
+                self._extend(os.pread(self._descriptor, info.size, offset))
+        elif info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+            self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
+            text = _text(os.pread(self._descriptor, info.size, offset).partition(b"\0")[0])
+            if info.type == tarfile.GNUTYPE_LONGNAME:
+                self._name = text
+            else:
+                self._link = text
+        else:
+            size = info.size if self._size is None else self._size
+            name, link = self._name or info.name, self._link or info.linkname
+            self._name = self._link = ""
+            self._size = None
+            return self._enter(info.type, name, link, offset, size)
+        return _next(offset, info.size)
+
+    def _extend(self, content: bytes) -> None:
+        """POSIX.1-2001 extended header: records ``<length> <key>=<value>\\n`` for the member that follows."""
+        while content:
+            length, blank, _rest = content.partition(b" ")
+            if not blank or not length.isdigit() or len(length) > 6 or not len(length) < int(length) <= len(content):
+                raise self._malformed("has a malformed extended header")
+            record, content = content[len(length) + 1 : int(length) - 1], content[int(length) :]
+            key, _equals, value = record.partition(b"=")
+            if key == b"path":
+                self._name = _text(value)
+            elif key == b"linkpath":
+                self._link = _text(value)
+            elif key == b"size":
+                if not value.isdigit() or len(value) > 19:
+                    raise self._malformed("has a malformed extended header")
+                self._size = int(value)
+            elif key.startswith(b"GNU.sparse"):
+                raise self._malformed("has a sparse file, which no image has")
+
+    def _enter(self, kind: bytes, name: str, link: str, offset: int, size: int) -> int:
+        path = self._inside(name, "")
+        if kind in _LINKS:
+            beside = posixpath.dirname(path) if kind == tarfile.SYMTYPE else ""
+            self.members[path] = _Member(0, 0, self._inside(link, beside))
+            return _next(offset, 0)
+        if kind == tarfile.DIRTYPE:
+            return _next(offset, 0)
+        if kind not in _FILES:
+            raise self._malformed("has %s, which is not a file, a directory or a link" % _shown(name))
+        self._check_end(name, offset, size)
+        self.members[path] = _Member(offset, size)
+        return _next(offset, size)
+
+    def _check_end(self, name: str, offset: int, size: int, limit: int | None = None) -> None:
+        if size < 0 or (limit is not None and size > limit):
+            raise self._malformed("has %s with a size that cannot be right" % _shown(name))
+        if offset + size > self._end:
+            raise self._malformed("is cut off: %s should have %d bytes" % (_shown(name), size))
+
+    def _inside(self, name: str, beside: str) -> str:
+        """The normalised path of a name that is relative to ``beside``, if it stays in the archive."""
+        path = posixpath.normpath(posixpath.join(beside, name))
+        if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
+            raise self._malformed("has %s, which leads out of the archive" % _shown(name))
+        return path
+
+
+class _File(io.RawIOBase):
+    """One member as a file of its own, with a position of its own."""
+
+    def __init__(self, stream: t.BinaryIO, member: _Member) -> None:
+        super().__init__()
+        self._stream = stream
+        self._position = member.offset
+        self._end = member.offset + member.size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int:
+        wanted = min(len(buffer), self._end - self._position)
+        content = os.pread(self._stream.fileno(), wanted, self._position)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+
+def _open(path: str) -> t.BinaryIO:
+    """The file, which must be a regular one: opening another could wait for ever."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise NotFound("there is no file %s" % path) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidContent("%s is not a file" % path)
+    return t.cast(t.BinaryIO, open(descriptor, "rb", buffering=0))
+
+
+def _shown(name: str) -> str:
+    """A name of unknown origin for a message."""
+    return repr(name[:100])
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _next(offset: int, size: int) -> int:
+    return offset + -(-size // _BLOCK) * _BLOCK

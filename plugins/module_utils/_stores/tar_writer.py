@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Writing a tar archive that is the same, to the byte, whenever its members are."""
+
+from __future__ import annotations
+
+import tarfile
+import typing as t
+
+
+class TarWriter:
+    """Appends members to a stream. Times are 0, all belongs to root, and nothing else tells who wrote it or when.
+
+    The order is that of the calls; headers are POSIX.1-2001, extended ones only where a name or size needs them.
+    """
+
+    def __init__(self, stream: t.BinaryIO) -> None:
+        self._stream = stream
+        self._written = 0
+
+    def add_directory(self, name: str) -> None:
+        """An empty directory. Raises OSError."""
+        info = _info(name, tarfile.DIRTYPE, 0o755)
+        self._write(info.tobuf(tarfile.PAX_FORMAT))
+
+    def add_link(self, name: str, target: str) -> None:
+        """A symbolic link. Raises OSError."""
+        info = _info(name, tarfile.SYMTYPE, 0o777)
+        info.linkname = target
+        self._write(info.tobuf(tarfile.PAX_FORMAT))
+
+    def add_file(self, name: str, size: int, chunks: t.Iterable[bytes]) -> None:
+        """A file of exactly ``size`` bytes. Raises OSError; ValueError where there are more bytes or fewer."""
+        info = _info(name, tarfile.REGTYPE, 0o644)
+        info.size = size
+        self._write(info.tobuf(tarfile.PAX_FORMAT))
+        start = self._written
+        for chunk in chunks:
+            self._write(chunk)
+        if self._written - start != size:
+            raise ValueError("%s has %d bytes, not %d" % (name, self._written - start, size))
+        self._pad(tarfile.BLOCKSIZE)
+
+    def add_bytes(self, name: str, content: bytes) -> None:
+        """A file with this content. Raises OSError."""
+        self.add_file(name, len(content), [content])
+
+    def finish(self) -> None:
+        """Write the end of the archive. Raises OSError."""
+        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._pad(tarfile.RECORDSIZE)
+
+    def _pad(self, size: int) -> None:
+        self._write(bytes(-self._written % size))
+
+    def _write(self, content: bytes) -> None:
+        self._stream.write(content)
+        self._written += len(content)
+
+
+def _info(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.mode = mode
+    return info

@@ -1,0 +1,217 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._stores import decompression
+from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_reader import TarImage
+from ansible_collections.drayage.registry.tests.unit.support.archives import link, member, tar, write
+
+LONG = "d/" * 120 + "file"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "image.tar"
+
+
+@pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_files_are_read_by_name(path, layout):
+    write(path, member("a", b"one"), member("d", kind=tarfile.DIRTYPE), member("./d/b", b"two" * 1000), layout=layout)
+    with TarImage(str(path)) as archive:
+        assert archive.names() == ["a", "d/b"]
+        assert (archive.size("a"), archive.size("./a"), archive.size("d"), archive.size("x")) == (3, 3, None, None)
+        assert archive.read("a", 3) == b"one"
+        assert b"".join(archive.chunks("d/b")) == b"two" * 1000
+        with archive.open("d/b") as stream:
+            assert (stream.read(4), stream.read()) == (b"twot", (b"two" * 1000)[4:])
+
+
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_long_names_and_links(path, layout):
+    write(path, member(LONG, b"long"), link("l", LONG), member("ünï", b"x"), layout=layout)
+    with TarImage(str(path)) as archive:
+        assert archive.names() == [LONG, "l", "ünï"]
+        assert archive.read(LONG, 10) == archive.read("l", 10) == b"long"
+
+
+def test_links_are_followed_within_the_archive(path):
+    write(
+        path,
+        member("1/layer.tar", b"layer"),
+        link("2/layer.tar", "../1/layer.tar"),
+        link("3/layer.tar", "1/layer.tar", tarfile.LNKTYPE),
+        link("dangling", "nothing"),
+        link("loop", "loop"),
+    )
+    with TarImage(str(path)) as archive:
+        assert archive.read("2/layer.tar", 10) == archive.read("3/layer.tar", 10) == b"layer"
+        with pytest.raises(NotFound, match="dangling is missing in %s" % path):
+            archive.read("dangling", 10)
+        with pytest.raises(InvalidContent, match="loop in %s links to itself or too far" % path):
+            archive.size("loop")
+
+
+def test_of_several_members_with_one_name_the_last_counts(path):
+    write(path, member("a", b"first"), member("./a", b"last"))
+    with TarImage(str(path)) as archive:
+        assert archive.read("a", 10) == b"last"
+
+
+def test_more_than_the_limit_is_not_read(path):
+    write(path, member("a", b"12345"))
+    with TarImage(str(path)) as archive, pytest.raises(InvalidContent, match="has more than 4 bytes"):
+        archive.read("a", 4)
+
+
+def test_threads_may_read_at_the_same_time(path):
+    contents = {"f%d" % number: os.urandom(300_000) for number in range(8)}
+    write(path, *(member(name, content) for name, content in contents.items()))
+    with TarImage(str(path)) as archive, ThreadPoolExecutor(8) as pool:
+        read = pool.map(lambda name: b"".join(archive.chunks(name)), list(contents) * 4)
+        assert list(read) == list(contents.values()) * 4
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_archives(path, compress, monkeypatch, tmp_path):
+    content = os.urandom(700_000) + bytes(700_000)
+    plain = tar(member("a", content), member("b", b"end"))
+    half = len(plain) // 2
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for packed in (compress(plain), compress(plain[:half]) + compress(plain[half:]), compress(plain) + bytes(1000)):
+        path.write_bytes(packed)
+        with TarImage(str(path)) as archive:
+            assert archive.read("a", 2_000_000) == content
+            assert archive.read("b", 3) == b"end"
+    assert os.listdir(str(tmp_path)) == ["image.tar"]
+    for packed in (compress(plain)[:-5], compress(plain)[:-5000], compress(plain) + b"rubbish"):
+        path.write_bytes(packed)
+        with pytest.raises(InvalidContent, match="%s is damaged: it cannot be decompressed" % path):
+            TarImage(str(path))
+
+
+def test_a_decompression_bomb_is_defused(path, monkeypatch):
+    monkeypatch.setattr(decompression, "_ALWAYS_ALLOWED", 1_000_000)
+    path.write_bytes(gzip.compress(bytes(20_000_000)))
+    with pytest.raises(InvalidContent, match="becomes more than [0-9]+ when it is decompressed. If it is meant to"):
+        TarImage(str(path))
+
+
+def test_small_archives_may_be_compressed_well(path):
+    path.write_bytes(gzip.compress(tar(member("a", bytes(20_000_000)))))
+    with TarImage(str(path)) as archive:
+        assert archive.size("a") == 20_000_000
+
+
+def damaged(*patches):
+    """A tar whose header has other bytes at these offsets, and the right checksum."""
+    content = bytearray(tar(member("a", b"x" * 600), member("b", b"y")))
+    for offset, patch in patches:
+        content[offset : offset + len(patch)] = patch
+    content[148:156] = b" " * 8
+    content[148:156] = b"%06o\0 " % sum(content[:512])
+    return bytes(content)
+
+
+def extended(content, kind=tarfile.XHDTYPE):
+    return tar(member("PaxHeader", content, kind), member("a", b"x"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not a tar archive: it is empty"),
+        (bytes(10240), "is not a tar archive: it is empty"),
+        (b"<html>" * 200, "is not a tar archive"),
+        (tar(member("a", b"x" * 600))[:700], "is cut off: 'a' should have 600 bytes"),
+        (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "is damaged or cut off"),
+        (tar(member("../a", b"x")), "has '../a', which leads out of the archive"),
+        (tar(member("d/../../a", b"x")), "has 'd/../../a', which leads out of the archive"),
+        (tar(member("/etc/a", b"x")), "has '/etc/a', which leads out of the archive"),
+        (tar(link("a", "/etc/passwd")), "has '/etc/passwd', which leads out of the archive"),
+        (tar(link("d/a", "../../x")), "has '../../x', which leads out of the archive"),
+        (tar(link("d/a", "../x", tarfile.LNKTYPE)), "has '../x', which leads out of the archive"),
+        (tar(member("a", kind=tarfile.CHRTYPE)), "has 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.BLKTYPE)), "has 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.FIFOTYPE)), "has 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.GNUTYPE_SPARSE)), "has 'a', which is not a file, a directory or a link"),
+        (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "is cut off: 'a' should have 1099511627775 bytes"),
+        (damaged((124, b"\xff" * 12)), "has 'a' with a size that cannot be right"),
+        (damaged((124, b"no number!!!")), "is not a tar archive"),
+        (extended(b"x" * 70_000), "has 'PaxHeader' with a size that cannot be right"),
+        (extended(b"13 path=../a\n"), "has '../a', which leads out of the archive"),
+        (extended(b"9 size=-1\n"), "has a malformed extended header"),
+        (extended(b"10 size=-1\n"), "has a malformed extended header"),
+        (extended(b"99999 path=a\n"), "has a malformed extended header"),
+        (extended(b"1 path=a\n"), "has a malformed extended header"),
+        (extended(b"path"), "has a malformed extended header"),
+        (extended(b"25 size=9999999999999999\n"), "is cut off: 'a' should have 9999999999999999 bytes"),
+        (extended(b"22 GNU.sparse.major=1\n"), "has a sparse file, which no image has"),
+        (b"\x28\xb5\x2f\xfd" + bytes(600), "is compressed with zstd. Decompress it first"),
+    ],
+)
+def test_malformed_archives(path, content, said):
+    path.write_bytes(content)
+    with pytest.raises(InvalidContent) as caught:
+        TarImage(str(path))
+    assert str(caught.value) == "%s %s." % (path, said)
+
+
+def test_endless_headers_are_an_end(path):
+    """A chain of extended headers, each for the next: readers that recurse break here."""
+    one = tar(member("x", b"10 a=bcde\n", tarfile.XHDTYPE))[:1024]
+    path.write_bytes(one * 5000 + tar(member("a", b"end")))
+    with TarImage(str(path)) as archive:
+        assert archive.read("a", 3) == b"end"
+
+
+def test_too_many_members(path):
+    one = tar(member("x"))[:512]
+    path.write_bytes(one * 100_001)
+    with pytest.raises(InvalidContent, match="has more than 100000 members"):
+        TarImage(str(path))
+
+
+def test_an_archive_without_its_end_is_read_as_far_as_it_goes(path):
+    path.write_bytes(tar(member("a", b"x"))[:1024])
+    with TarImage(str(path)) as archive:
+        assert archive.names() == ["a"]
+
+
+def test_what_is_no_file(path):
+    with pytest.raises(NotFound, match="there is no file %s" % path):
+        TarImage(str(path))
+    path.mkdir()
+    with pytest.raises(ImageError, match="%s is not a file" % path):
+        TarImage(str(path))
+    fifo = path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(InvalidContent, match="%s is not a file" % fifo):
+        TarImage(str(fifo))
+
+
+def test_a_file_that_shrinks_while_it_is_read(path):
+    write(path, member("a", b"x" * 600_000))
+    with TarImage(str(path)) as archive:
+        with path.open("r+b") as stream:
+            stream.truncate(100_000)
+        with pytest.raises(InvalidContent, match="was cut off while it was read"):
+            list(archive.chunks("a"))
+
+
+def test_a_member_is_a_file_that_others_can_unpack(path):
+    inner = tar(member("deep", b"content"))
+    write(path, member("layer.tar", inner), member("after", b"x"))
+    with TarImage(str(path)) as archive, tarfile.open(fileobj=archive.open("layer.tar"), mode="r|") as layer:
+        assert layer.extractfile(layer.next()).read() == b"content"
