@@ -19,7 +19,7 @@ from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
 from devtools.provision import ProvisionError
 from devtools.servers import ServerError
-from devtools.toolchain_stacks import locked
+from devtools.toolchain.stacks import locked
 
 MEASUREMENTS: dict[str, Callable[[Arena, int], Section]] = {
     "cold-copy": cold_copy.measure,

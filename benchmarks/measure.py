@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.toolchain_stacks import COLLECTIONS, link_collection
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _TIMEOUT = 900

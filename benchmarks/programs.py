@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from devtools import provision
-from devtools.toolchain_stacks import link_collection
+from devtools.toolchain.stacks import link_collection
 
 OURS = "image_copy"
 

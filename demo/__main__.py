@@ -20,7 +20,7 @@ from devtools import observe
 from devtools.images import hello, write_layout
 from devtools.process import ServerError
 from devtools.provision import BUILD, REPOSITORY, ProvisionError
-from devtools.toolchain_stacks import ToolchainError, clean_environment, controller, link_collection, locked
+from devtools.toolchain.stacks import ToolchainError, clean_environment, controller, link_collection, locked
 
 PLACE = BUILD / "demo"
 PLAYBOOK = "demo/playbook.yml"

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devtools.toolchain_stacks import COLLECTIONS, link_collection
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _TIMEOUT = 300
 

@@ -22,7 +22,7 @@ from devtools import module_runner
 from devtools.certificates import Authority
 from devtools.servers import DockerRegistry, ModernRegistry
 from devtools.token_service import TokenService
-from devtools.toolchain_stacks import COLLECTIONS, link_collection
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _numbers = itertools.count(1)
 

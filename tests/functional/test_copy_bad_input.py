@@ -14,7 +14,7 @@ from devtools import images
 from devtools.observe import tags_at
 from devtools.process import free_port
 from devtools.servers import DockerRegistry
-from devtools.toolchain_stacks import COLLECTIONS
+from devtools.toolchain.stacks import COLLECTIONS
 
 INDEX = images.index()
 ZEROS = "0" * 64

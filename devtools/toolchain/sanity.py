@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The phase "sanity": ansible-test on a copy of the tree, with the releases of ansible-core that can run here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from devtools.provision import BUILD, REPOSITORY
+from devtools.toolchain.stacks import (
+    Stack,
+    ToolchainError,
+    clean_environment,
+    controller,
+    controller_python,
+    locked,
+    newest_core,
+    pythons,
+)
+from devtools.toolchain.steps import Outcome, step
+
+# The releases of ansible-core whose ansible-test the sanity phase runs; None is the newest that can run here.
+SANITY_CORES: tuple[str | None, ...] = (None,)
+
+# ansible-test fetches this script from a server of its own, into a cache by this name (one for a range of releases).
+GET_PIP_NAMES = ("get_pip_23_1_2.py", "get_pip_24_2.py", "get_pip_25_2.py")
+GET_PIP = '''\
+"""Stand-in for get-pip.py: Python carries a pip of its own."""
+import subprocess
+import sys
+
+wanted = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
+subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]))
+'''
+
+
+def sanity(arguments: list[str]) -> Outcome:
+    cores = [core or newest_core() for core in SANITY_CORES]
+    runnable = [core for core in cores if controller_python(core)]
+    if not runnable:
+        raise ToolchainError(f"No Python was found for ansible-core {' or '.join(cores)}.")
+    failed = [core for core in runnable if not _sanity(controller(core), arguments)]
+    remark = f"ansible-core {', '.join(runnable)} on Python {', '.join(pythons())}"
+    if len(runnable) < len(cores):
+        remark += f", without {', '.join(core for core in cores if core not in runnable)} for want of a Python"
+    return Outcome(not failed, f"failed with ansible-core {', '.join(failed)}" if failed else remark)
+
+
+def _sanity(stack: Stack, arguments: list[str]) -> bool:
+    place = BUILD / "sanity" / stack.core
+    tree = place / "ansible_collections" / "drayage" / "registry"
+    cache = place / "home" / ".ansible" / "test" / "cache"
+    with locked(f"sanity-{stack.core}"):
+        _copy_tree(tree)
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in GET_PIP_NAMES:
+            (cache / name).write_text(GET_PIP, encoding="utf-8")
+        # It looks for Pythons by name on the PATH, and takes the shim of a version manager for one.
+        directories = [stack.home / "bin", *(Path(path).parent for path in pythons().values())]
+        path = os.pathsep.join([*map(str, directories), "/usr/local/bin", "/usr/bin", "/bin"])
+        command = ["ansible-test", "sanity", *arguments]
+        said: list[str] = []
+        passed = step(stack, command, cwd=tree, said=said, HOME=str(place / "home"), PATH=path)
+    if passed and not any(line.startswith("Running sanity test") for line in said):
+        print("-- ansible-test found nothing to test, which is a failure")
+        return False
+    return passed
+
+
+def _copy_tree(target: Path) -> None:
+    """Copy what git knows or would know, as it stands: ansible-test wants the tree below its full name."""
+    shutil.rmtree(target, ignore_errors=True)
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), stdout=subprocess.PIPE, check=True).stdout
+    for name in filter(None, os.fsdecode(listed).split("\0")):
+        source = REPOSITORY / name
+        if source.is_symlink() or source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+    # Without a repository of its own the copy would belong to that of the checkout, which ignores it.
+    subprocess.run(["git", "init", "--quiet", str(target)], env=clean_environment(), check=True)

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The phases that run pytest, each on its stacks."""
+
+from __future__ import annotations
+
+import subprocess
+from xml.etree import ElementTree
+
+from devtools.provision import BUILD
+from devtools.toolchain.stacks import Stack, clean_environment, controller, oldest
+from devtools.toolchain.steps import Outcome, step
+
+
+def units(arguments: list[str]) -> Outcome:
+    return _pytest("units", "tests/unit", controller(), arguments)
+
+
+def units_oldest(arguments: list[str]) -> Outcome:
+    return _pytest("units-oldest", "tests/unit", oldest(), arguments)
+
+
+def functional(arguments: list[str]) -> Outcome:
+    return _pytest("functional", "tests/functional", controller(), arguments)
+
+
+def functional_oldest(arguments: list[str]) -> Outcome:
+    return _pytest("functional-oldest", "tests/functional", controller(), arguments, modules=oldest())
+
+
+def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:
+    """Run tests; ``modules`` is the stack of the managed node where it is not the one that runs pytest."""
+    report = BUILD / "report" / f"{phase}.xml"
+    report.unlink(missing_ok=True)
+    command = ["python", "-m", "pytest", f"--junitxml={report}", tests, *arguments]
+    settings = {"PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python")}
+    if modules:
+        settings["DRAYAGE_TEST_PYTHON"] = modules.python
+    versions = _versions(modules or stack)
+    print(f"-- {versions}", flush=True)
+    passed = step(stack, command, **settings)
+    if not report.exists():
+        return Outcome(False, f"pytest did not come to its end; {versions}")
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    total, failures, errors, skipped = (int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
+    counts = {"passed": total - failures - errors - skipped, "failed": failures + errors, "skipped": skipped}
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "found no tests"
+    # Tests that were all skipped have shown nothing.
+    return Outcome(passed and counts["passed"] > 0, f"{told}; {versions}")
+
+
+def _versions(stack: Stack) -> str:
+    code = (
+        "import platform, requests, urllib3, ansible.release;"
+        "print(f'Python {platform.python_version()}, requests {requests.__version__}, urllib3 {urllib3.__version__},',"
+        " f'ansible-core {ansible.release.__version__}')"
+    )
+    command = [stack.python, "-c", code]
+    return subprocess.run(
+        command, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.strip()
