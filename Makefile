@@ -7,7 +7,7 @@ ARGS ?=
 TOOLCHAIN = $(PYTHON) -m devtools.toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint format sanity units units-oldest functional functional-oldest demo bench clean
+.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule demo bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ functional: ## modules against real registries, on the newest stack
 
 functional-oldest: ## the same with the modules on the oldest supported stack
 	@$(TOOLCHAIN) functional-oldest $(ARGS)
+
+molecule: ## roles against real registries; ARGS="-s promote" goes to molecule test
+	@$(TOOLCHAIN) molecule $(ARGS)
 
 format: ## write the Python files the way that lint wants them
 	@$(TOOLCHAIN) format $(ARGS)

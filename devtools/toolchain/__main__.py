@@ -11,6 +11,7 @@ from typing import Callable
 
 from devtools.toolchain.linting import lint, python_format
 from devtools.toolchain.sanity import sanity
+from devtools.toolchain.scenarios import molecule
 from devtools.toolchain.stacks import ToolchainError, controller
 from devtools.toolchain.steps import Outcome, step
 from devtools.toolchain.testing import functional, functional_oldest, units, units_oldest
@@ -26,6 +27,7 @@ PHASES: dict[str, Callable[[list[str]], Outcome]] = {
     "units-oldest": units_oldest,
     "functional": functional,
     "functional-oldest": functional_oldest,
+    "molecule": molecule,
     "sanity": sanity,
 }
 COMMANDS = {**PHASES, "format": python_format, "python": python}

@@ -105,6 +105,13 @@ def linters() -> Stack:
     return _stack("lint", str(controller_python(core)), core, [requirements])
 
 
+def molecules() -> Stack:
+    """Return a stack with molecule, which runs the roles, and the newest libraries, which these need."""
+    core = newest_core()
+    requirements = ["-r", "tests/requirements.txt", "-r", "tests/requirements-molecule.txt", f"ansible-core=={core}.*"]
+    return _stack("molecule", str(controller_python(core)), core, [requirements])
+
+
 def oldest() -> Stack:
     """Return a stack as old as a managed node may be: a module finds there what it finds on such a node.
 

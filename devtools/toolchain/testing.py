@@ -37,20 +37,21 @@ def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules:
     settings = {"PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python")}
     if modules:
         settings["DRAYAGE_TEST_PYTHON"] = modules.python
-    versions = _versions(modules or stack)
-    print(f"-- {versions}", flush=True)
+    told_versions = versions(modules or stack)
+    print(f"-- {told_versions}", flush=True)
     passed = step(stack, command, **settings)
     if not report.exists():
-        return Outcome(False, f"pytest did not come to its end; {versions}")
+        return Outcome(False, f"pytest did not come to its end; {told_versions}")
     suite = ElementTree.parse(report).getroot().find("testsuite")
     total, failures, errors, skipped = (int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped"))
     counts = {"passed": total - failures - errors - skipped, "failed": failures + errors, "skipped": skipped}
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "found no tests"
     # Tests that were all skipped have shown nothing.
-    return Outcome(passed and counts["passed"] > 0, f"{told}; {versions}")
+    return Outcome(passed and counts["passed"] > 0, f"{told}; {told_versions}")
 
 
-def _versions(stack: Stack) -> str:
+def versions(stack: Stack) -> str:
+    """Return what is in a stack, in words."""
     code = (
         "import platform, requests, urllib3, ansible.release;"
         "print(f'Python {platform.python_version()}, requests {requests.__version__}, urllib3 {urllib3.__version__},',"
