@@ -38,7 +38,8 @@ class RegistryModule:
     def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
         """Call ``operation`` and end the module with what it returns, or with the message of its error.
 
-        A result of the key ``diff`` is shown only where the user asked for diffs.
+        A result of the key ``diff`` is shown only where the user asked for diffs; one of the key ``failure`` is the
+        message that the module fails with, the other results beside it.
         """
         stores: Stores | None = None
         try:
@@ -53,7 +54,10 @@ class RegistryModule:
         self._warn(stores)
         if not self.ansible._diff:
             result.pop("diff", None)
-        self.ansible.exit_json(requests=stores.traffic.requests, **result)
+        result["requests"] = stores.traffic.requests
+        if "failure" in result:
+            self.ansible.fail_json(msg=result.pop("failure"), **result)
+        self.ansible.exit_json(**result)
 
     def _stores(self) -> Stores:
         policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"])

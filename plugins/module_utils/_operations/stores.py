@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import typing as t
 
-from .._image.reference import Reference, RegistryReference
+from .._image.reference import LocalReference, Reference, RegistryReference
 from .._registry.auth import Authenticator
+from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
 from .._registry.credentials import AuthFiles, Credential, RunCommand
 from .._registry.session import Policy, Session, Traffic
 from .._registry.settings import Registries, RegistrySettings
 from .._stores.base import Store
+from .._stores.named import NamedRepository, repositories
 from .._stores.oci_layout import OciLayout
 from .._stores.registry import RegistryStore
 
@@ -52,6 +54,19 @@ class Stores:
             actions = ["push"] * writable + ["delete"] * deletes
             return RegistryStore(self._client(reference), reference, actions, beside)
         return OciLayout(reference.path, self.traffic.warn)
+
+    def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
+        """The images of one repository in a layout that holds several; its name is the reference's.
+
+        Blobs whose digests are ``elsewhere`` need not be in it.
+        """
+        return NamedRepository(OciLayout(reference.path, self.traffic.warn, elsewhere), reference.tag)
+
+    def repositories(self, reference: Reference) -> list[str]:
+        """The names of all repositories of the registry or layout that a reference is in. Raises ImageError."""
+        if isinstance(reference, RegistryReference):
+            return list_repositories(self._client(reference))
+        return repositories(self.open(reference))
 
     def client_as(self, credential: Credential, host: str, repository: str) -> RegistryClient:
         """A client that acts with this credential, whatever options and files say."""

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What image_sync is asked for, and what it answers, image by image."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._errors import ImageError
+from ..._image.descriptor import Descriptor
+from ..._image.platform import Platform
+from ..._image.tag_selection import TagSelection
+from ..._stores.base import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One entry of ``images``, as the user wrote it."""
+
+    name: str
+    dest: str | None = None
+    tags: t.Sequence[str] = ()
+    include: t.Sequence[str] = ()
+    exclude: t.Sequence[str] = ()
+    semver: str | None = None
+    semver_strict: bool = True
+    newest: int | None = None
+    platforms: t.Sequence[str] | None = None
+    missing_ok: bool | None = None
+    anchored: bool = True
+
+    @property
+    def has_pattern(self) -> bool:
+        """Whether tags are to be chosen among those that there are."""
+        return bool(self.include or self.semver is not None or self.newest is not None or not self.tags)
+
+    def selection(self) -> TagSelection:
+        """Its rules. Raises ImageError."""
+        include = self.include if self.anchored else [".*(?:%s).*" % pattern for pattern in self.include]
+        return TagSelection.parse(include, self.exclude, self.semver, self.semver_strict, self.newest)
+
+
+@dataclasses.dataclass(frozen=True)
+class SyncOptions:
+    """The options of image_sync."""
+
+    src: str | None = None
+    dest: str | None = None
+    images: t.Sequence[Entry] = ()
+    source_file: str | None = None
+    scoped: bool | None = None
+    platforms: t.Sequence[str] = ()
+    missing_ok: bool = False
+    existing: str = "update"
+    prune: bool = False
+    prune_keep: t.Sequence[str] = ()
+    max_delete: int | None = None
+    keep_going: bool = False
+    slice: str | None = None
+    inventory: str | None = None
+    base: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A repository to read from, and the one to write to, with what is wanted of it."""
+
+    entry: Entry
+    source: Store
+    destination: Store
+    platforms: tuple[Platform, ...]
+    missing_ok: bool
+
+
+class Target(t.NamedTuple):
+    """One image to be at one place: a tag, or a digest."""
+
+    pair: Pair
+    name: str
+
+
+@dataclasses.dataclass
+class Image:
+    """What became of one image; ``digest`` is empty where it was not asked for, or could not be had."""
+
+    __slots__ = ("action", "before", "bytes_copied", "dest", "digest", "error", "src")
+
+    src: str
+    dest: str
+    action: str
+    digest: str
+    before: str | None
+    bytes_copied: int
+    error: str
+
+    def result(self) -> dict[str, t.Any]:
+        """As the module returns it."""
+        shown = {"src": self.src, "dest": self.dest, "digest": self.digest, "action": self.action}
+        shown["bytes_copied"] = self.bytes_copied
+        if self.error:
+            shown["error"] = self.error
+        return shown
+
+
+def _split(reference: str) -> tuple[str, str]:
+    """The repository, and the tag or digest."""
+    repository, separator, digest = reference.partition("@")
+    if not separator:
+        repository, separator, digest = reference.rpartition(":")
+    return repository, digest
+
+
+def failed(src: str, dest: str, error: ImageError) -> Image:
+    """An image that could not be brought."""
+    return Image(src, dest, "failed", "", None, 0, str(error))
+
+
+@dataclasses.dataclass(frozen=True)
+class Unwanted:
+    """Tags of a destination that are no longer selected, and what they name."""
+
+    destination: Store
+    tags: t.Mapping[str, Descriptor]
+
+    def contains(self, reference: str) -> bool:
+        """Whether this is the reference of a tag of this repository."""
+        return reference.startswith(self.destination.reference("x")[:-1])
+
+
+@dataclasses.dataclass
+class Synced:
+    """All that became of a set. ``failure`` says in a sentence why the task fails, if it does."""
+
+    images: list[Image]
+    failure: str = ""
+    inventory_changed: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, written or removed."""
+        acted = any(image.action in ("created", "updated", "deleted") for image in self.images)
+        return acted or self.inventory_changed
+
+    def diff(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+        """What tags that change name before and after, by repository."""
+        before: dict[str, dict[str, str]] = {}
+        after: dict[str, dict[str, str]] = {}
+        for image in self.images:
+            if image.action in ("created", "updated", "deleted"):
+                repository, tag = _split(image.dest)
+                for side, digest in (
+                    (before, image.before),
+                    (after, image.digest if image.action != "deleted" else ""),
+                ):
+                    side.setdefault(repository, {}).update({tag: digest} if digest else {})
+        return before, after
+
+    def summary(self) -> dict[str, int]:
+        """How many images ended how."""
+        counts = dict.fromkeys(("created", "updated", "unchanged", "deleted", "failed"), 0)
+        for image in self.images:
+            counts[image.action] += 1
+        return dict(counts, bytes_copied=sum(image.bytes_copied for image in self.images))

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which repository goes where: from the names of the declaration to open stores."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import typing as t
+
+from ..._errors import ImageError, InvalidReference, NotFound, naming
+from ..._image import reference as references
+from ..._image.platform import Platform
+from ..._image.reference import LocalReference, RegistryReference
+from ..._stores.base import Store
+from ..stores import Stores
+from .images import Entry, Pair, SyncOptions
+
+Repository = t.Union[RegistryReference, LocalReference]
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """What ``src`` or ``dest`` names: a registry, a path of one, or (with ``transport``) a place on disk."""
+
+    transport: str
+    path: str
+
+    @classmethod
+    def parse(cls, option: str, text: str) -> Root:
+        """Read the option. Raises InvalidReference."""
+        text = text.strip()
+        transport, colon, rest = text.partition(":")
+        if colon and transport in references.LOCAL_TRANSPORTS:
+            if transport not in _SETS or not rest:
+                hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
+                raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)
+            return cls(transport, os.path.abspath(os.path.expanduser(rest)))
+        text = text[len("docker://") :] if text.startswith("docker://") else text
+        host, _slash, path = text.rstrip("/").partition("/")
+        if not _is_host(host):
+            hint = "Write host[:port], or host[:port]/path; names of Docker Hub begin with docker.io/"
+            raise InvalidReference("%s: names no registry" % option, text, hint)
+        references.parse_registry("%s/%s" % (host, path or "any"))
+        return cls("", "%s/%s" % (host, path) if path else host)
+
+    def repository(self, path: str) -> Repository:
+        """A repository below it. Raises InvalidReference."""
+        if self.transport:
+            return LocalReference(self.transport, self.path, path)
+        return _without_name("%s/%s" % (self.path, path))
+
+    def relative(self, path: str) -> str:
+        """The path of a repository of the registry, as seen from here."""
+        below = self.path.partition("/")[2]
+        return path[len(below) + 1 :] if below else path
+
+
+_SETS = ("oci",)
+
+
+def _is_host(text: str) -> bool:
+    return bool(re.search("[.:]", text)) or text == "localhost" or text != text.lower()
+
+
+def _without_name(text: str) -> RegistryReference:
+    reference = references.parse(text)
+    if not isinstance(reference, RegistryReference):
+        raise InvalidReference("is no repository of a registry", text, "Give the place as src, or dest, of the task")
+    if reference.name:
+        raise InvalidReference("names an image, not a repository", text, "Give its tag in tags")
+    return reference
+
+
+class Names:
+    """Opens the repositories of a declaration; each is opened once."""
+
+    def __init__(self, options: SyncOptions, stores: Stores, elsewhere: t.Collection[str] = frozenset()) -> None:
+        self._options = options
+        self._stores = stores
+        self._elsewhere = elsewhere
+        self._src = Root.parse("src", options.src) if options.src is not None else None
+        self._dest = Root.parse("dest", options.dest) if options.dest is not None else None
+        self._opened: dict[tuple[object, ...], Store] = {}
+
+    def pairs(self, entry: Entry) -> list[Pair]:
+        """The repositories that an entry speaks of. Raises ImageError."""
+        if not entry.name.endswith("*"):
+            source = self._source(entry.name)
+            return [self._pair(entry, source, self._destination(entry.dest, source))]
+        start = entry.name[:-1]
+        if start and not start.endswith("/"):
+            hint = "Write path/* for all repositories below a path, or * for all there are"
+            raise ImageError("images: the name %r is not understood" % entry.name, hint=hint)
+        found = [(path, self._source(path)) for path in self._list(start)]
+        if not found and not self._missing_ok(entry):
+            raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
+        pairs = []
+        for path, source in found:
+            dest = None if entry.dest is None else "/".join(filter(None, (entry.dest.rstrip("/"), path[len(start) :])))
+            pairs.append(self._pair(entry, source, self._destination(dest, source)))
+        return pairs
+
+    def _pair(self, entry: Entry, source: Repository, destination: Repository) -> Pair:
+        texts = self._options.platforms if entry.platforms is None else entry.platforms
+        return Pair(
+            entry,
+            self._open(source),
+            self._open(destination, writable=True),
+            tuple(Platform.parse(text) for text in texts),
+            self._missing_ok(entry),
+        )
+
+    def _missing_ok(self, entry: Entry) -> bool:
+        return self._options.missing_ok if entry.missing_ok is None else entry.missing_ok
+
+    def _source(self, name: str) -> Repository:
+        return self._src.repository(name) if self._src else _without_name(name)
+
+    def _destination(self, dest: str | None, source: Repository) -> Repository:
+        if self._dest is None:
+            if dest is None:
+                raise ImageError("images: %s has no dest" % _text(source), hint="Give dest here, or to the whole task")
+            return _without_name(dest)
+        return self._dest.repository(self._default(source) if dest is None else dest.strip("/"))
+
+    def _default(self, source: Repository) -> str:
+        """The full name in a place that holds many, so that it can be brought back; else the name without its host."""
+        full = source.context if isinstance(source, RegistryReference) else source.tag
+        host, _slash, path = full.partition("/")
+        path = path if path and _is_host(host) else full
+        if self._options.scoped is not None:
+            return full if self._options.scoped else path.rpartition("/")[2]
+        return full if self._dest and self._dest.transport else path
+
+    def _list(self, start: str) -> list[str]:
+        """The names, as they would be written in an entry, of all repositories that begin so."""
+        if self._src is None:
+            host, _slash, path = start.partition("/")
+            found = self._stores.repositories(_without_name("%s/any" % host))
+            return ["%s/%s" % (host, name) for name in found if name.startswith(path)]
+        if self._src.transport:
+            names = self._stores.repositories(LocalReference(self._src.transport, self._src.path))
+            return [name for name in names if name.startswith(start)]
+        below = self._src.path.partition("/")[2]
+        prefix = "%s/%s" % (below, start) if below else start
+        found = self._stores.repositories(_without_name(self._src.path.partition("/")[0] + "/any"))
+        return [self._src.relative(name) for name in found if name.startswith(prefix)]
+
+    def _open(self, repository: Repository, writable: bool = False) -> Store:
+        key = (repository, writable)
+        if key not in self._opened:
+            with naming(_text(repository)):
+                if isinstance(repository, LocalReference):
+                    elsewhere = self._elsewhere if writable else frozenset()
+                    self._opened[key] = self._stores.open_named(repository, elsewhere)
+                else:
+                    deletes = writable and self._options.prune
+                    self._opened[key] = self._stores.open(repository, writable=writable, deletes=deletes)
+        return self._opened[key]
+
+
+def _text(repository: Repository) -> str:
+    return str(repository)

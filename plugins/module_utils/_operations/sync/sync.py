@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Converging a declared set: look at everything, decide everything, then write."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._errors import ImageError, NotFound, naming
+from ..._image import digest as digests
+from ..._transfer import execute_set as sets
+from ..._transfer.parallel import Alone, for_each
+from ..._transfer.plan import CopyRequest, Plan, plan_copy
+from ..stores import Stores
+from . import prune
+from .images import Image, Synced, SyncOptions, Target, Unwanted, failed
+from .names import Names
+from .survey import Surveyor
+
+_NOT_TRIED = "was not tried, because another image failed before"
+
+
+def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Synced:
+    """Make the destinations what is declared; with ``dry_run`` only find out what that would do.
+
+    Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
+    """
+    return _Sync(options, stores, jobs).run(dry_run)
+
+
+class _Sync:
+    def __init__(self, options: SyncOptions, stores: Stores, jobs: int) -> None:
+        self._options = options
+        self._names = Names(options, stores)
+        self._jobs = jobs
+
+    def run(self, dry_run: bool) -> Synced:
+        survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images)
+        planned = [item for item in for_each(self._plan, survey.targets, self._jobs) if item]
+        works = [(image, sets.Work(plan)) for image, plan in planned if plan]
+        for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
+            image.bytes_copied = moved.bytes
+        images = survey.settled + [image for image, _plan in planned]
+        unwanted = prune.look_up(survey.unwanted, self._jobs)
+        self._check_deletions(unwanted)
+        if not self._may_write(images):
+            for image, work in works:
+                _note(image, work)
+            return self._synced(images)
+        if not dry_run:
+            sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
+            for image, work in works:
+                _note(image, work)
+        return self._synced(images + self._prune(unwanted, images, dry_run))
+
+    def _plan(self, target: Target) -> tuple[Image, Plan | None] | None:
+        """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
+        pair, name = target
+        source, place = pair.source.reference(name), pair.destination.reference(name)
+        is_digest = digests.is_digest(name)
+        request = CopyRequest(
+            source=pair.source,
+            name=name,
+            destination=pair.destination,
+            tags=() if is_digest else (name,),
+            digest=name if is_digest and not pair.platforms else "",
+            platforms=pair.platforms,
+        )
+        try:
+            with naming(place):
+                plan = plan_copy(request, Alone())
+                _check_source(plan)
+        except ImageError as error:
+            if pair.missing_ok and isinstance(error, NotFound) and pair.source.resolve(name) is None:
+                return None
+            return failed(source, place, error), None
+        before = next(iter(plan.before.values()))
+        action = "unchanged" if not plan.changed else "updated" if before else "created"
+        image = Image(source, place, action, plan.top.digest, before, 0, "")
+        return image, plan if plan.changed else None
+
+    def _prune(self, unwanted: list[Unwanted], images: t.Sequence[Image], dry_run: bool) -> list[Image]:
+        """Delete, but nothing where an image could not be brought: it may be the one that was to take over."""
+        if not self._may_write(images):
+            return []
+        failures = [image.dest for image in images if image.error]
+        safe = [place for place in unwanted if not any(map(place.contains, failures))]
+        return prune.foresee(safe) if dry_run else prune.remove(safe, self._jobs)
+
+    def _check_deletions(self, unwanted: t.Sequence[Unwanted]) -> None:
+        count = sum(len(place.tags) for place in unwanted)
+        limit = self._options.max_delete
+        if limit is not None and count > limit:
+            raise ImageError(
+                "prune would delete %d tags, more than max_delete allows (%d)" % (count, limit),
+                hint="Nothing was written. Look at the result of check mode, and raise max_delete if that is meant",
+            )
+
+    def _may_write(self, images: t.Iterable[Image]) -> bool:
+        return self._options.keep_going or not any(image.error for image in images)
+
+    def _synced(self, images: list[Image]) -> Synced:
+        """The result, in which nothing is left open."""
+        return Synced(images, _failure(images))
+
+
+def _check_source(plan: Plan) -> None:
+    """Raise NotFound where the source cannot give what is to be moved: before the first byte."""
+    missing = plan.request.source.lacks(plan.blobs)
+    if missing:
+        shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")
+        raise NotFound(
+            "the source lacks %d blobs that the destination does not have either: %s" % (len(missing), shown),
+            plan.request.source.reference(plan.request.name),
+        )
+
+
+def _note(image: Image, work: sets.Work) -> None:
+    """Put what really happened in place of what was foreseen."""
+    image.bytes_copied = work.moved.bytes
+    if not work.is_done:
+        error = work.error or ImageError(_NOT_TRIED, image.dest)
+        image.action, image.digest, image.error = "failed", "", str(error)
+
+
+def _failure(images: t.Sequence[Image]) -> str:
+    errors = [image.error for image in images if image.error]
+    if not errors:
+        return ""
+    if len(errors) == 1:
+        return errors[0]
+    return "%d of %d images failed. The first error: %s" % (len(errors), len(images), errors[0])

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One repository of several in a place whose images are named by full references, as in an OCI layout of a mirror."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import NotFound
+from .._image import digest as digests
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .base import Store
+
+
+class NamedRepository:
+    """The images of a store whose names begin with ``repository:``; what follows is the tag here."""
+
+    def __init__(self, store: Store, repository: str) -> None:
+        self._store = store
+        self._repository = repository
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._store, name)
+
+    def _name(self, tag: str) -> str:
+        return tag if not tag or digests.is_digest(tag) else "%s:%s" % (self._repository, tag)
+
+    def reference(self, name: str) -> str:
+        """``oci:PATH:REPOSITORY:TAG``."""
+        if not name or digests.is_digest(name):
+            return self._store.reference(self._repository) + (name and "@" + name)
+        return self._store.reference(self._name(name))
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """What the tag or digest stands for."""
+        return self._store.resolve(self._name(name))
+
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`."""
+        return self._store.find(self._name(name))
+
+    def tags(self) -> list[str]:
+        """Its tags. Raises NotFound where there are none."""
+        start = self._repository + ":"
+        found = [name[len(start) :] for name in self._store.tags() if name.startswith(start)]
+        if not found:
+            raise NotFound("there is no image of that repository", self.reference(""))
+        return found
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """The manifest under a tag or digest."""
+        return self._store.manifest(self._name(name), legacy)
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
+        """Make the tags of this repository name a manifest."""
+        self._store.publish(manifest, [self._name(tag) for tag in tags], wanted)
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """Make tags of this repository name manifests that are here."""
+        self._store.retag({self._name(tag): manifest for tag, manifest in manifests.items()})
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove a tag of this repository."""
+        return self._store.delete_tag(self._name(tag), digest, others)
+
+    def is_same(self, source: Store) -> bool:
+        """Whether both are in the same store: its repositories share all content."""
+        return isinstance(source, NamedRepository) and self._store.is_same(source._store)
+
+
+def repositories(store: Store) -> list[str]:
+    """The repositories that the names of a store's images tell, in order; names without one are left out."""
+    found = (name.rpartition(":")[0] for name in store.tags())
+    return sorted(set(filter(None, found)))

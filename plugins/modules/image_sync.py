@@ -1,0 +1,370 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_sync
+short_description: Make a set of container images at a destination be what is declared
+version_added: 0.1.0
+description:
+  - Makes many repositories of a registry, or of an OCI layout, hold the images that are declared, with the digests that these
+    have at their sources. It takes the place of a loop over M(drayage.registry.image_copy), and of C(skopeo sync).
+  - Everything is looked at and decided before the first byte is written. Images move in parallel, and a layer that several of
+    them share is uploaded once to a registry and mounted from there.
+  - A set that is there already costs one list of tags for each repository and one HEAD for each tag, on either side.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  src:
+    description:
+      - Where the repositories of O(images) are found. V(host[:port]) for a registry, V(host[:port]/path) for a part of one,
+        or V(oci:PATH) for an OCI layout whose images are named by full references.
+      - Without it each O(images[].name) begins with its registry.
+    type: str
+  dest:
+    description:
+      - Where to put them, in the same notations.
+      - Without it each O(images[].dest) begins with its registry.
+    type: str
+  images:
+    description:
+      - The repositories to bring, and which of their tags.
+      - Tags that are named in O(images[].tags) are wanted as they are. O(images[].include), O(images[].semver) and
+        O(images[].newest) choose among all tags of the repository, and so does an entry that has none of these four.
+        What matches O(images[].exclude) is not wanted in any case.
+      - A repository may have several entries. Two sources for one destination are an error.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The repository. A path below O(src), or a whole reference such as V(quay.io/prometheus/node-exporter).
+          - V(path/*) means all repositories below a path, and V(*) all there are. Registries are asked for their catalog then,
+            which not all of them have.
+        type: str
+        required: true
+      dest:
+        description:
+          - The repository to write to. A path below O(dest), or a whole reference where the task has no O(dest).
+          - The default is the path that the source has in its registry, without the host. In a layout it is the full name
+            with the host, so that it can be brought back from there.
+        type: str
+      tags:
+        description:
+          - Tags to bring, or digests of images.
+        type: list
+        elements: str
+        default: []
+      include:
+        description:
+          - Bring tags that match one of these regular expressions as a whole. One that matches none is an error.
+        type: list
+        elements: str
+        default: []
+      exclude:
+        description:
+          - Leave out tags that match one of these regular expressions as a whole.
+        type: list
+        elements: str
+        default: []
+      semver:
+        description:
+          - Bring tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x).
+        type: str
+      semver_strict:
+        description:
+          - Whether only tags of three numbers, such as V(1.25.2) and V(v1.25.2), are versions. If V(false), V(1.25) and
+            V(20240101) are as well.
+        type: bool
+        default: true
+      newest:
+        description:
+          - Of the tags that O(images[].include), O(images[].exclude) and O(images[].semver) leave, bring this many of the
+            highest versions.
+        type: int
+      platforms:
+        description:
+          - Bring these platforms only, as O(platforms) does for all entries.
+        type: list
+        elements: str
+      missing_ok:
+        description:
+          - As O(missing_ok), for this entry.
+        type: bool
+  source_file:
+    description:
+      - A file on the managed node that declares what to bring in the format of C(skopeo sync --src yaml), or the same as JSON.
+        Its entries come after those of O(images).
+      - All its keys are understood, C(credentials), C(tls-verify) and C(cert-dir) included. What O(registries) says of a host
+        wins over these.
+      - YAML needs the Python library PyYAML on the managed node.
+    type: path
+  scoped:
+    description:
+      - How destinations are named where no O(images[].dest) is given. V(true) puts the whole name of the source, with its
+        host, below O(dest). V(false) takes nothing but the last part of it. These are the names that C(skopeo sync) gives
+        with and without C(--scoped).
+      - If not given, the names are as O(images[].dest) describes.
+    type: bool
+  platforms:
+    description:
+      - Bring only these platforms of multi-platform images, written V(os/architecture[/variant]), instead of all.
+        What is left of an index has a digest of its own.
+    type: list
+    elements: str
+    default: []
+  missing_ok:
+    description:
+      - Whether it is no error if a repository or a tag is not there, or if an entry selects nothing.
+    type: bool
+    default: false
+  existing:
+    description:
+      - What to do about tags that are at the destination already.
+      - With V(update) they are made what they are at the source.
+      - With V(keep) they stay as they are, and the source is not asked about them. This is for tags that never move.
+    type: str
+    choices:
+      - update
+      - keep
+    default: update
+  prune:
+    description:
+      - Remove tags of the repositories that are written to, if they are not selected by any entry.
+      - One tag is removed at a time, never its siblings of the same digest. Repositories that are not declared are not
+        touched. Nothing is removed from a repository whose source could not be listed or has no tags, or in which an
+        image could not be brought.
+    type: bool
+    default: false
+  prune_keep:
+    description:
+      - Tags that O(prune) leaves alone, as regular expressions that match them as a whole.
+    type: list
+    elements: str
+    default: []
+  max_delete:
+    description:
+      - Fail before anything is written if O(prune) would remove more tags than this.
+    type: int
+  keep_going:
+    description:
+      - Whether to bring what can be brought if something cannot. The task fails in the end, and RV(images) tells what became
+        of each image.
+      - Otherwise nothing is written if it is seen beforehand that an image cannot be had, and no further image is begun
+        after one has failed.
+    type: bool
+    default: false
+  slice:
+    description:
+      - Do only this share of the set, such as V(2/5) for the second of five. The shares are disjoint and together they are
+        the set, so that as many hosts can do one each.
+      - Which share an image is in depends on its name at the destination alone. With a hundred or more entries for each
+        share, whole repositories are shared out.
+    type: str
+seealso:
+  - module: drayage.registry.image_copy
+  - module: drayage.registry.image_tags
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Keep a mirror of what the platform needs
+  drayage.registry.image_sync:
+    dest: registry.example.com/mirror
+    images:
+      - name: docker.io/library/alpine
+        tags: ["3.20", latest]
+      - name: quay.io/prometheus/node-exporter
+        semver: ">=1.8"
+        newest: 3
+      - name: ghcr.io/example/app
+        include: ['1\.4\..*']
+        exclude: ['.*-debug']
+        platforms: [linux/amd64, linux/arm64]
+    prune: true
+    prune_keep: ['rollback-.*']
+    max_delete: 20
+
+- name: Promote all repositories of a team
+  drayage.registry.image_sync:
+    src: registry.example.com/staging
+    dest: registry.example.com/prod
+    images:
+      - name: "team/*"
+        semver: ">=1.0"
+
+- name: Take a release to a disk for an air-gapped site
+  drayage.registry.image_sync:
+    dest: oci:/srv/transfer/bundle
+    images:
+      - name: docker.io/library/alpine
+        tags: ["3.20"]
+      - name: ghcr.io/example/app
+        tags: ["1.4.2"]
+
+- name: Put all that is on the disk into the registry of the site
+  drayage.registry.image_sync:
+    src: oci:/srv/transfer/bundle
+    dest: registry.site.example
+    images:
+      - name: "*"
+
+- name: Do what a file for skopeo sync declares, this host's share of it
+  drayage.registry.image_sync:
+    source_file: /etc/mirror/sync.yaml
+    scoped: true
+    dest: registry.example.com/mirror
+    slice: "{{ ansible_play_hosts.index(inventory_hostname) + 1 }}/{{ ansible_play_hosts | length }}"
+    keep_going: true
+"""
+
+RETURN = r"""
+images:
+  description: What became, or would become, of each image. Images come in the order of the declaration, deleted ones last.
+  returned: success, and if images could not be brought
+  type: list
+  elements: dict
+  contains:
+    src:
+      description: The source. Empty for an image that was deleted.
+      type: str
+      sample: docker.io/library/alpine:3.20
+    dest:
+      description: The destination.
+      type: str
+      sample: registry.example.com/mirror/library/alpine:3.20
+    digest:
+      description:
+        - The digest at the destination, or that was deleted.
+        - Empty if the image failed, and if it was kept by O(existing=keep) without being looked at.
+      type: str
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    action:
+      description: V(created), V(updated), V(unchanged), V(deleted) or V(failed).
+      type: str
+      sample: created
+    bytes_copied:
+      description:
+        - The size of the blobs that were copied for this image, in bytes. What an image shares with one that comes before it
+          is counted there.
+      type: int
+      sample: 3626897
+    error:
+      description: Why it failed.
+      returned: if it failed
+      type: str
+      sample: "registry.example.com/app:1.4: not found."
+summary:
+  description: How many images ended how, and how much was copied.
+  returned: success, and if images could not be brought
+  type: dict
+  contains:
+    created:
+      description: Tags that the destination did not have.
+      type: int
+      sample: 2
+    updated:
+      description: Tags that named another image.
+      type: int
+      sample: 1
+    unchanged:
+      description: Tags that are as they should be.
+      type: int
+      sample: 97
+    deleted:
+      description: Tags that were removed.
+      type: int
+      sample: 0
+    failed:
+      description: Images that could not be brought, and repositories that could not be listed.
+      type: int
+      sample: 0
+    bytes_copied:
+      description: The size of all blobs that were copied, in bytes.
+      type: int
+      sample: 7253794
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success, and if images could not be brought
+  type: int
+  sample: 202
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, Synced, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
+
+
+def describe(synced: Synced) -> dict[str, t.Any]:
+    """What was or would be done, in the terms of RETURN."""
+    before, after = synced.diff()
+    result = {
+        "changed": synced.changed,
+        "images": [image.result() for image in synced.images],
+        "summary": synced.summary(),
+        "diff": {"before": before, "after": after},
+    }
+    if synced.failure:
+        result["failure"] = synced.failure
+    return result
+
+
+ENTRY = {
+    "name": {"type": "str", "required": True},
+    "dest": {"type": "str"},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "include": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "semver": {"type": "str"},
+    "semver_strict": {"type": "bool", "default": True},
+    "newest": {"type": "int"},
+    "platforms": {"type": "list", "elements": "str"},
+    "missing_ok": {"type": "bool"},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    spec: dict[str, dict[str, t.Any]] = {
+        "src": {"type": "str"},
+        "dest": {"type": "str"},
+        "images": {"type": "list", "elements": "dict", "default": [], "options": ENTRY},
+        "source_file": {"type": "path"},
+        "scoped": {"type": "bool"},
+        "platforms": {"type": "list", "elements": "str", "default": []},
+        "missing_ok": {"type": "bool", "default": False},
+        "existing": {"type": "str", "choices": ["update", "keep"], "default": "update"},
+        "prune": {"type": "bool", "default": False},
+        "prune_keep": {"type": "list", "elements": "str", "default": []},
+        "max_delete": {"type": "int"},
+        "keep_going": {"type": "bool", "default": False},
+        "slice": {"type": "str"},
+    }
+    module = RegistryModule(spec, required_one_of=[("images", "source_file")])
+    given = {name: module.params[name] for name in spec}
+    options = SyncOptions(**dict(given, images=[Entry(**entry) for entry in given["images"]]))
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        return describe(sync(options, stores, module.params["jobs"], module.check_mode))
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()
