@@ -173,6 +173,23 @@ options:
       - Which share an image is in depends on its name at the destination alone. With a hundred or more entries for each
         share, whole repositories are shared out.
     type: str
+  inventory:
+    description:
+      - A JSON file on the managed node to keep in step with what is at the destination. For each image it has its reference
+        (C(ref)), source (C(src)), digest, media type, platforms, size in bytes, date of creation, and the digests of all its
+        manifests and blobs.
+      - Images that the file knows already are not asked for again. Records of images that were not part of a run stay,
+        unless they were removed by O(prune).
+      - The task is changed if the file changes.
+    type: path
+  base:
+    description:
+      - An O(inventory) of the far side of an air gap, as a file on the managed node.
+      - If O(dest) is a layout, it gets only what the far side lacks. Images that are there under the same name with the same
+        digest are left out, and of the others those blobs that are there.
+      - If O(src) is such a layout, blobs that it lacks are taken from other repositories of the destination that have them
+        by this inventory.
+    type: path
 seealso:
   - module: drayage.registry.image_copy
   - module: drayage.registry.image_tags
@@ -355,6 +372,8 @@ def main() -> None:
         "max_delete": {"type": "int"},
         "keep_going": {"type": "bool", "default": False},
         "slice": {"type": "str"},
+        "inventory": {"type": "path"},
+        "base": {"type": "path"},
     }
     module = RegistryModule(spec, required_one_of=[("images", "source_file")])
     given = {name: module.params[name] for name in spec}

@@ -78,3 +78,99 @@ def test_a_set_arrives_with_its_digests_and_a_second_run_asks_only(sync, push, r
     # One list a repository and one HEAD a tag on each side; no list where the tags are named.
     assert tally(registry.requests()) == {"GET tags": 1, "HEAD manifest": 5}
     assert tally(second_registry.requests()) == {"GET tags": 2, "HEAD manifest": 5}
+
+
+def test_only_what_is_selected_comes(sync, push, second_registry, prefix):
+    push("app", _1_0_0=release(0), _1_1_0=release(1), _1_2_0=release(2), _2_0_0=release(3), edge=release(4))
+    selected = sync(
+        images=[
+            {"name": "app", "tags": ["edge"], "semver": "^1", "newest": 2, "exclude": ["1.2.*"], "dest": "a/chosen"},
+            {"name": "app", "include": ["2.*", "1.0.*"], "dest": "a/matched"},
+            {"name": "app", "tags": [release(3).digest], "dest": "a/pinned"},
+        ]
+    )
+    assert selected.changed
+    assert tags_at(second_registry.host, "a/chosen") == ["1.0.0", "1.1.0", "edge"]
+    assert tags_at(second_registry.host, "a/matched") == ["1.0.0", "2.0.0"]
+    assert digest_at(second_registry.host, "a/pinned", release(3).digest) == release(3).digest
+    assert not sync(images=[{"name": "app", "tags": [release(3).digest], "dest": "a/pinned"}]).changed
+
+
+def test_a_layer_of_many_images_is_uploaded_once_and_mounted_after(sync, push, registry, second_registry, prefix):
+    names = [f"service-{number}" for number in range(8)]
+    for number, name in enumerate(names):
+        push(name, latest=release(number))
+    result = sync(images=[{"name": name} for name in names])
+    assert result.summary["created"] == 8
+    blobs = {digest for number in range(8) for digest in release(number).blobs}
+    downloads = tally(registry.requests())["GET blob"]
+    counted = tally(second_registry.requests())
+    assert downloads == len(blobs)
+    assert counted["PUT upload"] == len(blobs)
+    assert counted["PUT manifest"] == 8
+    sizes = {digest: len(content) for number in range(8) for digest, content in release(number).blobs.items()}
+    assert result.summary["bytes_copied"] == sum(sizes.values())
+    for name in names:
+        assert digest_at(second_registry.host, f"{prefix}/{name}", "latest") == release(names.index(name)).digest
+
+
+def test_a_moved_tag_is_updated_and_a_kept_one_is_not_even_asked_for(sync, push, registry, second_registry, prefix):
+    push("app", stable=release(1), _1=release(1))
+    sync(images=[{"name": "app"}])
+    push("app", stable=release(2), _2=release(2))
+
+    kept = sync(images=[{"name": "app"}], existing="keep")
+    assert actions(kept) == {"app:stable": "unchanged", "app:1": "unchanged", "app:2": "created"}
+    assert digest_at(second_registry.host, f"{prefix}/app", "stable") == release(1).digest
+    again = sync(images=[{"name": "app"}], existing="keep")
+    assert not again.changed
+    assert tally(registry.requests()) == tally(second_registry.requests()) == {"GET tags": 1}
+
+    updated = sync(images=[{"name": "app"}], diff=True)
+    assert actions(updated) == {"app:1": "unchanged", "app:2": "unchanged", "app:stable": "updated"}
+    assert updated.raw["diff"]["before"] == {f"{second_registry.host}/{prefix}/app": {"stable": release(1).digest}}
+    assert digest_at(second_registry.host, f"{prefix}/app", "stable") == release(2).digest
+    assert updated.summary["bytes_copied"] == 0
+
+
+def test_platforms_make_an_index_of_its_own_and_stay_unchanged(sync, push, second_registry, prefix):
+    push("app", _1=images.index(attestations=True))
+    first = sync(images=[{"name": "app", "platforms": ["linux/arm64"]}])
+    second = sync(images=[{"name": "app"}], platforms=["linux/arm64"])
+    assert (first.changed, second.changed) == (True, False)
+    assert (
+        digest_at(second_registry.host, f"{prefix}/app", "1") == first.images[0]["digest"] == second.images[0]["digest"]
+    )
+    assert first.images[0]["digest"] != images.index(attestations=True).digest
+
+
+def test_all_repositories_below_a_path(sync, push, registry, second_registry, prefix):
+    push("team/one", _1=release(1))
+    push("team/deep/two", _1=release(2))
+    push("other", _1=release(3))
+    below = sync(images=[{"name": "team/*", "dest": f"{prefix}-copy"}])
+    assert sorted(actions(below).values()) == ["created", "created"]
+    assert digest_at(second_registry.host, f"{prefix}-copy/deep/two", "1") == release(2).digest
+    named = sync(src=None, images=[{"name": f"{registry.host}/{prefix}/team/*"}], dest=f"{second_registry.host}/x")
+    assert digest_at(second_registry.host, f"x/{prefix}/team/one", "1") == release(1).digest
+    assert named.summary["created"] == 2
+
+
+@pytest.mark.parametrize(
+    ("scoped", "name"), [(None, "{prefix}/team/app"), (True, "{host}/{prefix}/team/app"), (False, "app")]
+)
+def test_names_at_the_destination(scoped, name, run_module, push, registry, second_registry, prefix):
+    push("team/app", _1=release(1))
+    result = run_module(
+        "image_sync",
+        images=[{"name": f"{registry.host}/{prefix}/team/app"}],
+        dest=f"{second_registry.host}/{prefix}-root",
+        scoped=scoped,
+    )
+    if scoped:
+        # A port cannot be part of the name of a repository.
+        assert "is not a repository name" in result.msg
+        return
+    path = name.format(prefix=prefix, host=registry.host)
+    assert result.images[0]["dest"] == f"{second_registry.host}/{prefix}-root/{path}:1"
+    assert digest_at(second_registry.host, f"{prefix}-root/{path}", "1") == release(1).digest

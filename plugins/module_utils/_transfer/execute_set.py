@@ -65,7 +65,7 @@ def foresee(plans: t.Iterable[Plan]) -> t.Iterator[Moved]:
         for blob in plan.blobs:
             known = homes.setdefault((place, blob.digest), set())
             if repository not in known:
-                is_mounted = bool(known or plan.mount_from)
+                is_mounted = bool(known or plan.mount_from or blob.digest in plan.mounts)
                 moved.add(blob, is_mounted)
                 known.add(repository)
         yield moved
@@ -123,7 +123,7 @@ class _Execution:
 
     def _put(self, work: Work, blob: _Blob, repository: str) -> None:
         request = work.plan.request
-        mount_from = blob.home or work.plan.mount_from
+        mount_from = blob.home or work.plan.mounts.get(blob.descriptor.digest) or work.plan.mount_from
         if not mount_from and repository and not request.destination.has_content():
             # A run that was killed may have left it where no tag tells: mounting from itself costs no request more.
             mount_from = repository

@@ -32,14 +32,19 @@ class KnownDestination:
         return getattr(self.store, name)
 
     def resolve(self, name: str) -> Descriptor | None:
-        """Asked only of what is listed; and of digests, where there is anything at all."""
-        if self.names is not None and (not self.names if ":" in name else name not in self.names):
+        """Asked only of what is listed, and of digests: a manifest may be there without a tag."""
+        if self.names is not None and ":" not in name and name not in self.names:
             return None
         return self.store.resolve(name)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no tag is there; where several repositories share their content, there may be that of others."""
+        return self.names is not None and not self.names and self.store.place[1] != ""
+
     def has_content(self) -> bool:
-        """Whether any name was listed."""
-        return self.store.has_content() if self.names is None else bool(self.names)
+        """Asked only where the list does not tell."""
+        return not self.is_empty and (bool(self.names) or self.store.has_content())
 
     def has_manifest(self, digest: str) -> bool:
         """Asked once."""

@@ -47,7 +47,8 @@ class CopyRequest:
 class Plan:
     """Blobs may move in any order; manifests go in theirs, children first; the tags come last of all.
 
-    ``before`` tells what each tag of the destination named; ``mount_from`` where blobs can be had without moving.
+    ``before`` tells what each tag of the destination named; ``mount_from`` where blobs can be had without moving, and
+    ``mounts`` where single ones can.
     """
 
     request: CopyRequest
@@ -59,6 +60,7 @@ class Plan:
     blobs: list[Descriptor] = dataclasses.field(default_factory=list)
     skipped: int = 0
     mount_from: str = ""
+    mounts: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def stale_tags(self) -> list[str]:

@@ -66,7 +66,7 @@ class Surveyor:
         wanted: dict[str, set[str]] = {place: set() for place in known}
         for pair in listed:
             place = pair.destination.reference("")
-            names = self._select(pair, sources.get(pair.source.reference("")))
+            names = self._select(pair, sources[pair.source.reference("")] if pair.entry.has_pattern else None)
             wanted[place].update(names)
             pair = dataclasses.replace(pair, destination=known[place])
             for name in names:

@@ -18,7 +18,9 @@ from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, plan_copy
 from ..stores import Stores
 from . import prune
+from .base import Base
 from .images import Image, Synced, SyncOptions, Target, Unwanted, failed
+from .keeper import Keeper
 from .names import Names
 from .survey import Surveyor
 
@@ -36,7 +38,8 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Sync
 class _Sync:
     def __init__(self, options: SyncOptions, stores: Stores, jobs: int) -> None:
         self._options = options
-        self._names = Names(options, stores)
+        self._base = Base(options.base, stores)
+        self._names = Names(options, stores, self._base.blobs)
         self._jobs = jobs
 
     def run(self, dry_run: bool) -> Synced:
@@ -51,12 +54,18 @@ class _Sync:
         if not self._may_write(images):
             for image, work in works:
                 _note(image, work)
-            return self._synced(images)
+            return Synced(images, _failure(images))
         if not dry_run:
             sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
             for image, work in works:
                 _note(image, work)
-        return self._synced(images + self._prune(unwanted, images, dry_run))
+        images += self._prune(unwanted, images, dry_run)
+        synced = Synced(images, _failure(images))
+        if self._options.inventory:
+            targets = {target.pair.destination.reference(target.name): target for target in survey.targets}
+            keeper = Keeper(self._options.inventory, targets, self._base, self._jobs)
+            synced.inventory_changed = not (dry_run and synced.changed) and keeper.keep(images, dry_run)
+        return synced
 
     def _plan(self, target: Target) -> tuple[Image, Plan | None] | None:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
@@ -74,7 +83,9 @@ class _Sync:
         try:
             with naming(place):
                 plan = plan_copy(request, Alone())
-                _check_source(plan)
+                if self._base.makes_needless(plan, place):
+                    return Image(source, place, "unchanged", plan.top.digest, None, 0, ""), None
+                plan.mounts = self._base.find_missing(plan)
         except ImageError as error:
             if pair.missing_ok and isinstance(error, NotFound) and pair.source.resolve(name) is None:
                 return None
@@ -103,21 +114,6 @@ class _Sync:
 
     def _may_write(self, images: t.Iterable[Image]) -> bool:
         return self._options.keep_going or not any(image.error for image in images)
-
-    def _synced(self, images: list[Image]) -> Synced:
-        """The result, in which nothing is left open."""
-        return Synced(images, _failure(images))
-
-
-def _check_source(plan: Plan) -> None:
-    """Raise NotFound where the source cannot give what is to be moved: before the first byte."""
-    missing = plan.request.source.lacks(plan.blobs)
-    if missing:
-        shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")
-        raise NotFound(
-            "the source lacks %d blobs that the destination does not have either: %s" % (len(missing), shown),
-            plan.request.source.reference(plan.request.name),
-        )
 
 
 def _note(image: Image, work: sets.Work) -> None:

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the far side of an air gap has already, so that it need not be carried there again."""
+
+from __future__ import annotations
+
+import re
+
+from ..._errors import NotFound
+from ..._image import reference as references
+from ..._image.descriptor import Descriptor
+from ..._transfer.plan import Plan
+from ..stores import Stores
+from .inventory import Inventory
+
+
+class Base:
+    """The inventory of the far side; nothing is there where none is given."""
+
+    def __init__(self, path: str | None, stores: Stores) -> None:
+        self._inventory = Inventory.load("base", path, must_exist=True) if path else Inventory()
+        self._stores = stores
+        self.blobs = self._inventory.blobs()
+
+    def has(self, reference: str, digest: str) -> bool:
+        """Whether an image is there under the same name."""
+        return self._inventory.has(reference, digest)
+
+    def makes_needless(self, plan: Plan, place: str) -> bool:
+        """Whether a layout need not have an image, because it is where the layout will be carried."""
+        is_registry = plan.request.destination.place[1] != ""
+        return plan.changed and not is_registry and self.has(place, plan.top.digest)
+
+    def find_missing(self, plan: Plan) -> dict[str, str]:
+        """For what the source cannot give, the repository of the destination to mount it from; before the first byte.
+
+        Raises NotFound that names the digests of what is nowhere.
+        """
+        lacking = set(plan.request.source.lacks(plan.blobs))
+        place = plan.request.destination.place
+        found = {blob.digest: self._repository_with(blob, place[0]) for blob in plan.blobs if blob.digest in lacking}
+        missing = [digest for digest, repository in found.items() if not repository]
+        if missing:
+            shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")
+            raise NotFound(
+                "neither it nor the destination has the blobs %s" % shown,
+                plan.request.source.reference(plan.request.name),
+                "Bring first the images that this set builds upon",
+            )
+        return found
+
+    def _repository_with(self, blob: Descriptor, registry: str) -> str:
+        """A repository of the registry that has a blob, as the inventory says and the registry confirms."""
+        for name in self._inventory.references(blob.digest):
+            host, _slash, path = name.partition("/")
+            repository = re.sub("[:@].*", "", path)
+            if "docker://" + host == registry:
+                reference = references.parse_registry("%s/%s" % (host, repository))
+                if self._stores.open(reference).has_blob(blob):
+                    return repository
+        return ""

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The inventory: a JSON file that tells which images a destination holds, and of which blobs they are made.
+
+It is what an export for an air-gapped site is compared with, so it has all that is needed to know what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+
+from ..._errors import ImageError, local_failure
+from ..._files import write_file
+from ..._image import digest as digests
+from ..._image import document as documents
+
+_VERSION = 1
+_HOST = re.compile(r"(?:[^/]*[.:][^/]*|localhost)/")
+
+Record = dict[str, t.Any]
+
+
+class Inventory:
+    """The records of one file, by reference."""
+
+    def __init__(self, records: t.Iterable[Record] = ()) -> None:
+        self.records = {record["ref"]: record for record in records}
+        self._digests = {record["digest"]: record for record in self.records.values()}
+        self._names = {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
+
+    @classmethod
+    def load(cls, option: str, path: str, must_exist: bool) -> Inventory:
+        """Read the file; an empty inventory where it may be missing and is. Raises ImageError."""
+        try:
+            with open(path, "rb") as stream:
+                content = stream.read()
+        except FileNotFoundError as error:
+            if must_exist:
+                raise local_failure(error, "read the inventory", path) from None
+            return cls()
+        except OSError as error:
+            raise local_failure(error, "read the inventory", path) from None
+        records = _records(content)
+        if records is None:
+            hint = "Give a file that the option inventory has written"
+            raise ImageError("%s: %s is no inventory of images" % (option, path), hint=hint)
+        return cls(records)
+
+    def differs(self, path: str) -> bool:
+        """Whether the file has, or lacks, anything. Raises ImageError."""
+        try:
+            with open(path, "rb") as stream:
+                return stream.read() != self.encode()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise local_failure(error, "read the inventory", path) from None
+
+    def save(self, path: str) -> bool:
+        """Write the file, whole or not at all, if that changes it; returns whether it does. Raises ImageError."""
+        if not self.differs(path):
+            return False
+        try:
+            write_file(os.path.dirname(os.path.abspath(path)), path, self.encode())
+        except OSError as error:
+            raise local_failure(error, "write the inventory", path) from None
+        return True
+
+    def encode(self) -> bytes:
+        """The content of the file, the same for the same records."""
+        images = [self.records[ref] for ref in sorted(self.records)]
+        return (json.dumps({"version": _VERSION, "images": images}, indent=1) + "\n").encode("utf-8")
+
+    def of_digest(self, digest: str) -> Record | None:
+        """What is known of an image, under whatever reference."""
+        return self._digests.get(digest)
+
+    def has(self, reference: str, digest: str) -> bool:
+        """Whether the image is there under the same name, in whatever place."""
+        return (_bare(reference), digest) in self._names
+
+    def blobs(self) -> frozenset[str]:
+        """The digests of all blobs."""
+        return frozenset(digest for record in self.records.values() for digest in record["blobs"])
+
+    def references(self, blob: str) -> list[str]:
+        """The images that a blob belongs to."""
+        return [ref for ref, record in self.records.items() if blob in record["blobs"]]
+
+
+def _bare(reference: str) -> str:
+    """The name without the layout or registry that it is in, and without the registry it came from."""
+    if reference.startswith("oci:"):
+        reference = reference.split(":", 2)[-1]
+    return _HOST.sub("", reference, count=1)
+
+
+def _records(content: bytes) -> list[Record] | None:
+    """The records, None where this is something else."""
+    try:
+        document = documents.decode(content)
+        records = document["images"] if document["version"] == _VERSION else None
+    except (ValueError, LookupError, TypeError):
+        return None
+    return records if isinstance(records, list) and all(map(_is_record, records)) else None
+
+
+def _is_record(record: object) -> bool:
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("ref"), str)
+        and digests.is_digest(str(record.get("digest")))
+        and all(isinstance(record.get(key), list) for key in ("blobs", "manifests"))
+    )

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""image_sync when something is wrong: what it says, what it does all the same, and how it goes on after a kill."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools import images
+from devtools.observe import digest_at, tags_at
+
+
+def release(number):
+    return images.single(layers=[b"release %d" % number])
+
+
+@pytest.fixture
+def sync(run_module, registry, second_registry, repository):
+    def run(*entries, **options):
+        second_registry.forget()
+        options.setdefault("src", f"{registry.host}/{repository}")
+        options.setdefault("dest", f"{second_registry.host}/{repository}")
+        return run_module("image_sync", images=list(entries), **options)
+
+    return run
+
+
+@pytest.fixture
+def three(registry, repository):
+    """Push three repositories, of which the second has an image that its registry serves damaged."""
+    for number, name in enumerate(("one", "two", "three")):
+        images.push(release(number), registry.host, f"{repository}/{name}", "1")
+    broken = max(release(1).blobs, key=lambda digest: len(release(1).blobs[digest]))
+    algorithm, encoded = broken.split(":")
+    path = registry.storage / "docker/registry/v2/blobs" / algorithm / encoded[:2] / encoded / "data"
+    content = path.read_bytes()
+    path.write_bytes(b"x" * len(content))
+    yield [{"name": name} for name in ("one", "two", "three")]
+    path.write_bytes(content)
+
+
+def test_one_bad_repository_among_three(sync, three, second_registry, repository):
+    result = sync(*three, keep_going=True)
+    assert result.failed
+    assert result.changed
+    assert [image["action"] for image in result.images] == ["created", "failed", "created"]
+    assert "digest mismatch" in result.images[1]["error"]
+    assert result.msg == result.images[1]["error"]
+    assert digest_at(second_registry.host, f"{repository}/{repository}/three", "1") == release(2).digest
+    assert tags_at(second_registry.host, f"{repository}/{repository}/two") == []
+
+
+def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, registry, second_registry, repository):
+    images.push(release(0), registry.host, f"{repository}/one", "1")
+    result = sync({"name": "one"}, {"name": "two", "tags": ["1"]})
+    assert result.failed
+    assert not result.changed
+    assert [image["action"] for image in result.images] == ["failed", "failed"]
+    assert "was not tried, because another image failed" in result.images[0]["error"]
+    assert f"{repository}/two" in result.images[1]["error"]
+    assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
+    assert not sync({"name": "two", "tags": ["1"]}, missing_ok=True).failed
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"name": "one", "include": ["1", "nothing.*"]}, "no tag matches nothing.*"),
+        ({"name": "one", "semver": ">=7"}, "none of its 1 tags is selected"),
+        ({"name": "absent"}, "404 NAME_UNKNOWN"),
+        ({"name": "one", "include": ["("]}, "is not a regular expression"),
+        ({"name": "one", "semver": "latest"}, "is not a range of versions"),
+        ({"name": "one", "tags": ["no tag"]}, "is neither a tag nor a digest"),
+        ({"name": "one:1"}, "names an image, not a repository"),
+        ({"name": "on*"}, "is not understood"),
+    ],
+)
+def test_what_selects_nothing_or_makes_no_sense_is_said(entry, message, sync, registry, repository):
+    images.push(release(0), registry.host, f"{repository}/one", "1")
+    result = sync(entry)
+    assert result.failed
+    assert message in result.msg
+    assert "one" in result.msg or "on*" in result.msg or "absent" in result.msg
+
+
+def test_two_sources_for_one_destination(sync, registry, second_registry, repository):
+    for name in ("one", "two"):
+        images.push(release(0), registry.host, f"{repository}/{name}", "1")
+    result = sync({"name": "one", "dest": "same"}, {"name": "two", "dest": "same"})
+    assert result.failed
+    assert "is the destination of both" in result.msg
+    assert f"{repository}/one:1" in result.msg
+    assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dest": "team"}, "dest: names no registry"),
+        ({"slice": "3/2"}, "is not a share"),
+        ({"prune": True, "prune_keep": ["("]}, "prune_keep"),
+        ({"base": "/nonexistent/inventory.json"}, "cannot read the inventory /nonexistent/inventory.json"),
+    ],
+)
+def test_options_that_make_no_sense(options, message, sync, registry, repository):
+    images.push(release(0), registry.host, f"{repository}/one", "1")
+    result = sync({"name": "one"}, **options)
+    assert result.failed
+    assert message in result.msg
