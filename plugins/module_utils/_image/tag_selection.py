@@ -54,7 +54,8 @@ class TagSelection:
     def select(self, tags: t.Iterable[str]) -> list[str]:
         """The wanted tags: those that are no versions by name, then versions from the oldest to the newest."""
         chosen = in_order([tag for tag in tags if self._allows(tag)])
-        return chosen if self.newest is None else chosen[-self.newest :]
+        newest = self.newest
+        return chosen if newest is None else chosen[-newest:]
 
     def _allows(self, tag: str) -> bool:
         if self.include and not any(pattern.fullmatch(tag) for pattern in self.include):
