@@ -17,9 +17,8 @@ from benchmarks.measure import environment
 from benchmarks.programs import find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
-from devtools.provision import ProvisionError
+from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
-from devtools.toolchain.stacks import locked
 
 MEASUREMENTS: dict[str, Callable[[Arena, int], Section]] = {
     "cold-copy": cold_copy.measure,

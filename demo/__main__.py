@@ -19,8 +19,8 @@ from demo.registry import SIGNALS, DockerRegistry, interrupt, registry
 from devtools import observe
 from devtools.images import hello, write_layout
 from devtools.process import ServerError
-from devtools.provision import BUILD, REPOSITORY, ProvisionError
-from devtools.toolchain.stacks import ToolchainError, clean_environment, controller, link_collection, locked
+from devtools.provision import BUILD, REPOSITORY, ProvisionError, locked
+from devtools.toolchain.stacks import ToolchainError, clean_environment, controller, link_collection
 
 PLACE = BUILD / "demo"
 PLAYBOOK = "demo/playbook.yml"

@@ -5,20 +5,31 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 START_SECONDS = 20
 STOP_SECONDS = 5
 
 # Enough to see the cause above the stack of a Go panic.
 _TAIL_LINES = 30
+
+# Below the ports that Linux takes for outgoing connections, above those of services.
+PORTS = range(16384, 32768)
+PORTS_OF_A_PROCESS = 512
+
+# Held open as long as this process lives.
+_locks: list[TextIO] = []
 
 _Started = TypeVar("_Started", bound="Server")
 
@@ -106,10 +117,41 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that nothing listens on, and that no other process is given by this function.
+
+    It is below those that a system takes for outgoing connections, so it stays free until a server has started.
+    """
+    for port in _ports():
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerError("No free port was found: too many servers are running.")
+
+
+def _ports() -> Iterator[int]:
+    """Return each port of this process's block once, beginning after the one that was given last."""
+    block = _port_block()
+    return (next(block) for _number in range(PORTS_OF_A_PROCESS))
+
+
+@functools.cache
+def _port_block() -> Iterator[int]:
+    """Return the ports of a block that is this process's alone, round and round."""
+    directory = os.path.join(tempfile.gettempdir(), f"drayage-ports-{os.getuid()}")
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    for first in range(PORTS.start, PORTS.stop, PORTS_OF_A_PROCESS):
+        lock = open(os.path.join(directory, str(first)), "w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        _locks.append(lock)
+        return itertools.cycle(range(first, first + PORTS_OF_A_PROCESS))
+    raise ServerError(f"Every block of ports is in use: see which processes hold the files in {directory}.")
 
 
 def accepts_connections(port: int) -> bool:

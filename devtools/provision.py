@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import glob
 import os
@@ -12,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -25,6 +28,15 @@ class ProvisionError(Exception):
     """A program that is needed is missing and could not be obtained."""
 
 
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Let one process at a time into what the body does to a directory below .build, or to the machine."""
+    (BUILD / "lock").mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock" / name, "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def program(name: str, package: str | None = None, *, unpack: bool = False) -> str:
     """Return the path of the executable ``name``, obtaining its Debian package where it is missing.
 
@@ -32,9 +44,18 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
     that is enough for a program without libraries of its own, and starts no service.
     """
     package = package or name
-    found = _on_path(name) or _unpacked(name, package)
+    found = _found(name, package)
     if found:
         return found
+    with locked("apt"):
+        return _found(name, package) or _obtained(name, package, unpack)
+
+
+def _found(name: str, package: str) -> str | None:
+    return _on_path(name) or _unpacked(name, package)
+
+
+def _obtained(name: str, package: str, unpack: bool) -> str:
     if not shutil.which("apt-get"):
         raise ProvisionError(
             f"The program '{name}' is not installed, and there is no apt-get to obtain it with: "
@@ -44,7 +65,7 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
         _install(package)
     else:
         _unpack(package)
-    found = _on_path(name) or _unpacked(name, package)
+    found = _found(name, package)
     if not found:
         raise ProvisionError(
             f"The Debian package '{package}' was obtained but has no program '{name}': "
@@ -55,6 +76,11 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
 
 def go_program(module: str, name: str) -> str | None:
     """Return the path of the Go program ``name``, built from ``module`` if need be; None without a Go toolchain."""
+    with locked(f"go-{name}"):
+        return _go_program(module, name)
+
+
+def _go_program(module: str, name: str) -> str | None:
     ours = BUILD / "go" / "bin"
     found = shutil.which(name) or shutil.which(name, path=str(ours))
     go = shutil.which("go")
@@ -100,7 +126,7 @@ def _update(options: tuple[str, ...]) -> None:
 def _install(package: str) -> None:
     _update(())
     _run(
-        ["apt-get", "-qq", "install", "-y", "--no-install-recommends", package],
+        ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", package],
         f"install the Debian package '{package}'",
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     )

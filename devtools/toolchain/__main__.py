@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import Callable
 
+from devtools.toolchain import schedule
 from devtools.toolchain.linting import lint, python_format
-from devtools.toolchain.sanity import sanity
+from devtools.toolchain.sanity import SANITY_CORES, sanity
 from devtools.toolchain.scenarios import molecule
 from devtools.toolchain.stacks import ToolchainError, controller
 from devtools.toolchain.steps import Outcome, step
@@ -21,51 +23,44 @@ def python(arguments: list[str]) -> Outcome:
     return Outcome(step(controller(), ["python", *arguments]), "")
 
 
+# In the order in which "test" begins them: what takes longest comes first, so that nothing long is left to the end.
 PHASES: dict[str, Callable[[list[str]], Outcome]] = {
-    "lint": lint,
-    "units": units,
-    "units-oldest": units_oldest,
     "functional": functional,
+    **{f"sanity-{core}": partial(sanity, core) for core in SANITY_CORES},
     "functional-oldest": functional_oldest,
     "molecule": molecule,
-    "sanity": sanity,
+    "lint": lint,
+    "units-oldest": units_oldest,
+    "units": units,
 }
-COMMANDS = {**PHASES, "format": python_format, "python": python}
+GROUPS = {
+    "test": list(PHASES),
+    "sanity": [name for name in PHASES if name.startswith("sanity-")],
+}
+COMMANDS = {"format": python_format, "python": python}
 
 
-def _phase(name: str, arguments: list[str]) -> tuple[bool, str]:
-    """Run a phase and return whether it passed and its line of the summary."""
+def _phase(name: str, arguments: list[str]) -> bool:
+    """Run a phase and return whether it passed; its last line is for the summary."""
     print(f"\n== {name}", flush=True)
     start = time.monotonic()
     try:
         outcome = PHASES[name](arguments)
     except ToolchainError as error:
         outcome = Outcome(False, str(error))
-    seconds = time.monotonic() - start
-    line = f"{name:<18} {'passed' if outcome.passed else 'FAILED'} {seconds:6.1f} s  {outcome.remark}"
-    print(f"== {line}", flush=True)
-    return outcome.passed, line
-
-
-def _test() -> bool:
-    start = time.monotonic()
-    results = {name: _phase(name, []) for name in PHASES}
-    print("\n== summary")
-    for _passed, line in results.values():
-        print(line)
-    failed = [name for name, (passed, _line) in results.items() if not passed]
-    verdict = f"FAILED: {', '.join(failed)}" if failed else "PASSED"
-    print(f"make test: {verdict} ({time.monotonic() - start:.0f} s)", flush=True)
-    return not failed
+    verdict = "passed" if outcome.passed else "FAILED"
+    print(f"== {name:<18} {verdict} {time.monotonic() - start:6.1f} s  {outcome.remark}", flush=True)
+    return outcome.passed
 
 
 def main(command: str, *arguments: str) -> int:
-    if command == "test":
-        return 0 if _test() else 1
-    if command in PHASES:
-        passed, _line = _phase(command, list(arguments))
-        return 0 if passed else 1
-    return 0 if COMMANDS[command](list(arguments)).passed else 1
+    if command in GROUPS:
+        passed = schedule.run(GROUPS[command], list(arguments))
+    elif command in PHASES:
+        passed = _phase(command, list(arguments))
+    else:
+        passed = COMMANDS[command](list(arguments)).passed
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import functools
 import hashlib
 import os
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from devtools.provision import BUILD, REPOSITORY, python_versions
+from devtools.provision import BUILD, REPOSITORY, locked, python_versions
 
 # The Pythons that the controller of an ansible-core release runs on, newest release last.
 CORES = {
@@ -164,15 +161,6 @@ def clean_environment() -> dict[str, str]:
     git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
     # Ansible refuses to start where the locale is not UTF-8.
     return {**kept, **git, "LC_ALL": "C.UTF-8", "ANSIBLE_HOME": str(BUILD / "ansible")}
-
-
-@contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time into what the body does to a directory below .build."""
-    (BUILD / "lock").mkdir(parents=True, exist_ok=True)
-    with open(BUILD / "lock" / name, "w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def link_collection() -> Path:
