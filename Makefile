@@ -7,19 +7,22 @@ ARGS ?=
 TOOLCHAIN = $(PYTHON) -m devtools.toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule demo bench clean
+.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule docs package demo bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-test: ## all of the checks below, with their own set-up; nothing but python3, make and git is needed
+test: ## all of the checks below side by side, with their own set-up; nothing but python3, make and git is needed
 	@$(TOOLCHAIN) test
 
 lint: ## style, documentation, changelog and licences
 	@$(TOOLCHAIN) lint
 
-sanity: ## ansible-test sanity on a fresh copy of the tree; ARGS="--test import" goes to it
+sanity: ## ansible-test sanity on a fresh copy of the tree, also as sanity-2.16, -2.19 and -2.21; ARGS="--test import" goes to it
 	@$(TOOLCHAIN) sanity $(ARGS)
+
+sanity-%:
+	@$(TOOLCHAIN) $@ $(ARGS)
 
 units: ## unit tests on the newest stack; ARGS="-k digest" goes to pytest
 	@$(TOOLCHAIN) units $(ARGS)
@@ -38,6 +41,12 @@ molecule: ## roles against real registries; ARGS="-s promote" goes to molecule t
 
 format: ## write the Python files the way that lint wants them
 	@$(TOOLCHAIN) format $(ARGS)
+
+docs: ## the documentation as HTML below .build/docs; a warning is an error
+	@$(TOOLCHAIN) docs
+
+package: ## the archive for Galaxy in .build/package, judged by its importer, installed and used
+	@$(TOOLCHAIN) package
 
 demo: ## a tour through the collection, with real registries
 	@PYTHON="$(PYTHON)" demo/run $(ARGS)

@@ -11,7 +11,9 @@ from functools import partial
 from typing import Callable
 
 from devtools.toolchain import schedule
+from devtools.toolchain.docs import docs
 from devtools.toolchain.linting import lint, python_format
+from devtools.toolchain.package import package
 from devtools.toolchain.sanity import SANITY_CORES, sanity
 from devtools.toolchain.scenarios import molecule
 from devtools.toolchain.stacks import ToolchainError, controller
@@ -29,6 +31,8 @@ PHASES: dict[str, Callable[[list[str]], Outcome]] = {
     **{f"sanity-{core}": partial(sanity, core) for core in SANITY_CORES},
     "functional-oldest": functional_oldest,
     "molecule": molecule,
+    "package": package,
+    "docs": docs,
     "lint": lint,
     "units-oldest": units_oldest,
     "units": units,

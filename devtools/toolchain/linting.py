@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from devtools.provision import BUILD
 from devtools.toolchain.stacks import linters
-from devtools.toolchain.steps import Outcome, step
+from devtools.toolchain.steps import Outcome, home, step
 
 
 def lint(arguments: list[str]) -> Outcome:
@@ -21,12 +20,9 @@ def lint(arguments: list[str]) -> Outcome:
         ["ansible-lint", "--nocolor", "--offline", "--profile", "production"],
         ["reuse", "lint", "--lines"],
     ]
-    # antsibull-docs writes a log into the home directory.
-    home = BUILD / "home"
-    home.mkdir(exist_ok=True)
     failed = []
     for command in commands:
-        if not step(stack, command, quiet=True, HOME=str(home)):
+        if not step(stack, command, quiet=True, HOME=home()):
             failed.append(" ".join(command[:2]) if command[0] == "ruff" else command[0])
     return Outcome(not failed, f"failed: {', '.join(failed)}" if failed else f"{len(commands)} checks")
 

@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
-from devtools.provision import BUILD, REPOSITORY, locked
+from devtools.provision import BUILD, locked
 from devtools.toolchain.stacks import (
-    clean_environment,
     controller,
     pythons,
 )
 from devtools.toolchain.steps import Outcome, step
+from devtools.toolchain.tree import copy_tree
 
 # The releases of ansible-core whose ansible-test is run: the oldest supported, one between, and the newest.
 SANITY_CORES = ("2.16", "2.19", "2.21")
@@ -41,7 +39,7 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
     tree = place / "ansible_collections" / "drayage" / "registry"
     cache = place / "home" / ".ansible" / "test" / "cache"
     with locked(f"sanity-{core}"):
-        _copy_tree(tree)
+        copy_tree(tree)
         cache.mkdir(parents=True, exist_ok=True)
         for name in GET_PIP_NAMES:
             (cache / name).write_text(GET_PIP, encoding="utf-8")
@@ -54,17 +52,3 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
     ran = sum(line.startswith("Running sanity test") for line in said)
     # ansible-test passes a tree in which it has found nothing to test.
     return Outcome(passed and ran > 0, f"{ran} runs of tests; ansible-core {core}, Pythons {', '.join(pythons())}")
-
-
-def _copy_tree(target: Path) -> None:
-    """Copy what git knows or would know, as it stands: ansible-test wants the tree below its full name."""
-    shutil.rmtree(target, ignore_errors=True)
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=REPOSITORY, env=clean_environment(), stdout=subprocess.PIPE, check=True).stdout
-    for name in filter(None, os.fsdecode(listed).split("\0")):
-        source = REPOSITORY / name
-        if source.is_symlink() or source.is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name, follow_symlinks=False)
-    # Without a repository of its own the copy would belong to that of the checkout, which ignores it.
-    subprocess.run(["git", "init", "--quiet", str(target)], env=clean_environment(), check=True)

@@ -96,7 +96,7 @@ def controller(core: str | None = None) -> Stack:
 
 
 def linters() -> Stack:
-    """Return a stack with the linters."""
+    """Return a stack with the linters, and with what documents and publishes."""
     core = newest_core()
     requirements = ["-r", "tests/requirements-lint.txt", f"ansible-core=={core}.*"]
     return _stack("lint", str(controller_python(core)), core, [requirements])
@@ -107,6 +107,13 @@ def molecules() -> Stack:
     core = newest_core()
     requirements = ["-r", "tests/requirements.txt", "-r", "tests/requirements-molecule.txt", f"ansible-core=={core}.*"]
     return _stack("molecule", str(controller_python(core)), core, [requirements])
+
+
+def bare() -> Stack:
+    """Return a stack with nothing but what users must have: ansible-core, and requests as a node has it."""
+    core = newest_core()
+    requirements = ["-r", "meta/ee-requirements.txt", f"ansible-core=={core}.*"]
+    return _stack("bare", str(controller_python(core)), core, [requirements])
 
 
 def oldest() -> Stack:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from devtools.provision import REPOSITORY
+from devtools.provision import BUILD, REPOSITORY
 from devtools.toolchain.stacks import COLLECTIONS, Stack, clean_environment, link_collection
 
 
@@ -21,6 +21,13 @@ class Outcome(NamedTuple):
 
     passed: bool
     remark: str
+
+
+def home() -> str:
+    """Return a home directory for programs that write into it, as antsibull-docs does its log."""
+    directory = BUILD / "home"
+    directory.mkdir(parents=True, exist_ok=True)
+    return str(directory)
 
 
 def step(
