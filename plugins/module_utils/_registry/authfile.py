@@ -22,7 +22,7 @@ import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
 from .._files import staged
-from . import json_text
+from .._image import json_text
 from .credentials import (
     ANONYMOUS,
     AuthFiles,

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._registry.json_text import put, remove
+from ansible_collections.drayage.registry.plugins.module_utils._image.json_text import put, remove, rewrite
 
 TABS = """\
 {
@@ -124,3 +124,48 @@ def _value(chance, depth):
     if kind == "list":
         return [_value(chance, depth - 1) for _number in range(chance.randint(0, 3))]
     return {"text": chance.choice(["", "{", '"', "\\", "é\n"]), "number": 1.5, "null": None}[kind]
+
+
+class TestRewrite:
+    @pytest.mark.parametrize(
+        ("text", "changes", "expected"),
+        [
+            (TABS, {"auths": {"b.example": {"auth": "Qw=="}}}, TABS.replace("Qg==", "Qw==")),
+            ('{"a": 1, "b": 2}', {"a": 3, "b": 4}, '{"a": 3, "b": 4}'),
+            ('{"l": [{"x":1}, {"x" : 1.0}]}', {"l": {1: {"x": 2}}}, '{"l": [{"x":1}, {"x" : 2}]}'),
+            ('{"l": [1,  2,\t3]}', {"l": {0: 9, 2: 7}}, '{"l": [9,  2,\t7]}'),
+            ('{"a": 1, "b": 2, "c": 3}', {"a": None, "b": None}, '{"c": 3}'),
+            ('{"a": 1, "b": 2, "c": 3}', {"b": None, "c": None}, '{"a": 1}'),
+            ('{\n "a": 1\n}', {"a": None}, "{\n}"),
+            ('{\n "a": 1\n}', {"b": {"c": 2}}, '{\n "a": 1,\n "b": {\n  "c": 2\n }\n}'),
+            ('{"a":null}', {"a": {"b": 1}}, '{"a":{"b":1}}'),
+            ('{"a": 1}', {"b": None}, '{"a": 1}'),
+            (' {"a": 1}\n', {"a": 2, "b": 3}, ' {"a": 2, "b": 3}\n'),
+            ('{"u":"x\\u0026y","a":1}', {"a": 2}, '{"u":"x\\u0026y","a":2}'),
+            ("{}", {"a": 1}, '{\n\t"a": 1\n}'),
+        ],
+    )
+    def test_only_what_changes_is_written_anew(self, text, changes, expected):
+        assert rewrite(text, changes) == expected
+
+    @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"o": {"x": 1, "x": 1}, "a": 1}'])
+    def test_an_object_with_two_members_of_one_name_is_not_changed(self, text):
+        with pytest.raises(ValueError, match="two members of one name"):
+            rewrite(text, {"a": 3, "o": {"x": 2}})
+
+    @pytest.mark.parametrize("seed", range(50))
+    def test_what_is_replaced_and_replaced_back_leads_to_the_first_text(self, seed):
+        chance = random.Random(seed)
+        document = {"list": [{"t": "a", "more": _value(chance, 2)} for _number in range(3)], "t": "a", "o": {"t": "a"}}
+        document["other"] = _value(chance, 3)
+        text = json.dumps(document, indent=chance.choice([None, 0, 3, "\t"]), ensure_ascii=chance.random() < 0.5)
+
+        def changes(value):
+            return {"t": value, "o": {"t": value}, "list": {0: {"t": value}, 2: {"t": value}}}
+
+        there = rewrite(text, changes("another"))
+        expected = json.loads(text)
+        for item in (expected, expected["o"], expected["list"][0], expected["list"][2]):
+            item["t"] = "another"
+        assert json.loads(there) == expected
+        assert rewrite(there, changes("a")) == text

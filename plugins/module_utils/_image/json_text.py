@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Changing one value in the text of a JSON object, and not a byte of the rest.
+"""Changing values in the text of a JSON object, and not a byte of the rest.
 
-Auth files belong to several programs and to people: what they wrote must not come back in another order or shape, as
-it would if the document were decoded and encoded again. All texts given to these functions must be valid JSON.
+Auth files belong to several programs and to people, and the digest of a manifest is over its bytes: neither must come
+back in another order or shape, as they would if the document were decoded and encoded again. All texts given to these
+functions must be valid JSON.
 """
 
 from __future__ import annotations
@@ -58,10 +59,26 @@ def remove(text: str, path: t.Sequence[str]) -> str:
         text = _without(text, start, members, numbers[0])
 
 
-class _Member(t.NamedTuple):
-    """Where a member of an object is: its name, the end of that, its value, and the end of this."""
+def rewrite(text: str, changes: t.Mapping[str, t.Any]) -> str:
+    """The text with many changes made at once, as a JSON merge patch (RFC 7396) would make them.
 
-    name: str
+    None removes a member, a mapping changes what is within, and any other value takes the place of what is there. In
+    the mapping for a list, the keys are positions. Raises ValueError where an object that is to be changed has two
+    members of one name: it would depend on the reader what it says.
+    """
+    try:
+        return _rewritten(text, _skip(text, 0), changes, _Style.of(text), 1)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+class _Member(t.NamedTuple):
+    """Where a member of an object is: its name, the end of that, its value, and the end of this.
+
+    The name of an item of a list is its position, and takes no room.
+    """
+
+    name: t.Any
     start: int
     named: int
     value: int
@@ -127,6 +144,19 @@ def _members(text: str, start: int) -> list[_Member]:
     return found
 
 
+def _items(text: str, start: int) -> list[_Member]:
+    """The items of the list that begins at ``start``."""
+    found: list[_Member] = []
+    position = _skip(text, start + 1)
+    while text[position] != "]":
+        end = _DECODER.raw_decode(text, position)[1]
+        found.append(_Member(len(found), position, position, position, end))
+        position = _skip(text, end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return found
+
+
 def _find(text: str, start: int, name: str) -> _Member | None:
     """The last one of that name is what readers see."""
     return next((member for member in reversed(_members(text, start)) if member.name == name), None)
@@ -149,3 +179,38 @@ def _without(text: str, start: int, members: t.Sequence[_Member], number: int) -
     if number == 0:
         return text[: members[0].start] + text[members[1].start :]
     return text[: members[number - 1].end] + text[members[number].end :]
+
+
+def _rewritten(text: str, start: int, changes: t.Mapping[t.Any, t.Any], style: _Style, depth: int) -> str:
+    """The object or list that begins at ``start`` with its changes, and around it what is around it in the text."""
+    is_list = text[start] == "["
+    members = _items(text, start) if is_list else _members(text, start)
+    names = {member.name for member in members}
+    if len(names) < len(members):
+        raise ValueError("an object has two members of one name")
+    made, end = text[: start + 1], start + 1
+    is_first = True
+    for member in members:
+        before, end = end, member.end
+        if member.name in changes and changes[member.name] is None:
+            continue
+        made += text[start + 1 : members[0].start] if is_first else text[before : member.start]
+        made += _member_text(text, member, changes, style, depth)
+        is_first = False
+    made += text[end:]
+    for name, value in changes.items():
+        if value is not None and name not in names and not is_list:
+            member_text = json.dumps(name) + style.colon + style.encode(value, depth)
+            made = _insert(made, start, style, depth, member_text)
+    return made
+
+
+def _member_text(text: str, member: _Member, changes: t.Mapping[t.Any, t.Any], style: _Style, depth: int) -> str:
+    if member.name not in changes:
+        return text[member.start : member.end]
+    value = changes[member.name]
+    if isinstance(value, t.Mapping) and text[member.value] in "{[":
+        within = _rewritten(text[member.value : member.end], 0, value, style, depth + 1)
+    else:
+        within = style.encode(value, depth)
+    return text[member.start : member.value] + within
