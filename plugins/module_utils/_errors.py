@@ -60,6 +60,10 @@ class InvalidContent(ImageError):
     """A manifest, index or layout file is not what its specification asks for."""
 
 
+class NotConvertible(ImageError):
+    """An image has something that cannot be said in the other format, or that another digest would invalidate."""
+
+
 class NotFound(ImageError):
     """The manifest or blob is not there, or the registry says so to those without access."""
 
@@ -86,6 +90,10 @@ class Refused(ImageError):
 
 class ImmutableTag(Refused):
     """The registry lets nobody move or remove this tag."""
+
+
+class FormatRefused(Refused):
+    """The registry does not take manifests of this kind."""
 
 
 class ConnectionFailed(ImageError):
