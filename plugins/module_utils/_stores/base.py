@@ -76,6 +76,9 @@ class Store(t.Protocol):
         Raises ContentMissing where what it needs is not here; of the children of an index, only the ``wanted`` count.
         """
 
+    def commit(self) -> None:
+        """Make what was put last, where nothing is to be published with it."""
+
     def exclusive(self) -> t.ContextManager[None]:
         """While this is held, nobody else removes anything, where that can be had."""
 

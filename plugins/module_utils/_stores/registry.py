@@ -113,6 +113,9 @@ class RegistryStore:
         for name in tags or [manifest.digest]:
             self._client.put_manifest(self._access, name, manifest)
 
+    def commit(self) -> None:
+        """What was put is there."""
+
     def exclusive(self) -> t.ContextManager[None]:
         """Registries have no such thing."""
         return contextlib.nullcontext()

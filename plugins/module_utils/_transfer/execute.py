@@ -80,10 +80,12 @@ def execute(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None
 
 
 def publish(plan: Plan) -> None:
-    """Make the tags name the image, whose content is there."""
+    """Make the tags name the image, whose content is there; or where they do, make its content last."""
     if plan.stale_tags and plan.selection:
         tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
         plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
+    else:
+        plan.request.destination.commit()
 
 
 def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:

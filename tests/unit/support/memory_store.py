@@ -116,6 +116,9 @@ class MemoryStore:
             self.asked.append(("publish", tag))
             self.tags[tag] = manifest.digest
 
+    def commit(self) -> None:
+        pass
+
     def exclusive(self) -> t.ContextManager[None]:
         return contextlib.nullcontext()
 
