@@ -22,15 +22,38 @@ STAGING = ".staging-"
 @contextlib.contextmanager
 def locked(path: str) -> t.Iterator[t.BinaryIO]:
     """Hold the exclusive lock of a file, which is made where it is missing; yields it open. Raises OSError."""
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield stream
+    while True:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not _is_at(stream, path):  # who held it before removed it
+                continue
+            yield stream
+            return
 
 
 @contextlib.contextmanager
-def staged(directory: str, target: str, mode: int = 0o666) -> t.Iterator[t.BinaryIO]:
+def reserved(path: str) -> t.Iterator[None]:
+    """Hold the exclusive lock of a file that is replaced rather than rewritten, by way of one that stays only as long.
+
+    Raises OSError.
+    """
+    lock = os.path.join(os.path.dirname(path), prefix_for(path) + "lock")
+    with locked(lock):
+        try:
+            yield
+        finally:
+            os.unlink(lock)
+
+
+def prefix_for(path: str) -> str:
+    """What files under way start with, beside a file whose directory is not ours."""
+    return ".%s%s" % (os.path.basename(path)[:100], STAGING)
+
+
+@contextlib.contextmanager
+def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING) -> t.Iterator[t.BinaryIO]:
     """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError."""
-    stream, path = _create(directory, mode)
+    stream, path = _create(directory, mode, prefix)
     try:
         with stream:
             yield stream
@@ -59,10 +82,10 @@ def sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def remove_abandoned(directory: str) -> None:
+def remove_abandoned(directory: str, prefix: str = STAGING) -> None:
     """Remove staged files whose writer was killed: a living writer holds a lock on its own."""
     for name in os.listdir(directory):
-        if not name.startswith(STAGING):
+        if not name.startswith(prefix):
             continue
         path = os.path.join(directory, name)
         with contextlib.suppress(OSError), open(path, "rb") as stream:
@@ -70,12 +93,20 @@ def remove_abandoned(directory: str) -> None:
             os.unlink(path)
 
 
-def _create(directory: str, mode: int) -> tuple[t.BinaryIO, str]:
+def _create(directory: str, mode: int, prefix: str) -> tuple[t.BinaryIO, str]:
     while True:
-        path = os.path.join(directory, STAGING + secrets.token_hex(8))
+        path = os.path.join(directory, prefix + secrets.token_hex(8))
         stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
         fcntl.flock(stream, fcntl.LOCK_SH)
         # Between the two lines above, remove_abandoned() of another process may have taken it for abandoned.
         if os.path.exists(path):
             return stream, path
         stream.close()
+
+
+def _is_at(stream: t.BinaryIO, path: str) -> bool:
+    """Whether this open file is the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

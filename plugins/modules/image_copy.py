@@ -195,7 +195,7 @@ def describe(copied: Copied) -> dict[str, t.Any]:
         "digest": plan.top.digest,
         "src_digest": plan.source_digest,
         "media_type": plan.top.media_type,
-        "tags": list(plan.request.tags),
+        "tags": list(filter(None, plan.request.tags)),
         "blobs": {"copied": moved.copied, "mounted": moved.mounted, "skipped": plan.skipped},
         "bytes_copied": moved.bytes,
         "diff": {"before": dict(zip(copied.references, plan.before.values())), "after": after},

@@ -22,8 +22,8 @@ from .._errors import InvalidReference
 from . import digest as digests
 
 DOCKER_HUB = "docker.io"
-LOCAL_TRANSPORTS = ("oci",)
-_OTHER_TRANSPORTS = ("oci-archive", "docker-archive", "dir", "docker-daemon", "containers-storage", "tarball", "sif")
+LOCAL_TRANSPORTS = ("oci", "oci-archive", "dir")
+_OTHER_TRANSPORTS = ("docker-archive", "docker-daemon", "containers-storage", "tarball", "sif")
 
 _DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(r"(?:%s(?:\.%s)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?" % (_DOMAIN_COMPONENT, _DOMAIN_COMPONENT))
@@ -41,6 +41,8 @@ class RegistryReference:
     repository: str
     tag: str = ""
     digest: str = ""
+
+    has_names: t.ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -71,13 +73,18 @@ class LocalReference:
     digest: t.ClassVar[str] = ""
 
     @property
+    def has_names(self) -> bool:
+        """Whether there can be several images, each with a name of its own."""
+        return self.transport != "dir"
+
+    @property
     def name(self) -> str:
         """What is looked up in the layout; empty for the only image of it."""
         return self.tag
 
     def may_be_named(self, tag: str) -> bool:
         """Whether an image can have this name here; ``@N`` stands for a position."""
-        return re.fullmatch(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]*", tag) is not None
+        return self.has_names and re.fullmatch(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]*", tag) is not None
 
     def __str__(self) -> str:
         return "%s:%s%s" % (self.transport, self.path, ":" + self.tag if self.tag else "")
@@ -167,9 +174,11 @@ def _check_name(text: str, name: str, host: str, path: str) -> None:
 
 
 def _parse_local(transport: str, rest: str) -> LocalReference:
-    path, _colon, name = rest.partition(":")
+    """A directory holds one image, so all of what follows ``dir:`` is its path."""
+    path, _colon, name = (rest, "", "") if transport == "dir" else rest.partition(":")
     if not path:
-        raise InvalidReference("no path is given", "%s:%s" % (transport, rest), "Write %s:PATH[:REF]" % transport)
+        form = "dir:PATH" if transport == "dir" else "%s:PATH[:REF]" % transport
+        raise InvalidReference("no path is given", "%s:%s" % (transport, rest), "Write " + form)
     if _colon and not re.fullmatch(r"[\x21-\x7e]+", name):
         raise InvalidReference("%r cannot name an image" % name, "%s:%s" % (transport, rest))
     return LocalReference(transport, os.path.abspath(os.path.expanduser(path)), name)

@@ -76,7 +76,14 @@ def _predicted(plan: Plan) -> Moved:
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
-    """The tags to write; none where the destination is named by a digest, or the source by nothing but one."""
+    """The tags to write; none where the destination is named by a digest, or the source by nothing but one.
+
+    The only image of a place without names is there under the empty one.
+    """
+    if not destination.has_names:
+        if more:
+            raise InvalidReference("tags: a directory holds one image, without a name", destination, "Leave out tags")
+        return ("",)
     for tag in more:
         if not destination.may_be_named(tag):
             raise InvalidReference("tags: %r is not a tag" % tag, destination, "Give tags alone, without a repository")

@@ -72,6 +72,9 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     tag = "" if digests.is_digest(reference.tag) else reference.tag
     if tag.startswith("@"):
         raise InvalidReference("a position in a layout is not a name that lasts", reference, "Give a name")
+    if scope == "tag" and not reference.has_names:
+        hint = "Set scope: manifest to remove it"
+        raise InvalidReference("a directory holds one image, without a name", reference, hint)
     if scope == "tag" and not tag:
         raise InvalidReference("names no tag to delete", reference, _MANIFEST_HINT)
     if isinstance(reference, RegistryReference) and not reference.name:

@@ -14,7 +14,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .._errors import ImageError, InvalidContent, NotFound, naming
+from .._errors import ImageError, InvalidContent, InvalidReference, NotFound, naming
 from .._image import document as documents
 from .._image import media_types, schema1
 from .._image import reference as references
@@ -92,6 +92,8 @@ def inspect(options: InspectOptions, stores: Stores, jobs: int) -> Inspected:
     """Look at an image. Raises :class:`ImageError`; an absent image is no error."""
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
+    if options.tags and not reference.has_names:
+        raise InvalidReference("a directory holds one image, without a name", reference, "Leave out tags")
     store = stores.open(reference)
     with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         tags = list_names(store) if options.tags else None

@@ -19,9 +19,17 @@ from .._registry.credentials import AuthFiles, Credential, RunCommand
 from .._registry.session import Policy, Session, Traffic
 from .._registry.settings import Registries, RegistrySettings
 from .._stores.base import Store
+from .._stores.directory import Directory
 from .._stores.named import NamedRepository, repositories
+from .._stores.oci_archive import OciArchive
 from .._stores.oci_layout import OciLayout
 from .._stores.registry import RegistryStore
+
+_LOCAL: dict[str, t.Callable[[str, t.Callable[[str], None]], Store]] = {
+    "oci": OciLayout,
+    "oci-archive": OciArchive,
+    "dir": Directory,
+}
 
 
 class Stores:
@@ -53,7 +61,7 @@ class Stores:
         if isinstance(reference, RegistryReference):
             actions = ["push"] * writable + ["delete"] * deletes
             return RegistryStore(self._client(reference), reference, actions, beside)
-        return OciLayout(reference.path, self.traffic.warn)
+        return _LOCAL[reference.transport](reference.path, self.traffic.warn)
 
     def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
         """The images of one repository in a layout that holds several; its name is the reference's.

@@ -86,6 +86,8 @@ def _in_order_of(names: t.Iterable[str], plans: list[Plan]) -> tuple[dict[str, s
 
 def _parse(repository: str) -> Reference:
     reference = references.parse(repository)
+    if not reference.has_names:
+        raise InvalidReference("a directory holds one image, without a name", reference, "It has no tags")
     if reference.name:
         raise InvalidReference("names an image, not a repository", reference, "Leave out the tag or digest")
     return reference

@@ -57,7 +57,6 @@ class TarImage:
         with file_errors("read", path):
             self._stream = _open(path)
             try:
-                self.identity = os.fstat(self._stream.fileno())
                 plain = decompressed(self._stream, path)
                 if plain is not self._stream:
                     self._stream.close()

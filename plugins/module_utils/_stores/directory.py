@@ -1,0 +1,355 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One image in a directory (containers-transports(5), dir) as a store: safe for several writers and for crashes.
+
+``manifest.json`` is the image; what it lists lies beside it under the hexadecimal part of its digest, children of an
+index as ``<hex>.manifest.json``, detached signatures as ``signature-N`` and ``<hex>.signature-N``. Content that is
+there stays for the next image. Only when all that a new image needs is in place, ``manifest.json`` is replaced, under
+a lock and in one step; then what the new image does not need is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import typing as t
+
+from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, file_errors
+from .._files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
+from .._image import digest as digests
+from .._image.descriptor import Descriptor, OpenBlob
+from .._image.digest import CHUNK
+from .._image.manifest import MAX_SIZE, Manifest
+from . import closure
+from .base import Store
+
+_VERSION = b"Directory Transport Version: %s\n"
+# 1.2 differs in that other algorithms than sha256 are part of the names.
+_VERSIONS = (b"1.1", b"1.2")
+_TOP = "manifest.json"
+_HEX = r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}"
+# dir-put-blob is what other tools call a blob under way.
+_NAMES = re.compile(
+    r"version|manifest\.json|signature-[0-9]+|dir-put-blob[0-9]+|%s(?:\.manifest\.json|\.signature-[0-9]+)?|%s.*"
+    % (_HEX, re.escape(STAGING))
+)
+
+
+class Directory:
+    """The image of one directory. It has no name: the empty one and its digest stand for it."""
+
+    def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._prepared = False
+        self._is_locked = False
+        self._threads = threading.RLock()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The directory: another one has its own blobs."""
+        return "dir:%s" % os.path.realpath(self._path), ""
+
+    def reference(self, name: str) -> str:
+        """``dir:PATH``."""
+        return "dir:%s" % self._path
+
+    # Reading
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """The image, if ``name`` is empty or its digest."""
+        with file_errors("read", self._path):
+            try:
+                found = self._top(name if digests.is_digest(name) else None).descriptor
+            except NotFound:
+                self._refuse_other_directories()
+                return None
+            return found if name in ("", found.digest) else None
+
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`."""
+        return self.resolve(name)
+
+    def tags(self) -> list[str]:
+        """None: the image has no name."""
+        self._top(None)
+        return []
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """The image, or a manifest that it refers to. Raises NotFound, or an error that says what is wrong with it."""
+        with file_errors("read", self._path):
+            return self._read_manifest(name) if digests.is_digest(name) else self._top(None)
+
+    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+        """Read the file in large chunks."""
+        return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
+
+    def has_content(self) -> bool:
+        """Looking costs nothing here."""
+        return True
+
+    def has_manifest(self, digest: str) -> bool:
+        """Looks for all files that it needs."""
+        with file_errors("read", self._path):
+            try:
+                return self.is_complete(self._read_manifest(digest).descriptor, None)
+            except ImageError:
+                return False
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """Looks for all files that it needs."""
+        with file_errors("read", self._path):
+            return closure.is_whole(descriptor, wanted, self._has, self._read_manifest)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
+        return self._size(self._blob_path(blob.digest)) == blob.size
+
+    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """What has no file."""
+        return [blob.digest for blob in blobs if not self.has_blob(blob)]
+
+    def mount_source(self, source: Store) -> str:
+        """Never: blobs of another place are copied."""
+        return ""
+
+    def is_same(self, source: Store) -> bool:
+        """Whether both are the same directory."""
+        return isinstance(source, Directory) and os.path.realpath(source._path) == os.path.realpath(self._path)
+
+    # Writing
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """Write beside, verify, then rename."""
+        with file_errors("write", self._path):
+            self._prepare()
+            with staged(self._path, os.path.join(self._path, _name(blob.digest))) as stream:
+                for chunk in open_blob():
+                    stream.write(chunk)
+        return False
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """A child of the image, under a name of its own."""
+        with file_errors("write", self._path):
+            self._prepare()
+            if self._has(manifest.descriptor):
+                with contextlib.suppress(ImageError):
+                    self._read_manifest(manifest.digest)
+                    return
+            write_file(self._path, self._child_path(manifest.digest), manifest.raw)
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
+        """Make this the image of the directory."""
+        with file_errors("write", self._path):
+            self._prepare()
+            with self._lock():
+                top = manifest.descriptor
+                if not closure.is_whole(
+                    top,
+                    wanted,
+                    lambda part: part.digest == top.digest or self._has(part),
+                    lambda digest: manifest if digest == top.digest else self._read_manifest(digest),
+                ):
+                    raise ContentMissing("content of %s was removed from the directory meanwhile" % manifest.digest)
+                self._replace(manifest)
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """There is no name to move."""
+
+    def commit(self) -> None:
+        """What was put is there."""
+
+    @contextlib.contextmanager
+    def exclusive(self) -> t.Iterator[None]:
+        """Holds the lock under which others would replace the image and remove what it needed."""
+        with file_errors("write", self._path):
+            self._prepare()
+            with self._lock():
+                yield
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """There is no name to remove."""
+        return ""
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Remove the image with its directory, if it is this one still."""
+        with file_errors("write", self._path):
+            if not self._is_image(digest):
+                return False
+            with self._lock():
+                if not self._is_image(digest):
+                    return False
+                os.unlink(os.path.join(self._path, _TOP))
+                self._remove(lambda _name: True)
+                os.unlink(os.path.join(self._path, "version"))
+                with contextlib.suppress(OSError):  # there may be other files
+                    os.rmdir(self._path)
+        return True
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _replace(self, manifest: Manifest) -> None:
+        needed, _complete = closure.reachable(
+            [manifest.digest],
+            lambda digest: manifest if digest == manifest.digest else self._read_manifest(digest),
+        )
+        names = {_name(digest) for digest in needed}
+        version = _VERSIONS[any("-" in name for name in names)]
+        keeps_signatures = self._is_image(manifest.digest)
+        if version == _VERSIONS[1]:
+            self._write_version(version)  # older readers would not find what the image lists
+        write_file(self._path, os.path.join(self._path, _TOP), manifest.raw)
+        self._write_version(version)
+        names.update(digests.split(digest)[1] for digest in needed)  # as version 1.1 has them
+        self._remove(
+            lambda name: (
+                name != _TOP
+                and name.partition(".")[0] not in names
+                and not (keeps_signatures and name.startswith("signature-"))
+            )
+        )
+
+    def _is_image(self, digest: str) -> bool:
+        try:
+            return self._top(digest).digest == digest
+        except ImageError:
+            return False
+
+    def _remove(self, is_wanted: t.Callable[[str], bool]) -> None:
+        """Remove such files of an image; others in the directory are not ours to judge."""
+        for name in os.listdir(self._path):
+            if _NAMES.fullmatch(name) and name != "version" and not name.startswith(STAGING) and is_wanted(name):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self._path, name))
+
+    # What is on the disk
+
+    def _top(self, digest: str | None) -> Manifest:
+        path = os.path.join(self._path, _TOP)
+        try:
+            with open(path, "rb") as stream:
+                raw = stream.read(MAX_SIZE + 1)
+        except FileNotFoundError:
+            raise NotFound("there is no image in the directory %s" % self._path) from None
+        self._check_version()
+        algorithm = digests.split(digest)[0] if digest else "sha256"
+        return Manifest.parse(raw, digest=digests.of(raw, algorithm))
+
+    def _read_manifest(self, digest: str) -> Manifest:
+        try:
+            with open(self._child_path(digest), "rb") as stream:
+                return Manifest.parse(stream.read(MAX_SIZE + 1), digest=digest)
+        except FileNotFoundError:
+            pass
+        with contextlib.suppress(ImageError):
+            top = self._top(digest)
+            if top.digest == digest:
+                return top
+        raise NotFound("the manifest %s is missing in the directory" % digest)
+
+    def _has(self, descriptor: Descriptor) -> bool:
+        """Manifests have names of their own; what else an index lists is a blob."""
+        if not descriptor.is_manifest:
+            return self.has_blob(descriptor)
+        if self._size(self._child_path(descriptor.digest)) == descriptor.size:
+            return True
+        found = self.resolve(descriptor.digest)
+        return found is not None and found.size == descriptor.size
+
+    def _blob_path(self, digest: str) -> str:
+        """Version 1.1 had no algorithms in its names, so what it wrote is found without one too."""
+        path = os.path.join(self._path, _name(digest))
+        plain = os.path.join(self._path, digests.split(digest)[1])
+        return plain if not os.path.exists(path) and os.path.exists(plain) else path
+
+    def _child_path(self, digest: str) -> str:
+        return os.path.join(self._path, _name(digest) + ".manifest.json")
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return os.stat(path).st_size
+        except OSError:
+            return None
+
+    def _chunks(self, digest: str) -> t.Iterator[bytes]:
+        with file_errors("read", self._path):
+            try:
+                stream = open(self._blob_path(digest), "rb", buffering=0)
+            except FileNotFoundError:
+                raise NotFound("blob %s is missing in the directory" % digest) from None
+        with stream:
+            while True:
+                with file_errors("read", self._path):
+                    chunk = stream.read(CHUNK)
+                if not chunk:
+                    return
+                yield chunk
+
+    def _check_version(self) -> None:
+        """Raises LocalFailure where the directory follows rules that are not known here."""
+        try:
+            with open(os.path.join(self._path, "version"), "rb") as stream:
+                found = stream.read(100)
+        except FileNotFoundError:
+            return
+        if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
+            raise LocalFailure("%s/version is not that of an image in a directory" % self._path)
+
+    def _refuse_other_directories(self) -> None:
+        """A directory with files of its own is named by mistake: nothing may be written into it, or removed."""
+        with contextlib.suppress(FileNotFoundError):
+            names = os.listdir(self._path)
+            if "version" not in names and _TOP not in names and not all(map(_NAMES.fullmatch, names)):
+                hint = "Name an empty directory"
+                raise LocalFailure("%s has files but is not the directory of an image" % self._path, hint=hint)
+            self._check_version()
+
+    def _write_version(self, version: bytes) -> None:
+        """In place, as its lock is held."""
+        content = _VERSION % version
+        with open(os.path.join(self._path, "version"), "r+b") as stream:
+            if stream.read() != content:
+                stream.seek(0)
+                stream.truncate()
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+
+    @contextlib.contextmanager
+    def _lock(self) -> t.Iterator[None]:
+        with self._threads:
+            if self._is_locked:
+                yield
+                return
+            with locked(os.path.join(self._path, "version")):
+                self._is_locked = True
+                try:
+                    yield
+                finally:
+                    self._is_locked = False
+
+    def _prepare(self) -> None:
+        """Make the directory, and clear what killed runs left."""
+        if self._prepared:
+            return
+        os.makedirs(self._path, exist_ok=True)
+        self._refuse_other_directories()
+        with contextlib.suppress(OSError):  # the directory above may be closed to us
+            sync_directory(os.path.dirname(self._path))
+        with self._lock():
+            remove_abandoned(self._path)
+        sync_directory(self._path)
+        self._prepared = True
+
+
+def _name(digest: str) -> str:
+    algorithm, encoded = digests.split(digest)
+    return encoded if algorithm == "sha256" else "%s-%s" % (algorithm, encoded)

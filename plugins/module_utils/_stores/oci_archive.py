@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""An OCI layout in a tar archive (containers-transports(5), oci-archive) as a store.
+
+Writing replaces the file as a whole, under a lock and in one step; until then what is new is in a temporary file
+without a name, which is gone with the process. The same images make the same archive, to the byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+import typing as t
+
+from .._errors import InvalidContent, NotFound, file_errors
+from .._files import prefix_for, remove_abandoned, reserved, staged, sync_directory
+from .._image import digest as digests
+from .._image import document as documents
+from .._image.descriptor import Descriptor, OpenBlob
+from .._image.digest import CHUNK
+from .._image.manifest import MAX_SIZE, Manifest
+from . import closure
+from .base import Store
+from .oci_images import VERSION, OciImages, digests_of, new_index, parse_index
+from .tar_reader import TarImage
+from .tar_writer import TarWriter
+
+# An index lists 200 bytes an image.
+_MAX_INDEX = 64 * 1024 * 1024
+
+
+class OciArchive(OciImages):
+    """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
+
+    transport = "oci-archive"
+    kind = "archive"
+
+    def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
+        super().__init__(path, warn)
+        self._target = os.path.realpath(path)
+        self._opened: TarImage | None = None
+        self._opening = threading.Lock()
+        self._new = _Spool(os.path.dirname(self._target))
+
+    # Reading
+
+    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+        """Read the member in large chunks."""
+        return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """A member under the digest is trusted when its size is right."""
+        return self._size(blob.digest) == blob.size
+
+    def is_same(self, source: Store) -> bool:
+        """Whether both are the same file."""
+        return isinstance(source, OciArchive) and source._target == self._target
+
+    # Writing
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """Keep it for the archive that is to be written."""
+        with file_errors("write", self._path):
+            self._prepare()
+            self._new.add(blob.digest, blob.size, open_blob())
+        return False
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """Manifests are blobs here."""
+        with file_errors("write", self._path):
+            if self._descriptor(manifest.digest) is None:
+                self._prepare()
+                self._new.add(manifest.digest, manifest.size, [manifest.raw])
+
+    def commit(self) -> None:
+        """Write the archive anew, with what was missing in it."""
+        if self._new:
+            with file_errors("write", self._path), self._lock():
+                document = self._document()
+                self._rewrite(document, document["manifests"])
+
+    def close(self) -> None:
+        """Close the archive."""
+        if self._opened:
+            self._opened.close()
+        self._opened = None
+        self._new.clear()
+
+    def _prepare(self) -> None:
+        os.makedirs(os.path.dirname(self._target), exist_ok=True)
+
+    @contextlib.contextmanager
+    def _hold(self) -> t.Iterator[None]:
+        self._prepare()
+        with reserved(self._target):
+            self._opened = None
+            yield
+
+    def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
+        """An archive with exactly what its entries need; one without entries is removed."""
+        directory = os.path.dirname(self._target)
+        document["manifests"] = entries
+        if entries:
+            remove_abandoned(directory, prefix_for(self._target))
+            needed = self._needed(entries)
+            with staged(directory, self._target, prefix=prefix_for(self._target)) as stream:
+                self._keep_owner(stream)
+                self._write(TarWriter(stream), documents.encode(document), needed)
+        else:
+            os.unlink(self._target)
+            sync_directory(directory)
+        self._opened = None
+        self._new.clear()
+
+    def _needed(self, entries: list[dict[str, t.Any]]) -> dict[str, int]:
+        """The size in bytes for each digest that is to be in the archive."""
+        found, complete = closure.reachable(digests_of(entries), self._read_manifest)
+        archive = self._archive()
+        if not complete and archive:  # what cannot be understood may need anything
+            for name in archive.names():
+                digest = ":".join(name.split("/")[1:])
+                if name.startswith("blobs/") and digests.is_digest(digest):
+                    found.add(digest)
+        sizes = {digest: self._size(digest) for digest in found}
+        return {digest: size for digest, size in sizes.items() if size is not None}
+
+    def _write(self, writer: TarWriter, index: bytes, needed: dict[str, int]) -> None:
+        writer.add_directory("blobs")
+        for algorithm in sorted({digests.split(digest)[0] for digest in needed}):
+            writer.add_directory("blobs/" + algorithm)
+            for digest in sorted(digest for digest in needed if digests.split(digest)[0] == algorithm):
+                writer.add_file(_member(digest), needed[digest], self._chunks(digest))
+        writer.add_bytes("index.json", index)
+        writer.add_bytes("oci-layout", documents.encode(VERSION))
+        writer.finish()
+
+    def _keep_owner(self, stream: t.BinaryIO) -> None:
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            before = os.stat(self._target)
+            os.fchmod(stream.fileno(), before.st_mode & 0o777)
+            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+
+    # What is in the archive
+
+    def _archive(self) -> TarImage | None:
+        with self._opening, file_errors("read", self._path):
+            if self._opened is None and _has_content(self._target):
+                self._opened = TarImage(self._target)
+            return self._opened
+
+    def _check_exists(self) -> None:
+        if self._archive() is None:
+            raise NotFound("there is no archive at %s" % self._path)
+
+    def _document(self) -> dict[str, t.Any]:
+        archive = self._archive()
+        if archive is None:
+            return new_index()
+        if archive.size("index.json") is None:
+            is_docker = archive.size("manifest.json") is not None
+            hint = "Write docker-archive: for what docker save made" if is_docker else ""
+            raise InvalidContent("%s is not an archive of an OCI layout: it has no index.json" % self._path, hint=hint)
+        return parse_index(archive.read("index.json", _MAX_INDEX), "index.json in %s" % self._path)
+
+    def _read_manifest(self, digest: str) -> Manifest:
+        size = self._size(digest)
+        if size is None:
+            raise NotFound("the manifest %s is missing in the archive" % digest)
+        if size > MAX_SIZE:
+            raise InvalidContent("the manifest %s has more than %d bytes" % (digest, MAX_SIZE))
+        return Manifest.parse(b"".join(self._chunks(digest)), digest=digest)
+
+    def _size(self, digest: str) -> int | None:
+        size = self._new.size(digest)
+        archive = self._archive() if size is None else None
+        return archive.size(_member(digest)) if archive else size
+
+    def _chunks(self, digest: str) -> t.Iterator[bytes]:
+        archive = self._archive()
+        if self._new.size(digest) is not None:
+            return self._new.chunks(digest)
+        if archive is None or archive.size(_member(digest)) is None:
+            raise NotFound("blob %s is missing in the archive" % digest)
+        return archive.chunks(_member(digest))
+
+
+class _Spool:
+    """New content, in a file without a name in this directory. Several threads may add and read at the same time."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._stream: t.BinaryIO | None = None
+        self._end = 0
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def add(self, digest: str, size: int, chunks: t.Iterable[bytes]) -> None:
+        """Take in content of exactly this size. Raises OSError, and what the chunks raise."""
+        with self._lock:
+            if self._stream is None:
+                self._stream = t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=self._directory, buffering=0))
+            descriptor, start = self._stream.fileno(), self._end
+            self._end += size
+        offset = start
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                written = os.pwrite(descriptor, view, offset)
+                offset += written
+                view = view[written:]
+        self._places[digest] = (start, size)
+
+    def size(self, digest: str) -> int | None:
+        """Bytes of this content; None where it was not added."""
+        place = self._places.get(digest)
+        return place[1] if place else None
+
+    def chunks(self, digest: str) -> t.Iterator[bytes]:
+        """The content in large pieces."""
+        offset, size = self._places[digest]
+        end = offset + size
+        while self._stream and offset < end:
+            chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
+            offset += len(chunk)
+            yield chunk
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        if self._stream:
+            self._stream.close()
+        self._stream = None
+        self._end = 0
+        self._places = {}
+
+
+def _member(digest: str) -> str:
+    return "blobs/%s/%s" % digests.split(digest)
+
+
+def _has_content(path: str) -> bool:
+    """An empty file is a place for an archive, as ansible.builtin.tempfile makes it."""
+    try:
+        return os.stat(path).st_size > 0
+    except FileNotFoundError:
+        return False
