@@ -77,10 +77,10 @@ def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
     with file_errors("read", path):
         start = os.pread(stream.fileno(), 8, 0)
     if start.startswith(_ZSTD):
-        raise InvalidContent("%s is compressed with zstd" % path, hint="Decompress it first")
+        raise InvalidContent("the archive is compressed with zstd", hint="Decompress it first")
     for magic, module in _MODULES:
         if start.startswith(magic):
-            return _spooled(stream, path, _format(path, module))
+            return _spooled(stream, path, _format(module))
     return stream
 
 
@@ -91,14 +91,14 @@ def spool() -> t.BinaryIO:
         return t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
 
 
-def _format(path: str, name: str) -> _Format:
+def _format(name: str) -> _Format:
     """Pythons may have been built without some of these modules."""
     if name == "gzip":
         return _Format(_Gzip, (zlib.error, EOFError))
     try:
         module = importlib.import_module(name)
     except ImportError:
-        cause = "%s is compressed, and the Python of this node was built without %s" % (path, name)
+        cause = "the archive is compressed, and the Python of this node was built without %s" % name
         raise InvalidContent(cause, hint="Decompress it first") from None
     if name == "bz2":
         return _Format(module.BZ2Decompressor, (OSError, EOFError))
@@ -114,7 +114,7 @@ def _spooled(stream: t.BinaryIO, path: str, format_: _Format) -> t.BinaryIO:
         for chunk in _chunks(stream, path, format_):
             written += len(chunk)
             if written > limit:
-                cause = "%s has %d bytes but becomes more than %d when it is decompressed" % (path, size, limit)
+                cause = "the archive has %d bytes but becomes more than %d when it is decompressed" % (size, limit)
                 raise InvalidContent(cause, hint="If it is meant to, decompress it first")
             with file_errors("write", "the temporary file for %s" % path):
                 plain.write(chunk)
@@ -147,4 +147,4 @@ def _chunks(stream: t.BinaryIO, path: str, format_: _Format) -> t.Iterator[bytes
             data, is_fresh = b"", False
             yield chunk
     except format_.failures:
-        raise InvalidContent("%s is damaged: it cannot be decompressed" % path) from None
+        raise InvalidContent("the archive is damaged: it cannot be decompressed") from None

@@ -209,6 +209,7 @@ class Directory:
         write_file(self._path, os.path.join(self._path, _TOP), manifest.raw)
         self._write_version(version)
         names.update(digests.split(digest)[1] for digest in needed)  # as version 1.1 has them
+        names -= {_name(manifest.digest), digests.split(manifest.digest)[1]}  # it may have been a child of the last one
         self._remove(
             lambda name: (
                 name != _TOP

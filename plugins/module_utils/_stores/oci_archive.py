@@ -166,8 +166,8 @@ class OciArchive(OciImages):
         if archive.size("index.json") is None:
             is_docker = archive.size("manifest.json") is not None
             hint = "Write docker-archive: for what docker save made" if is_docker else ""
-            raise InvalidContent("%s is not an archive of an OCI layout: it has no index.json" % self._path, hint=hint)
-        return parse_index(archive.read("index.json", _MAX_INDEX), "index.json in %s" % self._path)
+            raise InvalidContent("the archive is not one of an OCI layout: it has no index.json", hint=hint)
+        return parse_index(archive.read("index.json", _MAX_INDEX), "index.json in the archive")
 
     def _read_manifest(self, digest: str) -> Manifest:
         size = self._size(digest)

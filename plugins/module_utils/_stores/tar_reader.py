@@ -61,7 +61,7 @@ class TarImage:
                 if plain is not self._stream:
                     self._stream.close()
                     self._stream = plain
-                self._members = _Scan(self._stream, path).members
+                self._members = _Scan(self._stream).members
             except BaseException:
                 self._stream.close()
                 raise
@@ -89,7 +89,7 @@ class TarImage:
         """The whole file. Raises NotFound, or InvalidContent where it has more than ``limit`` bytes."""
         member = self._require(name)
         if member.size > limit:
-            raise InvalidContent("%s in %s has more than %d bytes" % (name, self._path, limit))
+            raise InvalidContent("%s in the archive has more than %d bytes" % (name, limit))
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str) -> t.Iterator[bytes]:
@@ -100,7 +100,7 @@ class TarImage:
             with file_errors("read", self._path):
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
             if not chunk:
-                raise InvalidContent("%s was cut off while it was read" % self._path)
+                raise InvalidContent("the archive was cut off while it was read")
             offset += len(chunk)
             yield chunk
 
@@ -111,7 +111,7 @@ class TarImage:
     def _require(self, name: str) -> _Member:
         member = self._find(name)
         if member is None:
-            raise NotFound("%s is missing in %s" % (name, self._path))
+            raise NotFound("%s is missing in the archive" % name)
         return member
 
     def _find(self, name: str) -> _Member | None:
@@ -120,15 +120,14 @@ class TarImage:
             if member is None or not member.target:
                 return member
             member = self._members.get(member.target)
-        raise InvalidContent("%s in %s links to itself or too far" % (name, self._path))
+        raise InvalidContent("%s in the archive links to itself or too far" % name)
 
 
 class _Scan:
     """Reads headers one after the other, and nothing of the files."""
 
-    def __init__(self, stream: t.BinaryIO, path: str) -> None:
+    def __init__(self, stream: t.BinaryIO) -> None:
         self.members: dict[str, _Member] = {}
-        self._path = path
         self._descriptor = stream.fileno()
         self._end = os.fstat(self._descriptor).st_size
         self._name = self._link = ""
@@ -145,7 +144,7 @@ class _Scan:
             raise self._malformed("is not a tar archive: it is empty")
 
     def _malformed(self, cause: str) -> InvalidContent:
-        return InvalidContent("%s %s" % (self._path, cause))
+        return InvalidContent("the archive %s" % cause)
 
     def _take(self, header: bytes, offset: int) -> int:
         """Take in the member whose content begins at ``offset``; returns where the next header begins."""
@@ -245,7 +244,7 @@ def _open(path: str) -> t.BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise NotFound("there is no file %s" % path) from None
+        raise NotFound("there is no archive at %s" % path) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidContent("%s is not a file" % path)
