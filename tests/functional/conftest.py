@@ -54,11 +54,11 @@ def _run(
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs tasks as a playbook on this machine and returns its output."""
+def run_playbook(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that runs a playbook on this machine, by file or name, and returns its output."""
     link_collection()
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -67,27 +67,30 @@ def play(tmp_path: Path) -> Callable[..., str]:
         "ANSIBLE_NOCOLOR": "1",
     }
 
-    def run(tasks, *arguments, defaults=None, succeeds=True):
-        group = {"group/drayage.registry.registry": defaults or {}}
-        document = [
-            {
-                "hosts": "localhost",
-                "gather_facts": False,
-                "connection": "local",
-                "vars": {"ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)},
-                "module_defaults": group,
-                "tasks": tasks,
-            }
-        ]
-        playbook = tmp_path / "playbook.yml"
-        playbook.write_text(json.dumps(document))
+    def run(playbook, *arguments, variables=None, succeeds=True):
+        python = os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)
+        given = json.dumps({"ansible_connection": "local", "ansible_python_interpreter": python, **(variables or {})})
         program = Path(sys.executable).with_name("ansible-playbook")
-        command = [str(program), "-i", "localhost,", *arguments, str(playbook)]
+        command = [str(program), "-i", "localhost,", "-e", given, *arguments, str(playbook)]
         process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         output = process.stdout + process.stderr
         assert "Traceback" not in output, output
         assert (process.returncode == 0) is succeeds, output
         return output
+
+    return run
+
+
+@pytest.fixture
+def play(tmp_path: Path, run_playbook: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that runs tasks as a playbook on this machine and returns its output."""
+
+    def run(tasks, *arguments, defaults=None, succeeds=True):
+        group = {"group/drayage.registry.registry": defaults or {}}
+        document = [{"hosts": "localhost", "gather_facts": False, "module_defaults": group, "tasks": tasks}]
+        playbook = tmp_path / "playbook.yml"
+        playbook.write_text(json.dumps(document))
+        return run_playbook(playbook, *arguments, succeeds=succeeds)
 
     return run
 
