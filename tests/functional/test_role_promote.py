@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks promote and rollback, which are called by name; extensions/molecule/promote has the role's usual course."""
+
+from __future__ import annotations
+
+import base64
+
+from devtools import images, observe
+
+OLD = images.single(seed="old")
+NEW = images.single(seed="new")
+NEWER = images.single(seed="newer")
+
+
+def test_promotions_and_the_way_back(run_playbook, registry, repository):
+    staging, production = f"{repository}/staging", f"{repository}/prod"
+    variables = {
+        "promote_src": f"{registry.host}/{staging}:candidate",
+        "promote_dest": f"{registry.host}/{production}",
+        "promote_tags": ["live", "2.0"],
+        "promote_rollback_suffix": ".before",
+    }
+
+    def run(name, *arguments, succeeds=True, **more):
+        return run_playbook(f"drayage.registry.{name}", *arguments, variables={**variables, **more}, succeeds=succeeds)
+
+    def tags():
+        return {
+            tag: observe.digest_at(registry.host, production, tag) for tag in observe.tags_at(registry.host, production)
+        }
+
+    images.push(OLD, registry.host, staging, "candidate")
+    nothing = run("rollback", succeeds=False)
+    assert f"{registry.host}/{production} has no tag live.before or 2.0.before" in nothing
+
+    assert "changed=2 " in run("promote", "--check", "--diff")
+    assert tags() == {}
+    assert "changed=2 " in run("promote", "--diff")
+    assert tags() == {"live": OLD.digest, "2.0": OLD.digest}
+
+    images.push(NEW, registry.host, staging, "candidate")
+    refused = run("promote", promote_digest=OLD.digest, succeeds=False)
+    assert f"is {NEW.digest}, and not {OLD.digest}: nothing was changed" in refused
+    assert tags() == {"live": OLD.digest, "2.0": OLD.digest}
+
+    live = {"promote_tags": ["live"]}
+    assert "changed=3 " in run("promote", promote_digest=NEW.digest, **live)
+    after = {"live": NEW.digest, "live.before": OLD.digest, "2.0": OLD.digest}
+    assert tags() == after
+
+    # Of both tags only one has been another image.
+    assert "changed=1 " in run("rollback", "--check")
+    assert tags() == after
+    assert "changed=1 " in run("rollback")
+    assert tags() == {**after, "live": OLD.digest}
+
+
+def test_the_way_back_is_kept_when_a_promotion_fails(play, registry, repository):
+    staging, production = f"{repository}/staging", f"{repository}/prod"
+    images.push(OLD, registry.host, production, "stable-previous")
+    images.push(NEW, registry.host, production, "stable")
+    images.push(NEWER, registry.host, staging, "candidate")
+    blob = next(iter(NEWER.blobs)).split(":")[1]
+    data = registry.storage / "docker/registry/v2/blobs/sha256" / blob[:2] / blob / "data"
+    data.unlink()
+    role = {
+        "ansible.builtin.include_role": {"name": "drayage.registry.promote"},
+        "vars": {
+            "promote_src": f"{registry.host}/{staging}:candidate",
+            "promote_dest": f"{registry.host}/{production}",
+        },
+    }
+    play([role], succeeds=False)
+    assert observe.digest_at(registry.host, production, "stable") == NEW.digest
+    assert observe.digest_at(registry.host, production, "stable-previous") == OLD.digest
+
+
+def test_credentials_are_shown_nowhere(run_playbook, play, htpasswd_registry, users, repository):
+    place = f"{htpasswd_registry.host}/{repository}"
+    ((username, password),) = users.items()
+    basic = base64.b64encode(f"{username}:{password}".encode()).decode()
+    images.push(NEW, htpasswd_registry.host, repository, "candidate", authorization=f"Basic {basic}")
+    registries = [{"host": htpasswd_registry.host, "username": username, "password": password}]
+    variables = {"promote_src": f"{place}:candidate", "promote_dest": place}
+    role = {"ansible.builtin.include_role": {"name": "drayage.registry.promote"}, "vars": variables}
+    outputs = [
+        run_playbook(
+            "drayage.registry.promote", "-vvv", "--diff", variables={**variables, "promote_registries": registries}
+        ),
+        play([role], "-vvv", "--diff", defaults={"registries": registries}),
+    ]
+    assert "changed=1 " in outputs[0]
+    assert "changed=0 " in outputs[1]
+    for output in outputs:
+        assert password not in output
+        assert basic not in output
