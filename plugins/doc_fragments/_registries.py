@@ -61,6 +61,21 @@ options:
           - If not given, loopback hosts (V(localhost), V(127.0.0.1), V([::1])) are spoken to in plain HTTP and all others
             over TLS. One is never tried for the other.
         type: bool
+      max_connections:
+        description:
+          - How many requests to have under way at once, at most, over all repositories that this entry speaks of.
+            A download counts until it has been read. If not given, only O(jobs) is a limit.
+          - Who copies within the registry, or between registries with such limits, needs two at a time for one blob. Where
+            all connections wait for another one, one more is made.
+          - Storage that the registry redirects to, and its token service, do not count.
+        type: int
+      requests_per_second:
+        description:
+          - How many requests to send in a second, at most, over all repositories that this entry speaks of. They are spread
+            evenly, without bursts. V(0.5) is one request in two seconds.
+          - Every request to the registry counts, further tries too; those to storage that it redirects to, and to its token
+            service, do not.
+        type: float
   authfile:
     description:
       - The file to read credentials from, as written by C(podman login), C(skopeo login) or C(docker login).
@@ -81,6 +96,8 @@ options:
     description:
       - How often to try again after a broken connection, a timeout, or an answer that says to come back later
         (408, 425, 429, 500, 502, 503, 504, 522). C(Retry-After) is respected, up to a minute.
+      - Where a registry tells that its limit of requests is used up (C(RateLimit-Remaining), C(RateLimit)), nothing is sent
+        to it until the limit begins anew, if that is within a minute.
     type: int
     default: 3
   jobs:

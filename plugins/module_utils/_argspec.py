@@ -21,6 +21,8 @@ _REGISTRY: dict[str, dict[str, t.Any]] = {
     "client_key": {"type": "path", "no_log": False},
     "validate_certs": {"type": "bool", "default": True},
     "plain_http": {"type": "bool"},
+    "max_connections": {"type": "int"},
+    "requests_per_second": {"type": "float"},
 }
 
 

@@ -112,7 +112,8 @@ class RegistryClient:
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""
-        return refusal(self.session.host, response, doing, str(self._auth.identity(access)))
+        identity = str(self._auth.identity(access))
+        return refusal(self.session.host, response, doing, identity, self.session.quota)
 
     def check(self) -> None:
         """Ask the registry to let us in. Raises :class:`AccessDenied` where it does not."""

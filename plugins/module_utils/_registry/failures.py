@@ -21,6 +21,7 @@ import typing as t
 from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, ImmutableTag, NotFound, Refused
 from .._image import document as documents
 from .library import BODY_ERRORS
+from .quota import Quota
 
 _ERROR_BODY = 16 * 1024
 _PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
@@ -98,10 +99,11 @@ _HINTS = (
 )
 
 
-def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError:
+def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota | None = None) -> ImageError:
     """The error for an answer that is neither success nor worth another try.
 
-    ``doing`` completes "cannot ..."; ``identity`` says who asked, for refusals of access.
+    ``doing`` completes "cannot ..."; ``identity`` says who asked, for refusals of access; ``quota`` is what the registry
+    last told of its limit of requests.
     """
     answer = read_answer(response)
     if answer.message == "the server expects TLS":
@@ -123,6 +125,8 @@ def refusal(host: str, response: t.Any, doing: str, identity: str) -> ImageError
         # Distribution answers with a code where deletion is off, and without any where all writing is.
         return Refused(cause, hint=_NO_DELETION_HINT if answer.code else _READ_ONLY_HINT, status=answer.status)
     hint = next((h for status, code, h in _HINTS if status == answer.status and code in ("", answer.code)), "")
+    if answer.status == 429 and quota:
+        hint = quota.hint or hint
     return Refused(cause, hint=hint, status=answer.status)
 
 

@@ -28,6 +28,8 @@ from .._errors import ConnectionFailed, LocalFailure, Refused
 from . import urls
 from .failures import Cut, Hopeless, broken_connection
 from .library import BODY_ERRORS, library
+from .quota import Quota
+from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host, is_loopback
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
@@ -81,6 +83,8 @@ class Session:
         self.policy = policy
         self.traffic = traffic
         self._registries = registries
+        self.quota: Quota | None = None
+        self._limits = registries.limits(settings)
         self._pause = _Pause()
         self._proxies: dict[object, t.Any] = {}
         _check_files(settings)
@@ -183,10 +187,40 @@ class Session:
         raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS))
 
     def _send(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
-        host = urls.host(url)
-        settings = self.settings
+        """Send a request within the limits of its registry; storage and token services have none."""
         if not self.is_own(url):
+            host = urls.host(url)
             settings = self._registries.of_redirect(self.settings, self.host, host)
+            return self._transmit(method, url, headers, data, settings)
+        leave = self._limits.enter()
+        try:
+            self._await_turn()
+            response = self._transmit(method, url, headers, data, self.settings)
+        except BaseException:
+            if leave:
+                leave()
+            raise
+        if leave:
+            response.close = _both(response.close, leave)
+        self._note_quota(response)
+        return response
+
+    def _await_turn(self) -> None:
+        """Return when the pace allows a request, and nobody asked us to pause meanwhile."""
+        self._limits.pace.wait()
+        while self._pause.wait():
+            self._limits.pace.wait()
+
+    def _note_quota(self, response: t.Any) -> None:
+        quota = read_quota(response.headers)
+        if quota:
+            self.quota = quota
+            self._pause.extend(quota.wait)
+
+    def _transmit(
+        self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
+    ) -> t.Any:
+        host = urls.host(url)
         self.traffic.count()
         try:
             response = self._session.request(
@@ -242,9 +276,12 @@ class _Pause:
         with self._lock:
             self._until = max(self._until, time.monotonic() + seconds)
 
-    def wait(self) -> None:
+    def wait(self) -> bool:
+        """Whether there was anything to wait for."""
+        is_pausing = self._until > time.monotonic()
         while self._until > time.monotonic():
             time.sleep(max(0.0, self._until - time.monotonic()))
+        return is_pausing
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -273,6 +310,18 @@ def finish(response: t.Any) -> None:
     except BODY_ERRORS:
         pass  # the connection is closed below
     response.close()
+
+
+def _both(first: t.Callable[[], None], second: t.Callable[[], None]) -> t.Callable[[], None]:
+    """Call one function after the other, whatever the first raises."""
+
+    def call() -> None:
+        try:
+            first()
+        finally:
+            second()
+
+    return call
 
 
 def _backoff(attempt: int) -> float:

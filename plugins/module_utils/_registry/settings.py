@@ -15,9 +15,12 @@ import re
 import typing as t
 
 from .._errors import ImageError
+from .limits import Limits, Slots
 
 _DOCKER_HUB_API = "registry-1.docker.io"
 _DOCKER_HUB_ALIASES = ("index.docker.io", _DOCKER_HUB_API)
+# Requests in a second; fewer would look like a task that hangs.
+_SLOWEST = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,8 @@ class RegistrySettings:
     client_key: str | None = None
     validate_certs: bool = True
     plain_http: bool | None = None
+    max_connections: int | None = None
+    requests_per_second: float | None = None
 
     def matches(self, host: str, repository: str) -> bool:
         """Whether the entry speaks of this repository: whole path components, from the left."""
@@ -45,16 +50,30 @@ class RegistrySettings:
 
 
 class Registries:
-    """All entries; the one with the longest match wins."""
+    """All entries; the one with the longest match wins. Raises :class:`ImageError` for one that makes no sense."""
 
     def __init__(self, entries: t.Iterable[RegistrySettings]) -> None:
-        self._entries = sorted(entries, key=lambda entry: len(_canonical(entry.host)), reverse=True)
-        for entry in self._entries:
-            if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
-                raise ImageError(
-                    "registries: %r is not a host" % entry.host.rpartition("@")[2],
-                    hint="Write host[:port], or host[:port]/path, without https:// and without credentials",
-                )
+        self._entries: list[RegistrySettings] = []
+        self._slots = Slots()
+        self._unlimited = Limits(self._slots)
+        self._limits: dict[RegistrySettings, Limits] = {}
+        self._take_in(entries)
+
+    def extend(self, entries: t.Iterable[RegistrySettings]) -> None:
+        """Add entries, except for hosts (with path) that have one already."""
+        known = {_canonical(entry.host) for entry in self._entries}
+        self._take_in(entry for entry in entries if _canonical(entry.host) not in known)
+
+    def _take_in(self, entries: t.Iterable[RegistrySettings]) -> None:
+        for entry in entries:
+            _check(entry)
+            self._entries.append(entry)
+            self._limits[entry] = Limits(self._slots, entry.requests_per_second, entry.max_connections)
+        self._entries.sort(key=lambda entry: len(_canonical(entry.host)), reverse=True)
+
+    def limits(self, settings: RegistrySettings) -> Limits:
+        """The limits of an entry, one and the same for all who ask."""
+        return self._limits.get(settings, self._unlimited)
 
     def of(self, host: str, repository: str) -> RegistrySettings:
         """The entry for a repository, or the defaults."""
@@ -96,6 +115,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _check(entry: RegistrySettings) -> None:
+    if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
+        raise ImageError(
+            "registries: %r is not a host" % entry.host.rpartition("@")[2],
+            hint="Write host[:port], or host[:port]/path, without https:// and without credentials",
+        )
+    for option, least in (("max_connections", 1), ("requests_per_second", _SLOWEST)):
+        value = getattr(entry, option)
+        if value is not None and not least <= value:
+            raise ImageError("registries: %s of %s is %s, but must be %s or more" % (option, entry.host, value, least))
 
 
 def _canonical(entry: str) -> str:

@@ -28,6 +28,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.failure
     read_answer,
     refusal,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._registry.quota import Quota
 
 SECRET = "hunter2"
 URL = "/v2/a/manifests/1?X-Amz-Signature=" + SECRET
@@ -374,3 +375,17 @@ def test_exceptions_that_wrap_each_other_come_to_an_end():
     one, two = RuntimeError("one"), RuntimeError("two")
     one.__context__, two.__context__ = two, one
     assert "the connection broke" in str(broken_connection("r.example", one))
+
+
+@pytest.mark.parametrize(
+    ("quota", "hint"),
+    [
+        (None, "The registry limits the rate of requests"),
+        (Quota(3, 100, 21600), "The registry limits the rate of requests"),
+        (Quota(0, 100, 21600), "The registry's limit of 100 requests in 6 hours is used up"),
+    ],
+)
+def test_a_quota_that_is_used_up_explains_the_refusal(quota, hint):
+    error = refusal("r.example", Answer(429), "read the manifest", "anonymous users", quota)
+    assert str(error).startswith("cannot read the manifest: r.example answered 429. " + hint)
+    assert "limit of 100" not in refusal("r.example", Answer(500), "read the manifest", "u", quota).hint

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
+import threading
 
 import pytest
 import requests
 import urllib3
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, LocalFailure, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._registry import limits
 from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
+from ansible_collections.drayage.registry.plugins.module_utils._registry.quota import Quota
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 
@@ -81,6 +85,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(sessions, "time", clock)
+    monkeypatch.setattr(limits, "time", clock)
     return clock
 
 
@@ -325,3 +330,74 @@ def test_a_certificate_file_that_is_missing_is_named_with_its_option(connect, op
 def test_a_session_knows_its_own_registry(connect, url, own):
     session, _network = connect(answer(200))
     assert session.is_own(url) is own
+
+
+def test_the_pace_holds_for_each_try_and_for_nobody_else(connect, clock):
+    entry = RegistrySettings("r.example", requests_per_second=0.5)
+    away = answer(307, Location="https://cdn.example/x")
+    session, network = connect(answer(503, Retry_After="0"), away, answer(200), entry=entry)
+    started = clock.now
+    session.exchange("GET", URL, {})
+    session.exchange("GET", "https://auth.example/token", {})
+    assert clock.now - started == pytest.approx(2)
+    session.send_once("PUT", URL, {}, b"x")
+    assert clock.now - started == pytest.approx(4)
+    assert len(network.sent) == 5
+
+
+def test_after_a_pause_requests_keep_their_pace(connect, clock):
+    session, _network = connect(answer(200), entry=RegistrySettings("r.example", requests_per_second=2))
+    session.exchange("GET", URL, {})
+    session.hold_back(requests.Response(), 4)
+    sent = []
+    for _turn in range(3):
+        session.send_once("PUT", URL, {}, b"x")
+        sent.append(clock.now)
+    assert [later - earlier for earlier, later in zip(sent, sent[1:])] == pytest.approx([0.5, 0.5])
+
+
+def test_a_connection_is_in_use_until_its_answer_is_closed(connect):
+    entry = RegistrySettings("r.example", max_connections=1)
+    session, _network = connect(answer(200, b"12345"), entry=entry)
+    first = session.exchange("GET", URL, {})
+    done = []
+    thread = threading.Thread(target=lambda: done.append(session.exchange("GET", URL, {})), daemon=True)
+    thread.start()
+    thread.join(0.05)
+    assert done == []
+    session.read(first, 5)
+    thread.join(30)
+    assert len(done) == 1
+
+
+@pytest.mark.parametrize(
+    "outcome", [requests.exceptions.ConnectionError("x"), answer(307, Location="https://cdn.example/x")]
+)
+def test_a_connection_is_free_again_after_an_error_or_a_redirect(connect, outcome):
+    entry = RegistrySettings("r.example", max_connections=1)
+    session, _network = connect(outcome, answer(200), entry=entry, retries=0)
+    with contextlib.suppress(ConnectionFailed):
+        session.exchange("GET", URL, {})
+    thread = threading.Thread(target=session.exchange, args=("GET", URL, {}), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("reset", "seconds"), [("12", 12), ("3600", 0)])
+def test_a_quota_that_is_used_up_is_waited_for(connect, clock, reset, seconds):
+    used_up = answer(200, RateLimit_Limit="10", RateLimit_Remaining="0", RateLimit_Reset=reset)
+    session, _network = connect(used_up, answer(200))
+    started = clock.now
+    session.exchange("GET", URL, {})
+    assert clock.now == started
+    session.exchange("GET", URL, {})
+    assert clock.now - started == pytest.approx(seconds)
+    assert session.quota == Quota(0, 10, None, int(reset))
+
+
+def test_what_storage_says_of_its_quota_is_not_the_registrys(connect):
+    away = answer(307, Location="https://cdn.example/x")
+    session, _network = connect(away, answer(200, RateLimit_Remaining="0", RateLimit_Reset="12"))
+    session.exchange("GET", URL, {})
+    assert session.quota is None

@@ -162,3 +162,28 @@ def test_secrets_do_not_show_where_settings_are_printed():
 def test_the_longest_match_is_measured_in_the_canonical_form():
     entries = [RegistrySettings("registry-1.docker.io"), RegistrySettings("docker.io/library")]
     assert Registries(entries).of("docker.io", "library/app") is entries[1]
+
+
+@pytest.mark.parametrize("option", ["max_connections", "requests_per_second"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_limit_that_lets_nothing_through_is_refused(option, value):
+    with pytest.raises(ImageError, match="registries: %s of r.example is .*, but must be .* or more" % option):
+        Registries([RegistrySettings("r.example", **{option: value})])
+
+
+def test_the_limits_of_an_entry_are_the_same_for_all_and_those_of_another_its_own():
+    team, rest = RegistrySettings("r.example/team", max_connections=1), RegistrySettings("r.example", max_connections=1)
+    registries = Registries([team, rest])
+    assert registries.limits(registries.of("R.example", "a")) is registries.limits(registries.of("r.example", "b"))
+    assert registries.limits(registries.of("r.example", "team/a")) is not registries.limits(rest)
+
+
+def test_further_entries_do_not_change_what_is_there():
+    own, other = RegistrySettings("r.example", username="own"), RegistrySettings("s.example")
+    registries = Registries([own])
+    registries.extend([RegistrySettings("R.EXAMPLE/", username="file"), RegistrySettings("r.example/team"), other])
+    assert registries.of("r.example", "app") is own
+    assert registries.of("r.example", "team/app").host == "r.example/team"
+    assert registries.of("s.example", "app") is other
+    with pytest.raises(ImageError, match="is not a host"):
+        registries.extend([RegistrySettings("https://x.example")])

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a registry tells about its limit of requests, in the header fields that are in use.
+
+``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` come as Docker Hub sends them (``76;w=21600``, a window in seconds) or
+as in the first drafts of the HTTPAPI working group (draft-ietf-httpapi-ratelimit-headers, up to 06); ``RateLimit`` comes
+as in draft 07 (``limit=100, remaining=0, reset=12``) or in later ones (``"default";r=0;t=12``, with ``RateLimit-Policy``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+# So long a wait, in seconds, is part of a normal run; a longer one is for the user to decide on.
+_LONGEST_WAIT = 60.0
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Quota:
+    """Requests that are allowed in a window, those that remain, and when it begins anew; times are in seconds."""
+
+    remaining: int
+    limit: int | None = None
+    window: int | None = None
+    reset: int | None = None
+
+    @property
+    def wait(self) -> int:
+        """For how long to send nothing: until a new window where that is near; else 0."""
+        near = not self.remaining and self.reset is not None and self.reset <= _LONGEST_WAIT
+        return (self.reset or 0) if near else 0
+
+    @property
+    def hint(self) -> str:
+        """What to do about an answer of 429, empty where the quota is not the reason."""
+        if self.remaining:
+            return ""
+        size = "%d requests" % self.limit if self.limit else "requests"
+        window = " in %s" % _duration(self.window) if self.window else ""
+        ahead = ", and begins anew in %s" % _duration(self.reset) if self.reset else ""
+        return "The registry's limit of %s%s is used up%s: try later, or with credentials that have a higher one" % (
+            size,
+            window,
+            ahead,
+        )
+
+
+def read(headers: t.Mapping[str, str]) -> Quota | None:
+    """What the headers of an answer tell, None where they do not tell how many requests remain."""
+    if "RateLimit" in headers:
+        return _read_combined(headers["RateLimit"], headers.get("RateLimit-Policy", ""))
+    remaining, window = _first(headers.get("RateLimit-Remaining", ""))
+    if remaining is None:
+        return None
+    limit, own_window = _first(headers.get("RateLimit-Limit", ""))
+    return Quota(remaining, limit, own_window or window, _first(headers.get("RateLimit-Reset", ""))[0])
+
+
+def _first(value: str) -> tuple[int | None, int | None]:
+    """The number in the first item of a list, and its parameter ``w``."""
+    match = re.match(r"\s*([0-9]{1,15})\s*(?:$|[,;])", value)
+    return (int(match.group(1)), _parameter(value.partition(",")[0], "w")) if match else (None, None)
+
+
+def _read_combined(value: str, policies: str) -> Quota | None:
+    """Of several quotas the one that is nearest to its end."""
+    if re.match(r"\s*limit\s*=", value):
+        parts = [_parameter(";" + value.replace(",", ";"), name) for name in ("remaining", "limit", "reset")]
+        return None if parts[0] is None else Quota(parts[0], parts[1], None, parts[2])
+    quotas = []
+    for name, parameters in _items(value):
+        remaining = _parameter(parameters, "r")
+        if remaining is not None:
+            policy = next((text for other, text in _items(policies) if other == name), "")
+            limit, window = _parameter(policy, "q"), _parameter(policy, "w")
+            quotas.append(Quota(remaining, limit, window, _parameter(parameters, "t")))
+    return min(quotas, key=lambda quota: (quota.remaining, -(quota.reset or 0)), default=None)
+
+
+def _items(value: str) -> list[tuple[str, str]]:
+    """Names and parameters of the items of a structured list (RFC 9651, 3.1); a name may be a string or a token."""
+    return re.findall(r'(?:^|,)\s*("[^"]*"|[^\s",;]+)((?:\s*;[^,";]*(?:"[^"]*")?)*)', value)
+
+
+def _parameter(text: str, name: str) -> int | None:
+    match = re.search(r";\s*%s\s*=\s*([0-9]{1,15})\s*(?:$|[,;])" % name, text)
+    return int(match.group(1)) if match else None
+
+
+def _duration(seconds: int) -> str:
+    """In the largest unit that divides it, as a rule: windows are round."""
+    name, size = next(((name, size) for name, size in _UNITS if seconds and not seconds % size), _UNITS[-1])
+    count = seconds // size
+    return "%d %s%s" % (count, name, "" if count == 1 else "s")
