@@ -199,6 +199,8 @@ class _Upload:
         return max(self._sizes[0], self._least) < self._blob.size
 
     def _send(self, content: Content) -> t.Any:
+        # The source may let us wait for a connection, and a registry may cut off an upload in which nothing moves.
+        content.begin()
         if not self._in_pieces:
             return self._request("PUT", self._final_url(), _HEADERS, content.body(self._blob.size))
         size = max(self._sizes[0], self._least)

@@ -28,6 +28,14 @@ class Content:
         self.passed = 0
         self.failed = False
 
+    def begin(self) -> None:
+        """Have the first bytes, so that no request waits for its body from the start. Raises what the source raises."""
+        try:
+            self._rest = self._rest or next(self._chunks, b"")
+        except ImageError:
+            self.failed = True
+            raise
+
     def body(self, size: int) -> Body | bytes:
         """The next ``size`` bytes as a request body; an empty blob is verified at once, as nobody would read it."""
         return Body(self, size) if size else b"".join(self.take(0))

@@ -74,3 +74,18 @@ def test_an_empty_blob_is_verified_though_nobody_reads_it():
     with pytest.raises(ImageError):
         content.body(0)
     assert content.failed
+
+
+@pytest.mark.parametrize("chunks", [CHUNKS, []])
+def test_content_that_has_begun_loses_nothing(chunks):
+    content = Content(lambda: chunks)
+    content.begin()
+    content.begin()
+    assert sent(content, sum(map(len, chunks))) == b"".join(chunks)
+
+
+def test_a_source_that_fails_from_the_start_is_told_apart_too():
+    content = Content(lambda: digests.verified([b"x"], digests.of(b"y"), 1))
+    with pytest.raises(DigestMismatch):
+        content.begin()
+    assert content.failed
