@@ -32,6 +32,8 @@ from .settings import hostname, is_loopback
 
 _CLIENT_ID = "drayage.registry"
 _PULL = frozenset(("pull",))
+# The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
+_CATALOG = ("registry:catalog", "*")
 _MAX_ANSWER = 1024 * 1024
 # Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
 _SHORTEST_LIFE = 60.0
@@ -42,14 +44,20 @@ _MARGIN = 5.0
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """What a request needs: actions on its repository, and pull on a repository it mounts a blob from."""
+    """What a request needs: actions on its repository, and pull on a repository it mounts a blob from.
+
+    With ``catalog`` it is the list of all repositories; the name of a repository then only says whose credentials to use.
+    """
 
     repository: str
     actions: frozenset[str]
     mount_from: str = ""
+    catalog: bool = False
 
     def scopes(self) -> frozenset[tuple[str, str]]:
         """Pairs of repository and action."""
+        if self.catalog:
+            return frozenset((_CATALOG,))
         pairs = {(self.repository, action) for action in self.actions}
         if self.mount_from:
             pairs.add((self.mount_from, "pull"))
@@ -141,7 +149,7 @@ class Authenticator:
         A token for less still says what was wanted, so that it is asked for once: the registry has the last word.
         """
         smaller = [scopes]
-        if scopes:
+        if scopes and not access.catalog:
             smaller += [Access(access.repository, actions).scopes() for actions in (access.actions, _PULL)]
         attempts = [wanted for number, wanted in enumerate(smaller) if wanted not in smaller[:number]]
         for wanted in attempts[:-1]:
@@ -249,7 +257,8 @@ def _format_scopes(scopes: frozenset[tuple[str, str]]) -> list[str]:
     actions: dict[str, list[str]] = {}
     for repository, action in sorted(scopes):
         actions.setdefault(repository, []).append(action)
-    return ["repository:%s:%s" % (repository, ",".join(found)) for repository, found in actions.items()]
+    names = {name: name if ":" in name else "repository:" + name for name in actions}
+    return ["%s:%s" % (names[name], ",".join(found)) for name, found in actions.items()]
 
 
 def _parse_scope(text: str) -> frozenset[tuple[str, str]]:

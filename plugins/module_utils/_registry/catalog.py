@@ -9,40 +9,28 @@
 
 from __future__ import annotations
 
-from .._errors import InvalidContent, Refused
+from .._errors import AccessDenied, InvalidContent, NotFound, Refused
 from .._image import document as documents
 from .auth import Access
 from .client import RegistryClient
-from .session import finish
-from .tags import next_page
+from .tags import read_pages
 
-_MAX_PAGE = 64 * 1024 * 1024
-_CATALOG = Access("", frozenset())
+_CATALOG = Access("", frozenset(), catalog=True)
 
 
 def list_repositories(client: RegistryClient) -> list[str]:
     """All repositories that the registry tells of, each once, in its order.
 
-    Raises :class:`Refused` where it has no catalog, or not for us.
+    Raises :class:`NotFound`, :class:`Refused` or :class:`AccessDenied` where it has no catalog, or not for us.
     """
     found: dict[str, None] = {}
-    asked: set[str] = set()
-    target = "/v2/_catalog?n=1000"
-    while target and target not in asked:
-        asked.add(target)
-        response = client.get(_CATALOG, target)
-        if response.status_code in (401, 403, 404, 405):
-            finish(response)
-            raise Refused(
-                "%s does not list its repositories (status %d)" % (client.session.host, response.status_code),
-                hint="Name each repository in images",
-                status=response.status_code,
-            )
-        if response.status_code != 200:
-            raise client.refusal(response, "list the repositories", _CATALOG)
-        following = next_page(response.headers.get("Link", ""), target)
-        found.update(dict.fromkeys(_read_page(client.session.read(response, _MAX_PAGE))))
-        target = following
+    try:
+        for body in read_pages(client, _CATALOG, "/v2/_catalog", "list the repositories"):
+            found.update(dict.fromkeys(_read_page(body)))
+    except (AccessDenied, NotFound, Refused) as error:
+        if not isinstance(error, Refused) or error.status in (405, 501):
+            error.hint = "Many registries list their repositories for nobody, or not for everyone: name each one"
+        raise
     return list(found)
 
 

@@ -13,6 +13,7 @@ No page size is asked for: some registries take one and then leave out the link 
 from __future__ import annotations
 
 import re
+import typing as t
 from urllib.parse import urljoin, urlsplit
 
 from .._errors import InvalidContent
@@ -29,17 +30,21 @@ _PARAMETERS = re.compile(r'([^\s;,="]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
     """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
     found: dict[str, None] = {}
+    for body in read_pages(client, access, "/v2/%s/tags/list" % access.repository, "list the tags"):
+        found.update(dict.fromkeys(read_page(body)))
+    return list(found)
+
+
+def read_pages(client: RegistryClient, access: Access, target: str, doing: str) -> t.Iterator[bytes]:
+    """The bodies of all pages of a list that begins at ``target``; ``doing`` completes "cannot ..." where one fails."""
     asked: set[str] = set()
-    target = "/v2/%s/tags/list" % access.repository
     while target and target not in asked:
         asked.add(target)
         response = client.get(access, target)
         if response.status_code != 200:
-            raise client.refusal(response, "list the tags", access)
-        following = next_page(response.headers.get("Link", ""), target)
-        found.update(dict.fromkeys(read_page(client.session.read(response, _MAX_PAGE))))
-        target = following
-    return list(found)
+            raise client.refusal(response, doing, access)
+        target = next_page(response.headers.get("Link", ""), target)
+        yield client.session.read(response, _MAX_PAGE)
 
 
 def read_page(body: bytes) -> list[str]:
