@@ -76,6 +76,10 @@ class Stores:
             return list_repositories(self._client(reference))
         return repositories(self.open(reference))
 
+    def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
+        """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""
+        self._registries.extend(entries)
+
     def client_as(self, credential: Credential, host: str, repository: str) -> RegistryClient:
         """A client that acts with this credential, whatever options and files say."""
         settings = self._registries.of(host, repository)

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Reading a file that a person wrote, JSON or YAML, and taking it apart with messages that say where it is wrong.
+
+No message of this file quotes a value: what is wrong may be a password that stands in the wrong place.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._errors import ImageError, LocalFailure, MissingLibrary, local_failure
+from ..._image import document as documents
+
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class Node:
+    """A value of the document, and where it stands: the file, and the keys that lead to it."""
+
+    def __init__(self, value: t.Any, where: str) -> None:
+        self.value = value
+        self.where = where
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is given; YAML calls that null, and we keep it as the text that it is."""
+        return self.value in (None, "", "~", "null")
+
+    def wrong(self, cause: str, hint: str = "") -> ImageError:
+        """The error that names this place."""
+        return ImageError(cause, self.where, hint)
+
+    def mapping(self) -> dict[str, Node]:
+        """The nodes of a mapping. Raises ImageError."""
+        if self.is_empty:
+            return {}
+        if not isinstance(self.value, dict) or not all(isinstance(key, str) for key in self.value):
+            raise self.wrong("should be a mapping")
+        shown = {key: re.sub("[^/@]*:[^/@]*@", "", key) for key in self.value}  # without credentials of a URL
+        return {key: Node(value, "%s: %s" % (self.where, shown[key])) for key, value in self.value.items()}
+
+    def items(self) -> list[Node]:
+        """The nodes of a list. Raises ImageError."""
+        if self.is_empty:
+            return []
+        if not isinstance(self.value, list):
+            raise self.wrong("should be a list")
+        return [Node(value, self.where) for value in self.value]
+
+    def text(self) -> str:
+        """Raises ImageError."""
+        if not isinstance(self.value, str):
+            raise self.wrong("should be text", "Put it in quotes")
+        return self.value
+
+    def flag(self) -> bool:
+        """A boolean in one of the words of YAML. Raises ImageError."""
+        word = str(self.value).lower()
+        if word not in ("true", "yes", "on", "false", "no", "off"):
+            raise self.wrong("should be true or false")
+        return word in ("true", "yes", "on")
+
+
+def read(path: str) -> Node:
+    """The document of a file.
+
+    Scalars of YAML come as text, as they are written: to YAML a tag such as 1.10 would be the number 1.1.
+    Raises :class:`LocalFailure` where it cannot be read, :class:`MissingLibrary` for YAML without PyYAML.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            content = stream.read()
+    except OSError as error:
+        raise local_failure(error, "read the file", path) from None
+    except ValueError:
+        raise LocalFailure("%s is not text in UTF-8" % path) from None
+    try:
+        return Node(documents.decode(content), path)
+    except ValueError:
+        return Node(_from_yaml(content, path), path)
+
+
+def _from_yaml(content: str, path: str) -> t.Any:
+    try:
+        import yaml
+    except ImportError:
+        raise MissingLibrary("PyYAML") from None
+
+    class Loader(yaml.SafeLoader):
+        """Reads merge keys (``<<``), and nothing else that is not text."""
+
+        yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
+            first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+        def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
+            """Of two values for one key the first would be lost without a word."""
+            known: set[str] = set()
+            for key, _value in node.value:
+                if isinstance(key.value, str) and key.value in known and key.tag != _MERGE:
+                    cause = "%s, line %d: a key stands twice in one mapping" % (path, key.start_mark.line + 1)
+                    raise LocalFailure(cause)
+                known.add(str(key.value))
+            return super().construct_mapping(node, deep=deep)
+
+    try:
+        return yaml.load(content, Loader=Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = ", line %d" % (mark.line + 1) if mark else ""
+        raise LocalFailure("%s%s: this is neither YAML nor JSON" % (path, line)) from None
+    except (
+        RecursionError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+    ):  # tags that do not fit, such as !!int x
+        raise LocalFailure("%s is neither YAML nor JSON" % path) from None

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The file that ``skopeo sync --src yaml`` takes (skopeo-sync(1), "YAML file content"), as entries of our own.
+
+Where skopeo guesses, this does not: ``tls-verify: false`` leaves certificates unchecked, but never speaks plain HTTP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ..._errors import ImageError
+from ..._image import digest as digests
+from ..._image import reference as references
+from ..._image.reference import RegistryReference
+from ..._image.tag_selection import TagSelection
+from ..._registry.settings import RegistrySettings
+from .cert_dir import read_cert_dir
+from .plain_document import Node, read
+
+_KEYS = (
+    "images",
+    "images-by-tag-regex",
+    "images-by-semver",
+    "credentials",
+    "tls-verify",
+    "cert-dir",
+)
+# Go's notation where Python's re has another one, or takes the same characters for something else.
+_GO_ONLY = re.compile(r"\[\[:\^?[a-z]+:\]|(?<!\\)(?:\\\\)*\\[zQEpPC]|\(\?[a-zA-Z]*[U-]")
+_LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRegistry:
+    """What a file says of one registry: entries of ``images`` with full names, and how to reach it, if it says so.
+
+    Credentials are in ``settings`` alone.
+    """
+
+    host: str
+    entries: list[dict[str, t.Any]]
+    settings: RegistrySettings | None = None
+
+
+def read_source_file(path: str, tmpdir: str, warn: t.Callable[[str], None]) -> list[FileRegistry]:
+    """The registries of a file, in its order.
+
+    Files that have to be made of the file's ``cert-dir`` go to ``tmpdir``. Raises :class:`ImageError` that names the file,
+    the registry and the repository.
+    """
+    registries = [_registry(name, node, path, tmpdir) for name, node in read(path).mapping().items()]
+    for registry in registries:
+        if not registry.entries:
+            warn("%s names no images of %s" % (path, registry.host))
+    if not registries:
+        raise ImageError("%s names no registry" % path)
+    return registries
+
+
+def _registry(name: str, node: Node, path: str, tmpdir: str) -> FileRegistry:
+    parts = node.mapping()
+    for key in parts:
+        if key not in _KEYS:
+            raise node.wrong("the key %r is not understood" % key, "There are: %s" % ", ".join(_KEYS))
+    host = _repository(name.rstrip("/"), "any", node).host
+    entries = [
+        {"name": _repository(name, key, value).context, **read_entry(value)}
+        for kind, read_entry in (
+            ("images", _listed),
+            ("images-by-tag-regex", _by_regex),
+            ("images-by-semver", _by_semver),
+        )
+        if kind in parts
+        for key, value in parts[kind].mapping().items()
+    ]
+    return FileRegistry(host, entries, _settings(name.rstrip("/"), parts, path, tmpdir))
+
+
+def _repository(registry: str, name: str, node: Node) -> RegistryReference:
+    """Raises ImageError where the names are not those of a registry and a repository."""
+    try:
+        reference = references.parse_registry("%s/%s" % (registry.rstrip("/"), name))
+    except ImageError as error:
+        raise node.wrong(error.cause, error.hint) from None
+    if reference.name:
+        raise node.wrong("names an image, not a repository", "Give its tag as a value")
+    first = registry.partition("/")[0]
+    if reference.host != first and not (reference.host == references.DOCKER_HUB and first.endswith(".docker.io")):
+        raise node.wrong("%r is not a registry host" % first, "Write host[:port], or host[:port]/path")
+    return reference
+
+
+def _listed(node: Node) -> dict[str, t.Any]:
+    """Tags and digests; none means all tags."""
+    tags = list(dict.fromkeys(_tag(item) for item in node.items()))
+    return {"tags": tags} if tags else {}
+
+
+def _tag(node: Node) -> str:
+    if not isinstance(node.value, str):
+        raise node.wrong("a tag is not text", "Put tags in quotes: 1.10 without them is the number 1.1")
+    if not (references.is_tag(node.value) or digests.is_digest(node.value)):
+        raise node.wrong("%r is neither a tag nor a digest" % node.value)
+    return node.value
+
+
+def _by_regex(node: Node) -> dict[str, t.Any]:
+    """A pattern in the syntax of Go (RE2), which need not match the whole tag."""
+    pattern = node.text()
+    if _GO_ONLY.search(pattern):
+        hint = "Write classes as [0-9], and flags as (?i) at the start"
+        raise node.wrong("the regular expression has a notation that only Go understands", hint)
+    flags = _LEADING_FLAGS.match(pattern)
+    if flags:
+        pattern = "(?%s:%s)" % (flags.group(1), pattern[flags.end() :])
+    return _checked(node, {"include": [pattern], "anchored": False}, include=[".*(?:%s).*" % pattern])
+
+
+def _by_semver(node: Node) -> dict[str, t.Any]:
+    """A range, for tags that need not have all three numbers."""
+    entry = {"semver": node.text(), "semver_strict": False}
+    return _checked(node, entry, semver=node.text(), strict=False)
+
+
+def _checked(node: Node, entry: dict[str, t.Any], **rules: t.Any) -> dict[str, t.Any]:
+    try:
+        TagSelection.parse(**rules)
+    except ImageError as error:
+        raise node.wrong(error.cause) from None
+    return entry
+
+
+def _settings(name: str, parts: dict[str, Node], path: str, tmpdir: str) -> RegistrySettings | None:
+    found: dict[str, t.Any] = {}
+    if "credentials" in parts:
+        found.update(_credentials(parts["credentials"]))
+    if "tls-verify" in parts and not parts["tls-verify"].flag():
+        found["validate_certs"] = False
+    if "cert-dir" in parts and not parts["cert-dir"].is_empty:
+        found.update(read_cert_dir(parts["cert-dir"], path, tmpdir))
+    return RegistrySettings(name, **found) if found else None
+
+
+def _credentials(node: Node) -> dict[str, str]:
+    parts = node.mapping()
+    if not set(parts) <= {"username", "password"}:
+        raise node.wrong("should have the keys username and password, and no other")
+    if parts and len(parts) < 2:
+        raise node.wrong("should have both username and password")
+    return {key: value.text() for key, value in parts.items()}
