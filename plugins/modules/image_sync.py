@@ -46,7 +46,6 @@ options:
       - A repository may have several entries. Two sources for one destination are an error.
     type: list
     elements: dict
-    default: []
     suboptions:
       name:
         description:
@@ -361,7 +360,7 @@ def main() -> None:
     spec: dict[str, dict[str, t.Any]] = {
         "src": {"type": "str"},
         "dest": {"type": "str"},
-        "images": {"type": "list", "elements": "dict", "default": [], "options": ENTRY},
+        "images": {"type": "list", "elements": "dict", "options": ENTRY},
         "source_file": {"type": "path"},
         "scoped": {"type": "bool"},
         "platforms": {"type": "list", "elements": "str", "default": []},
@@ -377,10 +376,10 @@ def main() -> None:
     }
     module = RegistryModule(spec, required_one_of=[("images", "source_file")])
     given = {name: module.params[name] for name in spec}
-    options = SyncOptions(**dict(given, images=[Entry(**entry) for entry in given["images"]]))
+    options = SyncOptions(**dict(given, images=[Entry(**entry) for entry in given["images"] or ()]))
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(sync(options, stores, module.params["jobs"], module.check_mode))
+        return describe(sync(options, stores, module.params["jobs"], module.check_mode, module.ansible.tmpdir))
 
     module.run(operation)
 

@@ -21,7 +21,10 @@ from ..._stores.base import Store
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One entry of ``images``, as the user wrote it."""
+    """One entry of ``images``, as the user wrote it, or of a source file.
+
+    There its name ``is_full``, even if the task has a ``src``, and expressions need not match a whole tag (``anchored``).
+    """
 
     name: str
     dest: str | None = None
@@ -34,6 +37,7 @@ class Entry:
     platforms: t.Sequence[str] | None = None
     missing_ok: bool | None = None
     anchored: bool = True
+    is_full: bool = False
 
     @property
     def has_pattern(self) -> bool:

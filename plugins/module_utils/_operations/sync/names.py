@@ -92,7 +92,7 @@ class Names:
     def pairs(self, entry: Entry) -> list[Pair]:
         """The repositories that an entry speaks of. Raises ImageError."""
         if not entry.name.endswith("*"):
-            source = self._source(entry.name)
+            source = _without_name(entry.name) if entry.is_full else self._source(entry.name)
             return [self._pair(entry, source, self._destination(entry.dest, source))]
         start = entry.name[:-1]
         if start and not start.endswith("/"):

@@ -142,10 +142,11 @@ def _settings(name: str, parts: dict[str, Node], path: str, tmpdir: str) -> Regi
     found: dict[str, t.Any] = {}
     if "credentials" in parts:
         found.update(_credentials(parts["credentials"]))
-    if "tls-verify" in parts and not parts["tls-verify"].flag():
-        found["validate_certs"] = False
+    if "tls-verify" in parts:
+        # Who asks for TLS to be verified means TLS, on loopback too.
+        found.update({"plain_http": False} if parts["tls-verify"].flag() else {"validate_certs": False})
     if "cert-dir" in parts and not parts["cert-dir"].is_empty:
-        found.update(read_cert_dir(parts["cert-dir"], path, tmpdir))
+        found.update(read_cert_dir(parts["cert-dir"], path, tmpdir), plain_http=False)
     return RegistrySettings(name, **found) if found else None
 
 

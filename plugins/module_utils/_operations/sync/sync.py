@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
@@ -19,19 +20,26 @@ from ..._transfer.plan import CopyRequest, Plan, plan_copy
 from ..stores import Stores
 from . import prune
 from .base import Base
-from .images import Image, Synced, SyncOptions, Target, Unwanted, failed
+from .images import Entry, Image, Synced, SyncOptions, Target, Unwanted, failed
 from .keeper import Keeper
 from .names import Names
+from .source_file import read_source_file
 from .survey import Surveyor
 
 _NOT_TRIED = "was not tried, because another image failed before"
 
 
-def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Synced:
+def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir: str) -> Synced:
     """Make the destinations what is declared; with ``dry_run`` only find out what that would do.
 
+    ``tmpdir`` takes the files that a source file needs to be understood.
     Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
     """
+    if options.source_file:
+        registries = read_source_file(options.source_file, tmpdir, stores.traffic.warn)
+        stores.add_registries(registry.settings for registry in registries if registry.settings)
+        entries = [Entry(is_full=True, **entry) for registry in registries for entry in registry.entries]
+        options = dataclasses.replace(options, images=[*options.images, *entries])
     return _Sync(options, stores, jobs).run(dry_run)
 
 

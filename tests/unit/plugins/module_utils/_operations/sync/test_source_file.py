@@ -70,7 +70,9 @@ def test_every_key_is_understood(read):
         {"name": "registry.example.com/nginx", "include": [r"^1\.13\.[12]-alpine-perl$"], "anchored": False},
         {"name": "registry.example.com/alpine", "semver": ">= 3.12.0", "semver_strict": False},
     ]
-    assert example.settings == RegistrySettings("registry.example.com", username="john", password="0123")
+    assert example.settings == RegistrySettings(
+        "registry.example.com", username="john", password="0123", plain_http=False
+    )
     assert quay.entries == [{"name": "quay.io/team/sub/etcd", "tags": ["latest"]}]
     assert quay.settings == RegistrySettings("quay.io/team", validate_certs=False)
     assert hub.entries == [{"name": "docker.io/library/alpine"}]

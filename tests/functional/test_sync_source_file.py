@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""image_sync does what a file for skopeo sync says, under the names that skopeo gives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from devtools import images
+from devtools.observe import digest_at, tags_at
+from devtools.provision import program
+
+VERSIONS = ("1.0.0", "1.1.0", "2.0.0", "edge")
+
+
+@pytest.fixture
+def filled(tls_registry, authority, repository):
+    """Push a repository with versions to a registry that serves TLS."""
+    for number, tag in enumerate(VERSIONS):
+        image = images.single(layers=[b"release %d" % number])
+        images.push(image, tls_registry.host, f"{repository}/app", tag, tls_ca=authority.ca)
+    return tls_registry
+
+
+def test_the_file_and_the_names_of_skopeo(run_module, filled, authority, second_registry, repository, tmp_path):
+    certificates = tmp_path / "certs"
+    certificates.mkdir()
+    (certificates / "ca.crt").write_bytes(authority.ca.read_bytes())
+    name = f"{repository}/app"
+    declared = {
+        filled.host: {
+            "images": {name: ["edge"]},
+            "images-by-tag-regex": {name: "^1\\.1"},
+            "images-by-semver": {name: ">= 2"},
+            "credentials": {"username": "somebody", "password": "hunter-two"},
+            "tls-verify": True,
+            "cert-dir": str(certificates),
+        }
+    }
+    source = tmp_path / "sync.yaml"
+    source.write_text(json.dumps(declared))
+    dest = f"{second_registry.host}/{repository}"
+    result = run_module("image_sync", source_file=str(source), scoped=False, dest=f"{dest}/ours")
+    assert not result.failed, result
+    assert "hunter-two" not in result.stdout
+    assert result.summary["created"] == 3
+    assert tags_at(second_registry.host, f"{repository}/ours/app") == ["1.1.0", "2.0.0", "edge"]
+    assert not run_module("image_sync", source_file=str(source), scoped=False, dest=f"{dest}/ours").changed
+
+    # skopeo 1.9 knows no images-by-semver; for the rest it is the judge of the names.
+    del declared[filled.host]["images-by-semver"]
+    source.write_text(json.dumps(declared))
+    command = [program("skopeo"), "sync", "--all", "--src", "yaml", "--dest", "docker", "--dest-tls-verify=false"]
+    subprocess.run([*command, str(source), f"{dest}/theirs"], check=True, capture_output=True)
+    for tag in tags_at(second_registry.host, f"{repository}/theirs/app"):
+        theirs = digest_at(second_registry.host, f"{repository}/theirs/app", tag)
+        assert digest_at(second_registry.host, f"{repository}/ours/app", tag) == theirs
+
+
+def test_neither_images_nor_a_file(run_module, second_registry):
+    assert "one of the following is required" in run_module("image_sync", dest=second_registry.host).msg
