@@ -173,6 +173,15 @@ class TestArchive:
             place.path.unlink()
         assert contents[0] == contents[1]
 
+    def test_another_file_is_not_replaced(self, run_module, place, tmp_path):
+        images.write_layout(SINGLE, tmp_path / "layout", "1")
+        place.path.write_bytes(b"a thesis\n" * 100)
+        there = place.snapshot()
+        for check_mode in (True, False):
+            options = {"src": f"oci:{tmp_path}/layout:1", "dest": place.reference(), "check_mode": check_mode}
+            assert run_module("image_copy", **options).msg == f"{place.reference()}: the archive is not a tar archive."
+        assert place.snapshot() == there
+
     def test_lost_content_is_repaired(self, run_module, place, tmp_path):
         """The archive names the image, but was packed without one of its layers."""
         images.write_layout(SINGLE, tmp_path / "layout", "1")

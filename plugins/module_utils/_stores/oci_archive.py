@@ -19,7 +19,7 @@ import tempfile
 import threading
 import typing as t
 
-from .._errors import InvalidContent, NotFound, file_errors
+from .._errors import InvalidContent, LocalFailure, NotFound, file_errors
 from .._files import prefix_for, remove_abandoned, reserved, staged, sync_directory
 from .._image import digest as digests
 from .._image import document as documents
@@ -150,9 +150,13 @@ class OciArchive(OciImages):
     # What is in the archive
 
     def _archive(self) -> TarImage | None:
+        """None where there is none. Raises LocalFailure for a file that is another thing: it is not to be replaced."""
         with self._opening, file_errors("read", self._path):
             if self._opened is None and _has_content(self._target):
-                self._opened = TarImage(self._target)
+                try:
+                    self._opened = TarImage(self._target)
+                except InvalidContent as error:
+                    raise LocalFailure(error.cause, hint=error.hint) from None
             return self._opened
 
     def _check_exists(self) -> None:
@@ -166,7 +170,7 @@ class OciArchive(OciImages):
         if archive.size("index.json") is None:
             is_docker = archive.size("manifest.json") is not None
             hint = "Write docker-archive: for what docker save made" if is_docker else ""
-            raise InvalidContent("the archive is not one of an OCI layout: it has no index.json", hint=hint)
+            raise LocalFailure("the archive is not one of an OCI layout: it has no index.json", hint=hint)
         return parse_index(archive.read("index.json", _MAX_INDEX), "index.json in the archive")
 
     def _read_manifest(self, digest: str) -> Manifest:
@@ -183,9 +187,9 @@ class OciArchive(OciImages):
         return archive.size(_member(digest)) if archive else size
 
     def _chunks(self, digest: str) -> t.Iterator[bytes]:
-        archive = self._archive()
         if self._new.size(digest) is not None:
             return self._new.chunks(digest)
+        archive = self._archive()
         if archive is None or archive.size(_member(digest)) is None:
             raise NotFound("blob %s is missing in the archive" % digest)
         return archive.chunks(_member(digest))

@@ -1,0 +1,237 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ContentMissing,
+    DigestMismatch,
+    ImageError,
+    NotFound,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
+from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
+
+ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
+CHILDREN = [images.image("linux/" + name, b"of " + name.encode(), b"shared") for name in ("amd64", "arm64")]
+INDEX = images.index(*map(images.entry, CHILDREN))
+FIXED = {"version", "manifest.json"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "image"
+
+
+@pytest.fixture
+def store(path, warnings):
+    return Directory(str(path), warnings.append)
+
+
+def publish(store, top, *children):
+    fill(store, *children)
+    if isinstance(top, images.Image):
+        for content in top.blobs:
+            store.put_blob(images.descriptor(content), lambda content=content: [content], "")
+        top = top.manifest
+    store.publish(top, [""], None)
+
+
+def listed(path):
+    return set(os.listdir(path))
+
+
+def blobs(*found):
+    return {digests.of(content)[7:] for image in found for content in image.blobs}
+
+
+def test_an_image_is_as_the_transport_has_it(store, path):
+    publish(store, ONE)
+    assert listed(path) == FIXED | blobs(ONE)
+    assert (path / "version").read_bytes() == b"Directory Transport Version: 1.1\n"
+    assert (path / "manifest.json").read_bytes() == ONE.manifest.raw
+    assert store.resolve("") == store.resolve(ONE.digest) == ONE.manifest.descriptor
+    assert store.resolve(TWO.digest) is None
+    assert (store.reference(""), store.tags()) == ("dir:%s" % path, [])
+
+
+def test_children_of_an_index_have_names_of_their_own(store, path):
+    publish(store, INDEX, *CHILDREN)
+    assert listed(path) == FIXED | blobs(*CHILDREN) | {"%s.manifest.json" % child.digest[7:] for child in CHILDREN}
+    assert store.manifest(CHILDREN[1].digest).raw == CHILDREN[1].manifest.raw
+    assert store.is_complete(INDEX.descriptor, None)
+    (path / ("%s.manifest.json" % CHILDREN[1].digest[7:])).unlink()
+    assert not store.is_complete(INDEX.descriptor, None)
+    assert store.is_complete(INDEX.descriptor, {CHILDREN[0].digest})
+    with pytest.raises(NotFound, match="the manifest %s is missing in the directory" % CHILDREN[1].digest):
+        store.manifest(CHILDREN[1].digest)
+
+
+def test_other_algorithms_make_it_version_1_2(store, path):
+    content = b"strong"
+    layer = images.described(content, digest=digests.of(content, "sha512"))
+    image = images.image("linux/amd64", b"x")
+    document = dict(image.manifest.document, layers=[layer])
+    top = image.manifest.parse(images.encode(document))
+    descriptor = top.layers[0]
+    fill(store, image)
+    store.put_blob(descriptor, lambda: [content], "")
+    store.publish(top, [""], None)
+    name = digests.split(descriptor.digest)[1]
+    assert (path / "version").read_bytes() == b"Directory Transport Version: 1.2\n"
+    assert (path / ("sha512-" + name)).read_bytes() == content
+    assert b"".join(store.open_blob(descriptor)) == content
+
+    (path / ("sha512-" + name)).rename(path / name)  # as programs wrote it before there was 1.2
+    assert store.has_blob(descriptor)
+    assert b"".join(store.open_blob(descriptor)) == content
+    store.publish(top, [""], None)
+    assert store.is_complete(top.descriptor, None)
+    publish(store, ONE)
+    assert (path / "version").read_bytes() == b"Directory Transport Version: 1.1\n"
+    assert listed(path) == FIXED | blobs(ONE)
+
+
+def test_signatures_stay_with_what_they_sign(store, path):
+    publish(store, INDEX, *CHILDREN)
+    of_child = "%s.signature-1" % CHILDREN[0].digest[7:]
+    for name in ("signature-1", "signature-2", of_child):
+        (path / name).write_bytes(b"x")
+    publish(store, INDEX, *CHILDREN)
+    assert {"signature-1", "signature-2", of_child} < listed(path)
+    publish(store, images.index(*map(images.entry, CHILDREN), annotations={"new": "one"}))
+    assert {name for name in listed(path) if "signature" in name} == {of_child}
+    publish(store, ONE)
+    assert listed(path) == FIXED | blobs(ONE)
+
+
+def test_what_is_no_part_of_an_image_stays(store, path):
+    publish(store, ONE)
+    for name in ("README", "sbom.json", "abc"):
+        (path / name).write_bytes(b"x")
+    publish(store, TWO)
+    assert listed(path) == FIXED | blobs(TWO) | {"README", "sbom.json", "abc"}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"thesis.txt": "x"},
+        {"version": "1.2.3\n"},
+        {"version": "Directory Transport Version: 2.0\n"},
+        {"version": "Directory Transport Version: 2.0\n", "manifest.json": ONE.manifest.raw.decode()},
+    ],
+)
+def test_other_directories_are_refused_and_left_as_they_are(store, path, files):
+    path.mkdir()
+    for name, content in files.items():
+        (path / name).write_text(content)
+    for action in (lambda: store.resolve(""), lambda: fill(store, ONE), lambda: publish(store, ONE)):
+        with pytest.raises(ImageError, match="is not the directory of an image|is not that of an image"):
+            action()
+    assert {name: (path / name).read_text() for name in listed(path)} == files
+
+
+def test_leftovers_of_killed_runs_are_taken_over(store, path):
+    path.mkdir()
+    (path / digests.of(b"one")[7:]).write_bytes(b"one")
+    (path / (STAGING + "x")).write_bytes(b"x")
+    (path / "dir-put-blob123").write_bytes(b"x")
+    assert store.resolve("") is None
+    assert store.has_blob(images.descriptor(b"one"))
+    publish(store, ONE)
+    assert listed(path) == FIXED | blobs(ONE)
+
+
+def test_an_image_is_not_published_while_content_is_missing(store, path):
+    publish(store, ONE)
+    for top in (TWO.manifest, INDEX):
+        with pytest.raises(ContentMissing, match="content of %s was removed from the directory" % top.digest):
+            store.publish(top, [""], None)
+    assert store.resolve("").digest == ONE.digest
+    fill(store, CHILDREN[0])
+    store.publish(INDEX, [""], {CHILDREN[0].digest})
+    assert store.resolve("").digest == INDEX.digest
+
+
+def test_a_blob_that_turns_out_wrong_leaves_nothing(store, path):
+    publish(store, ONE)
+    before = listed(path)
+    blob = images.descriptor(b"right")
+    with pytest.raises(DigestMismatch):
+        store.put_blob(blob, lambda: digests.verified([b"wro", b"ng"], blob.digest, blob.size), "")
+    assert listed(path) == before
+
+
+def test_a_broken_child_is_written_again(store, path):
+    publish(store, INDEX, *CHILDREN)
+    file = path / ("%s.manifest.json" % CHILDREN[0].digest[7:])
+    before = file.stat().st_ino
+    store.put_manifest(CHILDREN[0].manifest)
+    assert file.stat().st_ino == before
+    file.write_bytes(b"x" * CHILDREN[0].manifest.size)
+    assert not store.has_manifest(CHILDREN[0].digest)
+    store.put_manifest(CHILDREN[0].manifest)
+    assert store.has_manifest(CHILDREN[0].digest)
+
+
+def test_the_image_itself_is_not_written_again_as_a_child(store, path):
+    publish(store, ONE)
+    store.put_manifest(ONE.manifest)
+    assert listed(path) == FIXED | blobs(ONE)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"schemaVersion": 2}', b"[]"])
+def test_a_broken_image_can_be_replaced(store, path, content):
+    publish(store, ONE)
+    (path / "manifest.json").write_bytes(content)
+    with pytest.raises(ImageError):
+        store.resolve("")
+    publish(store, TWO)
+    assert store.resolve("").digest == TWO.digest
+
+
+def test_deleting(store, path):
+    assert store.delete_manifest(ONE.digest) is False
+    publish(store, INDEX, *CHILDREN)
+    assert store.delete_manifest(ONE.digest) is False
+    (path / "notes").write_bytes(b"x")
+    assert store.delete_manifest(INDEX.digest) is True
+    assert listed(path) == {"notes"}
+    (path / "notes").unlink()
+    publish(store, ONE)
+    assert store.delete_manifest(ONE.digest) is True
+    assert not path.exists()
+
+
+def test_while_a_directory_is_held_others_wait(store, path, warnings):
+    publish(store, ONE)
+    other = threading.Thread(target=publish, args=(Directory(str(path), warnings.append), TWO))
+    with store.exclusive():
+        other.start()
+        other.join(0.2)
+        assert store.resolve("").digest == ONE.digest
+    other.join(5)
+    assert store.resolve("").digest == TWO.digest
+
+
+def test_what_is_missing_is_told(store, path):
+    with pytest.raises(NotFound, match="there is no image in the directory %s" % path):
+        store.manifest("")
+    assert store.lacks([images.descriptor(b"one")]) == [digests.of(b"one")]
+    publish(store, ONE)
+    assert store.lacks(ONE.manifest.blobs) == []
+    (path / digests.of(b"one")[7:]).unlink()
+    with pytest.raises(NotFound, match="blob %s is missing in the directory" % digests.of(b"one")):
+        list(store.open_blob(images.descriptor(b"one")))
+    assert json.loads((path / "manifest.json").read_bytes()) == ONE.manifest.document
