@@ -51,11 +51,14 @@ class TarImage:
     Several threads may read at the same time.
     """
 
-    def __init__(self, path: str) -> None:
-        """Read all headers. Raises NotFound where there is no such file, InvalidContent, or LocalFailure."""
+    def __init__(self, path: str, stream: t.BinaryIO | None = None) -> None:
+        """Read all headers; of ``stream``, where it is open already and ``path`` only says what it is.
+
+        Raises NotFound where there is no such file, InvalidContent, or LocalFailure.
+        """
         self._path = path
         with file_errors("read", path):
-            self._stream = _open(path)
+            self._stream = stream or _open(path)
             try:
                 plain = decompressed(self._stream, path)
                 if plain is not self._stream:

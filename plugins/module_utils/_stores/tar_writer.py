@@ -12,6 +12,9 @@ from __future__ import annotations
 import tarfile
 import typing as t
 
+# Two empty blocks.
+END = bytes(2 * tarfile.BLOCKSIZE)
+
 
 class TarWriter:
     """Appends members to a stream. Times are 0, all belongs to root, and nothing else tells who wrote it or when.
@@ -36,15 +39,8 @@ class TarWriter:
 
     def add_file(self, name: str, size: int, chunks: t.Iterable[bytes]) -> None:
         """A file of exactly ``size`` bytes. Raises OSError; ValueError where there are more bytes or fewer."""
-        info = _info(name, tarfile.REGTYPE, 0o644)
-        info.size = size
-        self._write(info.tobuf(tarfile.PAX_FORMAT))
-        start = self._written
-        for chunk in chunks:
+        for chunk in file_chunks(name, size, chunks):
             self._write(chunk)
-        if self._written - start != size:
-            raise ValueError("%s has %d bytes, not %d" % (name, self._written - start, size))
-        self._pad(tarfile.BLOCKSIZE)
 
     def add_bytes(self, name: str, content: bytes) -> None:
         """A file with this content. Raises OSError."""
@@ -52,7 +48,7 @@ class TarWriter:
 
     def finish(self) -> None:
         """Write the end of the archive. Raises OSError."""
-        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(END)
         self._pad(tarfile.RECORDSIZE)
 
     def _pad(self, size: int) -> None:
@@ -61,6 +57,20 @@ class TarWriter:
     def _write(self, content: bytes) -> None:
         self._stream.write(content)
         self._written += len(content)
+
+
+def file_chunks(name: str, size: int, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
+    """The header, the content and the padding of a file. Raises ValueError where it has not ``size`` bytes."""
+    info = _info(name, tarfile.REGTYPE, 0o644)
+    info.size = size
+    yield info.tobuf(tarfile.PAX_FORMAT)
+    passed = 0
+    for chunk in chunks:
+        passed += len(chunk)
+        yield chunk
+    if passed != size:
+        raise ValueError("%s has %d bytes, not %d" % (name, passed, size))
+    yield bytes(-size % tarfile.BLOCKSIZE)
 
 
 def _info(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
