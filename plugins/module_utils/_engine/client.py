@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Docker's Engine API, which podman speaks too: one method an endpoint."""
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+
+from .._errors import ConnectionFailed, NotFound, Refused
+from .._image import document as documents
+from .connection import Connection
+
+# The list of some ten thousand images.
+_MAX_ANSWER = 64 * 1024 * 1024
+
+
+class EngineClient:
+    """Names are spelled out, as ``host/path:tag``; IDs are digests."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._version: dict[str, t.Any] | None = None
+
+    @property
+    def place(self) -> str:
+        """Which engine this is."""
+        return str(self._connection.endpoint)
+
+    def version(self) -> dict[str, t.Any]:
+        """``ApiVersion``, ``Os`` and ``Arch``, asked for once."""
+        if self._version is None:
+            self._version = self._object(self._connection.send("GET", "/version"))
+        return self._version
+
+    def images(self) -> list[dict[str, t.Any]]:
+        """``Id`` and ``RepoTags`` of all images."""
+        found = self._json(self._checked(self._send("GET", "/images/json")))
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise self._unexpected()
+        return found
+
+    def inspect(self, name: str) -> dict[str, t.Any] | None:
+        """``Id`` and ``RepoTags`` of the image of a name or ID, and more; None where there is none."""
+        response = self._send("GET", "/images/%s/json" % _quoted(name))
+        if response.status_code == 404:
+            response.close()
+            return None
+        return self._object(self._checked(response))
+
+    def export(self, name: str) -> t.Iterator[bytes]:
+        """The archive of ``docker save``. Raises NotFound."""
+        response = self._send("GET", "/images/%s/get" % _quoted(name), is_work=True)
+        return self._connection.chunks(self._checked(response))
+
+    def load(self, chunks: t.Iterator[bytes]) -> None:
+        """Take in such an archive. Raises Refused with what the engine says of it."""
+        response = self._checked(self._send("POST", "/images/load?quiet=1", data=chunks, is_work=True))
+        for line in self._connection.read(response, _MAX_ANSWER).splitlines():
+            try:
+                said = documents.decode(line)
+            except ValueError:
+                continue
+            if isinstance(said, dict) and said.get("error"):
+                raise Refused("the engine cannot load the image: %s" % said["error"])
+
+    def tag(self, image_id: str, name: str) -> None:
+        """Make a name stand for an image. Raises NotFound where this is not there."""
+        repository, _colon, tag = name.rpartition(":")
+        query = urllib.parse.urlencode({"repo": repository, "tag": tag})
+        self._checked(self._send("POST", "/images/%s/tag?%s" % (_quoted(image_id), query))).close()
+
+    def remove(self, name: str) -> bool:
+        """Remove a name, and the image with its last one; False where there is none. Raises Refused."""
+        response = self._send("DELETE", "/images/%s" % _quoted(name))
+        try:
+            self._checked(response).close()
+        except NotFound:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._connection.close()
+
+    def _send(self, method: str, path: str, **more: t.Any) -> t.Any:
+        return self._connection.send(method, "/v%s%s" % (self.version().get("ApiVersion"), path), **more)
+
+    def _checked(self, response: t.Any) -> t.Any:
+        if response.status_code < 300:
+            return response
+        said = self._message(response)
+        if response.status_code == 404:
+            raise NotFound("the engine says: %s" % said)
+        raise Refused("the engine answers %d (%s)" % (response.status_code, said), status=response.status_code)
+
+    def _message(self, response: t.Any) -> str:
+        try:
+            said = self._json(response)
+        except ConnectionFailed:
+            return "nothing that can be read"
+        message = said.get("message") if isinstance(said, dict) else None
+        return " ".join(str(message).split())[:300]
+
+    def _object(self, response: t.Any) -> dict[str, t.Any]:
+        found = self._json(self._checked(response))
+        if not isinstance(found, dict):
+            raise self._unexpected()
+        return found
+
+    def _json(self, response: t.Any) -> t.Any:
+        try:
+            return documents.decode(self._connection.read(response, _MAX_ANSWER))
+        except ValueError:
+            raise self._unexpected() from None
+
+    def _unexpected(self) -> ConnectionFailed:
+        return ConnectionFailed("what answers at %s is no container engine" % self.place)
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="/:")

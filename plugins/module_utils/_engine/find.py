@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Where the engine of a transport is: by the environment of the task, as ``docker`` and ``podman`` look for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import typing as t
+
+from .._errors import InvalidReference
+from .._registry.session import Traffic
+from .client import EngineClient
+from .connection import Connection, Endpoint
+from .program import PodmanProgram, RunCommand
+
+_DOCKER_SOCKET = "/var/run/docker.sock"
+_PODMAN_SOCKET = "podman/podman.sock"
+
+Engine = t.Union[EngineClient, PodmanProgram]
+
+
+def find(transport: str, timeout: float, traffic: Traffic, run_command: RunCommand) -> Engine:
+    """The engine of ``docker-daemon`` or ``containers-storage``; it is not asked anything yet."""
+    endpoint = docker_endpoint(os.environ) if transport == "docker-daemon" else podman_endpoint(os.environ)
+    if endpoint is None:
+        return PodmanProgram(run_command)
+    return EngineClient(Connection(endpoint, timeout, traffic))
+
+
+def docker_endpoint(environment: t.Mapping[str, str]) -> Endpoint:
+    """DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH; or the socket of this machine."""
+    host = environment.get("DOCKER_HOST")
+    if not host:
+        return Endpoint(socket=_DOCKER_SOCKET)
+    verify = bool(environment.get("DOCKER_TLS_VERIFY"))
+    files = environment.get("DOCKER_CERT_PATH", "")
+    if verify and not files:
+        files = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    return _parse("DOCKER_HOST", host, files, verify)
+
+
+def podman_endpoint(environment: t.Mapping[str, str]) -> Endpoint | None:
+    """CONTAINER_HOST, or a service that listens where podman's unit puts it; None where there is none."""
+    host = environment.get("CONTAINER_HOST")
+    if host:
+        return _parse("CONTAINER_HOST", host, "", False)
+    runtime = "/run" if os.geteuid() == 0 else environment.get("XDG_RUNTIME_DIR", "")
+    path = os.path.join(runtime, _PODMAN_SOCKET)
+    return Endpoint(socket=path) if runtime and _listens(path) else None
+
+
+def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme == "unix" and rest.startswith("/"):
+        return Endpoint(socket=rest)
+    if separator and scheme in ("tcp", "http", "https") and re.fullmatch(r"[A-Za-z0-9.\[\]:-]+/?", rest):
+        host = rest.rstrip("/")
+        is_tls = bool(files) or scheme == "https"
+        if not re.search(r":[0-9]+$", host):
+            host += ":2376" if is_tls else ":2375"
+        return Endpoint(host=host, tls=files, is_verified=verify)
+    cause = "%s is %r, and an engine cannot be reached that way" % (variable, text)
+    raise InvalidReference(cause, hint="Give unix:///PATH or tcp://HOST:PORT")
+
+
+def _listens(path: str) -> bool:
+    """A socket may be left by a service that is gone."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Podman by its program, where no service of it listens; the same methods as of the client of an engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import typing as t
+
+from .._errors import ConnectionFailed, ImageError, NotFound, Refused, file_errors
+from .._image import document as documents
+from .._image.digest import CHUNK
+
+RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
+
+
+class PodmanProgram:
+    """Each call is a run of ``podman`` as the user of the task."""
+
+    place = "podman"
+
+    def __init__(self, run_command: RunCommand) -> None:
+        self._run_command = run_command
+        self._directory = ""
+
+    def version(self) -> dict[str, t.Any]:
+        """``Os`` and ``Arch``."""
+        system, _slash, architecture = self._run("info", "--format", "{{.Host.OS}}/{{.Host.Arch}}").partition("/")
+        return {"Os": system.strip(), "Arch": architecture.strip()}
+
+    def images(self) -> list[dict[str, t.Any]]:
+        """``Id`` and ``RepoTags`` of all images."""
+        try:
+            listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
+        except ValueError:
+            raise ConnectionFailed("podman images does not answer with JSON") from None
+        return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
+
+    def inspect(self, name: str) -> dict[str, t.Any] | None:
+        """``Id`` of the image of a name or ID; None where there is none."""
+        name = _known_as(name)
+        if self._call("image", "exists", name)[0] == 1:
+            return None
+        return {"Id": _digest(self._run("image", "inspect", "--format", "{{.Id}}", name).strip())}
+
+    def export(self, name: str) -> t.Iterator[bytes]:
+        """The archive of ``podman save``."""
+        path = os.path.join(self._private_directory(), "save.tar")
+        self._run("save", "--quiet", "--format", "docker-archive", "--output", path, _known_as(name))
+        with file_errors("read", path), open(path, "rb", buffering=0) as stream:
+            os.unlink(path)
+            while True:
+                chunk = stream.read(CHUNK)
+                if not chunk:
+                    return
+                yield chunk
+
+    def load(self, chunks: t.Iterator[bytes]) -> None:
+        """Take in such an archive."""
+        path = os.path.join(self._private_directory(), "load.tar")
+        with file_errors("write", path), open(path, "wb") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+        self._run("load", "--quiet", "--input", path)
+        with file_errors("remove", path):
+            os.unlink(path)
+
+    def tag(self, image_id: str, name: str) -> None:
+        """Make a name stand for an image. Raises NotFound where this is not there."""
+        if not self.inspect(image_id):
+            raise NotFound("podman has no image %s" % image_id)
+        self._run("tag", _known_as(image_id), name)
+
+    def remove(self, name: str) -> bool:
+        """Remove a name, and the image with its last one; False where there is none."""
+        if not self.inspect(name):
+            return False
+        self._run("rmi", _known_as(name))
+        return True
+
+    def close(self) -> None:
+        """Remove what was written for podman."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _run(self, *arguments: str) -> str:
+        code, output, errors = self._call(*arguments)
+        if code:
+            lines = errors.strip().splitlines() or ["exit status %d" % code]
+            raise Refused("podman %s says: %s" % (arguments[0], lines[-1][:300]))
+        return output
+
+    def _call(self, *arguments: str) -> tuple[int, str, str]:
+        try:
+            return self._run_command(["podman", *arguments], "")
+        except OSError:
+            hint = "Install podman, or say in CONTAINER_HOST where its service listens"
+            raise ImageError("podman is not here: neither a socket of it nor the program", hint=hint) from None
+
+    def _private_directory(self) -> str:
+        if not self._directory:
+            self._directory = tempfile.mkdtemp(prefix="drayage-", dir=os.environ.get("TMPDIR") or "/var/tmp")
+        return self._directory
+
+
+def _digest(image_id: str) -> str:
+    return image_id if image_id.startswith("sha256:") else "sha256:" + image_id
+
+
+def _known_as(name: str) -> str:
+    """The program wants IDs without the algorithm."""
+    return name[len("sha256:") :] if name.startswith("sha256:") else name
