@@ -275,7 +275,7 @@ def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.A
     if found.top is None:
         return result
     result.update(
-        digest=found.top.digest,
+        digest=found.digest,
         media_type=found.top.media_type,
         manifest=found.top.document,
         annotations=found.top.annotations,
@@ -289,7 +289,7 @@ def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.A
     if found.image:
         result.update(describe_image(found))
         if platform:
-            result["platform_digest"] = found.image.digest
+            result["platform_digest"] = found.digest if found.image is found.top else found.image.digest
     return result
 
 

@@ -27,6 +27,14 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 IMAGE_CONFIGS = frozenset((OCI_CONFIG, DOCKER_CONFIG))
 
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+DOCKER_PLAIN_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+PLAIN_LAYERS = frozenset((DOCKER_PLAIN_LAYER, "application/vnd.oci.image.layer.v1.tar"))
+ZSTD_LAYERS = frozenset(
+    ("application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.oci.image.layer.v1.tar+zstd")
+)
+LAYERS = PLAIN_LAYERS | ZSTD_LAYERS | {DOCKER_LAYER, "application/vnd.oci.image.layer.v1.tar+gzip"}
+
 # All types in every request: a registry that is not told of lists or OCI types answers with another manifest
 # (the linux/amd64 child, under its own digest) or with 404, and the copy would silently be of something else.
 ACCEPT = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST, OCI_ARTIFACT))

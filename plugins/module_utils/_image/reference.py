@@ -23,7 +23,9 @@ from . import digest as digests
 
 DOCKER_HUB = "docker.io"
 LOCAL_TRANSPORTS = ("oci", "oci-archive", "dir")
-_OTHER_TRANSPORTS = ("docker-archive", "docker-daemon", "containers-storage", "tarball", "sif")
+ENGINES = ("docker-daemon", "containers-storage")
+ENGINE_TRANSPORTS = ("docker-archive", *ENGINES)
+_OTHER_TRANSPORTS = ("tarball", "sif")
 
 _DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(r"(?:%s(?:\.%s)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?" % (_DOMAIN_COMPONENT, _DOMAIN_COMPONENT))
@@ -90,7 +92,39 @@ class LocalReference:
         return "%s:%s%s" % (self.transport, self.path, ":" + self.tag if self.tag else "")
 
 
-Reference = t.Union[RegistryReference, LocalReference]
+@dataclasses.dataclass(frozen=True)
+class EngineReference:
+    """``docker-daemon:NAME``, ``containers-storage:NAME`` or ``docker-archive:FILE[:NAME]``.
+
+    Engines and what they save know an image by a name that is spelled out (``repository`` has the host too), or by its
+    ID, which is ``digest`` here. Without a repository, a file has one image, or ``tag`` is the position ``@N``.
+    """
+
+    transport: str
+    path: str = ""
+    repository: str = ""
+    tag: str = ""
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """What is looked up: the ID where there is one, else the tag."""
+        return self.digest or self.tag
+
+    def may_be_named(self, tag: str) -> bool:
+        """Whether this can be a tag here; without a repository there is none."""
+        return bool(self.repository) and is_tag(tag)
+
+    @property
+    def context(self) -> str:
+        """The reference without tag and ID."""
+        return ":".join(part for part in (self.transport, self.path, self.repository) if part)
+
+    def __str__(self) -> str:
+        return ":".join(part for part in (self.context, self.tag, self.digest) if part)
+
+
+Reference = t.Union[RegistryReference, LocalReference, EngineReference]
 
 
 def parse(text: str) -> Reference:
@@ -104,11 +138,14 @@ def parse(text: str) -> Reference:
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
         return _parse_local(transport, rest)
+    if separator and transport in ENGINE_TRANSPORTS:
+        return _parse_engine(transport, rest)
     if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
         raise InvalidReference(
             "%r is not a transport that is known here" % transport,
             text,
-            "Use docker:// (or nothing) for a registry, or one of: %s" % ", ".join(x + ":" for x in LOCAL_TRANSPORTS),
+            "Use docker:// (or nothing) for a registry, or one of: %s"
+            % ", ".join(x + ":" for x in LOCAL_TRANSPORTS + ENGINE_TRANSPORTS),
         )
     return parse_registry(text)
 
@@ -130,8 +167,20 @@ def parse_registry(text: str) -> RegistryReference:
 
 
 def name_or_default(reference: Reference) -> str:
-    """The name to look up; a registry reference with neither tag nor digest means its tag ``latest``."""
-    return reference.name or ("latest" if isinstance(reference, RegistryReference) else "")
+    """The name to look up; a repository with neither tag nor digest means its tag ``latest``."""
+    has_repository = not isinstance(reference, LocalReference) and reference.repository
+    return reference.name or ("latest" if has_repository else "")
+
+
+def named_after(reference: Reference, other: Reference) -> Reference:
+    """A file that is given without the name of an image takes that of ``other``, where this tells one."""
+    if not isinstance(reference, EngineReference) or reference.repository or reference.name:
+        return reference
+    if isinstance(other, RegistryReference):
+        return dataclasses.replace(reference, repository=other.context)
+    if isinstance(other, EngineReference) and other.repository:
+        return dataclasses.replace(reference, repository=other.repository)
+    raise InvalidReference("%s does not tell what to name the image" % other, reference, "Write %s:NAME" % reference)
 
 
 def is_tag(text: str) -> bool:
@@ -182,3 +231,24 @@ def _parse_local(transport: str, rest: str) -> LocalReference:
     if _colon and not re.fullmatch(r"[\x21-\x7e]+", name):
         raise InvalidReference("%r cannot name an image" % name, "%s:%s" % (transport, rest))
     return LocalReference(transport, os.path.abspath(os.path.expanduser(path)), name)
+
+
+def _parse_engine(transport: str, rest: str) -> EngineReference:
+    path, name = "", rest
+    if transport not in ENGINES:
+        path, _colon, name = rest.partition(":")
+        if not path or (_colon and not name):
+            hint = "Write %s:FILE[:NAME]" % transport
+            raise InvalidReference("no %s is given" % ("name" if path else "file"), "%s:%s" % (transport, rest), hint)
+        path = os.path.abspath(os.path.expanduser(path))
+        if not name or re.fullmatch("@[0-9]+", name):
+            return EngineReference(transport, path, tag=name)
+    if digests.is_digest(name):
+        return EngineReference(transport, path, digest=name)
+    if not name:
+        raise InvalidReference("no image is named", transport + ":", "Write %s:NAME[:TAG] or an image ID" % transport)
+    named = parse_registry(name)
+    if named.digest:
+        hint = "Write NAME[:TAG], or sha256: and the rest of the image ID alone"
+        raise InvalidReference("engines know images by name or by ID", "%s:%s" % (transport, rest), hint)
+    return EngineReference(transport, path, named.context, named.tag)

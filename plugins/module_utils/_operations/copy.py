@@ -16,7 +16,7 @@ import typing as t
 from .._errors import ImageError, InvalidReference, naming
 from .._image import reference as references
 from .._image.platform import Platform
-from .._image.reference import LocalReference, Reference, RegistryReference
+from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
 from .._transfer.execute import Moved, carry_out
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
@@ -48,7 +48,8 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
 
     Raises :class:`ImageError`.
     """
-    source, destination = references.parse(options.src), references.parse(options.dest)
+    source = references.parse(options.src)
+    destination = references.named_after(references.parse(options.dest), source)
     tags = _destination_tags(source, destination, options.tags)
     mount_from = _repository_beside(source, destination)
     request = CopyRequest(
@@ -90,6 +91,8 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     first = destination.tag
     if not first and not destination.digest:
         first = _tag_of(source)
+        if not first and isinstance(destination, EngineReference):
+            raise InvalidReference("the source has no tag that it could take over", destination, "Give dest a tag")
     if first and not destination.may_be_named(first):
         raise InvalidReference("%r cannot be written to" % first, destination, "Give dest a tag")
     return tuple(dict.fromkeys([first, *more] if first else more))

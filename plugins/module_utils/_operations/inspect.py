@@ -23,6 +23,7 @@ from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
 from .._stores.base import Store
+from .._transfer.engines import known_by
 from .._transfer.selection import Selection, find_image
 from .stores import Stores
 
@@ -46,6 +47,7 @@ class Inspected:
 
     ``image`` is the single image that is told of: ``top`` itself, or its child for the platform that was asked for;
     None for an index of which no platform was asked for. ``tags`` and ``missing`` are None where not asked for.
+    ``digest`` is what the place knows the image by.
     """
 
     top: Manifest | None = None
@@ -53,6 +55,7 @@ class Inspected:
     config: dict[str, t.Any] | None = None
     tags: list[str] | None = None
     missing: list[str] | None = None
+    digest: str | None = None
 
     @property
     def platforms(self) -> list[str]:
@@ -104,7 +107,8 @@ def inspect(options: InspectOptions, stores: Stores, jobs: int) -> Inspected:
         missing = find_missing(store, top, pool) if options.verify else None
         reader = _Reader(store, stores.traffic.warn)
         image = reader.image_of(top, platform)
-        return Inspected(top, image, reader.config_of(image) if image else None, tags, missing)
+        config = reader.config_of(image) if image else None
+        return Inspected(top, image, config, tags, missing, known_by(store, top).digest)
 
 
 def list_names(store: Store) -> list[str]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._image.reference import LocalReference, Reference, RegistryReference
+from .._engine.find import find
+from .._image.reference import ENGINES, EngineReference, LocalReference, Reference, RegistryReference
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
@@ -19,7 +20,10 @@ from .._registry.credentials import AuthFiles, Credential, RunCommand
 from .._registry.session import Policy, Session, Traffic
 from .._registry.settings import Registries, RegistrySettings
 from .._stores.base import Store
+from .._stores.by_config import ConfigStore, Keeper, Staging
 from .._stores.directory import Directory
+from .._stores.docker_archive import DockerArchive
+from .._stores.engine import EngineImages
 from .._stores.named import NamedRepository, repositories
 from .._stores.oci_archive import OciArchive
 from .._stores.oci_layout import OciLayout
@@ -45,6 +49,8 @@ class Stores:
         self._authfiles = AuthFiles(authfile, run_command)
         self._policy = policy
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
+        self._staging = Staging()
+        self._keepers: dict[tuple[str, str], Keeper] = {}
 
     def __enter__(self) -> Stores:
         return self
@@ -52,6 +58,9 @@ class Stores:
     def __exit__(self, *exc_info: object) -> None:
         for client in self._clients.values():
             client.session.close()
+        for keeper in self._keepers.values():
+            keeper.close()
+        self._staging.close()
 
     def open(self, reference: Reference, writable: bool = False, beside: str = "", deletes: bool = False) -> Store:
         """The store that a reference is in; nothing is asked of it yet.
@@ -61,6 +70,8 @@ class Stores:
         if isinstance(reference, RegistryReference):
             actions = ["push"] * writable + ["delete"] * deletes
             return RegistryStore(self._client(reference), reference, actions, beside)
+        if isinstance(reference, EngineReference):
+            return ConfigStore(self._keeper(reference), self._staging, reference)
         return _LOCAL[reference.transport](reference.path, self.traffic.warn)
 
     def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
@@ -84,6 +95,17 @@ class Stores:
         """A client that acts with this credential, whatever options and files say."""
         settings = self._registries.of(host, repository)
         return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
+
+    def _keeper(self, reference: EngineReference) -> Keeper:
+        """The engine or file of a reference: one for the whole run."""
+        key = (reference.transport, reference.path)
+        if key not in self._keepers:
+            if reference.transport in ENGINES:
+                engine = find(reference.transport, self._policy.timeout, self.traffic, self.run_command)
+                self._keepers[key] = EngineImages(reference.transport, engine)
+            else:
+                self._keepers[key] = DockerArchive(reference.path)
+        return self._keepers[key]
 
     def _client(self, reference: RegistryReference) -> RegistryClient:
         host = reference.host

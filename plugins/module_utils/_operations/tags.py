@@ -18,6 +18,7 @@ from .._image import digest as digests
 from .._image import reference as references
 from .._image.reference import Reference
 from .._image.tag_selection import TagSelection
+from .._transfer.engines import config_store
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
 
@@ -74,6 +75,10 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores,
         moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.stale_tags}
         if moved and not dry_run:
             store.retag(moved)
+        named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.stale_tags}
+        engine = config_store(store)
+        if engine and named and not dry_run:
+            engine.set_names(named)
     before, after = _in_order_of(targets, plans)
     return Assigned(before, after, {name: store.reference(name) for name in targets})
 

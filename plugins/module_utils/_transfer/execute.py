@@ -84,6 +84,8 @@ def publish(plan: Plan) -> None:
     if plan.stale_tags and plan.selection:
         tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
         plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
+    elif plan.stale_tags:
+        plan.request.destination.set_names(dict.fromkeys(plan.stale_tags, plan.top.digest))
     else:
         plan.request.destination.commit()
 

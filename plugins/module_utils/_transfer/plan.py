@@ -19,7 +19,8 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.base import Store
-from .selection import MAX_DEPTH, Selection, select
+from .engines import config_store, known_by, nearest
+from .selection import MAX_DEPTH, Selection, select, select_one
 
 _MAX_CONFIG = 8 * 1024 * 1024
 
@@ -83,7 +84,10 @@ def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor) -> Plan:
 
     An image that is there already costs one look at each side. Raises :class:`ImageError`.
     """
-    return _Planner(request, pool).plan()
+    image_id, request = nearest(request)
+    plan = _Planner(request, pool).plan()
+    plan.source_digest = image_id or plan.source_digest
+    return plan
 
 
 class _Planner:
@@ -91,6 +95,7 @@ class _Planner:
         self._request = request
         self._source = request.source
         self._destination = request.destination
+        self._engine = config_store(request.destination)
         self._pool = pool
 
     def plan(self) -> Plan:
@@ -102,12 +107,15 @@ class _Planner:
         is_same = known is not None and all(digest == known.digest for digest in before.values())
         if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
+        if known and self._engine and self._engine.is_complete(known, None):
+            return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
-            selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
-        self._check_digest(selection.manifest.digest)
-        before = before or self._look([selection.manifest.digest])
-        plan = Plan(request, selection.manifest.descriptor, original.digest, before, selection)
+            selection = self._select(original)
+        top = known_by(self._destination, selection.manifest)
+        self._check_digest(top.digest)
+        before = before or self._look([top.digest])
+        plan = Plan(request, top, known_by(self._source, original).digest, before, selection)
         is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
         if is_damaged and self._destination.is_same(self._source):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
@@ -117,6 +125,17 @@ class _Planner:
         if is_damaged and not plan.stale_tags:
             plan.manifests.append(selection.manifest)
         return plan
+
+    def _select(self, original: Manifest) -> Selection:
+        """What is wanted of the image, in a form that the destination can keep."""
+        request, engine = self._request, self._engine
+        if engine:
+            image = select_one(original, request.platforms, engine.platform, self._read, self._read_config)
+            engine.check(image)
+            return Selection(image)
+        source = config_store(self._source)
+        selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
+        return Selection(source.compressed(selection.manifest, self._pool)) if source else selection
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
@@ -136,7 +155,12 @@ class _Planner:
         where only a part of an index is wanted, as its digest would not tell.
         """
         request = self._request
-        if request.thorough or request.platforms or not before or None in before.values():
+        if request.thorough or request.platforms or not before:
+            return None
+        if self._engine:
+            if not config_store(self._source):
+                return None
+        elif None in before.values():
             return None
         with naming(self._source.reference(request.name)):
             return self._source.resolve(request.name)
@@ -173,6 +197,9 @@ class _Planner:
         Looking for single blobs is worth its requests only where the destination may have some, and not where
         mounting costs no more than looking.
         """
+        if self._engine:
+            plan.blobs = [] if self._engine.is_complete(plan.top, None) else selection.manifest.blobs
+            return
         if self._destination.is_same(self._source):
             plan.manifests = list(selection.replaced.values())
             return

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import InvalidContent
+from .._errors import ImageError, InvalidContent
 from .._image import document as documents
 from .._image import media_types
 from .._image.descriptor import Descriptor
@@ -70,6 +70,32 @@ def select(
     wanted, replaced = set(leaves), {}
     stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
     return Selection(stripped, frozenset(wanted), replaced, sparse)
+
+
+def select_one(
+    top: Manifest,
+    platforms: t.Sequence[Platform],
+    default: t.Callable[[], Platform | None],
+    read: ReadManifest,
+    read_config: ReadConfig,
+) -> Manifest:
+    """The one image for a place that keeps no index, by its platform; ``default`` tells what the place runs.
+
+    Raises ImageError that names the platforms there are where none or several are asked for.
+    """
+    if not top.is_index:
+        return select(top, platforms, False, read, read_config).manifest
+    offered = list(_Chooser(read, read_config).leaves(top))
+    known = sorted({str(platform) for _digest, platform in offered if platform.is_known})
+    wanted = list(platforms)
+    if not wanted and len(offered) > 1:
+        wanted = [platform for platform in [default()] if platform]
+    if len(wanted) > 1 or (not wanted and len(offered) != 1):
+        raise ImageError(
+            "has %d platforms, of which one can be kept here" % len(known),
+            hint="Name one in platforms. It has: %s" % ", ".join(known),
+        )
+    return read(find_image(top, wanted[0], read, read_config) if wanted else offered[0][0])
 
 
 def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> str:

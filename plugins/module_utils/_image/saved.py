@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Images as container engines save them: a config and plain layers, without a manifest of a registry.
+
+The ID of such an image is the digest of its config. Docker image spec v1.2, "Combined Image JSON + Filesystem
+Changeset Format", and what ``docker save`` writes since Docker 1.10.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import InvalidContent, InvalidReference
+from . import digest as digests
+from . import document as documents
+from . import media_types
+from . import reference as references
+from .manifest import Manifest
+
+# Configs of real images have some 10 KiB.
+MAX_CONFIG = 8 * 1024 * 1024
+# Engines stack no more than 127 layers.
+_MAX_LAYERS = 1000
+
+
+class Layer(t.NamedTuple):
+    """A layer by the digest of its plain tar archive; ``open`` reads ``size`` bytes, which may be compressed."""
+
+    diff_id: str
+    size: int
+    open: t.Callable[[], t.Iterable[bytes]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedImage:
+    """A config to the byte, the layers from the lowest, and the names, spelled out as ``host/path:tag``."""
+
+    config: bytes
+    layers: tuple[Layer, ...]
+    names: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The digest of the config."""
+        return digests.of(self.config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An image in ``manifest.json``, by the names of its files."""
+
+    config: str
+    names: tuple[str, ...]
+    layers: tuple[str, ...]
+
+    @classmethod
+    def from_document(cls, document: t.Any) -> Entry:
+        """Raises :class:`InvalidContent`."""
+        if not isinstance(document, dict):
+            raise InvalidContent("an entry of its manifest.json is not a JSON object")
+        config, names, layers = (document.get(key) for key in ("Config", "RepoTags", "Layers"))
+        if not isinstance(config, str) or not _is_texts(layers or []) or not _is_texts(names or []):
+            raise InvalidContent("its manifest.json does not tell Config, RepoTags and Layers of each image")
+        if len(layers or []) > _MAX_LAYERS:
+            raise InvalidContent("an image of its manifest.json has more than %d layers" % _MAX_LAYERS)
+        return cls(config, tuple(map(full_name, names or [])), tuple(layers or []))
+
+    def to_document(self) -> dict[str, t.Any]:
+        """As Docker writes it."""
+        return {"Config": self.config, "RepoTags": list(self.names) or None, "Layers": list(self.layers)}
+
+
+def parse_entries(content: bytes) -> list[Entry]:
+    """Read ``manifest.json``. Raises :class:`InvalidContent`."""
+    try:
+        document = documents.decode(content)
+    except ValueError:
+        raise InvalidContent("its manifest.json is not JSON") from None
+    if not isinstance(document, list):
+        raise InvalidContent("its manifest.json is not a list of images")
+    return [Entry.from_document(item) for item in document]
+
+
+def diff_ids(config: bytes) -> list[str]:
+    """What the config of an image says its plain layers are, from the lowest. Raises :class:`InvalidContent`."""
+    try:
+        document = documents.decode(config)
+    except ValueError:
+        document = None
+    rootfs = document.get("rootfs") if isinstance(document, dict) else None
+    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if not _is_texts(found or []) or not isinstance(rootfs, dict):
+        raise InvalidContent("its config does not tell the layers of an image")
+    return [digests.check(text) for text in found or []]
+
+
+def full_name(name: str) -> str:
+    """A name as engines may shorten it, spelled out; one that is none by the grammar stays as it is."""
+    try:
+        parsed = references.parse_registry(name)
+    except InvalidReference:
+        return name
+    return "%s:%s" % (parsed.context, parsed.tag or "latest")
+
+
+def manifest(image_config: bytes, layers: t.Sequence[t.Mapping[str, t.Any]]) -> Manifest:
+    """The manifest (Docker schema 2) of an image that has none; the same for the same layers."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": media_types.DOCKER_MANIFEST,
+        "config": {
+            "mediaType": media_types.DOCKER_CONFIG,
+            "size": len(image_config),
+            "digest": digests.of(image_config),
+        },
+        "layers": list(layers),
+    }
+    return Manifest.parse(documents.encode(document))
+
+
+def _is_texts(value: t.Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

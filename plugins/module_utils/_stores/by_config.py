@@ -1,0 +1,303 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Stores that know an image by its ID, the digest of its config, and keep no manifest of it: engines and their archives.
+
+To be read, an image gets a manifest: the same each time, with layers as they are kept. Registries are given one with
+compressed layers, whose digest may differ from one zlib to another, and so whether they have an image already is told
+by its config.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import typing as t
+
+from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound
+from .._image import digest as digests
+from .._image import media_types
+from .._image.descriptor import Descriptor, OpenBlob
+from .._image.manifest import Manifest
+from .._image.platform import Platform
+from .._image.reference import EngineReference
+from .._image.saved import MAX_CONFIG, Layer, SavedImage, diff_ids
+from .._image.saved import manifest as manifest_of
+from .base import Store
+from .layers import Staged, compression, digest_of, gzipped, plain
+
+
+class Keeper(t.Protocol):
+    """An engine or an archive: what has images. Names are spelled out, as ``host/path:tag``."""
+
+    place: str
+
+    def find(self, name: str) -> str | None:
+        """The ID of what a name, an ID or a position stands for; an empty name means the only image."""
+
+    def names(self) -> dict[str, str]:
+        """All names, and the IDs of what they stand for. Raises NotFound where there is no such place."""
+
+    def image(self, image_id: str) -> SavedImage:
+        """The image of this ID, to be read. Raises NotFound."""
+
+    def is_whole(self, image_id: str) -> bool:
+        """Whether an image of this ID is here, with its layers."""
+
+    def platform(self) -> Platform | None:
+        """What runs here; None where nothing does."""
+
+    def add(self, image: SavedImage) -> None:
+        """Have this image, and make its names stand for it, whatever they stood for."""
+
+    def name(self, ids: t.Mapping[str, str]) -> None:
+        """Make names stand for images that are here, by their IDs. Raises ContentMissing where one is not."""
+
+    def remove(self, names: t.Collection[str]) -> bool:
+        """Remove these names, or an image by its ID, and images that lose their last one; False without any."""
+
+    def exclusive(self) -> t.ContextManager[None]:
+        """While this is held, nobody else changes anything, where that can be had."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class Staging:
+    """Content on its way, of all images of a run: what came for a keeper, and layers compressed for registries."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.configs: dict[str, bytes] = {}
+        self.layers: dict[str, Staged] = {}
+        self.compressed: dict[str, Staged] = {}
+        self.contents: dict[str, t.Callable[[], t.Iterable[bytes]]] = {}
+
+    def keep(self, place: dict[str, Staged], digest: str, chunks: t.Iterable[bytes]) -> Staged:
+        """Stage content under this digest, if that was not done yet."""
+        if digest not in place:
+            staged = Staged(chunks)
+            with self._lock:
+                kept = place.setdefault(digest, staged)
+            if kept is not staged:
+                staged.close()
+        return place[digest]
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for staged in (*self.layers.values(), *self.compressed.values()):
+            staged.close()
+
+
+class ConfigStore:
+    """The images of one repository of a keeper; without a repository, those of a file.
+
+    A name is a tag of the repository, an ID, or for a file without a repository a name in full or a position.
+    """
+
+    def __init__(self, keeper: Keeper, staging: Staging, reference: EngineReference) -> None:
+        self._keeper = keeper
+        self._staging = staging
+        self._reference = reference
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Layers belong to the engine or file, not to one of its repositories."""
+        return self._keeper.place, ""
+
+    def reference(self, name: str) -> str:
+        """``transport:[FILE:]NAME:TAG``."""
+        context = self._reference.context
+        return "%s:%s" % (context, name) if name and not digests.is_digest(name) else context
+
+    def platform(self) -> Platform | None:
+        """What runs here; None where nothing does."""
+        return self._keeper.platform()
+
+    # Reading
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """The config, by its digest; engines do not tell its size."""
+        found = self._keeper.find(self._full(name))
+        return Descriptor(media_types.DOCKER_CONFIG, found, 0) if found else None
+
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`."""
+        return self.resolve(name)
+
+    def tags(self) -> list[str]:
+        """The tags of the repository, or all names of a file. Raises NotFound where there are none of it."""
+        names = list(self._keeper.names())
+        if not self._reference.repository:
+            return names
+        found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
+        if not found:
+            raise NotFound("there is no image of that name")
+        return found
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """One made for the image, whose layers are as they are kept."""
+        found = self._keeper.find(self._full(name))
+        if not found:
+            names = sorted(self._keeper.names())
+            hint = "There are: %s" % ", ".join(names[:20]) if names else ""
+            raise NotFound("there is no image of that %s" % ("ID" if digests.is_digest(name) else "name"), hint=hint)
+        image = self._keeper.image(found)
+        self._staging.contents[image.id] = lambda: [image.config]
+        return manifest_of(image.config, [self._described(layer) for layer in image.layers])
+
+    def compressed(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
+        """The image of this manifest with its plain layers compressed, as registries keep them."""
+        config = b"".join(self._contents(manifest.config.digest)) if manifest.config else b""
+        return manifest_of(config, list(pool.map(self._compressed, manifest.layers)))
+
+    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+        """Read the config or a layer."""
+        return digests.verified(self._contents(blob.digest), blob.digest, blob.size)
+
+    def has_content(self) -> bool:
+        """Whether an image is here is told by its ID, so that looking for blobs is in vain."""
+        return False
+
+    def has_manifest(self, digest: str) -> bool:
+        """Of an image, by its ID."""
+        return self._keeper.is_whole(digest)
+
+    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """Engines vouch for what they have; in a file the layers are looked for."""
+        return self._keeper.is_whole(descriptor.digest)
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Whether it is one of those that were described."""
+        return blob.digest in self._staging.contents
+
+    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """Nothing is certain: layers have other digests here."""
+        return []
+
+    def mount_source(self, source: Store) -> str:
+        """Never."""
+        return ""
+
+    def is_same(self, source: Store) -> bool:
+        """Whether both are in the same engine or file."""
+        return isinstance(source, ConfigStore) and source._keeper.place == self._keeper.place
+
+    # Writing
+
+    def check(self, manifest: Manifest) -> None:
+        """Raise :class:`ImageError` where an image cannot be kept here."""
+        config = manifest.config
+        if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
+            raise ImageError("%s is an artifact, which no engine can run" % manifest.digest)
+        if digests.split(config.digest)[0] != "sha256":
+            raise ImageError("its config has the digest %s, and engines know sha256 only" % config.digest)
+        if manifest.has_foreign_layers:
+            raise ImageError("some of its layers are to be had from their vendor only, and engines want all of them")
+        for layer in manifest.layers:
+            if layer.media_type not in media_types.LAYERS:
+                raise ImageError("engines cannot read its layers of the type %s" % layer.media_type)
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """Keep the config, or the plain content of the layer, until the image is published."""
+        if blob.media_type in media_types.IMAGE_CONFIGS:
+            if blob.size > MAX_CONFIG:
+                raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
+            self._staging.configs[blob.digest] = b"".join(map(bytes, open_blob()))
+        else:
+            self._staging.keep(self._staging.layers, blob.digest, plain(open_blob()))
+        return False
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """No manifest is kept here."""
+
+    def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
+        """Hand the image over with its names; where it is there already, the names alone."""
+        names = [self._full(tag) for tag in tags]
+        config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
+        if config is None:
+            self._keeper.name(dict.fromkeys(names, manifest.config.digest if manifest.config else ""))
+        else:
+            self._keeper.add(SavedImage(config, self._staged_layers(config, manifest), tuple(names)))
+
+    def set_names(self, ids: t.Mapping[str, str]) -> None:
+        """Make tags stand for images that are here, by their IDs. Raises ContentMissing where one is not."""
+        self._keeper.name({self._full(tag): image_id for tag, image_id in ids.items()})
+
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """Each name by itself."""
+        for tag, manifest in manifests.items():
+            self.publish(manifest, [tag], None)
+
+    def exclusive(self) -> t.ContextManager[None]:
+        """Where that can be had."""
+        return self._keeper.exclusive()
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove the name; the image too, if it has no other."""
+        return "tag" if self._keeper.remove([self._full(tag)]) else ""
+
+    def delete_manifest(self, digest: str) -> bool:
+        """Remove the names that the image has in this repository; an image without names by its ID."""
+        names = [name for name, found in self._keeper.names().items() if found == digest]
+        ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
+        return self._keeper.remove(ours or [digest])
+
+    def close(self) -> None:
+        """Engines and files belong to the run, which closes them."""
+
+    def _is_ours(self, context: str) -> bool:
+        return context == self._reference.repository
+
+    def _full(self, name: str) -> str:
+        is_tag = self._reference.repository and not digests.is_digest(name)
+        return "%s:%s" % (self._reference.repository, name) if is_tag else name
+
+    def _contents(self, digest: str) -> t.Iterable[bytes]:
+        try:
+            return self._staging.contents[digest]()
+        except KeyError:
+            raise NotFound("blob %s is missing" % digest) from None
+
+    def _described(self, layer: Layer) -> dict[str, t.Any]:
+        """The descriptor of a layer as it is kept: plain ones by what the config says of them."""
+        kind = compression(bytes(next(iter(layer.open()), b"")))
+        if kind == "zstd":
+            raise ImageError("its layers are compressed with zstd, which this format does not tell of")
+        if not kind:
+            return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
+        if digest_of(plain(layer.open())) != layer.diff_id:
+            raise DigestMismatch("digest mismatch: a layer does not have the content that its config tells")
+        return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
+
+    def _compressed(self, layer: Descriptor) -> dict[str, t.Any]:
+        if layer.media_type not in media_types.PLAIN_LAYERS:
+            return self._offer(layer.digest, layer.size, layer.media_type, self._staging.contents[layer.digest])
+        staged = self._staging.keep(self._staging.compressed, layer.digest, gzipped(self.open_blob(layer)))
+        return self._offer(staged.digest, staged.size, media_types.DOCKER_LAYER, staged.chunks)
+
+    def _offer(
+        self, digest: str, size: int, media_type: str, contents: t.Callable[[], t.Iterable[bytes]]
+    ) -> dict[str, t.Any]:
+        self._staging.contents[digest] = contents
+        return {"mediaType": media_type, "size": size, "digest": digest}
+
+    def _staged_layers(self, config: bytes, manifest: Manifest) -> tuple[Layer, ...]:
+        """The layers of an image, if they are what its config says."""
+        expected = diff_ids(config)
+        if len(expected) != len(manifest.layers):
+            raise InvalidContent("its manifest has %d layers and its config %d" % (len(manifest.layers), len(expected)))
+        found = []
+        for diff_id, layer in zip(expected, manifest.layers):
+            staged = self._staging.layers.get(layer.digest)
+            if staged is None:
+                raise ContentMissing("layer %s was not brought" % layer.digest)
+            if staged.digest != diff_id:
+                cause = "digest mismatch: layer %s has the content of %s, but its config says %s"
+                raise DigestMismatch(cause % (layer.digest, staged.digest, diff_id))
+            found.append(Layer(diff_id, staged.size, staged.chunks))
+        return tuple(found)

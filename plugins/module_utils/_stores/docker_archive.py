@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A file of ``docker save`` as what has images: several ones, each with any number of names.
+
+The file is written anew beside and then replaced, under a lock; what else it holds is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing as t
+
+from .._errors import ContentMissing, ImageError, NotFound, file_errors
+from .._files import prefix_for, remove_abandoned, reserved, staged, sync_directory
+from .._image import digest as digests
+from .._image.platform import Platform
+from .._image.saved import SavedImage
+from .docker_save import DockerSave, archive
+from .tar_reader import TarImage
+
+
+class DockerArchive:
+    """One file. It is read again only when it was replaced meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        self.place = "docker-archive:%s" % os.path.realpath(path)
+        self._path = path
+        self._opened: list[TarImage] = []
+        self._images: list[SavedImage] = []
+        self._identity: tuple[int, ...] = ()
+        self._is_locked = False
+
+    def find(self, name: str) -> str | None:
+        """The ID of a name, an ID that is there, or a position. Raises ImageError where an empty name means several."""
+        images = self._current()
+        if digests.is_digest(name):
+            return name if any(image.id == name for image in images) else None
+        if name.startswith("@"):
+            found = images[int(name[1:]) :][:1]
+        elif name:
+            found = [image for image in images if name in image.names]
+        else:
+            found = images
+            if len({image.id for image in images}) > 1:
+                names = ", ".join(sorted(self.names())[:20]) or "only images without a name"
+                raise ImageError("the file has several images", hint="Name one. It has: %s" % names)
+        return found[-1].id if found else None
+
+    def names(self) -> dict[str, str]:
+        """All names and their IDs."""
+        return {name: image.id for image in self._read() for name in image.names}
+
+    def image(self, image_id: str) -> SavedImage:
+        """The image of this ID."""
+        return next(image for image in self._read() if image.id == image_id)
+
+    def is_whole(self, image_id: str) -> bool:
+        """A file that can be read has all that its images need."""
+        return bool(self.find(image_id))
+
+    def platform(self) -> Platform | None:
+        """A file runs nothing."""
+        return None
+
+    def add(self, image: SavedImage) -> None:
+        """Write the file with this image, in place of what had its names."""
+        with self._locked():
+            images = [other for other in self._without(image.names) if other.id != image.id]
+            known = {name: None for other in self._current() if other.id == image.id for name in other.names}
+            names = tuple(dict.fromkeys((*known, *image.names)))
+            self._write([*images, dataclasses.replace(image, names=names)])
+
+    def name(self, ids: t.Mapping[str, str]) -> None:
+        """Write the file with these names for images of it."""
+        with self._locked():
+            missing = set(ids.values()) - {image.id for image in self._current()}
+            if missing:
+                raise ContentMissing("the image %s was removed from the file meanwhile" % missing.pop())
+            named = []
+            for image in self._without(ids, keep=ids.values()):
+                more = [name for name, image_id in ids.items() if image_id == image.id]
+                named.append(dataclasses.replace(image, names=(*image.names, *more)))
+            self._write(named)
+
+    def remove(self, names: t.Collection[str]) -> bool:
+        """Write the file without these names and IDs; a file that would hold nothing is removed."""
+        with self._locked():
+            before = self._current()
+            kept = [image for image in self._without(names) if image.id not in names]
+            if kept == before:
+                return False
+            if kept:
+                self._write(kept)
+            else:
+                with file_errors("remove", self._path):
+                    target = os.path.realpath(self._path)
+                    os.unlink(target)
+                    sync_directory(os.path.dirname(target))
+        return True
+
+    @contextlib.contextmanager
+    def exclusive(self) -> t.Iterator[None]:
+        """Holds the lock under which others would replace the file."""
+        with self._locked():
+            yield
+
+    def close(self) -> None:
+        """Close the file."""
+        for tar in self._opened:
+            tar.close()
+
+    def _current(self) -> list[SavedImage]:
+        return self._read() if os.path.exists(self._path) else []
+
+    def _without(self, names: t.Collection[str], keep: t.Collection[str] = ()) -> list[SavedImage]:
+        """The images that remain without these names: those that lose their last one go, but for ``keep`` by ID."""
+        remaining = []
+        for image in self._current():
+            left = tuple(name for name in image.names if name not in names)
+            if left or not image.names or image.id in keep:
+                remaining.append(dataclasses.replace(image, names=left))
+        return remaining
+
+    def _read(self) -> list[SavedImage]:
+        """The images of the file as it is now. One that was replaced stays open: its layers may still be read."""
+        with file_errors("read", self._path):
+            try:
+                found = os.stat(self._path)
+            except FileNotFoundError:
+                raise NotFound("there is no file %s" % self._path) from None
+        identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        if identity != self._identity:
+            tar = TarImage(self._path)
+            self._opened.append(tar)
+            self._images = _merged(DockerSave(tar).images)
+            self._identity = identity
+        return self._images
+
+    def _write(self, images: t.Sequence[SavedImage]) -> None:
+        target = os.path.realpath(self._path)
+        directory, prefix = os.path.dirname(target), prefix_for(target)
+        with file_errors("write", self._path):
+            remove_abandoned(directory, prefix)
+            with staged(directory, target, prefix=prefix) as stream:
+                self._keep_owner(stream, target)
+                for chunk in archive(images):
+                    stream.write(chunk)
+
+    def _keep_owner(self, stream: t.BinaryIO, target: str) -> None:
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            before = os.stat(target)
+            os.fchmod(stream.fileno(), before.st_mode & 0o777)
+            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+
+    @contextlib.contextmanager
+    def _locked(self) -> t.Iterator[None]:
+        if self._is_locked:
+            yield
+            return
+        target = os.path.realpath(self._path)
+        with file_errors("write", self._path):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with reserved(target):
+                self._is_locked = True
+                try:
+                    yield
+                finally:
+                    self._is_locked = False
+
+
+def _merged(images: t.Iterable[SavedImage]) -> list[SavedImage]:
+    """Each image once, with all of its names."""
+    found: dict[str, SavedImage] = {}
+    for image in images:
+        known = found.get(image.id)
+        names = tuple(dict.fromkeys((*known.names, *image.names))) if known else image.names
+        found[image.id] = dataclasses.replace(image, names=names)
+    return list(found.values())

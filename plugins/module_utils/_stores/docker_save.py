@@ -1,0 +1,100 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The archives of ``docker save``: ``manifest.json`` lists images by the names of their configs and layers.
+
+Read are those of every Docker since 1.10, of podman, skopeo and builders: layers may be links to others, or compressed,
+and files may be in an OCI layout. Written is the least that all of them load.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import typing as t
+
+from .._errors import DigestMismatch, InvalidContent, NotFound
+from .._image import digest as digests
+from .._image import document as documents
+from .._image.manifest import MAX_SIZE
+from .._image.saved import MAX_CONFIG, Entry, Layer, SavedImage, diff_ids, parse_entries
+from .tar_reader import TarImage
+from .tar_writer import END, file_chunks
+
+_INDEX = "manifest.json"
+
+
+class DockerSave:
+    """The images of one archive, which must stay open while their layers are read."""
+
+    def __init__(self, tar: TarImage) -> None:
+        """Raises :class:`InvalidContent`."""
+        self._tar = tar
+        self._configs: dict[str, bytes] = {}
+        self.images = [self._image(entry) for entry in parse_entries(self._index())]
+
+    def _index(self) -> bytes:
+        try:
+            return self._tar.read(_INDEX, MAX_SIZE)
+        except NotFound:
+            names = self._tar.names()
+            if "repositories" in names:
+                cause = "is an archive of Docker before 1.10, which knows no image IDs"
+                raise InvalidContent(cause, hint="Load and save it with a later Docker") from None
+            hint = "It is an OCI layout: use oci-archive:" if "oci-layout" in names else ""
+            raise InvalidContent("is not an archive of docker save: it has no manifest.json", hint=hint) from None
+
+    def _image(self, entry: Entry) -> SavedImage:
+        config = self._config(entry.config)
+        expected = diff_ids(config)
+        if len(expected) != len(entry.layers):
+            cause = "manifest.json lists %d layers of an image whose config has %d" % (len(entry.layers), len(expected))
+            raise InvalidContent(cause)
+        return SavedImage(config, tuple(map(self._layer, expected, entry.layers)), entry.names)
+
+    def _config(self, name: str) -> bytes:
+        if name not in self._configs:
+            content = self._read(name)
+            stated = re.fullmatch(r"([0-9a-f]{64})(?:\.json)?", posixpath.basename(name))
+            if stated and digests.of(content) != "sha256:" + stated.group(1):
+                raise DigestMismatch(
+                    "digest mismatch: the config %s has the content of %s" % (name, digests.of(content))
+                )
+            self._configs[name] = content
+        return self._configs[name]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self._tar.read(name, MAX_CONFIG)
+        except NotFound:
+            raise InvalidContent("the config %s is missing in the archive" % name) from None
+
+    def _layer(self, diff_id: str, name: str) -> Layer:
+        size = self._tar.size(name)
+        if size is None:
+            raise InvalidContent("the layer %s is missing in the archive" % name)
+        return Layer(diff_id, size, lambda: self._tar.chunks(name))
+
+
+def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:
+    """The content of an archive that holds every config and layer once; the same bytes for the same images."""
+    entries = [Entry(_hex(image.id) + ".json", image.names, tuple(map(_layer_file, image.layers))) for image in images]
+    index = documents.encode([entry.to_document() for entry in entries])
+    yield from file_chunks(_INDEX, len(index), [index])
+    for name, content in {entry.config: image.config for entry, image in zip(entries, images)}.items():
+        yield from file_chunks(name, len(content), [content])
+    for name, layer in {_layer_file(layer): layer for image in images for layer in image.layers}.items():
+        yield from file_chunks(name, layer.size, layer.open())
+    yield END
+
+
+def _layer_file(layer: Layer) -> str:
+    return _hex(layer.diff_id) + ".tar"
+
+
+def _hex(digest: str) -> str:
+    return digests.split(digest)[1]
