@@ -125,11 +125,27 @@ def _update(options: tuple[str, ...]) -> None:
 
 def _install(package: str) -> None:
     _update(())
-    _run(
-        ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", package],
-        f"install the Debian package '{package}'",
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    )
+    with _services_stay_down():
+        _run(
+            ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", package],
+            f"install the Debian package '{package}'",
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        )
+
+
+@contextlib.contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Keep packages from starting what they bring: a test starts its servers itself, with data of their own."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 def _unpack(package: str) -> None:

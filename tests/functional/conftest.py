@@ -20,6 +20,7 @@ import pytest
 
 from devtools import module_runner
 from devtools.certificates import Authority
+from devtools.engines import Dockerd, Engine, Podman
 from devtools.servers import DockerRegistry, ModernRegistry
 from devtools.token_service import TokenService
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
@@ -152,6 +153,34 @@ def modern_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
     if not ModernRegistry.available():
         pytest.skip("distribution 3 has to be built, and there is no Go toolchain")
     return _shared("modern", ModernRegistry)
+
+
+@pytest.fixture(scope="session")
+def _engines(authority: Authority) -> Iterator[Callable[[str], Engine]]:
+    """Return a function that starts an engine when it is first asked for."""
+    running: dict[str, Engine] = {}
+    with ExitStack() as stack:
+
+        def start(name: str) -> Engine:
+            if not Engine.available():
+                pytest.skip("container engines of our own need root")
+            if name not in running:
+                running[name] = stack.enter_context(Dockerd(authority) if name == "dockerd" else Podman())
+            return running[name]
+
+        yield start
+
+
+@pytest.fixture
+def dockerd(_engines: Callable[[str], Engine]) -> Dockerd:
+    """Return a docker daemon."""
+    return _engines("dockerd")
+
+
+@pytest.fixture
+def podman(_engines: Callable[[str], Engine]) -> Podman:
+    """Return a podman service."""
+    return _engines("podman")
 
 
 @pytest.fixture
