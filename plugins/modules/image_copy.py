@@ -69,6 +69,41 @@ options:
       - strip
       - sparse
     default: strip
+  format:
+    description:
+      - The format that the image is to have at O(dest). The default is to leave it as it is, so that its digest stays.
+      - V(oci) and V(docker) write its manifests, and the index if it has one, in the media types of the OCI image
+        specification or of Docker's image manifest version 2, schema 2. The digest changes, unless the image has that
+        format already. Layers and configurations stay the same to the byte, and so does the image ID.
+      - Converting an image and converting the result back gives the first digest, as long as nothing was left out.
+      - V(docker) leaves annotations out, with a warning, and takes the platforms that Docker's lists must have from the
+        configurations of the images where the index does not tell them. Of two images for one platform, those with zstd
+        layers are left out if there is another.
+      - What the format cannot express is an error that names it. For V(docker) these are layers that are compressed with
+        zstd or encrypted, attestations, artifacts, and what refers to another image by C(subject).
+      - The manifests of O(src) have to be read each time to know the result, those of all platforms included.
+    type: str
+    choices:
+      - preserve
+      - oci
+      - docker
+    default: preserve
+  attestations:
+    description:
+      - What becomes of the attestations (provenance and SBOMs) that buildkit stores in the index of an image.
+      - With V(drop) they are left out, and the index gets a digest of its own if it had any.
+    type: str
+    choices:
+      - keep
+      - drop
+    default: keep
+  remove_signatures:
+    description:
+      - Convert an image with O(format) even if O(src) has a signature of it, made by cosign and stored under the tag
+        that belongs to its digest. The copy has no signature, as none fits its new digest.
+      - Without this such an image is not converted. Nothing is removed from O(src).
+    type: bool
+    default: false
   force:
     description:
       - Look for every manifest and blob at O(dest), even if O(dest) has the right digest, and copy what is missing.
@@ -105,6 +140,13 @@ EXAMPLES = r"""
       - linux/amd64
       - linux/arm64
 
+- name: Bring an image to a registry that takes Docker's format only
+  drayage.registry.image_copy:
+    src: quay.io/prometheus/node-exporter:v1.8.2
+    dest: legacy.example.com/monitoring/node-exporter:v1.8.2
+    format: docker
+    attestations: drop
+
 - name: Push from that disk, with credentials and the site's own CA
   drayage.registry.image_copy:
     src: oci:/srv/transfer/images:node-exporter-v1.8.2
@@ -128,7 +170,9 @@ digest:
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 src_digest:
-  description: The digest of the image at the source. It differs from RV(digest) only if O(platforms) removed a part of it.
+  description:
+    - The digest of the image at the source.
+    - It differs from RV(digest) only if O(platforms) or O(attestations) removed a part of it, or O(format) changed it.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -178,6 +222,7 @@ requests:
   sample: 13
 """
 
+import dataclasses
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
@@ -214,10 +259,13 @@ def main() -> None:
             "tags": {"type": "list", "elements": "str", "default": []},
             "platforms": {"type": "list", "elements": "str", "default": []},
             "platform_mode": {"type": "str", "choices": ["strip", "sparse"], "default": "strip"},
+            "format": {"type": "str", "choices": ["preserve", "oci", "docker"], "default": "preserve"},
+            "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
+            "remove_signatures": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
         }
     )
-    names = ("src", "dest", "tags", "platforms", "platform_mode", "force")
+    names = (field.name for field in dataclasses.fields(CopyOptions))
     options = CopyOptions(**{name: module.params[name] for name in names})
 
     def operation(stores: Stores) -> dict[str, t.Any]:

@@ -13,10 +13,12 @@ import concurrent.futures
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, InvalidReference, naming
+from .._errors import FormatRefused, ImageError, InvalidReference, naming
+from .._image import convert
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
+from .._transfer.conversion import Target
 from .._transfer.execute import Moved, carry_out
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
@@ -31,6 +33,9 @@ class CopyOptions:
     tags: t.Sequence[str] = ()
     platforms: t.Sequence[str] = ()
     platform_mode: str = "strip"
+    format: str = "preserve"
+    attestations: str = "keep"
+    remove_signatures: bool = False
     force: bool = False
 
 
@@ -61,14 +66,33 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
         platforms=tuple(Platform.parse(text) for text in options.platforms),
         sparse=options.platform_mode == "sparse",
         thorough=options.force,
+        target=Target("" if options.format == "preserve" else options.format, options.attestations == "keep"),
+        unsigned=options.remove_signatures,
     )
     with naming(destination), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         plan = plan_copy(request, pool)
         moved = _predicted(plan)
         if plan.changed and not dry_run:
             moved = Moved()
-            plan = carry_out(plan, pool, moved)
+            plan = _carry_out(plan, pool, moved)
+    if plan.changed and plan.lost:
+        stores.traffic.warn(
+            "%s: Docker's format has no annotations, so that these were left out: %s"
+            % (destination, ", ".join(sorted(plan.lost)))
+        )
     return Copied(plan, moved, [request.destination.reference(name) for name in plan.before])
+
+
+def _carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
+    """Never with a conversion that nobody asked for, as it changes the digest; but the error tells of it."""
+    try:
+        return carry_out(plan, pool, moved)
+    except FormatRefused as error:
+        manifest = plan.selection.manifest if plan.selection and not plan.request.target.family else None
+        if manifest and (manifest.is_index or convert.is_image(manifest)):
+            other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
+            error.hint += "; format: %s would convert the image, which changes its digest" % other
+        raise
 
 
 def _predicted(plan: Plan) -> Moved:

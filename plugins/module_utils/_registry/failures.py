@@ -18,7 +18,16 @@ import socket
 import ssl
 import typing as t
 
-from .._errors import AccessDenied, ConnectionFailed, ContentMissing, ImageError, ImmutableTag, NotFound, Refused
+from .._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    ContentMissing,
+    FormatRefused,
+    ImageError,
+    ImmutableTag,
+    NotFound,
+    Refused,
+)
 from .._image import document as documents
 from .library import BODY_ERRORS
 from .quota import Quota
@@ -85,10 +94,9 @@ _READ_ONLY_HINT = (
     "lets no DELETE through"
 )
 _MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+_FORMAT_HINT = "The registry does not take this kind of manifest"
 _HINTS = (
     (413, "", "A proxy before the registry limits the size of a request, as nginx does by client_max_body_size"),
-    (415, "", "The registry does not take this kind of manifest"),
-    (400, "MANIFEST_INVALID", "The registry does not take this kind of manifest"),
     (405, "", "The registry may be read-only, or a proxy cache: check its configuration"),
     (409, "", "The tag may be immutable at the registry"),
     (412, "", "The tag may be immutable at the registry"),
@@ -119,6 +127,8 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
         )
     if answer.code in _MISSING_CONTENT and answer.status in (400, 404) and doing.startswith("push"):
         return ContentMissing(cause)
+    if _refuses_format(answer):
+        return FormatRefused(cause, hint=_FORMAT_HINT, status=answer.status)
     if answer.status == 404:
         return NotFound(cause, hint=_ABSENT_HINT)
     if answer.status == 405 and doing.startswith("delete"):
@@ -128,6 +138,13 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
     if answer.status == 429 and quota:
         hint = quota.hint or hint
     return Refused(cause, hint=hint, status=answer.status)
+
+
+def _refuses_format(answer: RegistryAnswer) -> bool:
+    """Whether it is the kind of manifest that the registry does not take; ECR calls OCI types bad JSON."""
+    is_invalid = answer.status == 400 and answer.code == "MANIFEST_INVALID"
+    is_unsupported = answer.code == "UNSUPPORTED" and "invalid json syntax" in answer.message.lower()
+    return answer.status == 415 or is_invalid or is_unsupported
 
 
 class Cut(ConnectionFailed):

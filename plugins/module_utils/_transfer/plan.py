@@ -14,11 +14,13 @@ import contextlib
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, InvalidContent, NotFound, naming
+from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
+from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.base import Store
+from .conversion import Target, convert_selection
 from .engines import config_store, known_by, nearest
 from .selection import MAX_DEPTH, Selection, select, select_one
 
@@ -31,6 +33,7 @@ class CopyRequest:
 
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
     are not copied; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
+    ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
     """
 
     source: Store
@@ -42,6 +45,8 @@ class CopyRequest:
     sparse: bool = False
     thorough: bool = False
     may_mount: bool = True
+    target: Target = Target()
+    unsigned: bool = False
 
 
 @dataclasses.dataclass
@@ -49,7 +54,7 @@ class Plan:
     """Blobs may move in any order; manifests go in theirs, children first; the tags come last of all.
 
     ``before`` tells what each tag of the destination named; ``mount_from`` where blobs can be had without moving, and
-    ``mounts`` where single ones can.
+    ``mounts`` where single ones can; ``lost`` which annotations a conversion leaves out.
     """
 
     request: CopyRequest
@@ -62,6 +67,7 @@ class Plan:
     skipped: int = 0
     mount_from: str = ""
     mounts: dict[str, str] = dataclasses.field(default_factory=dict)
+    lost: tuple[str, ...] = ()
 
     @property
     def stale_tags(self) -> list[str]:
@@ -97,6 +103,7 @@ class _Planner:
         self._destination = request.destination
         self._engine = config_store(request.destination)
         self._pool = pool
+        self._manifests: dict[str, Manifest] = {}
 
     def plan(self) -> Plan:
         request = self._request
@@ -111,13 +118,19 @@ class _Planner:
             return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
-            selection = self._select(original)
+            selected = self._select(original)
+            target = Target() if self._engine else request.target
+            converted = convert_selection(selected, target, self._read_all, self._read_config)
+        selection = converted.selection
         top = known_by(self._destination, selection.manifest)
         self._check_digest(top.digest)
         before = before or self._look([top.digest])
-        plan = Plan(request, top, known_by(self._source, original).digest, before, selection)
+        source_digest = known_by(self._source, original).digest
+        plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
+        if selection is not selected and target.family and plan.stale_tags:
+            self._check_unsigned(original)
         is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
-        if is_damaged and self._destination.is_same(self._source):
+        if is_damaged and self._destination.is_same(self._source) and self._is_lost(selection, original):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
         is_new = plan.top.digest not in before.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
@@ -152,7 +165,7 @@ class _Planner:
         """What the source names, where that could show that nothing is to be done; else None.
 
         The source is not asked where the destination has nothing: its manifest will be read anyway. Neither is it
-        where only a part of an index is wanted, as its digest would not tell.
+        where only a part of an index is wanted or another format, as its digest would not tell.
         """
         request = self._request
         if request.thorough or request.platforms or not before:
@@ -160,7 +173,7 @@ class _Planner:
         if self._engine:
             if not config_store(self._source):
                 return None
-        elif None in before.values():
+        elif request.target or None in before.values():
             return None
         with naming(self._source.reference(request.name)):
             return self._source.resolve(request.name)
@@ -173,8 +186,14 @@ class _Planner:
         return self._read(self._request.name)
 
     def _read(self, name: str) -> Manifest:
-        with naming(self._source.reference(self._request.name)):
-            return self._source.manifest(name)
+        """Each manifest once: what was read to find out what is wanted may have to be copied."""
+        if name not in self._manifests:
+            with naming(self._source.reference(self._request.name)):
+                self._manifests[name] = self._source.manifest(name)
+        return self._manifests[name]
+
+    def _read_all(self, names: t.Sequence[str]) -> list[Manifest]:
+        return list(self._pool.map(self._read, names))
 
     def _read_config(self, config: Descriptor) -> bytes:
         with naming(self._source.reference(self._request.name)):
@@ -191,6 +210,34 @@ class _Planner:
                 "Correct the digest in dest, or leave it out",
             )
 
+    def _check_unsigned(self, original: Manifest) -> None:
+        """Look for cosign's signature, which stands under a tag that is made of the digest."""
+        if self._request.unsigned:
+            return
+        name = "%s-%s.sig" % digests.split(original.digest)
+        with naming(self._source.reference(self._request.name)):
+            signature = self._source.resolve(name)
+        if signature and signature.digest != original.digest:
+            raise NotConvertible(
+                "is signed (%s), and converting it would invalidate the signature" % name,
+                self._source.reference(self._request.name),
+                "Use format: preserve, or remove_signatures: true for a copy without it",
+            )
+
+    def _is_lost(self, selection: Selection, original: Manifest) -> bool:
+        """Whether the repository lacks some of its own content, beside what a plan makes of it."""
+        made = (selection.manifest, *selection.replaced.values())
+        return (
+            selection.manifest.digest == original.digest
+            or not all(self._destination.has_blob(blob) for manifest in made for blob in manifest.blobs)
+            or not all(
+                child.digest in selection.replaced or self._is_there(child.digest)
+                for manifest in made
+                for child in selection.children(manifest)
+                if child.is_manifest
+            )
+        )
+
     def _find_missing(self, plan: Plan, selection: Selection) -> None:
         """Fill in manifests and blobs.
 
@@ -201,7 +248,9 @@ class _Planner:
             plan.blobs = [] if self._engine.is_complete(plan.top, None) else selection.manifest.blobs
             return
         if self._destination.is_same(self._source):
-            plan.manifests = list(selection.replaced.values())
+            made = list(selection.replaced.values())
+            present = self._pool.map(self._is_there, selection.replaced)
+            plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
             return
         request = self._request
         look = request.thorough or any(plan.before.values())

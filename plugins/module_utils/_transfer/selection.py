@@ -108,6 +108,19 @@ def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_confi
     return next(digest for digest, candidate in offered if candidate in found)
 
 
+def config_fields(image: Manifest, read_config: ReadConfig) -> dict[str, t.Any]:
+    """The config of an image, decoded; empty where it has none. Raises InvalidContent."""
+    if image.config is None:
+        return {}
+    try:
+        document = documents.decode(read_config(image.config))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise InvalidContent("the config of %s is not a JSON object" % image.digest)
+    return document
+
+
 class _Chooser:
     def __init__(self, read: ReadManifest, read_config: ReadConfig) -> None:
         self._read = read
@@ -134,13 +147,7 @@ class _Chooser:
         """What the config says: neither the manifest nor the index does."""
         if not manifest.config or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             return Platform("", "")
-        try:
-            document = documents.decode(self._read_config(manifest.config))
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise InvalidContent("the config of %s is not a JSON object" % manifest.digest)
-        return Platform.from_document(document)
+        return Platform.from_document(config_fields(manifest, self._read_config))
 
     def strip(
         self, index: Manifest, leaves: set[str], wanted: set[str], replaced: dict[str, Manifest], sparse: bool

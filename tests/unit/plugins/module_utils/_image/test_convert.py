@@ -110,7 +110,8 @@ def test_an_image_that_is_in_the_format_stays_itself():
     docker, oci = docker_image(DOCKER_LAYER), image().manifest
     assert convert_image(docker, "docker") is docker
     assert convert_image(oci, "oci") is oci
-    labelled = docker_image(DOCKER_LAYER, annotations={"a": "b"})
+    config = described(b"config", media_types.DOCKER_CONFIG, annotations={"c": "d"})
+    labelled = docker_image(DOCKER_LAYER, annotations={"a": "b"}, config=config)
     assert convert_image(labelled, "docker") is labelled
 
 
@@ -186,6 +187,11 @@ def test_layers_that_docker_does_not_know_are_refused_by_name(layer_type, reason
     with pytest.raises(NotConvertible, match="its layer %s %s" % (digests.of(b"x"), reason.replace("+", r"\+"))):
         convert_image(oci, "docker")
     assert convert_image(oci, "oci") is oci
+
+
+def test_layers_of_oci_that_docker_does_not_know_are_refused_in_a_docker_manifest_too():
+    with pytest.raises(NotConvertible, match="is compressed with zstd"):
+        convert_image(docker_image(OCI_LAYER + "+zstd"), "docker")
 
 
 @pytest.mark.parametrize("layer_type", [DOCKER_LAYER + ".gzip+encrypted", "application/vnd.docker.other"])

@@ -4,17 +4,24 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ContentMissing,
+    FormatRefused,
     ImageError,
     InvalidReference,
+    NotConvertible,
     NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._image.convert import convert_image
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions, copy
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import layouts
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
@@ -31,6 +38,7 @@ class MemoryStores:
     def __init__(self):
         self.repositories = {}
         self.opened = []
+        self.traffic = Traffic()
 
     def repository(self, host, name, kind=MemoryStore):
         return self.repositories.setdefault((host, name), kind(host, name))
@@ -272,3 +280,144 @@ def test_options_that_are_not_right_are_told_before_anything_is_opened(run, stor
         with pytest.raises(InvalidReference):
             run(**options)
     assert stores.opened == []
+
+
+class TestFormat:
+    @pytest.mark.parametrize("src", ["r.example/app:1", "r.example/app:2"])
+    def test_a_second_run_in_another_format_changes_nothing(self, run, source, src):
+        source.add(INDEX, tag="2")
+        first = run(src, "s.example/app", format="docker")
+        assert first.plan.changed
+        assert first.plan.source_digest != first.plan.top.digest
+        assert first.plan.top.media_type in media_types.DOCKER
+        second = run(src, "s.example/app", format="docker")
+        assert (second.plan.changed, second.plan.top) == (False, first.plan.top)
+
+    @pytest.mark.parametrize("dest", ["s.example/app", "r.example/copy", "r.example/app:new"])
+    def test_a_dry_run_predicts_what_a_real_one_does_and_writes_nothing(self, run, stores, source, dest):
+        source.add(INDEX, tag="1")
+        repository = stores.repository(*dest.partition(":")[0].split("/"))
+        before = dict(repository.tags), dict(repository.manifests), dict(repository.content)
+        predicted = run("r.example/app:1", dest, dry_run=True, format="docker", tags=["x"])
+        assert (repository.tags, repository.manifests, repository.content) == before
+        done = run("r.example/app:1", dest, format="docker", tags=["x"])
+        assert (predicted.plan.changed, predicted.plan.top, predicted.moved) == (True, done.plan.top, done.moved)
+        assert run("r.example/app:1", dest, format="docker", tags=["x"]).plan.changed is False
+
+    def test_there_and_back_gives_the_first_digest(self, run, stores, source):
+        source.add(INDEX, tag="1")
+        run("r.example/app:1", "s.example/app:docker", format="docker")
+        assert run("s.example/app:docker", "s.example/app:oci", format="oci").plan.top.digest == INDEX.digest
+
+    def test_nothing_moves_where_only_the_format_changes(self, run, source):
+        source.add(INDEX, tag="1")
+        source.asked.clear()
+        done = run("r.example/app:1", "r.example/app:docker", format="docker")
+        assert (done.moved.copied, done.moved.mounted, len(done.plan.manifests)) == (0, 0, 2)
+        assert not source.names("put_blob")
+        source.tags.pop("docker")
+        again = run("r.example/app:1", "r.example/app:docker", format="docker")
+        assert (again.plan.changed, again.plan.manifests) == (True, [])
+        assert run("r.example/app:1", "r.example/app:docker", format="docker", force=True).plan.changed is False
+
+    def test_each_manifest_is_read_once(self, run, source):
+        source.add(INDEX, tag="1")
+        source.asked.clear()
+        run("r.example/app:1", "s.example/app", format="oci")
+        assert sorted(source.names("manifest")) == sorted(["1", IMAGE.digest, ARM64.digest])
+
+    def test_a_copy_in_the_first_format_is_replaced(self, run, stores):
+        run("r.example/app:1", "s.example/app")
+        assert run("r.example/app:1", "s.example/app", format="docker").plan.changed
+        assert stores.repository("s.example", "app").tags == {"1": convert_image(IMAGE.manifest, "docker").digest}
+
+    def test_within_one_layout(self, run, source, tmp_path):
+        source.add(INDEX, tag="1")
+        layout = "oci:%s" % (tmp_path / "l")
+        run("r.example/app:1", layout + ":oci")
+        done = run(layout + ":oci", layout + ":docker", format="docker")
+        assert dict(layouts.names(tmp_path / "l")) == {"oci": INDEX.digest, "docker": done.plan.top.digest}
+        assert run(layout + ":oci", layout + ":docker", format="docker").plan.changed is False
+        assert run(layout + ":docker", layout + ":back", format="oci").plan.top.digest == INDEX.digest
+        converted = next(iter(done.plan.selection.replaced))
+        layouts.blob_file(tmp_path / "l", converted).unlink()
+        assert run(layout + ":oci", layout + ":docker", format="docker").plan.changed is True
+        assert layouts.blob_file(tmp_path / "l", converted).exists()
+        layouts.blob_file(tmp_path / "l", digests.of(b"shared")).unlink()
+        with pytest.raises(NotFound, match="some of its content is missing"):
+            run(layout + ":oci", layout + ":docker", format="docker")
+
+    def test_a_platform_of_an_image_within_one_layout(self, run, source, tmp_path):
+        source.add(INDEX, tag="1")
+        layout = "oci:%s" % (tmp_path / "l")
+        run("r.example/app:1", layout + ":all")
+        done = run(layout + ":all", layout + ":one", platforms=["linux/arm64"])
+        assert dict(layouts.names(tmp_path / "l")) == {"all": INDEX.digest, "one": done.plan.top.digest}
+
+    def test_a_digest_in_the_destination_is_that_of_the_result(self, run, stores):
+        converted = convert_image(IMAGE.manifest, "docker")
+        done = run("r.example/app:1", "s.example/app@" + converted.digest, format="docker")
+        assert done.references == ["s.example/app@" + converted.digest]
+        with pytest.raises(ImageError, match="would be %s" % converted.digest):
+            run("r.example/app:1", "s.example/app:1@" + IMAGE.digest, format="docker")
+
+    def test_annotations_that_are_left_out_are_told_when_that_happens(self, run, stores, source):
+        source.add(image(annotations={"a.b": "1"}), tag="1")
+        run("r.example/app:1", "s.example/app", format="docker")
+        told = "s.example/app: Docker's format has no annotations, so that these were left out: a.b"
+        assert stores.traffic.warnings == [told]
+        stores.traffic.warnings.clear()
+        run("r.example/app:1", "s.example/app", format="docker")
+        assert stores.traffic.warnings == []
+
+    def test_a_signed_image_is_not_converted_unless_the_user_says_so(self, run, stores, source):
+        tag = IMAGE.digest.replace(":", "-") + ".sig"
+        source.add(OLD, tag=tag)
+        with pytest.raises(NotConvertible) as caught:
+            run("r.example/app:1", "s.example/app", format="docker")
+        assert str(caught.value) == (
+            "r.example/app:1: is signed (%s), and converting it would invalidate the signature. Use format: preserve, or "
+            "remove_signatures: true for a copy without it." % tag
+        )
+        assert stores.repository("s.example", "app").tags == {}
+        assert not run("r.example/app:1", "s.example/app", format="oci").plan.lost
+        run("r.example/app:1", "s.example/app", format="docker", remove_signatures=True)
+        assert run("r.example/app:1", "s.example/app", format="docker").plan.changed is False
+        assert tag in source.tags
+
+
+class OneFormat(MemoryStore):
+    """Takes no other kind of manifest than that of ``taken``."""
+
+    taken: t.ClassVar = media_types.DOCKER
+
+    def put_manifest(self, manifest):
+        if manifest.media_type not in self.taken:
+            raise FormatRefused("refused", hint="The registry does not take this kind of manifest")
+        super().put_manifest(manifest)
+
+
+class OnlyOci(OneFormat):
+    taken: t.ClassVar = (media_types.OCI_MANIFEST,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "options", "hint"),
+    [
+        (OneFormat, IMAGE, {}, "; format: docker would convert the image, which changes its digest"),
+        (OneFormat, INDEX, {}, "; format: docker would convert the image, which changes its digest"),
+        (OnlyOci, convert_image(IMAGE.manifest, "docker"), {}, "; format: oci would convert"),
+        (OneFormat, IMAGE, {"format": "oci"}, "kind of manifest"),
+        (OneFormat, image(artifactType="application/x"), {}, "kind of manifest"),
+    ],
+)
+def test_a_registry_that_wants_another_format_is_not_obeyed_but_explained(
+    run, stores, source, kind, found, options, hint
+):
+    source.add(IMAGE, ARM64, found).add(found, tag="1")
+    stores.repository("s.example", "app", kind)
+    with pytest.raises(FormatRefused) as caught:
+        run("r.example/app:1", "s.example/app", **options)
+    assert hint in caught.value.hint
+    assert ("format:" in caught.value.hint) is (";" in hint)
+    assert stores.repository("s.example", "app").tags == {}

@@ -19,6 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     AccessDenied,
     ConnectionFailed,
     ContentMissing,
+    FormatRefused,
     NotFound,
     Refused,
 )
@@ -160,6 +161,20 @@ def test_a_manifest_whose_content_is_missing(status, code):
 @pytest.mark.parametrize(("status", "code"), [(400, "MANIFEST_INVALID"), (404, "NAME_UNKNOWN"), (500, "BLOB_UNKNOWN")])
 def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
     assert not isinstance(refused(status, errors(code), doing="push the manifest"), ContentMissing)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (415, b""),
+        (400, errors("MANIFEST_INVALID")),
+        (405, errors("UNSUPPORTED", "Invalid parameter at 'ImageManifest': 'Invalid JSON syntax'")),
+    ],
+)
+def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, body):
+    error = refused(status, body, doing="push the manifest")
+    assert isinstance(error, FormatRefused)
+    assert (error.status, error.hint) == (status, "The registry does not take this kind of manifest")
 
 
 @pytest.mark.parametrize(
