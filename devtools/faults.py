@@ -30,6 +30,17 @@ def fail_first(upstream: Server, method: str, status: int, times: int, retry_aft
     )
 
 
+def docker_only(upstream: Server) -> Haproxy:
+    """Refuse manifests of OCI's media types with 415, as registries do that are older than these types."""
+    return Haproxy(
+        upstream,
+        """
+    acl of_oci req.hdr(Content-Type) -m sub vnd.oci.image
+    http-request return status 415 if { method PUT } of_oci
+""",
+    )
+
+
 def cut_downloads(upstream: Server, after_bytes: int) -> Server:
     """Cut each connection when the upstream has sent ``after_bytes`` over it, headers included."""
     return _Socat(upstream, f"readbytes={after_bytes}")

@@ -8,6 +8,18 @@ from __future__ import annotations
 from devtools.images.layout import write_layout
 from devtools.images.make import artifact, big, hello, index, nested, single
 from devtools.images.push import PushError, push
-from devtools.images.value import Image
+from devtools.images.value import Image, changed
 
-__all__ = ["Image", "PushError", "artifact", "big", "hello", "index", "nested", "push", "single", "write_layout"]
+__all__ = [
+    "Image",
+    "PushError",
+    "artifact",
+    "big",
+    "changed",
+    "hello",
+    "index",
+    "nested",
+    "push",
+    "single",
+    "write_layout",
+]

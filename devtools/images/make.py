@@ -27,15 +27,16 @@ def single(
     docker: bool = False,
     seed: str = "image",
     labels: dict[str, str] | None = None,
+    run: dict | None = None,
 ) -> Image:
-    """Make an image for one platform.
+    """Make an image for one platform; ``run`` is added to what its config says of how to run it.
 
     A layer given as bytes is a file of this content, and the same blob in every image that has it;
     a layer given as a size has content of its own, which depends on seed, platform and position.
     """
     made = [layer.in_memory(_file(content, position, f"{seed}/{platform}")) for position, content in enumerate(layers)]
     blobs = {part.digest: content for part, content in made}
-    config = {"Cmd": ["/file-0"], "Labels": labels or {}}
+    config = {"Cmd": ["/file-0"], "Labels": labels or {}, **(run or {})}
     return _image([part for part, _content in made], blobs, platform, config, seed, docker)
 
 

@@ -88,6 +88,13 @@ def image_of(document: dict, parts: tuple[Image, ...] = (), blobs: dict[str, Blo
     return Image(digest, document["mediaType"], manifests, all_blobs)
 
 
+def changed(image: Image, **members: object) -> Image:
+    """Return an image with other members in its top document, such as ``layers``, and the same parts below."""
+    below = {digest: found for digest, found in image.manifests.items() if digest != image.digest}
+    rest = Image("", "", below, image.blobs)
+    return image_of({**image.document(), **members}, (rest,))
+
+
 def digest_of(content: bytes) -> str:
     """Return the sha256 digest as registries write it."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
