@@ -52,28 +52,48 @@ def run(
     The interpreter is that of this process, or DRAYAGE_TEST_PYTHON with DRAYAGE_TEST_PYTHONPATH.
     Nothing that a user can meet may look like a crash, so a traceback raises AssertionError, as does no JSON.
     """
+    process = start(module, options, home=home, check_mode=check_mode, diff=diff, env=env)
+    try:
+        stdout, stderr = process.communicate(timeout=_TIMEOUT)
+    finally:
+        process.kill()
+    output = f"{stdout}\n{stderr}"
+    if "Traceback" in output:
+        raise AssertionError(f"{module} printed a traceback:\n{output}")
+    try:
+        raw = json.loads(stdout)
+    except ValueError:
+        raise AssertionError(f"{module} (status {process.returncode}) printed no JSON:\n{output}") from None
+    return Result(raw, stdout, stderr, process.returncode)
+
+
+def start(
+    module: str,
+    options: dict,
+    *,
+    home: Path,
+    check_mode: bool = False,
+    diff: bool = False,
+    env: dict[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a module as :func:`run` does, and return its process."""
     arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
     command = [
         os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
         str(link_collection() / f"plugins/modules/{module}.py"),
     ]
-    process = subprocess.run(
+    process = subprocess.Popen(
         command,
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={**_environment(home), **(env or {})},
-        timeout=_TIMEOUT,
-        check=False,
     )
-    output = f"{process.stdout}\n{process.stderr}"
-    if "Traceback" in output:
-        raise AssertionError(f"{module} printed a traceback:\n{output}")
-    try:
-        raw = json.loads(process.stdout)
-    except ValueError:
-        raise AssertionError(f"{module} (status {process.returncode}) printed no JSON:\n{output}") from None
-    return Result(raw, process.stdout, process.stderr, process.returncode)
+    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    process.stdin.close()
+    process.stdin = None
+    return process
 
 
 def _environment(home: Path) -> dict[str, str]:

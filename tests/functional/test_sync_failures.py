@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from devtools import images
-from devtools.observe import digest_at, tags_at
+from devtools import images, module_runner
+from devtools.observe import digest_at, tags_at, tally
 
 
 def release(number):
@@ -108,3 +110,38 @@ def test_options_that_make_no_sense(options, message, sync, registry, repository
     result = sync({"name": "one"}, **options)
     assert result.failed
     assert message in result.msg
+
+
+def test_a_killed_run_goes_on_where_it_was(run_module, registry, second_registry, repository, tmp_path):
+    names = [f"service-{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        images.push(release(number), registry.host, f"{repository}/{name}", "1")
+    entries = [{"name": name, "dest": f"{repository}/all" if number < 3 else None} for number, name in enumerate(names)]
+    options = {"src": f"{registry.host}/{repository}", "dest": second_registry.host}
+    for entry, tag in zip(entries[:3], "abc"):
+        images.push(release(names.index(entry["name"])), registry.host, f"{repository}/{entry['name']}", tag)
+        entry["tags"] = [tag]
+    options["images"] = [{key: value for key, value in entry.items() if value} for entry in entries]
+    # At this pace it takes seconds, so that it can be met in the middle.
+    slow = dict(options, registries=[{"host": second_registry.host, "requests_per_second": 10}], jobs=4)
+    second_registry.forget()
+    process = module_runner.start("image_sync", slow, home=tmp_path / "home")
+    try:
+        while tally(second_registry.requests()).get("PUT upload", 0) < 5:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.communicate()
+    before = tally(second_registry.requests())
+    blobs = sum(len(release(number).blobs) for number in range(6))
+    assert before["PUT upload"] < blobs
+
+    second_registry.forget()
+    result = run_module("image_sync", **options)
+    after = tally(second_registry.requests())
+    assert result.changed
+    assert before["PUT upload"] + after["PUT upload"] == blobs
+    assert after["PUT manifest"] == 6 - before.get("PUT manifest", 0)
+    assert digest_at(second_registry.host, f"{repository}/all", "c") == release(2).digest
+    assert not run_module("image_sync", **options).changed
