@@ -82,6 +82,7 @@ options:
       - What the format cannot express is an error that names it. For V(docker) these are layers that are compressed with
         zstd or encrypted, attestations, artifacts, and what refers to another image by C(subject).
       - The manifests of O(src) have to be read each time to know the result, those of all platforms included.
+      - Container engines and C(docker-archive) files keep no manifest, so that this has no effect where O(dest) is one.
     type: str
     choices:
       - preserve
