@@ -129,7 +129,8 @@ class _Execution:
             mount_from = repository
         opened = self._opener(work, blob.descriptor)
         was_mounted = request.destination.put_blob(blob.descriptor, opened, mount_from)
-        work.moved.add(blob.descriptor, was_mounted)
+        with self._lock:
+            work.moved.add(blob.descriptor, was_mounted)
 
     def _opener(self, work: Work, blob: Descriptor) -> t.Callable[[], t.Iterator[bytes]]:
         request = work.plan.request
@@ -174,7 +175,8 @@ class _Execution:
             with self._lock_of(work, work.plan.top.digest):
                 publish(work.plan)
         except ContentMissing:
-            repair(work.plan, Alone(), work.moved)
+            with self._lock_of(work, work.plan.top.digest):
+                repair(work.plan, Alone(), work.moved)
 
     def _push_once(self, work: Work, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""

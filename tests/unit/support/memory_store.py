@@ -43,6 +43,10 @@ class MemoryStore:
                 self.tags[tag] = manifest.digest
         return self
 
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.host, self.name
+
     def counted(self) -> dict[str, int]:
         """How often each method was called."""
         return dict(collections.Counter(method for method, _name in self.asked))
