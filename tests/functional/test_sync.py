@@ -174,3 +174,14 @@ def test_names_at_the_destination(scoped, name, run_module, push, registry, seco
     path = name.format(prefix=prefix, host=registry.host)
     assert result.images[0]["dest"] == f"{second_registry.host}/{prefix}-root/{path}:1"
     assert digest_at(second_registry.host, f"{prefix}-root/{path}", "1") == release(1).digest
+
+
+def test_shares_of_hosts_are_disjoint_and_complete(sync, push, second_registry, prefix):
+    push("app", **{f"_1_{number}": release(number) for number in range(12)})
+    shares = [sync(images=[{"name": "app"}], slice=f"{number}/3") for number in (1, 2, 3)]
+    brought = [image["dest"] for share in shares for image in share.images]
+    assert len(brought) == len(set(brought)) == 12
+    assert tags_at(second_registry.host, f"{prefix}/app") == sorted(f"1.{number}" for number in range(12))
+    pruned = [sync(images=[{"name": "app", "tags": ["1.0"]}], prune=True, slice=f"{number}/3") for number in (1, 2, 3)]
+    assert sum(share.summary["deleted"] for share in pruned) == 11
+    assert tags_at(second_registry.host, f"{prefix}/app") == ["1.0"]

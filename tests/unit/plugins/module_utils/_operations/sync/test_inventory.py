@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.inventory import Inventory
+
+DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+BLOB = "sha256:" + "c" * 64
+
+
+def record(ref, digest=DIGEST, **more):
+    return {"ref": ref, "digest": digest, "manifests": [digest], "blobs": [BLOB], **more}
+
+
+def test_what_was_written_is_read_and_written_once(tmp_path):
+    path = str(tmp_path / "inventory.json")
+    inventory = Inventory([record("r.example/b:1"), record("r.example/a:1", OTHER)])
+    assert inventory.differs(path)
+    assert inventory.save(path)
+    assert not inventory.save(path)
+    again = Inventory.load("inventory", path, must_exist=True)
+    assert again.encode() == inventory.encode()
+    assert list(json.loads(inventory.encode())["images"][0].values())[0] == "r.example/a:1"
+    assert os.listdir(tmp_path) == ["inventory.json"]
+
+
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        ("registry.site.example/library/alpine:3", "oci:/srv/b:docker.io/library/alpine:3"),
+        ("oci:/srv/a:docker.io/library/alpine:3", "registry.site.example:5000/library/alpine:3"),
+        ("localhost/team/app:1", "oci:/srv/b:team/app:1"),
+    ],
+)
+def test_names_are_compared_without_the_place(known, asked):
+    inventory = Inventory([record(known)])
+    assert inventory.has(asked, DIGEST)
+    assert not inventory.has(asked, OTHER)
+    assert not inventory.has(asked + "4", DIGEST)
+
+
+def test_what_blobs_are_there_and_where():
+    inventory = Inventory([record("r.example/a:1"), record("r.example/b:1", OTHER, blobs=[])])
+    assert inventory.blobs() == {BLOB}
+    assert inventory.references(BLOB) == ["r.example/a:1"]
+    assert inventory.of_digest(OTHER)["ref"] == "r.example/b:1"
+    assert inventory.of_digest("sha256:" + "d" * 64) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"version": 2, "images": []}', b'{"version": 1, "images": [{"ref": "x"}]}', b"\xff"],
+)
+def test_what_is_no_inventory(content, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="base: .*file is no inventory of images"):
+        Inventory.load("base", str(path), must_exist=True)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    path = str(tmp_path / "none")
+    assert Inventory.load("inventory", path, must_exist=False).records == {}
+    with pytest.raises(ImageError, match="cannot read the inventory .*none: no such file"):
+        Inventory.load("base", path, must_exist=True)
+    with pytest.raises(ImageError, match="cannot write the inventory"):
+        Inventory([record("a")]).save(str(tmp_path / "no" / "such" / "directory"))

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.names import Names, Root
+from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+
+
+class FakeStores:
+    """Opens nothing: a store is what it was asked for."""
+
+    def __init__(self, *repositories):
+        self._repositories = list(repositories)
+
+    def open(self, reference, writable=False, deletes=False):
+        return MemoryStore(reference.host, reference.repository)
+
+    def open_named(self, reference, elsewhere=frozenset()):
+        return MemoryStore(str(reference).rpartition(":")[0], reference.tag)
+
+    def repositories(self, reference):
+        return self._repositories
+
+
+def pairs(entry, repositories=(), **options):
+    found = Names(SyncOptions(**options), FakeStores(*repositories)).pairs(Entry(**entry))
+    return [(pair.source.reference(""), pair.destination.reference("")) for pair in found]
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "expected"),
+    [
+        ({"name": "alpine"}, {"src": "docker.io", "dest": "r.example"}, ("docker.io/library/alpine", "r.example/library/alpine")),
+        ({"name": "app"}, {"src": "s.example/team", "dest": "r.example/x"}, ("s.example/team/app", "r.example/x/team/app")),
+        ({"name": "s.example/a", "dest": "b"}, {"dest": "r.example"}, ("s.example/a", "r.example/b")),
+        ({"name": "a", "dest": "r.example/b"}, {"src": "s.example"}, ("s.example/a", "r.example/b")),
+        ({"name": "s.example/a/b"}, {"dest": "r.example", "scoped": False}, ("s.example/a/b", "r.example/b")),
+        ({"name": "s.example/a/b"}, {"dest": "r.example", "scoped": True}, ("s.example/a/b", "r.example/s.example/a/b")),
+        ({"name": "s.example/a"}, {"dest": "oci:/l"}, ("s.example/a", "oci:/l/s.example/a")),
+        ({"name": "s.example/a"}, {"src": "oci:/l", "dest": "r.example"}, ("oci:/l/s.example/a", "r.example/a")),
+        ({"name": "team/a"}, {"src": "oci:/l", "dest": "r.example"}, ("oci:/l/team/a", "r.example/team/a")),
+        ({"name": "q.example/a", "is_full": True}, {"src": "s.example", "dest": "r.example"}, ("q.example/a", "r.example/a")),
+    ],
+)  # fmt: skip
+def test_what_goes_where(entry, options, expected):
+    assert pairs(entry, **options) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "expected"),
+    [
+        ({"name": "*"}, {"src": "s.example"}, ["team/a", "team/b/c", "teams", "x"]),
+        ({"name": "team/*"}, {"src": "s.example"}, ["team/a", "team/b/c"]),
+        ({"name": "b/*"}, {"src": "s.example/team"}, ["team/b/c"]),
+        ({"name": "*"}, {"src": "s.example/team"}, ["team/a", "team/b/c"]),
+        ({"name": "s.example/team/*"}, {}, ["team/a", "team/b/c"]),
+        ({"name": "team/*", "dest": "copy"}, {"src": "s.example"}, ["copy/a", "copy/b/c"]),
+    ],
+)
+def test_all_below_a_path(entry, options, expected):
+    found = pairs(entry, ["team/a", "team/b/c", "teams", "x"], dest="r.example", **options)
+    assert [dest for _src, dest in found] == ["r.example/%s" % path for path in expected]
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "message"),
+    [
+        ({"name": "a"}, {"dest": "r.example", "src": "s.example/a:1"}, "s.example/a:1"),
+        ({"name": "a:1"}, {"dest": "r.example", "src": "s.example"}, "names an image, not a repository"),
+        ({"name": "a"}, {"src": "s.example"}, "has no dest"),
+        ({"name": "oci:/l"}, {"dest": "r.example"}, "is no repository of a registry"),
+        ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "is not understood"),
+        ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository was found"),
+    ],
+)
+def test_names_that_make_no_sense(entry, options, message):
+    with pytest.raises(ImageError) as caught:
+        pairs(entry, ["team/a"], **options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["team", "team/a", "", "docker-daemon:x"])
+def test_what_is_no_place_for_a_set(text):
+    with pytest.raises(ImageError):
+        Root.parse("dest", text)
