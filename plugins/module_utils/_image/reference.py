@@ -89,7 +89,8 @@ class LocalReference:
         return self.has_names and re.fullmatch(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]*", tag) is not None
 
     def __str__(self) -> str:
-        return "%s:%s%s" % (self.transport, self.path, ":" + self.tag if self.tag else "")
+        separator = ":" if self.has_names else "/"  # below a directory there may be more of them
+        return "%s:%s%s" % (self.transport, self.path, separator + self.tag if self.tag else "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,9 +19,11 @@ from .._registry.client import RegistryClient
 from .._registry.credentials import AuthFiles, Credential, RunCommand
 from .._registry.session import Policy, Session, Traffic
 from .._registry.settings import Registries, RegistrySettings
+from .._stores import directory_tree
 from .._stores.base import Store
 from .._stores.by_config import ConfigStore, Keeper, Staging
 from .._stores.directory import Directory
+from .._stores.directory_tree import TreeRepository
 from .._stores.docker_archive import DockerArchive
 from .._stores.engine import EngineImages
 from .._stores.named import NamedRepository, repositories
@@ -75,16 +77,20 @@ class Stores:
         return _LOCAL[reference.transport](reference.path, self.traffic.warn)
 
     def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
-        """The images of one repository in a layout that holds several; its name is the reference's.
+        """The images of one repository in a layout or a tree of directories; its name is the reference's.
 
-        Blobs whose digests are ``elsewhere`` need not be in it.
+        Blobs whose digests are ``elsewhere`` need not be in a layout.
         """
+        if reference.transport == "dir":
+            return t.cast(Store, TreeRepository(reference.path, reference.tag, self.traffic.warn))
         return NamedRepository(OciLayout(reference.path, self.traffic.warn, elsewhere), reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
-        """The names of all repositories of the registry or layout that a reference is in. Raises ImageError."""
+        """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""
         if isinstance(reference, RegistryReference):
             return list_repositories(self._client(reference))
+        if reference.transport == "dir":
+            return directory_tree.repositories(reference.path)
         return repositories(self.open(reference))
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:

@@ -62,7 +62,7 @@ class Root:
         return path[len(below) + 1 :] if below else path
 
 
-_SETS = ("oci",)
+_SETS = ("oci", "dir")
 
 
 def _is_host(text: str) -> bool:

@@ -18,6 +18,7 @@ from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.tag_selection import TagSelection
 from ..._stores.base import Store
+from ..._stores.directory_tree import TreeRepository
 from ..._transfer.known import KnownDestination
 from ..._transfer.parallel import for_each
 from .images import Entry, Image, Pair, SyncOptions, Target, failed
@@ -70,7 +71,7 @@ class Surveyor:
             wanted[place].update(names)
             pair = dataclasses.replace(pair, destination=known[place])
             for name in names:
-                self._add(targets, Target(pair, name))
+                self._add(targets, Target(_narrowed(pair, name), name))
         return Survey(list(self._remaining(targets.values())), self._settled, self._unwanted(known, wanted))
 
     def _pair_all(self, entries: t.Sequence[Entry]) -> list[Pair]:
@@ -200,6 +201,16 @@ class Surveyor:
     def _fail(self, source: str, place: str, error: ImageError) -> None:
         self._broken.add(place)
         self._settled.append(failed(source, place, error))
+
+
+def _narrowed(pair: Pair, name: str) -> Pair:
+    """In a tree of directories each image of a repository has content of its own."""
+    source, destination = pair.source, pair.destination
+    if isinstance(source, TreeRepository):
+        source = source.image(name)
+    if isinstance(destination, KnownDestination) and isinstance(destination.store, TreeRepository):
+        destination = KnownDestination(destination.store.image(name), destination.names)
+    return dataclasses.replace(pair, source=source, destination=destination)
 
 
 def _check(entry: Entry) -> None:

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Trees of images in directories, as ``skopeo sync --dest dir`` makes them: one ``<repository>:<tag>`` an image.
+
+An image that was asked for by its digest is in ``<repository>@<digest>``. What several images of a tree have in common
+is one file with several names (hard links) where the file system can do that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import typing as t
+
+from .._errors import InvalidReference, NotFound, file_errors
+from .._files import STAGING
+from .._image import digest as digests
+from .._image import reference as references
+from .._image.descriptor import Descriptor, OpenBlob
+from .._image.manifest import Manifest
+from .base import Store
+from .directory import Directory
+
+
+class TreeImage(Directory):
+    """One image of a tree; whatever it is asked for by tag is this one."""
+
+    def __init__(self, root: str, name: str, warn: t.Callable[[str], None]) -> None:
+        super().__init__(os.path.join(root, name), warn)
+        self._root = root
+        self._name = name
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The tree, and the directory in it: what another one has can be had by a link."""
+        return "dir:%s" % os.path.realpath(self._root), self._name
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """The image; if ``name`` is a digest, only if it has that."""
+        return super().resolve(name if digests.is_digest(name) else "")
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """The image, or a manifest that it refers to."""
+        return super().manifest(name if digests.is_digest(name) else "", legacy)
+
+    def mount_source(self, source: Store) -> str:
+        """The directory of the source, where it is in the same tree."""
+        place, other = self.place, source.place
+        return other[1] if place[0] == other[0] and place != other else ""
+
+    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
+        """Link to the file of the directory ``mount_from`` of the tree, if it has one; else write it."""
+        if mount_from:
+            with file_errors("write", self._path):
+                self._prepare()
+                with contextlib.suppress(OSError):  # whatever keeps it from being linked, it can still be copied
+                    self._link(blob, TreeImage(self._root, mount_from, self._warn)._blob_path(blob.digest))
+                    return True
+        return super().put_blob(blob, open_blob, "")
+
+    def _link(self, blob: Descriptor, file: str) -> None:
+        """Raises OSError."""
+        if os.stat(file).st_size != blob.size:
+            raise FileNotFoundError(file)
+        target = self._blob_path(blob.digest)
+        if file != target:  # what a killed run left here is here
+            staged = os.path.join(self._path, STAGING + secrets.token_hex(8))
+            os.link(file, staged)
+            os.rename(staged, target)
+
+
+class TreeRepository:
+    """The images of one repository in a tree. What needs the content of one is asked of :meth:`image`."""
+
+    def __init__(self, root: str, repository: str, warn: t.Callable[[str], None]) -> None:
+        """Raises InvalidReference for a name that would lead out of the tree."""
+        parts = repository.split("/")
+        if not repository or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
+            raise InvalidReference("%r cannot be a repository in a directory" % repository, "dir:%s" % root)
+        self._root = root
+        self._repository = repository
+        self._warn = warn
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The tree; images have places of their own."""
+        return "dir:%s" % os.path.realpath(self._root), self._repository
+
+    def image(self, name: str) -> TreeImage:
+        """The image of that tag or digest, which need not be there."""
+        return TreeImage(self._root, self._directory(name), self._warn)
+
+    def reference(self, name: str) -> str:
+        """``dir:ROOT/REPOSITORY:TAG``."""
+        return "dir:%s" % os.path.join(self._root, self._directory(name))
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """What the directory of that name has."""
+        return self.image(name).resolve(name)
+
+    def find(self, name: str) -> Descriptor | None:
+        """As :meth:`resolve`."""
+        return self.resolve(name)
+
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
+        """The image in the directory of that name."""
+        return self.image(name).manifest(name, legacy)
+
+    def tags(self) -> list[str]:
+        """The tags, and the digests, for which there are directories. Raises NotFound where there is none."""
+        directory, base = os.path.split(os.path.join(self._root, self._repository))
+        with file_errors("read", self._root):
+            found = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+        names = [name[len(base) + 1 :] for name in found if name.startswith((base + ":", base + "@"))]
+        names = [name for name in names if references.is_tag(name) or digests.is_digest(name)]
+        names = [name for name in names if _is_image(os.path.join(self._root, self._directory(name)))]
+        if not names:
+            raise NotFound("there is no image of that repository", self.reference(""))
+        return names
+
+    def has_content(self) -> bool:
+        """Looking costs nothing here."""
+        return True
+
+    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+        """Remove the directory of that tag."""
+        return "tag" if self.image(tag).delete_manifest(digest) else ""
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _directory(self, name: str) -> str:
+        return self._repository + (name and ("@" if digests.is_digest(name) else ":") + name)
+
+
+def repositories(root: str) -> list[str]:
+    """The repositories of which a tree has images, in order. Raises NotFound where there is no such directory."""
+    if not os.path.isdir(root):
+        raise NotFound("there is no directory %s" % root)
+    found = set()
+    for directory, names, _files in os.walk(root):
+        images = {name for name in names if _is_image(os.path.join(directory, name))}
+        names[:] = [name for name in names if name not in images]  # nothing of a tree is inside an image
+        for name in images:
+            repository, separator, _rest = name.partition("@") if "@" in name else name.rpartition(":")
+            if separator:
+                found.add(os.path.relpath(os.path.join(directory, repository), root))
+    return sorted(found)
+
+
+def _is_image(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "manifest.json"))
