@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._files import (
     STAGING,
     locked,
+    prefix_for,
     remove_abandoned,
+    reserved,
     staged,
     write_file,
 )
@@ -107,6 +109,52 @@ def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
         order.append("first")
     other.join(5)
     assert order == ["first", "other"]
+
+
+def test_who_waited_for_a_lock_whose_file_was_removed_locks_the_new_one(tmp_path):
+    path = tmp_path / "lock"
+    order = []
+
+    def wait_for_it():
+        with locked(str(path)) as stream:
+            order.append(os.fstat(stream.fileno()).st_ino == path.stat().st_ino)
+
+    with locked(str(path)):
+        other = threading.Thread(target=wait_for_it)
+        other.start()
+        other.join(0.1)
+        path.unlink()
+    other.join(5)
+    assert order == [True]
+
+
+def test_a_place_is_reserved_without_leaving_a_file(tmp_path):
+    target = str(tmp_path / "archive.tar")
+    inside = []
+
+    def enter():
+        with reserved(target):
+            inside.append(1)
+            assert len(inside) == 1
+            inside.pop()
+
+    threads = [threading.Thread(target=enter) for _number in range(8)]
+    with reserved(target):
+        assert names(tmp_path) == [".archive.tar.staging-lock"]
+        remove_abandoned(str(tmp_path), prefix_for(target))
+        for thread in threads:
+            thread.start()
+        assert names(tmp_path) == [".archive.tar.staging-lock"]
+    for thread in threads:
+        thread.join(5)
+    assert names(tmp_path) == []
+
+
+def test_what_is_under_way_has_a_name_of_any_length(tmp_path):
+    target = str(tmp_path / ("x" * 255))
+    with reserved(target), staged(str(tmp_path), target, prefix=prefix_for(target)) as stream:
+        stream.write(b"x")
+    assert names(tmp_path) == ["x" * 255]
 
 
 def test_a_lock_leaves_the_content_of_its_file(tmp_path):

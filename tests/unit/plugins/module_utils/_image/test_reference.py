@@ -194,6 +194,22 @@ def test_the_first_colon_ends_the_path_of_a_layout(text, path, name):
     assert reference.name == name
 
 
+def test_an_archive_is_named_as_a_layout_is():
+    reference = references.parse("oci-archive:/srv/images.tar:docker.io/library/x:1")
+    assert reference == LocalReference("oci-archive", "/srv/images.tar", "docker.io/library/x:1")
+    assert reference.has_names
+    assert reference.may_be_named("a/b:1")
+
+
+@pytest.mark.parametrize("path", ["/srv/image", "/srv/mirror/127.0.0.1:5000/app:1.0", "/srv/app@sha256:" + "0" * 64])
+def test_all_of_a_directory_is_its_path(path):
+    reference = references.parse("dir:" + path)
+    assert reference == LocalReference("dir", path, "")
+    assert str(reference) == "dir:" + path
+    assert not reference.has_names
+    assert not reference.may_be_named("1")
+
+
 def test_a_relative_path_starts_in_the_working_directory(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert references.parse("oci:images:1").path == os.path.join(os.getcwd(), "images")
@@ -209,6 +225,8 @@ def test_a_tilde_is_the_home_directory(monkeypatch, tmp_path):
     [
         ("oci:", "no path"),
         ("oci::1", "no path"),
+        ("oci-archive:", "no path"),
+        ("dir:", "no path"),
         ("oci:/srv/images:", "cannot name an image"),
         ("oci:/srv/images:a b", "cannot name an image"),
         ("oci:/srv/images:ä", "cannot name an image"),

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidReference, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import (
+    TreeRepository,
+    repositories,
+)
+from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
+
+ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
+SHARED = images.descriptor(b"shared")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "mirror"
+
+
+@pytest.fixture
+def repository(root, warnings):
+    def make(name):
+        return TreeRepository(str(root), name, warnings.append)
+
+    return make
+
+
+def put(repository, name, image):
+    store = repository.image(name)
+    fill(store, image)
+    store.publish(image.manifest, [name], None)
+
+
+def test_tags_and_digests_have_directories(repository, root):
+    app = repository("r.example:5000/team/app")
+    with pytest.raises(NotFound, match="there is no image of that repository"):
+        app.tags()
+    put(app, "1.0", ONE)
+    put(app, TWO.digest, TWO)
+    for other in ("r.example:5000/team/app:not a tag", "r.example:5000/team/apple:1", "r.example:5000/team/app:empty"):
+        (root / other).mkdir()
+    assert sorted(os.listdir(root / "r.example:5000/team"))[:2] == ["app:1.0", "app:empty"]
+    assert sorted(app.tags()) == ["1.0", TWO.digest]
+    assert (app.resolve("1.0").digest, app.resolve(TWO.digest).digest) == (ONE.digest, TWO.digest)
+    assert app.resolve("1.1") is None
+    assert app.manifest("1.0").raw == ONE.manifest.raw
+    assert app.reference("1.0") == "dir:%s/r.example:5000/team/app:1.0" % root
+    assert app.reference(TWO.digest) == "dir:%s/r.example:5000/team/app@%s" % (root, TWO.digest)
+    assert app.delete_tag("1.0", ONE.digest, {}) == "tag"
+    assert app.delete_tag("1.0", ONE.digest, {}) == ""
+    assert app.tags() == [TWO.digest]
+
+
+def test_all_repositories_of_a_tree(repository, root):
+    with pytest.raises(NotFound, match="there is no directory %s" % root):
+        repositories(str(root))
+    for name in ("app", "127.0.0.1:5000/team/app", "127.0.0.1:5000/cli"):
+        put(repository(name), "1", ONE)
+        put(repository(name), "2", ONE)
+    put(repository("by-digest"), ONE.digest, ONE)
+    (root / "plain").mkdir()
+    assert repositories(str(root)) == ["127.0.0.1:5000/cli", "127.0.0.1:5000/team/app", "app", "by-digest"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a"])
+def test_no_repository_is_outside(repository, name):
+    with pytest.raises(InvalidReference, match="cannot be a repository in a directory"):
+        repository(name)
+
+
+def test_what_another_image_has_is_linked(repository, root):
+    app = repository("app")
+    put(app, "1", ONE)
+    first, second = app.image("1"), app.image("2")
+    assert second.place == (first.place[0], "app:2")
+    assert second.mount_source(first) == "app:1"
+    assert first.mount_source(app.image("1")) == ""
+    file = root / "app:1" / digests.split(SHARED.digest)[1]
+
+    def never():
+        raise AssertionError
+
+    assert second.put_blob(SHARED, never, "app:1") is True
+    linked = root / "app:2" / file.name
+    assert linked.stat().st_ino == file.stat().st_ino
+    assert second.put_blob(SHARED, never, "app:2") is True
+    assert sorted(os.listdir(root / "app:2")) == sorted([file.name, "version"])
+
+    linked.write_bytes(b"half")
+    assert second.put_blob(SHARED, lambda: [b"shared"], "app:1") is False
+    assert linked.read_bytes() == b"shared"
+    assert second.put_blob(SHARED, lambda: [b"shared"], "app:none") is False
+    assert not (root / "app:none").exists()
