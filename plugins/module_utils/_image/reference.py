@@ -107,6 +107,8 @@ class EngineReference:
     tag: str = ""
     digest: str = ""
 
+    has_names: t.ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """What is looked up: the ID where there is one, else the tag."""
