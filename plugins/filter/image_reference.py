@@ -17,7 +17,8 @@ positional: _input
 options:
   _input:
     description:
-      - V([docker://]host[:port]/path[:tag][@digest]), or V(oci:PATH[:REF]).
+      - V([docker://]host[:port]/path[:tag][@digest]), or an image elsewhere, such as V(oci:PATH[:REF]),
+        V(oci-archive:FILE[:REF]) and V(dir:PATH).
     type: string
     required: true
 seealso:
@@ -73,11 +74,11 @@ _value:
       type: string
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     path:
-      description: The path of a layout, as it is given.
+      description: The path of a layout, archive or directory, as it is given.
       type: string
       sample: /srv/images
     ref:
-      description: The name of an image in a layout.
+      description: The name of an image in a layout or archive.
       type: string
       sample: alpine-3.20
 """

@@ -42,7 +42,8 @@ def reserved(path: str) -> t.Iterator[None]:
         try:
             yield
         finally:
-            os.unlink(lock)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(lock)
 
 
 def prefix_for(path: str) -> str:

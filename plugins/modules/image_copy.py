@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_copy
-short_description: Copy a container image between registries and OCI layouts
+short_description: Copy a container image between registries, files and engines
 version_added: 0.1.0
 description:
   - Makes O(dest) be the image that O(src) is, with the same digest, whether it is a single image or a multi-platform one.
@@ -31,19 +31,21 @@ options:
       - The image to copy.
       - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
         reference without a tag means V(latest). With both a tag and a digest, the digest decides.
-      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node. Without V(REF) the layout must hold one image only.
+      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
+        archive. Without V(REF) there must be one image only.
+      - V(dir:PATH) for the only image of a directory, as C(skopeo copy) makes it.
     type: str
     required: true
   dest:
     description:
       - What to make of it, in the same notations.
-      - Without a tag, digest or V(REF) the tag of O(src) is taken.
+      - Without a tag, digest or V(REF) the tag of O(src) is taken. The image of a directory has no name.
       - With a digest, the copy fails before anything is written if the image has another one.
     type: str
     required: true
   tags:
     description:
-      - Further tags (or names of a layout) that are to name the same image at O(dest).
+      - Further tags (or names of a layout or archive) that are to name the same image at O(dest).
     type: list
     elements: str
     default: []
@@ -157,6 +159,16 @@ EXAMPLES = r"""
         username: deploy
         password: "{{ vault_registry_password }}"
         ca_path: /etc/pki/site-ca.pem
+
+- name: Make one file of an image, the same bytes every time
+  drayage.registry.image_copy:
+    src: registry.example.com/prod/app:1.4.2
+    dest: oci-archive:/srv/transfer/app.tar:1.4.2
+
+- name: Have the layers of an image as files
+  drayage.registry.image_copy:
+    src: registry.example.com/prod/app:1.4.2
+    dest: dir:/srv/look/app
 """
 
 RETURN = r"""
@@ -183,7 +195,7 @@ media_type:
   type: str
   sample: application/vnd.oci.image.index.v1+json
 tags:
-  description: The tags of O(dest) and O(tags), all of which name the image now. Empty if O(dest) is a digest.
+  description: The tags of O(dest) and O(tags), all of which name the image now. Empty if O(dest) is a digest or a directory.
   returned: success
   type: list
   elements: str

@@ -27,9 +27,12 @@ attributes:
 options:
   image:
     description:
-      - What to remove, V([docker://]host[:port]/path[:tag][@digest]) or V(oci:PATH[:REF]).
+      - What to remove, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
+        V(dir:PATH).
       - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag names that digest.
-      - Without V(REF) and with O(scope=manifest), an OCI layout must hold one image only.
+      - Without V(REF) and with O(scope=manifest), an OCI layout or archive must hold one image only. With the last image of an
+        archive its file goes.
+      - The image of a directory has no name. It is removed, with the directory, by O(scope=manifest).
     type: str
     required: true
   scope:

@@ -36,7 +36,9 @@ options:
       - The image to look at.
       - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
         reference without a tag means V(latest). With both a tag and a digest, the digest decides.
-      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node. Without V(REF) the layout must hold one image only.
+      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
+        archive. Without V(REF) there must be one image only.
+      - V(dir:PATH) for the only image of a directory.
     type: str
     required: true
   platform:

@@ -30,6 +30,7 @@ options:
     description:
       - Where the repositories of O(images) are found. V(host[:port]) for a registry, V(host[:port]/path) for a part of one,
         or V(oci:PATH) for an OCI layout whose images are named by full references.
+      - V(dir:PATH) for a tree of directories as C(skopeo sync) makes it, one V(repository:tag) an image.
       - Without it each O(images[].name) begins with its registry.
     type: str
   dest:

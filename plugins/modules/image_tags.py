@@ -26,7 +26,8 @@ attributes:
 options:
   repository:
     description:
-      - The repository, V([docker://]host[:port]/path), or V(oci:PATH) for the names in an OCI layout on the managed node.
+      - The repository, V([docker://]host[:port]/path), or V(oci:PATH) or V(oci-archive:FILE) for the names in an
+        OCI layout, or in an archive of one, on the managed node.
       - Docker Hub's short names are understood.
     type: str
     required: true
