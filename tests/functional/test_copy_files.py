@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import subprocess
 
 import pytest
@@ -180,6 +181,21 @@ class TestArchive:
         for check_mode in (True, False):
             options = {"src": f"oci:{tmp_path}/layout:1", "dest": place.reference(), "check_mode": check_mode}
             assert run_module("image_copy", **options).msg == f"{place.reference()}: the archive is not a tar archive."
+        assert place.snapshot() == there
+
+    def test_archive_that_cannot_be_finished_is_not_begun(self, run_module, place, tmp_path):
+        """What is new fits, but not together with what is there."""
+        for name in ("a", "b"):
+            images.write_layout(images.single(layers=[70_000], seed=name), tmp_path / "layout", name)
+        run_module("image_copy", src=f"oci:{tmp_path}/layout:a", dest=place.reference("a"))
+        there = place.snapshot()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            result = run_module("image_copy", src=f"oci:{tmp_path}/layout:b", dest=place.reference("b"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert result.msg == f"{place.reference('b')}: cannot write {place.path}: file too large."
         assert place.snapshot() == there
 
     def test_lost_content_is_repaired(self, run_module, place, tmp_path):
