@@ -77,6 +77,14 @@ def test_children_of_an_index_have_names_of_their_own(store, path):
         store.manifest(CHILDREN[1].digest)
 
 
+def test_the_image_is_replaced_in_one_step(store, path):
+    publish(store, ONE)
+    with (path / "manifest.json").open("rb") as reader:
+        publish(store, TWO)
+        assert reader.read() == ONE.manifest.raw
+    assert (path / "manifest.json").read_bytes() == TWO.manifest.raw
+
+
 def test_other_algorithms_make_it_version_1_2(store, path):
     content = b"strong"
     layer = images.described(content, digest=digests.of(content, "sha512"))
