@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from devtools.observe import digest_at, layout_names, tags_at
 
 if TYPE_CHECKING:
+    from devtools.engines import Engine
     from devtools.images import Image
     from devtools.servers import DockerRegistry
 
@@ -30,6 +31,11 @@ class Place:
     keeps_manifests: ClassVar[bool] = True
     has_names: ClassVar[bool] = True
     is_local: ClassVar[bool] = True
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what modules must be told to find it."""
+        return {}
 
     def reference(self, name: str = "1") -> str:
         """Return what modules are given."""
@@ -145,10 +151,63 @@ class DirectoryPlace(FilePlace):
         return {"": _digest(top)}
 
 
+class DockerArchivePlace(FilePlace):
+    """A file of docker save; each image has a name in full."""
+
+    transport = "docker-archive"
+    keeps_indexes = keeps_manifests = False
+
+    def reference(self, name: str = "1") -> str:
+        return f"docker-archive:{self.path}:example.com/app:{name}"
+
+    def names(self) -> dict[str, str]:
+        if not self.path.exists():
+            return {}
+        found = {}
+        with tarfile.open(self.path) as archive:
+            for image in json.load(archive.extractfile("manifest.json")):
+                config = archive.extractfile(image["Config"]).read()
+                layers = [archive.extractfile(layer).read() for layer in image["Layers"]]
+                diff_ids = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+                assert json.loads(config)["rootfs"]["diff_ids"] == diff_ids
+                tags = [name.rpartition(":")[2] for name in image["RepoTags"]]
+                found.update(dict.fromkeys(tags, f"sha256:{hashlib.sha256(config).hexdigest()}"))
+        return found
+
+
+@dataclass
+class EnginePlace(Place):
+    """A repository of a container engine."""
+
+    engine: Engine
+    repository: str
+
+    keeps_indexes = keeps_manifests = False
+    is_local = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.engine.environment()
+
+    def reference(self, name: str = "1") -> str:
+        return f"{self.engine.transport}:example.com/{self.repository}:{name}"
+
+    def names(self) -> dict[str, str]:
+        start = f"example.com/{self.repository}:"
+        names = sorted(name for name in self.engine.names() if name.startswith(start))
+        return {name[len(start) :]: self.engine.image_id(name) for name in names}
+
+    def snapshot(self) -> dict[str, object]:
+        return dict(self.names())
+
+
+ENGINE_PLACES = {"docker-daemon": "dockerd", "containers-storage": "podman"}
+
 FILE_PLACES: dict[str, type[FilePlace]] = {
     "oci": LayoutPlace,
     "oci-archive": ArchivePlace,
     "dir": DirectoryPlace,
+    "docker-archive": DockerArchivePlace,
 }
 
 

@@ -17,8 +17,8 @@ positional: _input
 options:
   _input:
     description:
-      - V([docker://]host[:port]/path[:tag][@digest]), or an image elsewhere, such as V(oci:PATH[:REF]),
-        V(oci-archive:FILE[:REF]) and V(dir:PATH).
+      - V([docker://]host[:port]/path[:tag][@digest]), or V(oci:PATH[:REF]), or one of the other transports that
+        M(drayage.registry.image_copy) takes.
     type: string
     required: true
 seealso:
@@ -62,7 +62,7 @@ _value:
       type: string
       sample: docker.io
     repository:
-      description: The path in the registry.
+      description: The path in the registry. Images of engines have such names too.
       type: string
       sample: library/alpine
     tag:
@@ -70,7 +70,7 @@ _value:
       type: string
       sample: "3.20"
     digest:
-      description: The digest.
+      description: The digest; of an image of an engine, its ID.
       type: string
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     path:
@@ -88,7 +88,12 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, Reference, parse
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import (
+    EngineReference,
+    LocalReference,
+    Reference,
+    parse,
+)
 
 _PARTS = ("name", "transport", "host", "repository", "tag", "digest", "path", "ref")
 
@@ -105,6 +110,8 @@ def image_reference(text: t.Any) -> dict[str, str | None]:
 
 
 def _parts_of(reference: Reference, text: str) -> dict[str, str]:
+    if isinstance(reference, EngineReference):
+        return _engine_parts(reference, text)
     if isinstance(reference, LocalReference):
         # The path belongs to the managed node, so what it is relative to is not known here.
         path = text[len(reference.transport) + 1 :]
@@ -116,6 +123,23 @@ def _parts_of(reference: Reference, text: str) -> dict[str, str]:
         "transport": "docker",
         "host": reference.host,
         "repository": reference.repository,
+        "tag": reference.tag,
+        "digest": reference.digest,
+    }
+
+
+def _engine_parts(reference: EngineReference, text: str) -> dict[str, str]:
+    """An image that an engine knows by its name; a file of it is given as it was written."""
+    rest = text[len(reference.transport) + 1 :]
+    path, _colon, ref = rest.partition(":") if reference.path else ("", "", rest)
+    host, _slash, repository = reference.repository.partition("/")
+    return {
+        "name": text if reference.path else str(reference),
+        "transport": reference.transport,
+        "path": path,
+        "ref": ref,
+        "host": host,
+        "repository": repository,
         "tag": reference.tag,
         "digest": reference.digest,
     }

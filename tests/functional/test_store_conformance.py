@@ -12,24 +12,33 @@ import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from devtools import images
-from devtools.places import FILE_PLACES, RegistryPlace
+from devtools.places import ENGINE_PLACES, FILE_PLACES, EnginePlace, RegistryPlace
 
 INDEX = images.index(attestations=True)
 SINGLE = images.single(layers=[3000, 70_000])
 OTHER = images.single(layers=[3000, 70_000], seed="other")
 
 
-@pytest.fixture(params=["registry", *FILE_PLACES])
+@pytest.fixture(params=["registry", *FILE_PLACES, *ENGINE_PLACES])
 def place(request, tmp_path):
     """Return a place in which there is nothing yet."""
     if request.param == "registry":
         return RegistryPlace(request.getfixturevalue("registry"), request.getfixturevalue("repository"))
+    if request.param in ENGINE_PLACES:
+        return EnginePlace(request.getfixturevalue(ENGINE_PLACES[request.param]), request.getfixturevalue("repository"))
     (tmp_path / "place").mkdir()
     return FILE_PLACES[request.param](tmp_path / "place")
+
+
+@pytest.fixture
+def run_module(run_module, place):
+    """Return a function that runs a module where it can find the place."""
+    return partial(run_module, env=place.environment)
 
 
 @pytest.fixture
@@ -67,9 +76,11 @@ def test_round_trip(run_module, place, source, tmp_path):
     assert (found.changed, found.exists, found.digest, found.missing) == (False, True, result.digest, [])
 
     back = run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1")
-    assert back.digest == result.digest
+    assert back.src_digest == result.digest
     if place.keeps_manifests:
         assert back.digest == image.digest
+    again = run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1")
+    assert (again.changed, again.digest) == (False, back.digest)
     assert run_module("image_inspect", image=f"oci:{tmp_path}/back:1", verify=True).missing == []
 
 

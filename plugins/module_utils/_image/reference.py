@@ -183,6 +183,8 @@ def named_after(reference: Reference, other: Reference) -> Reference:
         return dataclasses.replace(reference, repository=other.context)
     if isinstance(other, EngineReference) and other.repository:
         return dataclasses.replace(reference, repository=other.repository)
+    if isinstance(other, LocalReference) and "/" in other.tag:
+        return dataclasses.replace(reference, repository=parse_registry(other.tag).context)
     raise InvalidReference("%s does not tell what to name the image" % other, reference, "Write %s:NAME" % reference)
 
 

@@ -37,7 +37,7 @@ class Root:
         """Read the option. Raises InvalidReference."""
         text = text.strip()
         transport, colon, rest = text.partition(":")
-        if colon and transport in references.LOCAL_TRANSPORTS:
+        if colon and transport in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)

@@ -55,6 +55,23 @@ def test_the_path_of_a_layout_is_not_looked_up_here(text, path, ref):
     assert image_reference(text) == parts(name=text, transport="oci", path=path, ref=ref)
 
 
+def test_images_of_engines_have_the_names_of_registries():
+    found = image_reference("docker-daemon:alpine:3")
+    assert found == parts(
+        name="docker-daemon:docker.io/library/alpine:3",
+        transport="docker-daemon",
+        host="docker.io",
+        repository="library/alpine",
+        tag="3",
+        ref="alpine:3",
+    )
+    found = image_reference("docker-archive:../a.tar:r.example/b:1")
+    assert (found["path"], found["ref"], found["host"], found["tag"]) == ("../a.tar", "r.example/b:1", "r.example", "1")
+    assert image_reference("docker-archive:../a.tar") == parts(
+        name="docker-archive:../a.tar", transport="docker-archive", path="../a.tar"
+    )
+
+
 @pytest.mark.parametrize(
     "text", ["", "r.example/A", "https://r.example/a", "a@sha256:0", "oci:", "nothing:/x", "0" * 64]
 )
