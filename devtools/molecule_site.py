@@ -15,6 +15,7 @@ import threading
 from contextlib import ExitStack, suppress
 
 from devtools import images, provision
+from devtools.process import free_port
 from devtools.servers import DockerRegistry
 
 SITE = provision.BUILD / "molecule" / "site.json"
@@ -44,9 +45,13 @@ def keep() -> None:
             "pid": os.getpid(),
             "registries": {name: server.host for name, server in registries.items()},
             "access_logs": {name: str(server.output) for name, server in registries.items()},
+            "place": str(SITE.parent),
             "layout": str(layout),
             "digests": {name: image.digest for name, image in IMAGES.items()},
             "skopeo": provision.program("skopeo"),
+            "docker_registry": provision.program("docker-registry", unpack=True),
+            "path": _path_with(provision.program("htpasswd", "apache2-utils")),
+            "free_port": free_port(),
         }
         _write(json.dumps(site, indent=2))
         stack.callback(SITE.unlink, missing_ok=True)
@@ -57,6 +62,11 @@ def end() -> None:
     """Tell the process that keeps a site to end, if there is one."""
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(json.loads(SITE.read_text())["pid"], signal.SIGTERM)
+
+
+def _path_with(program: str) -> str:
+    """Return the search path, with the directory of a program in it."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(program)])
 
 
 def _write(text: str) -> None:
