@@ -50,7 +50,6 @@ def keep() -> None:
             "digests": {name: image.digest for name, image in IMAGES.items()},
             "skopeo": provision.program("skopeo"),
             "docker_registry": provision.program("docker-registry", unpack=True),
-            "path": _path_with(provision.program("htpasswd", "apache2-utils")),
             "free_port": free_port(),
         }
         _write(json.dumps(site, indent=2))
@@ -62,11 +61,6 @@ def end() -> None:
     """Tell the process that keeps a site to end, if there is one."""
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(json.loads(SITE.read_text())["pid"], signal.SIGTERM)
-
-
-def _path_with(program: str) -> str:
-    """Return the search path, with the directory of a program in it."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), os.path.dirname(program)])
 
 
 def _write(text: str) -> None:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 
-from devtools import molecule_site
+from devtools import molecule_site, provision
 from devtools.toolchain.stacks import locked, molecules
 from devtools.toolchain.steps import Outcome, step
 from devtools.toolchain.testing import versions
@@ -18,12 +19,18 @@ def molecule(arguments: list[str]) -> Outcome:
     """Run the scenarios of the roles, all of them or those that the arguments name."""
     stack = molecules()
     home = molecule_site.SITE.parent
+    # The role registry looks for it on the PATH.
+    htpasswd = os.path.dirname(provision.program("htpasswd", "apache2-utils"))
     said: list[str] = []
     with locked("molecule"):
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         command = ["molecule", "test", *(arguments or ["--all"])]
-        settings = {"ANSIBLE_HOME": str(home / "ansible"), "DRAYAGE_MOLECULE_SITE": str(molecule_site.SITE)}
+        settings = {
+            "ANSIBLE_HOME": str(home / "ansible"),
+            "DRAYAGE_MOLECULE_SITE": str(molecule_site.SITE),
+            "PATH": os.pathsep.join([str(stack.home / "bin"), os.environ.get("PATH", os.defpath), htpasswd]),
+        }
         try:
             passed = step(stack, command, quiet=True, said=said, NO_COLOR="1", **settings)
         finally:
