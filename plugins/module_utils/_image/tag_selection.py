@@ -54,8 +54,7 @@ class TagSelection:
     def select(self, tags: t.Iterable[str]) -> list[str]:
         """The wanted tags: those that are no versions by name, then versions from the oldest to the newest."""
         chosen = in_order([tag for tag in tags if self._allows(tag)])
-        newest = self.newest
-        return chosen if newest is None else chosen[-newest:]
+        return chosen if self.newest is None else chosen[max(len(chosen) - self.newest, 0) :]
 
     def _allows(self, tag: str) -> bool:
         if self.include and not any(pattern.fullmatch(tag) for pattern in self.include):
