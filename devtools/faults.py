@@ -41,6 +41,19 @@ def docker_only(upstream: Server) -> Haproxy:
     )
 
 
+def refuse_above(upstream: Server, condition: str, rules: str = "") -> Haproxy:
+    """Refuse requests with 403 for which this condition holds, on all requests so far or their rate in a second."""
+    return Haproxy(
+        upstream,
+        f"""
+    stick-table type integer size 1 store http_req_rate(1s)
+    http-request track-sc0 int(1)
+    http-request return status 403 if {{ {condition} }}
+    {rules}
+""",
+    )
+
+
 def cut_downloads(upstream: Server, after_bytes: int) -> Server:
     """Cut each connection when the upstream has sent ``after_bytes`` over it, headers included."""
     return _Socat(upstream, f"readbytes={after_bytes}")

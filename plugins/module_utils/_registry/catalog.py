@@ -29,7 +29,7 @@ def list_repositories(client: RegistryClient) -> list[str]:
             found.update(dict.fromkeys(_read_page(body)))
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
-            error.hint = "Many registries list their repositories for nobody, or not for everyone: name each one"
+            error.hint = "Many registries list them for nobody, or not for everyone: name each repository"
         raise
     return list(found)
 
