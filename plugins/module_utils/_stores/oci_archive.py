@@ -35,6 +35,9 @@ from .tar_writer import TarWriter
 # An index lists 200 bytes an image.
 _MAX_INDEX = 64 * 1024 * 1024
 
+# New content is kept in pieces of at most so many bytes, so that several can grow at the same time.
+_PIECE = 16 * 1024 * 1024
+
 
 class OciArchive(OciImages):
     """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
@@ -203,40 +206,51 @@ class _Spool:
         self._lock = threading.Lock()
         self._stream: t.BinaryIO | None = None
         self._end = 0
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, list[tuple[int, int]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
     def add(self, digest: str, size: int, chunks: t.Iterable[bytes]) -> None:
-        """Take in content of exactly this size. Raises OSError, and what the chunks raise."""
-        with self._lock:
-            if self._stream is None:
-                self._stream = t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=self._directory, buffering=0))
-            descriptor, start = self._stream.fileno(), self._end
-            self._end += size
-        offset = start
+        """Take in content of this size, piece by piece: who made it may have lied about the size.
+
+        Raises OSError, and what the chunks raise.
+        """
+        pieces: list[tuple[int, int]] = []
+        offset = room = 0
         for chunk in chunks:
             view = memoryview(chunk)
             while view:
-                written = os.pwrite(descriptor, view, offset)
-                offset += written
-                view = view[written:]
-        self._places[digest] = (start, size)
+                if not room:
+                    room = min(max(size, len(view)), _PIECE)
+                    offset = self._reserve(room)
+                    pieces.append((offset, 0))
+                written = os.pwrite(t.cast(t.BinaryIO, self._stream).fileno(), view[:room], offset)
+                pieces[-1] = (pieces[-1][0], pieces[-1][1] + written)
+                offset, room, size, view = offset + written, room - written, size - written, view[written:]
+        self._places[digest] = pieces
+
+    def _reserve(self, size: int) -> int:
+        """The offset of room for so many bytes."""
+        with self._lock:
+            if self._stream is None:
+                self._stream = t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=self._directory, buffering=0))
+            self._end += size
+            return self._end - size
 
     def size(self, digest: str) -> int | None:
         """Bytes of this content; None where it was not added."""
-        place = self._places.get(digest)
-        return place[1] if place else None
+        pieces = self._places.get(digest)
+        return None if pieces is None else sum(size for _offset, size in pieces)
 
     def chunks(self, digest: str) -> t.Iterator[bytes]:
         """The content in large pieces."""
-        offset, size = self._places[digest]
-        end = offset + size
-        while self._stream and offset < end:
-            chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
-            offset += len(chunk)
-            yield chunk
+        for start, size in self._places[digest]:
+            offset, end = start, start + size
+            while self._stream and offset < end:
+                chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
+                offset += len(chunk)
+                yield chunk
 
     def clear(self) -> None:
         """Forget all of it."""

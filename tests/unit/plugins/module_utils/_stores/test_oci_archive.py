@@ -9,6 +9,7 @@ import json
 import os
 import tarfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -20,6 +21,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
+from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_archive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_archive import OciArchive
 from ansible_collections.drayage.registry.tests.unit.support import archives, images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import fill, needed, publish
@@ -241,6 +244,29 @@ def test_content_that_turns_out_wrong_is_forgotten(store, path):
     assert store.lacks([blob]) == [blob.digest]
     store.put_blob(blob, lambda: [b"ri", b"ght"], "")
     assert b"".join(store.open_blob(blob)) == b"right"
+
+
+def test_content_may_come_in_pieces_of_any_size_and_all_at_once(store, monkeypatch):
+    monkeypatch.setattr(oci_archive, "_PIECE", 1000)
+    contents = [os.urandom(size) for size in (1, 999, 1000, 1001, 5000, 12345)]
+
+    def put(content):
+        chunks = [content[start : start + 700] for start in range(0, len(content), 700)]
+        store.put_blob(images.descriptor(content), lambda: chunks, "")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(put, contents))
+    for content in contents:
+        assert b"".join(store.open_blob(images.descriptor(content))) == content
+
+
+def test_a_size_that_is_a_lie_harms_no_other_content(store):
+    blob = images.descriptor(b"content")
+    lie = Descriptor(blob.media_type, digests.of(b"lie"), 2**60)
+    with pytest.raises(DigestMismatch):
+        store.put_blob(lie, lambda: digests.verified([b"lie", b"more"], lie.digest, lie.size), "")
+    store.put_blob(blob, lambda: [b"content"], "")
+    assert b"".join(store.open_blob(blob)) == b"content"
 
 
 def test_what_killed_writers_left_is_cleared(store, path, tmp_path):
