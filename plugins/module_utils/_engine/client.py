@@ -38,6 +38,11 @@ class EngineClient:
             self._version = self._object(self._connection.send("GET", "/version"))
         return self._version
 
+    def has_other_ids(self) -> bool:
+        """Whether IDs are digests of manifests: Docker's newer store (containerd) has those."""
+        status = self._object(self._send("GET", "/info")).get("DriverStatus")
+        return "io.containerd.snapshotter" in str(status)
+
     def images(self) -> list[dict[str, t.Any]]:
         """``Id`` and ``RepoTags`` of all images."""
         found = self._json(self._checked(self._send("GET", "/images/json")))

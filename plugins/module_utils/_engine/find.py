@@ -66,7 +66,8 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
         if not re.search(r":[0-9]+$", host):
             host += ":2376" if is_tls else ":2375"
         return Endpoint(host=host, tls=files, is_verified=verify)
-    cause = "%s is %r, and an engine cannot be reached that way" % (variable, text)
+    shown = re.sub("//[^/@]*@", "//", text)
+    cause = "%s is %r, and an engine cannot be reached that way" % (variable, shown)
     raise InvalidReference(cause, hint="Give unix:///PATH or tcp://HOST:PORT")
 
 

@@ -35,6 +35,10 @@ class PodmanProgram:
         system, _slash, architecture = self._run("info", "--format", "{{.Host.OS}}/{{.Host.Arch}}").partition("/")
         return {"Os": system.strip(), "Arch": architecture.strip()}
 
+    def has_other_ids(self) -> bool:
+        """IDs are the digests of configs here."""
+        return False
+
     def images(self) -> list[dict[str, t.Any]]:
         """``Id`` and ``RepoTags`` of all images."""
         try:
@@ -93,7 +97,7 @@ class PodmanProgram:
         code, output, errors = self._call(*arguments)
         if code:
             lines = errors.strip().splitlines() or ["exit status %d" % code]
-            raise Refused("podman %s says: %s" % (arguments[0], lines[-1][:300]))
+            raise Refused("podman %s says: %s" % (arguments[0], lines[-1].replace("Error: ", "")[:300]))
         return output
 
     def _call(self, *arguments: str) -> tuple[int, str, str]:

@@ -28,7 +28,7 @@ from .._image.reference import EngineReference
 from .._image.saved import MAX_CONFIG, Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .base import Store
-from .layers import Staged, compression, digest_of, gzipped, plain
+from .layers import Staged, compression, digest_of, gzipped, plain, require_zstd
 
 
 class Keeper(t.Protocol):
@@ -39,8 +39,8 @@ class Keeper(t.Protocol):
     def find(self, name: str) -> str | None:
         """The ID of what a name, an ID or a position stands for; an empty name means the only image."""
 
-    def names(self) -> dict[str, str]:
-        """All names, and the IDs of what they stand for. Raises NotFound where there is no such place."""
+    def names(self) -> list[str]:
+        """All names, each once. Raises NotFound where there is no such place."""
 
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, to be read. Raises NotFound."""
@@ -131,7 +131,7 @@ class ConfigStore:
 
     def tags(self) -> list[str]:
         """The tags of the repository, or all names of a file. Raises NotFound where there are none of it."""
-        names = list(self._keeper.names())
+        names = self._keeper.names()
         if not self._reference.repository:
             return names
         found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
@@ -201,6 +201,8 @@ class ConfigStore:
         for layer in manifest.layers:
             if layer.media_type not in media_types.LAYERS:
                 raise ImageError("engines cannot read its layers of the type %s" % layer.media_type)
+            if layer.media_type in media_types.ZSTD_LAYERS:
+                require_zstd()
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """Keep the config, or the plain content of the layer, until the image is published."""
@@ -243,9 +245,9 @@ class ConfigStore:
 
     def delete_manifest(self, digest: str) -> bool:
         """Remove the names that the image has in this repository; an image without names by its ID."""
-        names = [name for name, found in self._keeper.names().items() if found == digest]
+        names = self._keeper.names()
         ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
-        return self._keeper.remove(ours or [digest])
+        return self._keeper.remove([name for name in ours if self._keeper.find(name) == digest] or [digest])
 
     def close(self) -> None:
         """Engines and files belong to the run, which closes them."""

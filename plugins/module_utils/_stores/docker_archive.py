@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, NotFound, file_errors
@@ -36,6 +37,7 @@ class DockerArchive:
         self._images: list[SavedImage] = []
         self._identity: tuple[int, ...] = ()
         self._is_locked = False
+        self._guard = threading.RLock()
 
     def find(self, name: str) -> str | None:
         """The ID of a name, an ID that is there, or a position. Raises ImageError where an empty name means several."""
@@ -53,9 +55,9 @@ class DockerArchive:
                 raise ImageError("the file has several images", hint="Name one. It has: %s" % names)
         return found[-1].id if found else None
 
-    def names(self) -> dict[str, str]:
-        """All names and their IDs."""
-        return {name: image.id for image in self._read() for name in image.names}
+    def names(self) -> list[str]:
+        """All names, in the order of the file."""
+        return list(dict.fromkeys(name for image in self._read() for name in image.names))
 
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID."""
@@ -161,11 +163,11 @@ class DockerArchive:
 
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[None]:
-        if self._is_locked:
-            yield
-            return
         target = os.path.realpath(self._path)
-        with file_errors("write", self._path):
+        with self._guard, file_errors("write", self._path):
+            if self._is_locked:
+                yield
+                return
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with reserved(target):
                 self._is_locked = True

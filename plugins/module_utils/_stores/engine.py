@@ -35,26 +35,22 @@ class EngineImages:
         self._lock = threading.Lock()
         self._saved: dict[str, SavedImage] = {}
         self._files: list[TarImage] = []
+        self._has_other_ids: bool | None = None
 
     def find(self, name: str) -> str | None:
         """The ID of a name, or of an ID that is there."""
         found = self._engine.inspect(name)
         return self._id_of(found) if found else None
 
-    def names(self) -> dict[str, str]:
-        """All names and their IDs."""
-        found: dict[str, str] = {}
-        for image in self._engine.images():
-            names = [name for name in image.get("RepoTags") or [] if not name.startswith("<none>")]
-            found.update((full_name(name), self._id_of(image)) for name in names)
-        return found
+    def names(self) -> list[str]:
+        """All names."""
+        shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
+        return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
 
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, exported once."""
-        with self._lock:
-            if image_id not in self._saved:
-                self._saved[image_id] = self._export(image_id)
-            return self._saved[image_id]
+        known = [image for image in list(self._saved.values()) if image.id == image_id]
+        return known[0] if known else self._export(image_id)
 
     def is_whole(self, image_id: str) -> bool:
         """An engine vouches for what it has."""
@@ -95,7 +91,13 @@ class EngineImages:
             tar.close()
         self._engine.close()
 
-    def _export(self, image_id: str) -> SavedImage:
+    def _export(self, engine_id: str) -> SavedImage:
+        with self._lock:
+            if engine_id not in self._saved:
+                self._saved[engine_id] = self._exported(engine_id)
+            return self._saved[engine_id]
+
+    def _exported(self, image_id: str) -> SavedImage:
         staged = Staged(self._engine.export(image_id))
         tar = TarImage("what the engine saved of %s" % image_id, staged.release())
         self._files.append(tar)
@@ -105,4 +107,8 @@ class EngineImages:
         return images[0]
 
     def _id_of(self, found: t.Mapping[str, t.Any]) -> str:
-        return digests.check(found.get("Id"))
+        """Where Docker keeps images in containerd, its ID is no digest of a config: only the image tells."""
+        engine_id = digests.check(found.get("Id"))
+        if self._has_other_ids is None:
+            self._has_other_ids = self._engine.has_other_ids()
+        return self._export(engine_id).id if self._has_other_ids else engine_id

@@ -83,6 +83,12 @@ def plain(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
     return _unzstd(content) if kind == "zstd" else content
 
 
+def require_zstd() -> None:
+    """Raises :class:`MissingLibrary` where zstd cannot be read here."""
+    if zstandard is None:
+        raise MissingLibrary("zstandard")
+
+
 def gzipped(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
     """The content compressed, the same each time by the same zlib."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
@@ -126,8 +132,7 @@ def _gunzipped(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
 
 
 def _unzstd(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
-    if zstandard is None:
-        raise MissingLibrary("zstandard")
+    require_zstd()
     reader = zstandard.ZstdDecompressor().stream_reader(_Stream(chunks), read_across_frames=True)
     try:
         while True:

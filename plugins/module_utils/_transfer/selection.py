@@ -85,8 +85,8 @@ def select_one(
     """
     if not top.is_index:
         return select(top, platforms, False, read, read_config).manifest
-    offered = list(_Chooser(read, read_config).leaves(top))
-    known = sorted({str(platform) for _digest, platform in offered if platform.is_known})
+    offered = [(digest, platform) for digest, platform in _Chooser(read, read_config).leaves(top) if platform.is_known]
+    known = sorted({str(platform) for _digest, platform in offered})
     wanted = list(platforms)
     if not wanted and len(offered) > 1:
         wanted = [platform for platform in [default()] if platform]

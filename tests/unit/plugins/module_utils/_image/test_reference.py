@@ -283,3 +283,61 @@ def test_a_password_in_a_url_is_not_repeated():
     with pytest.raises(InvalidReference) as caught:
         references.parse("https://alice:tell-nobody@r.example/app")
     assert "tell-nobody" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("docker-daemon:busybox", ("", "docker.io/library/busybox", "", "")),
+        ("docker-daemon:r.example:5000/a/b:1", ("", "r.example:5000/a/b", "1", "")),
+        ("containers-storage:localhost/a:1", ("", "localhost/a", "1", "")),
+        ("docker-daemon:sha256:" + "a" * 64, ("", "", "", "sha256:" + "a" * 64)),
+        ("docker-archive:/x.tar", ("/x.tar", "", "", "")),
+        ("docker-archive:/x.tar:a:1", ("/x.tar", "docker.io/library/a", "1", "")),
+        ("docker-archive:/x.tar:@12", ("/x.tar", "", "@12", "")),
+        ("docker-archive:/x.tar:sha256:" + "a" * 64, ("/x.tar", "", "", "sha256:" + "a" * 64)),
+    ],
+)
+def test_images_of_engines(text, expected):
+    reference = references.parse(text)
+    assert (reference.path, reference.repository, reference.tag, reference.digest) == expected
+    assert references.parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("docker-daemon:", "no image is named. Write docker-daemon:NAME[:TAG] or an image ID."),
+        ("docker-daemon:A", "'A' is not a repository name"),
+        ("docker-daemon:a@sha256:" + "0" * 64, "engines know images by name or by ID"),
+        ("docker-daemon:" + "0" * 64, "64 hexadecimal digits are an image ID"),
+        ("docker-archive:", "no file is given. Write docker-archive:FILE[:NAME]."),
+        ("docker-archive:/x:", "no name is given. Write docker-archive:FILE[:NAME]."),
+        ("docker-archive:/x:@a", "@a: 'a' is not a digest"),
+    ],
+)
+def test_what_names_no_image_of_an_engine(text, said):
+    with pytest.raises(InvalidReference) as caught:
+        references.parse(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "repository"),
+    [
+        ("r.example/a:1", "r.example/a"),
+        ("docker-daemon:a:1", "docker.io/library/a"),
+        ("oci:/layout:r.example/a:1", "r.example/a"),
+    ],
+)
+def test_file_without_a_name_takes_that_of_the_source(other, repository):
+    file = references.parse("docker-archive:/x")
+    assert references.named_after(file, references.parse(other)).repository == repository
+    for named in map(references.parse, ("docker-archive:/x:b:1", "docker-archive:/x:@1", "r.example/b")):
+        assert references.named_after(named, references.parse(other)) == named
+
+
+@pytest.mark.parametrize("other", ["oci:/layout:v1", "docker-archive:/y"])
+def test_source_that_tells_no_name(other):
+    with pytest.raises(InvalidReference, match="does not tell what to name the image"):
+        references.named_after(references.parse("docker-archive:/x"), references.parse(other))
