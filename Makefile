@@ -33,7 +33,7 @@ units-oldest: ## unit tests on the oldest supported stack
 functional: ## modules against real registries, on the newest stack
 	@$(TOOLCHAIN) functional $(ARGS)
 
-functional-oldest: ## the same with the modules on the oldest supported stack
+functional-oldest: ## the same with the oldest ansible-core, and the modules on the oldest supported stack
 	@$(TOOLCHAIN) functional-oldest $(ARGS)
 
 molecule: ## roles against real registries; ARGS="-s promote" goes to molecule test

@@ -9,7 +9,7 @@ import subprocess
 from xml.etree import ElementTree
 
 from devtools.provision import BUILD
-from devtools.toolchain.stacks import Stack, clean_environment, controller, oldest
+from devtools.toolchain.stacks import OLDEST_CORE, Stack, clean_environment, controller, oldest
 from devtools.toolchain.steps import Outcome, step
 
 
@@ -26,7 +26,7 @@ def functional(arguments: list[str]) -> Outcome:
 
 
 def functional_oldest(arguments: list[str]) -> Outcome:
-    return _pytest("functional-oldest", "tests/functional", controller(), arguments, modules=oldest())
+    return _pytest("functional-oldest", "tests/functional", controller(OLDEST_CORE), arguments, modules=oldest())
 
 
 def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every example of the documentation runs: those of the plugins, of the guides, and of the READMEs.
+
+Each document is one playbook, its examples in their order. Variables hold for what comes after them, and a block with
+a caption is the file of that name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devtools.examples import IMAGE, Document, Site, documents
+from devtools.provision import REPOSITORY
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
+
+GROUPS = {
+    "plugins": documents("plugins/modules/*.py", "plugins/filter/*.py", "plugins/test/*.py", "plugins/lookup/*.py"),
+    "guides": documents("docs/docsite/rst/*.rst"),
+    "readmes": documents("README.md", "roles/*/README.md"),
+}
+
+# Tasks and plays that are not run, by their names, and fragments by their first lines; and why.
+EXEMPT: dict[str, str] = {}
+
+# What an example says that cannot be so here. A scoped name has its source's host in it, and ours has a port.
+INSTEAD: dict[str, dict[str, str]] = {
+    "plugins/modules/image_sync.py": {"scoped: true": "scoped: false"},
+}
+
+# Images that examples read without naming them as one reference.
+IMAGES: dict[str, tuple[str, ...]] = {
+    "docs/docsite/rst/guide_tags.rst": ("registry.example.com/prod/app:live", "registry.example.com/prod/app:standby"),
+    "roles/promote/README.md": ("registry.example.com/prod/app:stable-previous",),
+}
+
+# Values for variables that examples leave to their reader.
+VARIABLES: dict[str, dict] = {
+    "plugins/filter/image_reference.py": {
+        "image": "ghcr.io/example/app:1.4.2",
+        "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
+    },
+    "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
+}
+
+# Files that examples read, in JSON as nodes need no YAML; the paths are seen from the playbook, whose directory is "/" in examples too.
+FILES: dict[str, dict[str, str]] = {
+    "plugins/modules/image_sync.py": {
+        "etc/mirror/sync.yaml": '{"docker.io": {"images": {"library/alpine": ["3.20"]}}}'
+    },
+    "plugins/filter/manifest_digest.py": {"manifest.json": IMAGE.manifests[IMAGE.digest][1].decode()},
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_examples_run(group, registry, authority, tmp_path):
+    site = Site(registry.host, tmp_path, authority.ca)
+    playbooks = [prepare(site, document) for document in GROUPS[group]]
+    names = [play["name"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
+    assert names
+    output = run(playbooks, tmp_path)
+    assert "no hosts matched" not in output, output
+    started = re.findall(r"^PLAY \[(.*?)\] \*", output, re.MULTILINE)
+    assert [name for name in names if name not in started] == []
+
+
+def test_every_module_has_examples():
+    names = {document.name for document in GROUPS["plugins"]}
+    modules = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "plugins" / "modules").glob("*.py")}
+    assert modules <= names
+
+
+def test_what_is_exempt_is_there():
+    blocks = [block for group in GROUPS.values() for document in group for block in document.blocks]
+    assert [line for line in EXEMPT if not any(line in block.text for block in blocks)] == []
+    fragments = [block for block in blocks if block.kind == "fragment"]
+    assert [block.place for block in fragments if block.text.splitlines()[0] not in EXEMPT] == []
+
+
+def prepare(site: Site, document: Document) -> Path:
+    """Write the playbook of a document, beside what its examples read, and return its path."""
+    directory = site.directory(document)
+    directory.mkdir(parents=True)
+    given = VARIABLES.get(document.name, {})
+    site.fill(document, (*IMAGES.get(document.name, ()), json.dumps(given)))
+    for name, text in FILES.get(document.name, {}).items():
+        write(directory / name, site.text(document, text))
+    variables = {**site.variables(document), **given}
+    variables = json.loads(site.text(document, json.dumps(variables)))
+    plays: list[dict] = []
+    for block in document.blocks:
+        text = site.text(document, block.text)
+        for said, instead in INSTEAD.get(document.name, {}).items():
+            text = text.replace(said, instead)
+        if block.kind == "file":
+            write(Path(site.text(document, block.caption)), text)
+        elif block.kind == "variables":
+            variables.update(yaml.safe_load(text))
+        elif block.kind != "fragment":
+            value = [item for item in yaml.safe_load(text) if item.get("name") not in EXEMPT]
+            tasks = {"hosts": "localhost", "gather_facts": False, "tasks": value}
+            for play in value if block.kind == "plays" else [tasks]:
+                # What variables there are must be known to all that follows, and yield to what the example sets.
+                plays.append({**play, "name": block.place, "vars": {**variables, **play.get("vars", {})}})
+    playbook = directory / "playbook.yml"
+    playbook.write_text(yaml.safe_dump(plays, sort_keys=False))
+    return playbook
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def run(playbooks: list[Path], tmp_path: Path) -> str:
+    link_collection()
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True, mode=0o700)
+    host = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
+        "ansible_become": False,
+    }
+    hosts = {
+        play["hosts"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text()) if "hosts" in play
+    }
+    groups = {name: {"hosts": {"localhost": {}}} for name in hosts - {"localhost", "all"}}
+    inventory = {"all": {"hosts": {"localhost": host}, "children": groups}}
+    write(tmp_path / "inventory.yml", json.dumps(inventory))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_GATHERING": "smart",
+    }
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "inventory.yml")]
+    process = subprocess.run(
+        [*command, *map(str, playbooks)], env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    output = process.stdout + process.stderr
+    assert "Traceback" not in output, output
+    assert process.returncode == 0, output
+    return output
