@@ -11,7 +11,8 @@ from devtools import faults, images
 from devtools.observe import digest_at
 from devtools.servers import Haproxy
 
-LARGE = images.single(layers=[200_000 + size for size in range(12)])
+# Each layer is more than is read at once, so that its upload begins before its download has ended.
+LARGE = images.single(layers=[700_000 + size for size in range(12)])
 
 
 def test_rate_of_requests_is_kept(run_module, registry, repository, tmp_path):
