@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role registry does with a certificate of the user's; extensions/molecule/registry has its usual course."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+import pytest
+
+from devtools import images, provision
+from devtools.certificates import Authority
+from devtools.process import Server
+
+IMAGE = images.single(seed="registry")
+PASSWORD = "wonder:land"
+
+
+class Configured(Server):
+    """A registry with the settings that the role wrote."""
+
+    def __init__(self, config: Path) -> None:
+        super().__init__()
+        self._config = config
+
+    def command(self) -> list[str]:
+        return [provision.program("docker-registry", unpack=True), "serve", str(self._config)]
+
+
+@pytest.fixture
+def variables(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Return variables with which the role works below ``tmp_path``, and lets the program of this machine run."""
+    htpasswd = provision.program("htpasswd", "apache2-utils")
+    monkeypatch.setenv("PATH", os.pathsep.join([os.environ["PATH"], os.path.dirname(htpasswd)]))
+    units = tmp_path / "units"
+    units.mkdir()
+    certificate = authority.server()
+    return {
+        "registry_become": False,
+        "registry_manage_service": False,
+        "registry_packages": [],
+        "registry_program": "/usr/bin/docker-registry",
+        "registry_service": "docker-registry",
+        "registry_user": getpass.getuser(),
+        "registry_config_dir": str(tmp_path / "config"),
+        "registry_storage_dir": str(tmp_path / "images"),
+        "registry_unit_dir": str(units),
+        "registry_users": [{"name": "alice", "password": PASSWORD}],
+        "registry_certificate": certificate.cert.read_text(),
+        "registry_key": certificate.key.read_text(),
+    }
+
+
+def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
+    run_playbook, run_module, variables, authority, tmp_path
+):
+    server = Configured(tmp_path / "config" / "config.yml")
+    output = run_playbook(
+        "drayage.registry.registry", "-vvv", "--diff", variables={**variables, "registry_listen": server.host}
+    )
+    assert PASSWORD not in output
+    assert variables["registry_key"].splitlines()[1] not in output
+    key = tmp_path / "config" / "tls" / "given.key"
+    assert key.stat().st_mode & 0o007 == 0
+
+    images.write_layout(IMAGE, tmp_path / "layout", "one")
+    entry = {"host": server.host, "username": "alice", "password": PASSWORD, "ca_path": str(authority.ca)}
+    with server:
+        result = run_module(
+            "image_copy",
+            src=f"oci:{tmp_path / 'layout'}:one",
+            dest=f"{server.host}/team/one:1",
+            registries=[{**entry, "plain_http": False}],
+        )
+    assert result.digest == IMAGE.digest
+
+
+def test_without_facts_the_role_says_that_it_needs_them(play):
+    role = {"ansible.builtin.include_role": {"name": "drayage.registry.registry"}, "vars": {"registry_users": []}}
+    assert "let the play gather facts" in play([role], succeeds=False)
