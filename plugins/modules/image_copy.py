@@ -34,12 +34,19 @@ options:
       - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
         archive. Without V(REF) there must be one image only.
       - V(dir:PATH) for the only image of a directory, as C(skopeo copy) makes it.
+      - V(docker-daemon:NAME[:TAG]) for one of a Docker Engine, found by E(DOCKER_HOST) as C(docker) finds it, and
+        V(containers-storage:NAME[:TAG]) for one of Podman, Buildah and CRI-O, by the service of Podman (E(CONTAINER_HOST), or
+        its usual socket) or else by the program C(podman). V(sha256:ID) instead of the name stands for the image of that ID.
+      - V(docker-archive:FILE[:NAME[:TAG]]) for one of a file of C(docker save) or C(podman save).
     type: str
     required: true
   dest:
     description:
       - What to make of it, in the same notations.
-      - Without a tag, digest or V(REF) the tag of O(src) is taken. The image of a directory has no name.
+      - Without a tag, digest or V(REF) the tag of O(src) is taken. The image of a directory has no name. A
+        V(docker-archive) without a name takes the whole name of O(src).
+      - Engines and V(docker-archive) know an image by its ID, which is the digest of its configuration, and have images for
+        one platform only. See O(platforms).
       - With a digest, the copy fails before anything is written if the image has another one.
     type: str
     required: true
@@ -57,6 +64,8 @@ options:
       - Attestations, such as provenance and SBOMs, stay with the platforms they belong to.
       - If O(src) is a single image, it must be for every platform listed.
       - Reading the index of O(src) is necessary to know the result, which costs one request more than without this option.
+      - Into an engine goes the image for the platform that the engine runs on, unless another one is named here. For a
+        V(docker-archive) one must be named if there are several.
     type: list
     elements: str
     default: []
@@ -164,6 +173,23 @@ EXAMPLES = r"""
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: oci-archive:/srv/transfer/app.tar:1.4.2
+
+- name: Load an image into the Docker Engine of the node
+  drayage.registry.image_copy:
+    src: registry.example.com/prod/app:1.4.2
+    dest: docker-daemon:registry.example.com/prod/app:1.4.2
+
+- name: Load the same image from a file, into the images of podman
+  drayage.registry.image_copy:
+    src: docker-archive:/srv/transfer/app.tar:registry.example.com/prod/app:1.4.2
+    dest: containers-storage:registry.example.com/prod/app:1.4.2
+
+- name: Make a file that docker load reads, for another kind of machine
+  drayage.registry.image_copy:
+    src: registry.example.com/prod/app:1.4.2
+    dest: docker-archive:/srv/transfer/app-arm64.tar
+    platforms:
+      - linux/arm64
 
 - name: Have the layers of an image as files
   drayage.registry.image_copy:

@@ -29,6 +29,8 @@ options:
     description:
       - What to remove, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
+      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) or V(docker-archive:FILE:NAME:TAG) for a tag of an image in
+        an engine or file, which goes with its last one. Nothing is removed that a container uses.
       - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag names that digest.
       - Without V(REF) and with O(scope=manifest), an OCI layout or archive must hold one image only. With the last image of an
         archive its file goes.

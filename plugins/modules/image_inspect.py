@@ -10,7 +10,7 @@ module: image_inspect
 short_description: Tell what a container image is, without pulling it
 version_added: 0.1.0
 description:
-  - Tells digest, platforms, configuration, layers and labels of an image in a registry or OCI layout.
+  - Tells digest, platforms, configuration, layers and labels of an image in a registry, a file or directory, or a container engine.
   - This module only reads, and never changes anything.
   - A multi-platform image costs one request, a single image two, and one platform of a multi-platform image three.
   - An image that is not there is a result, RV(exists=false). No access to it is an error.
@@ -39,6 +39,9 @@ options:
       - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
         archive. Without V(REF) there must be one image only.
       - V(dir:PATH) for the only image of a directory.
+      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) or V(docker-archive:FILE[:NAME[:TAG]]) for one of an
+        engine, or of a file that C(docker save) made. These have no manifest, so that one is made up to be looked at.
+        The digest is the ID of the image. An engine must hand out the whole image for this.
     type: str
     required: true
   platform:

@@ -28,6 +28,8 @@ options:
     description:
       - The repository, V([docker://]host[:port]/path), or V(oci:PATH) or V(oci-archive:FILE) for the names in an
         OCI layout, or in an archive of one, on the managed node.
+      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) for the tags that images of a
+        container engine have in the repository V(NAME). V(docker-archive:FILE) for all names in the file.
       - Docker Hub's short names are understood.
     type: str
     required: true

@@ -230,6 +230,9 @@ class ConfigStore:
         """Make tags stand for images that are here, by their IDs. Raises ContentMissing where one is not."""
         self._keeper.name({self._full(tag): image_id for tag, image_id in ids.items()})
 
+    def commit(self) -> None:
+        """Nothing: there is no content here but that of images."""
+
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """Each name by itself."""
         for tag, manifest in manifests.items():
