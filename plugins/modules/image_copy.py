@@ -204,14 +204,17 @@ dest:
   type: str
   sample: registry.example.com/prod/app:1.4.2
 digest:
-  description: The digest of the image at the destination.
+  description:
+    - The digest of the image at the destination.
+    - With a container engine or V(docker-archive) it is the ID of the image, and the same holds for RV(src_digest).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 src_digest:
   description:
     - The digest of the image at the source.
-    - It differs from RV(digest) only if O(platforms) or O(attestations) removed a part of it, or O(format) changed it.
+    - It differs from RV(digest) only if O(platforms) or O(attestations) removed a part of it, or O(format) changed it, or if
+      only one of both is the ID of an image.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0

@@ -65,7 +65,9 @@ class EngineClient:
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
         """Take in such an archive. Raises Refused with what the engine says of it."""
-        response = self._checked(self._send("POST", "/images/load?quiet=1", data=chunks, is_work=True))
+        # An empty chunk would be the end of the body: urllib3 1.26 does not leave it out.
+        body = filter(None, chunks)
+        response = self._checked(self._send("POST", "/images/load?quiet=1", data=body, is_work=True))
         for line in self._connection.read(response, _MAX_ANSWER).splitlines():
             try:
                 said = documents.decode(line)

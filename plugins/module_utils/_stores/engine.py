@@ -79,7 +79,8 @@ class EngineImages:
 
     def remove(self, names: t.Collection[str]) -> bool:
         """Remove names one by one: an engine removes the image with its last one."""
-        return any([self._engine.remove(name) for name in names])
+        removed = [self._engine.remove(name) for name in names]
+        return any(removed)
 
     def exclusive(self) -> t.ContextManager[None]:
         """Engines have no such thing."""
