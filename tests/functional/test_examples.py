@@ -52,7 +52,7 @@ VARIABLES: dict[str, dict] = {
     "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
 }
 
-# Files that examples read, in JSON as nodes need no YAML; the paths are seen from the playbook, whose directory is "/" in examples too.
+# Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
     "plugins/modules/image_sync.py": {
         "etc/mirror/sync.yaml": '{"docker.io": {"images": {"library/alpine": ["3.20"]}}}'
@@ -102,7 +102,8 @@ def prepare(site: Site, document: Document) -> Path:
         for said, instead in INSTEAD.get(document.name, {}).items():
             text = text.replace(said, instead)
         if block.kind == "file":
-            write(Path(site.text(document, block.caption)), text)
+            # In JSON, as nodes need no YAML.
+            write(Path(site.text(document, block.caption)), json.dumps(yaml.safe_load(text)))
         elif block.kind == "variables":
             variables.update(yaml.safe_load(text))
         elif block.kind != "fragment":
