@@ -11,20 +11,26 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
-from benchmarks import cold_copy, memory, mount, no_op
+from benchmarks import cold_copy, memory, mount, no_op, sync
 from benchmarks.arena import Arena
 from benchmarks.measure import environment
-from benchmarks.programs import find
+from benchmarks.programs import COPIERS, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
+from benchmarks.syncers import SYNCERS
 from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
 
-MEASUREMENTS: dict[str, Callable[[Arena, int], Section]] = {
-    "cold-copy": cold_copy.measure,
-    "memory": memory.measure,
-    "no-op": no_op.measure,
-    "mount": mount.measure,
+# What is measured, with those that compete.
+_Measure = Callable[[Arena, int], Section]
+_Kinds = tuple[type[Program], ...]
+MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
+    "cold-copy": (cold_copy.measure, COPIERS),
+    "memory": (memory.measure, COPIERS),
+    "no-op": (no_op.measure, COPIERS),
+    "mount": (mount.measure, COPIERS),
+    "sync-cold": (sync.measure_cold, SYNCERS),
+    "sync-unchanged": (sync.measure_unchanged, SYNCERS),
 }
 
 
@@ -34,12 +40,12 @@ def main() -> int:
     BENCH.mkdir(parents=True, exist_ok=True)
     with locked("bench"), tempfile.TemporaryDirectory(dir=BENCH, prefix="run-") as directory:
         env = environment(Path(directory))
-        programs, missing = find(env)
-        arena = Arena(Path(directory), programs, env)
-        print(heading(programs, missing), flush=True)
+        found = {kinds: find(kinds, env) for kinds in dict.fromkeys(MEASUREMENTS[name][1] for name in options.only)}
+        print(heading(found.values()), flush=True)
         passed = True
         for name in options.only:
-            section = MEASUREMENTS[name](arena, options.rounds)
+            measure, kinds = MEASUREMENTS[name]
+            section = measure(Arena(Path(directory), found[kinds][0], env), options.rounds)
             print(section.render(), flush=True)
             passed = passed and section.passed
     return 0 if passed else 1

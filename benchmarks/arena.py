@@ -32,11 +32,13 @@ class Arena:
     def rounds(self, count: int, attempt: Callable[[Program], object], errors: list[str]) -> dict[str, list]:
         """Let every program have its turn in every round, after one round that does not count.
 
-        Returns the results by program, and None for each that was discarded: ``errors`` tells why.
+        One that is slow has a single turn. Returns the results by program, and None for each that was discarded: ``errors`` tells why.
         """
         results: dict[str, list] = {program.name: [] for program in self.programs}
         for number in range(count + 1):
             for program in self.programs:
+                if program.is_slow and number != 1:
+                    continue
                 result = self.once(program, attempt, errors, f"round {number}" if number else "warm-up")
                 if number:
                     results[program.name].append(result)
@@ -56,7 +58,7 @@ class Arena:
 
     def cold_copy(self, program: Program, shape: Shape, digest: str) -> Usage:
         """Copy a stored image to a registry that has nothing; both registries are new processes."""
-        with self._empty() as storage, DockerRegistry(shape.storage) as source, DockerRegistry(storage) as target:
+        with self.empty() as storage, DockerRegistry(shape.storage) as source, DockerRegistry(storage) as target:
             self.prepare(program, source, target)
             # What was written and removed before shall not be written back at the cost of this run.
             os.sync()
@@ -81,7 +83,8 @@ class Arena:
         return usage
 
     @contextmanager
-    def _empty(self) -> Iterator[Path]:
+    def empty(self) -> Iterator[Path]:
+        """Give a name for the storage of a destination; what is there in the end is removed."""
         storage = self.directory / "destination"
         try:
             yield storage

@@ -10,6 +10,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from devtools import provision
 from devtools.toolchain.stacks import link_collection
@@ -18,12 +19,27 @@ OURS = "image_copy"
 
 
 class Program:
-    """A program that copies images."""
+    """A program that copies images; ``module`` is what Go builds it from, and ``asking`` makes it tell its version.
 
-    def __init__(self, name: str, path: str, version: str) -> None:
-        self.name = name
+    One that ``is_slow`` runs once where others run several times.
+    """
+
+    name = ""
+    module = ""
+    asking: Sequence[str] = ("version",)
+    is_slow = False
+
+    def __init__(self, path: str, version: str) -> None:
         self.path = path
         self.version = version
+
+    @classmethod
+    def find(cls, env: dict[str, str]) -> Program:
+        """Find the program, or get it. Raises ProvisionError."""
+        path = provision.go_program(cls.module, cls.name)
+        if not path:
+            raise provision.ProvisionError("there is neither this program on PATH nor a Go toolchain to build it with")
+        return cls(path, _answer([path, *cls.asking], env))
 
     def prepare(self, hosts: list[str], env: dict[str, str]) -> None:
         """Tell the program, before its time is taken, that these hosts speak plain HTTP."""
@@ -40,6 +56,15 @@ class Program:
 class ImageCopy(Program):
     """The module by itself, without the time that Ansible takes to get it to a node and started there."""
 
+    name = OURS
+
+    @classmethod
+    def find(cls, env: dict[str, str]) -> Program:
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in ("requests", "urllib3", "ansible-core")]
+        commit = _answer(["git", "-C", str(provision.REPOSITORY), "describe", "--always", "--dirty"])
+        path = link_collection() / "plugins" / "modules" / f"{cls.name}.py"
+        return cls(str(path), ", ".join([commit, f"Python {platform.python_version()}", *versions]))
+
     def command(self, source: str, destination: str) -> list[str]:
         return [sys.executable, self.path]
 
@@ -47,8 +72,19 @@ class ImageCopy(Program):
         return json.dumps({"ANSIBLE_MODULE_ARGS": {"src": source, "dest": destination}})
 
 
+class Crane(Program):
+    """crane takes plain HTTP for granted on loopback."""
+
+    name = "crane"
+    module = "github.com/google/go-containerregistry/cmd/crane"
+
+
 class Regctl(Program):
     """regctl speaks TLS to every host that its configuration does not say otherwise of."""
+
+    name = "regctl"
+    module = "github.com/regclient/regclient/cmd/regctl"
+    asking = ("version", "--format", "{{.VCSTag}}")
 
     def prepare(self, hosts: list[str], env: dict[str, str]) -> None:
         for host in hosts:
@@ -60,43 +96,33 @@ class Regctl(Program):
 
 
 class Skopeo(Program):
-    """skopeo has a switch for everything."""
+    """skopeo has a switch for everything, and comes from Debian: it is there, or cannot be got at all."""
+
+    name = "skopeo"
+    switches = ("--all", "--src-tls-verify=false", "--dest-tls-verify=false")
+
+    @classmethod
+    def find(cls, env: dict[str, str]) -> Program:
+        path = provision.program(cls.name)
+        return cls(path, _answer([path, "--version"], env).split()[-1])
 
     def command(self, source: str, destination: str) -> list[str]:
-        switches = ["--all", "--src-tls-verify=false", "--dest-tls-verify=false", "-q"]
-        return [self.path, "copy", *switches, f"docker://{source}", f"docker://{destination}"]
+        return [self.path, "copy", *self.switches, "-q", f"docker://{source}", f"docker://{destination}"]
 
 
-def find(env: dict[str, str]) -> tuple[list[Program], list[str]]:
-    """Return the programs in the order in which they run, and what is missing, with the reasons.
+COPIERS = (ImageCopy, Crane, Regctl, Skopeo)
 
-    skopeo has to be there, or a ProvisionError says why it cannot be.
-    """
-    programs: list[Program] = [_ours()]
+
+def find(kinds: Sequence[type[Program]], env: dict[str, str]) -> tuple[list[Program], list[str]]:
+    """Return the programs in the order in which they run, and what is missing, with the reasons."""
+    programs: list[Program] = []
     missing: list[str] = []
-    for name, module, kind, asking in (
-        ("crane", "github.com/google/go-containerregistry/cmd/crane", Program, ["version"]),
-        ("regctl", "github.com/regclient/regclient/cmd/regctl", Regctl, ["version", "--format", "{{.VCSTag}}"]),
-    ):
+    for kind in kinds:
         try:
-            path = provision.go_program(module, name)
+            programs.append(kind.find(env))
         except provision.ProvisionError as error:
-            missing.append(f"{name}: {error}")
-            continue
-        if path:
-            programs.append(kind(name, path, _answer([path, *asking], env)))
-        else:
-            missing.append(f"{name}: there is neither this program on PATH nor a Go toolchain to build it with")
-    skopeo = provision.program("skopeo")
-    programs.append(Skopeo("skopeo", skopeo, _answer([skopeo, "--version"], env).split()[-1]))
+            missing.append(f"{kind.name}: {error}")
     return programs, missing
-
-
-def _ours() -> Program:
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("requests", "urllib3", "ansible-core")]
-    commit = _answer(["git", "-C", str(provision.REPOSITORY), "describe", "--always", "--dirty"])
-    module = link_collection() / "plugins" / "modules" / f"{OURS}.py"
-    return ImageCopy(OURS, str(module), ", ".join([commit, f"Python {platform.python_version()}", *versions]))
 
 
 def _answer(command: list[str], env: dict[str, str] | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from benchmarks.programs import Program
@@ -61,8 +62,9 @@ class Section:
         return "\n".join(lines).rstrip() + "\n"
 
 
-def heading(programs: list[Program], missing: list[str]) -> str:
-    """Return the top of the report: when, where, and with which versions."""
+def heading(found: Iterable[tuple[list[Program], list[str]]]) -> str:
+    """Return the top of the report: when, where, and with which versions, each named once."""
+    groups = list(found)
     registry = os.path.basename(provision.program("docker-registry"))
     lines = [
         "# Benchmarks",
@@ -70,7 +72,7 @@ def heading(programs: list[Program], missing: list[str]) -> str:
         f"- date: {datetime.datetime.now().astimezone().isoformat(' ', 'minutes')}",
         f"- machine: {os.cpu_count()} CPUs ({platform.machine()}), {platform.system()} {platform.release()}",
         f"- registries: {registry} of Debian on loopback, both on this machine",
-        *(f"- {program.name}: {program.version}" for program in programs),
-        *(f"- **missing** {reason}" for reason in missing),
+        *dict.fromkeys(f"- {program.name}: {program.version}" for programs, _missing in groups for program in programs),
+        *dict.fromkeys(f"- **missing** {reason}" for _programs, missing in groups for reason in missing),
     ]
     return "\n".join(lines) + "\n"
