@@ -27,6 +27,18 @@ from .selection import MAX_DEPTH, Selection, select, select_one
 _MAX_CONFIG = 8 * 1024 * 1024
 
 
+class Seen(t.NamedTuple):
+    """What both sides named when they were asked."""
+
+    source: Descriptor | None
+    destination: Descriptor | None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both have it, and there is no difference."""
+        return bool(self.source and self.destination and self.source.digest == self.destination.digest)
+
+
 @dataclasses.dataclass(frozen=True)
 class CopyRequest:
     """One image to be at one place.
@@ -34,6 +46,7 @@ class CopyRequest:
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
     are not copied; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
     ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
+    Where ``seen`` is given, with a single tag, neither side is asked again.
     """
 
     source: Store
@@ -47,6 +60,7 @@ class CopyRequest:
     may_mount: bool = True
     target: Target = Target()
     unsigned: bool = False
+    seen: Seen | None = None
 
 
 @dataclasses.dataclass
@@ -152,10 +166,11 @@ class _Planner:
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
+        seen = self._request.seen
         for name in names:
             try:
                 with naming(self._destination.reference(name)):
-                    descriptor = self._destination.resolve(name)
+                    descriptor = seen.destination if seen else self._destination.resolve(name)
             except InvalidContent:  # whatever it is, it is not what is to be there
                 descriptor = None
             found[name] = descriptor.digest if descriptor else None
@@ -175,6 +190,8 @@ class _Planner:
                 return None
         elif request.target or None in before.values():
             return None
+        if request.seen:
+            return request.seen.source
         with naming(self._source.reference(request.name)):
             return self._source.resolve(request.name)
 

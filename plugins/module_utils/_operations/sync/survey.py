@@ -59,10 +59,8 @@ class Surveyor:
         for entry in entries:
             _check(entry)
         pairs = self._share(self._pair_all(entries), entries)
-        destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
-        known = self._known(destinations)
+        known, sources = self._list(pairs)
         listed = [pair for pair in pairs if pair.destination.reference("") in known]
-        sources = self._list_sources(listed)
         targets: dict[tuple[str, str], Target] = {}
         wanted: dict[str, set[str]] = {place: set() for place in known}
         for pair in listed:
@@ -93,38 +91,24 @@ class Surveyor:
     def _has(self, store: Store, name: str) -> bool:
         return self._by_repository or self._slice.has(store.reference(name))
 
-    def _known(self, destinations: t.Mapping[str, Store]) -> dict[str, KnownDestination]:
-        """The destinations with their tags; one that cannot be listed has failed."""
+    def _list(self, pairs: t.Sequence[Pair]) -> tuple[dict[str, KnownDestination], dict[str, list[str] | ImageError]]:
+        """The destinations with their tags, without those that cannot be listed; the tags of sources to choose from."""
+        destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
+        sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
+        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._jobs)
+        known = {}
+        for place, answer in zip(destinations, answers):
+            if isinstance(answer, ImageError) and not self._may_be_unlisted(answer):
+                self._fail("", place, answer)
+            else:
+                names = () if isinstance(answer, NotFound) else None if isinstance(answer, ImageError) else answer
+                known[place] = KnownDestination(destinations[place], names)
+        return known, dict(zip(sources, answers[len(destinations) :]))
 
-        def look(store: Store) -> KnownDestination | ImageError:
-            try:
-                with naming(store.reference("")):
-                    return KnownDestination(store, store.tags())
-            except NotFound:
-                return KnownDestination(store, ())
-            except ImageError as error:
-                # Some registries refuse to list a repository that is yet to be made.
-                needs_list = self._options.prune or self._options.existing == "keep"
-                return KnownDestination(store, None) if isinstance(error, _REFUSALS) and not needs_list else error
-
-        found = dict(zip(destinations, for_each(look, destinations.values(), self._jobs)))
-        for place, known in found.items():
-            if isinstance(known, ImageError):
-                self._fail("", place, known)
-        return {place: known for place, known in found.items() if isinstance(known, KnownDestination)}
-
-    def _list_sources(self, pairs: t.Sequence[Pair]) -> dict[str, list[str] | ImageError]:
-        """The tags of the sources that patterns choose from."""
-        asked = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
-
-        def look(store: Store) -> list[str] | ImageError:
-            try:
-                with naming(store.reference("")):
-                    return store.tags()
-            except ImageError as error:
-                return error
-
-        return dict(zip(asked, for_each(look, asked.values(), self._jobs)))
+    def _may_be_unlisted(self, error: ImageError) -> bool:
+        """Some registries refuse to list a repository that is yet to be made."""
+        needs_list = self._options.prune or self._options.existing == "keep"
+        return isinstance(error, NotFound) or (isinstance(error, _REFUSALS) and not needs_list)
 
     def _select(self, pair: Pair, listed: list[str] | ImageError | None) -> list[str]:
         """The names an entry wants, in the order of its tags, then of their versions."""
@@ -211,6 +195,14 @@ def _narrowed(pair: Pair, name: str) -> Pair:
     if isinstance(destination, KnownDestination) and isinstance(destination.store, TreeRepository):
         destination = KnownDestination(destination.store.image(name), destination.names)
     return dataclasses.replace(pair, source=source, destination=destination)
+
+
+def _list_tags(store: Store) -> list[str] | ImageError:
+    try:
+        with naming(store.reference("")):
+            return store.tags()
+    except ImageError as error:
+        return error
 
 
 def _check(entry: Entry) -> None:

@@ -16,15 +16,18 @@ from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
 from ..._transfer import execute_set as sets
 from ..._transfer.parallel import Alone, for_each
-from ..._transfer.plan import CopyRequest, Plan, plan_copy
+from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
 from ..stores import Stores
 from . import prune
 from .base import Base
+from .compare import compare
 from .images import Entry, Image, Synced, SyncOptions, Target, Unwanted, failed
 from .keeper import Keeper
 from .names import Names
 from .source_file import read_source_file
 from .survey import Surveyor
+
+_Planned = t.Optional[tuple[Image, t.Optional[Plan]]]
 
 _NOT_TRIED = "was not tried, because another image failed before"
 
@@ -52,7 +55,13 @@ class _Sync:
 
     def run(self, dry_run: bool) -> Synced:
         survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images)
-        planned = [item for item in for_each(self._plan, survey.targets, self._jobs) if item]
+        compared = compare(survey.targets, self._jobs)
+
+        def plan(number: int) -> _Planned:
+            known = compared.pop(number, None)
+            return (known, None) if isinstance(known, Image) else self._plan(survey.targets[number], known)
+
+        planned = [item for item in for_each(plan, range(len(survey.targets)), self._jobs) if item]
         works = [(image, sets.Work(plan)) for image, plan in planned if plan]
         for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
             image.bytes_copied = moved.bytes
@@ -75,7 +84,7 @@ class _Sync:
             synced.inventory_changed = not (dry_run and synced.changed) and keeper.keep(images, dry_run)
         return synced
 
-    def _plan(self, target: Target) -> tuple[Image, Plan | None] | None:
+    def _plan(self, target: Target, seen: Seen | None) -> _Planned:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
         pair, name = target
         source, place = pair.source.reference(name), pair.destination.reference(name)
@@ -87,6 +96,7 @@ class _Sync:
             tags=() if is_digest else (name,),
             digest=name if is_digest and not pair.platforms else "",
             platforms=pair.platforms,
+            seen=seen,
         )
         try:
             with naming(place):
