@@ -25,7 +25,7 @@ class EngineClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._version: dict[str, t.Any] | None = None
+        self._api = ""
 
     @property
     def place(self) -> str:
@@ -33,10 +33,8 @@ class EngineClient:
         return str(self._connection.endpoint)
 
     def version(self) -> dict[str, t.Any]:
-        """``ApiVersion``, ``Os`` and ``Arch``, asked for once."""
-        if self._version is None:
-            self._version = self._object(self._connection.send("GET", "/version"))
-        return self._version
+        """``Os`` and ``Arch``; podman takes half a second to answer."""
+        return self._object(self._send("GET", "/version"))
 
     def has_other_ids(self) -> bool:
         """Whether IDs are digests of manifests: Docker's newer store (containerd) has those."""
@@ -96,7 +94,14 @@ class EngineClient:
         self._connection.close()
 
     def _send(self, method: str, path: str, **more: t.Any) -> t.Any:
-        return self._connection.send(method, "/v%s%s" % (self.version().get("ApiVersion"), path), **more)
+        """All paths begin with the version of the API that the engine speaks, which is asked for once."""
+        if not self._api:
+            response = self._checked(self._connection.send("GET", "/_ping"))
+            response.close()
+            self._api = response.headers.get("Api-Version", "")
+            if not self._api:
+                raise self._unexpected()
+        return self._connection.send(method, "/v%s%s" % (self._api, path), **more)
 
     def _checked(self, response: t.Any) -> t.Any:
         if response.status_code < 300:

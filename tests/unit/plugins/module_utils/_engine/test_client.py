@@ -40,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, body = self.server.answers.get(self.path.partition("?")[0], (200, b"{}"))
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
+        if self.server.api:
+            self.send_header("Api-Version", self.server.api)
         self.send_header("Content-Length", str(len(body) + self.server.cut))
         self.end_headers()
         self.wfile.write(body)
@@ -53,8 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        found.asked, found.cut = [], 0
-        found.answers = {"/version": (200, {"ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"})}
+        found.asked, found.answers, found.cut, found.api = [], {}, 0, "1.41"
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield found
@@ -74,7 +75,7 @@ def test_paths_have_the_version_that_the_engine_speaks(server, client):
     assert client.inspect("r.example/a:1") == {"Id": ID}
     client.tag(ID, "r.example:5000/b:2")
     assert server.asked == [
-        "GET /version",
+        "GET /_ping",
         "GET /v1.41/images/r.example/a:1/json",
         "POST /v1.41/images/%s/tag?repo=r.example%%3A5000%%2Fb&tag=2" % ID,
     ]
@@ -111,13 +112,16 @@ def test_newer_store_of_docker_is_noticed(server, client, body, other):
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]"])
 def test_what_is_no_engine(server, client, body):
-    server.answers["/version"] = (200, body)
+    server.answers["/v1.41/images/a:1/json"] = (200, body)
     with pytest.raises(ConnectionFailed, match="is no container engine"):
         client.inspect("a:1")
+    server.api = ""
+    with pytest.raises(ConnectionFailed, match="is no container engine"):
+        EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, Traffic())).images()
 
 
 def test_answer_that_breaks_off(server, client):
-    client.version()
+    client.inspect("a:1")
     server.cut = 10
     with pytest.raises(ImageError, match="the connection to the engine|is no container engine"):
         client.images()
