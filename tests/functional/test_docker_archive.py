@@ -124,6 +124,8 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     digests = run_module("image_tags", repository=f"{file}:example.com/app", digests=True).digests
     assert digests == {"1": config_of(ONE), "1.0": config_of(TWO)}
 
+    unnamed = run_module("image_delete", image=f"{file}:example.com/app", scope="manifest")
+    assert unnamed.msg == f"{file}:example.com/app: names neither a tag nor a digest. Say which image to delete."
     assert run_module("image_delete", image=f"{file}:example.com/app:1").removed_tags == ["1"]
     assert run_module("image_inspect", image=f"{file}:{config_of(ONE)}").exists is False
     assert run_module("image_inspect", image=file).labels == {"which": "two"}

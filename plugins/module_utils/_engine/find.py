@@ -60,11 +60,10 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
     scheme, separator, rest = text.partition("://")
     if separator and scheme == "unix" and rest.startswith("/"):
         return Endpoint(socket=rest)
-    if separator and scheme in ("tcp", "http", "https") and re.fullmatch(r"[A-Za-z0-9.\[\]:-]+/?", rest):
+    if separator and scheme == "tcp" and re.fullmatch(r"[A-Za-z0-9.\[\]:-]+/?", rest):
         host = rest.rstrip("/")
-        is_tls = bool(files) or scheme == "https"
         if not re.search(r":[0-9]+$", host):
-            host += ":2376" if is_tls else ":2375"
+            host += ":2376" if files else ":2375"
         return Endpoint(host=host, tls=files, is_verified=verify)
     shown = re.sub("//[^/@]*@", "//", text)
     cause = "%s is %r, and an engine cannot be reached that way" % (variable, shown)

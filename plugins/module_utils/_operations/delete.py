@@ -16,7 +16,7 @@ from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import digest as digests
 from .._image import reference as references
 from .._image.descriptor import Descriptor
-from .._image.reference import Reference, RegistryReference
+from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
 from .._stores.base import Store
 from .stores import Stores
@@ -77,7 +77,7 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
         raise InvalidReference("a directory holds one image, without a name", reference, hint)
     if scope == "tag" and not tag:
         raise InvalidReference("names no tag to delete", reference, _MANIFEST_HINT)
-    if isinstance(reference, RegistryReference) and not reference.name:
+    if isinstance(reference, (RegistryReference, EngineReference)) and reference.repository and not reference.name:
         raise InvalidReference("names neither a tag nor a digest", reference, "Say which image to delete")
     return tag
 

@@ -39,7 +39,9 @@ def test_docker_is_where_the_environment_says(environment, endpoint):
     assert find.docker_endpoint(environment) == endpoint
 
 
-@pytest.mark.parametrize("host", ["ssh://me@h.example", "npipe:////./pipe/x", "/run/x.sock", "unix://x.sock", "tcp://"])
+@pytest.mark.parametrize(
+    "host", ["ssh://me@h.example", "https://h.example", "npipe:////./pipe/x", "/run/x.sock", "unix://x.sock", "tcp://"]
+)
 def test_ways_that_are_not_known(host):
     with pytest.raises(InvalidReference, match="DOCKER_HOST is .* an engine cannot be reached that way") as caught:
         find.docker_endpoint({"DOCKER_HOST": host})
