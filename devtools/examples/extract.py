@@ -18,6 +18,7 @@ from devtools.provision import REPOSITORY
 _RST_BLOCK = re.compile(r"^( *)\.\. code-block:: (?:yaml|yaml\+jinja|YAML\+Jinja)\s*$")
 _RST_CAPTION = re.compile(r"^\s+:caption: (.+)$")
 _RST_OPTION = re.compile(r"^\s+:\w+:")
+_PARTS = {"pre_tasks", "roles", "tasks", "post_tasks", "handlers"}
 _MARKDOWN_BLOCK = re.compile(r"^( *)```ya?ml\s*$")
 
 
@@ -36,12 +37,12 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """``file``, ``plays``, ``tasks``, ``variables``, or ``fragment`` for what is none of these."""
+        """``file``, ``plays``, ``tasks``, ``part`` (of the play before), ``variables``, or ``fragment``."""
         if self.caption:
             return "file"
         value = self.value
         if isinstance(value, dict):
-            return "variables"
+            return "part" if set(value) <= _PARTS else "variables"
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             return "fragment"
         plays = [bool({"hosts", "ansible.builtin.import_playbook", "import_playbook"} & set(item)) for item in value]

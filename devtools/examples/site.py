@@ -20,10 +20,11 @@ from pathlib import Path
 from devtools import images
 from devtools.examples.extract import Document
 
-# The registries that the world knows, and all that end as hosts of examples do.
-_HOST = r"(?<![\w./@-])(?:docker\.io|quay\.io|ghcr\.io|registry\.k8s\.io|(?:[a-z0-9-]+\.)+example(?:\.(?:com|org|net))?(?::\d+)?)(?![\w.-])"
+# The registries that the world knows, and all that end as hosts of examples do; but not where nodes are named.
+_HOST = r"(?<![\w./@-])(?<!hosts: )(?<!hostvars\[')(?:docker\.io|quay\.io|ghcr\.io|registry\.k8s\.io|(?:[a-z0-9-]+\.)+example(?:\.(?:com|org|net))?(?::\d+)?)(?![\w.-])"
 _REFERENCE = re.compile(rf"(?:docker://)?({_HOST})/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]*))?")
 _LAYOUT = re.compile(r"\boci:(/[\w./-]+):([\w][\w.-]*)")
+_WHOLE_LAYOUT = re.compile(r"\bsrc: oci:(/[\w./-]+)$", re.MULTILINE)
 _DIRECTORY = re.compile(r"(?<![\w./}-])/(?=(?:srv|etc|var|opt|mnt|media|data)/)")
 _CERTIFICATE = re.compile(r"/etc/[\w./-]+\.(?:pem|crt)\b")
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
@@ -70,6 +71,8 @@ class Site:
         for block in document.blocks:
             for path, name in _LAYOUT.findall(block.text):
                 images.write_layout(IMAGE, self.directory(document) / path.lstrip("/"), name)
+            for path in _WHOLE_LAYOUT.findall(block.text):
+                images.write_layout(IMAGE, self.directory(document) / path.lstrip("/"), "ghcr.io/example/app:1.4.2")
             for path in _CERTIFICATE.findall(block.text):
                 copy = self.directory(document) / path.lstrip("/")
                 copy.parent.mkdir(parents=True, exist_ok=True)

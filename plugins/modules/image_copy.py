@@ -179,17 +179,17 @@ EXAMPLES = r"""
     src: registry.example.com/prod/app:1.4.2
     dest: docker-daemon:registry.example.com/prod/app:1.4.2
 
-- name: Load the same image from a file, into the images of podman
-  drayage.registry.image_copy:
-    src: docker-archive:/srv/transfer/app.tar:registry.example.com/prod/app:1.4.2
-    dest: containers-storage:registry.example.com/prod/app:1.4.2
-
 - name: Make a file that docker load reads, for another kind of machine
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-archive:/srv/transfer/app-arm64.tar
     platforms:
       - linux/arm64
+
+- name: Load such a file into the images of podman
+  drayage.registry.image_copy:
+    src: docker-archive:/srv/transfer/app-arm64.tar
+    dest: containers-storage:registry.example.com/prod/app:1.4.2
 
 - name: Have the layers of an image as files
   drayage.registry.image_copy:

@@ -9,6 +9,7 @@ a caption is the file of that name.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from devtools import images, provision
+from devtools.engines import Engine
 from devtools.examples import IMAGE, Document, Site, documents
 from devtools.provision import REPOSITORY
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
@@ -30,21 +33,40 @@ GROUPS = {
 }
 
 # Tasks and plays that are not run, by their names, and fragments by their first lines; and why.
-EXEMPT: dict[str, str] = {}
+EXEMPT: dict[str, str] = {
+    "Load an image into the engine of another machine": "there is one machine; the tests of engines do this over TLS",
+}
 
 # What an example says that cannot be so here. A scoped name has its source's host in it, and ours has a port.
 INSTEAD: dict[str, dict[str, str]] = {
     "plugins/modules/image_sync.py": {"scoped: true": "scoped: false"},
 }
 
+# What only runs where there are container engines.
+ENGINES = re.compile(r"docker-daemon:|containers-storage:")
+
 # Images that examples read without naming them as one reference.
 IMAGES: dict[str, tuple[str, ...]] = {
     "docs/docsite/rst/guide_tags.rst": ("registry.example.com/prod/app:live", "registry.example.com/prod/app:standby"),
+    "docs/docsite/rst/guide_promote.rst": ("registry.example.com/prod/app:stable-previous",),
     "roles/promote/README.md": ("registry.example.com/prod/app:stable-previous",),
+}
+
+# The role registry sets up a service of the machine: here it writes below our directory, and starts nothing.
+REGISTRY = {
+    "registry_config_dir": "/etc/registry",
+    "registry_manage_service": False,
+    "registry_packages": [],
+    "registry_program": provision.program("docker-registry", unpack=True),
+    "registry_storage_dir": "/var/lib/registry",
+    "registry_unit_dir": "/etc/systemd",
+    "registry_user": getpass.getuser(),
 }
 
 # Values for variables that examples leave to their reader.
 VARIABLES: dict[str, dict] = {
+    "docs/docsite/rst/guide_registry.rst": REGISTRY,
+    "roles/registry/README.md": REGISTRY,
     "plugins/filter/image_reference.py": {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
@@ -54,6 +76,8 @@ VARIABLES: dict[str, dict] = {
 
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
+    "docs/docsite/rst/guide_registry.rst": {"etc/systemd/unit": "", "registry.pem": ""},
+    "roles/registry/README.md": {"etc/systemd/unit": ""},
     "plugins/modules/image_sync.py": {
         "etc/mirror/sync.yaml": '{"docker.io": {"images": {"library/alpine": ["3.20"]}}}'
     },
@@ -61,13 +85,25 @@ FILES: dict[str, dict[str, str]] = {
 }
 
 
+@pytest.fixture
+def engines(request, registry) -> dict[str, str]:
+    """Return what tells examples where container engines are; empty where there can be none."""
+    if not Engine.available():
+        return {}
+    dockerd, podman = request.getfixturevalue("dockerd"), request.getfixturevalue("podman")
+    images.push(IMAGE, registry.host, "built/app", "1")
+    podman.run("pull", "--tls-verify=false", f"{registry.host}/built/app:1")
+    podman.run("tag", f"{registry.host}/built/app:1", "localhost/app:latest")
+    return {**dockerd.environment(), **podman.environment()}
+
+
 @pytest.mark.parametrize("group", GROUPS)
-def test_examples_run(group, registry, authority, tmp_path):
+def test_examples_run(group, registry, authority, engines, tmp_path):
     site = Site(registry.host, tmp_path, authority.ca)
-    playbooks = [prepare(site, document) for document in GROUPS[group]]
+    playbooks = [prepare(site, document, bool(engines)) for document in GROUPS[group]]
     names = [play["name"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
     assert names
-    output = run(playbooks, tmp_path)
+    output = run(playbooks, tmp_path, engines)
     assert "no hosts matched" not in output, output
     started = re.findall(r"^PLAY \[(.*?)\] \*", output, re.MULTILINE)
     assert [name for name in names if name not in started] == []
@@ -86,7 +122,7 @@ def test_what_is_exempt_is_there():
     assert [block.place for block in fragments if block.text.splitlines()[0] not in EXEMPT] == []
 
 
-def prepare(site: Site, document: Document) -> Path:
+def prepare(site: Site, document: Document, has_engines: bool) -> Path:
     """Write the playbook of a document, beside what its examples read, and return its path."""
     directory = site.directory(document)
     directory.mkdir(parents=True)
@@ -94,22 +130,26 @@ def prepare(site: Site, document: Document) -> Path:
     site.fill(document, (*IMAGES.get(document.name, ()), json.dumps(given)))
     for name, text in FILES.get(document.name, {}).items():
         write(directory / name, site.text(document, text))
-    variables = {**site.variables(document), **given}
-    variables = json.loads(site.text(document, json.dumps(variables)))
+    variables = json.loads(site.text(document, json.dumps({**site.variables(document), **given})))
     plays: list[dict] = []
     for block in document.blocks:
-        text = site.text(document, block.text)
+        text = block.text
         for said, instead in INSTEAD.get(document.name, {}).items():
             text = text.replace(said, instead)
+        value = yaml.safe_load(site.text(document, text))
         if block.kind == "file":
             # In JSON, as nodes need no YAML.
-            write(Path(site.text(document, block.caption)), json.dumps(yaml.safe_load(text)))
+            write(Path(site.text(document, block.caption)), json.dumps(value))
         elif block.kind == "variables":
-            variables.update(yaml.safe_load(text))
+            variables.update(value)
+        elif block.kind == "part":
+            plays[-1].update(value)
         elif block.kind != "fragment":
-            value = [item for item in yaml.safe_load(text) if item.get("name") not in EXEMPT]
-            tasks = {"hosts": "localhost", "gather_facts": False, "tasks": value}
-            for play in value if block.kind == "plays" else [tasks]:
+            items = [item for item in value if item.get("name") not in EXEMPT]
+            if not has_engines:
+                items = [item for item in items if not ENGINES.search(json.dumps(item))]
+            tasks = {"hosts": "localhost", "gather_facts": False, "tasks": items}
+            for play in items if block.kind == "plays" else [tasks]:
                 # What variables there are must be known to all that follows, and yield to what the example sets.
                 plays.append({**play, "name": block.place, "vars": {**variables, **play.get("vars", {})}})
     playbook = directory / "playbook.yml"
@@ -122,20 +162,26 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def run(playbooks: list[Path], tmp_path: Path) -> str:
+def run(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> str:
+    """Run the playbooks, one after the other, with an inventory in which all that they name is this machine."""
     link_collection()
     home = tmp_path / "home"
     (home / "run").mkdir(parents=True, mode=0o700)
-    host = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
-        "ansible_become": False,
-    }
-    hosts = {
+    named = {
         play["hosts"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text()) if "hosts" in play
     }
-    groups = {name: {"hosts": {"localhost": {}}} for name in hosts - {"localhost", "all"}}
-    inventory = {"all": {"hosts": {"localhost": host}, "children": groups}}
+    hosts = {name for name in named if "." in name} | {"localhost"}
+    inventory = {
+        "all": {
+            "hosts": {name: {} for name in hosts},
+            "children": {name: {"hosts": {"localhost": {}}} for name in named - hosts - {"all"}},
+            "vars": {
+                "ansible_connection": "local",
+                "ansible_python_interpreter": os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
+                "ansible_become": False,
+            },
+        }
+    }
     write(tmp_path / "inventory.yml", json.dumps(inventory))
     environment = {
         "PATH": os.environ["PATH"],
@@ -145,6 +191,7 @@ def run(playbooks: list[Path], tmp_path: Path) -> str:
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_GATHERING": "smart",
+        **engines,
     }
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "inventory.yml")]
     process = subprocess.run(
