@@ -71,6 +71,8 @@ VARIABLES: dict[str, dict] = {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
     },
+    "docs/docsite/rst/guide_registry.rst": REGISTRY,
+    "roles/registry/README.md": REGISTRY,
     "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
 }
 
@@ -183,8 +185,9 @@ def run(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> str:
         }
     }
     write(tmp_path / "inventory.yml", json.dumps(inventory))
+    htpasswd = provision.program("htpasswd", "apache2-utils")
     environment = {
-        "PATH": os.environ["PATH"],
+        "PATH": os.pathsep.join([os.environ["PATH"], os.path.dirname(htpasswd)]),
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "run"),
         "LC_ALL": "C.UTF-8",
