@@ -96,6 +96,10 @@ class FormatRefused(Refused):
     """The registry does not take manifests of this kind."""
 
 
+class DigestRefused(Refused):
+    """The registry says that content is not what its digest says."""
+
+
 class ConnectionFailed(ImageError):
     """The registry could not be reached, or the connection broke, on every attempt."""
 

@@ -56,6 +56,25 @@ def test_upload_that_failed_at_the_registry_begins_anew(run_module, registry, re
     assert no_uploads_left(registry, repository)
 
 
+def test_a_manifest_that_another_client_pushes_as_well_is_tried_again(run_module, registry, repository, layout):
+    """Distribution reads what the other one has half written then, and takes our digest for wrong."""
+    errors = '{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}'
+    rule = """
+        stick-table type string len 1024 size 100k expire 1h store gpc0
+        acl of_manifest path_sub /manifests/
+        acl pushed method PUT
+        http-request track-sc0 path if of_manifest pushed
+        http-request sc-inc-gpc0(0) if of_manifest pushed
+        http-request return status 400 content-type application/json string '%s' if of_manifest pushed { sc0_get_gpc0 le 1 }
+    """
+    with Haproxy(registry, rule % errors) as proxy:
+        result = run_module("image_copy", src=layout(INDEX), dest=f"{proxy.host}/{repository}:1")
+        assert result.digest == INDEX.digest
+        result = run_module("image_copy", src=layout(INDEX), dest=f"{proxy.host}/{repository}:2", retries=0)
+        assert "DIGEST_INVALID" in result.msg
+    assert tags_at(registry.host, repository) == ["1"]
+
+
 @pytest.mark.parametrize("status", [408, 429, 504])
 def test_transient_answers_to_a_pull_are_tried_again(run_module, registry, repository, tmp_path, status):
     images.push(INDEX, registry.host, repository, "1")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import ConnectionFailed, DigestMismatch, ImageError, NotFound, Refused
+from .._errors import ConnectionFailed, DigestMismatch, DigestRefused, ImageError, NotFound, Refused
 from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types, schema1
@@ -170,12 +170,19 @@ class RegistryClient:
         Raises :class:`ContentMissing` where the registry does not have what the manifest refers to.
         """
         headers = {"Content-Type": manifest.media_type}
-        response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
-        if not 200 <= response.status_code < 300:
+        attempt = 0
+        while True:
+            response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
+            if 200 <= response.status_code < 300:
+                break
             error = self.refusal(response, "push the manifest", access)
             if isinstance(error, Refused) and error.status == 500 and manifest.has_foreign_layers:
                 error.hint = _FOREIGN_HINT
-            raise error
+            # Distribution says so while another client pushes the same manifest, or a child of it, at the same moment.
+            if not isinstance(error, DigestRefused) or attempt >= self.session.policy.retries:
+                raise error
+            self.session.pause(attempt)
+            attempt += 1
         finish(response)
         check_digest(response, manifest.digest, self.session.host)
 

@@ -22,6 +22,7 @@ from .._errors import (
     AccessDenied,
     ConnectionFailed,
     ContentMissing,
+    DigestRefused,
     FormatRefused,
     ImageError,
     ImmutableTag,
@@ -129,6 +130,8 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
         return ContentMissing(cause)
     if _refuses_format(answer):
         return FormatRefused(cause, hint=_FORMAT_HINT, status=answer.status)
+    if answer.code == "DIGEST_INVALID":
+        return DigestRefused(cause, status=answer.status)
     if answer.status == 404:
         return NotFound(cause, hint=_ABSENT_HINT)
     if answer.status == 405 and doing.startswith("delete"):
