@@ -44,7 +44,8 @@ options:
       - Tags that are named in O(images[].tags) are wanted as they are. O(images[].include), O(images[].semver) and
         O(images[].newest) choose among all tags of the repository, and so does an entry that has none of these four.
         What matches O(images[].exclude) is not wanted in any case.
-      - A repository may have several entries. Two sources for one destination are an error.
+      - A repository may have several entries. Two sources for one destination are an error, and so are two entries that
+        bring one image with different platforms.
     type: list
     elements: dict
     suboptions:
@@ -145,7 +146,8 @@ options:
       - Remove tags of the repositories that are written to, if they are not selected by any entry.
       - One tag is removed at a time, never its siblings of the same digest. Repositories that are not declared are not
         touched. Nothing is removed from a repository whose source could not be listed or has no tags, or in which an
-        image could not be brought.
+        image could not be brought; and nothing at all if it could not be found out what V(path/*) stands for.
+      - It is an error if a repository is its own source then.
     type: bool
     default: false
   prune_keep:
@@ -156,7 +158,7 @@ options:
     default: []
   max_delete:
     description:
-      - Fail before anything is written if O(prune) would remove more tags than this.
+      - Fail before anything is written, in check mode too, if O(prune) would remove more tags than this.
     type: int
   keep_going:
     description:

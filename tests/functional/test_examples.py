@@ -71,8 +71,6 @@ VARIABLES: dict[str, dict] = {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
     },
-    "docs/docsite/rst/guide_registry.rst": REGISTRY,
-    "roles/registry/README.md": REGISTRY,
     "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
 }
 

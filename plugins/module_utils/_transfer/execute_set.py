@@ -176,7 +176,7 @@ class _Execution:
                 publish(work.plan)
         except ContentMissing:
             with self._lock_of(work, work.plan.top.digest):
-                repair(work.plan, Alone(), work.moved)
+                work.plan = repair(work.plan, Alone(), work.moved)
 
     def _push_once(self, work: Work, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""

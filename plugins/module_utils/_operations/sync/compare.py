@@ -25,15 +25,15 @@ from .images import Image, Target, failed
 _Answer = t.Union[Descriptor, ImageError, None]
 
 
-def compare(targets: t.Sequence[Target], jobs: int) -> dict[int, Image | Seen]:
-    """What is known of targets by their numbers: those that are done with, and for others what both sides named.
+def compare(rows: t.Sequence[Target | Image], jobs: int) -> dict[int, Image | Seen]:
+    """What is known of rows by their numbers: those that are done with, and for others what both sides named.
 
     Only tags that the destination has listed are looked at, and only where their digests tell whether they are the same.
     No registry has more than ``jobs`` requests under way.
     """
-    numbers = [number for number, target in enumerate(targets) if _is_comparable(target)]
+    targets = {number: row for number, row in enumerate(rows) if isinstance(row, Target) and _is_comparable(row)}
     comparison = _Comparison(targets, jobs)
-    halves = ((number, is_source) for number in numbers for is_source in (True, False))
+    halves = ((number, is_source) for number in targets for is_source in (True, False))
     for_each(comparison.look, halves, 2 * jobs)
     return comparison.found
 
@@ -45,7 +45,7 @@ def _is_comparable(target: Target) -> bool:
 
 
 class _Comparison:
-    def __init__(self, targets: t.Sequence[Target], jobs: int) -> None:
+    def __init__(self, targets: t.Mapping[int, Target], jobs: int) -> None:
         self.found: dict[int, Image | Seen] = {}
         self._targets = targets
         self._lock = threading.Lock()

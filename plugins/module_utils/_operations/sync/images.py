@@ -13,6 +13,7 @@ import dataclasses
 import typing as t
 
 from ..._errors import ImageError
+from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._image.platform import Platform
 from ..._image.tag_selection import TagSelection
@@ -103,6 +104,16 @@ class Image:
     bytes_copied: int
     error: str
 
+    @property
+    def repository(self) -> str:
+        """Where it belongs, without tag or digest."""
+        return _split(self.dest)[0]
+
+    @property
+    def name(self) -> str:
+        """Its tag or digest at the destination."""
+        return _split(self.dest)[1]
+
     def result(self) -> dict[str, t.Any]:
         """As the module returns it."""
         shown = {"src": self.src, "dest": self.dest, "digest": self.digest, "action": self.action}
@@ -114,9 +125,9 @@ class Image:
 
 def _split(reference: str) -> tuple[str, str]:
     """The repository, and the tag or digest."""
-    repository, separator, digest = reference.partition("@")
-    if not separator:
-        repository, separator, digest = reference.rpartition(":")
+    repository, _at, digest = reference.rpartition("@")
+    if not digests.is_digest(digest):
+        repository, _colon, digest = reference.rpartition(":")
     return repository, digest
 
 
@@ -131,10 +142,6 @@ class Unwanted:
 
     destination: Store
     tags: t.Mapping[str, Descriptor]
-
-    def contains(self, reference: str) -> bool:
-        """Whether this is the reference of a tag of this repository."""
-        return reference.startswith(self.destination.reference("x")[:-1])
 
 
 @dataclasses.dataclass
@@ -157,12 +164,11 @@ class Synced:
         after: dict[str, dict[str, str]] = {}
         for image in self.images:
             if image.action in ("created", "updated", "deleted"):
-                repository, tag = _split(image.dest)
                 for side, digest in (
                     (before, image.before),
                     (after, image.digest if image.action != "deleted" else ""),
                 ):
-                    side.setdefault(repository, {}).update({tag: digest} if digest else {})
+                    side.setdefault(image.repository, {}).update({image.name: digest} if digest else {})
         return before, after
 
     def summary(self) -> dict[str, int]:

@@ -9,30 +9,36 @@
 
 from __future__ import annotations
 
+import collections
+import threading
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
+from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._stores.base import Store
 from ..._transfer.parallel import for_each
 from .images import Image, Unwanted, failed
 
 
-def look_up(found: t.Sequence[tuple[Store, list[str]]], jobs: int) -> list[Unwanted]:
-    """What the unwanted tags name now; those that are gone meanwhile are left out. Raises ImageError."""
+def look_up(found: t.Sequence[tuple[Store, list[str]]], jobs: int) -> tuple[list[Unwanted], list[Image]]:
+    """What the unwanted tags name now, without those that are gone meanwhile; and those that cannot be looked at."""
     pairs = [(store, tag) for store, tags in found for tag in tags]
 
-    def look(pair: tuple[Store, str]) -> Descriptor | None:
+    def look(pair: tuple[Store, str]) -> Descriptor | Image | None:
         store, tag = pair
-        with naming(store.reference(tag)):
-            return store.find(tag)
+        try:
+            with naming(store.reference(tag)):
+                return store.find(tag)
+        except ImageError as error:
+            return failed("", store.reference(tag), error)
 
     named = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
     unwanted = []
     for store, tags in found:
         present = {tag: named[id(store), tag] for tag in tags}
-        unwanted.append(Unwanted(store, {tag: known for tag, known in present.items() if known}))
-    return unwanted
+        unwanted.append(Unwanted(store, {tag: it for tag, it in present.items() if isinstance(it, Descriptor)}))
+    return unwanted, [it for it in named.values() if isinstance(it, Image)]
 
 
 def foresee(unwanted: t.Iterable[Unwanted]) -> list[Image]:
@@ -40,35 +46,87 @@ def foresee(unwanted: t.Iterable[Unwanted]) -> list[Image]:
     return [_deleted(place.destination, tag, known) for place in unwanted for tag, known in place.tags.items()]
 
 
-def remove(unwanted: t.Sequence[Unwanted], jobs: int) -> list[Image]:
-    """Delete the tags, repository by repository, and tell what became of each."""
-    return [image for images in for_each(_remove_from, unwanted, jobs) for image in images]
+def remove(unwanted: t.Sequence[Unwanted], images: t.Iterable[Image], jobs: int) -> list[Image]:
+    """Delete the tags, repository by repository, and tell what became of each.
+
+    Those of ``images`` that are named by a digest stay, as do those with other tags.
+    """
+    kept: dict[str, list[str]] = collections.defaultdict(list)
+    for image in images:
+        if digests.is_digest(image.name) and image.digest:
+            kept[image.repository].append(image.digest)
+    lock = threading.Lock()
+
+    def remove_from(place: Unwanted) -> list[Image]:
+        return _remove_from(
+            place, _Others(place.destination, kept.get(place.destination.reference(""), ()), lock, jobs)
+        )
+
+    return [image for found in for_each(remove_from, unwanted, jobs) for image in found]
 
 
-def _remove_from(place: Unwanted) -> list[Image]:
+class _Others(t.Mapping[str, Descriptor]):
+    """What is in a repository and what it names; looked at only when somebody asks, as many registries need not know.
+
+    One repository after the other is looked at, under the lock, with all ``jobs``.
+    """
+
+    def __init__(self, store: Store, kept: t.Sequence[str], lock: threading.Lock, jobs: int) -> None:
+        self._store = store
+        self._kept = kept
+        self._lock = lock
+        self._jobs = jobs
+        self._removed: set[str] = set()
+        self._found: dict[str, Descriptor] | None = None
+
+    def discard(self, tag: str) -> None:
+        """Be without a tag that is to go."""
+        self._removed.add(tag)
+
+    def restore(self, tag: str) -> None:
+        """Have again what could not be removed."""
+        self._removed.discard(tag)
+
+    def __getitem__(self, name: str) -> Descriptor:
+        if name in self._removed:
+            raise KeyError(name)
+        return self._read()[name]
+
+    def __iter__(self) -> t.Iterator[str]:
+        return iter([name for name in self._read() if name not in self._removed])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _read(self) -> dict[str, Descriptor]:
+        if self._found is None:
+            with self._lock:
+                names = [*self._tags(), *self._kept]
+                found = zip(names, for_each(self._store.find, names, self._jobs))
+                self._found = {name: known for name, known in found if known}
+        return self._found
+
+    def _tags(self) -> list[str]:
+        try:
+            return self._store.tags()
+        except NotFound:
+            return []
+
+
+def _remove_from(place: Unwanted, others: _Others) -> list[Image]:
     """One repository, whose tags must not be removed at once: each looks at what the others name."""
     store = place.destination
     images = []
-    others: dict[str, Descriptor] | None = None
     for tag, known in place.tags.items():
+        others.discard(tag)
         try:
             with naming(store.reference(tag)):
-                if others is None:
-                    others = _named(store)
-                others.pop(tag, None)
                 store.delete_tag(tag, known.digest, others)
             images.append(_deleted(store, tag, known))
         except ImageError as error:
+            others.restore(tag)
             images.append(failed("", store.reference(tag), error))
     return images
-
-
-def _named(store: Store) -> dict[str, Descriptor]:
-    try:
-        found = {tag: store.find(tag) for tag in store.tags()}
-    except NotFound:
-        found = {}
-    return {tag: known for tag, known in found.items() if known}
 
 
 def _deleted(store: Store, tag: str, known: Descriptor) -> Image:

@@ -13,7 +13,16 @@ import dataclasses
 import re
 import typing as t
 
-from ..._errors import AccessDenied, ConnectionFailed, ImageError, NotFound, Refused, naming
+from ..._errors import (
+    AccessDenied,
+    ConnectionFailed,
+    ImageError,
+    InvalidContent,
+    LocalFailure,
+    NotFound,
+    Refused,
+    naming,
+)
 from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.tag_selection import TagSelection
@@ -28,17 +37,18 @@ from .slices import Slice
 _SELECTION_HINT = "Correct what is selected, or set missing_ok"
 
 _REFUSALS = (AccessDenied, Refused)
+# What is wrong with a place, and not with the declaration.
+_TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, LocalFailure)
 
 
 @dataclasses.dataclass
 class Survey:
-    """Targets in the order of the declaration; images that are done with already, because they failed or are kept.
+    """In the order of the declaration: targets, and what stands for those that could not be found out.
 
     ``unwanted`` has the tags that are no longer selected, by repository, where all sources could be listed.
     """
 
-    targets: list[Target]
-    settled: list[Image]
+    rows: list[Target | Image]
     unwanted: list[tuple[Store, list[str]]]
 
 
@@ -51,64 +61,73 @@ class Surveyor:
         self._jobs = jobs
         self._slice = Slice.parse(options.slice)
         self._keep = [_pattern(text) for text in options.prune_keep]
-        self._settled: list[Image] = []
+        self._rows: list[Target | Image] = []
+        self._targets: dict[tuple[str, str], Target] = {}
         self._broken: set[str] = set()
+        self._is_complete = True
 
     def survey(self, entries: t.Sequence[Entry]) -> Survey:
         """Find all targets. Raises ImageError where the declaration itself is wrong."""
         for entry in entries:
             _check(entry)
-        pairs = self._share(self._pair_all(entries), entries)
-        known, sources = self._list(pairs)
-        listed = [pair for pair in pairs if pair.destination.reference("") in known]
-        targets: dict[tuple[str, str], Target] = {}
-        wanted: dict[str, set[str]] = {place: set() for place in known}
-        for pair in listed:
-            place = pair.destination.reference("")
-            names = self._select(pair, sources[pair.source.reference("")] if pair.entry.has_pattern else None)
-            wanted[place].update(names)
-            pair = dataclasses.replace(pair, destination=known[place])
-            for name in names:
-                self._add(targets, Target(_narrowed(pair, name), name))
-        return Survey(list(self._remaining(targets.values())), self._settled, self._unwanted(known, wanted))
-
-    def _pair_all(self, entries: t.Sequence[Entry]) -> list[Pair]:
-        pairs: list[Pair] = []
-        for entry in entries:
-            try:
-                pairs += self._names.pairs(entry)
-            except (NotFound, AccessDenied, ConnectionFailed, Refused) as error:
-                self._fail(entry.name, "", error)
-        return pairs
-
-    def _share(self, pairs: list[Pair], entries: t.Sequence[Entry]) -> list[Pair]:
-        """Whole repositories, where there are many for each host: then no two hosts list the same one."""
+        # Whole repositories are shared out where there are many for each host: then no two hosts list the same one.
         self._by_repository = self._slice.shares_repositories(len(entries))
-        if not self._by_repository:
-            return pairs
-        return [pair for pair in pairs if self._slice.has(pair.destination.reference(""))]
+        found = [(entry, self._pairs(entry)) for entry in entries]
+        pairs = [pair for _entry, group in found if not isinstance(group, ImageError) for pair in group]
+        known, sources = self._list(pairs)
+        wanted: dict[str, set[str]] = {place: set() for place in known}
+        for entry, group in found:
+            if isinstance(group, ImageError):
+                self._fail(entry.name, "", group)
+                continue
+            for pair in group:
+                place = pair.destination.reference("")
+                if self._options.prune and place == pair.source.reference(""):
+                    cause = "is source and destination at once, and what prune removes there would be gone for good"
+                    raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
+                destination = known[place]
+                if isinstance(destination, ImageError):
+                    self._fail(pair.source.reference(""), place, destination)
+                    continue
+                names = self._select(pair, sources[pair.source.reference("")] if pair.entry.has_pattern else None)
+                wanted[place].update(names)
+                pair = dataclasses.replace(pair, destination=destination)
+                for name in names:
+                    self._add(Target(_narrowed(pair, name), name))
+        return Survey(self._rows, self._unwanted(known, wanted))
+
+    def _pairs(self, entry: Entry) -> list[Pair] | ImageError:
+        """The pairs of an entry in this share, or why they could not be found out."""
+        try:
+            pairs = self._names.pairs(entry)
+        except _TROUBLES as error:
+            self._is_complete = False
+            return error
+        # Nothing is no more certain than an error: its repositories may be gone for a moment only.
+        self._is_complete = self._is_complete and bool(pairs)
+        return [pair for pair in pairs if not self._by_repository or self._slice.has(pair.destination.reference(""))]
 
     def _has(self, store: Store, name: str) -> bool:
         return self._by_repository or self._slice.has(store.reference(name))
 
-    def _list(self, pairs: t.Sequence[Pair]) -> tuple[dict[str, KnownDestination], dict[str, list[str] | ImageError]]:
-        """The destinations with their tags, without those that cannot be listed; the tags of sources to choose from."""
+    def _list(
+        self, pairs: t.Sequence[Pair]
+    ) -> tuple[dict[str, KnownDestination | ImageError], dict[str, list[str] | ImageError]]:
+        """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
         answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._jobs)
-        known = {}
-        for place, answer in zip(destinations, answers):
-            if isinstance(answer, ImageError) and not self._may_be_unlisted(answer):
-                self._fail("", place, answer)
-            else:
-                names = () if isinstance(answer, NotFound) else None if isinstance(answer, ImageError) else answer
-                known[place] = KnownDestination(destinations[place], names)
+        known = {place: self._known(store, answer) for (place, store), answer in zip(destinations.items(), answers)}
         return known, dict(zip(sources, answers[len(destinations) :]))
 
-    def _may_be_unlisted(self, error: ImageError) -> bool:
-        """Some registries refuse to list a repository that is yet to be made."""
+    def _known(self, store: Store, answer: list[str] | ImageError) -> KnownDestination | ImageError:
+        if isinstance(answer, NotFound):
+            return KnownDestination(store, ())
+        if not isinstance(answer, ImageError):
+            return KnownDestination(store, answer)
+        # Some registries refuse to list a repository that is yet to be made.
         needs_list = self._options.prune or self._options.existing == "keep"
-        return isinstance(error, NotFound) or (isinstance(error, _REFUSALS) and not needs_list)
+        return KnownDestination(store, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
 
     def _select(self, pair: Pair, listed: list[str] | ImageError | None) -> list[str]:
         """The names an entry wants, in the order of its tags, then of their versions."""
@@ -141,39 +160,36 @@ class Surveyor:
             cause = "none of its %d tags is selected" % len(listed) if listed else "it has no tags"
             self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))
 
-    def _add(self, targets: dict[tuple[str, str], Target], target: Target) -> None:
-        """Raises ImageError where another source has claimed the destination."""
-        place = target.pair.destination.reference("")
-        other = targets.setdefault((place, target.name), target)
-        if other.pair.source.reference(target.name) != target.pair.source.reference(target.name):
+    def _add(self, target: Target) -> None:
+        """Take in a target, if it is in this share. Raises ImageError where another entry wants another image there."""
+        destination, source = target.pair.destination, target.pair.source.reference(target.name)
+        key = destination.reference(""), target.name
+        other = self._targets.get(key)
+        if other is None:
+            self._targets[key] = target
+            if self._has(destination, target.name):
+                self._rows.append(target)
+        elif other.pair.source.reference(target.name) != source:
             raise ImageError(
-                "is the destination of both %s and %s"
-                % (other.pair.source.reference(target.name), target.pair.source.reference(target.name)),
-                target.pair.destination.reference(target.name),
+                "is the destination of both %s and %s" % (other.pair.source.reference(target.name), source),
+                destination.reference(target.name),
                 "Give one of them another dest",
             )
-
-    def _remaining(self, targets: t.Iterable[Target]) -> t.Iterator[Target]:
-        """Those of this host, without what is there and to be kept."""
-        for target in targets:
-            destination = target.pair.destination
-            if not self._has(destination, target.name):
-                continue
-            if self._options.existing == "keep" and target.name in (destination.names or ()):
-                source = target.pair.source.reference(target.name)
-                place = destination.reference(target.name)
-                self._settled.append(Image(source, place, "unchanged", "", None, 0, ""))
-                continue
-            yield target
+        elif set(other.pair.platforms) != set(target.pair.platforms):
+            raise ImageError(
+                "two entries select it with different platforms",
+                destination.reference(target.name),
+                "Let one of them exclude it",
+            )
 
     def _unwanted(
-        self, known: t.Mapping[str, KnownDestination], wanted: t.Mapping[str, set[str]]
+        self, known: t.Mapping[str, KnownDestination | ImageError], wanted: t.Mapping[str, set[str]]
     ) -> list[tuple[Store, list[str]]]:
-        if not self._options.prune:
+        if not self._options.prune or not self._is_complete:
             return []
         found = []
         for place, destination in known.items():
-            if place in self._broken:
+            if place in self._broken or isinstance(destination, ImageError):
                 continue
             names = sorted(set(destination.names or ()) - wanted[place])
             names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
@@ -184,7 +200,7 @@ class Surveyor:
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:
         self._broken.add(place)
-        self._settled.append(failed(source, place, error))
+        self._rows.append(failed(source, place, error))
 
 
 def _narrowed(pair: Pair, name: str) -> Pair:

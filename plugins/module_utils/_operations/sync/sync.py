@@ -29,6 +29,8 @@ from .survey import Surveyor
 
 _Planned = t.Optional[tuple[Image, t.Optional[Plan]]]
 
+# How many tags a message names.
+_SHOWN = 10
 _NOT_TRIED = "was not tried, because another image failed before"
 
 
@@ -55,18 +57,22 @@ class _Sync:
 
     def run(self, dry_run: bool) -> Synced:
         survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images)
-        compared = compare(survey.targets, self._jobs)
+        # What is there is either compared, or kept without a look.
+        compared = compare(survey.rows, self._jobs) if self._options.existing == "update" else {}
 
         def plan(number: int) -> _Planned:
-            known = compared.pop(number, None)
-            return (known, None) if isinstance(known, Image) else self._plan(survey.targets[number], known)
+            known = compared.pop(number, survey.rows[number])
+            if isinstance(known, Image):
+                return known, None
+            return self._plan(t.cast(Target, survey.rows[number]), known if isinstance(known, Seen) else None)
 
-        planned = [item for item in for_each(plan, range(len(survey.targets)), self._jobs) if item]
+        planned = [item for item in for_each(plan, range(len(survey.rows)), self._jobs) if item]
         works = [(image, sets.Work(plan)) for image, plan in planned if plan]
         for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
             image.bytes_copied = moved.bytes
-        images = survey.settled + [image for image, _plan in planned]
-        unwanted = prune.look_up(survey.unwanted, self._jobs)
+        images = [image for image, _plan in planned]
+        unwanted, troubles = prune.look_up(survey.unwanted, self._jobs)
+        images += troubles
         self._check_deletions(unwanted)
         if not self._may_write(images):
             for image, work in works:
@@ -79,7 +85,8 @@ class _Sync:
         images += self._prune(unwanted, images, dry_run)
         synced = Synced(images, _failure(images))
         if self._options.inventory:
-            targets = {target.pair.destination.reference(target.name): target for target in survey.targets}
+            found = [row for row in survey.rows if isinstance(row, Target)]
+            targets = {target.pair.destination.reference(target.name): target for target in found}
             keeper = Keeper(self._options.inventory, targets, self._base, self._jobs)
             synced.inventory_changed = not (dry_run and synced.changed) and keeper.keep(images, dry_run)
         return synced
@@ -88,6 +95,8 @@ class _Sync:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
         pair, name = target
         source, place = pair.source.reference(name), pair.destination.reference(name)
+        if self._options.existing == "keep" and name in (pair.destination.names or ()):
+            return Image(source, place, "unchanged", "", None, 0, ""), None
         is_digest = digests.is_digest(name)
         request = CopyRequest(
             source=pair.source,
@@ -100,13 +109,16 @@ class _Sync:
         )
         try:
             with naming(place):
-                plan = plan_copy(request, Alone())
+                try:
+                    plan = plan_copy(request, Alone())
+                except NotFound:
+                    if pair.missing_ok and pair.source.find(name) is None:
+                        return None
+                    raise
                 if self._base.makes_needless(plan, place):
                     return Image(source, place, "unchanged", plan.top.digest, None, 0, ""), None
                 plan.mounts = self._base.find_missing(plan)
         except ImageError as error:
-            if pair.missing_ok and isinstance(error, NotFound) and pair.source.resolve(name) is None:
-                return None
             return failed(source, place, error), None
         before = next(iter(plan.before.values()))
         action = "unchanged" if not plan.changed else "updated" if before else "created"
@@ -117,17 +129,18 @@ class _Sync:
         """Delete, but nothing where an image could not be brought: it may be the one that was to take over."""
         if not self._may_write(images):
             return []
-        failures = [image.dest for image in images if image.error]
-        safe = [place for place in unwanted if not any(map(place.contains, failures))]
-        return prune.foresee(safe) if dry_run else prune.remove(safe, self._jobs)
+        failures = {image.repository for image in images if image.error}
+        safe = [place for place in unwanted if place.destination.reference("") not in failures]
+        return prune.foresee(safe) if dry_run else prune.remove(safe, images, self._jobs)
 
     def _check_deletions(self, unwanted: t.Sequence[Unwanted]) -> None:
-        count = sum(len(place.tags) for place in unwanted)
+        names = [place.destination.reference(tag) for place in unwanted for tag in place.tags]
         limit = self._options.max_delete
-        if limit is not None and count > limit:
+        if limit is not None and len(names) > limit:
             raise ImageError(
-                "prune would delete %d tags, more than max_delete allows (%d)" % (count, limit),
-                hint="Nothing was written. Look at the result of check mode, and raise max_delete if that is meant",
+                "prune would delete %d tags, more than max_delete allows (%d): %s"
+                % (len(names), limit, ", ".join(names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")),
+                hint="Nothing was written. Raise max_delete if that is meant",
             )
 
     def _may_write(self, images: t.Iterable[Image]) -> bool:
@@ -135,8 +148,9 @@ class _Sync:
 
 
 def _note(image: Image, work: sets.Work) -> None:
-    """Put what really happened in place of what was foreseen."""
+    """Put what really happened in place of what was foreseen; what was planned again may have moved meanwhile."""
     image.bytes_copied = work.moved.bytes
+    image.digest = work.plan.top.digest
     if not work.is_done:
         error = work.error or ImageError(_NOT_TRIED, image.dest)
         image.action, image.digest, image.error = "failed", "", str(error)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
+from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+
+
+class Tags(dict):
+    """What the tags of a repository name; to call it is to list them."""
+
+    def __call__(self):
+        if not self:
+            raise NotFound("there is no such repository")
+        return list(self)
+
+
+class Repository(MemoryStore):
+    """One that deletes manifests by their digest only, with all tags; calls of a name in ``broken`` fail."""
+
+    def __init__(self, host, name):
+        super().__init__(host, name)
+        self.tags = Tags()
+        self.broken = set()
+
+    def find(self, name):
+        if name in self.broken:
+            raise Refused("answered 500")
+        return self.resolve(name)
+
+    def lacks(self, blobs):
+        return []
+
+    def delete_tag(self, tag, digest, others):
+        self.asked.append(("delete_tag", tag))
+        if tag in self.broken:
+            raise Refused("answered 500")
+        if not any(other.digest == digest for other in others.values()):
+            for name in [name for name, named in self.tags.items() if named == digest]:
+                del self.tags[name]
+            self.manifests.pop(digest, None)
+        else:
+            del self.tags[tag]
+        return "digest"
+
+
+class Memory:
+    """Registries in memory: ``memory["s.example/app"]`` is a repository."""
+
+    def __init__(self):
+        self._opened = {}
+        self.catalog = {}
+
+    def __getitem__(self, context):
+        return self._opened.setdefault(context, Repository(*context.split("/", 1)))
+
+    def open(self, reference, writable=False, deletes=False):
+        return self[reference.context]
+
+    def repositories(self, reference):
+        if reference.host not in self.catalog:
+            raise NotFound("has no catalog")
+        return self.catalog[reference.host]
+
+
+@pytest.fixture
+def memory():
+    return Memory()
+
+
+@pytest.fixture
+def sync(memory):
+    """Sync entries from ``s.example`` to ``d.example``."""
+
+    def run(*entries, dry_run=False, **options):
+        options = {"src": "s.example", "dest": "d.example", **options}
+        options = SyncOptions(images=[Entry(**entry) for entry in entries], **options)
+        return run_sync(options, memory, 4, dry_run, "")
+
+    return run

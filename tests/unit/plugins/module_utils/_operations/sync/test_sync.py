@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole operation on repositories in memory: what is selected, what becomes of it, and in what order that is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Image, Synced
+from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+
+A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
+BOTH = index(entry(A), entry(B))
+
+
+def told(synced):
+    """Name and action of each image, in order."""
+    return [(image.dest.partition("/")[2], image.action) for image in synced.images]
+
+
+def refuse(*_arguments):
+    raise ConnectionFailed("does not answer")
+
+
+class TestOrder:
+    def test_images_come_as_declared_whatever_becomes_of_them(self, memory, sync):
+        memory["s.example/a"].add(A, tag="1").add(B, tag="2")
+        memory["s.example/c"].add(C, tag="1")
+        memory["d.example/a"].add(A, tag="2").add(C, tag="old")
+        declared = {"name": "a", "tags": ["1", "2"]}, {"name": "b", "include": [".*"]}, {"name": "c"}
+        synced = sync(*declared, existing="keep", keep_going=True)
+        assert told(synced) == [("a:1", "created"), ("a:2", "unchanged"), ("b", "failed"), ("c:1", "created")]
+        assert synced.images[2].src == "s.example/b"
+
+    def test_a_destination_that_cannot_be_listed_is_told_with_its_source(self, memory, sync, monkeypatch):
+        memory["s.example/a"].add(A, tag="1")
+        monkeypatch.setattr(memory["d.example/a"], "tags", refuse)
+        (told_of,) = sync({"name": "a"}, keep_going=True).images
+        assert (told_of.src, told_of.dest, told_of.action) == ("s.example/a", "d.example/a", "failed")
+        assert told_of.error == "d.example/a: does not answer."
+
+    def test_a_selection_of_one_image_twice_is_one(self, memory, sync):
+        memory["s.example/a"].add(A, tag="1")
+        assert told(sync({"name": "a"}, {"name": "a", "tags": ["1", "1"]})) == [("a:1", "created")]
+
+    def test_different_platforms_for_one_image_are_an_error(self, memory, sync):
+        memory["s.example/a"].add(A, tag="1")
+        with pytest.raises(ImageError, match="d.example/a:1: two entries select it with different platforms"):
+            sync({"name": "a"}, {"name": "a", "tags": ["1"], "platforms": ["linux/amd64"]})
+        assert memory["d.example/a"].counted() == {}
+
+    def test_what_may_be_missing_is_left_out(self, memory, sync):
+        memory["s.example/a"].add(A, tag="1")
+        assert told(sync({"name": "a", "tags": ["1", "2"], "missing_ok": True})) == [("a:1", "created")]
+
+
+class TestPrune:
+    @pytest.fixture(autouse=True)
+    def repositories(self, memory):
+        memory["s.example/a"].add(A, tag="1").add(B, tag="2")
+        memory["d.example/a"].add(A, tag="1").add(C, tag="old")
+
+    def test_an_image_that_is_declared_by_its_digest_stays(self, memory, sync):
+        memory["d.example/a"].tags["old"] = A.digest
+        del memory["d.example/a"].tags["1"]
+        synced = sync({"name": "a", "tags": [A.digest]}, prune=True)
+        assert told(synced) == [("a@" + A.digest, "unchanged"), ("a:old", "deleted")]
+        assert A.digest in memory["d.example/a"].manifests
+        assert not memory["d.example/a"].tags
+
+    def test_nothing_goes_where_an_image_by_digest_failed(self, memory, sync):
+        synced = sync({"name": "a", "tags": ["1", "sha256:" + "0" * 64]}, prune=True, keep_going=True)
+        assert [action for _name, action in told(synced)] == ["unchanged", "failed"]
+
+    @pytest.mark.parametrize("catalog", [None, []])
+    def test_nothing_goes_where_repositories_could_not_be_found_out(self, catalog, memory, sync):
+        """They may be those whose tags would go."""
+        if catalog is not None:
+            memory.catalog["s.example"] = catalog
+        synced = sync({"name": "a", "tags": ["1"]}, {"name": "*"}, prune=True, keep_going=True, missing_ok=True)
+        assert "deleted" not in {action for _name, action in told(synced)}
+
+    def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
+        with pytest.raises(ImageError, match="d.example/a: is source and destination at once"):
+            sync({"name": "d.example/a", "tags": ["1"], "is_full": True}, prune=True)
+        assert set(memory["d.example/a"].tags) == {"1", "old"}
+
+    def test_too_many_are_named(self, memory, sync):
+        with pytest.raises(ImageError, match=r"prune would delete 1 tags, .* \(0\): d.example/a:old\. Nothing was"):
+            sync({"name": "a"}, prune=True, max_delete=0)
+
+    def test_what_cannot_be_looked_at_is_one_failure(self, memory, sync):
+        memory["s.example/b"].add(B, tag="1")
+        memory["d.example/b"].add(A, tag="gone")
+        memory["d.example/a"].broken.add("old")
+        synced = sync({"name": "a"}, {"name": "b"}, prune=True, keep_going=True)
+        assert ("a:old", "failed") in told(synced)
+        assert told(synced)[-1] == ("b:gone", "deleted")
+        assert "old" in memory["d.example/a"].tags
+
+    def test_what_could_not_be_removed_is_not_removed_with_another(self, memory, sync):
+        memory["d.example/a"].add(C, tag="other")
+        memory["d.example/a"].broken.add("other")
+        memory["d.example/a"].find = memory["d.example/a"].resolve
+        memory["d.example/a"].tags = type(memory["d.example/a"].tags)({"1": A.digest, "other": C.digest, "z": C.digest})
+        synced = sync({"name": "a"}, prune=True)
+        assert told(synced)[-2:] == [("a:other", "failed"), ("a:z", "deleted")]
+        assert "other" in memory["d.example/a"].tags
+
+    def test_other_tags_are_not_looked_at_unless_they_matter(self, memory, sync, monkeypatch):
+        monkeypatch.setattr(memory["d.example/a"], "delete_tag", lambda *_arguments: "tag")
+        looked = []
+        monkeypatch.setattr(memory["d.example/a"], "find", lambda name: looked.append(name) or C.manifest.descriptor)
+        sync({"name": "a"}, prune=True)
+        assert looked == ["old"]
+
+
+def test_the_digest_is_of_what_came_in_the_end(memory, sync, monkeypatch):
+    """A tag that moves, after content that was believed to be there turned out not to be."""
+    memory["s.example/a"].add(A, tag="1")
+    destination = memory["d.example/a"].add(C, tag="2").add(A)
+    put = destination.put_manifest
+
+    def lose(manifest):
+        monkeypatch.setattr(destination, "put_manifest", put)
+        destination.content.clear()
+        destination.manifests.clear()
+        memory["s.example/a"].add(B, tag="1")
+        put(manifest)
+
+    monkeypatch.setattr(destination, "put_manifest", lose)
+    (came,) = sync({"name": "a"}).images
+    assert destination.tags["1"] == B.digest == came.digest
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("r.example:5000/a:1", ("r.example:5000/a", "1")),
+        ("r.example/a@" + A.digest, ("r.example/a", A.digest)),
+        ("oci:/srv/a@b/layout:r.example/a:1", ("oci:/srv/a@b/layout:r.example/a", "1")),
+        ("dir:/srv/a@b/r.example/a@" + A.digest, ("dir:/srv/a@b/r.example/a", A.digest)),
+    ],
+)
+def test_the_parts_of_a_destination(reference, parts):
+    made = Image("s", reference, "created", A.digest, None, 0, "")
+    assert (made.repository, made.name) == parts
+    assert Synced([made]).diff() == ({parts[0]: {}}, {parts[0]: {parts[1]: A.digest}})
