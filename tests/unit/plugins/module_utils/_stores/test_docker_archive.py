@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.tests.unit.support.engines import names, saved
@@ -127,6 +128,12 @@ def test_many_threads_lose_no_name(path):
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(archive.add, images))
     assert set(names(path)) == {"r.example/a:%d" % number for number in range(20)}
+
+
+def test_what_a_killed_writer_left_is_removed(path):
+    (path.parent / (prefix_for(str(path)) + "0123")).write_bytes(b"half of an archive")
+    write(path, saved(b"1", names=(A,)))
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
 def test_file_of_another_kind_is_left_alone(path):
