@@ -12,13 +12,14 @@ It is what an export for an air-gapped site is compared with, so it has all that
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import re
 import typing as t
 
 from ..._errors import ImageError, local_failure
-from ..._files import write_file
+from ..._files import reserved, write_file
 from ..._image import digest as digests
 from ..._image import document as documents
 
@@ -35,6 +36,10 @@ class Inventory:
         self.records = {record["ref"]: record for record in records}
         self._digests = {record["digest"]: record for record in self.records.values()}
         self._names = {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
+        self._holders: dict[str, list[str]] = collections.defaultdict(list)
+        for ref, record in self.records.items():
+            for blob in record["blobs"]:
+                self._holders[str(blob)].append(ref)
 
     @classmethod
     def load(cls, option: str, path: str, must_exist: bool) -> Inventory:
@@ -64,6 +69,20 @@ class Inventory:
         except OSError as error:
             raise local_failure(error, "read the inventory", path) from None
 
+    def merged(self, records: t.Iterable[Record], deleted: t.Collection[str]) -> Inventory:
+        """With these records, in place of those of the same references, and without what was deleted."""
+        kept = [record for ref, record in self.records.items() if ref not in deleted]
+        return Inventory([*kept, *records])
+
+    @classmethod
+    def update(cls, option: str, path: str, records: t.Iterable[Record], deleted: t.Collection[str]) -> bool:
+        """Do the same to a file, which others may be changing; returns whether that changes it. Raises ImageError."""
+        try:
+            with reserved(os.path.abspath(path)):
+                return cls.load(option, path, must_exist=False).merged(records, deleted).save(path)
+        except OSError as error:  # which names the file that stands for the lock
+            raise local_failure(OSError(error.errno, error.strerror), "write the inventory", path) from None
+
     def save(self, path: str) -> bool:
         """Write the file, whole or not at all, if that changes it; returns whether it does. Raises ImageError."""
         if not self.differs(path):
@@ -89,11 +108,11 @@ class Inventory:
 
     def blobs(self) -> frozenset[str]:
         """The digests of all blobs."""
-        return frozenset(digest for record in self.records.values() for digest in record["blobs"])
+        return frozenset(self._holders)
 
     def references(self, blob: str) -> list[str]:
         """The images that a blob belongs to."""
-        return [ref for ref, record in self.records.items() if blob in record["blobs"]]
+        return self._holders.get(blob, [])
 
 
 def _bare(reference: str) -> str:

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
+from ..._errors import naming
 from ..._transfer.parallel import for_each
 from .base import Base
 from .details import record
@@ -21,34 +23,37 @@ from .inventory import Inventory, Record
 class Keeper:
     """Reads details of those images only that the inventory does not know yet."""
 
-    def __init__(self, path: str, targets: t.Mapping[str, Target], base: Base, jobs: int) -> None:
+    def __init__(self, path: str, base: Base, jobs: int) -> None:
+        """Raises ImageError where the file is there, but is no inventory."""
         self._path = path
-        self._targets = targets
         self._base = base
         self._jobs = jobs
         self._before = Inventory.load("inventory", path, must_exist=False)
 
-    def keep(self, images: t.Sequence[Image], dry_run: bool) -> bool:
+    def keep(self, images: t.Sequence[Image], targets: t.Iterable[Target], dry_run: bool) -> bool:
         """Write the inventory if it changes, which is what is returned; with ``dry_run`` only look. Raises ImageError.
 
         Records of images that are not of this run stay as they are, and so do those of images that failed.
         """
-        records = dict(self._before.records)
-        for image in images:
-            if image.action == "deleted":
-                records.pop(image.dest, None)
-        present = [image for image in images if image.digest and image.dest in self._targets and self._is_here(image)]
-        for found in for_each(self._record, present, self._jobs):
-            records[found["ref"]] = found
-        inventory = Inventory(records.values())
-        return inventory.differs(self._path) if dry_run else inventory.save(self._path)
+        places = {target.pair.destination.reference(target.name): target for target in targets}
+        present = [(image, places[image.dest]) for image in images if image.dest in places]
+        found = [record for record in for_each(self._record, present, self._jobs) if record]
+        deleted = [image.dest for image in images if image.action == "deleted"]
+        inventory = self._before.merged(found, deleted)
+        if dry_run or not inventory.differs(self._path):
+            return inventory.differs(self._path)
+        return Inventory.update("inventory", self._path, found, deleted)
 
-    def _is_here(self, image: Image) -> bool:
-        is_layout = self._targets[image.dest].pair.destination.place[1] == ""
-        return not (is_layout and self._base.has(image.dest, image.digest))
-
-    def _record(self, image: Image) -> Record:
+    def _record(self, present: tuple[Image, Target]) -> Record | None:
+        """None for what is not here, or not to be looked at because nothing was done to it and it is known."""
+        image, target = present
+        destination = target.pair.destination
+        if image.action == "unchanged" and not image.digest and image.dest not in self._before.records:
+            with naming(image.dest):
+                kept = destination.find(target.name)
+            image = dataclasses.replace(image, digest=kept.digest if kept else "")
+        is_layout = destination.place[1] == ""
+        if not image.digest or (is_layout and self._base.has(image.dest, image.digest)):
+            return None
         known = self._before.of_digest(image.digest)
-        if known:
-            return dict(known, ref=image.dest, src=image.src)
-        return record(image, self._targets[image.dest])
+        return dict(known, ref=image.dest, src=image.src) if known else record(image, target)

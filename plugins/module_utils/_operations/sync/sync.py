@@ -53,6 +53,7 @@ class _Sync:
         self._options = options
         self._base = Base(options.base, stores)
         self._names = Names(options, stores, self._base.blobs)
+        self._keeper = Keeper(options.inventory, self._base, jobs) if options.inventory else None
         self._jobs = jobs
 
     def run(self, dry_run: bool) -> Synced:
@@ -84,11 +85,12 @@ class _Sync:
                 _note(image, work)
         images += self._prune(unwanted, images, dry_run)
         synced = Synced(images, _failure(images))
-        if self._options.inventory:
-            found = [row for row in survey.rows if isinstance(row, Target)]
-            targets = {target.pair.destination.reference(target.name): target for target in found}
-            keeper = Keeper(self._options.inventory, targets, self._base, self._jobs)
-            synced.inventory_changed = not (dry_run and synced.changed) and keeper.keep(images, dry_run)
+        if self._keeper and not (dry_run and synced.changed):
+            targets = [row for row in survey.rows if isinstance(row, Target)]
+            try:
+                synced.inventory_changed = self._keeper.keep(images, targets, dry_run)
+            except ImageError as error:  # what was done is to be told all the same
+                synced.failure = synced.failure or str(error)
         return synced
 
     def _plan(self, target: Target, seen: Seen | None) -> _Planned:

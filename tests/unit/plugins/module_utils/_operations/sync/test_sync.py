@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
@@ -115,6 +117,56 @@ class TestPrune:
         monkeypatch.setattr(memory["d.example/a"], "find", lambda name: looked.append(name) or C.manifest.descriptor)
         sync({"name": "a"}, prune=True)
         assert looked == ["old"]
+
+
+class TestInventory:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / "inventory.json"
+
+    @pytest.fixture
+    def refs(self, path):
+        return lambda: {record["ref"]: record["digest"] for record in json.loads(path.read_text())["images"]}
+
+    def test_what_is_kept_is_in_it_and_asked_for_once(self, memory, sync, path, refs):
+        memory["s.example/a"].add(A, tag="1").add(B, tag="2")
+        memory["d.example/a"].add(C, tag="1")
+        options = {"existing": "keep", "inventory": str(path)}
+        assert sync({"name": "a"}, **options).changed
+        assert refs() == {"d.example/a:1": C.digest, "d.example/a:2": B.digest}
+        assert "1" not in memory["s.example/a"].names("resolve") + memory["s.example/a"].names("manifest")
+        memory["d.example/a"].asked.clear()
+        assert not sync({"name": "a"}, **options).changed
+        assert not sync({"name": "a"}, dry_run=True, **options).changed
+        assert memory["d.example/a"].counted() == {}
+
+    def test_what_is_no_inventory_is_found_before_anything_is_done(self, memory, sync, path):
+        memory["s.example/a"].add(A, tag="1")
+        path.write_text("[]")
+        with pytest.raises(ImageError, match="is no inventory of images"):
+            sync({"name": "a"}, inventory=str(path))
+        assert memory["d.example/a"].counted() == {}
+
+    def test_what_was_done_is_told_where_it_cannot_be_written(self, memory, sync, tmp_path):
+        memory["s.example/a"].add(A, tag="1")
+        synced = sync({"name": "a"}, inventory=str(tmp_path / "no/such/directory"))
+        assert told(synced) == [("a:1", "created")]
+        assert synced.changed
+        assert "cannot write the inventory %s/no/such/directory: no such file" % tmp_path in synced.failure
+
+    def test_what_others_wrote_meanwhile_stays(self, memory, sync, path, refs, monkeypatch):
+        memory["s.example/a"].add(A, tag="1")
+        memory["s.example/b"].add(B, tag="1")
+        put = memory["d.example/a"].publish
+
+        def publish(*arguments):
+            sync({"name": "b"}, inventory=str(path))
+            put(*arguments)
+
+        monkeypatch.setattr(memory["d.example/a"], "publish", publish)
+        sync({"name": "a"}, inventory=str(path))
+        assert refs() == {"d.example/a:1": A.digest, "d.example/b:1": B.digest}
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_the_digest_is_of_what_came_in_the_end(memory, sync, monkeypatch):
