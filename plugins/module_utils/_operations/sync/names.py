@@ -42,13 +42,16 @@ class Root:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
-        text = text[len("docker://") :] if text.startswith("docker://") else text
+        text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not _is_host(host):
             hint = "Write host[:port], or host[:port]/path; names of Docker Hub begin with docker.io/"
             raise InvalidReference("%s: names no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
         return cls("", "%s/%s" % (host, path) if path else host)
+
+    def __str__(self) -> str:
+        return "%s:%s" % (self.transport, self.path) if self.transport else self.path
 
     def repository(self, path: str) -> Repository:
         """A repository below it. Raises InvalidReference."""
@@ -67,6 +70,10 @@ _SETS = ("oci", "dir")
 
 def _is_host(text: str) -> bool:
     return bool(re.search("[.:]", text)) or text == "localhost" or text != text.lower()
+
+
+def _without_scheme(text: str) -> str:
+    return text[len("docker://") :] if text.startswith("docker://") else text
 
 
 def _without_name(text: str) -> RegistryReference:
@@ -88,6 +95,7 @@ class Names:
         self._src = Root.parse("src", options.src) if options.src is not None else None
         self._dest = Root.parse("dest", options.dest) if options.dest is not None else None
         self._opened: dict[tuple[object, ...], Store] = {}
+        self._listed: dict[Repository, list[str]] = {}
 
     def pairs(self, entry: Entry) -> list[Pair]:
         """The repositories that an entry speaks of. Raises ImageError."""
@@ -99,6 +107,8 @@ class Names:
             hint = "Write path/* for all repositories below a path, or * for all there are"
             raise ImageError("images: the name %r is not understood" % entry.name, hint=hint)
         found = [(path, self._source(path)) for path in self._list(start)]
+        own = self._own_output(entry, start)
+        found = [(path, source) for path, source in found if not own or not str(source).startswith(own)]
         if not found and not self._missing_ok(entry):
             raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
         pairs = []
@@ -106,6 +116,15 @@ class Names:
             dest = None if entry.dest is None else "/".join(filter(None, (entry.dest.rstrip("/"), path[len(start) :])))
             pairs.append(self._pair(entry, source, self._destination(dest, source)))
         return pairs
+
+    def _own_output(self, entry: Entry, start: str) -> str:
+        """What begins the names of all that is written for a pattern, where the pattern would find that another time.
+
+        It would be copied below itself, and the copy again by the next run.
+        """
+        searched = "/".join(filter(None, (str(self._src or ""), start.rstrip("/"))))
+        written = "/".join(filter(None, (str(self._dest or ""), _without_scheme(entry.dest or "").strip("/"))))
+        return written + "/" if written.startswith(searched + "/") else ""
 
     def _pair(self, entry: Entry, source: Repository, destination: Repository) -> Pair:
         texts = self._options.platforms if entry.platforms is None else entry.platforms
@@ -143,15 +162,21 @@ class Names:
         """The names, as they would be written in an entry, of all repositories that begin so."""
         if self._src is None:
             host, _slash, path = start.partition("/")
-            found = self._stores.repositories(_without_name("%s/any" % host))
+            found = self._all(_without_name("%s/any" % host))
             return ["%s/%s" % (host, name) for name in found if name.startswith(path)]
         if self._src.transport:
-            names = self._stores.repositories(LocalReference(self._src.transport, self._src.path))
+            names = self._all(LocalReference(self._src.transport, self._src.path))
             return [name for name in names if name.startswith(start)]
         below = self._src.path.partition("/")[2]
         prefix = "%s/%s" % (below, start) if below else start
-        found = self._stores.repositories(_without_name(self._src.path.partition("/")[0] + "/any"))
+        found = self._all(_without_name(self._src.path.partition("/")[0] + "/any"))
         return [self._src.relative(name) for name in found if name.startswith(prefix)]
+
+    def _all(self, place: Repository) -> list[str]:
+        """All repositories there, asked for once."""
+        if place not in self._listed:
+            self._listed[place] = self._stores.repositories(place)
+        return self._listed[place]
 
     def _open(self, repository: Repository, writable: bool = False) -> Store:
         key = (repository, writable)

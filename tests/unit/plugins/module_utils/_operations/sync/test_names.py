@@ -69,6 +69,32 @@ def test_all_below_a_path(entry, options, expected):
 
 
 @pytest.mark.parametrize(
+    ("entry", "options", "expected"),
+    [
+        ({"name": "*"}, {"src": "r.example", "dest": "r.example/copy"}, ["copy/team/a"]),
+        ({"name": "*", "dest": "copy"}, {"src": "r.example", "dest": "r.example"}, ["copy/team/a"]),
+        ({"name": "r.example/*", "dest": "docker://r.example/copy"}, {}, ["copy/team/a"]),
+        ({"name": "*"}, {"src": "r.example/copy", "dest": "r.example/copy"}, ["copy/copy/team/a"]),
+        ({"name": "*"}, {"src": "r.example", "dest": "r.example"}, ["team/a", "copy/team/a"]),
+        ({"name": "copy/*"}, {"src": "r.example", "dest": "r.example/copy"}, ["copy/copy/team/a"]),
+    ],
+)
+def test_what_is_written_is_not_found_by_the_same_pattern(entry, options, expected):
+    """Or each run would copy what the last one made, ever deeper."""
+    found = pairs(entry, ["team/a", "copy/team/a"], **options)
+    assert [dest for _src, dest in found] == ["r.example/%s" % path for path in expected]
+
+
+def test_a_catalog_is_read_once():
+    stores = FakeStores("team/a", "x/b")
+    asked = []
+    names = Names(SyncOptions(src="s.example", dest="r.example"), stores)
+    stores.repositories = lambda reference: asked.append(reference) or ["team/a", "x/b"]
+    assert [len(names.pairs(Entry(name=name))) for name in ("team/*", "x/*", "*")] == [1, 1, 2]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
     ("entry", "options", "message"),
     [
         ({"name": "a"}, {"dest": "r.example", "src": "s.example/a:1"}, "s.example/a:1"),
