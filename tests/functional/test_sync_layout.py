@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -42,6 +43,9 @@ def sync(run_module, registry, second_registry):
 def test_registry_to_layout_to_another_registry(sync, pushed, tmp_path, registry, second_registry, repository):
     layout = tmp_path / "bundle"
     dest = f"oci:{layout}"
+    images.push(release(3), registry.host, f"{repository}/pinned", "any")
+    pinned = {"name": f"{registry.host}/{repository}/pinned", "tags": [release(3).digest]}
+    pushed = [*pushed, pinned]
     predicted = sync(images=pushed, dest=dest, check_mode=True)
     assert not layout.exists()
     first = sync(images=pushed, dest=dest)
@@ -49,6 +53,7 @@ def test_registry_to_layout_to_another_registry(sync, pushed, tmp_path, registry
     names = {
         f"{registry.host}/{repository}/app:1": release(1).digest,
         f"{registry.host}/{repository}/tools:stable": images.index(attestations=True).digest,
+        f"{registry.host}/{repository}/pinned@{release(3).digest}": release(3).digest,
     }
     assert layout_names(layout) == names
     layout_files(layout)
@@ -57,10 +62,10 @@ def test_registry_to_layout_to_another_registry(sync, pushed, tmp_path, registry
     assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["schemaVersion"] == 2
 
     arrived = sync(src=dest, dest=second_registry.host, images=[{"name": "*"}])
-    assert arrived.summary["created"] == 2
+    assert arrived.summary["created"] == 3
     for name, digest in names.items():
-        path, _colon, tag = name.partition("/")[2].rpartition(":")
-        assert digest_at(second_registry.host, path, tag) == digest
+        path, name = re.split("[:@]", name.partition("/")[2], maxsplit=1)
+        assert digest_at(second_registry.host, path, name) == digest
     assert not sync(src=dest, dest=second_registry.host, images=[{"name": "*"}]).changed
 
     one = sync(

@@ -5,7 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One repository of several in a place whose images are named by full references, as in an OCI layout of a mirror."""
+"""One repository of several in a place whose images are named by full references, as in an OCI layout of a mirror.
+
+An image that was asked for by its digest is named ``repository@digest``, so that it can be found again.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ import typing as t
 
 from .._errors import NotFound
 from .._image import digest as digests
+from .._image import reference as references
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .base import Store
 
 
 class NamedRepository:
-    """The images of a store whose names begin with ``repository:``; what follows is the tag here."""
+    """The images of a store whose names begin with ``repository:`` or ``repository@``; a tag or a digest follows."""
 
     def __init__(self, store: Store, repository: str) -> None:
         self._store = store
@@ -29,37 +33,38 @@ class NamedRepository:
         return getattr(self._store, name)
 
     def _name(self, tag: str) -> str:
-        return tag if not tag or digests.is_digest(tag) else "%s:%s" % (self._repository, tag)
+        return tag and "%s%s%s" % (self._repository, "@" if digests.is_digest(tag) else ":", tag)
+
+    def _is_ours(self, name: str, tag: str) -> bool:
+        return name == self._name(tag) and (references.is_tag(tag) or digests.is_digest(tag))
 
     def reference(self, name: str) -> str:
         """``oci:PATH:REPOSITORY:TAG``."""
-        if not name or digests.is_digest(name):
-            return self._store.reference(self._repository) + (name and "@" + name)
-        return self._store.reference(self._name(name))
+        return self._store.reference(self._name(name) or self._repository)
 
     def resolve(self, name: str) -> Descriptor | None:
-        """What the tag or digest stands for."""
+        """What the tag or digest stands for; content that is here for the sake of another name would go with that."""
         return self._store.resolve(self._name(name))
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`."""
-        return self._store.find(self._name(name))
+        """As :meth:`resolve`; of digests, any image."""
+        return self.resolve(name) or self._store.find(name if digests.is_digest(name) else self._name(name))
 
     def tags(self) -> list[str]:
-        """Its tags. Raises NotFound where there are none."""
-        start = self._repository + ":"
-        found = [name[len(start) :] for name in self._store.tags() if name.startswith(start)]
+        """Its tags, and the digests that images were asked for by. Raises NotFound where there are none."""
+        start = len(self._repository) + 1
+        found = [name[start:] for name in self._store.tags() if self._is_ours(name, name[start:])]
         if not found:
             raise NotFound("there is no image of that repository", self.reference(""))
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest under a tag or digest."""
-        return self._store.manifest(self._name(name), legacy)
+        return self._store.manifest(name if digests.is_digest(name) else self._name(name), legacy)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Make the tags of this repository name a manifest."""
-        self._store.publish(manifest, [self._name(tag) for tag in tags], wanted)
+        """Make the tags of this repository, or else its digest here, name a manifest."""
+        self._store.publish(manifest, [self._name(tag) for tag in tags or [manifest.digest]], wanted)
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """Make tags of this repository name manifests that are here."""
@@ -76,5 +81,9 @@ class NamedRepository:
 
 def repositories(store: Store) -> list[str]:
     """The repositories that the names of a store's images tell, in order; names without one are left out."""
-    found = (name.rpartition(":")[0] for name in store.tags())
-    return sorted(set(filter(None, found)))
+    return sorted(set(filter(None, map(_repository, store.tags()))))
+
+
+def _repository(name: str) -> str:
+    start, _at, digest = name.rpartition("@")
+    return start if digests.is_digest(digest) else name.rpartition(":")[0]
