@@ -97,6 +97,10 @@ class Names:
         self._opened: dict[tuple[object, ...], Store] = {}
         self._listed: dict[Repository, list[str]] = {}
 
+    def text(self, entry: Entry) -> str:
+        """What an entry speaks of, in full."""
+        return entry.name if entry.is_full or self._src is None else "%s/%s" % (self._src, entry.name)
+
     def pairs(self, entry: Entry) -> list[Pair]:
         """The repositories that an entry speaks of. Raises ImageError."""
         if not entry.name.endswith("*"):
@@ -162,6 +166,8 @@ class Names:
         """The names, as they would be written in an entry, of all repositories that begin so."""
         if self._src is None:
             host, _slash, path = start.partition("/")
+            if not _is_host(host):
+                raise ImageError("images: %s* names no registry" % start, hint="Write host/*, or give the place as src")
             found = self._all(_without_name("%s/any" % host))
             return ["%s/%s" % (host, name) for name in found if name.startswith(path)]
         if self._src.transport:

@@ -78,7 +78,7 @@ class Surveyor:
         wanted: dict[str, set[str]] = {place: set() for place in known}
         for entry, group in found:
             if isinstance(group, ImageError):
-                self._fail(entry.name, "", group)
+                self._fail(self._names.text(entry), "", group)
                 continue
             for pair in group:
                 place = pair.destination.reference("")
@@ -139,7 +139,11 @@ class Surveyor:
             chosen = selection.select(listed)
             self._check_chosen(pair, selection, listed, chosen)
             names.update(dict.fromkeys(chosen))
-        return [name for name in names if digests.is_digest(name) or not _matches(selection.exclude, name)]
+        found = [name for name in names if digests.is_digest(name) or not _matches(selection.exclude, name)]
+        if listed is None and not found and not pair.missing_ok:
+            error = NotFound("all of its tags are excluded", pair.source.reference(""), _SELECTION_HINT)
+            self._fail(pair.source.reference(""), pair.destination.reference(""), error)
+        return found
 
     def _unlisted(self, pair: Pair, error: ImageError) -> None:
         self._broken.add(pair.destination.reference(""))

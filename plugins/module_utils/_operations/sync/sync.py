@@ -40,6 +40,8 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir:
     ``tmpdir`` takes the files that a source file needs to be understood.
     Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
     """
+    if options.max_delete is not None and options.max_delete < 0:
+        raise ImageError("max_delete is %d, but must be 0 or more" % options.max_delete)
     if options.source_file:
         registries = read_source_file(options.source_file, tmpdir, stores.traffic.warn)
         stores.add_registries(registry.settings for registry in registries if registry.settings)

@@ -102,6 +102,8 @@ def test_a_catalog_is_read_once():
         ({"name": "a"}, {"src": "s.example"}, "has no dest"),
         ({"name": "oci:/l"}, {"dest": "r.example"}, "is no repository of a registry"),
         ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "is not understood"),
+        ({"name": "*"}, {"dest": "r.example"}, "images: * names no registry. Write host/*"),
+        ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* names no registry"),
         ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository was found"),
     ],
 )

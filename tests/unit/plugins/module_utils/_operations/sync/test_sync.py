@@ -53,6 +53,11 @@ class TestOrder:
             sync({"name": "a"}, {"name": "a", "tags": ["1"], "platforms": ["linux/amd64"]})
         assert memory["d.example/a"].counted() == {}
 
+    def test_an_entry_whose_tags_are_all_excluded_selects_nothing(self, sync):
+        declared = {"name": "a", "tags": ["1"], "exclude": ["."]}
+        assert sync(declared).failure.startswith("s.example/a: all of its tags are excluded.")
+        assert sync(dict(declared, missing_ok=True)).images == []
+
     def test_what_may_be_missing_is_left_out(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
         assert told(sync({"name": "a", "tags": ["1", "2"], "missing_ok": True})) == [("a:1", "created")]
@@ -83,6 +88,7 @@ class TestPrune:
             memory.catalog["s.example"] = catalog
         synced = sync({"name": "a", "tags": ["1"]}, {"name": "*"}, prune=True, keep_going=True, missing_ok=True)
         assert "deleted" not in {action for _name, action in told(synced)}
+        assert [image.src for image in synced.images if image.error] == ["s.example/*"] * (catalog is None)
 
     def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
         with pytest.raises(ImageError, match="d.example/a: is source and destination at once"):
@@ -92,6 +98,10 @@ class TestPrune:
     def test_too_many_are_named(self, memory, sync):
         with pytest.raises(ImageError, match=r"prune would delete 1 tags, .* \(0\): d.example/a:old\. Nothing was"):
             sync({"name": "a"}, prune=True, max_delete=0)
+
+    def test_a_limit_below_zero_is_refused(self, sync):
+        with pytest.raises(ImageError, match="max_delete is -1, but must be 0 or more"):
+            sync({"name": "a"}, max_delete=-1)
 
     def test_what_cannot_be_looked_at_is_one_failure(self, memory, sync):
         memory["s.example/b"].add(B, tag="1")
