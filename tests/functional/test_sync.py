@@ -9,6 +9,7 @@ import pytest
 
 from devtools import images
 from devtools.observe import digest_at, tags_at, tally
+from devtools.servers import Haproxy
 
 SHARED = [b"the base that all share", b"the runtime that all share"]
 
@@ -112,6 +113,26 @@ def test_a_layer_of_many_images_is_uploaded_once_and_mounted_after(sync, push, r
     assert result.summary["bytes_copied"] == sum(sizes.values())
     for name in names:
         assert digest_at(second_registry.host, f"{prefix}/{name}", "latest") == release(names.index(name)).digest
+
+
+def test_layers_are_mounted_where_a_new_repository_is_no_source_for_itself(
+    run_module, push, registry, second_registry, prefix
+):
+    """Blobs of the second image alone, which are larger, come first; whether a killed run left them there is refused."""
+    for name, layer in (("one", b"one"), ("two", b"t" * 5000)):
+        push(name, _1=images.single(layers=[*SHARED, layer]))
+    own = f"{prefix}/two"
+    rule = f"http-request return status 404 if {{ path_beg /v2/{own}/ }} {{ url_param(from),url_dec -m str {own} }}"
+    with Haproxy(second_registry, rule) as proxy:
+        entries = [{"name": "one"}, {"name": "two"}]
+        result = run_module("image_sync", src=f"{registry.host}/{prefix}", dest=proxy.host, images=entries, jobs=1)
+    assert result.summary["created"] == 2
+    statuses = [
+        request.status
+        for request in second_registry.requests()
+        if f"/{own}/" in request.path and "mount=" in request.query
+    ]
+    assert statuses == [201] * len(SHARED)
 
 
 def test_a_moved_tag_is_updated_and_a_kept_one_is_not_even_asked_for(sync, push, registry, second_registry, prefix):

@@ -38,7 +38,8 @@ class BlobUploader:
     def __init__(self, client: RegistryClient, access: Access) -> None:
         self._client = client
         self._access = access
-        self._can_mount = True
+        # From where mounting was refused: from the repository itself (True), or from others (False).
+        self._refused: set[bool] = set()
         self._limits = _Limits()
 
     def push(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str = "") -> bool:
@@ -48,18 +49,21 @@ class BlobUploader:
         :class:`ImageError` for what the registry answers after all tries.
         """
         location = ""
-        if mount_from and self._can_mount:
+        if mount_from and self._is_own(mount_from) not in self._refused:
             mounted, location = self._mount(blob, mount_from)
             if mounted:
                 return True
         _Upload(self._client, self._access, blob, open_blob, self._limits).run(location)
         return False
 
+    def _is_own(self, repository: str) -> bool:
+        return repository == self._access.repository
+
     def _mount(self, blob: Descriptor, repository: str) -> tuple[bool, str]:
         """Whether it is mounted, and else the upload session that a registry may have opened instead.
 
         Registries refuse in many ways (401, 403, 404, 405 and 500 are all seen); each means: upload it, and do not
-        ask again.
+        ask again. A repository that is yet to be made may be refused as its own source alone.
         """
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
@@ -70,7 +74,7 @@ class BlobUploader:
             return True, ""
         if response.status_code == 202 and response.headers.get("Location"):
             return False, _location(response)
-        self._can_mount = False
+        self._refused.add(self._is_own(repository))
         return False, ""
 
 
