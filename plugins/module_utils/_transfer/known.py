@@ -27,6 +27,7 @@ class KnownDestination:
         self.names = None if names is None else frozenset(names)
         self._manifests: dict[str, bool] = {}
         self._blobs: dict[str, bool] = {}
+        self._has_content: bool | None = None
 
     def __getattr__(self, name: str) -> t.Any:
         return getattr(self.store, name)
@@ -43,8 +44,10 @@ class KnownDestination:
         return self.names is not None and not self.names and self.store.place[1] != ""
 
     def has_content(self) -> bool:
-        """Asked only where the list does not tell."""
-        return not self.is_empty and (bool(self.names) or self.store.has_content())
+        """Asked only where the list does not tell, and once."""
+        if self._has_content is None:
+            self._has_content = not self.is_empty and (bool(self.names) or self.store.has_content())
+        return self._has_content
 
     def has_manifest(self, digest: str) -> bool:
         """Asked once."""

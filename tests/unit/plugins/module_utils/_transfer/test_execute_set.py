@@ -106,6 +106,13 @@ def test_a_manifest_of_many_tags_is_never_pushed_twice_at_once(works, there):
     assert there[0].store.tags == {"1": both.digest}
 
 
+def test_whether_anything_is_there_is_asked_once(works, here):
+    """Where the tags could not be listed: of each blob it would be asked again."""
+    destination = MemoryStore("s.example", "a")
+    execute_set(works(here[:1], [KnownDestination(destination, None)]), 1, keep_going=False)
+    assert destination.counted()["has_content"] == 1
+
+
 def test_content_that_is_gone_again_is_brought_again(works, here, there):
     destination = there[0].store.add(A, tag="old")
     there[0].names = frozenset(("old",))
