@@ -138,10 +138,11 @@ def failed(src: str, dest: str, error: ImageError) -> Image:
 
 @dataclasses.dataclass(frozen=True)
 class Unwanted:
-    """Tags of a destination that are no longer selected, and what they name."""
+    """Tags of a destination that are no longer selected, and what they name; ``kept`` are digests that are."""
 
     destination: Store
     tags: t.Mapping[str, Descriptor]
+    kept: t.Sequence[str] = ()
 
 
 @dataclasses.dataclass

@@ -21,9 +21,20 @@ from ..._transfer.parallel import for_each
 from .images import Image, Unwanted, failed
 
 
-def look_up(found: t.Sequence[tuple[Store, list[str]]], jobs: int) -> tuple[list[Unwanted], list[Image]]:
-    """What the unwanted tags name now, without those that are gone meanwhile; and those that cannot be looked at."""
-    pairs = [(store, tag) for store, tags in found for tag in tags]
+def look_up(
+    found: t.Iterable[tuple[Store, list[str]]], images: t.Iterable[Image], jobs: int
+) -> tuple[list[Unwanted], list[Image]]:
+    """What the unwanted tags name now, without those that are gone meanwhile; and those that cannot be looked at.
+
+    Those of ``images`` that are declared by a digest stay; of an index with fewer platforms it is another digest.
+    """
+    kept: dict[str, list[str]] = collections.defaultdict(list)
+    for image in images:
+        if digests.is_digest(image.name) and image.digest:
+            kept[image.repository].append(image.digest)
+    found = [(store, kept[store.reference("")], tags) for store, tags in found]
+    found = [(store, stay, [tag for tag in tags if tag not in stay]) for store, stay, tags in found]
+    pairs = [(store, tag) for store, _stay, tags in found for tag in tags]
 
     def look(pair: tuple[Store, str]) -> Descriptor | Image | None:
         store, tag = pair
@@ -35,9 +46,9 @@ def look_up(found: t.Sequence[tuple[Store, list[str]]], jobs: int) -> tuple[list
 
     named = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
     unwanted = []
-    for store, tags in found:
+    for store, stay, tags in found:
         present = {tag: named[id(store), tag] for tag in tags}
-        unwanted.append(Unwanted(store, {tag: it for tag, it in present.items() if isinstance(it, Descriptor)}))
+        unwanted.append(Unwanted(store, {tag: it for tag, it in present.items() if isinstance(it, Descriptor)}, stay))
     return unwanted, [it for it in named.values() if isinstance(it, Image)]
 
 
@@ -46,21 +57,12 @@ def foresee(unwanted: t.Iterable[Unwanted]) -> list[Image]:
     return [_deleted(place.destination, tag, known) for place in unwanted for tag, known in place.tags.items()]
 
 
-def remove(unwanted: t.Sequence[Unwanted], images: t.Iterable[Image], jobs: int) -> list[Image]:
-    """Delete the tags, repository by repository, and tell what became of each.
-
-    Those of ``images`` that are named by a digest stay, as do those with other tags.
-    """
-    kept: dict[str, list[str]] = collections.defaultdict(list)
-    for image in images:
-        if digests.is_digest(image.name) and image.digest:
-            kept[image.repository].append(image.digest)
+def remove(unwanted: t.Sequence[Unwanted], jobs: int) -> list[Image]:
+    """Delete the tags, repository by repository, and tell what became of each."""
     lock = threading.Lock()
 
     def remove_from(place: Unwanted) -> list[Image]:
-        return _remove_from(
-            place, _Others(place.destination, kept.get(place.destination.reference(""), ()), lock, jobs)
-        )
+        return _remove_from(place, _Others(place, lock, jobs))
 
     return [image for found in for_each(remove_from, unwanted, jobs) for image in found]
 
@@ -71,9 +73,9 @@ class _Others(t.Mapping[str, Descriptor]):
     One repository after the other is looked at, under the lock, with all ``jobs``.
     """
 
-    def __init__(self, store: Store, kept: t.Sequence[str], lock: threading.Lock, jobs: int) -> None:
-        self._store = store
-        self._kept = kept
+    def __init__(self, place: Unwanted, lock: threading.Lock, jobs: int) -> None:
+        self._store = place.destination
+        self._kept = place.kept
         self._lock = lock
         self._jobs = jobs
         self._removed: set[str] = set()

@@ -74,7 +74,7 @@ class _Sync:
         for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
             image.bytes_copied = moved.bytes
         images = [image for image, _plan in planned]
-        unwanted, troubles = prune.look_up(survey.unwanted, self._jobs)
+        unwanted, troubles = prune.look_up(survey.unwanted, images, self._jobs)
         images += troubles
         self._check_deletions(unwanted)
         if not self._may_write(images):
@@ -135,7 +135,7 @@ class _Sync:
             return []
         failures = {image.repository for image in images if image.error}
         safe = [place for place in unwanted if place.destination.reference("") not in failures]
-        return prune.foresee(safe) if dry_run else prune.remove(safe, images, self._jobs)
+        return prune.foresee(safe) if dry_run else prune.remove(safe, self._jobs)
 
     def _check_deletions(self, unwanted: t.Sequence[Unwanted]) -> None:
         names = [place.destination.reference(tag) for place in unwanted for tag in place.tags]

@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
+from ansible_collections.drayage.registry.plugins.module_utils._stores.named import NamedRepository
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 
@@ -62,6 +64,9 @@ class Memory:
 
     def open(self, reference, writable=False, deletes=False):
         return self[reference.context]
+
+    def open_named(self, reference, elsewhere=frozenset()):
+        return NamedRepository(OciLayout(reference.path, print, elsewhere), reference.tag)
 
     def repositories(self, reference):
         if reference.host not in self.catalog:

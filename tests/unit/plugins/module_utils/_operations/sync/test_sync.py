@@ -14,7 +14,6 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
-BOTH = index(entry(A), entry(B))
 
 
 def told(synced):
@@ -76,6 +75,14 @@ class TestPrune:
         assert told(synced) == [("a@" + A.digest, "unchanged"), ("a:old", "deleted")]
         assert A.digest in memory["d.example/a"].manifests
         assert not memory["d.example/a"].tags
+
+    def test_what_is_left_of_an_index_that_is_declared_by_its_digest_stays(self, memory, sync, tmp_path):
+        both = index(entry(A, "linux/amd64"), entry(B, "linux/arm64"))
+        memory["s.example/a"].add(A, B, both)
+        declared = {"name": "a", "tags": [both.digest], "platforms": ["linux/amd64"]}
+        options = {"dest": "oci:%s" % tmp_path, "prune": True}
+        assert sync(declared, **options).changed
+        assert not sync(declared, **options).changed
 
     def test_nothing_goes_where_an_image_by_digest_failed(self, memory, sync):
         synced = sync({"name": "a", "tags": ["1", "sha256:" + "0" * 64]}, prune=True, keep_going=True)
