@@ -36,6 +36,7 @@ class Regsync(Program):
     """regsync does what its file says."""
 
     name = "regsync"
+    is_slow = True
     module = "github.com/regclient/regclient/cmd/regsync"
     asking = ("version", "--format", "{{.VCSTag}}")
 

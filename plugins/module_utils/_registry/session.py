@@ -5,18 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""HTTP to one registry: TLS, proxies, retries with a pause shared by all threads, and redirects.
-
-``requests`` does the connections; what it does on its own account is turned off where it would be wrong here: netrc
-(it would send credentials nobody gave us), redirects (a signed URL must not see our Authorization), cookies (users would
-share them) and decoding of bodies (a digest is over the bytes as stored).
-"""
+"""HTTP to one registry: limits, retries with a pause shared by all threads, and redirects."""
 
 from __future__ import annotations
 
 import dataclasses
 import email.utils
-import http.cookiejar
 import os
 import random
 import re
@@ -27,10 +21,11 @@ import typing as t
 from .._errors import ConnectionFailed, LocalFailure, Refused
 from . import urls
 from .failures import Cut, Hopeless, broken_connection
-from .library import BODY_ERRORS, library
+from .library import BODY_ERRORS
 from .quota import Quota
 from .quota import read as read_quota
-from .settings import Registries, RegistrySettings, api_host, is_loopback
+from .settings import Registries, RegistrySettings, api_host
+from .transport import Transport
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -39,7 +34,6 @@ _MAX_REDIRECTS = 10
 _WORTH_READING = 64 * 1024
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
-_USER_AGENT = "drayage.registry"
 
 
 @dataclasses.dataclass
@@ -86,20 +80,12 @@ class Session:
         self.quota: Quota | None = None
         self._limits = registries.limits(settings)
         self._pause = _Pause()
-        self._proxies: dict[object, t.Any] = {}
         _check_files(settings)
-        self._session = library().Session()
-        self._session.trust_env = False
-        # requests would look for the next request of a redirect, and read the whole body of this one for it.
-        self._session.get_redirect_target = lambda response: None
-        self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        adapter = library().adapters.HTTPAdapter(pool_connections=4, pool_maxsize=policy.jobs)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
+        self._transport = Transport(policy.jobs, policy.timeout)
 
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._transport.close()
 
     def exchange(
         self,
@@ -176,8 +162,10 @@ class Session:
         """Follow redirects of reads, without Authorization to another origin (OCI distribution spec, "Pull")."""
         for _hop in range(_MAX_REDIRECTS):
             response = self._send(method, url, headers, data)
+            if response.status_code not in _REDIRECTS or method not in ("GET", "HEAD"):
+                return response
             location = response.headers.get("Location")
-            if response.status_code not in _REDIRECTS or not location or method not in ("GET", "HEAD"):
+            if not location:
                 return response
             finish(response)
             target = urls.join(url, location)
@@ -220,48 +208,26 @@ class Session:
     def _transmit(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
-        host = urls.host(url)
         self.traffic.count()
         try:
-            response = self._session.request(
-                method,
-                url,
-                headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "identity", **headers},
-                data=data,
-                timeout=self.policy.timeout,
-                allow_redirects=False,
-                stream=True,
-                proxies=self._proxies_for(url, host),
-                verify=_verify(settings),
-                cert=_client_certificate(settings),
-            )
+            response = self._transport.send(method, url, headers, data, settings)
         except (ValueError, *BODY_ERRORS) as error:  # requests' own exceptions are OSErrors
-            failure = broken_connection(host, error)
+            failure = broken_connection(urls.host(url), error)
             if isinstance(failure, Cut):
-                self._forget_idle_connections()
+                self._transport.forget_idle_connections()
             raise failure from None
         self._note_warnings(response)
         return response
 
     def is_own(self, url: str) -> bool:
         """Whether this is an address of the registry itself, and may see what is meant for it."""
-        return urls.origin(url) == urls.origin(self.base)
-
-    def _forget_idle_connections(self) -> None:
-        """Where one that was kept turns out to be closed, the others are likely to be."""
-        for adapter in self._session.adapters.values():
-            adapter.poolmanager.clear()
-
-    def _proxies_for(self, url: str, host: str) -> t.Any:
-        """The proxies of the environment (HTTPS_PROXY, NO_PROXY ...), looked up once a host; none for loopback."""
-        origin = urls.origin(url)
-        if origin not in self._proxies:
-            self._proxies[origin] = {} if is_loopback(host) else library().utils.get_environ_proxies(url)
-        return self._proxies[origin]
+        return url.startswith(self.base + "/") or urls.origin(url) == urls.origin(self.base)
 
     def _note_warnings(self, response: t.Any) -> None:
         """OCI distribution spec, "Warnings": 299 - "text" is meant for the user."""
-        for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers.get("Warning", "")):
+        if "Warning" not in response.headers:
+            return
+        for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
             self.traffic.warn("%s warns: %s" % (self.host, re.sub(r"\\(.)", r"\1", text)[:300]))
 
 
@@ -327,19 +293,6 @@ def _both(first: t.Callable[[], None], second: t.Callable[[], None]) -> t.Callab
 def _backoff(attempt: int) -> float:
     """Doubling from half a second, with jitter so that many hosts do not come back at the same moment."""
     return min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)
-
-
-def _verify(settings: RegistrySettings) -> bool | str:
-    if not settings.validate_certs:
-        return False
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return settings.ca_path or bundle or True
-
-
-def _client_certificate(settings: RegistrySettings) -> t.Any:
-    if settings.client_cert and settings.client_key:
-        return (settings.client_cert, settings.client_key)
-    return settings.client_cert
 
 
 def _check_files(settings: RegistrySettings) -> None:
