@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
-from benchmarks import cold_copy, memory, mount, no_op, sync
+from benchmarks import cold_copy, memory, mount, no_op, playbook, scale, sync
 from benchmarks.arena import Arena
 from benchmarks.measure import environment
 from benchmarks.programs import COPIERS, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
-from benchmarks.syncers import SYNCERS
+from benchmarks.syncers import SYNCERS, ImageSync, SkopeoOfSets
 from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
 
@@ -31,6 +31,8 @@ MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "mount": (mount.measure, COPIERS),
     "sync-cold": (sync.measure_cold, SYNCERS),
     "sync-unchanged": (sync.measure_unchanged, SYNCERS),
+    "scale": (scale.measure, (ImageSync,)),
+    "playbook": (playbook.measure, (ImageSync, SkopeoOfSets)),
 }
 
 

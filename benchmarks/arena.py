@@ -83,9 +83,9 @@ class Arena:
         return usage
 
     @contextmanager
-    def empty(self) -> Iterator[Path]:
+    def empty(self, name: str = "destination") -> Iterator[Path]:
         """Give a name for the storage of a destination; what is there in the end is removed."""
-        storage = self.directory / "destination"
+        storage = self.directory / name
         try:
             yield storage
         finally:
