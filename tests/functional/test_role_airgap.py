@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks airgap_export and airgap_import: what is in a bundle, what arrives, and what is refused.
+
+extensions/molecule/airgap has the roles' usual course.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from devtools import images
+from devtools.observe import digest_at, layout_files, layout_names
+from devtools.servers import DockerRegistry
+
+BASE = b"the layer that releases share"
+FIRST = images.index(layers=[BASE, b"first"], attestations=True, seed="first")
+SECOND = images.index(layers=[BASE, b"second"], attestations=True, seed="second")
+TOOL = images.single(layers=[BASE, b"tool"], seed="tool")
+
+
+@pytest.fixture
+def push(registry, repository):
+    def run(name, tag, image):
+        images.push(image, registry.host, f"{repository}/{name}", tag)
+
+    return run
+
+
+@pytest.fixture
+def export(run_playbook, registry, repository, tmp_path):
+    """Return a function that exports all tags of two repositories to a bundle of that name, and keeps the base."""
+
+    def run(bundle, base):
+        variables = {
+            "airgap_export_src": registry.host,
+            "airgap_export_images": [{"name": f"{repository}/{name}"} for name in ("app", "tool")],
+            "airgap_export_dest": str(tmp_path / bundle),
+            "airgap_export_base": str(base),
+            "airgap_export_update_base": True,
+        }
+        return run_playbook("drayage.registry.airgap_export", variables=variables)
+
+    return run
+
+
+@pytest.fixture
+def bring(run_playbook, tmp_path):
+    """Return a function that imports a bundle of that name into a registry."""
+
+    def run(bundle, registry, inventory="site.json", succeeds=True):
+        variables = {
+            "airgap_import_src": str(tmp_path / bundle),
+            "airgap_import_dest": registry.host,
+            "airgap_import_inventory": str(tmp_path / "state" / inventory),
+        }
+        registry.forget()
+        return run_playbook("drayage.registry.airgap_import", variables=variables, succeeds=succeeds)
+
+    return run
+
+
+@pytest.fixture
+def empty_registry():
+    with DockerRegistry() as server:
+        yield server
+
+
+def blobs_in(bundle):
+    return {path.rpartition("/")[2] for path in layout_files(bundle / "images") if path.startswith("blobs/")}
+
+
+def blobs_of(*releases):
+    """Return all that images are made of, as the file names of a layout; their manifests included."""
+    found = {digest for release in releases for digest in (*release.blobs, *release.manifests)}
+    return {digest.split(":")[1] for digest in found}
+
+
+def records(inventory):
+    """Return the digest for each last part of a name."""
+    return {image["ref"].rpartition("/")[2]: image["digest"] for image in json.loads(inventory.read_text())["images"]}
+
+
+def damage(path):
+    """Change a byte, and return what the file was."""
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    return content
+
+
+def test_what_is_new_crosses_the_gap(
+    export, bring, push, run_module, registry, second_registry, empty_registry, repository, tmp_path
+):
+    site, known = tmp_path / "state" / "site.json", tmp_path / "known.json"
+    push("app", "1.0", FIRST)
+    push("app", "latest", FIRST)
+    push("tool", "stable", TOOL)
+    site.parent.mkdir()
+    declared = [{"name": f"{repository}/{name}"} for name in ("app", "tool")]
+    run_module("image_sync", src=registry.host, dest=second_registry.host, images=declared, inventory=str(site))
+    known.write_bytes(site.read_bytes())
+
+    # One tag is new and one has moved: neither the other images nor the shared layer go along.
+    push("app", "1.1", SECOND)
+    push("app", "latest", SECOND)
+    assert "changed=4 " in export("delta", known)
+    bundle = tmp_path / "delta"
+    assert {name.rpartition("/")[2] for name in layout_names(bundle / "images")} == {"app:1.1", "app:latest"}
+    assert blobs_in(bundle) == blobs_of(SECOND) - blobs_of(FIRST, TOOL)
+    assert records(bundle / "inventory.json") == {"app:1.1": SECOND.digest, "app:latest": SECOND.digest}
+    assert records(known) == {
+        **records(bundle / "inventory.json"),
+        "app:1.0": FIRST.digest,
+        "tool:stable": TOOL.digest,
+    }
+
+    # Where the base is missing, nothing is pushed.
+    refused = bring("delta", empty_registry, inventory="empty.json", succeeds=False)
+    assert next(digest for digest in FIRST.blobs if digest in SECOND.blobs) in refused
+    assert {request.method for request in empty_registry.requests()} <= {"GET", "HEAD"}
+
+    # A damaged file is noticed before the registry hears of anything.
+    blob = next(iter(bundle.glob("images/blobs/sha256/*")))
+    content = damage(blob)
+    refused = bring("delta", second_registry, succeeds=False)
+    assert f"{blob.relative_to(bundle)}: FAILED" in refused
+    assert second_registry.requests() == []
+    blob.write_bytes(content)
+
+    assert "changed=1 " in bring("delta", second_registry)
+    assert digest_at(second_registry.host, f"{repository}/app", "1.1") == SECOND.digest
+    assert digest_at(second_registry.host, f"{repository}/app", "latest") == SECOND.digest
+    assert digest_at(second_registry.host, f"{repository}/app", "1.0") == FIRST.digest
+    assert records(site) == records(known)
+
+    # What has been carried is not carried again. A bundle of nothing can be brought all the same.
+    assert "changed=3 " in export("nothing", known)
+    assert not (tmp_path / "nothing" / "images").exists()
+    assert "changed=0 " in bring("nothing", second_registry)
