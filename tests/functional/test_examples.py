@@ -10,6 +10,7 @@ a caption is the file of that name.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import re
@@ -71,8 +72,17 @@ VARIABLES: dict[str, dict] = {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
     },
+    "roles/mirror/README.md": {
+        "mirror_schedule_method": "cron",
+        "mirror_schedule_dir": "/etc/cron.d",
+        "mirror_schedule_variables": "/etc/drayage/mirror.json",
+    },
     "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
 }
+
+# A bundle with nothing in it.
+NO_IMAGES = '{"version": 1, "images": []}'
+NO_SUMS = f"{hashlib.sha256(NO_IMAGES.encode()).hexdigest()}  ./inventory.json\n"
 
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
@@ -81,6 +91,12 @@ FILES: dict[str, dict[str, str]] = {
     "plugins/modules/image_sync.py": {
         "etc/mirror/sync.yaml": '{"docker.io": {"images": {"library/alpine": ["3.20"]}}}'
     },
+    "docs/docsite/rst/guide_sync.rst": {"var/lib/drayage/.keep": ""},
+    "roles/airgap_import/README.md": {
+        "media/transfer/release-1.4/inventory.json": NO_IMAGES,
+        "media/transfer/release-1.4/SHA256SUMS": NO_SUMS,
+    },
+    "roles/mirror/README.md": {"etc/cron.d/.keep": "", "var/www/html/.keep": ""},
     "plugins/filter/manifest_digest.py": {"manifest.json": IMAGE.manifests[IMAGE.digest][1].decode()},
 }
 
