@@ -19,11 +19,10 @@ from ..._image.descriptor import Descriptor
 from ..._stores.base import Store
 from ..._transfer.parallel import for_each
 from .images import Image, Unwanted, failed
+from .survey import Stale
 
 
-def look_up(
-    found: t.Iterable[tuple[Store, list[str]]], images: t.Iterable[Image], jobs: int
-) -> tuple[list[Unwanted], list[Image]]:
+def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> tuple[list[Unwanted], list[Image]]:
     """What the unwanted tags name now, without those that are gone meanwhile; and those that cannot be looked at.
 
     Those of ``images`` that are declared by a digest stay; of an index with fewer platforms it is another digest.
@@ -32,9 +31,9 @@ def look_up(
     for image in images:
         if digests.is_digest(image.name) and image.digest:
             kept[image.repository].append(image.digest)
-    found = [(store, kept[store.reference("")], tags) for store, tags in found]
-    found = [(store, stay, [tag for tag in tags if tag not in stay]) for store, stay, tags in found]
-    pairs = [(store, tag) for store, _stay, tags in found for tag in tags]
+    for stale in found:
+        kept[stale.store.reference("")] += stale.digests
+    pairs = [(it.store, tag) for it in found for tag in it.tags if tag not in kept[it.store.reference("")]]
 
     def look(pair: tuple[Store, str]) -> Descriptor | Image | None:
         store, tag = pair
@@ -46,9 +45,10 @@ def look_up(
 
     named = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
     unwanted = []
-    for store, stay, tags in found:
-        present = {tag: named[id(store), tag] for tag in tags}
-        unwanted.append(Unwanted(store, {tag: it for tag, it in present.items() if isinstance(it, Descriptor)}, stay))
+    for store, tags, _digests in found:
+        present = {tag: named.get((id(store), tag)) for tag in tags}
+        present = {tag: known for tag, known in present.items() if isinstance(known, Descriptor)}
+        unwanted.append(Unwanted(store, present, kept[store.reference("")]))
     return unwanted, [it for it in named.values() if isinstance(it, Image)]
 
 

@@ -41,6 +41,14 @@ _REFUSALS = (AccessDenied, Refused)
 _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, LocalFailure)
 
 
+class Stale(t.NamedTuple):
+    """Tags of a repository that are not selected, and the digests that are: of all shares, as they must stay."""
+
+    store: Store
+    tags: list[str]
+    digests: list[str]
+
+
 @dataclasses.dataclass
 class Survey:
     """In the order of the declaration: targets, and what stands for those that could not be found out.
@@ -49,7 +57,7 @@ class Survey:
     """
 
     rows: list[Target | Image]
-    unwanted: list[tuple[Store, list[str]]]
+    unwanted: list[Stale]
 
 
 class Surveyor:
@@ -81,20 +89,27 @@ class Surveyor:
                 self._fail(self._names.text(entry), "", group)
                 continue
             for pair in group:
+                listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
                 place = pair.destination.reference("")
-                if self._options.prune and place == pair.source.reference(""):
-                    cause = "is source and destination at once, and what prune removes there would be gone for good"
-                    raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
-                destination = known[place]
-                if isinstance(destination, ImageError):
-                    self._fail(pair.source.reference(""), place, destination)
-                    continue
-                names = self._select(pair, sources[pair.source.reference("")] if pair.entry.has_pattern else None)
-                wanted[place].update(names)
-                pair = dataclasses.replace(pair, destination=destination)
-                for name in names:
-                    self._add(Target(_narrowed(pair, name), name))
+                wanted[place].update(self._choose(pair, known[place], listed))
         return Survey(self._rows, self._unwanted(known, wanted))
+
+    def _choose(
+        self, pair: Pair, destination: KnownDestination | ImageError, listed: list[str] | ImageError | None
+    ) -> list[str]:
+        """Take in the targets of a pair; returns their names, those of other shares too. Raises ImageError."""
+        source, place = pair.source.reference(""), pair.destination.reference("")
+        if self._options.prune and place == source:
+            cause = "is source and destination at once, and what prune removes there would be gone for good"
+            raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
+        if isinstance(destination, ImageError):
+            self._fail(source, place, destination)
+            return []
+        names = self._select(pair, listed)
+        pair = dataclasses.replace(pair, destination=destination)
+        for name in names:
+            self._add(Target(_narrowed(pair, name), name))
+        return names
 
     def _pairs(self, entry: Entry) -> list[Pair] | ImageError:
         """The pairs of an entry in this share, or why they could not be found out."""
@@ -188,7 +203,7 @@ class Surveyor:
 
     def _unwanted(
         self, known: t.Mapping[str, KnownDestination | ImageError], wanted: t.Mapping[str, set[str]]
-    ) -> list[tuple[Store, list[str]]]:
+    ) -> list[Stale]:
         if not self._options.prune or not self._is_complete:
             return []
         found = []
@@ -199,7 +214,7 @@ class Surveyor:
             names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
             names = [name for name in names if self._has(destination, name)]
             if names:
-                found.append((destination.store, names))
+                found.append(Stale(destination.store, names, list(filter(digests.is_digest, wanted[place]))))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:

@@ -76,6 +76,14 @@ class TestPrune:
         assert A.digest in memory["d.example/a"].manifests
         assert not memory["d.example/a"].tags
 
+    @pytest.mark.parametrize("share", ["1/2", "2/2"])
+    @pytest.mark.parametrize("tag", "abcd")
+    def test_an_image_by_digest_stays_whoever_has_it_in_his_share(self, tag, share, memory, sync):
+        memory["d.example/a"].tags.clear()
+        memory["d.example/a"].tags[tag] = A.digest
+        sync({"name": "a", "tags": [A.digest]}, prune=True, slice=share)
+        assert A.digest in memory["d.example/a"].manifests
+
     def test_what_is_left_of_an_index_that_is_declared_by_its_digest_stays(self, memory, sync, tmp_path):
         both = index(entry(A, "linux/amd64"), entry(B, "linux/arm64"))
         memory["s.example/a"].add(A, B, both)
