@@ -31,6 +31,9 @@ _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 _SECRET = re.compile(r"\bvault_\w+")
 _NAMED_DIGEST = re.compile(r"\b[a-z]\w*_digest\b")
 
+# The names of images in these look like those of registries, and say nothing of them.
+_ENGINES = ("docker-daemon:", "containers-storage:")
+
 # What a repository has where an example names no tag of it.
 TAGS = ("1.4.1", "1.4.2", "1.9.0", "3.20", "7.2.4-alpine", "feature-login", "latest", "v1.8.2")
 
@@ -97,7 +100,8 @@ def _needed(document: Document, more: tuple[str, ...]) -> set[tuple[str, str, st
     read, written = set(_REFERENCE.findall(json.dumps(more))), set()
     for block in document.blocks:
         for key, text in _texts(block.value):
-            (written if key == "dest" else read).update(_REFERENCE.findall(text))
+            if not text.startswith(_ENGINES):
+                (written if key == "dest" else read).update(_REFERENCE.findall(text))
     return read - written
 
 
