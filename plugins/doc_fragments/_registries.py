@@ -102,7 +102,7 @@ options:
     default: 3
   jobs:
     description:
-      - How many requests to have under way at once.
+      - How many requests to have under way at once with one registry.
     type: int
     default: 16
 requirements:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import typing as t
 
-from .._engine.find import find
 from .._image.reference import ENGINES, EngineReference, LocalReference, Reference, RegistryReference
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
@@ -24,8 +23,6 @@ from .._stores.base import Store
 from .._stores.by_config import ConfigStore, Keeper, Staging
 from .._stores.directory import Directory
 from .._stores.directory_tree import TreeRepository
-from .._stores.docker_archive import DockerArchive
-from .._stores.engine import EngineImages
 from .._stores.named import NamedRepository, repositories
 from .._stores.oci_archive import OciArchive
 from .._stores.oci_layout import OciLayout
@@ -106,10 +103,16 @@ class Stores:
         """The engine or file of a reference: one for the whole run."""
         key = (reference.transport, reference.path)
         if key not in self._keepers:
+            # Each task pays for what is imported, and few have to do with engines.
             if reference.transport in ENGINES:
+                from .._engine.find import find
+                from .._stores.engine import EngineImages
+
                 engine = find(reference.transport, self._policy.timeout, self.traffic, self.run_command)
                 self._keepers[key] = EngineImages(reference.transport, engine)
             else:
+                from .._stores.docker_archive import DockerArchive
+
                 self._keepers[key] = DockerArchive(reference.path)
         return self._keepers[key]
 

@@ -24,7 +24,6 @@ from .compare import compare
 from .images import Entry, Image, Synced, SyncOptions, Target, Unwanted, failed
 from .keeper import Keeper
 from .names import Names
-from .source_file import read_source_file
 from .survey import Surveyor
 
 _Planned = t.Optional[tuple[Image, t.Optional[Plan]]]
@@ -43,6 +42,8 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir:
     if options.max_delete is not None and options.max_delete < 0:
         raise ImageError("max_delete is %d, but must be 0 or more" % options.max_delete)
     if options.source_file:
+        from .source_file import read_source_file  # few tasks have one, and each task pays for its imports
+
         registries = read_source_file(options.source_file, tmpdir, stores.traffic.warn)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
         entries = [Entry(is_full=True, **entry) for registry in registries for entry in registry.entries]
