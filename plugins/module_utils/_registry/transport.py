@@ -78,7 +78,7 @@ class Transport:
 def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -> t.Any:
     request = library().PreparedRequest()
     request.method = method
-    if _PLAIN_URL.fullmatch(url):
+    if _PLAIN_URL.fullmatch(url) and "/." not in url:
         request.url = url
     else:
         request.prepare_url(url, None)

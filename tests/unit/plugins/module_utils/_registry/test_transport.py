@@ -30,6 +30,7 @@ def send(monkeypatch):
         "https://r.example",
         "https://R.Example/v2/",
         "https://r.example/v2/app/blobs/uploads/1?_state=a%3D%3d&digest=sha256%3Aabc",
+        "https://r.example/v2/app/../other/./manifests/1",
         "https://r.example/a b/ü?q=é&x=%zz",
         "https://bücher.example/v2/",
         "https://[::1]:5000/v2/",
