@@ -26,6 +26,8 @@ def functional(arguments: list[str]) -> Outcome:
 
 
 def functional_oldest(arguments: list[str]) -> Outcome:
+    # What is in the guides is what is in the modules' examples, many times over: once is enough.
+    arguments = ["--deselect=tests/functional/test_examples.py::test_examples_run[guides]", *arguments]
     return _pytest("functional-oldest", "tests/functional", controller(OLDEST_CORE), arguments, modules=oldest())
 
 
