@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
-from devtools.provision import REPOSITORY
-
+REPOSITORY = Path(__file__).resolve().parents[3]
 GUIDES = sorted((REPOSITORY / "docs" / "docsite" / "rst").glob("*.rst"))
 
 # Not ours, but what Ansible, the operating system, its packages or OpenSSL say.
