@@ -30,7 +30,10 @@ class _End(asyncio.Protocol):
         self._later(lambda: self.far.write(data))
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._later(lambda: self.far.close())
+        self._later(self._close)
+
+    def _close(self) -> None:
+        self.far.close()
 
     def join(self, far: asyncio.Transport) -> None:
         """Begin to send."""

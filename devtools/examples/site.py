@@ -21,7 +21,11 @@ from devtools import images
 from devtools.examples.extract import Document
 
 # The registries that the world knows, and all that end as hosts of examples do; but not where nodes are named.
-_HOST = r"(?<![\w./@-])(?<!hosts: )(?<!hostvars\[')(?:docker\.io|quay\.io|ghcr\.io|registry\.k8s\.io|(?:[a-z0-9-]+\.)+example(?:\.(?:com|org|net))?(?::\d+)?)(?![\w.-])"
+_HOST = (
+    r"(?<![\w./@-])(?<!hosts: )(?<!hostvars\[')"
+    r"(?:docker\.io|quay\.io|ghcr\.io|registry\.k8s\.io|(?:[a-z0-9-]+\.)+example(?:\.(?:com|org|net))?(?::\d+)?)"
+    r"(?![\w.-])"
+)
 _REFERENCE = re.compile(rf"(?:docker://)?({_HOST})/([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([\w][\w.-]*))?")
 _LAYOUT = re.compile(r"\boci:(/[\w./-]+):([\w][\w.-]*)")
 _WHOLE_LAYOUT = re.compile(r"\bsrc: oci:(/[\w./-]+)$", re.MULTILINE)

@@ -31,6 +31,9 @@ subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdo
 sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]))
 '''
 
+# What is no part of the collection: the tools and servers of its tests. It runs on one Python, and ruff looks after it.
+TOOLS = ("benchmarks/", "demo/", "devtools/", "tests/functional/")
+
 
 def sanity(core: str, arguments: list[str]) -> Outcome:
     """Run the ansible-test of a release of ansible-core; where no Python can carry that release, the phase fails."""
@@ -39,7 +42,7 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
     tree = place / "ansible_collections" / "drayage" / "registry"
     cache = place / "home" / ".ansible" / "test" / "cache"
     with locked(f"sanity-{core}"):
-        copy_tree(tree)
+        copy_tree(tree, without=TOOLS)
         cache.mkdir(parents=True, exist_ok=True)
         for name in GET_PIP_NAMES:
             (cache / name).write_text(GET_PIP, encoding="utf-8")

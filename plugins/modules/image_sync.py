@@ -153,7 +153,7 @@ options:
   prune_keep:
     description:
       - Tags that O(prune) leaves alone, as regular expressions that match them as a whole.
-      - Tags of signatures and referrers, such as V(sha256-.*\.sig), are tags like all others.
+      - Tags of signatures and referrers, such as C(sha256-<digest>.sig), are tags like all others.
     type: list
     elements: str
     default: []
