@@ -104,7 +104,7 @@ options:
     description:
       - How many requests to have under way at once with one registry.
     type: int
-    default: 16
+    default: 24
 requirements:
   - requests >= 2.25.1 (for registries)
 notes:

@@ -41,5 +41,5 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
         "authfile": {"type": "path", "aliases": ["auth_file"]},
         "timeout": {"type": "float", "default": 60.0},
         "retries": {"type": "int", "default": 3},
-        "jobs": {"type": "int", "default": 16},
+        "jobs": {"type": "int", "default": 24},
     }

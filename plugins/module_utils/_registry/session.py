@@ -42,7 +42,7 @@ class Policy:
 
     timeout: float = 60.0
     retries: int = 3
-    jobs: int = 16
+    jobs: int = 24
 
 
 class Traffic:
