@@ -30,6 +30,11 @@ def digest_at(host: str, repository: str, name: str) -> str | None:
     return None if content is None else "sha256:" + hashlib.sha256(content).hexdigest()
 
 
+def blob_at(host: str, repository: str, digest: str) -> bytes | None:
+    """Return a blob that a registry without users has in a repository, None where it has none of that digest."""
+    return _get(host, f"/v2/{repository}/blobs/{digest}")
+
+
 def tags_at(host: str, repository: str) -> list[str]:
     """Return the tags of a repository, sorted; none where there is no such repository."""
     content = _get(host, f"/v2/{repository}/tags/list")

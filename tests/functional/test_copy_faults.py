@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from devtools import faults, images
-from devtools.observe import digest_at, tags_at, tally
+from devtools.observe import blob_at, digest_at, tags_at, tally
 from devtools.servers import DockerRegistry, Haproxy, Nginx
 
 INDEX = images.index()
@@ -196,8 +196,7 @@ class TestCorruption:
         assert digest_at(registry.host, repository, "1") is None
         assert tags_at(registry.host, repository) == []
         assert tally(registry.requests())["DELETE upload"] >= 1
-        layers = registry.storage / f"docker/registry/v2/repositories/{repository}/_layers/sha256"
-        assert digest[7:] not in [path.name for path in layers.iterdir()]
+        assert blob_at(registry.host, repository, digest) is None
 
     def test_nothing_appears_in_a_layout(self, run_module, corrupt, repository, tmp_path):
         server, digest, file = corrupt
