@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long a whole run of ansible-playbook takes over an unchanged set: one task of ours, or a loop of skopeo copy."""
+"""How long a whole run of ansible-playbook takes over an unchanged set: one task of ours, or a loop of skopeo copy.
+
+Beside them stands a task that does nothing, as no task can be faster than Ansible starts one.
+"""
 
 from __future__ import annotations
 
@@ -22,30 +25,42 @@ from devtools.toolchain.stacks import COLLECTIONS
 
 _REPOSITORY = "bench/releases"
 
+_PING = [{"ansible.builtin.ping": {}}]
+
 # How many images, and how many times as long the loop has to take at least.
 _SETS = ((50, 12), (200, 30))
 
 
+class _Nothing(Program):
+    """What Ansible takes to start and to run a module."""
+
+    name = "ping"
+
+
 def measure(arena: Arena, rounds: int) -> Section:
-    """Measure the task as often as asked for, and the loop once with each number of images: it takes long."""
+    """Measure the tasks as often as asked for, in turn, and the loop once with each number of images: it takes long."""
     section = Section(
         f"playbook: unchanged images on loopback, one task {rounds} times, the loop once",
-        ["images", "image_sync, wall s", "loop of skopeo copy, wall s", "loop / task"],
+        ["images", "image_sync, wall s", "ping, wall s", "loop of skopeo copy, wall s", "loop / task"],
     )
     programs = {program.name: program for program in arena.programs}
-    skopeo = programs.get(SkopeoOfSets.name)
+    skopeo, nothing = programs.get(SkopeoOfSets.name), _Nothing("", "")
     for count, least in _SETS:
         with arena.empty() as first, arena.empty("copy") as second:
             tags = list(push_releases(first, _REPOSITORY, count))
             shutil.copytree(first, second)
             with DockerRegistry(first) as source, DockerRegistry(second) as target:
                 names = [f"{registry.host}/{_REPOSITORY}" for registry in (source, target)]
-                # Once more, as the first run has to compile what it imports.
-                tasks = [_play(arena, programs[OURS], _task(names), section.errors) for _round in range(rounds + 1)][1:]
+                tasks, pings = [], []
+                for _round in range(rounds + 1):
+                    tasks.append(_play(arena, programs[OURS], _task(names), section.errors))
+                    pings.append(_play(arena, nothing, _PING, section.errors))
                 loops = [_play(arena, skopeo, _loop(skopeo, names, tags), section.errors)] if skopeo else []
-        walls = [median(usage.wall for usage in usages if usage) if any(usages) else None for usages in (tasks, loops)]
-        ratio = walls[1] / walls[0] if all(walls) else None
-        section.rows.append([str(count), *("-" if wall is None else f"{wall:.2f}" for wall in walls), _cell(ratio)])
+        # The first run does not count, as it has to compile what it imports.
+        task, ping, loop = map(_wall, (tasks[1:], pings[1:], loops))
+        ratio = loop / task if loop and task else None
+        walls = ("-" if wall is None else f"{wall:.2f}" for wall in (task, ping, loop))
+        section.rows.append([str(count), *walls, "-" if ratio is None else f"{ratio:.0f}"])
         if ratio:
             section.targets.append(Target(f"{count} images, task / loop, wall time", 1 / ratio, 1 / least))
     return section
@@ -80,5 +95,7 @@ def _loop(skopeo: Program, names: list[str], tags: list[str]) -> list[dict]:
     return [{"ansible.builtin.command": {"argv": command}, "loop": tags}]
 
 
-def _cell(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.0f}"
+def _wall(usages: list[Usage | None]) -> float | None:
+    """Return the median of the runs that counted."""
+    walls = [usage.wall for usage in usages if usage]
+    return median(walls) if walls else None
