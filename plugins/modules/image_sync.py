@@ -53,7 +53,7 @@ options:
         description:
           - The repository. A path below O(src), or a whole reference such as V(quay.io/prometheus/node-exporter).
           - V(path/*) means all repositories below a path, and V(*) all there are. Registries are asked for their catalog then,
-            which not all of them have.
+            which not all of them have. Those without a tag that is wanted are passed over, unless it is all of them.
         type: str
         required: true
       dest:
@@ -145,21 +145,24 @@ options:
     description:
       - Remove tags of the repositories that are written to, if they are not selected by any entry.
       - One tag is removed at a time, never its siblings of the same digest. Repositories that are not declared are not
-        touched. Nothing is removed from a repository whose source could not be listed or has no tags, or in which an
-        image could not be brought; and nothing at all if it could not be found out what V(path/*) stands for.
+        touched. Nothing is removed from a repository whose source could not be listed, of which an entry or one of its
+        expressions selects nothing, or in which an image could not be brought; and nothing at all if it could not be
+        found out what V(path/*) stands for.
+      - What is attached to an image by a tag made of its digest, such as C(sha256-<digest>.sig) of cosign or the tags of
+        the referrers tag schema, stays as long as that image does.
       - It is an error if a repository is its own source then.
     type: bool
     default: false
   prune_keep:
     description:
       - Tags that O(prune) leaves alone, as regular expressions that match them as a whole.
-      - Tags of signatures and referrers, such as C(sha256-<digest>.sig), are tags like all others.
     type: list
     elements: str
     default: []
   max_delete:
     description:
       - Fail before anything is written, in check mode too, if O(prune) would remove more tags than this.
+      - With O(slice) the tags that other hosts would remove count too, unless whole repositories are shared out.
     type: int
   keep_going:
     description:
@@ -224,6 +227,7 @@ EXAMPLES = r"""
     dest: registry.example.com/prod
     images:
       - name: "team/*"
+        dest: team
         semver: ">=1.0"
 
 - name: Take a release to a disk for an air-gapped site

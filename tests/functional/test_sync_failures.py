@@ -61,6 +61,7 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
     assert [image["action"] for image in result.images] == ["failed", "failed"]
     assert "was not tried, because another image failed" in result.images[0]["error"]
     assert f"{repository}/two" in result.images[1]["error"]
+    assert result.msg == result.images[1]["error"] + " Images not tried because of that: 1."
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     assert not sync({"name": "two", "tags": ["1"]}, missing_ok=True).failed
 

@@ -135,9 +135,9 @@ def parse(text: str) -> Reference:
     text = text.strip()
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
-    if re.match("https?://", text):
+    if re.match("[a-z]+://", text):
         text = re.sub("//[^/@]*@", "//", text)
-        raise InvalidReference("is a URL, not a reference", text, "Leave out http:// or https://: see plain_http")
+        raise InvalidReference("is a URL, not a reference", text, "Leave out what ends with ://, and see plain_http")
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
         return _parse_local(transport, rest)

@@ -45,6 +45,11 @@ class Entry:
         """Whether tags are to be chosen among those that there are."""
         return bool(self.include or self.semver is not None or self.newest is not None or not self.tags)
 
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it speaks of all repositories that are found."""
+        return self.name.endswith("*")
+
     def selection(self) -> TagSelection:
         """Its rules. Raises ImageError."""
         include = self.include if self.anchored else [".*(?:%s).*" % pattern for pattern in self.include]
@@ -138,11 +143,19 @@ def failed(src: str, dest: str, error: ImageError) -> Image:
 
 @dataclasses.dataclass(frozen=True)
 class Unwanted:
-    """Tags of a destination that are no longer selected, and what they name; ``kept`` are digests that are."""
+    """Tags of a destination that are no longer selected, and what they name; ``kept`` are digests that are.
+
+    ``is_ours`` tells which of the tags this host is to remove, where several share the work.
+    """
 
     destination: Store
     tags: t.Mapping[str, Descriptor]
-    kept: t.Sequence[str] = ()
+    kept: t.Sequence[str]
+    is_ours: t.Callable[[str], bool]
+
+    def in_share(self) -> Unwanted:
+        """The same without what other hosts remove."""
+        return dataclasses.replace(self, tags={tag: known for tag, known in self.tags.items() if self.is_ours(tag)})
 
 
 @dataclasses.dataclass

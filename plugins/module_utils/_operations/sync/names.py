@@ -42,6 +42,8 @@ class Root:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
+        if "://" in text and not text.startswith("docker://"):
+            references.parse(text)  # says that it is a URL, without the password that may be in it
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not _is_host(host):
@@ -103,7 +105,7 @@ class Names:
 
     def pairs(self, entry: Entry) -> list[Pair]:
         """The repositories that an entry speaks of. Raises ImageError."""
-        if not entry.name.endswith("*"):
+        if not entry.is_wildcard:
             source = _without_name(entry.name) if entry.is_full else self._source(entry.name)
             return [self._pair(entry, source, self._destination(entry.dest, source))]
         start = entry.name[:-1]
@@ -113,7 +115,7 @@ class Names:
         found = [(path, self._source(path)) for path in self._list(start)]
         own = self._own_output(entry, start)
         found = [(path, source) for path, source in found if not own or not str(source).startswith(own)]
-        if not found and not self._missing_ok(entry):
+        if not found and not self.missing_ok(entry):
             raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
         pairs = []
         for path, source in found:
@@ -128,6 +130,9 @@ class Names:
         """
         searched = "/".join(filter(None, (str(self._src or ""), start.rstrip("/"))))
         written = "/".join(filter(None, (str(self._dest or ""), _without_scheme(entry.dest or "").strip("/"))))
+        if written == searched and entry.dest is None and self._options.scoped is not False:
+            path = searched if self._options.scoped else searched.partition("/")[2]
+            written = "/".join(filter(None, (written, path)))
         return written + "/" if written.startswith(searched + "/") else ""
 
     def _pair(self, entry: Entry, source: Repository, destination: Repository) -> Pair:
@@ -137,10 +142,11 @@ class Names:
             self._open(source),
             self._open(destination, writable=True),
             tuple(Platform.parse(text) for text in texts),
-            self._missing_ok(entry),
+            self.missing_ok(entry),
         )
 
-    def _missing_ok(self, entry: Entry) -> bool:
+    def missing_ok(self, entry: Entry) -> bool:
+        """Whether an entry may find nothing."""
         return self._options.missing_ok if entry.missing_ok is None else entry.missing_ok
 
     def _source(self, name: str) -> Repository:

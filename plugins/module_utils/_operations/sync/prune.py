@@ -18,6 +18,7 @@ from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._stores.base import Store
 from ..._transfer.parallel import for_each
+from . import attached
 from .images import Image, Unwanted, failed
 from .survey import Stale
 
@@ -45,10 +46,11 @@ def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> t
 
     named = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
     unwanted = []
-    for store, tags, _digests in found:
+    for store, tags, _digests, is_ours in found:
         present = {tag: named.get((id(store), tag)) for tag in tags}
         present = {tag: known for tag, known in present.items() if isinstance(known, Descriptor)}
-        unwanted.append(Unwanted(store, present, kept[store.reference("")]))
+        present = attached.without_needed(store, present, jobs)
+        unwanted.append(Unwanted(store, present, kept[store.reference("")], is_ours))
     return unwanted, [it for it in named.values() if isinstance(it, Image)]
 
 

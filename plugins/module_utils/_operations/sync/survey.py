@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 
@@ -42,11 +43,15 @@ _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, 
 
 
 class Stale(t.NamedTuple):
-    """Tags of a repository that are not selected, and the digests that are: of all shares, as they must stay."""
+    """Tags of a repository that are not selected, and the digests that are: of all shares.
+
+    ``is_ours`` tells which of the tags are in this share.
+    """
 
     store: Store
     tags: list[str]
     digests: list[str]
+    is_ours: t.Callable[[str], bool]
 
 
 @dataclasses.dataclass
@@ -88,6 +93,8 @@ class Surveyor:
             if isinstance(group, ImageError):
                 self._fail(self._names.text(entry), "", group)
                 continue
+            if entry.is_wildcard and entry.has_pattern:
+                self._check_wildcard(entry, group, [sources[pair.source.reference("")] for pair in group])
             for pair in group:
                 listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
                 place = pair.destination.reference("")
@@ -162,22 +169,42 @@ class Surveyor:
 
     def _unlisted(self, pair: Pair, error: ImageError) -> None:
         self._broken.add(pair.destination.reference(""))
-        if not (pair.missing_ok and isinstance(error, NotFound)):
+        if not ((pair.missing_ok or pair.entry.is_wildcard) and isinstance(error, NotFound)):
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
 
     def _check_chosen(self, pair: Pair, selection: TagSelection, listed: list[str], chosen: list[str]) -> None:
-        """An entry that selects nothing is a mistake, and so is a pattern; unless the user says otherwise."""
+        """An entry that selects nothing is a mistake, and so is a pattern; unless the user says otherwise.
+
+        In any case it is no reason to remove what was selected before.
+        """
         source, place = pair.source.reference(""), pair.destination.reference("")
-        if not listed:
-            self._broken.add(place)  # an empty list is no reason to remove anything
-        if pair.missing_ok:
+        vain = [] if pair.entry.is_wildcard else _in_vain(selection, listed)
+        if vain or not chosen:
+            self._broken.add(place)
+        if pair.missing_ok or pair.entry.is_wildcard:
             return
-        vain = [pattern.pattern for pattern in selection.include if not any(map(pattern.fullmatch, listed))]
         if vain and listed:
             self._fail(source, place, NotFound("no tag matches %s" % vain[0], source, _SELECTION_HINT))
         elif not chosen:
             cause = "none of its %d tags is selected" % len(listed) if listed else "it has no tags"
             self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))
+
+    def _check_wildcard(self, entry: Entry, pairs: t.Sequence[Pair], lists: t.Sequence[list[str] | ImageError]) -> None:
+        """Of many repositories some may have nothing that is wanted, but not all of them."""
+        found = [tags for tags in lists if not isinstance(tags, ImageError)]
+        if not lists or len(found) < len(lists) or self._by_repository:  # not all can be seen
+            return
+        selection, source = entry.selection(), self._names.text(entry)
+        vain = _in_vain(selection, [tag for tags in found for tag in tags])
+        if vain:
+            cause = "no tag matches %s" % vain[0]
+        elif not any(map(selection.select, found)):
+            cause = "no tag of its %d repositories is selected" % len(found)
+        else:
+            return
+        self._broken.update(pair.destination.reference("") for pair in pairs)
+        if not self._names.missing_ok(entry):
+            self._fail(source, "", NotFound(cause, source, _SELECTION_HINT))
 
     def _add(self, target: Target) -> None:
         """Take in a target, if it is in this share. Raises ImageError where another entry wants another image there."""
@@ -212,9 +239,9 @@ class Surveyor:
                 continue
             names = sorted(set(destination.names or ()) - wanted[place])
             names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
-            names = [name for name in names if self._has(destination, name)]
             if names:
-                found.append(Stale(destination.store, names, list(filter(digests.is_digest, wanted[place]))))
+                digests_wanted = list(filter(digests.is_digest, wanted[place]))
+                found.append(Stale(destination.store, names, digests_wanted, functools.partial(self._has, destination)))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:
@@ -247,6 +274,11 @@ def _check(entry: Entry) -> None:
         for name in entry.tags:
             if not (references.is_tag(str(name)) or digests.is_digest(str(name))):
                 raise ImageError("tags: %r is neither a tag nor a digest" % name)
+
+
+def _in_vain(selection: TagSelection, tags: t.Collection[str]) -> list[str]:
+    """The expressions that select none of the tags."""
+    return [pattern.pattern for pattern in selection.include if not any(map(pattern.fullmatch, tags))]
 
 
 def _matches(patterns: t.Iterable[re.Pattern[str]], name: str) -> bool:

@@ -78,16 +78,15 @@ class _Sync:
         unwanted, troubles = prune.look_up(survey.unwanted, images, self._jobs)
         images += troubles
         self._check_deletions(unwanted)
+        unwanted = [place.in_share() for place in unwanted]
         if not self._may_write(images):
-            for image, work in works:
-                _note(image, work)
-            return Synced(images, _failure(images))
+            return Synced(images, _failure(images, _note(works)))
+        untried: set[int] = set()
         if not dry_run:
             sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
-            for image, work in works:
-                _note(image, work)
+            untried = _note(works)
         images += self._prune(unwanted, images, dry_run)
-        synced = Synced(images, _failure(images))
+        synced = Synced(images, _failure(images, untried))
         if self._keeper and not (dry_run and synced.changed):
             targets = [row for row in survey.rows if isinstance(row, Target)]
             try:
@@ -152,19 +151,29 @@ class _Sync:
         return self._options.keep_going or not any(image.error for image in images)
 
 
-def _note(image: Image, work: sets.Work) -> None:
-    """Put what really happened in place of what was foreseen; what was planned again may have moved meanwhile."""
-    image.bytes_copied = work.moved.bytes
-    image.digest = work.plan.top.digest
-    if not work.is_done:
-        error = work.error or ImageError(_NOT_TRIED, image.dest)
-        image.action, image.digest, image.error = "failed", "", str(error)
+def _note(works: t.Iterable[tuple[Image, sets.Work]]) -> set[int]:
+    """Put what really happened in place of what was foreseen; what was planned again may have moved meanwhile.
+
+    Returns which images (by ``id``) have nothing wrong with them but that others failed before.
+    """
+    untried = set()
+    for image, work in works:
+        image.bytes_copied = work.moved.bytes
+        image.digest = work.plan.top.digest
+        if not work.is_done:
+            error = work.error or ImageError(_NOT_TRIED, image.dest)
+            image.action, image.digest, image.error = "failed", "", str(error)
+        if not (work.is_done or work.error):
+            untried.add(id(image))
+    return untried
 
 
-def _failure(images: t.Sequence[Image]) -> str:
-    errors = [image.error for image in images if image.error]
+def _failure(images: t.Sequence[Image], untried: t.Collection[int]) -> str:
+    """What is really wrong: the first error is not that of an image which only came too late."""
+    errors = [image.error for image in images if image.error and id(image) not in untried]
     if not errors:
         return ""
+    skipped = " Images not tried because of that: %d." % len(untried) if untried else ""
     if len(errors) == 1:
-        return errors[0]
-    return "%d of %d images failed. The first error: %s" % (len(errors), len(images), errors[0])
+        return errors[0] + skipped
+    return "%d of %d images failed. The first error: %s%s" % (len(errors), len(images), errors[0], skipped)

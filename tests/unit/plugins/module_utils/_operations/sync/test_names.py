@@ -85,6 +85,16 @@ def test_what_is_written_is_not_found_by_the_same_pattern(entry, options, expect
     assert [dest for _src, dest in found] == ["r.example/%s" % path for path in expected]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({}, ["team/team/a"]), ({"scoped": True}, ["team/r.example/team/a", "team/r.example/team/team/a"])],
+)
+def test_what_is_written_below_its_own_source_is_not_found_again(options, expected):
+    repositories = ["team/a", "team/team/a"] + (["team/r.example/team/a"] if options else [])
+    found = pairs({"name": "*"}, repositories, src="r.example/team", dest="r.example/team", **options)
+    assert [dest for _src, dest in found] == ["r.example/%s" % path for path in expected]
+
+
 def test_a_catalog_is_read_once():
     stores = FakeStores("team/a", "x/b")
     asked = []
@@ -111,6 +121,13 @@ def test_names_that_make_no_sense(entry, options, message):
     with pytest.raises(ImageError) as caught:
         pairs(entry, ["team/a"], **options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://bob:s3cret@r.example/x", "http://bob:s3cret@r.example", "ftp://bob:s3cret@r"])
+def test_a_password_in_a_url_is_not_told(url):
+    with pytest.raises(ImageError, match="is a URL, not a reference") as caught:
+        Root.parse("dest", url)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["team", "team/a", "", "docker-daemon:x"])

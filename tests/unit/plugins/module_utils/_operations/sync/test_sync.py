@@ -57,6 +57,12 @@ class TestOrder:
         assert sync(declared).failure.startswith("s.example/a: all of its tags are excluded.")
         assert sync(dict(declared, missing_ok=True)).images == []
 
+    def test_what_was_not_tried_is_not_what_is_wrong(self, memory, sync):
+        memory["s.example/a"].add(A, tag="1")
+        synced = sync({"name": "a"}, {"name": "b", "tags": ["1"]})
+        assert synced.failure == synced.images[1].error + " Images not tried because of that: 1."
+        assert synced.images[1].error.startswith("s.example/b:1: ")
+
     def test_what_may_be_missing_is_left_out(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
         assert told(sync({"name": "a", "tags": ["1", "2"], "missing_ok": True})) == [("a:1", "created")]
@@ -104,6 +110,59 @@ class TestPrune:
         synced = sync({"name": "a", "tags": ["1"]}, {"name": "*"}, prune=True, keep_going=True, missing_ok=True)
         assert "deleted" not in {action for _name, action in told(synced)}
         assert [image.src for image in synced.images if image.error] == ["s.example/*"] * (catalog is None)
+
+    @pytest.mark.parametrize("entry", [{"include": ["9.*"]}, {"include": ["1", "9.*"]}, {"semver": ">=9"}])
+    def test_nothing_goes_where_an_expression_selects_nothing(self, entry, memory, sync):
+        """It may be mistyped, and what it was to select would be gone."""
+        synced = sync(dict(entry, name="a", missing_ok=True), prune=True)
+        assert "deleted" not in {action for _name, action in told(synced)}
+
+    def test_of_many_repositories_some_may_have_nothing_that_is_wanted(self, memory, sync):
+        memory.catalog["s.example"] = ["a", "b", "empty"]
+        memory["s.example/b"].add(B, tag="latest")
+        memory["d.example/b"].add(B, tag="5")
+        synced = sync({"name": "*", "include": ["[0-9]"]}, prune=True)
+        assert told(synced) == [("a:1", "unchanged"), ("a:2", "created"), ("a:old", "deleted")]
+        assert not synced.failure
+
+    @pytest.mark.parametrize("missing_ok", [True, False])
+    @pytest.mark.parametrize("include", [["9.*"], ["[0-9]", "9.*"]])
+    def test_of_many_repositories_one_has_to_have_what_is_wanted(self, include, missing_ok, memory, sync):
+        memory.catalog["s.example"] = ["a"]
+        synced = sync({"name": "*", "include": include}, prune=True, missing_ok=missing_ok, keep_going=True)
+        assert synced.failure.startswith("" if missing_ok else "s.example/*: no tag matches 9.*. ")
+        assert bool(synced.failure) is not missing_ok
+        assert "deleted" not in {action for _name, action in told(synced)}
+
+    @pytest.mark.parametrize("share", [None, "1/2", "2/2"])
+    def test_what_is_attached_to_an_image_stays_as_long_as_it_does(self, share, memory, sync):
+        both = index(entry(A, "linux/amd64"), entry(B, "linux/arm64"))
+        memory["s.example/a"].add(both, tag="both")
+        place = memory["d.example/a"].add(A, B, both, tag="both")
+        gone = "sha256-" + "0" * 64
+        staying = ["sha256-%s%s" % (A.digest[7:], suffix) for suffix in ("", ".sig", ".att")]
+        staying.append("sha256-%s.sig" % B.digest[7:])  # a child of the index
+        going = ["sha256-%s.sbom" % C.digest[7:], gone + ".sig", gone]
+        for number, tag in enumerate(staying + going):
+            place.add(image("linux/amd64", b"attached", str(number).encode()), tag=tag)
+        shares = [share] if share is None else ["1/2", "2/2"] if share == "1/2" else ["2/2", "1/2"]
+        for each in shares:
+            sync({"name": "a"}, prune=True, slice=each)
+        assert set(place.tags) == {"1", "2", "both", *staying}
+        assert not any(sync({"name": "a"}, prune=True, slice=each).changed for each in shares)
+
+    def test_what_is_attached_stays_with_the_last_tag_of_its_image(self, memory, sync):
+        tag = "sha256-%s.sig" % C.digest[7:]
+        memory["d.example/a"].add(C, tag="rollback-1").add(B, tag=tag)
+        sync({"name": "a"}, prune=True, prune_keep=["rollback-.*"])
+        assert set(memory["d.example/a"].tags) == {"1", "2", "rollback-1", tag}
+
+    def test_the_limit_is_for_all_shares(self, memory, sync):
+        for number in range(4):
+            memory["d.example/a"].add(C, tag="old-%d" % number)
+        for share in ("1/2", "2/2"):
+            with pytest.raises(ImageError, match="prune would delete 5 tags"):
+                sync({"name": "a"}, prune=True, max_delete=4, slice=share)
 
     def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
         with pytest.raises(ImageError, match="d.example/a: is source and destination at once"):

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Tags that belong to an image by its digest: they are not selected by themselves, but stay as long as it does.
+
+cosign keeps signatures, attestations and SBOMs under ``sha256-<digest>.sig``, ``.att`` and ``.sbom``. Without a suffix it
+is the referrers tag schema of the OCI distribution spec.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._errors import naming
+from ..._image.descriptor import Descriptor
+from ..._stores.base import Store
+from ..._transfer.parallel import for_each
+
+_ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
+
+
+def without_needed(store: Store, unwanted: t.Mapping[str, Descriptor], jobs: int) -> dict[str, Descriptor]:
+    """What can go of the tags that are not selected: nothing that is attached to an image which stays.
+
+    An image whose tags all go takes with it what is attached to it. One that is there without a tag, as is a child of an
+    index, stays. Raises ImageError.
+    """
+    subjects = {tag: subject for tag, subject in ((tag, _subject(tag)) for tag in unwanted) if subject}
+    if not subjects:
+        return dict(unwanted)
+    going = {known.digest for tag, known in unwanted.items() if tag not in subjects}
+    staying: set[str] = set()
+    with naming(store.reference("")):
+        if going.intersection(subjects.values()):
+            others = [tag for tag in store.tags() if tag not in unwanted]
+            staying = {known.digest for known in for_each(store.find, others, jobs) if known}
+        there = dict(zip(subjects, for_each(store.has_manifest, subjects.values(), jobs)))
+    needed = {tag for tag, subject in subjects.items() if there[tag] and subject not in going - staying}
+    return {tag: known for tag, known in unwanted.items() if tag not in needed}
+
+
+def _subject(tag: str) -> str:
+    """The digest of the image that a tag belongs to, if it does."""
+    match = _ATTACHED.fullmatch(tag)
+    return "sha256:" + match.group(1) if match else ""
