@@ -108,8 +108,9 @@ options:
     description:
       - A file on the managed node that declares what to bring in the format of C(skopeo sync --src yaml), or the same as JSON.
         Its entries come after those of O(images).
-      - All its keys are understood, C(credentials), C(tls-verify) and C(cert-dir) included. What O(registries) says of a host
-        wins over these.
+      - All its keys are understood, C(credentials), C(tls-verify) and C(cert-dir) included. An entry of O(registries) for the
+        same host wins. It is completed with credentials and certificates of the file where it has none, and what the file
+        says of C(tls-verify) does not count then.
       - YAML needs the Python library PyYAML on the managed node.
     type: path
   scoped:

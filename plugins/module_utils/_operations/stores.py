@@ -88,7 +88,7 @@ class Stores:
             return list_repositories(self._client(reference))
         if reference.transport == "dir":
             return directory_tree.repositories(reference.path)
-        return repositories(self.open(reference))
+        return repositories(self.open(reference), self.traffic.warn)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""

@@ -39,6 +39,17 @@ class RegistrySettings:
     max_connections: int | None = None
     requests_per_second: float | None = None
 
+    def completed(self, other: RegistrySettings) -> RegistrySettings:
+        """This entry, with the credentials and the certificates of another one where it has none of its own.
+
+        Whether certificates are validated is not taken over: here it may have been asked for.
+        """
+        taken: dict[str, t.Any] = {}
+        for names in _TOGETHER:
+            if not any(getattr(self, name) for name in names):
+                taken.update((name, getattr(other, name)) for name in names)
+        return dataclasses.replace(self, **taken)
+
     def matches(self, host: str, repository: str) -> bool:
         """Whether the entry speaks of this repository: whole path components, from the left."""
         return ("%s/%s/" % (host.lower(), repository)).startswith(_canonical(self.host) + "/")
@@ -47,6 +58,10 @@ class RegistrySettings:
         """``http`` where asked for, or for loopback where nothing was said; else ``https``."""
         plain = is_loopback(host) if self.plain_http is None else self.plain_http
         return "http" if plain else "https"
+
+
+# What is taken from another entry as a whole or not at all.
+_TOGETHER = (("username", "password", "token"), ("ca_path",), ("client_cert", "client_key"))
 
 
 class Registries:
@@ -60,9 +75,14 @@ class Registries:
         self._take_in(entries)
 
     def extend(self, entries: t.Iterable[RegistrySettings]) -> None:
-        """Add entries, except for hosts (with path) that have one already."""
-        known = {_canonical(entry.host) for entry in self._entries}
-        self._take_in(entry for entry in entries if _canonical(entry.host) not in known)
+        """Add entries; of a host (with path) that has one already, only what that does not say."""
+        known = {_canonical(entry.host): entry for entry in self._entries}
+        for entry in entries:
+            former = known.get(_canonical(entry.host))
+            if former:
+                _check(entry)
+                self._entries.remove(former)
+            self._take_in([former.completed(entry) if former else entry])
 
     def _take_in(self, entries: t.Iterable[RegistrySettings]) -> None:
         for entry in entries:

@@ -21,6 +21,9 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .base import Store
 
+# How many names a warning has.
+_SHOWN = 10
+
 
 class NamedRepository:
     """The images of a store whose names begin with ``repository:`` or ``repository@``; a tag or a digest follows."""
@@ -79,11 +82,22 @@ class NamedRepository:
         return isinstance(source, NamedRepository) and self._store.is_same(source._store)
 
 
-def repositories(store: Store) -> list[str]:
-    """The repositories that the names of a store's images tell, in order; names without one are left out."""
-    return sorted(set(filter(None, map(_repository, store.tags()))))
+def repositories(store: Store, warn: t.Callable[[str], None]) -> list[str]:
+    """The repositories that the names of a store's images tell, in order; names that tell none are warned of."""
+    found = {name: _repository(name) for name in store.tags()}
+    unnamed = sorted(name for name, repository in found.items() if not repository)
+    if unnamed:
+        warn(
+            "%s: left out what is not named by a repository and a tag: %s"
+            % (store.reference(""), ", ".join(unnamed[:_SHOWN]) + (" and others" if len(unnamed) > _SHOWN else ""))
+        )
+    return sorted(set(filter(None, found.values())))
 
 
 def _repository(name: str) -> str:
+    """Empty where what follows is neither a tag nor a digest, as the port of a host is not."""
     start, _at, digest = name.rpartition("@")
-    return start if digests.is_digest(digest) else name.rpartition(":")[0]
+    if digests.is_digest(digest):
+        return start
+    repository, _colon, tag = name.rpartition(":")
+    return repository if references.is_tag(tag) else ""

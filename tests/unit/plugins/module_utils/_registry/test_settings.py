@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
@@ -182,8 +184,21 @@ def test_further_entries_do_not_change_what_is_there():
     own, other = RegistrySettings("r.example", username="own"), RegistrySettings("s.example")
     registries = Registries([own])
     registries.extend([RegistrySettings("R.EXAMPLE/", username="file"), RegistrySettings("r.example/team"), other])
-    assert registries.of("r.example", "app") is own
+    assert registries.of("r.example", "app") == own
     assert registries.of("r.example", "team/app").host == "r.example/team"
     assert registries.of("s.example", "app") is other
     with pytest.raises(ImageError, match="is not a host"):
         registries.extend([RegistrySettings("https://x.example")])
+
+
+def test_an_entry_is_completed_with_what_a_further_one_knows_of_the_same_host():
+    file = RegistrySettings(
+        "r.example", username="u", password="p", ca_path="/ca", client_cert="/cert", client_key="/key"
+    )
+    own = RegistrySettings("r.example", requests_per_second=5.0, token="t", client_cert="/own")
+    registries = Registries([own, RegistrySettings("s.example", max_connections=1)])
+    registries.extend([file, RegistrySettings("s.example", username="u", password="p", validate_certs=False)])
+    assert registries.of("r.example", "app") == dataclasses.replace(own, ca_path="/ca")
+    completed = RegistrySettings("s.example", username="u", password="p", max_connections=1)
+    assert registries.of("s.example", "app") == completed
+    assert registries.limits(completed) is registries.limits(registries.of("s.example", "b"))

@@ -41,7 +41,7 @@ def test_an_image_by_digest_has_a_name_of_its_own(layout, repository):
     repository.delete_tag("1", MADE.digest, {})
     assert repository.tags() == [MADE.digest]
     assert repository.resolve(MADE.digest).digest == repository.manifest(MADE.digest).digest == MADE.digest
-    assert "r.example/app" in repositories(layout)
+    assert "r.example/app" in repositories(layout, print)
 
 
 def test_other_repositories_are_not_seen(layout, repository):
@@ -49,4 +49,14 @@ def test_other_repositories_are_not_seen(layout, repository):
         repository.tags()
     with pytest.raises(NotFound):
         NamedRepository(layout, "r.example").tags()
-    assert repositories(layout) == ["r.example/a", "r.example/app-b", "r.example:5000/app"]
+    assert repositories(layout, print) == ["r.example/a", "r.example/app-b", "r.example:5000/app"]
+
+
+def test_names_without_a_repository_are_told(layout, repository):
+    layout.publish(MADE.manifest, ["1.0", "r.example/app", "localhost:5000/app"], None)
+    warnings = []
+    assert "localhost" not in repositories(layout, warnings.append)
+    (told,) = warnings
+    assert told.endswith(
+        "/layout: left out what is not named by a repository and a tag: 1.0, localhost:5000/app, r.example/app"
+    )
