@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role registry does with a certificate of the user's; extensions/molecule/registry has its usual course."""
+"""What the role registry makes of its variables, certificates first; extensions/molecule/registry has its usual course."""
 
 from __future__ import annotations
 
@@ -81,3 +81,36 @@ def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
 def test_without_facts_the_role_says_that_it_needs_them(play):
     role = {"ansible.builtin.include_role": {"name": "drayage.registry.registry"}, "vars": {"registry_users": []}}
     assert "let the play gather facts" in play([role], succeeds=False)
+
+
+@pytest.fixture
+def own(variables):
+    """Return variables with which the role makes the certificate itself."""
+    given = ("registry_certificate", "registry_key")
+    return {**{name: value for name, value in variables.items() if name not in given}, "registry_names": ["127.0.0.1"]}
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
+def test_the_umask_of_root_does_not_matter(run_playbook, own, tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        run_playbook("drayage.registry.registry", variables=own)
+    finally:
+        os.umask(before)
+    modes = {
+        name: (tmp_path / name).stat().st_mode & 0o777
+        for name in [
+            *("config", "config/tls", "config/tls/openssl.cnf", "config/tls/ca.pem", "config/tls/server.pem"),
+            *("config/tls/ca.key", "config/tls/server.key", "config/config.yml", "config/htpasswd"),
+            *("images", "images/docker", "images/docker/registry/v2/blobs", "units/docker-registry.service"),
+        ]
+    }
+    assert [name for name, mode in modes.items() if mode == 0o755] == ["config", "config/tls"]
+    public = ["openssl.cnf", "ca.pem", "server.pem"]
+    assert [name for name, mode in modes.items() if mode == 0o644] == [
+        *(f"config/tls/{name}" for name in public),
+        "units/docker-registry.service",
+    ]
+    assert [name for name, mode in modes.items() if mode == 0o600] == ["config/tls/ca.key"]
+    assert modes["config/tls/server.key"] == modes["config/config.yml"] == modes["config/htpasswd"] == 0o640
+    assert modes["images"] == modes["images/docker/registry/v2/blobs"] == 0o750
