@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 from pathlib import Path
 
@@ -114,3 +115,16 @@ def test_the_umask_of_root_does_not_matter(run_playbook, own, tmp_path, umask):
     assert [name for name, mode in modes.items() if mode == 0o600] == ["config/tls/ca.key"]
     assert modes["config/tls/server.key"] == modes["config/config.yml"] == modes["config/htpasswd"] == 0o640
     assert modes["images"] == modes["images/docker/registry/v2/blobs"] == 0o750
+
+
+def test_the_authority_is_known_in_check_mode_too(own, run_playbook, tmp_path):
+    site = tmp_path / "site.yml"
+    told = {"ansible.builtin.debug": {"msg": "the authority is {{ registry_ca }}"}}
+    facts = {"gather_facts": True, "gather_subset": ["distribution"]}
+    role = {"hosts": "localhost", **facts, "roles": [{"role": "drayage.registry.registry"}]}
+    site.write_text(json.dumps([role, {"hosts": "localhost", "gather_facts": False, "tasks": [told]}]))
+    assert "the authority is (" in run_playbook(site, "--check", variables=own)
+    run_playbook(site, variables=own)
+    again = run_playbook(site, "--check", variables=own)
+    assert "the authority is -----BEGIN CERTIFICATE-----" in again
+    assert "changed=0 " in again
