@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,25 @@ def test_the_authority_is_known_in_check_mode_too(own, run_playbook, tmp_path):
     again = run_playbook(site, "--check", variables=own)
     assert "the authority is -----BEGIN CERTIFICATE-----" in again
     assert "changed=0 " in again
+
+
+def test_a_certificate_that_a_run_left_behind_is_replaced(own, run_playbook, tmp_path):
+    run_playbook("drayage.registry.registry", variables=own)
+    certificate = tmp_path / "config" / "tls" / "server.pem"
+    left = certificate.read_bytes()
+
+    names = ["127.0.0.1", "::1", "*.example.com", "registry.example.com"]
+    assert "changed=0 " not in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    good = certificate.read_bytes()
+    assert "changed=0 " in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+
+    # All else is as the names want it, as after a run that was cut off.
+    certificate.write_bytes(left)
+    assert "changed=0 " not in run_playbook(
+        "drayage.registry.registry", "--check", variables={**own, "registry_names": names}
+    )
+    run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    command = ["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in"]
+    text = subprocess.run([*command, str(certificate)], capture_output=True, text=True, check=True).stdout
+    assert text.count("DNS:") + text.count("IP Address:") == len(names)
+    assert good != certificate.read_bytes() != left
