@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -151,3 +152,15 @@ def test_a_certificate_that_a_run_left_behind_is_replaced(own, run_playbook, tmp
     text = subprocess.run([*command, str(certificate)], capture_output=True, text=True, check=True).stdout
     assert text.count("DNS:") + text.count("IP Address:") == len(names)
     assert good != certificate.read_bytes() != left
+
+
+def test_a_certificate_is_for_all_names_of_the_host(own, run_playbook, tmp_path):
+    del own["registry_names"]
+    facts = {"gather_facts": True, "gather_subset": ["network"]}
+    told = {"ansible.builtin.debug": {"msg": "{{ [ansible_facts.fqdn, ansible_facts.hostname] | to_json }}"}}
+    (tmp_path / "names.yml").write_text(json.dumps([{"hosts": "localhost", **facts, "tasks": [told]}]))
+    names = json.loads(re.search(r'"msg": (\[.*?\])', run_playbook(tmp_path / "names.yml"), re.DOTALL)[1])
+    run_playbook("drayage.registry.registry", variables=own)
+    description = (tmp_path / "config" / "tls" / "openssl.cnf").read_text()
+    for name in ["localhost", *names]:
+        assert re.search(rf"^DNS.* = {re.escape(name)}$", description, re.MULTILINE)
