@@ -8,7 +8,10 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import platform
+import pwd
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -17,6 +20,7 @@ import pytest
 from devtools import images, provision
 from devtools.certificates import Authority
 from devtools.process import Server
+from devtools.provision import REPOSITORY
 
 IMAGE = images.single(seed="registry")
 PASSWORD = "wonder:land"
@@ -156,11 +160,34 @@ def test_a_certificate_that_a_run_left_behind_is_replaced(own, run_playbook, tmp
 
 def test_a_certificate_is_for_all_names_of_the_host(own, run_playbook, tmp_path):
     del own["registry_names"]
-    facts = {"gather_facts": True, "gather_subset": ["network"]}
-    told = {"ansible.builtin.debug": {"msg": "{{ [ansible_facts.fqdn, ansible_facts.hostname] | to_json }}"}}
-    (tmp_path / "names.yml").write_text(json.dumps([{"hosts": "localhost", **facts, "tasks": [told]}]))
-    names = json.loads(re.search(r'"msg": (\[.*?\])', run_playbook(tmp_path / "names.yml"), re.DOTALL)[1])
+    names = [socket.getfqdn(), platform.node().partition(".")[0]]
     run_playbook("drayage.registry.registry", variables=own)
     description = (tmp_path / "config" / "tls" / "openssl.cnf").read_text()
     for name in ["localhost", *names]:
         assert re.search(rf"^DNS.* = {re.escape(name)}$", description, re.MULTILINE)
+
+
+def test_a_certificate_without_its_key_is_refused_at_once(variables, run_playbook, tmp_path):
+    del variables["registry_key"]
+    output = run_playbook("drayage.registry.registry", variables=variables, succeeds=False)
+    assert "registry_certificate and registry_key belong together" in output
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other accounts need root")
+def test_an_account_whose_group_has_another_name_can_run_it(variables, run_playbook, tmp_path):
+    run_playbook("drayage.registry.registry", variables={**variables, "registry_user": "nobody"})
+    account = pwd.getpwnam("nobody")
+    assert (tmp_path / "config" / "config.yml").stat().st_gid == account.pw_gid
+    images_of_it = (tmp_path / "images" / "docker" / "registry" / "v2" / "blobs").stat()
+    assert (images_of_it.st_uid, images_of_it.st_gid) == (account.pw_uid, account.pw_gid)
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [(":5000", "127.0.0.1"), ("[::]:5000", "::"), ("[2001:db8::1]:443", "2001:db8::1"), ("10.1.2.3:80", "10.1.2.3")],
+)
+def test_the_address_to_wait_for_has_no_brackets(play, listen, address):
+    values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "registry" / "vars" / "main.yml")}}
+    told = {"ansible.builtin.debug": {"msg": "at {{ _registry_address }}."}, "vars": {"registry_listen": listen}}
+    assert f"at {address}." in play([values, told])
