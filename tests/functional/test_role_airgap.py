@@ -140,3 +140,30 @@ def test_what_is_new_crosses_the_gap(
     assert "changed=3 " in export("nothing", known)
     assert not (tmp_path / "nothing" / "images").exists()
     assert "changed=0 " in bring("nothing", second_registry)
+
+
+def test_names_that_differ_in_their_host_alone(run_playbook, second_registry, repository, tmp_path):
+    """They would be one name at the site, which the courier would learn there, unless the import keeps the hosts."""
+    names = [f"{host}/{repository}/app:1" for host in ("docker.io", "quay.io")]
+    for name, image in zip(names, (FIRST, SECOND)):
+        images.write_layout(image, tmp_path / "sources", name)
+    exported = {
+        "airgap_export_src": f"oci:{tmp_path / 'sources'}",
+        "airgap_export_images": [{"name": "*"}],
+        "airgap_export_dest": str(tmp_path / "bundle"),
+    }
+    for arguments in (["--check"], []):
+        output = run_playbook("drayage.registry.airgap_export", *arguments, variables=exported, succeeds=False)
+        assert f"cannot import both {' and '.join(names)}" in output
+    assert not (tmp_path / "bundle" / "SHA256SUMS").exists()
+
+    run_playbook("drayage.registry.airgap_export", "-e", "airgap_export_scoped=true", variables=exported)
+    imported = {
+        "airgap_import_src": str(tmp_path / "bundle"),
+        "airgap_import_dest": second_registry.host,
+        "airgap_import_inventory": str(tmp_path / "site.json"),
+    }
+    run_playbook("drayage.registry.airgap_import", variables=imported, succeeds=False)
+    run_playbook("drayage.registry.airgap_import", "-e", "airgap_import_scoped=true", variables=imported)
+    for host, image in (("docker.io", FIRST), ("quay.io", SECOND)):
+        assert digest_at(second_registry.host, f"{host}/{repository}/app", "1") == image.digest

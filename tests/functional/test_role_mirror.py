@@ -97,9 +97,16 @@ def test_a_mirror_is_kept_and_reported(
     assert "1.0<span" not in text
 
     # Without a change on either side the page says once that all is well again, and then stays as it is.
-    plain = {"mirror_schedule_state": "absent"}
-    mirror(**plain)
+    mirror()
     assert "What had failed before is there again" in page.read_text()
-    assert not cron.exists()
+    assert "changed=0 " in mirror("--diff")
+
+    # Without a schedule there is nothing to do: neither is the source asked, nor anything removed from the mirror.
+    (tmp_path / "drayage-mirror.service").touch()
+    (tmp_path / "drayage-mirror.timer").touch()
+    gone = {"mirror_schedule_state": "absent", "mirror_images": [], "mirror_src": "127.0.0.1:1/gone", "mirror_prune": True}
+    assert "changed=1 " in mirror("--diff", mirror_schedule_start=False, **gone)
+    assert [path.name for path in tmp_path.glob("drayage-mirror*")] == []
     assert not settings.exists()
-    assert "changed=0 " in mirror("--diff", **plain)
+    assert "changed=0 " in mirror("--diff", **gone)
+    assert digests_in(guarded_registry, f"mirror/{repository}/app") == {"1.0": APP.digest, "2.0": NEXT.digest}

@@ -1,12 +1,18 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role registry does with a certificate of the user's; extensions/molecule/registry has its usual course."""
+"""What the role registry makes of its variables, certificates first; extensions/molecule/registry has its usual course."""
 
 from __future__ import annotations
 
 import getpass
+import json
 import os
+import platform
+import pwd
+import re
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ import pytest
 from devtools import images, provision
 from devtools.certificates import Authority
 from devtools.process import Server
+from devtools.provision import REPOSITORY
 
 IMAGE = images.single(seed="registry")
 PASSWORD = "wonder:land"
@@ -81,3 +88,106 @@ def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
 def test_without_facts_the_role_says_that_it_needs_them(play):
     role = {"ansible.builtin.include_role": {"name": "drayage.registry.registry"}, "vars": {"registry_users": []}}
     assert "let the play gather facts" in play([role], succeeds=False)
+
+
+@pytest.fixture
+def own(variables):
+    """Return variables with which the role makes the certificate itself."""
+    given = ("registry_certificate", "registry_key")
+    return {**{name: value for name, value in variables.items() if name not in given}, "registry_names": ["127.0.0.1"]}
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
+def test_the_umask_of_root_does_not_matter(run_playbook, own, tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        run_playbook("drayage.registry.registry", variables=own)
+    finally:
+        os.umask(before)
+    modes = {
+        name: (tmp_path / name).stat().st_mode & 0o777
+        for name in [
+            *("config", "config/tls", "config/tls/openssl.cnf", "config/tls/ca.pem", "config/tls/server.pem"),
+            *("config/tls/ca.key", "config/tls/server.key", "config/config.yml", "config/htpasswd"),
+            *("images", "images/docker", "images/docker/registry/v2/blobs", "units/docker-registry.service"),
+        ]
+    }
+    assert [name for name, mode in modes.items() if mode == 0o755] == ["config", "config/tls"]
+    public = ["openssl.cnf", "ca.pem", "server.pem"]
+    assert [name for name, mode in modes.items() if mode == 0o644] == [
+        *(f"config/tls/{name}" for name in public),
+        "units/docker-registry.service",
+    ]
+    assert [name for name, mode in modes.items() if mode == 0o600] == ["config/tls/ca.key"]
+    assert modes["config/tls/server.key"] == modes["config/config.yml"] == modes["config/htpasswd"] == 0o640
+    assert modes["images"] == modes["images/docker/registry/v2/blobs"] == 0o750
+
+
+def test_the_authority_is_known_in_check_mode_too(own, run_playbook, tmp_path):
+    site = tmp_path / "site.yml"
+    told = {"ansible.builtin.debug": {"msg": "the authority is {{ registry_ca }}"}}
+    facts = {"gather_facts": True, "gather_subset": ["distribution"]}
+    role = {"hosts": "localhost", **facts, "roles": [{"role": "drayage.registry.registry"}]}
+    site.write_text(json.dumps([role, {"hosts": "localhost", "gather_facts": False, "tasks": [told]}]))
+    assert "the authority is (" in run_playbook(site, "--check", variables=own)
+    run_playbook(site, variables=own)
+    again = run_playbook(site, "--check", variables=own)
+    assert "the authority is -----BEGIN CERTIFICATE-----" in again
+    assert "changed=0 " in again
+
+
+def test_a_certificate_that_a_run_left_behind_is_replaced(own, run_playbook, tmp_path):
+    run_playbook("drayage.registry.registry", variables=own)
+    certificate = tmp_path / "config" / "tls" / "server.pem"
+    left = certificate.read_bytes()
+
+    names = ["127.0.0.1", "::1", "*.example.com", "registry.example.com"]
+    assert "changed=0 " not in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    good = certificate.read_bytes()
+    assert "changed=0 " in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+
+    # All else is as the names want it, as after a run that was cut off.
+    certificate.write_bytes(left)
+    assert "changed=0 " not in run_playbook(
+        "drayage.registry.registry", "--check", variables={**own, "registry_names": names}
+    )
+    run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    command = ["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in"]
+    text = subprocess.run([*command, str(certificate)], capture_output=True, text=True, check=True).stdout
+    assert text.count("DNS:") + text.count("IP Address:") == len(names)
+    assert good != certificate.read_bytes() != left
+
+
+def test_a_certificate_is_for_all_names_of_the_host(own, run_playbook, tmp_path):
+    del own["registry_names"]
+    names = [socket.getfqdn(), platform.node().partition(".")[0]]
+    run_playbook("drayage.registry.registry", variables=own)
+    description = (tmp_path / "config" / "tls" / "openssl.cnf").read_text()
+    for name in ["localhost", *names]:
+        assert re.search(rf"^DNS.* = {re.escape(name)}$", description, re.MULTILINE)
+
+
+def test_a_certificate_without_its_key_is_refused_at_once(variables, run_playbook, tmp_path):
+    del variables["registry_key"]
+    output = run_playbook("drayage.registry.registry", variables=variables, succeeds=False)
+    assert "registry_certificate and registry_key belong together" in output
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other accounts need root")
+def test_an_account_whose_group_has_another_name_can_run_it(variables, run_playbook, tmp_path):
+    run_playbook("drayage.registry.registry", variables={**variables, "registry_user": "nobody"})
+    account = pwd.getpwnam("nobody")
+    assert (tmp_path / "config" / "config.yml").stat().st_gid == account.pw_gid
+    images_of_it = (tmp_path / "images" / "docker" / "registry" / "v2" / "blobs").stat()
+    assert (images_of_it.st_uid, images_of_it.st_gid) == (account.pw_uid, account.pw_gid)
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [(":5000", "127.0.0.1"), ("[::]:5000", "::"), ("[2001:db8::1]:443", "2001:db8::1"), ("10.1.2.3:80", "10.1.2.3")],
+)
+def test_the_address_to_wait_for_has_no_brackets(play, listen, address):
+    values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "registry" / "vars" / "main.yml")}}
+    told = {"ansible.builtin.debug": {"msg": "at {{ _registry_address }}."}, "vars": {"registry_listen": listen}}
+    assert f"at {address}." in play([values, told])
