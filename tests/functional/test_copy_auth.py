@@ -116,7 +116,7 @@ class TestToken:
         self, run_module, token_registry, token_service, repository, tmp_path
     ):
         """A fifo in place of the first blob to move holds the copy up until the registry refuses its token."""
-        token_service.lifetime, token_service.skew = 1, -60
+        token_service.lifetime, token_service.skew = 2, -60
         images.write_layout(INDEX, tmp_path / "layout", "1")
         first = max(INDEX.blobs, key=lambda digest: len(INDEX.blobs[digest]))
         fifo = tmp_path / "layout/blobs/sha256" / first[7:]
