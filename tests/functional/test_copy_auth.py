@@ -16,6 +16,7 @@ import requests
 from devtools import images
 from devtools.observe import digest_at, tally
 from devtools.servers import DockerRegistry, Haproxy
+from devtools.under_way import awaited, open_fifo
 
 INDEX = images.index()
 PASSWORD = "wonder:land"
@@ -130,10 +131,9 @@ class TestToken:
         }
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run_module, "image_copy", **options)
-            with fifo.open("wb") as stream:
+            with open_fifo(fifo, running) as stream:
                 younger = token_service.answer_get({"scope": []}, "Basic " + encoded("alice", PASSWORD))["token"]
-                while self.is_alive(token_registry, younger):
-                    pass
+                awaited(lambda: not self.is_alive(token_registry, younger), running)
                 fifo.unlink()
                 fifo.write_bytes(INDEX.blobs[first])  # for the try after the one that the registry refuses
                 stream.write(INDEX.blobs[first])
