@@ -23,10 +23,11 @@ KEPT_SECONDS = 3600  # at most, whoever forgets to stop it
 
 REGISTRIES = ("source", "private", "far")
 
-# Two releases that have a layer in common, and one more image.
+# Three releases that have a layer in common, and one more image.
 IMAGES = {
     "app-1": images.index(layers=(b"base\n", 1000), seed="app-1"),
     "app-2": images.index(layers=(b"base\n", 2000), seed="app-2"),
+    "app-3": images.index(layers=(b"base\n", 3000), seed="app-3"),
     "tool-1": images.single(seed="tool-1"),
 }
 
