@@ -23,20 +23,24 @@ BUILD = REPOSITORY / ".build"
 OLDEST_PYTHON = (3, 9)
 NEWEST_PYTHON = (3, 14)
 
+# What is done to the machine concerns all checkouts.
+MACHINE_LOCKS = Path(tempfile.gettempdir()) / f"drayage-locks-{os.getuid()}"
+
 
 class ProvisionError(Exception):
     """A program that is needed is missing and could not be obtained."""
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time into what the body does to a directory below .build, or to the machine."""
-    (BUILD / "lock").mkdir(parents=True, exist_ok=True)
-    with open(BUILD / "lock" / name, "w", encoding="utf-8") as file:
+def locked(name: str, directory: Path = BUILD / "lock") -> Iterator[None]:
+    """Let one process at a time into what the body does to a directory below .build, or to what ``directory`` is for."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(directory / name, "w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
+@functools.cache
 def program(name: str, package: str | None = None, *, unpack: bool = False) -> str:
     """Return the path of the executable ``name``, obtaining its Debian package where it is missing.
 
@@ -44,10 +48,8 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
     that is enough for a program without libraries of its own, and starts no service.
     """
     package = package or name
-    found = _found(name, package)
-    if found:
-        return found
-    with locked("apt"):
+    # Another process may be installing it for whichever checkout: it is on the PATH then before it can run.
+    with locked("apt", MACHINE_LOCKS):
         return _found(name, package) or _obtained(name, package, unpack)
 
 

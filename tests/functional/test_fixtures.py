@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import http.client
 import json
 import shutil
 import subprocess
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -282,10 +284,24 @@ class TestModuleRunner:
 
 
 class TestProvision:
+    @pytest.fixture(autouse=True)
+    def nothing_known(self):
+        """Let programs be looked for that other tests have found."""
+        provision.program.cache_clear()
+
     def test_finds_programs(self):
         assert provision.program("sh") == shutil.which("sh")
 
     def test_finds_servers_that_are_not_on_path(self, monkeypatch):
         installed = provision.program("nginx")
+        provision.program.cache_clear()
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         assert provision.program("nginx") == installed
+
+    def test_takes_no_program_while_packages_are_installed(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(provision, "MACHINE_LOCKS", tmp_path)
+        with ThreadPoolExecutor(1) as pool, provision.locked("apt", tmp_path):
+            running = pool.submit(provision.program, "sh")
+            with pytest.raises(concurrent.futures.TimeoutError):
+                running.result(0.2)
+        assert running.result(60) == shutil.which("sh")
