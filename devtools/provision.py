@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,10 @@ NEWEST_PYTHON = (3, 14)
 
 # What is done to the machine concerns all checkouts.
 MACHINE_LOCKS = Path(tempfile.gettempdir()) / f"drayage-locks-{os.getuid()}"
+
+
+# How long to wait for an apt-get or dpkg that is at work, in seconds.
+APT_SECONDS = 300
 
 
 class ProvisionError(Exception):
@@ -122,17 +127,28 @@ def _unpacked(name: str, package: str) -> str | None:
 
 @functools.cache
 def _update(options: tuple[str, ...]) -> None:
-    _run(["apt-get", *options, "-qq", "update"], "fetch the lists of Debian packages")
+    _apt([*options, "update"], "fetch the lists of Debian packages")
 
 
 def _install(package: str) -> None:
     _update(())
     with _services_stay_down():
-        _run(
-            ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", package],
-            f"install the Debian package '{package}'",
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        )
+        _apt(["install", "-y", "--no-install-recommends", package], f"install the Debian package '{package}'")
+
+
+def _apt(arguments: list[str], purpose: str) -> None:
+    """Run apt-get; of its locks it waits for that of dpkg, and fails where another one holds those of lists or archives."""
+    command = ["apt-get", "-qq", f"-oDPkg::Lock::Timeout={APT_SECONDS}", *arguments]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    deadline = time.monotonic() + APT_SECONDS
+    while True:
+        try:
+            _run(command, purpose, env=environment)
+            return
+        except ProvisionError as error:
+            if "Could not get lock" not in error.__cause__.stderr or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -305,3 +306,15 @@ class TestProvision:
             with pytest.raises(concurrent.futures.TimeoutError):
                 running.result(0.2)
         assert running.result(60) == shutil.which("sh")
+
+    def test_waits_for_another_apt_get(self, monkeypatch, tmp_path):
+        said = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)"
+        script = f'mkdir {tmp_path}/tried 2>/dev/null && echo "{said}" >&2 && exit 100; exit "$(cat {tmp_path}/status)"'
+        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "apt-get").chmod(0o755)
+        (tmp_path / "status").write_text("0")
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        provision._apt(["update"], "fetch lists")
+        (tmp_path / "status").write_text("3")
+        with pytest.raises(provision.ProvisionError, match="exit status 3"):
+            provision._apt(["update"], "fetch lists")
