@@ -32,6 +32,14 @@ IMAGES = {
 }
 
 
+def programs() -> dict[str, str]:
+    """Return the programs that scenarios run, after obtaining those that are missing."""
+    return {
+        "skopeo": provision.program("skopeo"),
+        "docker_registry": provision.program("docker-registry", unpack=True),
+    }
+
+
 def keep() -> None:
     """Start the registries, say where they are, and stop them when a signal comes."""
     told = threading.Event()
@@ -49,8 +57,7 @@ def keep() -> None:
             "place": str(SITE.parent),
             "layout": str(layout),
             "digests": {name: image.digest for name, image in IMAGES.items()},
-            "skopeo": provision.program("skopeo"),
-            "docker_registry": provision.program("docker-registry", unpack=True),
+            **programs(),
             "free_port": free_port(),
         }
         _write(json.dumps(site, indent=2))
