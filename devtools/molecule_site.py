@@ -23,12 +23,21 @@ KEPT_SECONDS = 3600  # at most, whoever forgets to stop it
 
 REGISTRIES = ("source", "private", "far")
 
-# Two releases that have a layer in common, and one more image.
+# Three releases that have a layer in common, and one more image.
 IMAGES = {
     "app-1": images.index(layers=(b"base\n", 1000), seed="app-1"),
     "app-2": images.index(layers=(b"base\n", 2000), seed="app-2"),
+    "app-3": images.index(layers=(b"base\n", 3000), seed="app-3"),
     "tool-1": images.single(seed="tool-1"),
 }
+
+
+def programs() -> dict[str, str]:
+    """Return the programs that scenarios run, after obtaining those that are missing."""
+    return {
+        "skopeo": provision.program("skopeo"),
+        "docker_registry": provision.program("docker-registry", unpack=True),
+    }
 
 
 def keep() -> None:
@@ -48,8 +57,7 @@ def keep() -> None:
             "place": str(SITE.parent),
             "layout": str(layout),
             "digests": {name: image.digest for name, image in IMAGES.items()},
-            "skopeo": provision.program("skopeo"),
-            "docker_registry": provision.program("docker-registry", unpack=True),
+            **programs(),
             "free_port": free_port(),
         }
         _write(json.dumps(site, indent=2))

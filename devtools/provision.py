@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,20 +24,28 @@ BUILD = REPOSITORY / ".build"
 OLDEST_PYTHON = (3, 9)
 NEWEST_PYTHON = (3, 14)
 
+# What is done to the machine concerns all checkouts.
+MACHINE_LOCKS = Path(tempfile.gettempdir()) / f"drayage-locks-{os.getuid()}"
+
+
+# How long to wait for an apt-get or dpkg that is at work, in seconds.
+APT_SECONDS = 300
+
 
 class ProvisionError(Exception):
     """A program that is needed is missing and could not be obtained."""
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Let one process at a time into what the body does to a directory below .build, or to the machine."""
-    (BUILD / "lock").mkdir(parents=True, exist_ok=True)
-    with open(BUILD / "lock" / name, "w", encoding="utf-8") as file:
+def locked(name: str, directory: Path = BUILD / "lock") -> Iterator[None]:
+    """Let one process at a time into what the body does to a directory below .build, or to what ``directory`` is for."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(directory / name, "w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
+@functools.cache
 def program(name: str, package: str | None = None, *, unpack: bool = False) -> str:
     """Return the path of the executable ``name``, obtaining its Debian package where it is missing.
 
@@ -44,10 +53,8 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
     that is enough for a program without libraries of its own, and starts no service.
     """
     package = package or name
-    found = _found(name, package)
-    if found:
-        return found
-    with locked("apt"):
+    # Another process may be installing it for whichever checkout: it is on the PATH then before it can run.
+    with locked("apt", MACHINE_LOCKS):
         return _found(name, package) or _obtained(name, package, unpack)
 
 
@@ -120,17 +127,28 @@ def _unpacked(name: str, package: str) -> str | None:
 
 @functools.cache
 def _update(options: tuple[str, ...]) -> None:
-    _run(["apt-get", *options, "-qq", "update"], "fetch the lists of Debian packages")
+    _apt([*options, "update"], "fetch the lists of Debian packages")
 
 
 def _install(package: str) -> None:
     _update(())
     with _services_stay_down():
-        _run(
-            ["apt-get", "-qq", "-oDPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", package],
-            f"install the Debian package '{package}'",
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        )
+        _apt(["install", "-y", "--no-install-recommends", package], f"install the Debian package '{package}'")
+
+
+def _apt(arguments: list[str], purpose: str) -> None:
+    """Run apt-get; of its locks it waits for that of dpkg, and fails where another one holds those of lists or archives."""
+    command = ["apt-get", "-qq", f"-oDPkg::Lock::Timeout={APT_SECONDS}", *arguments]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    deadline = time.monotonic() + APT_SECONDS
+    while True:
+        try:
+            _run(command, purpose, env=environment)
+            return
+        except ProvisionError as error:
+            if "Could not get lock" not in error.__cause__.stderr or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
 
 
 @contextlib.contextmanager

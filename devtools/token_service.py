@@ -9,6 +9,7 @@ import base64
 import binascii
 import http.server
 import json
+import math
 import tempfile
 import threading
 import time
@@ -126,7 +127,8 @@ class TokenService:
             raise Denied
 
     def _token(self, user: str | None, scopes: list[str]) -> str:
-        now = int(time.time())
+        # Up, as tokens know whole seconds only and none may live shorter than it says.
+        now = math.ceil(time.time())
         return self._signer.token(
             {
                 "iss": ISSUER,

@@ -11,6 +11,7 @@ import time
 from functools import partial
 from typing import Callable
 
+from devtools.provision import ProvisionError
 from devtools.toolchain import schedule
 from devtools.toolchain.docs import docs
 from devtools.toolchain.linting import lint, python_format
@@ -51,7 +52,7 @@ def _phase(name: str, arguments: list[str]) -> bool:
     start = time.monotonic()
     try:
         outcome = PHASES[name](arguments)
-    except ToolchainError as error:
+    except (ProvisionError, ToolchainError) as error:
         outcome = Outcome(False, str(error))
     verdict = "passed" if outcome.passed else "FAILED"
     # The time of the processor is what can be compared where other things run at the same time.
@@ -74,7 +75,7 @@ def main(command: str, *arguments: str) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:]))
-    except ToolchainError as error:
+    except (ProvisionError, ToolchainError) as error:
         sys.exit(f"toolchain: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

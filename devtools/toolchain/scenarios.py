@@ -21,6 +21,8 @@ def molecule(arguments: list[str]) -> Outcome:
     home = molecule_site.SITE.parent
     # The role registry looks for it on the PATH.
     htpasswd = os.path.dirname(provision.program("htpasswd", "apache2-utils"))
+    # Obtained here, as what waits for the site gives it no time for that.
+    molecule_site.programs()
     said: list[str] = []
     with locked("molecule"):
         shutil.rmtree(home, ignore_errors=True)

@@ -16,6 +16,7 @@ import requests
 from devtools import images
 from devtools.observe import digest_at, tally
 from devtools.servers import DockerRegistry, Haproxy
+from devtools.under_way import awaited, open_fifo
 
 INDEX = images.index()
 PASSWORD = "wonder:land"
@@ -116,7 +117,7 @@ class TestToken:
         self, run_module, token_registry, token_service, repository, tmp_path
     ):
         """A fifo in place of the first blob to move holds the copy up until the registry refuses its token."""
-        token_service.lifetime, token_service.skew = 1, -60
+        token_service.lifetime, token_service.skew = 2, -60
         images.write_layout(INDEX, tmp_path / "layout", "1")
         first = max(INDEX.blobs, key=lambda digest: len(INDEX.blobs[digest]))
         fifo = tmp_path / "layout/blobs/sha256" / first[7:]
@@ -130,10 +131,9 @@ class TestToken:
         }
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run_module, "image_copy", **options)
-            with fifo.open("wb") as stream:
+            with open_fifo(fifo, running) as stream:
                 younger = token_service.answer_get({"scope": []}, "Basic " + encoded("alice", PASSWORD))["token"]
-                while self.is_alive(token_registry, younger):
-                    pass
+                awaited(lambda: not self.is_alive(token_registry, younger), running)
                 fifo.unlink()
                 fifo.write_bytes(INDEX.blobs[first])  # for the try after the one that the registry refuses
                 stream.write(INDEX.blobs[first])

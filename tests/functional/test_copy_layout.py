@@ -16,6 +16,7 @@ import pytest
 
 from devtools import images, provision
 from devtools.observe import digest_at, layout_files, layout_names, tally
+from devtools.under_way import awaited, open_fifo
 
 INDEX = images.index(attestations=True)
 SINGLE = images.single()
@@ -171,10 +172,10 @@ def test_killed_writer_leaves_what_was_there(run_module, tmp_path):
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_module, "image_copy", src=f"oci:{source}:other", dest=f"oci:{layout}:x")
-        with blob.open("wb") as stream:
+        with open_fifo(blob, running) as stream:
             stream.write(content[:100])
             stream.flush()
-            os.kill(wait_for_staged(layout), signal.SIGKILL)
+            os.kill(awaited(lambda: writer_of(layout), running), signal.SIGKILL)
         with pytest.raises(AssertionError, match="printed no JSON"):
             running.result()
 
@@ -187,12 +188,12 @@ def test_killed_writer_leaves_what_was_there(run_module, tmp_path):
     assert len(layout_files(layout)) == len(before)
 
 
-def wait_for_staged(layout):
-    """Wait until a process has a staged file of the layout open, and return its process ID."""
-    while True:
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and int(entry) != os.getpid() and has_staged(entry, str(layout)):
-                return int(entry)
+def writer_of(layout):
+    """Return the ID of a process that has a staged file of the layout open, None where none has."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid() and has_staged(entry, str(layout)):
+            return int(entry)
+    return None
 
 
 def has_staged(process, layout):

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -123,10 +126,10 @@ class TestTokens:
         assert self.status(token_registry, repository, token) == 404
 
     def test_die_on_time(self, token_registry, token_service, repository):
-        token_service.lifetime, token_service.skew = 1, -60
+        token_service.lifetime, token_service.skew = 2, -60
         token = self.get(token_service, f"repository:{repository}:pull")
         assert self.status(token_registry, repository, token) == 404
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while self.status(token_registry, repository, token) != 401:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -282,10 +285,36 @@ class TestModuleRunner:
 
 
 class TestProvision:
+    @pytest.fixture(autouse=True)
+    def nothing_known(self):
+        """Let programs be looked for that other tests have found."""
+        provision.program.cache_clear()
+
     def test_finds_programs(self):
         assert provision.program("sh") == shutil.which("sh")
 
     def test_finds_servers_that_are_not_on_path(self, monkeypatch):
         installed = provision.program("nginx")
+        provision.program.cache_clear()
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         assert provision.program("nginx") == installed
+
+    def test_takes_no_program_while_packages_are_installed(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(provision, "MACHINE_LOCKS", tmp_path)
+        with ThreadPoolExecutor(1) as pool, provision.locked("apt", tmp_path):
+            running = pool.submit(provision.program, "sh")
+            with pytest.raises(concurrent.futures.TimeoutError):
+                running.result(0.2)
+        assert running.result(60) == shutil.which("sh")
+
+    def test_waits_for_another_apt_get(self, monkeypatch, tmp_path):
+        said = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)"
+        script = f'mkdir {tmp_path}/tried 2>/dev/null && echo "{said}" >&2 && exit 100; exit "$(cat {tmp_path}/status)"'
+        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "apt-get").chmod(0o755)
+        (tmp_path / "status").write_text("0")
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        provision._apt(["update"], "fetch lists")
+        (tmp_path / "status").write_text("3")
+        with pytest.raises(provision.ProvisionError, match="exit status 3"):
+            provision._apt(["update"], "fetch lists")

@@ -191,6 +191,7 @@ def test_who_came_first_goes_first():
         threads.append(threading.Thread(target=wait, args=(name,), daemon=True))
         threads[-1].start()
         while len(slots._waiting) <= name:
+            assert threads[-1].is_alive()
             time.sleep(0.001)
     leave()
     for thread in threads:
