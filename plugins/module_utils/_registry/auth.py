@@ -183,12 +183,13 @@ class Authenticator:
             form += [("client_id", _CLIENT_ID)] + [pair for pair in query if pair[0] == "service"]
             form.append(("scope", " ".join(value for name, value in query if name == "scope")))
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            response = self._session.exchange("POST", realm, headers, urlencode(form).encode("ascii"))
+            body = urlencode(form).encode("ascii")
+            response = self._session.exchange("POST", realm, headers, body, waits_for_slot=False)
         else:
             headers = {"Authorization": _basic(identity)} if identity.password else {}
             query = query + ([("account", identity.username)] if identity.username else [])
             url = realm + ("&" if urls.split(realm).query else "?") + urlencode(query)
-            response = self._session.exchange("GET", url, headers)
+            response = self._session.exchange("GET", url, headers, waits_for_slot=False)
         return self._read_token(realm, response, identity)
 
     def _read_token(self, realm: str, response: t.Any, identity: Credential) -> dict[str, t.Any]:

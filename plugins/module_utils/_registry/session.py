@@ -94,8 +94,11 @@ class Session:
         headers: dict[str, str],
         data: bytes | None = None,
         patient_with: t.Collection[int] = TRANSIENT,
+        waits_for_slot: bool = True,
     ) -> t.Any:
         """Send one request with retries, and return its response with the body unread.
+
+        One for a token must not wait for a free connection: who has that may be waiting for the token.
 
         A body that is a stream goes through :meth:`send_once`. Transient answers and broken connections are tried
         again after a pause; what the last try answered is returned as it is.
@@ -107,7 +110,7 @@ class Session:
         while True:
             self._pause.wait()
             try:
-                response = self._follow(method, url, headers, data)
+                response = self._follow(method, url, headers, data, waits_for_slot)
             except Hopeless:
                 raise
             except ConnectionFailed as error:
@@ -158,10 +161,10 @@ class Session:
             raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
         return body
 
-    def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
+    def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool) -> t.Any:
         """Follow redirects of reads, without Authorization to another origin (OCI distribution spec, "Pull")."""
         for _hop in range(_MAX_REDIRECTS):
-            response = self._send(method, url, headers, data)
+            response = self._send(method, url, headers, data, waits_for_slot)
             if response.status_code not in _REDIRECTS or method not in ("GET", "HEAD"):
                 return response
             location = response.headers.get("Location")
@@ -174,13 +177,13 @@ class Session:
             url = target
         raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS))
 
-    def _send(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
+    def _send(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True) -> t.Any:
         """Send a request within the limits of its registry; storage and token services have none."""
         if not self.is_own(url):
             host = urls.host(url)
             settings = self._registries.of_redirect(self.settings, self.host, host)
             return self._transmit(method, url, headers, data, settings)
-        leave = self._limits.enter()
+        leave = self._limits.enter() if waits_for_slot else None
         try:
             self._await_turn()
             response = self._transmit(method, url, headers, data, self.settings)

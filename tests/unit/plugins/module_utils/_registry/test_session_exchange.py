@@ -16,6 +16,8 @@ import urllib3
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, LocalFailure, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits
 from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.quota import Quota
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
@@ -368,6 +370,21 @@ def test_a_connection_is_in_use_until_its_answer_is_closed(connect):
     session.read(first, 5)
     thread.join(30)
     assert len(done) == 1
+
+
+def test_a_token_is_had_while_all_connections_are_in_use(connect):
+    """Who has one may wait for the token: a token ends while a blob is read, and the upload of what was read needs it."""
+    entry = RegistrySettings("r.example", max_connections=1)
+    session, _network = connect(answer(200, b"12345"), answer(200, b'{"token": "t"}'), entry=entry)
+    session.exchange("GET", URL, {})
+    authenticator = Authenticator(session, lambda _repository: Credential())
+    access = Access("app", frozenset(["pull"]))
+    found = []
+    challenge = 'Bearer realm="https://r.example/token"'
+    thread = threading.Thread(target=lambda: found.append(authenticator.answer(challenge, access, "")), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert found == ["Bearer t"]
 
 
 @pytest.mark.parametrize(
