@@ -110,6 +110,14 @@ class _Others(t.Mapping[str, Descriptor]):
                 self._found = {name: known for name, known in found if known}
         return self._found
 
+    def refresh(self) -> None:
+        """Take in tags that others have made since this was looked at."""
+        if self._found is not None:
+            with self._lock:
+                fresh = [name for name in self._tags() if name not in self._found and name not in self._removed]
+                found = zip(fresh, for_each(self._store.find, fresh, self._jobs))
+                self._found.update((name, known) for name, known in found if known)
+
     def _tags(self) -> list[str]:
         try:
             return self._store.tags()
@@ -118,19 +126,32 @@ class _Others(t.Mapping[str, Descriptor]):
 
 
 def _remove_from(place: Unwanted, others: _Others) -> list[Image]:
-    """One repository, whose tags must not be removed at once: each looks at what the others name."""
+    """One repository, whose tags must not be removed at once: each looks at what the others name.
+
+    What other clients have done since the tags were looked at counts. Only what they do between the last look at a tag
+    and its removal, which is one request later, cannot be seen.
+    """
     store = place.destination
     images = []
     for tag, known in place.tags.items():
         others.discard(tag)
         try:
             with naming(store.reference(tag)):
+                others.refresh()
+                _check_unmoved(store, tag, known)
                 store.delete_tag(tag, known.digest, others)
             images.append(_deleted(store, tag, known))
         except ImageError as error:
             others.restore(tag)
             images.append(failed("", store.reference(tag), error))
     return images
+
+
+def _check_unmoved(store: Store, tag: str, known: Descriptor) -> None:
+    """Raise ImageError where the tag was given to another image while this run was at work."""
+    now = store.find(tag)
+    if now and now.digest != known.digest:
+        raise ImageError("names another image by now (%s), and was left alone" % now.digest, hint="Run the task again")
 
 
 def _deleted(store: Store, tag: str, known: Descriptor) -> Image:
