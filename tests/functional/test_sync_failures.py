@@ -128,21 +128,25 @@ def test_a_killed_run_goes_on_where_it_was(run_module, registry, second_registry
     second_registry.forget()
     process = module_runner.start("image_sync", slow, home=tmp_path / "home")
     try:
-        while tally(second_registry.requests()).get("PUT upload", 0) < 5:
+        while accepted(second_registry).get("PUT upload", 0) < 3:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
     finally:
         process.kill()
         process.communicate()
-    before = tally(second_registry.requests())
+    before = accepted(second_registry)
     blobs = sum(len(release(number).blobs) for number in range(6))
     assert before["PUT upload"] < blobs
 
-    second_registry.forget()
     result = run_module("image_sync", **options)
-    after = tally(second_registry.requests())
+    after = accepted(second_registry)
     assert result.changed
-    assert before["PUT upload"] + after["PUT upload"] == blobs
-    assert after["PUT manifest"] == 6 - before.get("PUT manifest", 0)
+    assert after["PUT upload"] == blobs
+    assert after["PUT manifest"] == 6
     assert digest_at(second_registry.host, f"{repository}/all", "c") == release(2).digest
     assert not run_module("image_sync", **options).changed
+
+
+def accepted(registry):
+    """Count what the registry has taken in since its log was forgotten: what a kill cuts off is in the log as well."""
+    return tally(request for request in registry.requests() if request.status == 201)
