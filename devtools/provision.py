@@ -99,7 +99,9 @@ def _go_program(module: str, version: str, name: str) -> str | None:
     found = shutil.which(name, path=os.path.join(_run([go, "env", "GOPATH"], "ask Go for its GOPATH").strip(), "bin"))
     if found:
         return found
-    _run([go, "install", f"{module}@{version}"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)})
+    _run(
+        [go, "install", f"{module}@{version}"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)}
+    )
     return str(ours / name)
 
 
