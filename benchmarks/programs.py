@@ -19,13 +19,15 @@ OURS = "image_copy"
 
 
 class Program:
-    """A program that copies images; ``module`` is what Go builds it from, and ``asking`` makes it tell its version.
+    """A program that copies images; Go builds it from a ``release`` of ``module``, and ``asking`` makes it
+    tell its version.
 
     One that ``is_slow`` runs once where others run several times.
     """
 
     name = ""
     module = ""
+    release = ""
     asking: Sequence[str] = ("version",)
     is_slow = False
 
@@ -36,7 +38,7 @@ class Program:
     @classmethod
     def find(cls, env: dict[str, str]) -> Program:
         """Find the program, or get it. Raises ProvisionError."""
-        path = provision.go_program(cls.module, cls.name)
+        path = provision.go_program(cls.module, cls.release, cls.name)
         if not path:
             raise provision.ProvisionError("there is neither this program on PATH nor a Go toolchain to build it with")
         return cls(path, _answer([path, *cls.asking], env))
@@ -77,6 +79,7 @@ class Crane(Program):
 
     name = "crane"
     module = "github.com/google/go-containerregistry/cmd/crane"
+    release = "v0.22.1"
 
 
 class Regctl(Program):
@@ -84,6 +87,7 @@ class Regctl(Program):
 
     name = "regctl"
     module = "github.com/regclient/regclient/cmd/regctl"
+    release = "v0.11.7"
     asking = ("version", "--format", "{{.VCSTag}}")
 
     def prepare(self, hosts: list[str], env: dict[str, str]) -> None:

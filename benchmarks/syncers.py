@@ -38,6 +38,7 @@ class Regsync(Program):
     name = "regsync"
     is_slow = True
     module = "github.com/regclient/regclient/cmd/regsync"
+    release = "v0.11.7"
     asking = ("version", "--format", "{{.VCSTag}}")
 
     def prepare(self, hosts: list[str], env: dict[str, str]) -> None:

@@ -20,6 +20,8 @@ class Engine(Server):
     """What the engines of the tests have in common. They need root: without it an engine needs a set-up of its own."""
 
     transport = ""
+    start_seconds = 60
+    stop_seconds = 30  # dockerd ends its containerd first
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,10 +34,14 @@ class Engine(Server):
 
     def ready(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(self.socket)):
+            # One that listens may not answer yet, and hang up.
+            probe.settimeout(1)
+            try:
+                probe.connect(str(self.socket))
+                probe.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+                return b" 200 OK" in probe.recv(100)
+            except OSError:
                 return False
-            probe.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-            return b" 200 OK" in probe.recv(100)
 
     def environment(self) -> dict[str, str]:
         """Return what tells modules, and the program of the engine, where it is."""

@@ -12,14 +12,12 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO, TypeVar
-
-START_SECONDS = 20
-STOP_SECONDS = 5
 
 # Enough to see the cause above the stack of a Go panic.
 _TAIL_LINES = 30
@@ -42,11 +40,13 @@ class Server:
     """A server process of our own; a context manager. Subclasses say which command to run."""
 
     scheme = "http"
+    start_seconds = 20
+    stop_seconds = 5
 
     def __init__(self) -> None:
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
-        self._directory = tempfile.TemporaryDirectory(prefix="drayage-")
+        self._directory = temporary_directory()
         self.directory = Path(self._directory.name)
         self.output = self.directory / "stdout.log"
         self.errors = self.directory / "stderr.log"
@@ -87,7 +87,7 @@ class Server:
     def stop(self) -> None:
         """Stop the process, and remove its private directory."""
         if self._process:
-            _end(self._process)
+            _end(self._process, self.stop_seconds)
             self._process = None
         self._directory.cleanup()
 
@@ -98,14 +98,14 @@ class Server:
         self.stop()
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerError(f"{self._name} ended with status {self._process.returncode}: {self._log_tail()}")
             if self.ready():
                 return
             time.sleep(0.01)
-        raise ServerError(f"{self._name} was not ready within {START_SECONDS} s: {self._log_tail()}")
+        raise ServerError(f"{self._name} was not ready within {self.start_seconds} s: {self._log_tail()}")
 
     @property
     def _name(self) -> str:
@@ -160,12 +160,19 @@ def accepts_connections(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    """Return a directory whose removal is no error where a child of a killed server still writes into it."""
+    # Python 3.9 does not know this.
+    options = {"ignore_cleanup_errors": True} if sys.version_info >= (3, 10) else {}
+    return tempfile.TemporaryDirectory(prefix="drayage-", **options)
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     if process.poll() is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -81,14 +81,17 @@ def _obtained(name: str, package: str, unpack: bool) -> str:
     return found
 
 
-def go_program(module: str, name: str) -> str | None:
-    """Return the path of the Go program ``name``, built from ``module`` if need be; None without a Go toolchain."""
+def go_program(module: str, version: str, name: str) -> str | None:
+    """Return the path of the Go program ``name``, built from ``module`` if need be; None without a Go toolchain.
+
+    The version is that of the module, so that no release of it turns an unchanged tree red; one on PATH may be another.
+    """
     with locked(f"go-{name}"):
-        return _go_program(module, name)
+        return _go_program(module, version, name)
 
 
-def _go_program(module: str, name: str) -> str | None:
-    ours = BUILD / "go" / "bin"
+def _go_program(module: str, version: str, name: str) -> str | None:
+    ours = BUILD / "go" / version
     found = shutil.which(name) or shutil.which(name, path=str(ours))
     go = shutil.which("go")
     if found or not go:
@@ -96,7 +99,9 @@ def _go_program(module: str, name: str) -> str | None:
     found = shutil.which(name, path=os.path.join(_run([go, "env", "GOPATH"], "ask Go for its GOPATH").strip(), "bin"))
     if found:
         return found
-    _run([go, "install", f"{module}@latest"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)})
+    _run(
+        [go, "install", f"{module}@{version}"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)}
+    )
     return str(ours / name)
 
 

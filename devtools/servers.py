@@ -148,7 +148,7 @@ class ModernRegistry(DockerRegistry):
 
 
 def _distribution() -> str | None:
-    return provision.go_program("github.com/distribution/distribution/v3/cmd/registry", "registry")
+    return provision.go_program("github.com/distribution/distribution/v3/cmd/registry", "v3.1.2", "registry")
 
 
 class Nginx(Server):

@@ -9,6 +9,7 @@ import subprocess
 from xml.etree import ElementTree
 
 from devtools.provision import BUILD
+from devtools.servers import ModernRegistry
 from devtools.toolchain.stacks import OLDEST_CORE, Stack, clean_environment, controller, oldest
 from devtools.toolchain.steps import Outcome, step
 
@@ -36,12 +37,20 @@ def units_oldest(arguments: list[str]) -> Outcome:
 
 
 def functional(arguments: list[str]) -> Outcome:
+    _obtain(arguments)
     return _pytest("functional", "tests/functional", controller(), arguments)
 
 
 def functional_oldest(arguments: list[str]) -> Outcome:
+    _obtain(arguments)
     arguments = [*(f"--deselect=tests/functional/{test}" for test in NEWEST_ONLY), *arguments]
     return _pytest("functional-oldest", "tests/functional", controller(OLDEST_CORE), arguments, modules=oldest())
+
+
+def _obtain(arguments: list[str]) -> None:
+    """Build what takes minutes before the tests, so that no test fails for the network; single tests may not need it."""
+    if not arguments:
+        ModernRegistry.available()
 
 
 def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from urllib.parse import unquote
 
 import pytest
 
@@ -190,6 +191,9 @@ class TestCorruption:
         dest = f"{registry.host}/{repository}:1"
         result = run_module("image_copy", src=f"{server.host}/{repository}:1", dest=dest, retries=1)
         assert result.failed
+        # No registry is left to find out itself what 400 would tell: it never gets the content whole.
+        sent = [request.status for request in registry.requests() if digest in unquote(request.query)]
+        assert not {201, 400} & set(sent)
         assert result.msg.startswith(f"{server.host}/{repository}:1: ")
         assert "digest mismatch" in result.msg
         assert digest in result.msg

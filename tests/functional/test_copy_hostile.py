@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 
@@ -215,7 +214,10 @@ def test_two_platforms_with_one_image(run_module, registry, second_registry, rep
     document["manifests"][1] = dict(document["manifests"][0], platform=document["manifests"][1]["platform"])
     image = images.value.image_of(document, (INDEX,))
     images.push(image, registry.host, repository, "1")
-    options = {"src": f"{registry.host}/{repository}:1", "dest": f"{second_registry.host}/{repository}:1"}
+    child = INDEX.child("linux/amd64")
     for platform in ("linux/amd64", "linux/arm64"):
+        copy = f"{repository}/{platform}"
+        options = {"src": f"{registry.host}/{repository}:1", "dest": f"{second_registry.host}/{copy}:1"}
         assert not run_module("image_copy", **options, platforms=[platform]).failed
-    assert json.loads(image.manifests[image.digest][1])["manifests"][0]["digest"] == INDEX.child("linux/amd64")
+        assert digest_at(second_registry.host, copy, "1") == image.digest
+        assert digest_at(second_registry.host, copy, child) == child

@@ -12,7 +12,7 @@ import pytest
 
 from devtools import images, provision
 from devtools.observe import digest_at, layout_files, layout_names, tags_at, tally
-from devtools.servers import Haproxy
+from devtools.servers import DockerRegistry, Haproxy
 
 INDEX = images.index(attestations=True)
 SINGLE = images.single()
@@ -211,16 +211,10 @@ class TestRefusals:
         assert {request.method for request in writes(no_delete_registry)} == {"DELETE"}
         assert digest_at(no_delete_registry.host, repository, "1") == INDEX.digest
 
-    def test_read_only(self, delete, registry, readonly_registry, repository):
-        tree = registry.storage / f"docker/registry/v2/repositories/{repository}"
+    def test_read_only(self, delete, registry, repository):
         push(INDEX, registry, repository, "1", "2")
-        target = readonly_registry.storage / f"docker/registry/v2/repositories/{repository}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(tree)
-        blobs = readonly_registry.storage / "docker/registry/v2/blobs"
-        if not blobs.exists():
-            blobs.symlink_to(registry.storage / "docker/registry/v2/blobs")
-        result = delete(f"{readonly_registry.host}/{repository}:1")
+        with DockerRegistry(registry.storage, readonly=True) as closed:
+            result = delete(f"{closed.host}/{repository}:1")
         assert result.failed
         assert "answered 405." in result.msg
         assert "REGISTRY_STORAGE_MAINTENANCE_READONLY" in result.msg

@@ -11,18 +11,21 @@ from devtools import faults, images
 from devtools.observe import digest_at
 from devtools.servers import Haproxy
 
+# As fast to push as a registry answers.
+SMALL = images.single(layers=[100 + size for size in range(20)])
+
 # Each layer is more than is read at once, so that its upload begins before its download has ended.
 LARGE = images.single(layers=[700_000 + size for size in range(12)])
 
 
 def test_rate_of_requests_is_kept(run_module, registry, repository, tmp_path):
-    """Some 30 requests at 20 a second; who sends more than 26 in any second is refused, and not asked to try again."""
-    images.write_layout(LARGE, tmp_path / "layout", "1")
+    """Some 45 requests at 20 a second; who sends more than 26 in any second is refused, and not asked to try again."""
+    images.write_layout(SMALL, tmp_path / "layout", "1")
     with faults.refuse_above(registry, "sc0_http_req_rate gt 26") as proxy:
         dest = f"{proxy.host}/{repository}:1"
         limited = {"host": proxy.host, "requests_per_second": 20}
         result = run_module("image_copy", src=f"oci:{tmp_path}/layout:1", dest=dest, registries=[limited], jobs=4)
-    assert result.raw.get("digest") == LARGE.digest, result.raw
+    assert result.raw.get("digest") == SMALL.digest, result.raw
     assert len(registry.requests()) > 26
 
 

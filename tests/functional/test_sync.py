@@ -83,18 +83,19 @@ def test_a_set_arrives_with_its_digests_and_a_second_run_asks_only(sync, push, r
 
 def test_only_what_is_selected_comes(sync, push, second_registry, prefix):
     push("app", _1_0_0=release(0), _1_1_0=release(1), _1_2_0=release(2), _2_0_0=release(3), edge=release(4))
+    chosen, matched, pinned = (f"{prefix}/{name}" for name in ("chosen", "matched", "pinned"))
     selected = sync(
         images=[
-            {"name": "app", "tags": ["edge"], "semver": "^1", "newest": 2, "exclude": ["1.2.*"], "dest": "a/chosen"},
-            {"name": "app", "include": ["2.*", "1.0.*"], "dest": "a/matched"},
-            {"name": "app", "tags": [release(3).digest], "dest": "a/pinned"},
+            {"name": "app", "tags": ["edge"], "semver": "^1", "newest": 2, "exclude": ["1.2.*"], "dest": chosen},
+            {"name": "app", "include": ["2.*", "1.0.*"], "dest": matched},
+            {"name": "app", "tags": [release(3).digest], "dest": pinned},
         ]
     )
     assert selected.changed
-    assert tags_at(second_registry.host, "a/chosen") == ["1.0.0", "1.1.0", "edge"]
-    assert tags_at(second_registry.host, "a/matched") == ["1.0.0", "2.0.0"]
-    assert digest_at(second_registry.host, "a/pinned", release(3).digest) == release(3).digest
-    assert not sync(images=[{"name": "app", "tags": [release(3).digest], "dest": "a/pinned"}]).changed
+    assert tags_at(second_registry.host, chosen) == ["1.0.0", "1.1.0", "edge"]
+    assert tags_at(second_registry.host, matched) == ["1.0.0", "2.0.0"]
+    assert digest_at(second_registry.host, pinned, release(3).digest) == release(3).digest
+    assert not sync(images=[{"name": "app", "tags": [release(3).digest], "dest": pinned}]).changed
 
 
 def test_a_layer_of_many_images_is_uploaded_once_and_mounted_after(sync, push, registry, second_registry, prefix):

@@ -56,7 +56,8 @@ def test_the_file_and_the_names_of_skopeo(run_module, filled, authority, second_
     source.write_text(json.dumps(declared))
     command = [program("skopeo"), "sync", "--all", "--src", "yaml", "--dest", "docker", "--dest-tls-verify=false"]
     subprocess.run([*command, str(source), f"{dest}/theirs"], check=True, capture_output=True)
-    for tag in tags_at(second_registry.host, f"{repository}/theirs/app"):
+    assert tags_at(second_registry.host, f"{repository}/theirs/app") == ["1.1.0", "edge"]
+    for tag in ("1.1.0", "edge"):
         theirs = digest_at(second_registry.host, f"{repository}/theirs/app", tag)
         assert digest_at(second_registry.host, f"{repository}/ours/app", tag) == theirs
 

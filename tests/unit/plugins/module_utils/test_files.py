@@ -107,7 +107,8 @@ def test_a_lock_keeps_others_out_until_it_is_let_go(tmp_path):
         other.start()
         other.join(0.1)
         order.append("first")
-    other.join(5)
+    other.join(60)
+    assert not other.is_alive()
     assert order == ["first", "other"]
 
 
@@ -124,7 +125,8 @@ def test_who_waited_for_a_lock_whose_file_was_removed_locks_the_new_one(tmp_path
         other.start()
         other.join(0.1)
         path.unlink()
-    other.join(5)
+    other.join(60)
+    assert not other.is_alive()
     assert order == [True]
 
 
@@ -146,7 +148,8 @@ def test_a_place_is_reserved_without_leaving_a_file(tmp_path):
             thread.start()
         assert names(tmp_path) == [".archive.tar.staging-lock"]
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
+        assert not thread.is_alive()
     assert names(tmp_path) == []
 
 

@@ -229,7 +229,8 @@ def test_while_a_directory_is_held_others_wait(store, path, warnings):
         other.start()
         other.join(0.2)
         assert store.resolve("").digest == ONE.digest
-    other.join(5)
+    other.join(60)
+    assert not other.is_alive()
     assert store.resolve("").digest == TWO.digest
 
 

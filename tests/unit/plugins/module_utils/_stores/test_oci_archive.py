@@ -177,7 +177,8 @@ def test_while_an_archive_is_held_others_wait(store, path, warnings, tmp_path):
         other.join(0.2)
         assert not path.exists()
         publish(store, ONE, "1")
-    other.join(5)
+    other.join(60)
+    assert not other.is_alive()
     assert names(path) == [("1", ONE.digest), ("2", TWO.digest)]
     assert os.listdir(tmp_path) == ["images.tar"]
 
