@@ -104,7 +104,12 @@ def test_a_mirror_is_kept_and_reported(
     # Without a schedule there is nothing to do: neither is the source asked, nor anything removed from the mirror.
     (tmp_path / "drayage-mirror.service").touch()
     (tmp_path / "drayage-mirror.timer").touch()
-    gone = {"mirror_schedule_state": "absent", "mirror_images": [], "mirror_src": "127.0.0.1:1/gone", "mirror_prune": True}
+    gone = {
+        "mirror_schedule_state": "absent",
+        "mirror_images": [],
+        "mirror_src": "127.0.0.1:1/gone",
+        "mirror_prune": True,
+    }
     assert "changed=1 " in mirror("--diff", mirror_schedule_start=False, **gone)
     assert [path.name for path in tmp_path.glob("drayage-mirror*")] == []
     assert not settings.exists()

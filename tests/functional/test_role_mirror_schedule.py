@@ -99,6 +99,10 @@ def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play, user, home)
     part = REPOSITORY / "roles" / "mirror"
     values = {"ansible.builtin.include_vars": {"file": str(part / "vars" / "main.yml")}}
 
-    given = {"mirror_schedule": "daily", "mirror_schedule_user": user, "mirror_inventory": "~/.local/state/drayage/mirror.json"}
+    given = {
+        "mirror_schedule": "daily",
+        "mirror_schedule_user": user,
+        "mirror_inventory": "~/.local/state/drayage/mirror.json",
+    }
     told = {"ansible.builtin.debug": {"msg": "at {{ _mirror_inventory }}."}, "vars": given}
     assert f"at {home}.local/state/drayage/mirror.json." in play([values, told])
