@@ -21,6 +21,20 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / ".build"
 
+# The programs that are asked for anywhere, each with the Debian package that has it.
+PROGRAMS = {
+    "docker": "docker.io",
+    "docker-registry": "docker-registry",
+    "dockerd": "docker.io",
+    "haproxy": "haproxy",
+    "htpasswd": "apache2-utils",
+    "nginx": "nginx",
+    "podman": "podman",
+    "skopeo": "skopeo",
+    "socat": "socat",
+    "umoci": "umoci",
+}
+
 OLDEST_PYTHON = (3, 9)
 NEWEST_PYTHON = (3, 14)
 
@@ -58,8 +72,31 @@ def program(name: str, package: str | None = None, *, unpack: bool = False) -> s
         return _found(name, package) or _obtained(name, package, unpack)
 
 
+def missing_packages() -> list[str]:
+    """Return the Debian packages of the programs that this machine lacks."""
+    return sorted({package for name, package in PROGRAMS.items() if not _on_path(name)})
+
+
 def _found(name: str, package: str) -> str | None:
-    return _on_path(name) or _unpacked(name, package)
+    found = _on_path(name)
+    if found:
+        return found
+    found = _unpacked(name, package)
+    missing = _missing_libraries(found) if found else []
+    if missing:
+        raise ProvisionError(
+            f"The program '{name}' was unpacked to {found}, and needs {', '.join(missing)} of other packages: "
+            f"install it with its dependencies (as root: apt-get install {package})."
+        )
+    return found
+
+
+def _missing_libraries(program_path: str) -> list[str]:
+    """Return the libraries that a program needs and the system lacks: unpacking one package does not bring others."""
+    if not shutil.which("ldd"):
+        return []
+    told = subprocess.run(["ldd", program_path], capture_output=True, text=True, check=False).stdout
+    return [line.split()[0] for line in told.splitlines() if line.endswith("not found")]
 
 
 def _obtained(name: str, package: str, unpack: bool) -> str:
@@ -224,3 +261,7 @@ def _run(command: list[str], purpose: str, **options: object) -> str:
             "check the network and the package sources, or install the program by hand."
         ) from error
     return result.stdout
+
+
+if __name__ == "__main__":
+    print(*missing_packages())
