@@ -84,6 +84,20 @@ def test_round_trip(run_module, place, source, tmp_path):
     assert run_module("image_inspect", image=f"oci:{tmp_path}/back:1", verify=True).missing == []
 
 
+def test_image_grows_into_an_index_and_that_into_another(run_module, place, source, tmp_path):
+    """Each lists what was there before, which is not moved again and must not be lost with the name that it had."""
+    if not place.keeps_indexes:
+        pytest.skip("only images for one platform go there")
+    for image in (images.single(), images.index(), images.nested()):
+        options = {"src": f"oci:{source(image)}:1", "dest": place.reference()}
+        assert run_module("image_copy", **options).changed is True
+        assert list(place.names().values()) == [image.digest]
+        assert run_module("image_inspect", image=place.reference(), verify=True).missing == []
+        assert run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1").digest == image.digest
+        assert run_module("image_copy", **options).changed is False
+    assert place.strays() == []
+
+
 def test_failing_sources_leave_what_was_there(run_module, place, source):
     first, second = source(SINGLE), source(OTHER)
     assert run_module("image_copy", src=f"oci:{first}:none", dest=place.reference()).failed

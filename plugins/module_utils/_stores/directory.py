@@ -201,6 +201,7 @@ class Directory:
             [manifest.digest],
             lambda digest: manifest if digest == manifest.digest else self._read_manifest(digest),
         )
+        self._keep_as_child(needed - {manifest.digest})
         names = {_name(digest) for digest in needed}
         version = _VERSIONS[any("-" in name for name in names)]
         keeps_signatures = self._is_image(manifest.digest)
@@ -217,6 +218,16 @@ class Directory:
                 and not (keeps_signatures and name.startswith("signature-"))
             )
         )
+
+    def _keep_as_child(self, needed: set[str]) -> None:
+        """What the new image needs may have been the image so far, which is lost with its name unless it has another."""
+        try:
+            raw = self._top(None).raw
+        except ImageError:  # there is none, or a broken one
+            return
+        algorithms = {digests.split(digest)[0] for digest in needed}
+        for digest in needed & {digests.of(raw, algorithm) for algorithm in algorithms}:
+            write_file(self._path, self._child_path(digest), raw)
 
     def _is_image(self, digest: str) -> bool:
         try:

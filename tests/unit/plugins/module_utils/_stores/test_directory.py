@@ -85,6 +85,26 @@ def test_the_image_is_replaced_in_one_step(store, path):
     assert (path / "manifest.json").read_bytes() == TWO.manifest.raw
 
 
+def test_the_image_so_far_may_be_a_child_of_the_next(store, path):
+    """It needs no bytes then, but a name of its own: in manifest.json it is overwritten."""
+    inner = images.index(images.entry(CHILDREN[0]))
+    outer = images.index(images.entry(inner), images.entry(CHILDREN[1]))
+    publish(store, CHILDREN[0])
+    for top, *children in ((inner,), (outer, CHILDREN[1])):
+        assert store.has_manifest(store.resolve("").digest)
+        publish(store, top, *children)
+        assert store.is_complete(top.descriptor, None)
+    assert listed(path) == FIXED | blobs(*CHILDREN) | {
+        "%s.manifest.json" % child.digest[7:] for child in (inner, *CHILDREN)
+    }
+    assert [store.manifest(child.digest).raw for child in (inner, CHILDREN[0].manifest)] == [
+        inner.raw,
+        CHILDREN[0].manifest.raw,
+    ]
+    publish(store, CHILDREN[0])
+    assert listed(path) == FIXED | blobs(CHILDREN[0])
+
+
 def test_other_algorithms_make_it_version_1_2(store, path):
     content = b"strong"
     layer = images.described(content, digest=digests.of(content, "sha512"))
