@@ -65,7 +65,8 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
-    sync_directory(os.path.dirname(target))
+    with contextlib.suppress(FileNotFoundError):  # who may remove it need not wait
+        sync_directory(os.path.dirname(target))
 
 
 def write_file(directory: str, target: str, content: bytes) -> None:

@@ -119,7 +119,10 @@ class DockerArchive:
             tar.close()
 
     def _current(self) -> list[SavedImage]:
-        return self._read() if os.path.exists(self._path) else []
+        try:
+            return self._read()
+        except NotFound:
+            return []
 
     def _without(self, names: t.Collection[str], keep: t.Collection[str] = ()) -> list[SavedImage]:
         """The images that remain without these names: those that lose their last one go, but for ``keep`` by ID."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -56,6 +57,15 @@ def test_a_staged_file_leaves_nothing_when_the_block_fails(tmp_path, error):
 def test_a_target_that_cannot_be_leaves_nothing_either(tmp_path):
     with pytest.raises(OSError), staged(str(tmp_path), str(tmp_path / "missing" / "target")) as stream:
         stream.write(b"x")
+    assert names(tmp_path) == []
+
+
+def test_a_directory_may_be_removed_as_soon_as_the_file_is_there(tmp_path, monkeypatch):
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (rename(*paths), shutil.rmtree(directory)))
+    write_file(str(directory), str(directory / "target"), b"x")
     assert names(tmp_path) == []
 
 

@@ -253,6 +253,57 @@ def test_while_a_directory_is_held_others_wait(store, path, warnings):
     assert store.resolve("").digest == TWO.digest
 
 
+def test_a_directory_that_is_deleted_while_it_is_written_to_is_made_again(store, path, warnings):
+    publish(store, ONE)
+    other = Directory(str(path), warnings.append)
+    fill(other, TWO)
+    assert store.delete_manifest(ONE.digest) is True
+    assert not path.exists()
+    with pytest.raises(ContentMissing, match="was removed from the directory meanwhile"):
+        other.publish(TWO.manifest, [""], None)
+    assert store.delete_manifest(ONE.digest) is False
+
+    (path / "version").unlink()
+    path.rmdir()
+    publish(other, TWO)
+    assert listed(path) == FIXED | blobs(TWO)
+    store.delete_manifest(TWO.digest)
+    publish(other, INDEX, *CHILDREN)
+    assert other.is_complete(INDEX.descriptor, None)
+
+
+def test_who_waits_while_the_directory_is_deleted_writes_into_a_new_one(store, path, warnings):
+    publish(store, ONE)
+    other = threading.Thread(target=publish, args=(Directory(str(path), warnings.append), TWO))
+    with store.exclusive():
+        other.start()
+        other.join(0.2)
+        store.delete_manifest(ONE.digest)
+    other.join(5)
+    assert listed(path) == FIXED | blobs(TWO)
+
+
+def test_what_another_one_deletes_meanwhile_is_gone(store, path, warnings):
+    publish(store, ONE)
+    found = []
+    late = Directory(str(path), warnings.append)
+    other = threading.Thread(target=lambda: found.append(late.delete_manifest(ONE.digest)))
+    with store.exclusive():
+        other.start()
+        other.join(0.2)
+        store.delete_manifest(ONE.digest)
+    other.join(5)
+    assert found == [False]
+    assert not path.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_not_tried_for_ever(store, path):
+    path.mkdir()
+    (path / "version").symlink_to("missing/version")
+    with pytest.raises(ImageError, match="cannot write %s/version: no such file" % path):
+        publish(store, ONE)
+
+
 def test_what_is_missing_is_told(store, path):
     with pytest.raises(NotFound, match="there is no image in the directory %s" % path):
         store.manifest("")
