@@ -17,7 +17,14 @@ from functools import partial
 import pytest
 
 from devtools import images
-from devtools.places import ENGINE_PLACES, FILE_PLACES, EnginePlace, RegistryPlace
+from devtools.places import (
+    ENGINE_PLACES,
+    FILE_PLACES,
+    ArchivePlace,
+    DockerArchivePlace,
+    EnginePlace,
+    RegistryPlace,
+)
 
 INDEX = images.index(attestations=True)
 SINGLE = images.single(layers=[3000, 70_000])
@@ -96,6 +103,18 @@ def test_image_grows_into_an_index_and_that_into_another(run_module, place, sour
         assert run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1").digest == image.digest
         assert run_module("image_copy", **options).changed is False
     assert place.strays() == []
+
+
+def test_empty_file_is_a_place_too(run_module, place, source):
+    """As ansible.builtin.tempfile makes it; it stays as private as it was."""
+    if not isinstance(place, (ArchivePlace, DockerArchivePlace)):
+        pytest.skip("it is no file")
+    place.path.touch(mode=0o600)
+    options = {"src": f"oci:{source(SINGLE)}:1", "dest": place.reference()}
+    assert run_module("image_copy", **options, check_mode=True).changed is True
+    assert run_module("image_copy", **options).changed is True
+    assert list(place.names().values()) == [place.identity(SINGLE)]
+    assert place.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_failing_sources_leave_what_was_there(run_module, place, source):

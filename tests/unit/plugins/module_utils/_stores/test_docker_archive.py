@@ -8,7 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ContentMissing,
+    ImageError,
+    InvalidContent,
+    NotFound,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores import docker_archive
@@ -151,6 +156,16 @@ def test_file_that_is_removed_while_it_is_opened_is_not_there(path, monkeypatch)
         assert archive.find(A) is None
     archive.add(saved(b"2", names=(B,)))
     assert names(path) == {B: saved(b"2").id}
+
+
+def test_empty_file_is_a_place_for_an_archive(path):
+    path.write_bytes(b"")
+    archive = DockerArchive(str(path))
+    assert archive.find("") is None
+    with pytest.raises(NotFound, match="the file %s is empty" % path):
+        archive.names()
+    write(path, saved(b"1", names=(A,)))
+    assert names(path) == {A: saved(b"1").id}
 
 
 def test_file_of_another_kind_is_left_alone(path):
