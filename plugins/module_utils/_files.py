@@ -65,7 +65,8 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
-    sync_directory(os.path.dirname(target))
+    with contextlib.suppress(FileNotFoundError):  # who may remove it need not wait
+        sync_directory(os.path.dirname(target))
 
 
 def write_file(directory: str, target: str, content: bytes) -> None:
@@ -89,17 +90,27 @@ def remove_abandoned(directory: str, prefix: str = STAGING) -> None:
         if not name.startswith(prefix):
             continue
         path = os.path.join(directory, name)
-        with contextlib.suppress(OSError), open(path, "rb") as stream:
+        with contextlib.suppress(OSError), open(path, "r+b") as stream:  # NFS wants it so, see _create()
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)
 
 
 def _create(directory: str, mode: int, prefix: str) -> tuple[t.BinaryIO, str]:
+    """A new file, with a shared lock on it.
+
+    NFS gives shared locks only on what is open for reading, and exclusive ones only on what is open for writing.
+    """
     while True:
         path = os.path.join(directory, prefix + secrets.token_hex(8))
-        stream = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
-        fcntl.flock(stream, fcntl.LOCK_SH)
-        # Between the two lines above, remove_abandoned() of another process may have taken it for abandoned.
+        stream = open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode), "wb")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_SH)
+        except BaseException:
+            stream.close()
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+        # Before it was locked, remove_abandoned() of another process may have taken it for abandoned.
         if os.path.exists(path):
             return stream, path
         stream.close()

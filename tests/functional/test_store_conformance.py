@@ -17,7 +17,14 @@ from functools import partial
 import pytest
 
 from devtools import images
-from devtools.places import ENGINE_PLACES, FILE_PLACES, EnginePlace, RegistryPlace
+from devtools.places import (
+    ENGINE_PLACES,
+    FILE_PLACES,
+    ArchivePlace,
+    DockerArchivePlace,
+    EnginePlace,
+    RegistryPlace,
+)
 
 INDEX = images.index(attestations=True)
 SINGLE = images.single(layers=[3000, 70_000])
@@ -82,6 +89,32 @@ def test_round_trip(run_module, place, source, tmp_path):
     again = run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1")
     assert (again.changed, again.digest) == (False, back.digest)
     assert run_module("image_inspect", image=f"oci:{tmp_path}/back:1", verify=True).missing == []
+
+
+def test_image_grows_into_an_index_and_that_into_another(run_module, place, source, tmp_path):
+    """Each lists what was there before, which is not moved again and must not be lost with the name that it had."""
+    if not place.keeps_indexes:
+        pytest.skip("only images for one platform go there")
+    for image in (images.single(), images.index(), images.nested()):
+        options = {"src": f"oci:{source(image)}:1", "dest": place.reference()}
+        assert run_module("image_copy", **options).changed is True
+        assert list(place.names().values()) == [image.digest]
+        assert run_module("image_inspect", image=place.reference(), verify=True).missing == []
+        assert run_module("image_copy", src=place.reference(), dest=f"oci:{tmp_path}/back:1").digest == image.digest
+        assert run_module("image_copy", **options).changed is False
+    assert place.strays() == []
+
+
+def test_empty_file_is_a_place_too(run_module, place, source):
+    """As ansible.builtin.tempfile makes it; it stays as private as it was."""
+    if not isinstance(place, (ArchivePlace, DockerArchivePlace)):
+        pytest.skip("it is no file")
+    place.path.touch(mode=0o600)
+    options = {"src": f"oci:{source(SINGLE)}:1", "dest": place.reference()}
+    assert run_module("image_copy", **options, check_mode=True).changed is True
+    assert run_module("image_copy", **options).changed is True
+    assert list(place.names().values()) == [place.identity(SINGLE)]
+    assert place.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_failing_sources_leave_what_was_there(run_module, place, source):

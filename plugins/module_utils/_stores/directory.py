@@ -34,6 +34,9 @@ _VERSION = b"Directory Transport Version: %s\n"
 # 1.2 differs in that other algorithms than sha256 are part of the names.
 _VERSIONS = (b"1.1", b"1.2")
 _TOP = "manifest.json"
+_CHILD = ".manifest.json"
+# How often to begin a file in a directory that others delete meanwhile: each time is one more coincidence.
+_ATTEMPTS = 10
 _HEX = r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}"
 # dir-put-blob is what other tools call a blob under way.
 _NAMES = re.compile(
@@ -130,7 +133,7 @@ class Directory:
         """Write beside, verify, then rename."""
         with file_errors("write", self._path):
             self._prepare()
-            with staged(self._path, os.path.join(self._path, _name(blob.digest))) as stream:
+            with self._staged(_name(blob.digest)) as stream:
                 for chunk in open_blob():
                     stream.write(chunk)
         return False
@@ -143,7 +146,8 @@ class Directory:
                 with contextlib.suppress(ImageError):
                     self._read_manifest(manifest.digest)
                     return
-            write_file(self._path, self._child_path(manifest.digest), manifest.raw)
+            with self._staged(_name(manifest.digest) + _CHILD) as stream:
+                stream.write(manifest.raw)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Make this the image of the directory."""
@@ -180,17 +184,20 @@ class Directory:
 
     def delete_manifest(self, digest: str) -> bool:
         """Remove the image with its directory, if it is this one still."""
-        with file_errors("write", self._path):
+        with file_errors("write", self._path), contextlib.ExitStack() as stack:
             if not self._is_image(digest):
                 return False
-            with self._lock():
-                if not self._is_image(digest):
-                    return False
-                os.unlink(os.path.join(self._path, _TOP))
-                self._remove(lambda _name: True)
-                os.unlink(os.path.join(self._path, "version"))
-                with contextlib.suppress(OSError):  # there may be other files
-                    os.rmdir(self._path)
+            try:
+                stack.enter_context(self._lock(attempts=1))
+            except FileNotFoundError:  # another one has removed it
+                return False
+            if not self._is_image(digest):
+                return False
+            os.unlink(os.path.join(self._path, _TOP))
+            self._remove(lambda _name: True)
+            os.unlink(os.path.join(self._path, "version"))
+            with contextlib.suppress(OSError):  # there may be other files
+                os.rmdir(self._path)
         return True
 
     def close(self) -> None:
@@ -201,6 +208,7 @@ class Directory:
             [manifest.digest],
             lambda digest: manifest if digest == manifest.digest else self._read_manifest(digest),
         )
+        self._keep_as_child(needed - {manifest.digest})
         names = {_name(digest) for digest in needed}
         version = _VERSIONS[any("-" in name for name in names)]
         keeps_signatures = self._is_image(manifest.digest)
@@ -217,6 +225,16 @@ class Directory:
                 and not (keeps_signatures and name.startswith("signature-"))
             )
         )
+
+    def _keep_as_child(self, needed: set[str]) -> None:
+        """What the new image needs may have been the image so far, which is lost with its name unless it has another."""
+        try:
+            raw = self._top(None).raw
+        except ImageError:  # there is none, or a broken one
+            return
+        algorithms = {digests.split(digest)[0] for digest in needed}
+        for digest in needed & {digests.of(raw, algorithm) for algorithm in algorithms}:
+            write_file(self._path, self._child_path(digest), raw)
 
     def _is_image(self, digest: str) -> bool:
         try:
@@ -272,7 +290,7 @@ class Directory:
         return plain if not os.path.exists(path) and os.path.exists(plain) else path
 
     def _child_path(self, digest: str) -> str:
-        return os.path.join(self._path, _name(digest) + ".manifest.json")
+        return os.path.join(self._path, _name(digest) + _CHILD)
 
     def _size(self, path: str) -> int | None:
         try:
@@ -325,17 +343,30 @@ class Directory:
                 os.fsync(stream.fileno())
 
     @contextlib.contextmanager
-    def _lock(self) -> t.Iterator[None]:
-        with self._threads:
-            if self._is_locked:
-                yield
-                return
-            with locked(os.path.join(self._path, "version")):
+    def _staged(self, name: str) -> t.Iterator[t.BinaryIO]:
+        with contextlib.ExitStack() as stack:
+            target = os.path.join(self._path, name)
+            yield self._enter(stack, lambda: staged(self._path, target), _ATTEMPTS)
+
+    @contextlib.contextmanager
+    def _lock(self, attempts: int = _ATTEMPTS) -> t.Iterator[None]:
+        with self._threads, contextlib.ExitStack() as stack:
+            if not self._is_locked:
+                self._enter(stack, lambda: locked(os.path.join(self._path, "version")), attempts)
                 self._is_locked = True
-                try:
-                    yield
-                finally:
-                    self._is_locked = False
+                stack.callback(setattr, self, "_is_locked", False)
+            yield
+
+    def _enter(
+        self, stack: contextlib.ExitStack, make: t.Callable[[], t.ContextManager[t.BinaryIO]], attempts: int
+    ) -> t.BinaryIO:
+        """Begin to use a file of the directory, which is made again where another one has removed it meanwhile."""
+        for _attempt in range(attempts - 1):
+            try:
+                return stack.enter_context(make())
+            except FileNotFoundError:
+                os.makedirs(self._path, exist_ok=True)
+        return stack.enter_context(make())
 
     def _prepare(self) -> None:
         """Make the directory, and clear what killed runs left."""
@@ -347,7 +378,7 @@ class Directory:
             sync_directory(os.path.dirname(self._path))
         with self._lock():
             remove_abandoned(self._path)
-        sync_directory(self._path)
+            sync_directory(self._path)
         self._prepared = True
 
 

@@ -119,7 +119,10 @@ class DockerArchive:
             tar.close()
 
     def _current(self) -> list[SavedImage]:
-        return self._read() if os.path.exists(self._path) else []
+        try:
+            return self._read()
+        except NotFound:
+            return []
 
     def _without(self, names: t.Collection[str], keep: t.Collection[str] = ()) -> list[SavedImage]:
         """The images that remain without these names: those that lose their last one go, but for ``keep`` by ID."""
@@ -137,6 +140,8 @@ class DockerArchive:
                 found = os.stat(self._path)
             except FileNotFoundError:
                 raise NotFound("there is no file %s" % self._path) from None
+        if not found.st_size:  # a place for an archive, as ansible.builtin.tempfile makes it
+            raise NotFound("the file %s is empty" % self._path)
         identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if identity != self._identity:
             tar = TarImage(self._path)

@@ -158,6 +158,8 @@ class OciArchive(OciImages):
             if self._opened is None and _has_content(self._target):
                 try:
                     self._opened = TarImage(self._target)
+                except NotFound:  # it was removed just now
+                    return None
                 except InvalidContent as error:
                     raise LocalFailure(error.cause, hint=error.hint) from None
             return self._opened

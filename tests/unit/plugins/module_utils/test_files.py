@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -54,6 +57,15 @@ def test_a_staged_file_leaves_nothing_when_the_block_fails(tmp_path, error):
 def test_a_target_that_cannot_be_leaves_nothing_either(tmp_path):
     with pytest.raises(OSError), staged(str(tmp_path), str(tmp_path / "missing" / "target")) as stream:
         stream.write(b"x")
+    assert names(tmp_path) == []
+
+
+def test_a_directory_may_be_removed_as_soon_as_the_file_is_there(tmp_path, monkeypatch):
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (rename(*paths), shutil.rmtree(directory)))
+    write_file(str(directory), str(directory / "target"), b"x")
     assert names(tmp_path) == []
 
 
@@ -229,3 +241,49 @@ def test_a_file_that_is_taken_for_abandoned_at_birth_is_made_again(tmp_path, mon
     write_file(str(tmp_path), str(tmp_path / "target"), b"x")
     assert removed
     assert (tmp_path / "target").read_bytes() == b"x"
+
+
+@pytest.fixture
+def locks_of_nfs(monkeypatch):
+    """flock as NFSv4 has it: a shared lock wants a file open for reading, an exclusive one for writing."""
+    flock = fcntl.flock
+
+    def over_the_network(stream, operation):
+        mode = fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE
+        unfit = os.O_WRONLY if operation & fcntl.LOCK_SH else os.O_RDONLY
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) and mode == unfit:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(stream, operation)
+
+    monkeypatch.setattr(fcntl, "flock", over_the_network)
+
+
+@pytest.mark.usefixtures("locks_of_nfs")
+def test_files_are_written_and_left_ones_removed_on_nfs(tmp_path):
+    target = tmp_path / "target"
+    (tmp_path / (STAGING + "abandoned")).write_bytes(b"x")
+    with staged(str(tmp_path), str(target)) as stream:
+        stream.write(b"x")
+        remove_abandoned(str(tmp_path))
+        assert len(names(tmp_path)) == 1
+    with reserved(str(target)), locked(str(target)) as stream:
+        assert stream.read() == b"x"
+    assert names(tmp_path) == ["target"]
+
+
+def test_a_file_that_cannot_be_locked_is_not_left_behind(tmp_path, monkeypatch):
+    def no_locks(stream, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        write_file(str(tmp_path), str(tmp_path / "target"), b"x")
+    assert names(tmp_path) == []
+
+
+def test_what_is_no_file_of_ours_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / (STAGING + "pipe"))
+    cleaner = threading.Thread(target=remove_abandoned, args=(str(tmp_path),), daemon=True)
+    cleaner.start()
+    cleaner.join(5)
+    assert not cleaner.is_alive()

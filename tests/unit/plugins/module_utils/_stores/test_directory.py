@@ -85,6 +85,26 @@ def test_the_image_is_replaced_in_one_step(store, path):
     assert (path / "manifest.json").read_bytes() == TWO.manifest.raw
 
 
+def test_the_image_so_far_may_be_a_child_of_the_next(store, path):
+    """It needs no bytes then, but a name of its own: in manifest.json it is overwritten."""
+    inner = images.index(images.entry(CHILDREN[0]))
+    outer = images.index(images.entry(inner), images.entry(CHILDREN[1]))
+    publish(store, CHILDREN[0])
+    for top, *children in ((inner,), (outer, CHILDREN[1])):
+        assert store.has_manifest(store.resolve("").digest)
+        publish(store, top, *children)
+        assert store.is_complete(top.descriptor, None)
+    assert listed(path) == FIXED | blobs(*CHILDREN) | {
+        "%s.manifest.json" % child.digest[7:] for child in (inner, *CHILDREN)
+    }
+    assert [store.manifest(child.digest).raw for child in (inner, CHILDREN[0].manifest)] == [
+        inner.raw,
+        CHILDREN[0].manifest.raw,
+    ]
+    publish(store, CHILDREN[0])
+    assert listed(path) == FIXED | blobs(CHILDREN[0])
+
+
 def test_other_algorithms_make_it_version_1_2(store, path):
     content = b"strong"
     layer = images.described(content, digest=digests.of(content, "sha512"))
@@ -232,6 +252,57 @@ def test_while_a_directory_is_held_others_wait(store, path, warnings):
     other.join(60)
     assert not other.is_alive()
     assert store.resolve("").digest == TWO.digest
+
+
+def test_a_directory_that_is_deleted_while_it_is_written_to_is_made_again(store, path, warnings):
+    publish(store, ONE)
+    other = Directory(str(path), warnings.append)
+    fill(other, TWO)
+    assert store.delete_manifest(ONE.digest) is True
+    assert not path.exists()
+    with pytest.raises(ContentMissing, match="was removed from the directory meanwhile"):
+        other.publish(TWO.manifest, [""], None)
+    assert store.delete_manifest(ONE.digest) is False
+
+    (path / "version").unlink()
+    path.rmdir()
+    publish(other, TWO)
+    assert listed(path) == FIXED | blobs(TWO)
+    store.delete_manifest(TWO.digest)
+    publish(other, INDEX, *CHILDREN)
+    assert other.is_complete(INDEX.descriptor, None)
+
+
+def test_who_waits_while_the_directory_is_deleted_writes_into_a_new_one(store, path, warnings):
+    publish(store, ONE)
+    other = threading.Thread(target=publish, args=(Directory(str(path), warnings.append), TWO))
+    with store.exclusive():
+        other.start()
+        other.join(0.2)
+        store.delete_manifest(ONE.digest)
+    other.join(5)
+    assert listed(path) == FIXED | blobs(TWO)
+
+
+def test_what_another_one_deletes_meanwhile_is_gone(store, path, warnings):
+    publish(store, ONE)
+    found = []
+    late = Directory(str(path), warnings.append)
+    other = threading.Thread(target=lambda: found.append(late.delete_manifest(ONE.digest)))
+    with store.exclusive():
+        other.start()
+        other.join(0.2)
+        store.delete_manifest(ONE.digest)
+    other.join(5)
+    assert found == [False]
+    assert not path.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_not_tried_for_ever(store, path):
+    path.mkdir()
+    (path / "version").symlink_to("missing/version")
+    with pytest.raises(ImageError, match="cannot write %s/version: no such file" % path):
+        publish(store, ONE)
 
 
 def test_what_is_missing_is_told(store, path):

@@ -8,10 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ContentMissing,
+    ImageError,
+    InvalidContent,
+    NotFound,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._stores import docker_archive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
+from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_reader import TarImage
 from ansible_collections.drayage.registry.tests.unit.support.engines import names, saved
 
 A, B = "r.example/a:1", "r.example/b:1"
@@ -134,6 +141,31 @@ def test_what_a_killed_writer_left_is_removed(path):
     (path.parent / (prefix_for(str(path)) + "0123")).write_bytes(b"half of an archive")
     write(path, saved(b"1", names=(A,)))
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_file_that_is_removed_while_it_is_opened_is_not_there(path, monkeypatch):
+    write(path, saved(b"1", names=(A,)))
+
+    def removed_before(name):
+        path.unlink()
+        return TarImage(name)
+
+    archive = DockerArchive(str(path))
+    with monkeypatch.context() as patch:
+        patch.setattr(docker_archive, "TarImage", removed_before)
+        assert archive.find(A) is None
+    archive.add(saved(b"2", names=(B,)))
+    assert names(path) == {B: saved(b"2").id}
+
+
+def test_empty_file_is_a_place_for_an_archive(path):
+    path.write_bytes(b"")
+    archive = DockerArchive(str(path))
+    assert archive.find("") is None
+    with pytest.raises(NotFound, match="the file %s is empty" % path):
+        archive.names()
+    write(path, saved(b"1", names=(A,)))
+    assert names(path) == {A: saved(b"1").id}
 
 
 def test_file_of_another_kind_is_left_alone(path):

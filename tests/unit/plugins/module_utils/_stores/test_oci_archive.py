@@ -24,6 +24,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_archive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_archive import OciArchive
+from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_reader import TarImage
 from ansible_collections.drayage.registry.tests.unit.support import archives, images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import fill, needed, publish
 
@@ -219,6 +220,20 @@ def test_an_empty_file_is_a_place_for_an_archive(store, path):
     assert store.resolve("1") is None
     publish(store, ONE, "1")
     assert names(path) == [("1", ONE.digest)]
+
+
+def test_a_file_that_is_removed_while_it_is_opened_is_not_there(store, path, monkeypatch):
+    publish(store, ONE, "1")
+
+    def removed_before(name):
+        path.unlink()
+        return TarImage(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(oci_archive, "TarImage", removed_before)
+        assert store.resolve("1") is None
+    publish(store, TWO, "2")
+    assert names(path) == [("2", TWO.digest)]
 
 
 @pytest.mark.parametrize("content", [b"x" * 1000, archives.tar(archives.member("thesis.txt", b"x"))])
