@@ -45,8 +45,8 @@ class Keeper(t.Protocol):
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, to be read. Raises NotFound."""
 
-    def is_whole(self, image_id: str) -> bool:
-        """Whether an image of this ID is here, with its layers."""
+    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+        """Whether an image of this ID is here, with its layers; ``layers`` tells their digests to who must search."""
 
     def platform(self) -> Platform | None:
         """What runs here; None where nothing does."""
@@ -76,6 +76,7 @@ class Staging:
         self.layers: dict[str, Staged] = {}
         self.compressed: dict[str, Staged] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[bytes]]] = {}
+        self.expected: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, place: dict[str, Staged], digest: str, chunks: t.Iterable[bytes]) -> Staged:
         """Stage content under this digest, if that was not done yet."""
@@ -165,11 +166,16 @@ class ConfigStore:
 
     def has_manifest(self, digest: str) -> bool:
         """Of an image, by its ID."""
-        return self._keeper.is_whole(digest)
+        config = self._staging.expected.get(digest)
+        return self._keeper.is_whole(digest, (lambda: diff_ids(config())) if config else None)
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Engines vouch for what they have; in a file the layers are looked for."""
-        return self._keeper.is_whole(descriptor.digest)
+        return self.has_manifest(descriptor.digest)
+
+    def expect(self, image_id: str, read_config: t.Callable[[], bytes]) -> None:
+        """Say where the config of an image can be read that will be asked for; few engines need to know it."""
+        self._staging.expected[image_id] = read_config
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Whether it is one of those that were described."""
