@@ -28,7 +28,7 @@ from .._image.reference import EngineReference
 from .._image.saved import MAX_CONFIG, Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .base import Store
-from .layers import Staged, compression, digest_of, gzipped, plain, require_zstd
+from .layers import Staged, Surplus, compression, digest_of, gzipped, plain, require_zstd
 
 
 class Keeper(t.Protocol):
@@ -76,6 +76,7 @@ class Staging:
         self.layers: dict[str, Staged] = {}
         self.compressed: dict[str, Staged] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[bytes]]] = {}
+        self.surplus = Surplus()
         self.expected: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, place: dict[str, Staged], digest: str, chunks: t.Iterable[bytes]) -> Staged:
@@ -217,7 +218,8 @@ class ConfigStore:
                 raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
             self._staging.configs[blob.digest] = b"".join(map(bytes, open_blob()))
         else:
-            self._staging.keep(self._staging.layers, blob.digest, plain(open_blob()))
+            content = plain(open_blob(), blob.size, self._staging.surplus)
+            self._staging.keep(self._staging.layers, blob.digest, content)
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
@@ -281,7 +283,7 @@ class ConfigStore:
             raise ImageError("its layers are compressed with zstd, which this format does not tell of")
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
-        if digest_of(plain(layer.open())) != layer.diff_id:
+        if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
             raise DigestMismatch("digest mismatch: a layer does not have the content that its config tells")
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 
