@@ -201,7 +201,7 @@ def index(**entry):
     return json.dumps([{"Config": "c.json", "RepoTags": None, "Layers": ["l/layer.tar"], **entry}]).encode()
 
 
-BOMB = gzip.compress(bytes(20_000_000))
+BOMB = gzip.compress(bytes(100_000_000))
 BROKEN = {
     "no index": (saved(index=None), "is not an archive of docker save: it has no manifest.json"),
     "index that is no JSON": (saved(index=b"{"), "its manifest.json is not JSON"),
@@ -220,8 +220,8 @@ BROKEN = {
     "too many layers": (saved(index=index(Layers=["l/layer.tar"] * 2000)), "has more than 1000 layers"),
     "another layer": (saved(layer=b"something else" * 100), "digest mismatch: "),
     "another compressed layer": (saved(layer=gzip.compress(b"something else")), "digest mismatch: a layer does not"),
-    "layer that bursts": (saved(layer=BOMB), "digest mismatch: a layer does not"),
-    "damaged compressed layer": (saved(layer=BOMB[:-20]), "a layer is damaged: its compressed content is cut off"),
+    "layer that bursts": (saved(layer=BOMB), "becomes more than 100 times as large when it is decompressed. If it"),
+    "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
     "digest that is none": (
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),
         "is not a digest that can be verified",

@@ -27,6 +27,9 @@ from .manifest import Manifest
 MAX_CONFIG = 8 * 1024 * 1024
 # Engines stack no more than 127 layers.
 _MAX_LAYERS = 1000
+# A few bytes of manifest.json make another image of what is there; what stands for one takes more than that.
+_MAX_IMAGES = 4000
+_MAX_LAYERS_OF_ALL = 100_000
 
 
 class Layer(t.NamedTuple):
@@ -44,11 +47,12 @@ class SavedImage:
     config: bytes
     layers: tuple[Layer, ...]
     names: tuple[str, ...] = ()
+    id: str = ""
 
-    @property
-    def id(self) -> str:
-        """The digest of the config."""
-        return digests.of(self.config)
+    def __post_init__(self) -> None:
+        """``id`` is the digest of the config, which need not be computed again by who knows it."""
+        if not self.id:
+            object.__setattr__(self, "id", digests.of(self.config))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,12 @@ def parse_entries(content: bytes) -> list[Entry]:
         raise InvalidContent("its manifest.json is not JSON") from None
     if not isinstance(document, list):
         raise InvalidContent("its manifest.json is not a list of images")
-    return [Entry.from_document(item) for item in document]
+    if len(document) > _MAX_IMAGES:
+        raise InvalidContent("its manifest.json lists more than %d images" % _MAX_IMAGES)
+    entries = [Entry.from_document(item) for item in document]
+    if sum(len(entry.layers) for entry in entries) > _MAX_LAYERS_OF_ALL:
+        raise InvalidContent("the images of its manifest.json have more than %d layers" % _MAX_LAYERS_OF_ALL)
+    return entries
 
 
 def diff_ids(config: bytes) -> list[str]:

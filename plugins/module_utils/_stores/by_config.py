@@ -28,7 +28,7 @@ from .._image.reference import EngineReference
 from .._image.saved import MAX_CONFIG, Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .base import Store
-from .layers import Staged, compression, digest_of, gzipped, plain, require_zstd
+from .layers import Staged, Surplus, compression, digest_of, gzipped, plain, require_zstd
 
 
 class Keeper(t.Protocol):
@@ -45,8 +45,8 @@ class Keeper(t.Protocol):
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, to be read. Raises NotFound."""
 
-    def is_whole(self, image_id: str) -> bool:
-        """Whether an image of this ID is here, with its layers."""
+    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+        """Whether an image of this ID is here, with its layers; ``layers`` tells their digests to who must search."""
 
     def platform(self) -> Platform | None:
         """What runs here; None where nothing does."""
@@ -76,6 +76,8 @@ class Staging:
         self.layers: dict[str, Staged] = {}
         self.compressed: dict[str, Staged] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[bytes]]] = {}
+        self.surplus = Surplus()
+        self.expected: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, place: dict[str, Staged], digest: str, chunks: t.Iterable[bytes]) -> Staged:
         """Stage content under this digest, if that was not done yet."""
@@ -165,11 +167,16 @@ class ConfigStore:
 
     def has_manifest(self, digest: str) -> bool:
         """Of an image, by its ID."""
-        return self._keeper.is_whole(digest)
+        config = self._staging.expected.get(digest)
+        return self._keeper.is_whole(digest, (lambda: diff_ids(config())) if config else None)
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Engines vouch for what they have; in a file the layers are looked for."""
-        return self._keeper.is_whole(descriptor.digest)
+        return self.has_manifest(descriptor.digest)
+
+    def expect(self, image_id: str, read_config: t.Callable[[], bytes]) -> None:
+        """Say where the config of an image can be read that will be asked for; few engines need to know it."""
+        self._staging.expected[image_id] = read_config
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Whether it is one of those that were described."""
@@ -211,7 +218,8 @@ class ConfigStore:
                 raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
             self._staging.configs[blob.digest] = b"".join(map(bytes, open_blob()))
         else:
-            self._staging.keep(self._staging.layers, blob.digest, plain(open_blob()))
+            content = plain(open_blob(), blob.size, self._staging.surplus)
+            self._staging.keep(self._staging.layers, blob.digest, content)
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
@@ -275,7 +283,7 @@ class ConfigStore:
             raise ImageError("its layers are compressed with zstd, which this format does not tell of")
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
-        if digest_of(plain(layer.open())) != layer.diff_id:
+        if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
             raise DigestMismatch("digest mismatch: a layer does not have the content that its config tells")
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 

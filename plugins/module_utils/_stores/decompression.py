@@ -20,8 +20,8 @@ from .._image.digest import CHUNK
 
 # Programs and libraries compress to a third or a fifth. What becomes a hundred times as large, and is large, is made
 # to fill disks; who has such an archive for a good reason can decompress it beforehand.
-_MAX_RATIO = 100
-_ALWAYS_ALLOWED = 64 * 1024 * 1024
+MAX_RATIO = 100
+ALWAYS_ALLOWED = 64 * 1024 * 1024
 
 # The most that gzip's window and its header need of the input at once.
 _READ = 64 * 1024
@@ -107,7 +107,7 @@ def _format(name: str) -> _Format:
 
 def _spooled(stream: t.BinaryIO, path: str, format_: _Format) -> t.BinaryIO:
     size = os.fstat(stream.fileno()).st_size
-    limit = max(_ALWAYS_ALLOWED, _MAX_RATIO * size)
+    limit = max(ALWAYS_ALLOWED, MAX_RATIO * size)
     plain = spool()
     try:
         written = 0

@@ -63,7 +63,7 @@ class DockerArchive:
         """The image of this ID."""
         return next(image for image in self._read() if image.id == image_id)
 
-    def is_whole(self, image_id: str) -> bool:
+    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
         """A file that can be read has all that its images need."""
         return bool(self.find(image_id))
 

@@ -26,6 +26,16 @@ from .tar_reader import TarImage
 from .tar_writer import END, file_chunks
 
 _INDEX = "manifest.json"
+# All are kept in memory. Those of a thousand real images have a tenth of this.
+_MAX_CONFIGS = 64 * 1024 * 1024
+
+
+class _Config(t.NamedTuple):
+    """A config to the byte, its digest, and what it says of the layers."""
+
+    content: bytes
+    id: str
+    diff_ids: list[str]
 
 
 class DockerSave:
@@ -34,7 +44,7 @@ class DockerSave:
     def __init__(self, tar: TarImage) -> None:
         """Raises :class:`InvalidContent`."""
         self._tar = tar
-        self._configs: dict[str, bytes] = {}
+        self._configs: dict[int | None, _Config] = {}
         self.images = [self._image(entry) for entry in parse_entries(self._index())]
 
     def _index(self) -> bytes:
@@ -49,29 +59,31 @@ class DockerSave:
             raise InvalidContent("is not an archive of docker save: it has no manifest.json", hint=hint) from None
 
     def _image(self, entry: Entry) -> SavedImage:
-        config = self._config(entry.config)
-        expected = diff_ids(config)
+        content, image_id, expected = self._config(entry.config)
         if len(expected) != len(entry.layers):
             cause = "manifest.json lists %d layers of an image whose config has %d" % (len(entry.layers), len(expected))
             raise InvalidContent(cause)
-        return SavedImage(config, tuple(map(self._layer, expected, entry.layers)), entry.names)
+        return SavedImage(content, tuple(map(self._layer, expected, entry.layers)), entry.names, image_id)
 
-    def _config(self, name: str) -> bytes:
-        if name not in self._configs:
+    def _config(self, name: str) -> _Config:
+        """Each file once: one has any number of names."""
+        position = self._tar.position(name)
+        if position not in self._configs:
             content = self._read(name)
-            stated = re.fullmatch(r"([0-9a-f]{64})(?:\.json)?", posixpath.basename(name))
-            if stated and digests.of(content) != "sha256:" + stated.group(1):
-                raise DigestMismatch(
-                    "digest mismatch: the config %s has the content of %s" % (name, digests.of(content))
-                )
-            self._configs[name] = content
-        return self._configs[name]
+            self._configs[position] = _Config(content, digests.of(content), diff_ids(content))
+        found = self._configs[position]
+        stated = re.fullmatch(r"([0-9a-f]{64})(?:\.json)?", posixpath.basename(name))
+        if stated and found.id != "sha256:" + stated.group(1):
+            raise DigestMismatch("digest mismatch: the config %s has the content of %s" % (name, found.id))
+        return found
 
     def _read(self, name: str) -> bytes:
-        try:
-            return self._tar.read(name, MAX_CONFIG)
-        except NotFound:
-            raise InvalidContent("the config %s is missing in the archive" % name) from None
+        size = self._tar.size(name)
+        if size is None:
+            raise InvalidContent("the config %s is missing in the archive" % name)
+        if size + sum(len(config.content) for config in self._configs.values()) > _MAX_CONFIGS:
+            raise InvalidContent("the configs of its images have more than %d bytes" % _MAX_CONFIGS)
+        return self._tar.read(name, MAX_CONFIG)
 
     def _layer(self, diff_id: str, name: str) -> Layer:
         size = self._tar.size(name)

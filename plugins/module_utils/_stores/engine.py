@@ -17,7 +17,7 @@ import threading
 import typing as t
 
 from .._engine.find import Engine
-from .._errors import ContentMissing, ImageError, NotFound
+from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, Refused
 from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
@@ -27,7 +27,11 @@ from .tar_reader import TarImage
 
 
 class EngineImages:
-    """The images of one engine. What was read of an image is kept for the run."""
+    """The images of one engine. What was read of an image is kept for the run.
+
+    Where Docker keeps images in containerd, it knows them by the digest of a manifest or an index, and by no other: which
+    image that is, only the image tells.
+    """
 
     def __init__(self, transport: str, engine: Engine) -> None:
         self.place = "%s:%s" % (transport, engine.place)
@@ -36,11 +40,15 @@ class EngineImages:
         self._saved: dict[str, SavedImage] = {}
         self._files: list[TarImage] = []
         self._has_other_ids: bool | None = None
+        self._image_ids: dict[str, str] = {}
+        self._layers: dict[str, list[str]] = {}
 
     def find(self, name: str) -> str | None:
-        """The ID of a name, or of an ID that is there."""
+        """The ID of a name, or of an ID that is there; also of one that only the engine knows it by."""
         found = self._engine.inspect(name)
-        return self._id_of(found) if found else None
+        if found:
+            return self._id_of(found)
+        return name if digests.is_digest(name) and self._search(name) else None
 
     def names(self) -> list[str]:
         """All names."""
@@ -50,11 +58,11 @@ class EngineImages:
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, exported once."""
         known = [image for image in list(self._saved.values()) if image.id == image_id]
-        return known[0] if known else self._export(image_id)
+        return known[0] if known else self._export(self._engine_id(image_id))
 
-    def is_whole(self, image_id: str) -> bool:
+    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
         """An engine vouches for what it has."""
-        return self._engine.inspect(image_id) is not None
+        return self._has(image_id, layers)
 
     def platform(self) -> Platform | None:
         """What the engine runs on."""
@@ -64,7 +72,9 @@ class EngineImages:
     def add(self, image: SavedImage) -> None:
         """Load the image with its names, and see that the engine made of it what it is."""
         self._engine.load(archive([image]))
-        for name in image.names or [image.id]:
+        if not image.names and not self.is_whole(image.id, lambda: [layer.diff_id for layer in image.layers]):
+            raise ImageError("the engine does not have %s after loading it" % image.id)
+        for name in image.names:
             found = self.find(name)
             if found != image.id:
                 raise ImageError("the engine has %s under %s after loading %s" % (found or "nothing", name, image.id))
@@ -73,13 +83,13 @@ class EngineImages:
         """Tag the images."""
         for name, image_id in ids.items():
             try:
-                self._engine.tag(image_id, name)
+                self._engine.tag(self._engine_id(image_id), name)
             except NotFound:
                 raise ContentMissing("the image %s was removed from the engine meanwhile" % image_id) from None
 
     def remove(self, names: t.Collection[str]) -> bool:
         """Remove names one by one: an engine removes the image with its last one."""
-        removed = [self._engine.remove(name) for name in names]
+        removed = [self._engine.remove(name) or self._remove_other(name) for name in names]
         return any(removed)
 
     def exclusive(self) -> t.ContextManager[None]:
@@ -92,24 +102,82 @@ class EngineImages:
             tar.close()
         self._engine.close()
 
+    def _remove_other(self, name: str) -> bool:
+        """Remove an image that the engine does not know by its ID."""
+        engine_id = self._search(name) if digests.is_digest(name) else None
+        return engine_id is not None and self._engine.remove(engine_id)
+
+    def _engine_id(self, image_id: str) -> str:
+        """What the engine calls an image, as far as that was seen."""
+        return next((known for known, other in list(self._image_ids.items()) if other == image_id), image_id)
+
+    def _has(self, image_id: str, layers: t.Callable[[], list[str]] | None) -> bool:
+        engine_id = self._engine_id(image_id)
+        while not self._engine.inspect(engine_id):
+            if self._image_ids.pop(engine_id, None) is None:
+                return self._search(image_id, layers) is not None
+            engine_id = self._engine_id(image_id)
+        return True
+
+    def _search(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> str | None:
+        """What the engine calls an image that it does not know by its ID; ``layers`` saves looking into every image."""
+        if not self._knows_others():
+            return None
+        wanted = layers() if layers else None
+        for engine_id in dict.fromkeys(str(image.get("Id")) for image in self._engine.images()):
+            if wanted is None or self._layers_of(engine_id) == wanted:
+                # Of what others keep there not all can be saved: it may lack content for this platform.
+                with contextlib.suppress(NotFound, InvalidContent, Refused):
+                    if self._identify(engine_id, image_id) == image_id:
+                        return engine_id
+        return None
+
+    def _layers_of(self, engine_id: str) -> list[str]:
+        """What the engine tells of the layers of an image; no more than its config does."""
+        if engine_id not in self._layers:
+            found = (self._engine.inspect(engine_id) or {}).get("RootFS")
+            self._layers[engine_id] = (found.get("Layers") if isinstance(found, dict) else None) or []
+        return self._layers[engine_id]
+
+    def _identify(self, engine_id: str, wanted: str) -> str:
+        """The ID of an image. What was exported is kept only if it is what is ``wanted``."""
+        if engine_id not in self._image_ids:
+            image, tar = self._exported(engine_id)
+            self._image_ids[engine_id] = image.id
+            if image.id == wanted:
+                self._saved[engine_id] = image
+                self._files.append(tar)
+            else:
+                tar.close()
+        return self._image_ids[engine_id]
+
     def _export(self, engine_id: str) -> SavedImage:
         with self._lock:
             if engine_id not in self._saved:
-                self._saved[engine_id] = self._exported(engine_id)
+                image, tar = self._exported(engine_id)
+                self._files.append(tar)
+                self._saved[engine_id] = image
+                self._image_ids[engine_id] = image.id
             return self._saved[engine_id]
 
-    def _exported(self, image_id: str) -> SavedImage:
-        staged = Staged(self._engine.export(image_id))
-        tar = TarImage("what the engine saved of %s" % image_id, staged.release())
-        self._files.append(tar)
-        images = DockerSave(tar).images
-        if len(images) != 1:
-            raise ImageError("the engine saved %d images where %s was asked for" % (len(images), image_id))
-        return images[0]
+    def _exported(self, engine_id: str) -> tuple[SavedImage, TarImage]:
+        staged = Staged(self._engine.export(engine_id))
+        tar = TarImage("what the engine saved of %s" % engine_id, staged.release())
+        try:
+            images = DockerSave(tar).images
+            if len(images) != 1:
+                raise InvalidContent("the engine saved %d images where %s was asked for" % (len(images), engine_id))
+        except BaseException:
+            tar.close()
+            raise
+        return images[0], tar
 
     def _id_of(self, found: t.Mapping[str, t.Any]) -> str:
-        """Where Docker keeps images in containerd, its ID is no digest of a config: only the image tells."""
         engine_id = digests.check(found.get("Id"))
+        return self._export(engine_id).id if self._knows_others() else engine_id
+
+    def _knows_others(self) -> bool:
+        """Whether the engine's IDs are other ones."""
         if self._has_other_ids is None:
             self._has_other_ids = self._engine.has_other_ids()
-        return self._export(engine_id).id if self._has_other_ids else engine_id
+        return self._has_other_ids

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import typing as t
 import zlib
 
 from .._errors import InvalidContent, MissingLibrary, file_errors
 from .._image.digest import CHUNK
-from .decompression import spool
+from .decompression import ALWAYS_ALLOWED, MAX_RATIO, spool
 
 try:
     import zstandard
@@ -62,6 +63,20 @@ class Staged:
         self._stream.close()
 
 
+class Surplus:
+    """What layers may become beyond their ratio, all of them together: many small ones could fill a disk too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._left = ALWAYS_ALLOWED
+
+    def take(self, size: int) -> bool:
+        """Use so many bytes of it; False where there is not as much."""
+        with self._lock:
+            self._left -= size
+            return self._left >= 0
+
+
 def compression(start: bytes) -> str:
     """How content that begins so is compressed: ``gzip``, ``zstd`` or empty."""
     if start.startswith(_GZIP):
@@ -69,18 +84,19 @@ def compression(start: bytes) -> str:
     return "zstd" if start.startswith(_ZSTD) else ""
 
 
-def plain(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
-    """The content without its compression, in pieces of a limited size.
+def plain(chunks: t.Iterable[bytes], size: int, surplus: Surplus | None = None) -> t.Iterator[bytes]:
+    """The content of a layer of ``size`` bytes without its compression, in pieces of a limited size.
 
-    Raises :class:`InvalidContent` where it is damaged, :class:`MissingLibrary` where zstd cannot be read here.
+    Raises :class:`InvalidContent` where it is damaged or made to fill disks, :class:`MissingLibrary` where zstd cannot be
+    read here.
     """
     iterator = iter(chunks)
     start = bytes(next(iterator, b""))
     kind = compression(start)
     content = _after(start, iterator)
-    if kind == "gzip":
-        return _gunzipped(content)
-    return _unzstd(content) if kind == "zstd" else content
+    if not kind:
+        return content
+    return _bounded(_gunzipped(content) if kind == "gzip" else _unzstd(content), size, surplus or Surplus())
 
 
 def require_zstd() -> None:
@@ -103,6 +119,19 @@ def digest_of(chunks: t.Iterable[bytes]) -> str:
     for chunk in chunks:
         hasher.update(chunk)
     return "sha256:" + hasher.hexdigest()
+
+
+def _bounded(chunks: t.Iterable[bytes], size: int, surplus: Surplus) -> t.Iterator[bytes]:
+    left = MAX_RATIO * size
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0 and not surplus.take(min(-left, len(chunk))):
+            cause = "a layer of %d bytes becomes more than %d times as large when it is decompressed" % (
+                size,
+                MAX_RATIO,
+            )
+            raise InvalidContent(cause, hint="If it is meant to, let an engine pull or load it by itself")
+        yield chunk
 
 
 def _after(start: bytes, rest: t.Iterator[bytes]) -> t.Iterator[bytes]:

@@ -84,6 +84,11 @@ class TarImage:
         member = self._find(name)
         return member.size if member else None
 
+    def position(self, name: str) -> int | None:
+        """Where in the archive that file begins, whichever of its names this is; None where there is none."""
+        member = self._find(name)
+        return member.offset if member else None
+
     def open(self, name: str) -> t.BinaryIO:
         """The file of that name, to be read from its start. Raises NotFound."""
         return t.cast(t.BinaryIO, io.BufferedReader(_File(self._stream, self._require(name)), CHUNK))

@@ -128,8 +128,10 @@ class _Planner:
         is_same = known is not None and all(digest == known.digest for digest in before.values())
         if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
-        if known and self._engine and self._engine.is_complete(known, None):
-            return Plan(request, known, known.digest, before)
+        if known and self._engine:
+            self._engine.expect(known.digest, lambda: self._read_image_config(self._read_top(known)))
+            if self._engine.is_complete(known, None):
+                return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             selected = self._select(original)
@@ -159,6 +161,7 @@ class _Planner:
         if engine:
             image = select_one(original, request.platforms, engine.platform, self._read, self._read_config)
             engine.check(image)
+            engine.expect(known_by(engine, image).digest, lambda: self._read_image_config(image))
             return Selection(image)
         source = config_store(self._source)
         selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
@@ -217,6 +220,9 @@ class _Planner:
             if config.size > _MAX_CONFIG:
                 raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
             return b"".join(map(bytes, self._source.open_blob(config)))
+
+    def _read_image_config(self, image: Manifest) -> bytes:
+        return self._read_config(image.config) if image.config else b""
 
     def _check_digest(self, digest: str) -> None:
         wanted = self._request.digest

@@ -55,6 +55,8 @@ def test_image_without_layers():
         (b'[{"Config": "c", "Layers": [1]}]', "does not tell Config, RepoTags and Layers"),
         (b'[{"Config": "c", "RepoTags": "a:1"}]', "does not tell Config, RepoTags and Layers"),
         (json.dumps([{"Config": "c", "Layers": ["l"] * 1001}]).encode(), "more than 1000 layers"),
+        (json.dumps([{"Config": "c"}] * 4001).encode(), "lists more than 4000 images"),
+        (json.dumps([{"Config": "c", "Layers": ["l"] * 1000}] * 101).encode(), "have more than 100000 layers"),
     ],
 )
 def test_what_is_no_list_of_images(content, said):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,7 +22,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
-from ansible_collections.drayage.registry.plugins.module_utils._stores import layers
+from ansible_collections.drayage.registry.plugins.module_utils._stores import decompression, layers
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.engines import config_for, names, pushed, saved, store
@@ -94,6 +95,24 @@ def test_image_that_is_there_needs_nothing_but_the_name(path):
     assert names(path)[NAME] == saved(b"low").id
     with pytest.raises(ContentMissing):
         store(path).publish(pushed(b"not there").manifest, ["1"], None)
+
+
+def test_layer_that_bursts_does_not_fill_the_disk(path, monkeypatch):
+    image = pushed(bytes(150_000_000))
+    spools = []
+
+    def spool():
+        stream = decompression.spool()
+        spools.append(os.dup(stream.fileno()))
+        return stream
+
+    monkeypatch.setattr(layers, "spool", spool)
+    with pytest.raises(InvalidContent, match="becomes more than 100 times as large"):
+        bring(store(path), image)
+    sizes = [os.fstat(descriptor).st_size for descriptor in spools]
+    for descriptor in spools:
+        os.close(descriptor)
+    assert 0 < sum(sizes) < 90_000_000
 
 
 def artifact():

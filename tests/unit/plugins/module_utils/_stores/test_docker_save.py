@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 
 import pytest
 
@@ -74,6 +75,38 @@ FORMS = {
         index("c", "l", "./h"),
     ),
 }
+
+
+def large_config(size, text=b""):
+    return b'{"rootfs": {"diff_ids": []}, "x": "%s"}' % (text + b" " * size)
+
+
+def test_config_of_many_names_takes_memory_once(tmp_path):
+    entries = [{"Config": "%d/../c" % count, "RepoTags": None, "Layers": []} for count in range(100)]
+    listed = member("manifest.json", json.dumps(entries).encode())
+    path = write(tmp_path / "a.tar", member("c", large_config(1_000_000)), listed)
+    tracemalloc.start()
+    images = DockerSave(TarImage(str(path))).images
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert {image.id for image in images} == {digests.of(large_config(1_000_000))}
+
+
+def test_many_large_configs(tmp_path):
+    configs = [member(str(count), large_config(7_000_000, b"%d" % count)) for count in range(10)]
+    entries = [{"Config": str(count), "RepoTags": None, "Layers": []} for count in range(10)]
+    path = write(tmp_path / "a.tar", *configs, member("manifest.json", json.dumps(entries).encode()))
+    with pytest.raises(InvalidContent, match="the configs of its images have more than 67108864 bytes"):
+        DockerSave(TarImage(str(path)))
+
+
+def test_every_name_of_a_config_is_to_be_right(tmp_path):
+    wrong = "0" * 64 + ".json"
+    entries = [{"Config": name, "RepoTags": None, "Layers": ["l", "h"]} for name in (CONFIG_HEX + ".json", wrong)]
+    layers = member("l", LOW), member("h", HIGH), member(CONFIG_HEX + ".json", CONFIG)
+    listed = member("manifest.json", json.dumps(entries).encode())
+    with pytest.raises(DigestMismatch, match="the config %s has the content of" % wrong):
+        read(tmp_path, *layers, link(wrong, CONFIG_HEX + ".json"), listed)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,41 +8,27 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_save import archive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.engine import EngineImages
+from ansible_collections.drayage.registry.tests.unit.support.containerd_engine import ContainerdEngine
 from ansible_collections.drayage.registry.tests.unit.support.engines import saved
 
 A, B = "r.example/a:1", "r.example/b:1"
 
 
 class Docker:
-    """An engine with the answers that real ones of the functional tests do not give; ``prefix`` makes its IDs."""
+    """An engine of the older kind, with the answers that real ones of the functional tests do not give."""
 
     place = "here"
 
-    def __init__(self, prefix=b""):
-        self.prefix = prefix
+    def __init__(self):
         self.named = {}
-        self.exports = 0
-
-    def id_of(self, image):
-        return digests.of(self.prefix + image.config) if self.prefix else image.id
 
     def has_other_ids(self):
-        return bool(self.prefix)
-
-    def images(self):
-        ids = [{"Id": self.id_of(image), "RepoTags": [name]} for name, image in self.named.items()]
-        return [*ids, {"Id": "x", "RepoTags": None}, {"Id": "y", "RepoTags": ["<none>:<none>"]}]
+        return False
 
     def inspect(self, name):
-        found = [image for key, image in self.named.items() if name in (key, self.id_of(image))]
-        return {"Id": self.id_of(found[0])} if found else None
-
-    def export(self, name):
-        self.exports += 1
-        image = next(image for key, image in self.named.items() if name in (key, self.id_of(image)))
-        return archive([image])
+        found = [image for key, image in self.named.items() if name in (key, image.id)]
+        return {"Id": found[0].id} if found else None
 
     def load(self, chunks):
         b"".join(chunks)
@@ -51,16 +37,66 @@ class Docker:
         raise NotFound("the engine says: No such image")
 
 
-def test_ids_that_are_no_configs_are_looked_up_in_the_image():
-    docker = Docker(prefix=b"manifest of ")
-    docker.named[A] = docker.named[B] = saved(b"low")
-    engine = EngineImages("docker-daemon", docker)
-    assert engine.find(A) == engine.find(B) == saved(b"low").id
+@pytest.fixture
+def containerd():
+    """An engine with images of other names and the same layers, which nobody may mix up."""
+    engine = ContainerdEngine()
+    engine.have(saved(b"low", text="linux/arm64", names=("r.example/other:1",)))
+    engine.have(saved(b"else"))
+    return engine
+
+
+def test_ids_that_are_no_configs_are_looked_up_in_the_image(containerd):
+    target = containerd.have(saved(b"low", names=(A, B)))
+    engine = EngineImages("docker-daemon", containerd)
+    assert engine.find(A) == engine.find(B) == engine.find(target) == saved(b"low").id
     assert engine.image(saved(b"low").id).config == saved(b"low").config
-    assert docker.exports == 1
-    assert engine.names() == [A, B]
+    assert engine.is_whole(saved(b"low").id)
+    assert containerd.exports == 1
+    assert engine.names() == ["r.example/other:1", A, B]
     engine.add(saved(b"low", names=(A,)))
     assert engine.find("r.example/c:1") is None
+
+
+def test_id_of_ours_is_searched_for_among_all_images(containerd):
+    containerd.have(saved(b"low", names=(A,)))
+    engine = EngineImages("docker-daemon", containerd)
+    assert engine.find(saved(b"low").id) == saved(b"low").id
+    assert engine.image(saved(b"low").id).config == saved(b"low").config
+    assert EngineImages("docker-daemon", containerd).find(saved(b"no").id) is None
+    assert engine.remove([saved(b"else").id]) is True
+    assert engine.remove([saved(b"else").id]) is False
+
+
+def test_only_images_with_these_layers_are_looked_into(containerd):
+    containerd.have(saved(b"low", names=(A,)))
+    engine = EngineImages("docker-daemon", containerd)
+    assert not engine.is_whole(saved(b"no").id, lambda: [digests.of(b"no")])
+    assert containerd.exports == 0
+    assert engine.is_whole(saved(b"low").id, lambda: [digests.of(b"low")])
+    engine.name({B: saved(b"low").id})
+    assert containerd.named[B] == containerd.named[A]
+    assert containerd.exports <= 2
+
+
+def test_image_that_cannot_be_handed_out_is_none_of_ours(containerd):
+    containerd.damaged.add(containerd.have(saved(b"low")))
+    engine = EngineImages("docker-daemon", containerd)
+    assert not engine.is_whole(saved(b"low").id, lambda: [digests.of(b"low")])
+
+
+def test_image_without_a_name_is_found_once_loaded(containerd):
+    EngineImages("docker-daemon", containerd).add(saved(b"low"))
+
+
+def test_image_that_was_removed_after_it_was_seen(containerd):
+    target = containerd.have(saved(b"low", names=(A,)))
+    engine = EngineImages("docker-daemon", containerd)
+    assert engine.find(A)
+    containerd.remove(target)
+    with pytest.raises(ContentMissing, match="was removed from the engine meanwhile"):
+        engine.name({B: saved(b"low").id})
+    assert not engine.is_whole(saved(b"low").id, lambda: [digests.of(b"low")])
 
 
 def test_engine_that_made_something_else_of_the_image():

@@ -33,41 +33,73 @@ def pieces(content, size=1000):
     ids=["plain", "gzip", "two members", "padded", "empty"],
 )
 def test_plain(compressed, expected, size):
-    assert b"".join(layers.plain(pieces(compressed, size))) == expected
+    assert b"".join(layers.plain(pieces(compressed, size), len(compressed))) == expected
 
 
 @pytest.mark.parametrize("cut", [5, 50, -1])
 def test_compressed_content_that_is_cut_off(cut):
     with pytest.raises(InvalidContent, match="a layer is damaged"):
-        list(layers.plain(pieces(gzip.compress(CONTENT)[:cut])))
+        list(layers.plain(pieces(gzip.compress(CONTENT)[:cut]), 100))
 
 
 def test_compressed_content_with_something_after_it():
     with pytest.raises(InvalidContent, match="a layer is damaged"):
-        list(layers.plain([gzip.compress(CONTENT) + b"more"]))
+        list(layers.plain([gzip.compress(CONTENT) + b"more"], 100))
 
 
 def test_content_that_bursts_takes_little_memory():
     bomb = gzip.compress(bytes(50_000_000))
     tracemalloc.start()
-    assert sum(map(len, layers.plain([bomb]))) == 50_000_000
+    assert sum(map(len, layers.plain([bomb], len(bomb)))) == 50_000_000
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+def decompressed(bomb, **more):
+    """How much came before it was too much."""
+    passed = 0
+    with pytest.raises(
+        InvalidContent, match="becomes more than 100 times as large when it is decompressed. If it is meant"
+    ):
+        for chunk in layers.plain([bomb], len(bomb), **more):
+            passed += len(chunk)
+    return passed
+
+
+def test_content_that_bursts_is_not_read_to_its_end():
+    bomb = gzip.compress(bytes(100_000_000))
+    assert decompressed(bomb) <= 64 * 1024 * 1024 + 100 * len(bomb)
+    zeros = gzip.compress(bytes(20_000_000))
+    assert sum(map(len, layers.plain([zeros], len(zeros)))) == 20_000_000
+
+
+def test_content_that_bursts_in_zstd():
+    zstandard = pytest.importorskip("zstandard", reason="zstandard is optional")
+    decompressed(zstandard.ZstdCompressor().compress(bytes(100_000_000)))
+
+
+def test_many_layers_share_what_they_may_burst_by():
+    bomb, surplus = gzip.compress(bytes(20_000_000)), layers.Surplus()
+    for _count in range(3):
+        assert sum(map(len, layers.plain([bomb], len(bomb), surplus))) == 20_000_000
+    decompressed(bomb, surplus=surplus)
+    usual = gzip.compress(CONTENT[:256])
+    assert b"".join(layers.plain([usual], len(usual), surplus)) == CONTENT[:256]
 
 
 def test_zstd_wants_its_library(monkeypatch):
     monkeypatch.setattr(layers, "zstandard", None)
     with pytest.raises(MissingLibrary) as caught:
-        list(layers.plain([b"\x28\xb5\x2f\xfd rest"]))
+        list(layers.plain([b"\x28\xb5\x2f\xfd rest"], 9))
     assert caught.value.library == "zstandard"
 
 
 def test_zstd():
     zstandard = pytest.importorskip("zstandard", reason="zstandard is optional")
     compressed = zstandard.ZstdCompressor().compress(CONTENT)
-    assert b"".join(layers.plain(pieces(compressed + compressed, 10))) == CONTENT * 2
+    assert b"".join(layers.plain(pieces(compressed + compressed, 10), 100)) == CONTENT * 2
     with pytest.raises(InvalidContent, match="a layer is damaged"):
-        list(layers.plain([compressed[:4] + b"\xff" * 100]))
+        list(layers.plain([compressed[:4] + b"\xff" * 100], 104))
 
 
 def test_gzipped_tells_neither_time_nor_name():
