@@ -115,3 +115,16 @@ def test_a_mirror_is_kept_and_reported(
     assert not settings.exists()
     assert "changed=0 " in mirror("--diff", **gone)
     assert digests_in(guarded_registry, f"mirror/{repository}/app") == {"1.0": APP.digest, "2.0": NEXT.digest}
+
+
+def test_an_inventory_that_cannot_be_written_is_a_failure(run_playbook, registry, second_registry, repository):
+    """No user can make a file in /sys, and so the images are there but not the inventory."""
+    images.push(TOOL, registry.host, f"{repository}/tool", "stable")
+    variables = {
+        "mirror_dest": second_registry.host,
+        "mirror_images": [{"name": f"{registry.host}/{repository}/tool"}],
+        "mirror_inventory": "/sys/inventory.json",
+    }
+    output = run_playbook("drayage.registry.mirror", variables=variables, succeeds=False)
+    assert "cannot write the inventory /sys/inventory.json" in output
+    assert digests_in(second_registry, f"{repository}/tool") == {"stable": TOOL.digest}
