@@ -116,6 +116,23 @@ def test_a_layer_of_many_images_is_uploaded_once_and_mounted_after(sync, push, r
         assert digest_at(second_registry.host, f"{prefix}/{name}", "latest") == release(names.index(name)).digest
 
 
+def test_what_the_destination_has_is_mounted_into_a_new_repository(sync, push, second_registry, prefix):
+    """It was found there when the update of another repository was planned."""
+    push("app", latest=release(1))
+    sync(images=[{"name": "app"}])
+    push("app", latest=release(2))
+    push("new", latest=release(3))
+    declared = [{"name": "app"}, {"name": "new"}]
+    predicted = sync(images=declared, check_mode=True)
+    result = sync(images=declared)
+    assert predicted.images == result.images
+    shared = set(release(1).blobs) & set(release(2).blobs) & set(release(3).blobs)
+    assert shared
+    fresh = (set(release(2).blobs) | set(release(3).blobs)) - shared
+    assert tally(second_registry.requests())["PUT upload"] == len(fresh)
+    assert digest_at(second_registry.host, f"{prefix}/new", "latest") == release(3).digest
+
+
 def test_layers_are_mounted_where_a_new_repository_is_no_source_for_itself(
     run_module, push, registry, second_registry, prefix
 ):

@@ -21,6 +21,7 @@ from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .execute import Moved, Stopped, publish, repair
+from .known import KnownDestination
 from .parallel import Alone, Workers
 from .plan import Plan
 
@@ -54,6 +55,21 @@ class _Blob:
         self.descriptor = descriptor
         self.waiting: dict[str, list[Work]] = collections.OrderedDict()
         self.home = ""
+
+
+def mount_what_is_there(plans: t.Sequence[Plan]) -> None:
+    """Let plans for new repositories mount blobs that were found in others of the same registry while they were planned."""
+    homes: dict[tuple[str, str], str] = {}
+    for plan in plans:
+        place, repository = plan.request.destination.place
+        for digest in t.cast(KnownDestination, plan.request.destination).blobs:
+            homes.setdefault((place, digest), repository)
+    for plan in plans:
+        place, repository = plan.request.destination.place
+        for blob in plan.blobs:
+            home = homes.get((place, blob.digest), repository)
+            if home != repository:
+                plan.mounts.setdefault(blob.digest, home)
 
 
 def foresee(plans: t.Iterable[Plan]) -> t.Iterator[Moved]:

@@ -61,6 +61,11 @@ class KnownDestination:
             self._blobs[blob.digest] = self.store.has_blob(blob)
         return self._blobs[blob.digest]
 
+    @property
+    def blobs(self) -> list[str]:
+        """The digests of blobs that were found here."""
+        return [digest for digest, is_there in self._blobs.items() if is_there]
+
     def mount_source(self, source: Store) -> str:
         """The repository of the source, where it is another one of the same registry."""
         place, other = self.store.place, source.place

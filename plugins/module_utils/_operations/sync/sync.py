@@ -72,6 +72,7 @@ class _Sync:
 
         planned = [item for item in for_each(plan, range(len(survey.rows)), self._jobs) if item]
         works = [(image, sets.Work(plan)) for image, plan in planned if plan]
+        sets.mount_what_is_there([work.plan for _image, work in works])
         for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
             image.bytes_copied = moved.bytes
         images = [image for image, _plan in planned]
