@@ -136,6 +136,23 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     assert missing.msg == f"{file}: there is no file {archive}."
 
 
+def test_damaged_layer_is_found_and_mended(run_module, archive, layout):
+    options = {"src": f"oci:{layout}:one", "dest": f"docker-archive:{archive}:example.com/app:1"}
+    inspect = {"image": options["dest"], "verify": True}
+    whole = archive.read_bytes()
+    assert run_module("image_inspect", **inspect).missing == []
+    archive.write_bytes(whole.replace(SHARED, b"x" * len(SHARED)))
+    (missing,) = run_module("image_inspect", **inspect).missing
+    assert missing in [layer["digest"] for layer in run_module("image_inspect", **inspect).layers]
+    assert run_module("image_copy", **options).changed is False
+    predicted = run_module("image_copy", **options, force=True, check_mode=True)
+    mended = run_module("image_copy", **options, force=True)
+    assert predicted.changed is mended.changed is True
+    assert run_module("image_inspect", **inspect).missing == []
+    assert run_module("image_inspect", image=f"docker-archive:{archive}:app:2", verify=True).missing == []
+    assert run_module("image_copy", **options, force=True).changed is False
+
+
 def test_one_platform_must_be_named(run_module, tmp_path):
     image = images.index(attestations=True)
     images.write_layout(image, tmp_path / "layout", "v1")
