@@ -195,13 +195,16 @@ WHOLE = {
 }
 
 
-def saved(**changes):
-    """Return an archive of one image with other content for a member (None: without it), by its key of WHOLE."""
+NAMED = "0" * 64 + ".json"
+
+
+def saved(*, named=None, **changes):
+    """Return an archive of one image with other content for a member (None: without it), and ``named`` under NAMED."""
     with tarfile.open(fileobj=(layer := io.BytesIO()), mode="w"):
         pass
     digest = images.value.digest_of(layer.getvalue())
     config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [digest]}}
-    content = {**WHOLE, "c.json": json.dumps(config).encode(), "l/layer.tar": layer.getvalue()}
+    content = {**WHOLE, "c.json": json.dumps(config).encode(), "l/layer.tar": layer.getvalue(), NAMED: named}
     content.update(
         {{"index": "manifest.json", "config": "c.json", "layer": "l/layer.tar"}[k]: v for k, v in changes.items()}
     )
@@ -229,8 +232,8 @@ BROKEN = {
     "no config": (saved(config=None), "the config c.json is missing in the archive"),
     "config that is none": (saved(config=b"[]"), "its config does not tell the layers of an image"),
     "config of another digest": (
-        saved(index=index(Config="0" * 64 + ".json"), config=None),
-        "is missing in the archive",
+        saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
+        f"digest mismatch: the config {NAMED} has the content of sha256:",
     ),
     "no layer": (saved(layer=None), "the layer l/layer.tar is missing in the archive"),
     "too few layers": (saved(index=index(Layers=[])), "lists 0 layers of an image whose config has 1"),
