@@ -64,7 +64,7 @@ options:
   verify:
     description:
       - Look for every child and every blob of the image, on all platforms, and return what is not there as RV(missing).
-      - This costs one request for each of them. Contents of blobs are not read.
+      - This costs one request for each of them. Contents of blobs are not read, but for those in files of C(docker save).
     type: bool
     default: false
 seealso:

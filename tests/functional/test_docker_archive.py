@@ -136,6 +136,23 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     assert missing.msg == f"{file}: there is no file {archive}."
 
 
+def test_damaged_layer_is_found_and_mended(run_module, archive, layout):
+    options = {"src": f"oci:{layout}:one", "dest": f"docker-archive:{archive}:example.com/app:1"}
+    inspect = {"image": options["dest"], "verify": True}
+    whole = archive.read_bytes()
+    assert run_module("image_inspect", **inspect).missing == []
+    archive.write_bytes(whole.replace(SHARED, b"x" * len(SHARED)))
+    (missing,) = run_module("image_inspect", **inspect).missing
+    assert missing in [layer["digest"] for layer in run_module("image_inspect", **inspect).layers]
+    assert run_module("image_copy", **options).changed is False
+    predicted = run_module("image_copy", **options, force=True, check_mode=True)
+    mended = run_module("image_copy", **options, force=True)
+    assert predicted.changed is mended.changed is True
+    assert run_module("image_inspect", **inspect).missing == []
+    assert run_module("image_inspect", image=f"docker-archive:{archive}:app:2", verify=True).missing == []
+    assert run_module("image_copy", **options, force=True).changed is False
+
+
 def test_one_platform_must_be_named(run_module, tmp_path):
     image = images.index(attestations=True)
     images.write_layout(image, tmp_path / "layout", "v1")
@@ -178,13 +195,16 @@ WHOLE = {
 }
 
 
-def saved(**changes):
-    """Return an archive of one image with other content for a member (None: without it), by its key of WHOLE."""
+NAMED = "0" * 64 + ".json"
+
+
+def saved(*, named=None, **changes):
+    """Return an archive of one image with other content for a member (None: without it), and ``named`` under NAMED."""
     with tarfile.open(fileobj=(layer := io.BytesIO()), mode="w"):
         pass
     digest = images.value.digest_of(layer.getvalue())
     config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [digest]}}
-    content = {**WHOLE, "c.json": json.dumps(config).encode(), "l/layer.tar": layer.getvalue()}
+    content = {**WHOLE, "c.json": json.dumps(config).encode(), "l/layer.tar": layer.getvalue(), NAMED: named}
     content.update(
         {{"index": "manifest.json", "config": "c.json", "layer": "l/layer.tar"}[k]: v for k, v in changes.items()}
     )
@@ -212,8 +232,8 @@ BROKEN = {
     "no config": (saved(config=None), "the config c.json is missing in the archive"),
     "config that is none": (saved(config=b"[]"), "its config does not tell the layers of an image"),
     "config of another digest": (
-        saved(index=index(Config="0" * 64 + ".json"), config=None),
-        "is missing in the archive",
+        saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
+        f"digest mismatch: the config {NAMED} has the content of sha256:",
     ),
     "no layer": (saved(layer=None), "the layer l/layer.tar is missing in the archive"),
     "too few layers": (saved(index=index(Layers=[])), "lists 0 layers of an image whose config has 1"),

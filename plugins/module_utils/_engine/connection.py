@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import ssl
 import typing as t
 
 from .._errors import AccessDenied, ConnectionFailed, LocalFailure
@@ -99,11 +101,16 @@ class Connection:
         if not self.endpoint.tls:
             return
         ca, cert, key = (os.path.join(self.endpoint.tls, name) for name in ("ca.pem", "cert.pem", "key.pem"))
-        for path in [ca] * self.endpoint.is_verified:
-            if not os.access(path, os.R_OK):
-                raise LocalFailure("cannot read the file %s, which is to verify the engine" % path)
+        if self.endpoint.is_verified:
+            _require(ca, "which is to verify the engine")
+            with _usable("the file %s, which is to verify the engine, holds no certificate" % ca):
+                _context().load_verify_locations(ca)
         self._session.verify = ca if self.endpoint.is_verified else False
-        if os.path.exists(cert):
+        if os.path.exists(cert) or os.path.exists(key):
+            _require(cert, "which belongs to %s" % key)
+            _require(key, "which belongs to %s" % cert)
+            with _usable("%s and %s are not a certificate and its key without a passphrase" % (cert, key)):
+                _context().load_cert_chain(cert, key, password=lambda: b"")
             self._session.cert = (cert, key)
 
     def _failure(self, error: BaseException) -> Exception:
@@ -114,8 +121,27 @@ class Connection:
         return ConnectionFailed(text, hint="Start it, or say where it is in the environment of the task")
 
 
+def _require(path: str, purpose: str) -> None:
+    if not os.access(path, os.R_OK):
+        raise LocalFailure("cannot read the file %s, %s" % (path, purpose))
+
+
+@contextlib.contextmanager
+def _usable(otherwise: str) -> t.Iterator[None]:
+    """What is wrong with files would come out when the engine is reached, and read as if that were at fault."""
+    try:
+        yield
+    except (OSError, ValueError):
+        raise LocalFailure(otherwise) from None
+
+
+def _context() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _reason(error: BaseException) -> str:
-    """The word of the system in a chain of exceptions that wrap each other."""
+    """The word of the system in a chain of exceptions that wrap each other, or else what the innermost says."""
+    said = ""
     seen: list[BaseException] = []
     todo: list[object] = [error]
     while todo:
@@ -127,8 +153,11 @@ def _reason(error: BaseException) -> str:
             return "no answer in time"
         if isinstance(current, OSError) and current.errno and current.strerror:
             return current.strerror.lower()
-        todo += [current.__context__, getattr(current, "reason", None), *current.args]
-    return "the connection broke"
+        inner = [current.__context__, getattr(current, "reason", None), *current.args]
+        todo += inner
+        if not said and not any(isinstance(item, BaseException) for item in inner):
+            said = " ".join(str(current).split())[:300]
+    return said.rstrip(".") or "the connection broke"
 
 
 def _unix_adapter(path: str) -> t.Any:

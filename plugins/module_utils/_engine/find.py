@@ -22,6 +22,7 @@ from .program import PodmanProgram, RunCommand
 
 _DOCKER_SOCKET = "/var/run/docker.sock"
 _PODMAN_SOCKET = "podman/podman.sock"
+_TCP = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 
 Engine = t.Union[EngineClient, PodmanProgram]
 
@@ -60,11 +61,10 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
     scheme, separator, rest = text.partition("://")
     if separator and scheme == "unix" and rest.startswith("/"):
         return Endpoint(socket=rest)
-    if separator and scheme == "tcp" and re.fullmatch(r"[A-Za-z0-9.\[\]:-]+/?", rest):
-        host = rest.rstrip("/")
-        if not re.search(r":[0-9]+$", host):
-            host += ":2376" if files else ":2375"
-        return Endpoint(host=host, tls=files, is_verified=verify)
+    tcp = _TCP.fullmatch(rest) if separator and scheme == "tcp" else None
+    port = int(tcp.group(2) or (2376 if files else 2375)) if tcp else 0
+    if tcp and 0 < port < 65536:
+        return Endpoint(host="%s:%d" % (tcp.group(1), port), tls=files, is_verified=verify)
     shown = re.sub("//[^/@]*@", "//", text)
     cause = "%s is %r, and an engine cannot be reached that way" % (variable, shown)
     raise InvalidReference(cause, hint="Give unix:///PATH or tcp://HOST:PORT")

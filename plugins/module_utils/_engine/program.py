@@ -10,13 +10,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import typing as t
 
 from .._errors import ConnectionFailed, ImageError, NotFound, Refused, file_errors
 from .._image import document as documents
 from .._image.digest import CHUNK
+from .workplace import Workplace
 
 RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
 
@@ -28,7 +27,7 @@ class PodmanProgram:
 
     def __init__(self, run_command: RunCommand) -> None:
         self._run_command = run_command
-        self._directory = ""
+        self._workplace = Workplace()
 
     def version(self) -> dict[str, t.Any]:
         """``Os`` and ``Arch``."""
@@ -56,7 +55,7 @@ class PodmanProgram:
 
     def export(self, name: str) -> t.Iterator[bytes]:
         """The archive of ``podman save``."""
-        path = os.path.join(self._private_directory(), "save.tar")
+        path = self._workplace.new_path()
         self._run("save", "--quiet", "--format", "docker-archive", "--output", path, _known_as(name))
         with file_errors("read", path), open(path, "rb", buffering=0) as stream:
             os.unlink(path)
@@ -68,7 +67,7 @@ class PodmanProgram:
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
         """Take in such an archive."""
-        path = os.path.join(self._private_directory(), "load.tar")
+        path = self._workplace.new_path()
         with file_errors("write", path), open(path, "wb") as stream:
             for chunk in chunks:
                 stream.write(chunk)
@@ -91,7 +90,7 @@ class PodmanProgram:
 
     def close(self) -> None:
         """Remove what was written for podman."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._workplace.close()
 
     def _run(self, *arguments: str) -> str:
         code, output, errors = self._call(*arguments)
@@ -106,11 +105,6 @@ class PodmanProgram:
         except OSError:
             hint = "Install podman, or say in CONTAINER_HOST where its service listens"
             raise ImageError("podman is not here: neither a socket of it nor the program", hint=hint) from None
-
-    def _private_directory(self) -> str:
-        if not self._directory:
-            self._directory = tempfile.mkdtemp(prefix="drayage-", dir=os.environ.get("TMPDIR") or "/var/tmp")
-        return self._directory
 
 
 def _digest(image_id: str) -> str:

@@ -48,6 +48,9 @@ class Keeper(t.Protocol):
     def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
         """Whether an image of this ID is here, with its layers; ``layers`` tells their digests to who must search."""
 
+    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+        """As :meth:`is_whole`, with layers that still have the content that its config tells."""
+
     def platform(self) -> Platform | None:
         """What runs here; None where nothing does."""
 
@@ -167,20 +170,26 @@ class ConfigStore:
 
     def has_manifest(self, digest: str) -> bool:
         """Of an image, by its ID."""
-        config = self._staging.expected.get(digest)
-        return self._keeper.is_whole(digest, (lambda: diff_ids(config())) if config else None)
+        return self._keeper.is_whole(digest, self._layers_of(digest))
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Engines vouch for what they have; in a file the layers are looked for."""
         return self.has_manifest(descriptor.digest)
+
+    def is_intact(self, image_id: str) -> bool:
+        """As :meth:`has_manifest`, but in a file all layers are read."""
+        return self._keeper.is_intact(image_id, self._layers_of(image_id))
 
     def expect(self, image_id: str, read_config: t.Callable[[], bytes]) -> None:
         """Say where the config of an image can be read that will be asked for; few engines need to know it."""
         self._staging.expected[image_id] = read_config
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Whether it is one of those that were described."""
-        return blob.digest in self._staging.contents
+        """Whether it is one of those that were described, and has the content that it should have."""
+        try:
+            return all(chunk is not None for chunk in self.open_blob(blob))
+        except (DigestMismatch, NotFound):
+            return False
 
     def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
         """Nothing is certain: layers have other digests here."""
@@ -223,7 +232,10 @@ class ConfigStore:
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """No manifest is kept here."""
+        """No manifest is kept here; an image that was brought again takes the place of the damaged one."""
+        config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
+        if config is not None:
+            self._keeper.add(SavedImage(config, self._staged_layers(config, manifest)))
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Hand the image over with its names; where it is there already, the names alone."""
@@ -262,6 +274,11 @@ class ConfigStore:
 
     def close(self) -> None:
         """Engines and files belong to the run, which closes them."""
+
+    def _layers_of(self, image_id: str) -> t.Callable[[], list[str]] | None:
+        """What the config says, to be read by who needs to know; None where nobody said where that can be read."""
+        config = self._staging.expected.get(image_id)
+        return (lambda: diff_ids(config())) if config else None
 
     def _is_ours(self, context: str) -> bool:
         return context == self._reference.repository

@@ -24,6 +24,7 @@ from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage
 from .docker_save import DockerSave, archive
+from .layers import is_intact
 from .tar_reader import TarImage
 
 
@@ -66,6 +67,10 @@ class DockerArchive:
     def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
         """A file that can be read has all that its images need."""
         return bool(self.find(image_id))
+
+    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+        """Reads the layers: nobody else looks after the file."""
+        return self.is_whole(image_id) and all(map(is_intact, self.image(image_id).layers))
 
     def platform(self) -> Platform | None:
         """A file runs nothing."""

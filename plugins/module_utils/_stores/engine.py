@@ -64,6 +64,10 @@ class EngineImages:
         """An engine vouches for what it has."""
         return self._has(image_id, layers)
 
+    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+        """As :meth:`is_whole`."""
+        return self.is_whole(image_id, layers)
+
     def platform(self) -> Platform | None:
         """What the engine runs on."""
         version = self._engine.version()

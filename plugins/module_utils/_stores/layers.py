@@ -17,6 +17,7 @@ import zlib
 
 from .._errors import InvalidContent, MissingLibrary, file_errors
 from .._image.digest import CHUNK
+from .._image.saved import Layer
 from .decompression import ALWAYS_ALLOWED, MAX_RATIO, spool
 
 try:
@@ -119,6 +120,14 @@ def digest_of(chunks: t.Iterable[bytes]) -> str:
     for chunk in chunks:
         hasher.update(chunk)
     return "sha256:" + hasher.hexdigest()
+
+
+def is_intact(layer: Layer) -> bool:
+    """Whether the content of a layer is what the config of its image says; all of it is read."""
+    try:
+        return digest_of(plain(layer.open(), layer.size)) == layer.diff_id
+    except InvalidContent:
+        return False
 
 
 def _bounded(chunks: t.Iterable[bytes], size: int, surplus: Surplus) -> t.Iterator[bytes]:

@@ -14,7 +14,6 @@ name the last one counts, as it does for everybody who unpacks the archive.
 
 from __future__ import annotations
 
-import io
 import os
 import posixpath
 import stat
@@ -88,10 +87,6 @@ class TarImage:
         """Where in the archive that file begins, whichever of its names this is; None where there is none."""
         member = self._find(name)
         return member.offset if member else None
-
-    def open(self, name: str) -> t.BinaryIO:
-        """The file of that name, to be read from its start. Raises NotFound."""
-        return t.cast(t.BinaryIO, io.BufferedReader(_File(self._stream, self._require(name)), CHUNK))
 
     def read(self, name: str, limit: int) -> bytes:
         """The whole file. Raises NotFound, or InvalidContent where it has more than ``limit`` bytes."""
@@ -225,26 +220,6 @@ class _Scan:
         if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
             raise self._malformed("has %s, which leads out of the archive" % _shown(name))
         return path
-
-
-class _File(io.RawIOBase):
-    """One member as a file of its own, with a position of its own."""
-
-    def __init__(self, stream: t.BinaryIO, member: _Member) -> None:
-        super().__init__()
-        self._stream = stream
-        self._position = member.offset
-        self._end = member.offset + member.size
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: t.Any) -> int:
-        wanted = min(len(buffer), self._end - self._position)
-        content = os.pread(self._stream.fileno(), wanted, self._position)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
 
 
 def _open(path: str) -> t.BinaryIO:

@@ -145,12 +145,12 @@ class _Planner:
         plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
         if selection is not selected and target.family and plan.stale_tags:
             self._check_unsigned(original)
-        is_damaged = not self._destination.is_complete(plan.top, selection.wanted)
+        is_damaged = not self._is_complete(plan.top, selection)
         if is_damaged and self._destination.is_same(self._source) and self._is_lost(selection, original):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
         is_new = plan.top.digest not in before.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
-            self._find_missing(plan, selection)
+            self._find_missing(plan, selection, is_damaged)
         if is_damaged and not plan.stale_tags:
             plan.manifests.append(selection.manifest)
         return plan
@@ -261,14 +261,20 @@ class _Planner:
             )
         )
 
-    def _find_missing(self, plan: Plan, selection: Selection) -> None:
+    def _is_complete(self, top: Descriptor, selection: Selection) -> bool:
+        """Whether the destination has all that the image needs, whatever its names stand for."""
+        if self._engine and self._request.thorough:
+            return self._engine.is_intact(top.digest)
+        return self._destination.is_complete(top, selection.wanted)
+
+    def _find_missing(self, plan: Plan, selection: Selection, is_damaged: bool) -> None:
         """Fill in manifests and blobs.
 
         Looking for single blobs is worth its requests only where the destination may have some, and not where
         mounting costs no more than looking.
         """
         if self._engine:
-            plan.blobs = [] if self._engine.is_complete(plan.top, None) else selection.manifest.blobs
+            plan.blobs = selection.manifest.blobs if is_damaged else []
             return
         if self._destination.is_same(self._source):
             made = list(selection.replaced.values())

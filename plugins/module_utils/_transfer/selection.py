@@ -9,18 +9,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, InvalidContent
+from .._errors import ImageError, InvalidContent, NotFound
+from .._image import convert, media_types
 from .._image import document as documents
-from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform, best
 
 # Nobody nests indexes deeper; without a limit a small image could make endless work.
 MAX_DEPTH = 4
+
+# What builders and podman write beside the platform of an image with zstd layers that has a twin without.
+_ZSTD_ANNOTATION = "io.github.containers.compression.zstd"
 
 ReadManifest = t.Callable[[str], Manifest]
 ReadConfig = t.Callable[[Descriptor], bytes]
@@ -85,27 +89,29 @@ def select_one(
     """
     if not top.is_index:
         return select(top, platforms, False, read, read_config).manifest
-    offered = [(digest, platform) for digest, platform in _Chooser(read, read_config).leaves(top) if platform.is_known]
-    known = sorted({str(platform) for _digest, platform in offered})
-    wanted = list(platforms)
-    if not wanted and len(offered) > 1:
+    known = {platform for _digest, platform in _Chooser(read, read_config).leaves(top) if platform.is_known}
+    wanted = list(platforms) or (list(known) if len(known) == 1 else [])
+    if not wanted and known:
         wanted = [platform for platform in [default()] if platform]
-    if len(wanted) > 1 or (not wanted and len(offered) != 1):
+    if len(wanted) != 1:
         raise ImageError(
             "has %d platforms, of which one can be kept here" % len(known),
-            hint="Name one in platforms. It has: %s" % ", ".join(known),
+            hint="Name one in platforms. It has: %s" % ", ".join(sorted(map(str, known))),
         )
-    return read(find_image(top, wanted[0], read, read_config) if wanted else offered[0][0])
+    return read(find_image(top, wanted[0], read, read_config))
 
 
 def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> str:
     """The digest of the one image that serves a platform best: of an index or below it, or ``top`` itself.
 
-    Raises ImageError that names the platforms there are where none does.
+    Of twins it is the first without zstd, which more places can keep. Raises ImageError that names the platforms there
+    are where none does.
     """
-    offered = list(_Chooser(read, read_config).leaves(top))
+    chooser = _Chooser(read, read_config)
+    offered = list(chooser.leaves(top))
     found = best(platform, [candidate for _digest, candidate in offered])
-    return next(digest for digest, candidate in offered if candidate in found)
+    first = next(candidate for _digest, candidate in offered if candidate in found)
+    return chooser.without_zstd([digest for digest, candidate in offered if candidate == first])
 
 
 def config_fields(image: Manifest, read_config: ReadConfig) -> dict[str, t.Any]:
@@ -127,6 +133,7 @@ class _Chooser:
         self._read_config = read_config
         self._nested: dict[str, Manifest] = {}
         self._stripped: dict[str, Manifest] = {}
+        self._annotated: set[str] = set()
 
     def leaves(self, manifest: Manifest, depth: int = 0) -> t.Iterator[tuple[str, Platform]]:
         """All images below, with their platforms."""
@@ -135,6 +142,8 @@ class _Chooser:
         if not manifest.is_index:
             yield manifest.digest, self._platform_of(manifest)
         for child in manifest.children:
+            if child.annotations.get(_ZSTD_ANNOTATION) == "true":
+                self._annotated.add(child.digest)
             if child.is_index and child.digest not in self._nested:
                 self._nested[child.digest] = self._read(child.digest)
                 yield from self.leaves(self._nested[child.digest], depth + 1)
@@ -142,6 +151,15 @@ class _Chooser:
                 yield child.digest, child.platform
             elif child.is_manifest and not child.is_index and not child.attests:
                 yield child.digest, self._platform_of(self._read(child.digest))
+
+    def without_zstd(self, twins: t.Sequence[str]) -> str:
+        """The first of these images that is not compressed with zstd, or of those that all are."""
+        likely = [digest for digest in twins if digest not in self._annotated] or list(twins)
+        for digest in likely if len(set(likely)) > 1 else []:
+            with contextlib.suppress(NotFound):
+                if not convert.has_zstd(self._read(digest)):
+                    return digest
+        return likely[0]
 
     def _platform_of(self, manifest: Manifest) -> Platform:
         """What the config says: neither the manifest nor the index does."""

@@ -149,3 +149,34 @@ def test_socket_of_somebody_else(tmp_path, monkeypatch):
 def test_missing_certificate_is_named(tmp_path):
     with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, which is to verify the engine"):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, Traffic())
+
+
+@pytest.mark.parametrize(("there", "missing"), [("cert.pem", "key.pem"), ("key.pem", "cert.pem")])
+def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
+    (tmp_path / there).touch()
+    with pytest.raises(
+        LocalFailure, match="cannot read the file %s/%s, which belongs to %s/" % (tmp_path, missing, tmp_path)
+    ):
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, Traffic())
+
+
+@pytest.mark.parametrize(
+    ("is_verified", "said"),
+    [
+        (True, "the file {0}/ca.pem, which is to verify the engine, holds no certificate"),
+        (False, "{0}/cert.pem and {0}/key.pem are not a certificate and its key without a passphrase"),
+    ],
+)
+def test_certificate_that_is_none(tmp_path, is_verified, said):
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).write_text("no certificate")
+    with pytest.raises(LocalFailure, match=said.format(tmp_path)):
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=is_verified), 5, Traffic())
+
+
+def test_path_that_no_socket_can_have(tmp_path):
+    endpoint = Endpoint(socket=str(tmp_path / ("x" * 200)))
+    with pytest.raises(
+        ConnectionFailed, match=r"cannot reach the engine at unix://\S+: AF_UNIX path too long\. Start it"
+    ):
+        EngineClient(Connection(endpoint, 5, Traffic())).version()

@@ -21,6 +21,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import In
         ({"DOCKER_HOST": "unix:///run/x.sock"}, Endpoint(socket="/run/x.sock")),
         ({"DOCKER_HOST": "tcp://h.example"}, Endpoint(host="h.example:2375", is_verified=False)),
         ({"DOCKER_HOST": "tcp://[::1]:99/"}, Endpoint(host="[::1]:99", is_verified=False)),
+        ({"DOCKER_HOST": "tcp://[::1]"}, Endpoint(host="[::1]:2375", is_verified=False)),
         (
             {"DOCKER_HOST": "tcp://h.example", "DOCKER_CERT_PATH": "/certs", "DOCKER_TLS_VERIFY": "1"},
             Endpoint(host="h.example:2376", tls="/certs"),
@@ -40,7 +41,21 @@ def test_docker_is_where_the_environment_says(environment, endpoint):
 
 
 @pytest.mark.parametrize(
-    "host", ["ssh://me@h.example", "https://h.example", "npipe:////./pipe/x", "/run/x.sock", "unix://x.sock", "tcp://"]
+    "host",
+    [
+        "ssh://me@h.example",
+        "https://h.example",
+        "npipe:////./pipe/x",
+        "/run/x.sock",
+        "unix://x.sock",
+        "tcp://",
+        "tcp://h.example:99999",
+        "tcp://h.example:0",
+        "tcp://h.example:x",
+        "tcp://[::1:99",
+        "tcp://::1:99",
+        "tcp://[h]:1",
+    ],
 )
 def test_ways_that_are_not_known(host):
     with pytest.raises(InvalidReference, match="DOCKER_HOST is .* an engine cannot be reached that way") as caught:

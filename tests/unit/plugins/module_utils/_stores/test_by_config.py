@@ -188,6 +188,25 @@ def test_compressed_layer_with_other_content(path):
         store(path).manifest("1")
 
 
+def test_layer_that_was_damaged_is_missing(path):
+    DockerArchive(str(path)).add(saved(b"low", b"high", names=(NAME,)))
+    path.write_bytes(path.read_bytes().replace(b"high" + bytes(99), b"hihi" + bytes(99)))
+    damaged = store(path)
+    blobs = damaged.manifest("1").blobs
+    assert [damaged.has_blob(blob) for blob in blobs] == [True, True, False]
+    assert damaged.has_manifest(saved(b"low", b"high").id)
+    assert not damaged.is_intact(saved(b"low", b"high").id)
+
+
+def test_compressed_layer_that_was_damaged(path):
+    compressed = gzip.compress(b"low")
+    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
+    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
+    assert store(path).is_intact(saved(b"low").id)
+    path.write_bytes(path.read_bytes().replace(compressed, compressed[:-4] + b"abcd"))
+    assert not store(path).is_intact(saved(b"low").id)
+
+
 def test_names_of_a_repository_and_of_a_file(path):
     DockerArchive(str(path)).add(saved(b"1", names=(NAME, "r.example/app:2", "r.example/app/x:3")))
     assert store(path).tags() == ["1", "2"]

@@ -158,6 +158,44 @@ def test_image_that_was_removed_meanwhile_is_brought(pool, source, archive, path
     assert names(path) == {"r.example/app:2": AMD.manifest.config.digest}
 
 
+def damage(path, content=b"amd"):
+    """Overwrite the first layer with this content, in place."""
+    raw = path.read_bytes()
+    assert raw.count(content + bytes(512 - len(content))) == 1
+    path.write_bytes(raw.replace(content + bytes(512 - len(content)), content[::-1] + bytes(512 - len(content))))
+
+
+def layers_of(path):
+    return [b"".join(layer.open()) for image in DockerArchive(str(path))._read() for layer in image.layers]
+
+
+def test_forced_run_mends_a_damaged_layer(run, source, archive, path):
+    source.add(AMD, tag="latest")
+    assert run(source, "latest", store(path), "1", thorough=True).changed is False
+    DockerArchive(str(path)).name({"r.example/other:1": saved(b"amd").id})
+    damage(path)
+    assert run(source, "latest", store(path), "1").changed is False
+    plan = run(source, "latest", store(path), "1", thorough=True)
+    assert (plan.changed, len(plan.blobs), plan.stale_tags) == (True, 2, [])
+    assert layers_of(path) == [b"amd"]
+    assert set(names(path)) == {APP, "r.example/other:1"}
+    assert run(source, "latest", store(path), "1", thorough=True).changed is False
+
+
+def test_forced_run_mends_what_gets_a_name_more(run, source, archive, path):
+    source.add(AMD, tag="latest")
+    damage(path)
+    plan = run(source, "latest", store(path), "1", "2", thorough=True)
+    assert (plan.changed, plan.stale_tags, layers_of(path)) == (True, ["2"], [b"amd"])
+    assert set(names(path)) == {APP, "r.example/app:2"}
+
+
+def test_damaged_layer_cannot_be_mended_from_itself(run, archive, path):
+    damage(path)
+    with pytest.raises(ImageError, match="some of its content is missing"):
+        run(store(path), "1", store(path), "2", thorough=True)
+
+
 def test_artifact_is_refused_before_anything_moves(run, source, path):
     source.add(images.image("linux/amd64", config_type="application/vnd.example"), tag="latest")
     with pytest.raises(ImageError, match="is an artifact"):

@@ -13,7 +13,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.selection import Selection, select
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.selection import Selection, select, select_one
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import (
     attestation,
@@ -139,6 +139,50 @@ def test_twins_of_a_platform_both_stay(store):
     twin = image("linux/amd64", b"zstd", layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
     top = index(entry(AMD64, "linux/amd64"), entry(twin, "linux/amd64"), entry(ARM64, "linux/arm64"))
     assert kept(chosen(store, top, "linux/amd64").manifest) == [AMD64.digest, twin.digest]
+
+
+ZSTD = image("linux/amd64", b"zstd", layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
+ANNOTATED = {"annotations": {"io.github.containers.compression.zstd": "true"}}
+
+
+def chosen_one(store, top, *platforms):
+    def read_config(config):
+        return b"".join(store.open_blob(config))
+
+    wanted = [Platform.parse(text) for text in platforms]
+    return select_one(top, wanted, lambda: None, store.manifest, read_config).digest
+
+
+@pytest.mark.parametrize("platforms", [[], ["linux/amd64"]])
+@pytest.mark.parametrize("more", [{}, ANNOTATED], ids=["plain", "annotated"])
+def test_of_twins_the_one_without_zstd_is_taken(store, platforms, more):
+    store.add(ZSTD)
+    top = index(entry(ZSTD, "linux/amd64", **more), entry(AMD64, "linux/amd64"))
+    assert chosen_one(store, top, *platforms) == AMD64.digest
+    if more:
+        assert store.names("manifest") == [AMD64.digest]
+
+
+def test_twins_beside_another_platform(store):
+    store.add(ZSTD)
+    top = index(entry(ZSTD, "linux/amd64"), entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
+    with pytest.raises(ImageError, match="has 2 platforms, of which one can be kept here"):
+        chosen_one(store, top)
+    assert chosen_one(store, top, "linux/amd64") == AMD64.digest
+    assert chosen_one(store, top, "linux/arm64") == ARM64.digest
+
+
+def test_twins_that_are_all_of_zstd(store):
+    other = image("linux/amd64", b"more", layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
+    store.add(ZSTD, other)
+    for more in ({}, ANNOTATED):
+        top = index(entry(ZSTD, "linux/amd64", **more), entry(other, "linux/amd64", **more))
+        assert chosen_one(store, top) == ZSTD.digest
+
+
+def test_twin_that_is_not_there_is_not_taken_for_one_without_zstd(store):
+    top = index(entry(ZSTD, "linux/amd64"), entry(AMD64, "linux/amd64"))
+    assert chosen_one(store, top) == AMD64.digest
 
 
 def test_a_child_without_a_platform_is_asked_through_its_config(store):

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A directory for files that a program must be given by name: nobody else can look into it, and none stays for ever.
+
+Whole images are in there. A run that was killed cannot remove them, so the next one does: a living run holds a lock on
+its directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+
+from .._errors import file_errors
+
+_PREFIX = "drayage-podman-"
+# Neither waits for the other end of a pipe nor follows a link that somebody has put there.
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class Workplace:
+    """One directory for the run, made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._path = ""
+        self._descriptor = -1
+
+    def new_path(self) -> str:
+        """Where a file may be made that nobody else makes."""
+        with self._guard:
+            if not self._path:
+                parent = os.environ.get("TMPDIR") or "/var/tmp"
+                with file_errors("write", parent):
+                    _remove_abandoned(parent)
+                    self._path, self._descriptor = _create(parent)
+            return os.path.join(self._path, secrets.token_hex(8) + ".tar")
+
+    def close(self) -> None:
+        """Remove the directory with all that is in it."""
+        if self._path:
+            shutil.rmtree(self._path, ignore_errors=True)
+            os.close(self._descriptor)
+            self._path, self._descriptor = "", -1
+
+
+def _create(parent: str) -> tuple[str, int]:
+    while True:
+        path = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+        # Between these two lines another run may have taken it for abandoned.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, _DIRECTORY)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if os.path.exists(path):
+                return path, descriptor
+            os.close(descriptor)
+
+
+def _remove_abandoned(parent: str) -> None:
+    for name in os.listdir(parent):
+        if name.startswith(_PREFIX):
+            with contextlib.suppress(OSError):
+                _remove_if_abandoned(os.path.join(parent, name))
+
+
+def _remove_if_abandoned(path: str) -> None:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(descriptor)
