@@ -23,6 +23,9 @@ from .._image.manifest import Manifest
 from . import closure
 from .base import Store
 
+# An index lists 200 bytes an image.
+MAX_INDEX = 64 * 1024 * 1024
+
 VERSION = {"imageLayoutVersion": "1.0.0"}
 _REF_NAME = "org.opencontainers.image.ref.name"
 

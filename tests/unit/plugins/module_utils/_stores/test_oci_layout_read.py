@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     DigestMismatch,
     ImageError,
     InvalidContent,
+    LocalFailure,
     NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
@@ -275,3 +278,36 @@ def test_two_stores_of_one_directory_are_the_same(layout, path, tmp_path, warnin
 @pytest.mark.parametrize(("name", "suffix"), [("1", ":1"), ("", ""), (ONE.digest, "")])
 def test_an_image_is_shown_as_it_is_written(layout, path, name, suffix):
     assert layout.reference(name) == "oci:%s%s" % (path, suffix)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+class TestWhatIsNoFile:
+    def test_as_an_index(self, layout, path, make):
+        layouts.foreign_layout(path, ("1", ONE))
+        (path / "index.json").unlink()
+        make(path / "index.json")
+        for action in (lambda: layout.resolve("1"), layout.tags, lambda: layouts.publish(layout, TWO, "2")):
+            with pytest.raises(LocalFailure, match="%s/index.json is not a file" % path):
+                action()
+
+    def test_as_a_blob(self, layout, path, make):
+        """It is not taken for content, and content takes its place."""
+        layouts.foreign_layout(path, ("1", ONE))
+        for digest in (ONE.digest, digests.of(b"one")):
+            layouts.blob_file(path, digest).unlink()
+            make(layouts.blob_file(path, digest))
+        with pytest.raises(InvalidContent, match="is not a file"):
+            layout.manifest("1")
+        with pytest.raises(InvalidContent, match="is not a file"):
+            list(layout.open_blob(images.descriptor(b"one")))
+        assert not is_whole(layout)
+        layouts.publish(layout, ONE, "1")
+        assert is_whole(layout)
+
+
+def test_an_index_has_an_end(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    with (path / "index.json").open("r+b") as stream:
+        stream.truncate(2**40)
+    with pytest.raises(LocalFailure, match="%s/index.json has more than 67108864 bytes" % path):
+        layout.resolve("1")
