@@ -165,6 +165,9 @@ class OciArchive(OciImages):
         if self._archive() is None:
             raise NotFound("there is no archive at %s" % self._path)
 
+    def _identity(self) -> object:
+        return self._archive()
+
     def _document(self) -> dict[str, t.Any]:
         archive = self._archive()
         if archive is None:

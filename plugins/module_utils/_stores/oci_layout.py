@@ -99,6 +99,12 @@ class OciLayout(OciImages):
         if not os.path.exists(os.path.join(self._path, "index.json")):
             raise NotFound("there is no OCI layout at %s" % self._path)
 
+    def _identity(self) -> object:
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(os.path.join(self._path, "index.json"))
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return None
+
     def _document(self) -> dict[str, t.Any]:
         path = os.path.join(self._path, "index.json")
         try:

@@ -15,8 +15,10 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     LocalFailure,
     NotFound,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._files import read_regular
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 
@@ -311,3 +313,31 @@ def test_an_index_has_an_end(layout, path):
         stream.truncate(2**40)
     with pytest.raises(LocalFailure, match="%s/index.json has more than 67108864 bytes" % path):
         layout.resolve("1")
+
+
+def test_an_index_is_read_again_only_when_it_was_changed(layout, path, monkeypatch):
+    layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    read = []
+
+    def counted(*arguments):
+        read.append(arguments)
+        return read_regular(*arguments)
+
+    def look():
+        found = [layout.resolve(name) for name in ("1", "2", ONE.digest, "@0")]
+        assert layout.tags() == ["1", "2"]
+        return [descriptor.digest for descriptor in found]
+
+    monkeypatch.setattr(oci_layout, "read_regular", counted)
+    assert (look(), len(read)) == ([ONE.digest, TWO.digest, ONE.digest, ONE.digest], 1)
+    layouts.foreign_layout(path, ("1", TWO), ("2", ONE))
+    assert (look(), len(read)) == ([TWO.digest, ONE.digest, ONE.digest, TWO.digest], 2)
+
+
+def test_a_writer_reads_the_index_whatever_was_known_of_it(layout, path, monkeypatch):
+    layouts.foreign_layout(path, ("1", ONE))
+    monkeypatch.setattr(OciLayout, "_identity", lambda _self: "the same")
+    assert layout.resolve("1").digest == ONE.digest
+    layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    layouts.publish(layout, ONE, "3")
+    assert layouts.names(path) == [("1", ONE.digest), ("2", TWO.digest), ("3", ONE.digest)]
