@@ -59,6 +59,11 @@ def cut_downloads(upstream: Server, after_bytes: int) -> Server:
     return _Socat(upstream, f"readbytes={after_bytes}")
 
 
+def slow_blob(upstream: Server, digest: str, rate: int) -> Nginx:
+    """Send this blob at ``rate`` bytes a second, and everything else as fast as it comes."""
+    return Nginx(upstream, f"location ~ {digest}$ {{ limit_rate {rate}; proxy_pass http://upstream; }}")
+
+
 class _Socat(Server):
     def __init__(self, upstream: Server, option: str) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Callable, TextIO, TypeVar
 
 # Enough to see the cause above the stack of a Go panic.
 _TAIL_LINES = 30
@@ -91,6 +91,14 @@ class Server:
             self._process = None
         self._directory.cleanup()
 
+    def pause(self) -> None:
+        """Let it answer nothing until ``resume()``; connections to it are made all the same."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def __enter__(self: _Started) -> _Started:
         return self.start()
 
@@ -114,6 +122,15 @@ class Server:
     def _log_tail(self) -> str:
         text = self.errors.read_text(errors="replace") or self.output.read_text(errors="replace")
         return "\n".join(text.splitlines()[-_TAIL_LINES:]) or "its log is empty"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Return once the condition holds, or raise TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"It has not come to this within {seconds} s.")
+        time.sleep(0.01)
 
 
 def free_port() -> int:

@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import secrets
+import stat
 import typing as t
+
+from ._errors import InvalidContent
 
 # Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
 STAGING = ".staging-"
@@ -73,6 +77,27 @@ def write_file(directory: str, target: str, content: bytes) -> None:
     """Replace ``target`` by this content, by way of a staged file in ``directory``. Raises OSError."""
     with staged(directory, target) as stream:
         stream.write(content)
+
+
+def open_regular(path: str) -> t.BinaryIO:
+    """A file to be read, without a buffer. Another thing than a file is refused: it might be waited for, or have no end.
+
+    Raises OSError, InvalidContent.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidContent("%s is not a file" % path)
+    return t.cast(t.BinaryIO, open(descriptor, "rb", buffering=0))
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """The content of a file. Raises OSError, or InvalidContent where it has more than ``limit`` bytes."""
+    with io.BufferedReader(t.cast(io.RawIOBase, open_regular(path))) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InvalidContent("%s has more than %d bytes" % (path, limit))
+    return content
 
 
 def sync_directory(path: str) -> None:

@@ -18,9 +18,10 @@ from typing import Callable
 
 import pytest
 
-from devtools import module_runner
+from devtools import faults, images, module_runner
 from devtools.certificates import Authority
 from devtools.engines import Dockerd, Engine, Podman
+from devtools.process import wait_until
 from devtools.servers import DockerRegistry, ModernRegistry
 from devtools.token_service import TokenService
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
@@ -37,9 +38,13 @@ def repository() -> str:
 @pytest.fixture
 def run_module(tmp_path: Path) -> Callable[..., module_runner.Result]:
     """Return a function that runs a module: ``run_module("image_copy", check_mode=True, src=..., dest=...)``."""
+    return partial(_run, _home(tmp_path))
+
+
+def _home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
-    (home / "run").mkdir(parents=True, mode=0o700)
-    return partial(_run, home)
+    (home / "run").mkdir(parents=True, mode=0o700, exist_ok=True)
+    return home
 
 
 def _run(
@@ -52,6 +57,36 @@ def _run(
     **options: object,
 ) -> module_runner.Result:
     return module_runner.run(module, options, home=home, check_mode=check_mode, diff=diff, env=env)
+
+
+@pytest.fixture
+def kill_copy(tmp_path: Path, registry: DockerRegistry, repository: str) -> Callable[..., str]:
+    """Return a function that begins to copy an image and kills the module while the largest blob is under way.
+
+    It returns a reference from which the same image can be had in full.
+    """
+
+    def is_asked_for(digest):
+        return any(request.path.endswith(digest) for request in registry.requests())
+
+    def kill(image, dest, env=None):
+        source = f"{repository}/source"
+        images.push(image, registry.host, source, "1")
+        registry.forget()
+        largest = max(image.blobs, key=lambda digest: len(image.blobs[digest]))
+        with faults.slow_blob(registry, largest, rate=len(image.blobs[largest]) // 100) as proxy:
+            options = {"src": f"{proxy.host}/{source}:1", "dest": dest}
+            process = module_runner.start("image_copy", options, home=_home(tmp_path), env=env)
+            try:
+                wait_until(lambda: process.poll() is not None or is_asked_for(largest))
+                assert process.poll() is None, "the module ended by itself"
+            finally:
+                process.kill()
+                output = process.communicate(timeout=60)
+        assert output == ("", "")
+        return f"{registry.host}/{source}:1"
+
+    return kill
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import requests
 
 from devtools import images
 from devtools.observe import digest_at, tally
+from devtools.process import wait_until
 from devtools.servers import DockerRegistry, Haproxy
-from devtools.under_way import awaited, open_fifo
 
 INDEX = images.index()
 PASSWORD = "wonder:land"
@@ -114,36 +114,35 @@ class TestToken:
         assert len(token_service.log) == 1
 
     def test_token_that_dies_in_the_middle_is_renewed(
-        self, run_module, token_registry, token_service, repository, tmp_path
+        self, run_module, registry, token_registry, token_service, repository
     ):
-        """A fifo in place of the first blob to move holds the copy up until the registry refuses its token."""
+        """The registry of the source sends for its blobs to a storage that stands still until the token is refused."""
         token_service.lifetime, token_service.skew = 2, -60
-        images.write_layout(INDEX, tmp_path / "layout", "1")
-        first = max(INDEX.blobs, key=lambda digest: len(INDEX.blobs[digest]))
-        fifo = tmp_path / "layout/blobs/sha256" / first[7:]
-        fifo.unlink()
-        os.mkfifo(fifo)
-        options = {
-            "src": f"oci:{tmp_path}/layout:1",
-            "dest": f"{token_registry.host}/{repository}:1",
-            "registries": alice(token_registry),
-            "jobs": 1,
-        }
-        with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(run_module, "image_copy", **options)
-            with open_fifo(fifo, running) as stream:
-                younger = token_service.answer_get({"scope": []}, "Basic " + encoded("alice", PASSWORD))["token"]
-                awaited(lambda: not self.is_alive(token_registry, younger), running)
-                fifo.unlink()
-                fifo.write_bytes(INDEX.blobs[first])  # for the try after the one that the registry refuses
-                stream.write(INDEX.blobs[first])
-            result = running.result()
+        images.push(INDEX, registry.host, repository, "1")
+        with Haproxy(registry, "") as storage, ThreadPoolExecutor(1) as pool:
+            storage.pause()
+            rule = f"http-request redirect prefix {storage.url} if {{ path_sub /blobs/ }}"
+            with Haproxy(registry, rule) as proxy:
+                running = pool.submit(
+                    run_module,
+                    "image_copy",
+                    src=f"{proxy.host}/{repository}:1",
+                    dest=f"{token_registry.host}/{repository}:1",
+                    registries=alice(token_registry),
+                )
+                try:
+                    wait_until(lambda: token_service.log or running.done())
+                    younger = token_service.answer_get({"scope": []}, "Basic " + encoded("alice", PASSWORD))["token"]
+                    wait_until(lambda: not self.is_alive(token_registry, younger))
+                finally:
+                    storage.resume()
+                result = running.result()
         assert result.digest == INDEX.digest
         assert [request.status for request in token_registry.requests()].count(401) > 1
 
     @staticmethod
     def is_alive(registry, token):
-        answer = requests.get(f"{registry.url}/v2/", headers={"Authorization": f"Bearer {token}"})
+        answer = requests.get(f"{registry.url}/v2/", headers={"Authorization": f"Bearer {token}"}, timeout=60)
         return answer.status_code == 200
 
     def test_identity_token(self, run_module, token_registry, token_service, repository, layout, tmp_path):

@@ -105,6 +105,23 @@ class TestDirectory:
         }
         assert {digest: (place.path / digest[7:]).stat().st_ino for digest in shared} == before
 
+    def test_image_with_a_digest_of_another_algorithm(self, run_module, place, tmp_path):
+        """There is no name in the directory that could tell by which one it is known."""
+        source = tmp_path / "layout"
+        images.write_layout(SINGLE, source, "1")
+        blob = source / "blobs/sha256" / SINGLE.digest[7:]
+        name = hashlib.sha512(blob.read_bytes()).hexdigest()
+        (source / "blobs/sha512").mkdir()
+        blob.rename(source / "blobs/sha512" / name)
+        index = source / "index.json"
+        index.write_text(index.read_text().replace(SINGLE.digest, f"sha512:{name}"))
+        options = {"src": f"oci:{source}:1", "dest": place.reference()}
+        for more in ({}, {"platforms": ["linux/amd64"]}, {"force": True}):
+            first = run_module("image_copy", **options, **more)
+            assert (first.changed, first.digest) == (not more, f"sha512:{name}"), more
+            again = run_module("image_copy", **options, **more)
+            assert (again.changed, again.digest) == (False, f"sha512:{name}"), more
+
     def test_what_makes_no_sense(self, run_module, place, layout):
         run_module("image_copy", src=f"{layout}:single", dest=place.reference())
         there = place.snapshot()

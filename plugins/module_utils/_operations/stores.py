@@ -50,6 +50,7 @@ class Stores:
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
         self._staging = Staging()
         self._keepers: dict[tuple[str, str], Keeper] = {}
+        self._layouts: dict[tuple[str, frozenset[str]], OciLayout] = {}
 
     def __enter__(self) -> Stores:
         return self
@@ -80,7 +81,10 @@ class Stores:
         """
         if reference.transport == "dir":
             return t.cast(Store, TreeRepository(reference.path, reference.tag, self.traffic.warn))
-        return NamedRepository(OciLayout(reference.path, self.traffic.warn, elsewhere), reference.tag)
+        key = (reference.path, frozenset(elsewhere))
+        if key not in self._layouts:  # a thousand repositories are in one layout, which is looked into once
+            self._layouts[key] = OciLayout(reference.path, self.traffic.warn, elsewhere)
+        return NamedRepository(self._layouts[key], reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
         """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""

@@ -21,8 +21,8 @@ import re
 import threading
 import typing as t
 
-from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, file_errors
-from .._files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
+from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
+from .._files import STAGING, locked, open_regular, read_regular, remove_abandoned, staged, sync_directory, write_file
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
@@ -254,8 +254,7 @@ class Directory:
     def _top(self, digest: str | None) -> Manifest:
         path = os.path.join(self._path, _TOP)
         try:
-            with open(path, "rb") as stream:
-                raw = stream.read(MAX_SIZE + 1)
+            raw = read_regular(path, MAX_SIZE)
         except FileNotFoundError:
             raise NotFound("there is no image in the directory %s" % self._path) from None
         self._check_version()
@@ -264,8 +263,7 @@ class Directory:
 
     def _read_manifest(self, digest: str) -> Manifest:
         try:
-            with open(self._child_path(digest), "rb") as stream:
-                return Manifest.parse(stream.read(MAX_SIZE + 1), digest=digest)
+            return Manifest.parse(read_regular(self._child_path(digest), MAX_SIZE), digest=digest)
         except FileNotFoundError:
             pass
         with contextlib.suppress(ImageError):
@@ -280,8 +278,7 @@ class Directory:
             return self.has_blob(descriptor)
         if self._size(self._child_path(descriptor.digest)) == descriptor.size:
             return True
-        found = self.resolve(descriptor.digest)
-        return found is not None and found.size == descriptor.size
+        return self._is_image(descriptor.digest) and self._size(os.path.join(self._path, _TOP)) == descriptor.size
 
     def _blob_path(self, digest: str) -> str:
         """Version 1.1 had no algorithms in its names, so what it wrote is found without one too."""
@@ -301,7 +298,7 @@ class Directory:
     def _chunks(self, digest: str) -> t.Iterator[bytes]:
         with file_errors("read", self._path):
             try:
-                stream = open(self._blob_path(digest), "rb", buffering=0)
+                stream = open_regular(self._blob_path(digest))
             except FileNotFoundError:
                 raise NotFound("blob %s is missing in the directory" % digest) from None
         with stream:
@@ -315,10 +312,11 @@ class Directory:
     def _check_version(self) -> None:
         """Raises LocalFailure where the directory follows rules that are not known here."""
         try:
-            with open(os.path.join(self._path, "version"), "rb") as stream:
-                found = stream.read(100)
+            found = read_regular(os.path.join(self._path, "version"), 100)
         except FileNotFoundError:
             return
+        except InvalidContent as error:
+            raise LocalFailure(error.cause) from None
         if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
             raise LocalFailure("%s/version is not that of an image in a directory" % self._path)
 

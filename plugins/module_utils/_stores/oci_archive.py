@@ -28,12 +28,9 @@ from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
 from . import closure
 from .base import Store
-from .oci_images import VERSION, OciImages, digests_of, new_index, parse_index
+from .oci_images import MAX_INDEX, VERSION, OciImages, digests_of, new_index, parse_index
 from .tar_reader import TarImage
 from .tar_writer import TarWriter
-
-# An index lists 200 bytes an image.
-_MAX_INDEX = 64 * 1024 * 1024
 
 # New content is kept in pieces of at most so many bytes, so that several can grow at the same time.
 _PIECE = 16 * 1024 * 1024
@@ -168,6 +165,9 @@ class OciArchive(OciImages):
         if self._archive() is None:
             raise NotFound("there is no archive at %s" % self._path)
 
+    def _identity(self) -> object:
+        return self._archive()
+
     def _document(self) -> dict[str, t.Any]:
         archive = self._archive()
         if archive is None:
@@ -176,7 +176,7 @@ class OciArchive(OciImages):
             is_docker = archive.size("manifest.json") is not None
             hint = "Write docker-archive: for what docker save made" if is_docker else ""
             raise LocalFailure("the archive is not one of an OCI layout: it has no index.json", hint=hint)
-        return parse_index(archive.read("index.json", _MAX_INDEX), "index.json in the archive")
+        return parse_index(archive.read("index.json", MAX_INDEX), "index.json in the archive")
 
     def _read_manifest(self, digest: str) -> Manifest:
         size = self._size(digest)

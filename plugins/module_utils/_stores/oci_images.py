@@ -23,8 +23,23 @@ from .._image.manifest import Manifest
 from . import closure
 from .base import Store
 
+# An index lists 200 bytes an image.
+MAX_INDEX = 64 * 1024 * 1024
+
 VERSION = {"imageLayoutVersion": "1.0.0"}
 _REF_NAME = "org.opencontainers.image.ref.name"
+
+
+class Index:
+    """The entries of an index, to be looked up by name and by digest; what is no text is left to who reads the entry."""
+
+    def __init__(self, entries: list[dict[str, t.Any]]) -> None:
+        self.entries = entries
+        self.by_name: dict[str, list[dict[str, t.Any]]] = {}
+        self.by_digest: dict[str, list[dict[str, t.Any]]] = {}
+        for entry in entries:
+            self.by_name.setdefault(_name_of(entry), []).append(entry)
+            self.by_digest.setdefault(str(entry.get("digest")), []).append(entry)
 
 
 class OciImages:
@@ -42,6 +57,7 @@ class OciImages:
         self._warn = warn
         self._is_locked = False
         self._threads = threading.RLock()
+        self._kept: tuple[object, Index] | None = None
 
     @property
     def place(self) -> tuple[str, str]:
@@ -51,7 +67,11 @@ class OciImages:
     # What subclasses know
 
     def _document(self) -> dict[str, t.Any]:
-        """The index; a new one where there is none yet."""
+        """The index, read anew; a new one where there is none yet."""
+        raise NotImplementedError
+
+    def _identity(self) -> object:
+        """What is another whenever the index was changed; None where it cannot be told."""
         raise NotImplementedError
 
     def _check_exists(self) -> None:
@@ -102,10 +122,9 @@ class OciImages:
     def resolve(self, name: str) -> Descriptor | None:
         """The entry of that name, or of that digest."""
         with file_errors("read", self._path):
-            entries = self._entries()
             if not digests.is_digest(name):
-                return self._choose(entries, name)
-            found = [entry for entry in entries if entry.get("digest") == name]
+                return self._choose(name)
+            found = self._index().by_digest.get(name)
             return Descriptor.from_document(found[-1]) if found else None
 
     def find(self, name: str) -> Descriptor | None:
@@ -116,13 +135,13 @@ class OciImages:
         """The names of its images."""
         with file_errors("read", self._path):
             self._check_exists()
-            return list(dict.fromkeys(filter(None, map(_name_of, self._entries()))))
+            return list(filter(None, self._index().by_name))
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
         with file_errors("read", self._path):
             self._check_exists()
-            entry = None if digests.is_digest(name) else self._choose(self._entries(), name)
+            entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
                 raise NotFound("the %s has no image of that name" % self.kind, hint=self._names_hint())
             return self._read_manifest(entry.digest if entry else name)
@@ -216,24 +235,30 @@ class OciImages:
 
     # The index
 
-    def _entries(self) -> list[dict[str, t.Any]]:
-        return self._document()["manifests"]
+    def _index(self) -> Index:
+        """To look into, and not to change: it is read again only where it is another. Writers read it under the lock."""
+        identity, kept = self._identity(), self._kept
+        if kept is None or identity is None or kept[0] != identity:
+            # Should it be replaced between the two, it has another identity the next time.
+            kept = self._kept = identity, Index(self._document()["manifests"])
+        return kept[1]
 
-    def _choose(self, entries: list[dict[str, t.Any]], name: str) -> Descriptor | None:
+    def _choose(self, name: str) -> Descriptor | None:
+        index = self._index()
         if name.startswith("@") and name[1:].isdigit():
-            found = entries[int(name[1:]) :][:1]
+            found = index.entries[int(name[1:]) :][:1]
         elif name:
-            found = [entry for entry in entries if _name_of(entry) == name]
+            found = index.by_name.get(name, [])
             if len({str(entry.get("digest")) for entry in found}) > 1:
                 self._warn("%s has several images named %s: the last one is used" % (self._path, name))
         else:
-            found = entries
-            if len({str(entry.get("digest")) for entry in found}) > 1:
+            found = index.entries
+            if len(index.by_digest) > 1:
                 raise ImageError("the %s has several images" % self.kind, hint="Name one. " + self._names_hint())
         return Descriptor.from_document(found[-1]) if found else None
 
     def _names_hint(self) -> str:
-        names = sorted({_name_of(entry) or "(unnamed)" for entry in self._entries()})
+        names = sorted(name or "(unnamed)" for name in self._index().by_name)
         return "It has: %s" % (", ".join(names[:20]) or "no image")
 
     def _descriptor(self, digest: str) -> Descriptor | None:

@@ -17,8 +17,8 @@ import contextlib
 import os
 import typing as t
 
-from .._errors import ImageError, NotFound, file_errors, local_failure
-from .._files import STAGING, locked, remove_abandoned, staged, sync_directory, write_file
+from .._errors import ImageError, InvalidContent, LocalFailure, NotFound, file_errors, local_failure
+from .._files import STAGING, locked, open_regular, read_regular, remove_abandoned, staged, sync_directory, write_file
 from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
@@ -26,7 +26,7 @@ from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
 from . import closure
 from .base import Store
-from .oci_images import VERSION, OciImages, digests_of, new_index, parse_index
+from .oci_images import MAX_INDEX, VERSION, OciImages, digests_of, new_index, parse_index
 
 
 class OciLayout(OciImages):
@@ -99,14 +99,21 @@ class OciLayout(OciImages):
         if not os.path.exists(os.path.join(self._path, "index.json")):
             raise NotFound("there is no OCI layout at %s" % self._path)
 
+    def _identity(self) -> object:
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(os.path.join(self._path, "index.json"))
+            return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return None
+
     def _document(self) -> dict[str, t.Any]:
         path = os.path.join(self._path, "index.json")
         try:
-            with open(path, "rb") as stream:
-                return parse_index(stream.read(), path)
+            return parse_index(read_regular(path, MAX_INDEX), path)
         except FileNotFoundError:
             self._refuse_other_directories()
             return new_index()
+        except InvalidContent as error:  # what is not to be replaced by an index of ours
+            raise LocalFailure(error.cause) from None
 
     def _refuse_other_directories(self) -> None:
         """A directory with files of its own is named by mistake: nothing may be written into it."""
@@ -117,8 +124,7 @@ class OciLayout(OciImages):
 
     def _read_manifest(self, digest: str) -> Manifest:
         try:
-            with open(self._blob_path(digest), "rb") as stream:
-                return Manifest.parse(stream.read(MAX_SIZE + 1), digest=digest)
+            return Manifest.parse(read_regular(self._blob_path(digest), MAX_SIZE), digest=digest)
         except FileNotFoundError:
             raise NotFound("the manifest %s is missing in the layout" % digest) from None
 
@@ -140,7 +146,7 @@ class OciLayout(OciImages):
 
     def _chunks(self, digest: str) -> t.Iterator[bytes]:
         try:
-            with open(self._blob_path(digest), "rb", buffering=0) as stream:
+            with open_regular(self._blob_path(digest)) as stream:
                 while True:
                     chunk = stream.read(CHUNK)
                     if not chunk:
@@ -182,7 +188,7 @@ class OciLayout(OciImages):
         with contextlib.suppress(OSError):  # the directory above may be closed to us
             sync_directory(os.path.dirname(self._path))
         with locked(marker) as stream:
-            if not stream.read():
+            if not stream.read(1):
                 stream.write(documents.encode(VERSION))
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-import stat
 import tarfile
 import typing as t
 
 from .._errors import InvalidContent, NotFound, file_errors
+from .._files import open_regular
 from .._image.digest import CHUNK
 from .decompression import decompressed
 
@@ -223,15 +223,10 @@ class _Scan:
 
 
 def _open(path: str) -> t.BinaryIO:
-    """The file, which must be a regular one: opening another could wait for ever."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return open_regular(path)
     except FileNotFoundError:
         raise NotFound("there is no archive at %s" % path) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise InvalidContent("%s is not a file" % path)
-    return t.cast(t.BinaryIO, open(descriptor, "rb", buffering=0))
 
 
 def _shown(name: str) -> str:

@@ -125,6 +125,7 @@ class _Planner:
         known = self._compare(before)
         if known:
             self._check_digest(known.digest)
+            self._name_alike(before, known.digest)
         is_same = known is not None and all(digest == known.digest for digest in before.values())
         if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
@@ -141,6 +142,7 @@ class _Planner:
         top = known_by(self._destination, selection.manifest)
         self._check_digest(top.digest)
         before = before or self._look([top.digest])
+        self._name_alike(before, top.digest)
         source_digest = known_by(self._source, original).digest
         plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
         if selection is not selected and target.family and plan.stale_tags:
@@ -178,6 +180,11 @@ class _Planner:
                 descriptor = None
             found[name] = descriptor.digest if descriptor else None
         return found
+
+    def _name_alike(self, before: dict[str, str | None], digest: str) -> None:
+        """What has no name of its own has a digest by every algorithm: by that of ``digest`` it may be this one."""
+        if before.get("") and before[""] != digest and self._destination.resolve(digest):
+            before[""] = digest
 
     def _compare(self, before: dict[str, str | None]) -> Descriptor | None:
         """What the source names, where that could show that nothing is to be done; else None.

@@ -16,10 +16,13 @@ import threading
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._files import (
     STAGING,
     locked,
+    open_regular,
     prefix_for,
+    read_regular,
     remove_abandoned,
     reserved,
     staged,
@@ -287,3 +290,20 @@ def test_what_is_no_file_of_ours_is_not_waited_for(tmp_path):
     cleaner.start()
     cleaner.join(5)
     assert not cleaner.is_alive()
+
+
+def test_a_file_is_read_as_far_as_it_may_reach(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    assert read_regular(str(tmp_path / "file"), 7) == b"content"
+    with pytest.raises(InvalidContent, match="%s/file has more than 6 bytes" % tmp_path):
+        read_regular(str(tmp_path / "file"), 6)
+    with pytest.raises(FileNotFoundError):
+        read_regular(str(tmp_path / "other"), 6)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_opened(tmp_path, make):
+    """A pipe that nobody writes to would be waited for, and a device may have no end."""
+    make(tmp_path / "other")
+    with pytest.raises(InvalidContent, match="%s/other is not a file" % tmp_path):
+        open_regular(str(tmp_path / "other"))

@@ -14,6 +14,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ContentMissing,
     DigestMismatch,
     ImageError,
+    InvalidContent,
+    LocalFailure,
     NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING
@@ -227,6 +229,30 @@ def test_a_broken_image_can_be_replaced(store, path, content):
         store.resolve("")
     publish(store, TWO)
     assert store.resolve("").digest == TWO.digest
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_taken_for_content(store, path, make):
+    publish(store, INDEX, *CHILDREN)
+    child = CHILDREN[0]
+    for name in (child.digest[7:] + ".manifest.json", digests.of(child.blobs[1])[7:], "manifest.json"):
+        (path / name).unlink()
+        make(path / name)
+    for read in (
+        lambda: store.resolve(""),
+        lambda: store.manifest(child.digest),
+        lambda: list(store.open_blob(images.descriptor(child.blobs[1]))),
+    ):
+        with pytest.raises(InvalidContent, match="is not a file"):
+            read()
+    assert not store.has_manifest(child.digest)
+    publish(store, INDEX, *CHILDREN)
+    assert store.is_complete(INDEX.descriptor, None)
+
+    (path / "version").unlink()
+    make(path / "version")
+    with pytest.raises(LocalFailure, match="%s/version is not a file" % path):
+        store.resolve("")
 
 
 def test_deleting(store, path):

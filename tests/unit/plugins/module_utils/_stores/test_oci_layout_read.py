@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     DigestMismatch,
     ImageError,
     InvalidContent,
+    LocalFailure,
     NotFound,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._files import read_regular
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 
@@ -275,3 +280,64 @@ def test_two_stores_of_one_directory_are_the_same(layout, path, tmp_path, warnin
 @pytest.mark.parametrize(("name", "suffix"), [("1", ":1"), ("", ""), (ONE.digest, "")])
 def test_an_image_is_shown_as_it_is_written(layout, path, name, suffix):
     assert layout.reference(name) == "oci:%s%s" % (path, suffix)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+class TestWhatIsNoFile:
+    def test_as_an_index(self, layout, path, make):
+        layouts.foreign_layout(path, ("1", ONE))
+        (path / "index.json").unlink()
+        make(path / "index.json")
+        for action in (lambda: layout.resolve("1"), layout.tags, lambda: layouts.publish(layout, TWO, "2")):
+            with pytest.raises(LocalFailure, match="%s/index.json is not a file" % path):
+                action()
+
+    def test_as_a_blob(self, layout, path, make):
+        """It is not taken for content, and content takes its place."""
+        layouts.foreign_layout(path, ("1", ONE))
+        for digest in (ONE.digest, digests.of(b"one")):
+            layouts.blob_file(path, digest).unlink()
+            make(layouts.blob_file(path, digest))
+        with pytest.raises(InvalidContent, match="is not a file"):
+            layout.manifest("1")
+        with pytest.raises(InvalidContent, match="is not a file"):
+            list(layout.open_blob(images.descriptor(b"one")))
+        assert not is_whole(layout)
+        layouts.publish(layout, ONE, "1")
+        assert is_whole(layout)
+
+
+def test_an_index_has_an_end(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    with (path / "index.json").open("r+b") as stream:
+        stream.truncate(2**40)
+    with pytest.raises(LocalFailure, match="%s/index.json has more than 67108864 bytes" % path):
+        layout.resolve("1")
+
+
+def test_an_index_is_read_again_only_when_it_was_changed(layout, path, monkeypatch):
+    layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    read = []
+
+    def counted(*arguments):
+        read.append(arguments)
+        return read_regular(*arguments)
+
+    def look():
+        found = [layout.resolve(name) for name in ("1", "2", ONE.digest, "@0")]
+        assert layout.tags() == ["1", "2"]
+        return [descriptor.digest for descriptor in found]
+
+    monkeypatch.setattr(oci_layout, "read_regular", counted)
+    assert (look(), len(read)) == ([ONE.digest, TWO.digest, ONE.digest, ONE.digest], 1)
+    layouts.foreign_layout(path, ("1", TWO), ("2", ONE))
+    assert (look(), len(read)) == ([TWO.digest, ONE.digest, ONE.digest, TWO.digest], 2)
+
+
+def test_a_writer_reads_the_index_whatever_was_known_of_it(layout, path, monkeypatch):
+    layouts.foreign_layout(path, ("1", ONE))
+    monkeypatch.setattr(OciLayout, "_identity", lambda _self: "the same")
+    assert layout.resolve("1").digest == ONE.digest
+    layouts.foreign_layout(path, ("1", ONE), ("2", TWO))
+    layouts.publish(layout, ONE, "3")
+    assert layouts.names(path) == [("1", ONE.digest), ("2", TWO.digest), ("3", ONE.digest)]
