@@ -17,7 +17,7 @@ import secrets
 import stat
 import typing as t
 
-from ._errors import InvalidContent
+from ._errors import InvalidContent, LocalFailure, local_failure
 
 # Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
 STAGING = ".staging-"
@@ -73,6 +73,17 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
         sync_directory(os.path.dirname(target))
 
 
+@contextlib.contextmanager
+def replaced(target: str, mode: int = 0o666) -> t.Iterator[t.BinaryIO]:
+    """As :func:`staged`, for a file in a directory that is not ours.
+
+    Removes what killed writers of the same file left there: it may hold secrets. Raises OSError.
+    """
+    remove_abandoned_of(target)
+    with staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target)) as stream:
+        yield stream
+
+
 def write_file(directory: str, target: str, content: bytes) -> None:
     """Replace ``target`` by this content, by way of a staged file in ``directory``. Raises OSError."""
     with staged(directory, target) as stream:
@@ -80,7 +91,7 @@ def write_file(directory: str, target: str, content: bytes) -> None:
 
 
 def open_regular(path: str) -> t.BinaryIO:
-    """A file to be read, without a buffer. Another thing than a file is refused: it might be waited for, or have no end.
+    """Open a file for reading, without a buffer. A pipe or device is refused: reading it might never end.
 
     Raises OSError, InvalidContent.
     """
@@ -92,12 +103,52 @@ def open_regular(path: str) -> t.BinaryIO:
 
 
 def read_regular(path: str, limit: int) -> bytes:
-    """The content of a file. Raises OSError, or InvalidContent where it has more than ``limit`` bytes."""
+    """Read a file that a user or foreign content named, see :func:`open_regular`.
+
+    Raises OSError, or InvalidContent if it is no regular file or has more than ``limit`` bytes.
+    """
     with io.BufferedReader(t.cast(io.RawIOBase, open_regular(path))) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
         raise InvalidContent("%s has more than %d bytes" % (path, limit))
     return content
+
+
+def read_named(path: str, limit: int, what: str) -> bytes:
+    """Read a file that an option or the environment names; ``what`` it is completes "cannot read ...".
+
+    Raises :class:`LocalFailure` if it cannot be read, is no regular file or has more than ``limit`` bytes.
+    """
+    with _named(path, what):
+        return read_regular(path, limit)
+
+
+def check_named(path: str, what: str) -> None:
+    """Raise :class:`LocalFailure` as :func:`read_named` does, for a file that a library reads."""
+    with _named(path, what), open_regular(path):
+        pass
+
+
+@contextlib.contextmanager
+def _named(path: str, what: str) -> t.Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise local_failure(error, "read %s" % what, path) from None
+    except InvalidContent as error:
+        cause = error.cause.replace(path, "it", 1)
+        raise LocalFailure("cannot read %s %s: %s" % (what, path, cause)) from None
+
+
+def is_missing(path: str) -> bool:
+    """Whether nothing has this name. False as well where that cannot be seen: reading it then says why."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def sync_directory(path: str) -> None:
@@ -118,6 +169,12 @@ def remove_abandoned(directory: str, prefix: str = STAGING) -> None:
         with contextlib.suppress(OSError), open(path, "r+b") as stream:  # NFS wants it so, see _create()
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)
+
+
+def remove_abandoned_of(target: str) -> None:
+    """Remove what killed writers of this file left beside it, see :func:`replaced`."""
+    with contextlib.suppress(OSError):
+        remove_abandoned(os.path.dirname(os.path.abspath(target)), prefix_for(target))
 
 
 def _create(directory: str, mode: int, prefix: str) -> tuple[t.BinaryIO, str]:

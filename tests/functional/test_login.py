@@ -282,7 +282,7 @@ def test_credentials_of_the_registries_option_do_not_stand_in(login, htpasswd_re
         ({"username": "a:b"}, "username is empty or has a colon"),
         ({"username": ""}, "username is empty"),
         ({"password": ""}, "password is empty"),
-        ({"authfile": "/dev/null"}, "the auth file /dev/null is not a file"),
+        ({"authfile": "/dev/null"}, "cannot read the auth file /dev/null: it is not a file."),
         ({"host": "127.0.0.1:9", "retries": 0}, "127.0.0.1:9: cannot reach 127.0.0.1:9: connection refused"),
     ],
 )

@@ -8,7 +8,9 @@ extensions/molecule/airgap has the roles' usual course.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 
 import pytest
 
@@ -140,6 +142,26 @@ def test_what_is_new_crosses_the_gap(
     assert "changed=3 " in export("nothing", known)
     assert not (tmp_path / "nothing" / "images").exists()
     assert "changed=0 " in bring("nothing", second_registry)
+
+
+def test_a_bundle_that_leads_elsewhere_is_refused_unread(bring, registry, tmp_path):
+    """Nobody writes to the pipes: whoever opens one for reading hangs."""
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "inventory.json").write_text('{"version": 1, "images": []}')
+    digest = hashlib.sha256((bundle / "inventory.json").read_bytes()).hexdigest()
+    names = ["./inventory.json", "../fifo", "/etc/passwd", "./images/../../fifo"]
+    lines = [*(f"{digest}  {name}" for name in names), f"SHA256 (../fifo) = {digest}"]
+    (bundle / "SHA256SUMS").write_text("".join(f"{line}\n" for line in lines))
+    os.mkfifo(tmp_path / "fifo")
+    said = " ".join(bring("bundle", registry, succeeds=False).split())
+    for name in (*names[1:], f"(../fifo) = {digest}"):
+        assert name in said.partition("is not right about")[2]
+    (bundle / "SHA256SUMS").unlink()
+    os.mkfifo(bundle / "SHA256SUMS")
+    said = " ".join(bring("bundle", registry, succeeds=False).split())
+    assert f"{bundle}/SHA256SUMS: neither a file nor a directory" in said
+    assert registry.requests() == []
 
 
 def test_names_that_differ_in_their_host_alone(run_playbook, second_registry, repository, tmp_path):

@@ -15,7 +15,8 @@ import socket
 import ssl
 import typing as t
 
-from .._errors import AccessDenied, ConnectionFailed, LocalFailure
+from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure
+from .._files import open_regular
 from .._image.digest import CHUNK
 from .._registry.library import BODY_ERRORS, library
 from .._registry.session import Traffic
@@ -122,8 +123,10 @@ class Connection:
 
 
 def _require(path: str, purpose: str) -> None:
-    if not os.access(path, os.R_OK):
-        raise LocalFailure("cannot read the file %s, %s" % (path, purpose))
+    try:
+        open_regular(path).close()
+    except (OSError, InvalidContent):
+        raise LocalFailure("cannot read the file %s, %s" % (path, purpose)) from None
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ import os
 import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
-from .._files import staged
+from .._files import is_missing, remove_abandoned_of, replaced
 from .._image import json_text
 from .credentials import (
     ANONYMOUS,
@@ -34,6 +34,7 @@ from .credentials import (
     mapping,
     parse,
     program_of,
+    read_text,
     server_of,
 )
 
@@ -66,6 +67,8 @@ class AuthFile:
         Returns what was done; with ``dry_run`` what would be. Raises :class:`ImageError`.
         """
         change = self._plan(name, wanted)
+        if not dry_run:
+            remove_abandoned_of(self._target)
         if not change or dry_run:
             return change
         with self._locked():
@@ -148,21 +151,11 @@ class AuthFile:
             )
 
     def _read(self) -> str:
-        if os.path.exists(self._target) and not os.path.isfile(self._target):
-            raise LocalFailure("the auth file %s is not a file" % self.path)
-        try:
-            with open(self._target, encoding="utf-8", newline="") as stream:
-                return stream.read()
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise local_failure(error, "read the auth file") from None
-        except UnicodeDecodeError:
-            raise LocalFailure("the auth file %s is not JSON" % self.path) from None
+        return "" if is_missing(self._target) else read_text(self.path)
 
     def _write(self, text: str) -> None:
         try:
-            with staged(os.path.dirname(self._target), self._target, 0o600) as stream:
+            with replaced(self._target, 0o600) as stream:
                 self._keep_owner(stream.fileno())
                 stream.write(text.encode("utf-8"))
         except OSError as error:

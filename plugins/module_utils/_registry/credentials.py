@@ -21,6 +21,7 @@ import threading
 import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
+from .._files import read_named
 from .._image import document as documents
 
 # argv and standard input -> return code, standard output, standard error; AnsibleModule.run_command behind it.
@@ -29,6 +30,7 @@ RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
 _NOT_FOUND = "credentials not found in native keychain"
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _TOKEN_USER = "<token>"
+_MAX_SIZE = 16 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,11 +160,13 @@ def default_files() -> list[str]:
 
 
 def _read(path: str) -> dict[str, t.Any]:
+    return parse(read_text(path), path)
+
+
+def read_text(path: str) -> str:
+    """The text of an auth file, with its line ends as they are. Raises :class:`LocalFailure`."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            return parse(stream.read(), path)
-    except OSError as error:
-        raise local_failure(error, "read the auth file") from None
+        return read_named(path, _MAX_SIZE, "the auth file").decode("utf-8")
     except ValueError:
         raise LocalFailure("the auth file %s is not JSON" % path) from None
 

@@ -18,7 +18,8 @@ import threading
 import time
 import typing as t
 
-from .._errors import ConnectionFailed, LocalFailure, Refused
+from .._errors import ConnectionFailed, Refused
+from .._files import check_named
 from . import urls
 from .failures import Cut, Hopeless, broken_connection
 from .library import BODY_ERRORS
@@ -299,8 +300,8 @@ def _backoff(attempt: int) -> float:
 
 
 def _check_files(settings: RegistrySettings) -> None:
-    """Name a certificate file that cannot be read; ``requests`` would only say that something failed."""
+    """Name a certificate file that cannot be read; ``requests`` would only say that something failed, or never return."""
     for option in ("ca_path", "client_cert", "client_key"):
         path = getattr(settings, option)
-        if path and not os.access(path, os.R_OK):
-            raise LocalFailure("registries: cannot read the file %s, which is %s of %s" % (path, option, settings.host))
+        if path and not (option == "ca_path" and os.path.isdir(path)):  # OpenSSL's hashed directories
+            check_named(path, "the file that is %s of %s in registries:" % (option, settings.host))

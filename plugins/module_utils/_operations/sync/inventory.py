@@ -19,11 +19,13 @@ import re
 import typing as t
 
 from ..._errors import ImageError, local_failure
-from ..._files import reserved, write_file
+from ..._files import is_missing, read_named, replaced, reserved
 from ..._image import digest as digests
 from ..._image import document as documents
 
 _VERSION = 1
+# Bytes; 100,000 images need about a third of that.
+_MAX_SIZE = 1024**3
 _HOST = re.compile(r"(?:[^/]*[.:][^/]*|localhost)/")
 
 Record = dict[str, t.Any]
@@ -44,16 +46,9 @@ class Inventory:
     @classmethod
     def load(cls, option: str, path: str, must_exist: bool) -> Inventory:
         """Read the file; an empty inventory where it may be missing and is. Raises ImageError."""
-        try:
-            with open(path, "rb") as stream:
-                content = stream.read()
-        except FileNotFoundError as error:
-            if must_exist:
-                raise local_failure(error, "read the inventory", path) from None
+        if not must_exist and is_missing(path):
             return cls()
-        except OSError as error:
-            raise local_failure(error, "read the inventory", path) from None
-        records = _records(content)
+        records = _records(read_named(path, _MAX_SIZE, "the inventory"))
         if records is None:
             hint = "Give a file that the option inventory has written"
             raise ImageError("%s: %s is no inventory of images" % (option, path), hint=hint)
@@ -61,13 +56,7 @@ class Inventory:
 
     def differs(self, path: str) -> bool:
         """Whether the file has, or lacks, anything. Raises ImageError."""
-        try:
-            with open(path, "rb") as stream:
-                return stream.read() != self.encode()
-        except FileNotFoundError:
-            return True
-        except OSError as error:
-            raise local_failure(error, "read the inventory", path) from None
+        return is_missing(path) or read_named(path, _MAX_SIZE, "the inventory") != self.encode()
 
     def merged(self, records: t.Iterable[Record], deleted: t.Collection[str]) -> Inventory:
         """With these records, in place of those of the same references, and without what was deleted."""
@@ -88,7 +77,8 @@ class Inventory:
         if not self.differs(path):
             return False
         try:
-            write_file(os.path.dirname(os.path.abspath(path)), path, self.encode())
+            with replaced(path) as stream:
+                stream.write(self.encode())
         except OSError as error:
             raise local_failure(error, "write the inventory", path) from None
         return True

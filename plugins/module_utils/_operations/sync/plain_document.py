@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._errors import ImageError, LocalFailure, MissingLibrary, local_failure
+from ..._errors import ImageError, LocalFailure, MissingLibrary
+from ..._files import read_named
 from ..._image import document as documents
 
 _MERGE = "tag:yaml.org,2002:merge"
+_MAX_SIZE = 64 * 1024 * 1024
 
 
 class Node:
@@ -75,10 +77,7 @@ def read(path: str) -> Node:
     Raises :class:`LocalFailure` where it cannot be read, :class:`MissingLibrary` for YAML without PyYAML.
     """
     try:
-        with open(path, encoding="utf-8") as stream:
-            content = stream.read()
-    except OSError as error:
-        raise local_failure(error, "read the file", path) from None
+        content = read_named(path, _MAX_SIZE, "the file").decode("utf-8")
     except ValueError:
         raise LocalFailure("%s is not text in UTF-8" % path) from None
     try:

@@ -16,14 +16,18 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, LocalFailure
 from ansible_collections.drayage.registry.plugins.module_utils._files import (
     STAGING,
+    check_named,
+    is_missing,
     locked,
     open_regular,
     prefix_for,
+    read_named,
     read_regular,
     remove_abandoned,
+    replaced,
     reserved,
     staged,
     write_file,
@@ -307,3 +311,38 @@ def test_what_is_no_file_is_not_opened(tmp_path, make):
     make(tmp_path / "other")
     with pytest.raises(InvalidContent, match="%s/other is not a file" % tmp_path):
         open_regular(str(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_named_file_that_is_none_is_an_error_that_says_what_it_should_be(tmp_path, make):
+    make(tmp_path / "other")
+    for use in (lambda path: read_named(path, 10, "the inventory"), lambda path: check_named(path, "the inventory")):
+        with pytest.raises(LocalFailure, match="^cannot read the inventory %s/other: it is not a file.$" % tmp_path):
+            use(str(tmp_path / "other"))
+
+
+def test_a_named_file_that_cannot_be_read_is_one_plain_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    assert read_named(str(tmp_path / "file"), 7, "the inventory") == b"content"
+    with pytest.raises(LocalFailure, match="^cannot read the inventory .*/file: it has more than 6 bytes.$"):
+        read_named(str(tmp_path / "file"), 6, "the inventory")
+    with pytest.raises(LocalFailure, match="^cannot read the inventory %s/nope: no such file" % tmp_path):
+        read_named(str(tmp_path / "nope"), 6, "the inventory")
+
+
+def test_missing_is_only_what_is_known_not_to_be_there(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    os.symlink("nowhere", tmp_path / "link")
+    names_and_answers = {"file": False, "nope": True, "link": True, "file/below": False}
+    assert {name: is_missing(str(tmp_path / name)) for name in names_and_answers} == names_and_answers
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_of_the_same_file(tmp_path):
+    target = tmp_path / "auth.json"
+    abandoned = tmp_path / (prefix_for(str(target)) + "dead")
+    for path in (abandoned, tmp_path / (prefix_for("other.json") + "dead")):
+        path.write_bytes(b"secret")
+    with replaced(str(target), 0o600) as stream:
+        stream.write(b"x")
+    assert names(tmp_path) == [".other.json.staging-dead", "auth.json"]
+    assert target.stat().st_mode & 0o777 == 0o600

@@ -184,3 +184,23 @@ def test_a_write_that_fails_leaves_no_half(change, monkeypatch, tmp_path):
         change("s.example", ALICE)
     assert (tmp_path / "auth.json").read_text() == before
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["auth.json"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_file_that_is_none_is_neither_read_nor_replaced(home, run, tmp_path, make):
+    path = tmp_path / "auth.json"
+    make(path)
+    for use in (
+        lambda: AuthFile(str(path), run).change("r.example", ALICE, False),
+        lambda: AuthFiles(str(path), run).find("r.example", "a"),
+    ):
+        with pytest.raises(LocalFailure, match="cannot read the auth file %s: it is not a file" % path):
+            use()
+
+
+def test_what_a_killed_login_left_is_removed_by_the_next_one(change, tmp_path):
+    (tmp_path / ".auth.json.staging-dead").write_text("all credentials")
+    change("r.example", ALICE, dry_run=True)
+    assert (tmp_path / ".auth.json.staging-dead").exists()
+    change("r.example", ANONYMOUS)
+    assert os.listdir(tmp_path) == ["home"]

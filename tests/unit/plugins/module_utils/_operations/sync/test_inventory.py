@@ -73,3 +73,18 @@ def test_a_file_that_is_not_there(tmp_path):
         Inventory.load("base", path, must_exist=True)
     with pytest.raises(ImageError, match="cannot write the inventory"):
         Inventory([record("a")]).save(str(tmp_path / "no" / "such" / "directory"))
+
+
+def test_what_a_killed_run_left_beside_the_inventory_is_removed_by_the_next_one(tmp_path):
+    path = tmp_path / "inventory.json"
+    (tmp_path / ".inventory.json.staging-dead").write_bytes(b"half")
+    assert Inventory.update("inventory", str(path), [record("r.example/a:1")], [])
+    assert os.listdir(tmp_path) == ["inventory.json"]
+
+
+def test_an_inventory_that_is_a_pipe_is_not_waited_for(tmp_path):
+    path = tmp_path / "inventory.json"
+    os.mkfifo(path)
+    for use in (lambda: Inventory.load("base", str(path), must_exist=True), lambda: Inventory().differs(str(path))):
+        with pytest.raises(ImageError, match="cannot read the inventory %s: it is not a file" % path):
+            use()

@@ -256,3 +256,9 @@ class TestCertificates:
     def test_a_directory_that_is_not_there_is_named(self, read):
         with pytest.raises(LocalFailure, match="r.example: cert-dir: cannot read cert-dir /nowhere: no such file"):
             read({"r.example": {"images": {"a": []}, "cert-dir": "/nowhere"}})
+
+
+def test_a_source_file_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "sync.yml")
+    with pytest.raises(LocalFailure, match="cannot read the file .*/sync.yml: it is not a file"):
+        read_source_file(str(tmp_path / "sync.yml"), str(tmp_path), lambda warning: None)
