@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import subprocess
@@ -12,9 +14,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.fork_server import ForkServer
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _TIMEOUT = 300
+
+# Variables that an interpreter reads when it starts: only a process of its own obeys them.
+_READ_AT_START = ("LANG", "LC_", "LD_", "PYTHON", "TZ")
 
 
 @dataclass(frozen=True)
@@ -49,22 +55,32 @@ def run(
 ) -> Result:
     """Run a module with ``home`` as its home directory; ``env`` is added to its environment.
 
-    The interpreter is that of this process, or DRAYAGE_TEST_PYTHON with DRAYAGE_TEST_PYTHONPATH.
+    The interpreter is that of this process, or DRAYAGE_TEST_PYTHON.
     Nothing that a user can meet may look like a crash, so a traceback raises AssertionError, as does no JSON.
     """
-    process = start(module, options, home=home, check_mode=check_mode, diff=diff, env=env)
-    try:
-        stdout, stderr = process.communicate(timeout=_TIMEOUT)
-    finally:
-        process.kill()
+    environment = {**_environment(home), **(env or {})}
+    text = _arguments(options, check_mode, diff)
+    if any(name.startswith(_READ_AT_START) for name in env or ()):
+        stdout, stderr, status = _run_process(module, text, environment)
+    else:
+        stdout, stderr, status = _fork_server().run(_script(module), text, environment, _TIMEOUT)
     output = f"{stdout}\n{stderr}"
     if "Traceback" in output:
         raise AssertionError(f"{module} printed a traceback:\n{output}")
     try:
         raw = json.loads(stdout)
     except ValueError:
-        raise AssertionError(f"{module} (status {process.returncode}) printed no JSON:\n{output}") from None
-    return Result(raw, stdout, stderr, process.returncode)
+        raise AssertionError(f"{module} (status {status}) printed no JSON:\n{output}") from None
+    return Result(raw, stdout, stderr, status)
+
+
+def _run_process(module: str, text: str, environment: dict[str, str]) -> tuple[str, str, int]:
+    process = _start(module, text, environment)
+    try:
+        stdout, stderr = process.communicate(timeout=_TIMEOUT)
+    finally:
+        process.kill()
+    return stdout, stderr, process.returncode
 
 
 def start(
@@ -76,33 +92,52 @@ def start(
     diff: bool = False,
     env: dict[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start a module as :func:`run` does, and return its process."""
-    arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-    command = [
-        os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable),
-        str(link_collection() / f"plugins/modules/{module}.py"),
-    ]
+    """Start a module in a process that imports everything itself, and return it."""
+    environment = {**_environment(home), **(env or {})}
+    return _start(module, _arguments(options, check_mode, diff), environment)
+
+
+def _start(module: str, text: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        command,
+        [_python(), str(_script(module))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**_environment(home), **(env or {})},
+        env=environment,
     )
-    process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    process.stdin.write(text)
     process.stdin.close()
     process.stdin = None
     return process
 
 
+@functools.cache
+def _fork_server() -> ForkServer:
+    server = ForkServer(_python(), _environment(Path(os.devnull)))
+    atexit.register(server.close)
+    return server
+
+
+def _python() -> str:
+    return os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)
+
+
+def _script(module: str) -> Path:
+    return link_collection() / f"plugins/modules/{module}.py"
+
+
+def _arguments(options: dict, check_mode: bool, diff: bool) -> str:
+    arguments = {**options, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+    return json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+
+
 def _environment(home: Path) -> dict[str, str]:
     """Return an environment in which neither credentials nor proxies of the developer exist."""
-    path = os.pathsep.join(filter(None, [str(COLLECTIONS), os.environ.get("DRAYAGE_TEST_PYTHONPATH")]))
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
-        "PYTHONPATH": path,
+        "PYTHONPATH": str(COLLECTIONS),
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "run"),
         "DOCKER_CONFIG": str(home / ".docker"),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import fcntl
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from devtools import faults, images, module_runner, provision
+from devtools.process import wait_until
 from devtools.servers import DockerRegistry, ServerError
 from devtools.token_service import SERVICE, TokenRequest
 
@@ -275,13 +277,50 @@ class TestModuleRunner:
         with pytest.raises(AssertionError, match="broken"):
             self.run(tmp_path, monkeypatch, code)
 
+    def test_runs_share_nothing(self, tmp_path, monkeypatch):
+        code = "import json, os, requests; seen = vars(requests).setdefault('mark', os.getpid()) != os.getpid()"
+        code += "\nos.environ['MARK'] = 'left'; print(json.dumps({'seen': seen, 'pid': os.getpid()}))"
+        first, second = (self.run(tmp_path, monkeypatch, code) for _number in range(2))
+        assert (first.seen, second.seen, first.pid == second.pid) == (False, False, False)
+
+    def test_runs_are_where_the_test_is(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        before = os.umask(0o027)
+        try:
+            code = "import json, os; print(json.dumps({'umask': os.umask(0), 'cwd': os.getcwd()}))"
+            result = self.run(tmp_path, monkeypatch, code)
+        finally:
+            os.umask(before)
+        assert (result.umask, result.cwd) == (0o027, str(tmp_path))
+
+    def test_a_run_can_be_ended_by_a_signal(self, tmp_path, monkeypatch):
+        code = "import os; print('{}', flush=True); os.kill(os.getpid(), 9)"
+        assert self.run(tmp_path, monkeypatch, code).rc == -9
+
+    def test_kills_what_takes_too_long(self, tmp_path, monkeypatch):
+        lock = tmp_path / "lock"
+        code = f"import fcntl, time; file = open('{lock}', 'w'); fcntl.flock(file, fcntl.LOCK_EX); time.sleep(600)"
+        monkeypatch.setattr(module_runner, "_TIMEOUT", 1)
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.run(tmp_path, monkeypatch, code)
+        with lock.open("w") as file:
+            wait_until(lambda: _can_lock(file))
+
     def run(self, tmp_path, monkeypatch, code):
         """Run a module of our own, in a collection of our own."""
         modules = tmp_path / "plugins" / "modules"
-        modules.mkdir(parents=True)
+        modules.mkdir(parents=True, exist_ok=True)
         (modules / "broken.py").write_text(code)
         monkeypatch.setattr(module_runner, "link_collection", lambda: tmp_path)
         return module_runner.run("broken", {}, home=tmp_path)
+
+
+def _can_lock(file):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class TestProvision:
