@@ -58,7 +58,7 @@ def run(
     The interpreter is that of this process, or DRAYAGE_TEST_PYTHON.
     Nothing that a user can meet may look like a crash, so a traceback raises AssertionError, as does no JSON.
     """
-    environment = {**_environment(home), **(env or {})}
+    environment = {**environment_of(home), **(env or {})}
     text = _arguments(options, check_mode, diff)
     if any(name.startswith(_READ_AT_START) for name in env or ()):
         stdout, stderr, status = _run_process(module, text, environment)
@@ -93,7 +93,7 @@ def start(
     env: dict[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """Start a module in a process that imports everything itself, and return it."""
-    environment = {**_environment(home), **(env or {})}
+    environment = {**environment_of(home), **(env or {})}
     return _start(module, _arguments(options, check_mode, diff), environment)
 
 
@@ -114,7 +114,7 @@ def _start(module: str, text: str, environment: dict[str, str]) -> subprocess.Po
 
 @functools.cache
 def _fork_server() -> ForkServer:
-    server = ForkServer(_python(), _environment(Path(os.devnull)))
+    server = ForkServer(_python(), environment_of(Path(os.devnull)))
     atexit.register(server.close)
     return server
 
@@ -132,7 +132,7 @@ def _arguments(options: dict, check_mode: bool, diff: bool) -> str:
     return json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment_of(home: Path) -> dict[str, str]:
     """Return an environment in which neither credentials nor proxies of the developer exist."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
