@@ -7,7 +7,7 @@ ARGS ?=
 TOOLCHAIN = $(PYTHON) -m devtools.toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule docs package demo bench clean
+.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule docs package prove demo bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,9 @@ docs: ## the documentation as HTML below .build/docs; a warning is an error
 
 package: ## the archive for Galaxy in .build/package, judged by its importer, installed and used
 	@$(TOOLCHAIN) package
+
+prove: ## break every promise in every way: faults, kills, hostile servers and files, secrets; ARGS="--seed 7 kills"
+	@$(TOOLCHAIN) python -m devtools.prove $(ARGS)
 
 demo: ## a tour through the collection, with real registries
 	@PYTHON="$(PYTHON)" demo/run $(ARGS)
