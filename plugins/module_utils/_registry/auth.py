@@ -161,9 +161,9 @@ class Authenticator:
 
     def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
         parameters = self._challenge.parameters if self._challenge else {}
-        realm = parameters.get("realm", "")
-        if urls.split(realm).scheme not in ("http", "https"):
+        if not parameters.get("realm"):
             raise ImageError("%s asks for a token but names no token service" % self._session.host)
+        realm = urls.resolve("", parameters["realm"], "the token service of %s" % self._session.host)
         if identity:
             self._check_realm(realm)
         query = [("service", parameters["service"])] if "service" in parameters else []
@@ -188,7 +188,7 @@ class Authenticator:
         else:
             headers = {"Authorization": _basic(identity)} if identity.password else {}
             query = query + ([("account", identity.username)] if identity.username else [])
-            url = realm + ("&" if urls.split(realm).query else "?") + urlencode(query)
+            url = realm + ("&" if "?" in realm else "?") + urlencode(query)
             response = self._session.exchange("GET", url, headers, waits_for_slot=False)
         return self._read_token(realm, response, identity)
 
@@ -217,7 +217,7 @@ class Authenticator:
         """Credentials leave only over TLS, or to where the user lets them go in plain text already."""
         service = urls.host(realm)
         known = hostname(service) == hostname(self._session.host) and self._session.base.startswith("http:")
-        if realm.lower().startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
+        if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
         raise AccessDenied(
             "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, service),

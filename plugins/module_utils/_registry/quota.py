@@ -20,6 +20,8 @@ import typing as t
 
 # So long a wait, in seconds, is part of a normal run; a longer one is for the user to decide on.
 _LONGEST_WAIT = 60.0
+# Characters of a header that are looked at: it is read with each response.
+_LONGEST_HEADER = 4096
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
@@ -56,7 +58,7 @@ class Quota:
 def read(headers: t.Mapping[str, str]) -> Quota | None:
     """What the headers of an answer tell, None where they do not tell how many requests remain."""
     if "RateLimit" in headers:
-        return _read_combined(headers["RateLimit"], headers.get("RateLimit-Policy", ""))
+        return _read_combined(headers["RateLimit"][:_LONGEST_HEADER], headers.get("RateLimit-Policy", ""))
     remaining, window = _first(headers.get("RateLimit-Remaining", ""))
     if remaining is None:
         return None
@@ -75,11 +77,12 @@ def _read_combined(value: str, policies: str) -> Quota | None:
     if re.match(r"\s*limit\s*=", value):
         parts = [_parameter(";" + value.replace(",", ";"), name) for name in ("remaining", "limit", "reset")]
         return None if parts[0] is None else Quota(parts[0], parts[1], None, parts[2])
+    policy_of = dict(reversed(_items(policies[:_LONGEST_HEADER])))
     quotas = []
     for name, parameters in _items(value):
         remaining = _parameter(parameters, "r")
         if remaining is not None:
-            policy = next((text for other, text in _items(policies) if other == name), "")
+            policy = policy_of.get(name, "")
             limit, window = _parameter(policy, "q"), _parameter(policy, "w")
             quotas.append(Quota(remaining, limit, window, _parameter(parameters, "t")))
     return min(quotas, key=lambda quota: (quota.remaining, -(quota.reset or 0)), default=None)

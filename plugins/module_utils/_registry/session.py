@@ -31,6 +31,11 @@ from .transport import Transport
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS = 10
+# Reads whose answer is checked against the digest that was asked for; of a HEAD nothing is used but whether a blob is there.
+_VERIFIED = {
+    "GET": re.compile(r"/(?:blobs|manifests)/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
+    "HEAD": re.compile(r"/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
+}
 # So much of an answer that nobody reads is read all the same: it costs less than a new connection.
 _WORTH_READING = 64 * 1024
 _FIRST_PAUSE = 0.5
@@ -74,7 +79,9 @@ class Session:
     ) -> None:
         self.host = host
         self.settings = settings
-        self.base = "%s://%s" % (settings.scheme(host), api_host(host))
+        address = "%s://%s" % (settings.scheme(host), api_host(host))
+        self.base = urls.resolve("", address, address).rstrip("/")
+        self._origin = urls.origin(self.base)
         self.policy = policy
         self.traffic = traffic
         self._registries = registries
@@ -164,15 +171,21 @@ class Session:
 
     def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool) -> t.Any:
         """Follow redirects of reads, without Authorization to another origin (OCI distribution spec, "Pull")."""
+        is_verified = _VERIFIED[method].search(url) is not None if method in _VERIFIED else False
         for _hop in range(_MAX_REDIRECTS):
             response = self._send(method, url, headers, data, waits_for_slot)
-            if response.status_code not in _REDIRECTS or method not in ("GET", "HEAD"):
+            if response.status_code not in _REDIRECTS or method not in _VERIFIED:
                 return response
             location = response.headers.get("Location")
             if not location:
                 return response
             finish(response)
-            target = urls.join(url, location)
+            target = urls.resolve(url, location, "the Location header of %s" % urls.host(url))
+            if url.startswith("https:") and target.startswith("http:") and not is_verified:
+                raise Refused(
+                    "%s redirects to %s in plain HTTP, which cannot be trusted" % (urls.host(url), urls.host(target)),
+                    hint="Only content that has a digest may come that way: let the registry redirect to https",
+                )
             if urls.origin(target) != urls.origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
             url = target
@@ -225,7 +238,7 @@ class Session:
 
     def is_own(self, url: str) -> bool:
         """Whether this is an address of the registry itself, and may see what is meant for it."""
-        return url.startswith(self.base + "/") or urls.origin(url) == urls.origin(self.base)
+        return url.startswith(self.base + "/") or urls.origin(url) == self._origin
 
     def _note_warnings(self, response: t.Any) -> None:
         """OCI distribution spec, "Warnings": 299 - "text" is meant for the user."""

@@ -12,19 +12,16 @@ No page size is asked for: some registries take one and then leave out the link 
 
 from __future__ import annotations
 
-import re
 import typing as t
-from urllib.parse import urljoin, urlsplit
 
 from .._errors import InvalidContent
 from .._image import document as documents
 from .._image import reference as references
+from . import urls
 from .auth import Access
 from .client import RegistryClient
 
 _MAX_PAGE = 64 * 1024 * 1024
-_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s;,="]+\s*(?:=\s*(?:"[^"]*"|[^\s;,"]*))?)*)')
-_PARAMETERS = re.compile(r'([^\s;,="]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
 
 
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
@@ -43,7 +40,8 @@ def read_pages(client: RegistryClient, access: Access, target: str, doing: str) 
         response = client.get(access, target)
         if response.status_code != 200:
             raise client.refusal(response, doing, access)
-        target = next_page(response.headers.get("Link", ""), target)
+        link, asked_url = response.headers.get("Link", ""), client.session.base + target
+        target = urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
         yield client.session.read(response, _MAX_PAGE)
 
 
@@ -62,17 +60,3 @@ def read_page(body: bytes) -> list[str]:
     if not isinstance(names, list):
         raise InvalidContent("the list of tags is not what the distribution spec asks for")
     return [name for name in names if isinstance(name, str) and references.is_tag(name)]
-
-
-def next_page(header: str, target: str) -> str:
-    """Path and query of the next page, by the Link header (RFC 8288) of what ``target`` answered; empty for none.
-
-    Registries behind a proxy may name a host or scheme of their own, which is not ours to follow: only the path and
-    query count.
-    """
-    for link, text in _LINK.findall(header):
-        parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETERS.findall(text)}
-        if "next" in parameters.get("rel", "").lower().split():
-            parts = urlsplit(urljoin(target, link))
-            return parts.path + ("?" + parts.query if parts.query else "")
-    return ""

@@ -23,7 +23,7 @@ from .library import library
 from .settings import RegistrySettings, is_loopback
 
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
-# What requests would leave as it is: there is nothing in it to be encoded.
+# What requests would leave as it is: nothing in it needs encoding.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*")
 
 
@@ -80,8 +80,10 @@ def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -
     request.method = method
     if _PLAIN_URL.fullmatch(url) and "/." not in url:
         request.url = url
-    else:
+    elif urls.is_sendable(url):
         request.prepare_url(url, None)
+    else:
+        raise ValueError("not a URL that all parsers read alike")
     request.headers = library().structures.CaseInsensitiveDict(_FIXED)
     request.headers.update(headers)
     if data is not None:

@@ -228,7 +228,7 @@ class _Upload:
         )
 
     def _final_url(self) -> str:
-        separator = "&" if urls.split(self._location).query else "?"
+        separator = "&" if "?" in self._location else "?"
         return "%s%sdigest=%s" % (self._location, separator, quote(self._blob.digest, safe=""))
 
     def _is_untouched(self) -> bool:
@@ -263,8 +263,6 @@ def _uploads_path(access: Access) -> str:
 
 def _location(response: t.Any) -> str:
     """Where an upload goes on; behind a proxy that ends TLS the registry may say http."""
-    url = urls.join(response.url, response.headers.get("Location", ""))
-    asked, told = urls.split(response.url), urls.split(url)
-    if asked.scheme == "https" and told.scheme == "http" and asked.hostname == told.hostname:
-        url = told._replace(scheme="https", netloc=asked.netloc).geturl()
-    return url
+    asked = response.url
+    url = urls.resolve(asked, response.headers.get("Location", ""), "the Location header of %s" % urls.host(asked))
+    return urls.over_tls(url, asked)

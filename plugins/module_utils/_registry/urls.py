@@ -5,39 +5,150 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""URLs that a registry tells us: where they lead, without what they may carry."""
+"""URLs that a server names: taken apart, checked and put together again before anything is decided or sent.
+
+Two parsers that disagree about a URL are a way to steal credentials: one reads the registry's name, the other connects
+to somebody else. So only URLs pass that all parsers read alike, and what is returned is built anew from their parts.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .._errors import Refused
 
+# Characters of one header field that a server sends. Signed URLs have up to 4,000, and most servers take 8,000.
+MAX_HEADER = 16 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
+_AUTHORITY = re.compile(r"(%s)(?::([0-9]{1,5}))?" % _HOST)
+# Printable ASCII without the blank and the backslash.
+_CLEAN = re.compile(r"[!-\[\]-~]*")
+_SENDABLE = re.compile(r"https?://%s(?::[0-9]{1,5})?/[!\"$-\[\]-~]*" % _HOST)
+_LINK_PART = re.compile(r'[ \t]*(?:<([^<>]*)>|([;,=])|"((?:[^"\\]|\\.)*)"|([^\s;,="<>]+))')
 
 
-def split(url: str) -> SplitResult:
-    """Raises :class:`Refused` where the text is no URL."""
+class _Fault(ValueError):
+    """What is wrong with a URL, as a clause about "it"; parsers raise ValueError with texts that quote the URL."""
+
+
+def resolve(base: str, text: str, source: str) -> str:
+    """The absolute URL of a Location, Link or realm, which may be relative to the URL ``base``; without its fragment.
+
+    ``source`` says for an error who named it, as in "the Location header of r.example".
+
+    Raises :class:`Refused` for what is not plainly an http or https URL (RFC 3986) without user information.
+    """
     try:
-        parts = urlsplit(url)
-        parts.port  # pylint: disable=pointless-statement  # the check happens on access
-    except ValueError:
-        raise Refused("was sent to an address that is not valid") from None
-    return parts
+        _check_text(text)
+        parts = urlsplit(urljoin(base, text))
+        authority = _authority(parts)
+    except ValueError as error:
+        fault = str(error) if isinstance(error, _Fault) else "it cannot be parsed"
+        raise Refused("%s is not a valid URL: %s" % (source, fault)) from None
+    return "%s://%s%s%s" % (parts.scheme, authority, parts.path or "/", "?" + parts.query if parts.query else "")
 
 
-def join(base: str, location: str) -> str:
-    """Resolve a Location against the URL that was asked. Raises :class:`Refused`."""
-    split(location)
-    return urljoin(base, location)
+def _check_text(text: str) -> None:
+    """Raise :class:`_Fault` for what parsers would change or read differently."""
+    if len(text) > MAX_HEADER:
+        raise _Fault("it has more than %d characters" % MAX_HEADER)
+    if not _CLEAN.fullmatch(text):
+        raise _Fault("it contains a blank, a backslash or another character that a URL cannot contain")
+    scheme = re.match("[A-Za-z][A-Za-z0-9+.-]*:", text)
+    if scheme and not text[scheme.end() :].startswith("//"):
+        raise _Fault("it does not begin with http:// or https://")
+    if re.match("(?:[^/?#]*:)?///", text):
+        raise _Fault("its host, port or path is malformed")
+
+
+def _authority(parts: SplitResult) -> str:
+    """Host and port of an absolute URL, in lower case. Raises ValueError."""
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise _Fault("it does not begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise _Fault("it contains a user name")
+    match = _AUTHORITY.fullmatch(parts.netloc.lower())
+    if not match or parts.path[:1] not in ("", "/"):
+        raise _Fault("its host, port or path is malformed")
+    name, port = match.groups()
+    if name.startswith("["):
+        ipaddress.IPv6Address(name[1:-1])
+    if port is None:
+        return name
+    if not 0 < int(port) < 65536:
+        raise _Fault("its port does not exist")
+    return "%s:%d" % (name, int(port))
+
+
+def over_tls(url: str, asked: str) -> str:
+    """A URL that ``asked`` named by http, with the scheme and port of ``asked`` where that is the same host over TLS."""
+    own, told = urlsplit(asked), urlsplit(url)
+    if own.scheme == "https" and told.scheme == "http" and own.hostname == told.hostname:
+        return told._replace(scheme="https", netloc=own.netloc).geturl()
+    return url
+
+
+def is_sendable(url: str) -> bool:
+    """Whether a URL has the form that :func:`resolve` returns, and that all parsers read alike."""
+    return _SENDABLE.fullmatch(url) is not None
+
+
+def next_target(header: str, base: str, source: str) -> str:
+    """Path and query of the ``rel="next"`` in a Link header (RFC 8288), relative to ``base``; empty if there is none.
+
+    Registries behind a proxy may name a host or scheme of their own, which must not be followed.
+
+    Raises :class:`Refused` for a link that is not a valid URL.
+    """
+    if len(header) > MAX_HEADER:
+        raise Refused("%s has more than %d characters" % (source, MAX_HEADER))
+    for link, relations in _links(header):
+        if "next" in relations:
+            parts = urlsplit(resolve(base, link, source))
+            return parts.path + ("?" + parts.query if parts.query else "")
+    return ""
+
+
+def _links(header: str) -> list[tuple[str, list[str]]]:
+    """The targets of a Link header, each with its relation types; reading stops at what does not follow the grammar.
+
+    The grammar is read in one pass: an expression for a whole link would look at each part again for each ``<``.
+    """
+    found: list[tuple[str, list[str]]] = []
+    name, separator = "", ","
+    position = 0
+    while True:
+        match = _LINK_PART.match(header, position)
+        if not match:
+            return found
+        position = match.end()
+        target, mark, quoted, plain = match.groups()
+        value = plain if quoted is None else quoted
+        if mark:
+            separator = mark
+        elif target is not None and separator == ",":
+            found.append((target, []))
+        elif target is not None or not found or separator == ",":
+            return found
+        elif separator == ";" and plain:
+            name, separator = plain.lower(), ""
+        elif separator == "=":
+            if name == "rel" and not found[-1][1]:
+                found[-1][1].extend(value.lower().split())
+            separator = ""
+        else:
+            return found
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port: two URLs of one origin may see the same credentials (RFC 6454)."""
-    parts = split(url)
-    return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(parts.scheme.lower())
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 def host(url: str) -> str:
-    """``host[:port]``, as it may be shown: user information is left out."""
-    return split(url).netloc.rpartition("@")[2]
+    """``host[:port]`` of a URL that :func:`resolve` returned or that we built ourselves."""
+    return urlsplit(url).netloc

@@ -23,6 +23,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 
 URL = "https://r.example/v2/"
+BLOB = URL + "app/blobs/sha256:abc"
 AUTHORIZATION = {"Authorization": "Bearer secret"}
 
 
@@ -192,9 +193,51 @@ def test_reads_follow_redirects(connect, method, status):
 )
 def test_authorization_stays_with_the_registry(connect, target):
     session, network = connect(answer(307, Location=target), answer(307, Location=URL), answer(200))
-    session.exchange("GET", URL, {**AUTHORIZATION, "Range": "bytes=5-"})
+    session.exchange("GET", BLOB, {**AUTHORIZATION, "Range": "bytes=5-"})
     assert ["Authorization" in request.headers for request in network.sent] == [True, False, False]
     assert [request.headers["Range"] for request in network.sent] == ["bytes=5-"] * 3
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://evil.example\\@r.example/v2/",
+        "https://u:p@r.example/",
+        "mailto:@r.example/",
+        "/v2/ x",
+        "ftp://r.example/",
+    ],
+)
+def test_a_location_that_parsers_read_differently_is_not_followed(connect, location):
+    session, network = connect(answer(307, Location=location), answer(200))
+    with pytest.raises(Refused, match="the Location header of r.example is not a valid URL: it "):
+        session.exchange("GET", URL, AUTHORIZATION)
+    assert len(network.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "is_followed"),
+    [
+        ("GET", "app/blobs/sha256:abc", True),
+        ("HEAD", "app/blobs/sha256:abc", True),
+        ("GET", "app/manifests/sha256:abc", True),
+        ("HEAD", "app/manifests/sha256:abc", False),
+        ("GET", "app/manifests/1.0", False),
+        ("GET", "app/tags/list", False),
+        ("GET", "token?blobs/sha256:abc?x", False),
+    ],
+)
+@pytest.mark.parametrize("hops", [0, 1])
+def test_over_tls_only_what_has_a_digest_is_taken_from_plain_http(connect, method, path, is_followed, hops):
+    away = [answer(307, Location="https://cdn.example/x")] * hops
+    session, network = connect(*away, answer(307, Location="http://cdn.example/x"), answer(200))
+    if is_followed:
+        session.exchange(method, URL + path, AUTHORIZATION)
+        assert "Authorization" not in network.sent[-1].headers
+    else:
+        with pytest.raises(Refused, match="redirects to cdn.example in plain HTTP, which cannot be trusted"):
+            session.exchange(method, URL + path, AUTHORIZATION)
+    assert network.sent[-1].url.startswith("http:") is is_followed
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -7,55 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
-from ansible_collections.drayage.registry.plugins.module_utils._registry.tags import next_page, read_page
-
-TARGET = "/v2/team/app/tags/list"
-NEXT = TARGET + "?last=b&n=2"
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        '<%s>; rel="next"' % NEXT,
-        "<%s>; rel=next" % NEXT,
-        '<%s>;rel="next"' % NEXT,
-        '<%s> ; REL = "Next"' % NEXT,
-        '<%s>; title="a, b; c"; rel="next"' % NEXT,
-        '<%s>; rel="next last"' % NEXT,
-        '</first>; rel="first", <%s>; rel="next", </last>; rel="last"' % NEXT,
-        '<https://registry.example.com%s>; rel="next"' % NEXT,
-        '<http://internal:5000%s>; rel="next"' % NEXT,
-        '<//other.example.com%s>; rel="next"' % NEXT,
-        '<list?last=b&n=2>; rel="next"',
-        '<?last=b&n=2>; rel="next"',
-        '<%s#fragment>; rel="next"' % NEXT,
-    ],
-)
-def test_the_next_page(header):
-    assert next_page(header, TARGET) == NEXT
-
-
-def test_only_path_and_query_of_a_link_count():
-    link = '<http://wrong.example.com/repository/hosted/v2/app/tags/list?next_page=abc%3D>; rel="next"'
-    assert next_page(link, TARGET) == "/repository/hosted/v2/app/tags/list?next_page=abc%3D"
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        NEXT,
-        "<%s>" % NEXT,
-        '<%s>; rel="prev"' % NEXT,
-        '<%s>; rel="nextish"' % NEXT,
-        '<%s; rel="next"' % NEXT,
-        "next",
-        '<%s>; norel="next"' % NEXT,
-        '<%s>; title="; rel=next"' % NEXT,
-    ],
-)
-def test_no_next_page(header):
-    assert next_page(header, TARGET) == ""
+from ansible_collections.drayage.registry.plugins.module_utils._registry.tags import read_page
 
 
 @pytest.mark.parametrize(
