@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ._errors import ImageError
+
 _REGISTRY: dict[str, dict[str, t.Any]] = {
     "host": {"type": "str", "required": True},
     "username": {"type": "str"},
@@ -43,3 +45,26 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
         "retries": {"type": "int", "default": 3},
         "jobs": {"type": "int", "default": 24},
     }
+
+
+def check_text(option: str, value: object) -> None:
+    """Refuse a value, or an element of a list, that YAML has read as something else than text.
+
+    AnsibleModule would make text of it without a word: of 1.10, which YAML reads as a number, it would make ``1.1``, and of
+    ``yes`` it would make ``True``. Whole numbers are accepted, as they are the same text. Raises :class:`ImageError`.
+    """
+    for item in value if isinstance(value, list) else [value] if value is not None else []:
+        if isinstance(item, bool):
+            kind, reason = "boolean", "without them YAML reads yes, no, on and off as booleans"
+        elif isinstance(item, float):
+            kind, reason = "number", "without them YAML reads 1.10 as 1.1"
+        elif isinstance(item, (str, int)):
+            continue
+        else:
+            raise ImageError("%s: an element is %s, not text" % (option, _kind(item)), hint="Put it in quotes")
+        cause = "%s: %s is a %s, not text" % (option, str(item).lower(), kind)
+        raise ImageError(cause, hint="Put it in quotes, because %s" % reason)
+
+
+def _kind(value: object) -> str:
+    return {dict: "a mapping", list: "a list", type(None): "empty"}.get(type(value), "of another type")

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
 
-from ._argspec import registry_options
+from ._argspec import check_text, registry_options
 from ._errors import ImageError, MissingLibrary
 from ._operations.stores import Stores
 from ._registry.session import Policy
@@ -24,13 +25,19 @@ from ._registry.settings import RegistrySettings
 
 
 class RegistryModule:
-    """An AnsibleModule with the shared options, and the stores that they describe."""
+    """An AnsibleModule with the shared options, and the stores that they describe.
 
-    def __init__(self, argument_spec: dict[str, dict[str, t.Any]], **kwargs: t.Any) -> None:
+    ``texts`` are the options whose values must be text in YAML already, such as tags.
+    """
+
+    def __init__(
+        self, argument_spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str] = (), **kwargs: t.Any
+    ) -> None:
         spec = {**argument_spec, **registry_options()}
         self.ansible = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
+        self._check_texts(texts)
         self._check("timeout", 0 < self.params["timeout"] <= 86400, "a number of seconds above 0, and at most a day")
         self._check("retries", self.params["retries"] >= 0, "0 or more")
         self._check("jobs", 1 <= self.params["jobs"] <= 256, "from 1 to 256")
@@ -71,9 +78,32 @@ class RegistryModule:
         for warning in stores.traffic.warnings if stores else []:
             self.ansible.warn(warning)
 
+    def _check_texts(self, options: t.Sequence[str]) -> None:
+        given = _load_params() if options else {}  # AnsibleModule has made text of everything
+        try:
+            for option in options:
+                check_text(option, given.get(option))
+        except ImageError as error:
+            self.ansible.fail_json(msg=str(error))
+
     def _check(self, option: str, valid: bool, wanted: str) -> None:
         if not valid:
             self.ansible.fail_json(msg="%s is %s, but must be %s." % (option, self.params[option], wanted))
+
+
+def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str]) -> dict[str, t.Any]:
+    """An element of a list of mappings, checked and completed as AnsibleModule does it for elements of type dict.
+
+    ``name`` says which one it is; ``texts`` are the keys whose values must be text in YAML already. Raises ImageError.
+    """
+    if not isinstance(value, dict):
+        raise ImageError("%s is neither a mapping nor the reference of an image" % name)
+    for key in texts:
+        check_text("%s.%s" % (name, key), value.get(key))
+    result = ArgumentSpecValidator(spec).validate(value)
+    if result.error_messages:
+        raise ImageError("%s: %s" % (name, "; ".join(result.error_messages)))
+    return t.cast("dict[str, t.Any]", result.validated_parameters)
 
 
 def _known(entry: dict[str, t.Any]) -> dict[str, t.Any]:

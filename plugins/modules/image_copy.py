@@ -53,6 +53,7 @@ options:
   tags:
     description:
       - Further tags (or names of a layout or archive) that are to name the same image at O(dest).
+      - Put tags in quotes, or YAML reads V(1.10) as the number 1.1, which is an error.
     type: list
     elements: str
     default: []
@@ -305,7 +306,8 @@ def main() -> None:
             "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
             "remove_signatures": {"type": "bool", "default": False},
             "force": {"type": "bool", "default": False},
-        }
+        },
+        texts=("tags",),
     )
     names = (field.name for field in dataclasses.fields(CopyOptions))
     options = CopyOptions(**{name: module.params[name] for name in names})

@@ -30,7 +30,8 @@ options:
     description:
       - Where the repositories of O(images) are found. V(host[:port]) for a registry, V(host[:port]/path) for a part of one,
         or V(oci:PATH) for an OCI layout whose images are named by full references.
-      - V(dir:PATH) for a tree of directories as C(skopeo sync) makes it, one V(repository:tag) an image.
+      - V(dir:PATH) for a tree of directories as C(skopeo sync) makes it, one V(repository:tag) an image. A directory without
+        a tag in its name is the tag V(latest).
       - Without it each O(images[].name) begins with its registry.
     type: str
   dest:
@@ -46,8 +47,11 @@ options:
         What matches O(images[].exclude) is not wanted in any case.
       - A repository may have several entries. Two sources for one destination are an error, and so are two entries that
         bring one image with different platforms.
+      - An entry may be a plain reference, V(name:tag), V(name@digest), or V(name:tag@digest) for a tag that must have this
+        digest. Without either the tag is V(latest). The name is what O(images[].name) takes.
+      - Without O(images) and O(source_file) it is all images that are in O(src), which must be a layout or a tree then.
     type: list
-    elements: dict
+    elements: raw
     suboptions:
       name:
         description:
@@ -64,7 +68,7 @@ options:
         type: str
       tags:
         description:
-          - Tags to bring, or digests of images.
+          - Tags to bring, or digests of images. Put tags in quotes, or YAML reads V(1.10) as the number 1.1, which is an error.
         type: list
         elements: str
         default: []
@@ -82,12 +86,13 @@ options:
         default: []
       semver:
         description:
-          - Bring tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x).
+          - Bring tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x), as the option
+            O(drayage.registry.image_tags#module:semver) takes it.
         type: str
       semver_strict:
         description:
           - Whether only tags of three numbers, such as V(1.25.2) and V(v1.25.2), are versions. If V(false), V(1.25) and
-            V(20240101) are as well.
+            V(20240101) are as well. What follows an underscore after three numbers, as in V(1.25.2_build), is build metadata.
         type: bool
         default: true
       newest:
@@ -118,12 +123,16 @@ options:
       - How destinations are named where no O(images[].dest) is given. V(true) puts the whole name of the source, with its
         host, below O(dest). V(false) takes nothing but the last part of it. These are the names that C(skopeo sync) gives
         with and without C(--scoped).
-      - If not given, the names are as O(images[].dest) describes.
+      - If not given, names of O(source_file) are those that C(skopeo sync) gives without C(--scoped), except in a layout. All
+        other names are as O(images[].dest) describes.
+      - Two images with the same destination are an error before anything is written.
     type: bool
   platforms:
     description:
       - Bring only these platforms of multi-platform images, written V(os/architecture[/variant]), instead of all.
         What is left of an index has a digest of its own.
+      - An index keeps those platforms of this list that it has. It is an error if it has none of them. Single images and
+        artifacts, such as charts and signatures, are brought as they are, whatever their platform is.
     type: list
     elements: str
     default: []
@@ -330,7 +339,7 @@ requests:
 
 import typing as t
 
-from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule, validated
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, Synced, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
@@ -362,6 +371,19 @@ ENTRY = {
     "platforms": {"type": "list", "elements": "str"},
     "missing_ok": {"type": "bool"},
 }
+TEXTS = ("tags", "include", "exclude", "semver")
+
+
+def read_images(values: list[t.Any] | None) -> list[Entry] | None:
+    """The entries of ``images``, which are mappings or plain references. Raises ImageError."""
+    if values is None:
+        return None
+    return [
+        Entry.of_reference(value)
+        if isinstance(value, str)
+        else Entry(**validated("images[%d]" % number, value, ENTRY, TEXTS))
+        for number, value in enumerate(values)
+    ]
 
 
 def main() -> None:
@@ -369,7 +391,7 @@ def main() -> None:
     spec: dict[str, dict[str, t.Any]] = {
         "src": {"type": "str"},
         "dest": {"type": "str"},
-        "images": {"type": "list", "elements": "dict", "options": ENTRY},
+        "images": {"type": "list", "elements": "raw", "options": ENTRY},
         "source_file": {"type": "path"},
         "scoped": {"type": "bool"},
         "platforms": {"type": "list", "elements": "str", "default": []},
@@ -383,11 +405,11 @@ def main() -> None:
         "inventory": {"type": "path"},
         "base": {"type": "path"},
     }
-    module = RegistryModule(spec, required_one_of=[("images", "source_file")])
+    module = RegistryModule(spec, texts=("prune_keep",))
     given = {name: module.params[name] for name in spec}
-    options = SyncOptions(**dict(given, images=[Entry(**entry) for entry in given["images"] or ()]))
 
     def operation(stores: Stores) -> dict[str, t.Any]:
+        options = SyncOptions(**dict(given, images=read_images(given["images"])))
         return describe(sync(options, stores, module.params["jobs"], module.check_mode, module.ansible.tmpdir))
 
     module.run(operation)

@@ -46,14 +46,17 @@ options:
   semver:
     description:
       - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4),
-        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) of a tag does not count.
+        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) of a tag does not count. Neither does build metadata, which
+        follows V(_) in the tags of Helm's charts, as in V(1.2.3_build).
       - Pre-releases, such as V(2.0.0-rc.1), are in a range only if it names one, as V(>=1.2.0-0) does. What follows a
         hyphen is a pre-release by the rules of semantic versioning, so V(1.2.3-alpine) is one too.
+      - Pre-releases of the upper end are in a range only if it names one of this version, as
+        V(">=3.2.0-rc.1, <3.2.0") does.
     type: str
   semver_strict:
     description:
       - Whether only tags of three parts count as versions for O(semver) and O(newest). If V(false), V(1.2) counts as
-        V(1.2.0), and V(20260114) as a very high version.
+        V(1.2.0), and V(20260114) as a very high version. A tag of more than three parts, such as V(1.2.3.4), is not a version.
     type: bool
     default: true
   newest:
@@ -192,6 +195,7 @@ def main() -> None:
             "digests": {"type": "bool", "default": False},
             "tags": {"type": "dict"},
         },
+        texts=("include", "exclude", "semver"),
         mutually_exclusive=[("tags", name) for name in _FILTERS],
     )
     params = module.params

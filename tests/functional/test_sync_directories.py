@@ -80,9 +80,7 @@ def test_tree_by_skopeo(run_module, registry, second_registry, repository, fille
     assert actions(result) == actions(foreseen) == ["created", "deleted", "unchanged", "unchanged"]
     assert sorted(digests_in(tree).values()) == sorted([release(1).digest, release(2).digest, INDEX.digest])
 
-    everything = run_module(
-        "image_sync", src=f"dir:{tree}", dest=f"{second_registry.host}/{repository}/back", images=[{"name": "*"}]
-    )
+    everything = run_module("image_sync", src=f"dir:{tree}", dest=f"{second_registry.host}/{repository}/back")
     assert actions(everything) == ["created"] * 3
     below = f"{repository}/back/" + (f"{repository}/team/app" if scoped else "app")
     assert tags_at(second_registry.host, below) == ["1.1", "1.2"]
@@ -120,3 +118,17 @@ def test_nothing_is_written_outside_the_tree(run_module, filled, tmp_path, name)
     assert not (tmp_path / "outside:1.0").exists()
     assert not list(tmp_path.rglob("mirror/outside*"))
     assert result.failed == (".." in name)
+
+
+def test_a_directory_without_a_tag_is_latest_as_for_skopeo(run_module, second_registry, repository, tmp_path):
+    image = images.single(seed="without a tag")
+    images.push(image, second_registry.host, f"{repository}/made", "any")
+    tree = tmp_path / "tree"
+    made = run_module("image_copy", src=f"{second_registry.host}/{repository}/made:any", dest=f"dir:{tree}/team/app")
+    assert not made.failed, made
+    dest = f"{second_registry.host}/{repository}"
+    skopeo_sync("--src", "dir", "--dest", "docker", tree, f"{dest}/theirs")
+    assert digest_at(second_registry.host, f"{repository}/theirs/app", "latest") == image.digest
+    result = run_module("image_sync", src=f"dir:{tree}", dest=f"{dest}/ours", scoped=False)
+    assert not result.failed, result
+    assert digest_at(second_registry.host, f"{repository}/ours/app", "latest") == image.digest

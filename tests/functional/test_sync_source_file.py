@@ -44,12 +44,12 @@ def test_the_file_and_the_names_of_skopeo(run_module, filled, authority, second_
     source = tmp_path / "sync.yaml"
     source.write_text(json.dumps(declared))
     dest = f"{second_registry.host}/{repository}"
-    result = run_module("image_sync", source_file=str(source), scoped=False, dest=f"{dest}/ours")
+    result = run_module("image_sync", source_file=str(source), dest=f"{dest}/ours")
     assert not result.failed, result
     assert "hunter-two" not in result.stdout
     assert result.summary["created"] == 3
     assert tags_at(second_registry.host, f"{repository}/ours/app") == ["1.1.0", "2.0.0", "edge"]
-    assert not run_module("image_sync", source_file=str(source), scoped=False, dest=f"{dest}/ours").changed
+    assert not run_module("image_sync", source_file=str(source), dest=f"{dest}/ours").changed
 
     # skopeo 1.9 knows no images-by-semver; for the rest it is the judge of the names.
     del declared[filled.host]["images-by-semver"]
@@ -62,5 +62,32 @@ def test_the_file_and_the_names_of_skopeo(run_module, filled, authority, second_
         assert digest_at(second_registry.host, f"{repository}/ours/app", tag) == theirs
 
 
-def test_neither_images_nor_a_file(run_module, second_registry):
-    assert "one of the following is required" in run_module("image_sync", dest=second_registry.host).msg
+def test_names_that_collide_are_found_before_the_first_byte(
+    run_module, registry, second_registry, repository, tmp_path
+):
+    """Without its path, the name of one repository may be that of another."""
+    for number, team in enumerate(("one", "two")):
+        images.push(images.single(seed=f"{repository}{number}"), registry.host, f"{repository}/{team}/app", "1.0")
+    names = [f"{repository}/{team}/app" for team in ("one", "two")]
+    source = tmp_path / "sync.json"
+    source.write_text(json.dumps({registry.host: {"images": {name: ["1.0"] for name in names}}}))
+    dest = f"{second_registry.host}/{repository}"
+    second_registry.forget()
+    result = run_module("image_sync", source_file=str(source), dest=dest)
+    one, two = (f"{registry.host}/{name}:1.0" for name in names)
+    assert result.msg == (
+        f"{dest}/app:1.0: is the destination of both {one} and {two}."
+        " Remove one of them from the source file, and declare it in images with another dest."
+    )
+    assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
+    source.write_text(json.dumps({registry.host: {"images": {names[0]: ["1.0"]}}}))
+    declared = [{"name": f"{registry.host}/{names[1]}", "tags": ["1.0"], "dest": "other"}]
+    assert run_module("image_sync", source_file=str(source), dest=dest, images=declared).summary["created"] == 2
+
+
+def test_nothing_declared(run_module, registry, second_registry):
+    result = run_module("image_sync", src=registry.host, dest=second_registry.host)
+    assert result.msg == (
+        "nothing is declared: neither images nor source_file is given."
+        " Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there."
+    )

@@ -17,6 +17,9 @@ from .._errors import ImageError
 from .version import Version, in_order
 from .version_range import VersionRange
 
+# Python reads [[:digit:]] as a set of the characters [:digt and a bracket. No tag has a colon, so it is always a class.
+POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
+
 
 @dataclasses.dataclass(frozen=True)
 class TagSelection:
@@ -47,7 +50,7 @@ class TagSelection:
         # Without a range pre-releases are not wanted either, as in the range of all versions.
         versions = VersionRange(semver or "*") if semver is not None or newest is not None else None
         patterns = [
-            tuple(_pattern(name, x) for x in texts) for name, texts in (("include", include), ("exclude", exclude))
+            tuple(compile_pattern(name, x) for x in texts) for name, texts in (("include", include), ("exclude", exclude))
         ]
         return cls(patterns[0], patterns[1], versions, strict, newest)
 
@@ -67,7 +70,12 @@ class TagSelection:
         return version is not None and (version.is_strict or not self.strict) and self.versions.allows(version)
 
 
-def _pattern(option: str, text: str) -> re.Pattern[str]:
+def compile_pattern(option: str, text: str) -> re.Pattern[str]:
+    """A regular expression of an option, to be matched against whole tags. Raises :class:`ImageError`."""
+    posix_class = POSIX_CLASS.search(text)
+    if posix_class:
+        cause = "%s: %r uses the POSIX class %s, which Python does not support" % (option, text, posix_class.group())
+        raise ImageError(cause, hint="Write 0-9, a-z or A-Z in the brackets instead, as in [0-9]")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:

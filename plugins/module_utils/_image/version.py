@@ -14,7 +14,9 @@ import functools
 import re
 
 _GRAMMAR = re.compile(
-    r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+)*)(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
+    r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+){0,2})"
+    r"(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
+    r"(?:(?P<separator>[+_])[0-9A-Za-z.-]+)?"
 )
 
 
@@ -29,11 +31,17 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version | None:
-        """``1.2.3``, ``v1.2``, ``7``, ``1.2.3-rc.1``; None where the text is no version."""
+        """``1.2.3``, ``v1.2``, ``7``, ``1.2.3-rc.1``, ``1.2.3_build``; None if the text is not a version.
+
+        Helm writes ``_`` for the ``+`` of build metadata, because a tag cannot hold ``+``. It does so in complete
+        versions only, so ``1_2`` is not a version.
+        """
         match = _GRAMMAR.fullmatch(text)
         if not match:
             return None
         numbers = tuple(int(number) for number in match.group("numbers").split("."))
+        if match.group("separator") == "_" and len(numbers) < 3:
+            return None
         pre = tuple(match.group("pre").split(".")) if match.group("pre") else ()
         return cls(numbers + (0,) * (3 - len(numbers)), pre, len(numbers))
 

@@ -11,7 +11,8 @@
 (``>=1.2``), ``^1.2.3`` (no change of the left-most number that is not 0), ``~1.2.3`` (no change of the minor number),
 ``1.2 - 1.4`` (both ends included), or a partial version, in which what is left out or ``x`` or ``*`` may be anything.
 Where the two differ over pre-releases, this follows Masterminds: one that is named, as in ``>=1.2-0``, lets in all that
-its alternative spans. An upper end that is no pre-release itself keeps out its own, as it does for npm.
+its alternative spans. An upper end that is not a pre-release itself keeps out its own pre-releases, as it does for npm,
+unless the alternative names one of them: ``>=3.2.0-rc.1, <3.2.0`` selects the release candidates of 3.2.0.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
 _HINT = 'Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
 
 Predicate = t.Callable[[Version], bool]
+Numbers = t.Tuple[int, ...]
 
 
 class VersionRange:
@@ -49,33 +51,37 @@ class _Alternative:
 
     def __init__(self, text: str, whole: str) -> None:
         hyphenated = _HYPHEN.sub(r">=\1 <=\2", text.strip())
-        self._predicates: list[Predicate] = []
-        self._names_pre = False
+        matches = list(self._conditions(hyphenated, whole))
+        named = {_numbers(*match.group(2, 3, 4)) for match in matches if match.group(5)}
+        # The versions whose pre-releases the alternative names; a partial one stands for its first version.
+        self._named = {numbers + (0,) * (3 - len(numbers)) for numbers in named}
+        self._predicates = [self._predicate(match) for match in matches]
+
+    @staticmethod
+    def _conditions(hyphenated: str, whole: str) -> t.Iterator[re.Match[str]]:
         position = 0
         while position < len(hyphenated):
             match = _CONDITION.match(hyphenated, position)
             if not match:
                 cause = "%r is not a range of versions: %r is not understood" % (whole, hyphenated[position:])
                 raise ImageError(cause, hint=_HINT)
-            self._add(match)
+            yield match
             position = match.end()
             while hyphenated[position : position + 1] in (",", " ", "\t", "\n"):
                 position += 1
 
     def allows(self, version: Version) -> bool:
-        if version.pre and not self._names_pre:
+        if version.pre and not self._named:
             return False
         return all(predicate(version) for predicate in self._predicates)
 
-    def _add(self, match: re.Match[str]) -> None:
+    def _predicate(self, match: re.Match[str]) -> Predicate:
         operator, major, minor, patch, pre = match.groups()
         numbers = _numbers(major, minor, patch)
-        fields = tuple(pre.split(".")) if pre else ()
-        self._names_pre = self._names_pre or bool(fields)
-        self._predicates.append(_predicate(operator or "=", numbers, fields))
+        return _predicate(operator or "=", numbers, tuple(pre.split(".")) if pre else (), self._named)
 
 
-def _numbers(*parts: str | None) -> tuple[int, ...]:
+def _numbers(*parts: str | None) -> Numbers:
     """The numbers that are given, up to the first wildcard."""
     numbers: list[int] = []
     for part in parts:
@@ -85,14 +91,16 @@ def _numbers(*parts: str | None) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _predicate(operator: str, numbers: tuple[int, ...], pre: tuple[str, ...]) -> Predicate:
+def _predicate(operator: str, numbers: Numbers, pre: tuple[str, ...], named: t.Collection[Numbers]) -> Predicate:
+    """The test of one condition; ``named`` are the versions whose own pre-releases the alternative asks for."""
     low = Version(numbers + (0,) * (3 - len(numbers)), pre)
     if operator in ("^", "~", "~>"):
         return _between(low, _bumped(numbers, _fixed(operator, numbers)))
     if operator in (">=", "=>"):
         return lambda version: version >= low
     if operator == "<":
-        return lambda version: bool(numbers) and (version < low if pre else _below(version, low))
+        takes_pre = bool(pre) or low.numbers in named
+        return lambda version: bool(numbers) and (version < low if takes_pre else _below(version, low))
     return _exact(operator, low) if len(numbers) == 3 else _partial(operator, low, numbers)
 
 

@@ -7,8 +7,9 @@
 
 """Trees of images in directories, as ``skopeo sync --dest dir`` makes them: one ``<repository>:<tag>`` an image.
 
-An image that was asked for by its digest is in ``<repository>@<digest>``. What several images of a tree have in common
-is one file with several names (hard links) where the file system can do that.
+An image that was asked for by its digest is in ``<repository>@<digest>``. The directory of an image with neither means the
+tag ``latest``, as it does for skopeo. What several images of a tree have in common is one file with several names (hard
+links) where the file system can do that.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class TreeRepository:
 
     def reference(self, name: str) -> str:
         """``dir:ROOT/REPOSITORY:TAG``."""
-        return "dir:%s" % os.path.join(self._root, self._directory(name))
+        return "dir:%s" % os.path.join(self._root, self._path_of(name))
 
     def resolve(self, name: str) -> Descriptor | None:
         """What the directory of that name has."""
@@ -120,6 +121,8 @@ class TreeRepository:
         names = [name[len(base) + 1 :] for name in found if name.startswith((base + ":", base + "@"))]
         names = [name for name in names if references.is_tag(name) or digests.is_digest(name)]
         names = [name for name in names if _is_image(os.path.join(self._root, self._directory(name)))]
+        if "latest" not in names and _is_image(os.path.join(self._root, self._directory("latest"))):
+            names.append("latest")
         if not names:
             raise NotFound("there is no image of that repository", self.reference(""))
         return names
@@ -136,6 +139,12 @@ class TreeRepository:
         """Nothing stays open."""
 
     def _directory(self, name: str) -> str:
+        """The directory of a tag or digest; that of ``latest`` may have neither in its name."""
+        path = self._path_of(name)
+        is_tagless = name == "latest" and not _is_image(os.path.join(self._root, path))
+        return self._repository if is_tagless and _is_image(os.path.join(self._root, self._repository)) else path
+
+    def _path_of(self, name: str) -> str:
         return self._repository + (name and ("@" if digests.is_digest(name) else ":") + name)
 
 
@@ -143,14 +152,16 @@ def repositories(root: str) -> list[str]:
     """The repositories of which a tree has images, in order. Raises NotFound where there is no such directory."""
     if not os.path.isdir(root):
         raise NotFound("there is no directory %s" % root)
+    if _is_image(root):
+        hint = "Give the directory above it, or copy it with image_copy"
+        raise NotFound("is the directory of one image, not a tree of images", "dir:%s" % root, hint)
     found = set()
     for directory, names, _files in os.walk(root):
         images = {name for name in names if _is_image(os.path.join(directory, name))}
         names[:] = [name for name in names if name not in images]  # nothing of a tree is inside an image
         for name in images:
             repository, separator, _rest = name.partition("@") if "@" in name else name.rpartition(":")
-            if separator:
-                found.add(os.path.relpath(os.path.join(directory, repository), root))
+            found.add(os.path.relpath(os.path.join(directory, repository if separator else name), root))
     return sorted(found)
 
 

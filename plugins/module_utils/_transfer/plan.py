@@ -46,7 +46,7 @@ class CopyRequest:
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
     are not copied; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
     ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
-    Where ``seen`` is given, with a single tag, neither side is asked again.
+    Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter.
     """
 
     source: Store
@@ -60,6 +60,7 @@ class CopyRequest:
     may_mount: bool = True
     target: Target = Target()
     unsigned: bool = False
+    is_set: bool = False
     seen: Seen | None = None
 
 
@@ -166,7 +167,9 @@ class _Planner:
             engine.expect(known_by(engine, image).digest, lambda: self._read_image_config(image))
             return Selection(image)
         source = config_store(self._source)
-        selection = select(original, request.platforms, request.sparse, self._read, self._read_config)
+        selection = select(
+            original, request.platforms, request.sparse, self._read, self._read_config, is_filter=request.is_set
+        )
         return Selection(source.compressed(selection.manifest, self._pool)) if source else selection
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:

@@ -55,18 +55,28 @@ class Selection:
 
 
 def select(
-    top: Manifest, platforms: t.Sequence[Platform], sparse: bool, read: ReadManifest, read_config: ReadConfig
+    top: Manifest,
+    platforms: t.Sequence[Platform],
+    sparse: bool,
+    read: ReadManifest,
+    read_config: ReadConfig,
+    is_filter: bool = False,
 ) -> Selection:
     """Choose by platform. Attestations stay with the images they speak of; what has no platform goes.
 
     With ``sparse`` the index keeps its bytes, and so its digest, though not all of its children will be there.
+    With ``is_filter`` single images and artifacts stay as they are, and an index needs to have only one of the platforms.
     Raises ImageError that names the platforms there are where one is missing.
     """
-    if not platforms:
+    if not platforms or (is_filter and not top.is_index):
         return Selection(top)
     chooser = _Chooser(read, read_config)
     offered = list(chooser.leaves(top))
     known = [platform for _digest, platform in offered]
+    if is_filter:
+        platforms = _offered(platforms, known)
+        if not platforms:
+            return Selection(top)
     found = set().union(*(best(platform, known) for platform in platforms))
     if not top.is_index:
         return Selection(top)
@@ -74,6 +84,19 @@ def select(
     wanted, replaced = set(leaves), {}
     stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
     return Selection(stripped, frozenset(wanted), replaced, sparse)
+
+
+def _offered(platforms: t.Sequence[Platform], known: t.Iterable[Platform]) -> list[Platform]:
+    """Of the platforms those that an index has; none if it has no images.
+
+    Raises ImageError that names the platforms there are where it has others only.
+    """
+    known = [platform for platform in known if platform.is_known]
+    found = [wanted for wanted in platforms if any(wanted.rank(platform) is not None for platform in known)]
+    if known and not found:
+        cause = "has no image for any of the platforms %s" % ", ".join(map(str, platforms))
+        raise ImageError(cause, hint="It has: %s" % ", ".join(sorted({str(platform) for platform in known})))
+    return found
 
 
 def select_one(

@@ -57,8 +57,10 @@ class _Comparison:
     def look(self, half: tuple[int, bool]) -> None:
         """Ask one side about a target; who has the second answer decides."""
         number, is_source = half
-        pair, name = self._targets[number]
-        store = pair.source if is_source else pair.destination
+        target = self._targets[number]
+        store, name = target.pair.destination, target.name
+        if is_source:
+            store, name = target.pair.source, target.source_name
         with self._lock:
             limit = self._limits[store.place[0]]
         with limit:
@@ -71,8 +73,8 @@ class _Comparison:
         self._decide(number, *((answer, other) if is_source else (other, answer)))
 
     def _decide(self, number: int, source: _Answer, destination: _Answer) -> None:
-        pair, name = self._targets[number]
-        origin, place = pair.source.reference(name), pair.destination.reference(name)
+        target = self._targets[number]
+        origin, place = target.source, target.place
         if isinstance(destination, InvalidContent):
             return  # whatever it is, it is not what is to be there
         for answer in (destination, source):
@@ -80,7 +82,7 @@ class _Comparison:
                 self.found[number] = failed(origin, place, answer)
                 return
         seen = Seen(t.cast("Descriptor | None", source), t.cast("Descriptor | None", destination))
-        if seen.is_same and pair.destination.is_complete(seen.source, None):
+        if seen.is_same and target.pair.destination.is_complete(seen.source, None):
             self.found[number] = Image(origin, place, "unchanged", seen.source.digest, None, 0, "")
         else:
             self.found[number] = seen

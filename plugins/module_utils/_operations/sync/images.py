@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._errors import ImageError
+from ..._errors import ImageError, InvalidReference
 from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._image.platform import Platform
@@ -22,9 +22,10 @@ from ..._stores.base import Store
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One entry of ``images``, as the user wrote it, or of a source file.
+    """One entry of ``images``, as the user wrote it, or ``is_of_file``: an entry of a source file.
 
-    There its name ``is_full``, even if the task has a ``src``, and expressions need not match a whole tag (``anchored``).
+    Names in a source file are full, even if the task has a ``src``, and its expressions need not match a whole tag
+    (``anchored``). ``digest`` is what the only tag of a plain reference must point to; empty: what it points to.
     """
 
     name: str
@@ -38,7 +39,27 @@ class Entry:
     platforms: t.Sequence[str] | None = None
     missing_ok: bool | None = None
     anchored: bool = True
-    is_full: bool = False
+    digest: str = ""
+    is_of_file: bool = False
+
+    @classmethod
+    def of_reference(cls, text: str) -> Entry:
+        """An entry that is a plain reference, ``NAME[:TAG][@DIGEST]``; without either it means the tag ``latest``.
+
+        Raises InvalidReference. Whether the name and the tag are in the grammar is checked as for any other entry.
+        """
+        rest, at, digest = text.strip().partition("@")
+        if at and not digests.is_digest(digest):
+            hint = "A digest is sha256: and 64 hexadecimal digits"
+            raise InvalidReference("%r is not a digest" % digest, "images: %s" % rest, hint)
+        name, colon, tag = rest.rpartition(":")
+        if not colon or "/" in tag:
+            name, tag = rest, ""
+        if tag:
+            return cls(name, tags=(tag,), digest=digest)
+        if digest or name.endswith("*"):
+            return cls(name, tags=(digest,) if digest else ())
+        return cls(name, tags=("latest",))
 
     @property
     def has_pattern(self) -> bool:
@@ -62,7 +83,7 @@ class SyncOptions:
 
     src: str | None = None
     dest: str | None = None
-    images: t.Sequence[Entry] = ()
+    images: t.Sequence[Entry] | None = None
     source_file: str | None = None
     scoped: bool | None = None
     platforms: t.Sequence[str] = ()
@@ -93,6 +114,21 @@ class Target(t.NamedTuple):
 
     pair: Pair
     name: str
+
+    @property
+    def source_name(self) -> str:
+        """What the source is asked for: the digest that the entry gives, or else the same name."""
+        return self.pair.entry.digest or self.name
+
+    @property
+    def source(self) -> str:
+        """The reference of the image at the source."""
+        return self.pair.source.reference(self.source_name)
+
+    @property
+    def place(self) -> str:
+        """The reference of the image at the destination."""
+        return self.pair.destination.reference(self.name)
 
 
 @dataclasses.dataclass

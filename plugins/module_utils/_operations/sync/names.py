@@ -101,13 +101,13 @@ class Names:
 
     def text(self, entry: Entry) -> str:
         """What an entry speaks of, in full."""
-        return entry.name if entry.is_full or self._src is None else "%s/%s" % (self._src, entry.name)
+        return entry.name if entry.is_of_file or self._src is None else "%s/%s" % (self._src, entry.name)
 
     def pairs(self, entry: Entry) -> list[Pair]:
         """The repositories that an entry speaks of. Raises ImageError."""
         if not entry.is_wildcard:
-            source = _without_name(entry.name) if entry.is_full else self._source(entry.name)
-            return [self._pair(entry, source, self._destination(entry.dest, source))]
+            source = _without_name(entry.name) if entry.is_of_file else self._source(entry.name)
+            return [self._pair(entry, source, self._destination(entry, entry.dest, source))]
         start = entry.name[:-1]
         if start and not start.endswith("/"):
             hint = "Write path/* for all repositories below a path, or * for all there are"
@@ -120,7 +120,7 @@ class Names:
         pairs = []
         for path, source in found:
             dest = None if entry.dest is None else "/".join(filter(None, (entry.dest.rstrip("/"), path[len(start) :])))
-            pairs.append(self._pair(entry, source, self._destination(dest, source)))
+            pairs.append(self._pair(entry, source, self._destination(entry, dest, source)))
         return pairs
 
     def _own_output(self, entry: Entry, start: str) -> str:
@@ -152,20 +152,27 @@ class Names:
     def _source(self, name: str) -> Repository:
         return self._src.repository(name) if self._src else _without_name(name)
 
-    def _destination(self, dest: str | None, source: Repository) -> Repository:
+    def _destination(self, entry: Entry, dest: str | None, source: Repository) -> Repository:
         if self._dest is None:
             if dest is None:
                 raise ImageError("images: %s has no dest" % _text(source), hint="Give dest here, or to the whole task")
             return _without_name(dest)
-        return self._dest.repository(self._default(source) if dest is None else dest.strip("/"))
+        return self._dest.repository(self._default(entry, source) if dest is None else dest.strip("/"))
 
-    def _default(self, source: Repository) -> str:
-        """The full name in a place that holds many, so that it can be brought back; else the name without its host."""
+    def _default(self, entry: Entry, source: Repository) -> str:
+        """The full name in a place that holds many, so that it can be brought back; else the name without its host.
+
+        What a source file declares has the name that ``skopeo sync`` gives it, except in a layout, to which skopeo cannot
+        synchronize.
+        """
         full = source.context if isinstance(source, RegistryReference) else source.tag
         host, _slash, path = full.partition("/")
         path = path if path and _is_host(host) else full
-        if self._options.scoped is not None:
-            return full if self._options.scoped else path.rpartition("/")[2]
+        scoped = self._options.scoped
+        if scoped is None and entry.is_of_file and not (self._dest and self._dest.transport == "oci"):
+            scoped = False
+        if scoped is not None:
+            return full if scoped else path.rpartition("/")[2]
         return full if self._dest and self._dest.transport else path
 
     def _list(self, start: str) -> list[str]:

@@ -20,7 +20,7 @@ from ..._errors import ImageError
 from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.reference import RegistryReference
-from ..._image.tag_selection import TagSelection
+from ..._image.tag_selection import POSIX_CLASS, TagSelection
 from ..._registry.settings import RegistrySettings
 from .cert_dir import read_cert_dir
 from .plain_document import Node, read
@@ -34,7 +34,7 @@ _KEYS = (
     "cert-dir",
 )
 # Go's notation where Python's re has another one, or takes the same characters for something else.
-_GO_ONLY = re.compile(r"\[\[:\^?[a-z]+:\]|(?<!\\)(?:\\\\)*\\[zQEpPC]|\(\?[a-zA-Z]*[U-]")
+_GO_ONLY = re.compile(POSIX_CLASS.pattern + r"|(?<!\\)(?:\\\\)*\\[zQEpPC]|\(\?[a-zA-Z]*[U-]")
 _LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
 
 
@@ -116,7 +116,7 @@ def _by_regex(node: Node) -> dict[str, t.Any]:
     """A pattern in the syntax of Go (RE2), which need not match the whole tag."""
     pattern = node.text()
     if _GO_ONLY.search(pattern):
-        hint = "Write classes as [0-9], and flags as (?i) at the start"
+        hint = "Write 0-9, a-z or A-Z for classes such as [:digit:], and flags as (?i) at the start"
         raise node.wrong("the regular expression has a notation that only Go understands", hint)
     flags = _LEADING_FLAGS.match(pattern)
     if flags:

@@ -26,7 +26,7 @@ from ..._errors import (
 )
 from ..._image import digest as digests
 from ..._image import reference as references
-from ..._image.tag_selection import TagSelection
+from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._stores.base import Store
 from ..._stores.directory_tree import TreeRepository
 from ..._transfer.known import KnownDestination
@@ -73,7 +73,7 @@ class Surveyor:
         self._names = names
         self._jobs = jobs
         self._slice = Slice.parse(options.slice)
-        self._keep = [_pattern(text) for text in options.prune_keep]
+        self._keep = [compile_pattern("prune_keep", text) for text in options.prune_keep]
         self._rows: list[Target | Image] = []
         self._targets: dict[tuple[str, str], Target] = {}
         self._broken: set[str] = set()
@@ -208,23 +208,20 @@ class Surveyor:
 
     def _add(self, target: Target) -> None:
         """Take in a target, if it is in this share. Raises ImageError where another entry wants another image there."""
-        destination, source = target.pair.destination, target.pair.source.reference(target.name)
+        destination = target.pair.destination
         key = destination.reference(""), target.name
         other = self._targets.get(key)
         if other is None:
             self._targets[key] = target
             if self._has(destination, target.name):
                 self._rows.append(target)
-        elif other.pair.source.reference(target.name) != source:
-            raise ImageError(
-                "is the destination of both %s and %s" % (other.pair.source.reference(target.name), source),
-                destination.reference(target.name),
-                "Give one of them another dest",
-            )
+        elif other.source != target.source:
+            cause = "is the destination of both %s and %s" % (other.source, target.source)
+            raise ImageError(cause, target.place, _collision_hint(target))
         elif set(other.pair.platforms) != set(target.pair.platforms):
             raise ImageError(
                 "two entries select it with different platforms",
-                destination.reference(target.name),
+                target.place,
                 "Let one of them exclude it",
             )
 
@@ -247,6 +244,15 @@ class Surveyor:
     def _fail(self, source: str, place: str, error: ImageError) -> None:
         self._broken.add(place)
         self._rows.append(failed(source, place, error))
+
+
+def _collision_hint(target: Target) -> str:
+    """What to do about two images for one destination; a host with a port cannot be a part of a name."""
+    if not target.pair.entry.is_of_file:
+        return "Give one of them another dest"
+    if ":" in target.source.partition("/")[0]:
+        return "Remove one of them from the source file, and declare it in images with another dest"
+    return "Set scoped: true, which keeps the whole names of the sources"
 
 
 def _narrowed(pair: Pair, name: str) -> Pair:
@@ -283,10 +289,3 @@ def _in_vain(selection: TagSelection, tags: t.Collection[str]) -> list[str]:
 
 def _matches(patterns: t.Iterable[re.Pattern[str]], name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern in patterns)
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ImageError("prune_keep: %r is not a regular expression: %s" % (text, error)) from None

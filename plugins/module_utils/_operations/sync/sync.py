@@ -23,7 +23,7 @@ from .base import Base
 from .compare import compare
 from .images import Entry, Image, Synced, SyncOptions, Target, Unwanted, failed
 from .keeper import Keeper
-from .names import Names
+from .names import Names, Root
 from .survey import Surveyor
 
 _Planned = t.Optional[tuple[Image, t.Optional[Plan]]]
@@ -46,9 +46,21 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir:
 
         registries = read_source_file(options.source_file, tmpdir, stores.traffic.warn)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
-        entries = [Entry(is_full=True, **entry) for registry in registries for entry in registry.entries]
-        options = dataclasses.replace(options, images=[*options.images, *entries])
+        entries = [Entry(is_of_file=True, **entry) for registry in registries for entry in registry.entries]
+        options = dataclasses.replace(options, images=[*(options.images or ()), *entries])
+    elif options.images is None:
+        options = dataclasses.replace(options, images=[_everything(options.src)])
     return _Sync(options, stores, jobs).run(dry_run)
+
+
+def _everything(src: str | None) -> Entry:
+    """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
+    if src is None or not Root.parse("src", src).transport:
+        raise ImageError(
+            "nothing is declared: neither images nor source_file is given",
+            hint="Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there",
+        )
+    return Entry("*")
 
 
 class _Sync:
@@ -60,7 +72,7 @@ class _Sync:
         self._jobs = jobs
 
     def run(self, dry_run: bool) -> Synced:
-        survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images)
+        survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images or ())
         # What is there is either compared, or kept without a look.
         compared = compare(survey.rows, self._jobs) if self._options.existing == "update" else {}
 
@@ -99,17 +111,18 @@ class _Sync:
     def _plan(self, target: Target, seen: Seen | None) -> _Planned:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
         pair, name = target
-        source, place = pair.source.reference(name), pair.destination.reference(name)
+        source, place = target.source, target.place
         if self._options.existing == "keep" and name in (pair.destination.names or ()):
             return Image(source, place, "unchanged", "", None, 0, ""), None
         is_digest = digests.is_digest(name)
         request = CopyRequest(
             source=pair.source,
-            name=name,
+            name=target.source_name,
             destination=pair.destination,
             tags=() if is_digest else (name,),
             digest=name if is_digest and not pair.platforms else "",
             platforms=pair.platforms,
+            is_set=True,
             seen=seen,
         )
         try:
@@ -117,7 +130,7 @@ class _Sync:
                 try:
                     plan = plan_copy(request, Alone())
                 except NotFound:
-                    if pair.missing_ok and pair.source.find(name) is None:
+                    if pair.missing_ok and pair.source.find(target.source_name) is None:
                         return None
                     raise
                 if self._base.makes_needless(plan, place):

@@ -40,6 +40,23 @@ def test_versions():
     assert select(semver="") == ["1.9.0", "v1.10.0", "2.0.0"]
 
 
+def test_versions_of_helm_charts():
+    charts = TagSelection.parse(semver="^1", newest=2)
+    assert charts.select(["1.2.3_build", "1.10.0_7", "1.9.0", "1.9.0.1", "latest"]) == ["1.9.0", "1.10.0_7"]
+
+
+@pytest.mark.parametrize("text", ["v[.[:digit:]]+", "[[:alpha:]]+", "[^.[:^space:]]"])
+@pytest.mark.parametrize("option", ["include", "exclude"])
+def test_posix_classes_are_refused_wherever_they_stand(option, text):
+    """Python reads them as a set of other characters and so misses tags."""
+    with pytest.raises(ImageError) as raised:
+        select(**{option: [text]})
+    posix_class = text[text.index("[:") : text.index(":]") + 2]
+    expected = "%s: %r uses the POSIX class %s, which Python does not support" % (option, text, posix_class)
+    assert raised.value.cause == expected
+    assert raised.value.hint == "Write 0-9, a-z or A-Z in the brackets instead, as in [0-9]"
+
+
 def test_the_newest_are_versions_and_come_last():
     assert select(newest=1) == ["2.0.0"]
     assert select(newest=2) == ["v1.10.0", "2.0.0"]

@@ -30,7 +30,8 @@ def allows(wanted, text):
         ("v1.2.3", (1, 2, 3), ()),
         ("V1.2", (1, 2, 0), ()),
         ("7", (7, 0, 0), ()),
-        ("1.2.3.4", (1, 2, 3, 4), ()),
+        ("1.2.3_build", (1, 2, 3), ()),
+        ("v1.2.3-rc.1_build.5", (1, 2, 3), ("rc", "1")),
         ("1.2.3-rc.1", (1, 2, 3), ("rc", "1")),
         ("1.2.3-x-y", (1, 2, 3), ("x-y",)),
         ("1.2.3+build.5", (1, 2, 3), ()),
@@ -43,14 +44,14 @@ def test_versions(text, numbers, pre):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "v", "latest", "1.", ".1", "1..2", "1.2.3-", "1.2.x", "v1.2.3rc1", "1_2", "sha256-1", "\u0661.2.3", " 1"],
+    ["", "v", "latest", "1.", ".1", "1..2", "1.2.3-", "1.2.x", "v1.2.3rc1", "1_2", "1.2_3", "1.2.3_", "1.2.3.4", "v1.2.3.4-rc.1", "sha256-1", "\u0661.2.3", " 1"],
 )
 def test_no_versions(text):
     assert Version.parse(text) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "strict"), [("1.2.3", True), ("v1.2.3-rc1", True), ("1.2", False), ("1.2.3.4", False), ("7", False)]
+    ("text", "strict"), [("1.2.3", True), ("v1.2.3-rc1", True), ("1.2", False), ("1.2.3_4", True), ("7", False)]
 )
 def test_three_parts_are_strict(text, strict):
     assert version(text).is_strict is strict
@@ -159,6 +160,12 @@ RANGES = [
     ("1.2.3-rc.1", "1.2.3-rc.1", "1.2.3 1.2.3-rc.2"),
     ("*-0", "1.2.3-rc1 1.2.3", ""),
     (">=1.2.0-0, <2", "1.5.0-rc1", "2.0.0-rc1"),
+    # The upper end lets in its own pre-releases only if the range names one of that version.
+    (">=3.2.0-rc.1, <3.2.0", "3.2.0-rc.1 3.2.0-rc.2", "3.2.0-beta 3.2.0 3.3.0-rc.1"),
+    (">=3.2.0-rc.1 <3.2", "3.2.0-rc.1", "3.2.0"),
+    (">=3.2-rc.1 <3.2.0", "3.2.0-rc.1", "3.2.0"),
+    (">=3.1.0-rc.1, <3.2.0", "3.1.0-rc.1 3.1.5", "3.2.0-rc.1 3.2.0"),
+    (">=3.2.0-rc.1, <3.2.0 || <3", "2.9.0 3.2.0-rc.1", "3.0.0-rc.1 2.9.0-rc.1"),
     ("^1 || ^2.0.0-0", "1.5.0 2.0.0-rc1", "1.5.0-rc1"),
 ]
 

@@ -71,6 +71,43 @@ def test_all_repositories_of_a_tree(repository, root):
     assert repositories(str(root)) == ["127.0.0.1:5000/cli", "127.0.0.1:5000/team/app", "app", "by-digest"]
 
 
+def test_a_directory_without_a_tag_is_latest(repository, root):
+    """So it is for skopeo."""
+    app = repository("team/app")
+    put(app, "latest", ONE)
+    (root / "team/app:latest").rename(root / "team/app")
+    put(app, "1.0", TWO)
+    assert repositories(str(root)) == ["team/app"]
+    assert sorted(app.tags()) == ["1.0", "latest"]
+    assert app.resolve("latest").digest == ONE.digest
+    assert app.manifest("latest").raw == ONE.manifest.raw
+    assert app.resolve("2.0") is None
+    assert app.reference("latest") == "dir:%s/team/app:latest" % root
+    put(app, "latest", TWO)
+    assert sorted(os.listdir(root / "team")) == ["app", "app:1.0"]
+    assert app.resolve("latest").digest == TWO.digest
+    assert app.delete_tag("latest", TWO.digest, {}) == "tag"
+    assert app.tags() == ["1.0"]
+
+
+def test_a_directory_of_the_tag_latest_comes_first(repository, root):
+    app = repository("app")
+    put(app, "1.0", ONE)
+    (root / "app:1.0").rename(root / "app")
+    put(app, "2.0", TWO)
+    (root / "app:2.0").rename(root / "app:latest")
+    assert app.tags() == ["latest"]
+    assert app.resolve("latest").digest == TWO.digest
+
+
+def test_the_directory_of_an_image_is_no_tree(repository, root):
+    put(repository("app"), "1.0", ONE)
+    with pytest.raises(NotFound) as raised:
+        repositories(str(root / "app:1.0"))
+    expected = "dir:%s/app:1.0: is the directory of one image, not a tree of images." % root
+    assert str(raised.value) == expected + " Give the directory above it, or copy it with image_copy."
+
+
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a"])
 def test_no_repository_is_outside(repository, name):
     with pytest.raises(InvalidReference, match="cannot be a repository in a directory"):

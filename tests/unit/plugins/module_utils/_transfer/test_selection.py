@@ -28,11 +28,12 @@ AMD64, ARM64, ARMV7 = image("linux/amd64"), image("linux/arm64"), image("linux/a
 AMD64_ATTESTATION, ARM64_ATTESTATION = attestation(AMD64), attestation(ARM64)
 
 
-def chosen(store, top, *platforms, sparse=False):
+def chosen(store, top, *platforms, sparse=False, is_filter=False):
     def read_config(config):
         return b"".join(store.open_blob(config))
 
-    return select(top, [Platform.parse(text) for text in platforms], sparse, store.manifest, read_config)
+    wanted = [Platform.parse(text) for text in platforms]
+    return select(top, wanted, sparse, store.manifest, read_config, is_filter)
 
 
 @pytest.fixture
@@ -235,6 +236,30 @@ def test_an_artifact_has_no_platform(store, artifact):
     with pytest.raises(ImageError, match="no image for platform linux/amd64. It has: none"):
         chosen(store, artifact, "linux/amd64")
     assert store.asked == []
+
+
+@pytest.mark.parametrize("single", [AMD64.manifest, CHART, WITHOUT_CONFIG])
+def test_a_filter_takes_what_is_no_index_as_it_is(store, single):
+    assert chosen(store, single, "linux/s390x", is_filter=True).manifest is single
+    assert store.asked == []
+
+
+def test_a_filter_takes_of_an_index_what_it_has(store):
+    selection = chosen(store, ATTESTED, "linux/s390x", "linux/arm64", is_filter=True)
+    assert kept(selection.manifest) == [ARM64.digest, ARM64_ATTESTATION.digest]
+
+
+def test_a_filter_takes_an_index_of_artifacts_as_it_is(store):
+    chart = image("linux/amd64", b"chart", config_type="application/vnd.cncf.helm.config.v1+json")
+    top = index(entry(chart))
+    assert chosen(store.add(chart), top, "linux/amd64", is_filter=True).manifest is top
+
+
+def test_a_filter_that_leaves_nothing_of_an_index_is_an_error(store):
+    with pytest.raises(ImageError) as caught:
+        chosen(store, ATTESTED, "linux/s390x", "linux/ppc64le", is_filter=True)
+    expected = "has no image for any of the platforms linux/s390x, linux/ppc64le. It has: linux/amd64, linux/arm64."
+    assert str(caught.value) == expected
 
 
 @pytest.mark.parametrize("config", [b"not json", b"[]", b"null", b"\xff\xfe", pytest.param(b"[" * 100000, id="nested")])

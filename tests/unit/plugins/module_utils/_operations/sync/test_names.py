@@ -45,7 +45,12 @@ def pairs(entry, repositories=(), **options):
         ({"name": "s.example/a"}, {"dest": "oci:/l"}, ("s.example/a", "oci:/l/s.example/a")),
         ({"name": "s.example/a"}, {"src": "oci:/l", "dest": "r.example"}, ("oci:/l/s.example/a", "r.example/a")),
         ({"name": "team/a"}, {"src": "oci:/l", "dest": "r.example"}, ("oci:/l/team/a", "r.example/team/a")),
-        ({"name": "q.example/a", "is_full": True}, {"src": "s.example", "dest": "r.example"}, ("q.example/a", "r.example/a")),
+        # A source file's entries have full names, and go where skopeo puts them.
+        ({"name": "q.example/t/a", "is_of_file": True}, {"src": "s.example", "dest": "r.example"}, ("q.example/t/a", "r.example/a")),
+        ({"name": "q.example/t/a", "is_of_file": True}, {"dest": "r.example/m"}, ("q.example/t/a", "r.example/m/a")),
+        ({"name": "q.example/t/a", "is_of_file": True}, {"dest": "dir:/l"}, ("q.example/t/a", "dir/a")),
+        ({"name": "q.example/t/a", "is_of_file": True}, {"dest": "oci:/l"}, ("q.example/t/a", "oci:/l/q.example/t/a")),
+        ({"name": "q.example/t/a", "is_of_file": True}, {"dest": "r.example", "scoped": True}, ("q.example/t/a", "r.example/q.example/t/a")),
     ],
 )  # fmt: skip
 def test_what_goes_where(entry, options, expected):

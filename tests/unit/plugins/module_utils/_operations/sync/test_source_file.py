@@ -167,6 +167,7 @@ def test_a_registry_without_images_is_told(read):
         ("r.example: {images-by-tag-regex: {a: [x]}}", "r.example: images-by-tag-regex: a", "should be text"),
         (r"r.example: {images-by-tag-regex: {a: '^1\z'}}", "images-by-tag-regex: a", "only Go understands"),
         ("r.example: {images-by-tag-regex: {a: '[[:digit:]]'}}", "images-by-tag-regex: a", "only Go understands"),
+        ("r.example: {images-by-tag-regex: {a: 'v[.[:digit:]]+'}}", "images-by-tag-regex: a", "only Go understands"),
         ("r.example: {images-by-semver: {a: new}}", "r.example: images-by-semver: a", "is not a range of versions"),
         ("r.example: {images: {a: []}, tls-verify: maybe}", "r.example: tls-verify", "should be true or false"),
         ("r.example: {credentials: {username: u}}", "r.example: credentials", "both username and password"),

@@ -10,7 +10,15 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Image, Synced
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import (
+    Entry,
+    Image,
+    Synced,
+    SyncOptions,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
+from ansible_collections.drayage.registry.plugins.module_utils._stores.named import repositories
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
@@ -66,6 +74,122 @@ class TestOrder:
     def test_what_may_be_missing_is_left_out(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
         assert told(sync({"name": "a", "tags": ["1", "2"], "missing_ok": True})) == [("a:1", "created")]
+
+
+class TestPlatforms:
+    """In a set they are a filter."""
+
+    def test_single_images_and_artifacts_come_as_they_are(self, memory, sync):
+        chart = image("linux/amd64", b"chart", config_type="application/vnd.cncf.helm.config.v1+json")
+        both = index(entry(A, "linux/amd64"), entry(B, "linux/arm64"))
+        signature = "sha256-%s.sig" % A.digest[7:]
+        memory["s.example/a"].add(A, B).add(C, tag="amd64").add(chart, tag="chart").add(both, tag="both")
+        memory["s.example/a"].add(image("linux/amd64", b"signature", config_type="x/y"), tag=signature)
+        synced = sync({"name": "a"}, platforms=["linux/arm64", "linux/s390x"])
+        assert synced.failure == ""
+        place = memory["d.example/a"]
+        assert (place.tags["amd64"], place.tags["chart"]) == (C.digest, chart.digest)
+        kept = place.manifests[place.tags["both"]]
+        assert [child.digest for child in kept.children] == [B.digest]
+        assert not sync({"name": "a"}, platforms=["linux/arm64", "linux/s390x"]).changed
+
+    def test_an_index_that_has_none_of_them_is_an_error(self, memory, sync):
+        memory["s.example/a"].add(A, index(entry(A, "linux/amd64")), tag="1")
+        synced = sync({"name": "a"}, platforms=["linux/arm64"])
+        expected = "s.example/a:1: has no image for any of the platforms linux/arm64. It has: linux/amd64."
+        assert synced.failure == expected
+
+
+class TestReferences:
+    """An entry may be a plain reference, because every list that users have is one."""
+
+    @pytest.fixture
+    def sync_references(self, memory):
+        def run(*references, **options):
+            options = {"dest": "d.example", **options}
+            declared = [Entry.of_reference(text) for text in references]
+            return run_sync(SyncOptions(images=declared, **options), memory, 4, False, "")
+
+        return run
+
+    def test_by_tag_and_by_digest(self, memory, sync_references):
+        memory["s.example/a"].add(A, tag="1").add(B, tag="latest").add(C, tag="moved")
+        references = ["s.example/a:1", "docker://s.example/a", "s.example/a@" + C.digest]
+        assert told(sync_references(*references)) == [
+            ("a:1", "created"), ("a:latest", "created"), ("a@" + C.digest, "created")
+        ]  # fmt: skip
+        assert memory["d.example/a"].tags == {"1": A.digest, "latest": B.digest}
+        assert not sync_references(*references).changed
+
+    def test_a_tag_with_a_digest_gets_that_image(self, memory, sync_references):
+        """It is the digest that decides: the tag may have moved at the source."""
+        memory["s.example/a"].add(A, tag="old").add(B, tag="1")
+        reference = "s.example/a:1@" + A.digest
+        first = sync_references(reference)
+        assert [(image.src, image.dest) for image in first.images] == [("s.example/a@" + A.digest, "d.example/a:1")]
+        assert memory["d.example/a"].tags == {"1": A.digest}
+        memory["d.example/a"].asked.clear()
+        memory["s.example/a"].asked.clear()
+        assert not sync_references(reference).changed
+        assert memory["s.example/a"].counted() == {"resolve": 1}
+
+    def test_names_are_below_src(self, memory, sync_references):
+        memory["s.example/team/a"].add(A, tag="1")
+        sync_references("a:1", src="s.example/team")
+        assert memory["d.example/team/a"].tags == {"1": A.digest}
+
+    def test_a_pattern_means_all_tags(self, memory, sync_references):
+        memory.catalog["s.example"] = ["a"]
+        memory["s.example/a"].add(A, tag="1").add(B, tag="2")
+        assert told(sync_references("s.example/*")) == [("a:1", "created"), ("a:2", "created")]
+
+    def test_two_digests_for_one_tag_are_an_error(self, memory, sync_references):
+        memory["s.example/a"].add(A).add(B)
+        with pytest.raises(ImageError, match="d.example/a:1: is the destination of both s.example/a@%s and" % A.digest):
+            sync_references("s.example/a:1@" + A.digest, "s.example/a:1@" + B.digest)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("s.example/a:1@sha256:12", "images: s.example/a:1: 'sha256:12' is not a digest. A digest is sha256: and 64"),
+            ("s.example/a:v 1", "images: s.example/a: tags: 'v 1' is neither a tag nor a digest."),
+            ("s.example/A:1", "'A' is not a repository name"),
+        ],
+    )
+    def test_what_is_no_reference(self, text, message, sync_references):
+        with pytest.raises(ImageError) as raised:
+            sync_references(text)
+        assert message in str(raised.value)
+
+
+def test_sources_of_a_file_that_collide_keep_whole_names_if_scoped(memory, sync):
+    declared = [{"name": "s.example/%s/a" % team, "tags": ["1"], "is_of_file": True} for team in "xy"]
+    with pytest.raises(ImageError, match="of both s.example/x/a:1 and s.example/y/a:1. Set scoped: true, which keeps"):
+        sync(*declared)
+    for team in "xy":
+        memory["s.example/%s/a" % team].add(A, tag="1")
+    sync(*declared, scoped=True)
+    assert memory["d.example/s.example/y/a"].tags == {"1": A.digest}
+
+
+class TestNothingDeclared:
+    def test_of_a_registry_is_an_error(self, memory):
+        for options in ({}, {"src": "s.example"}):
+            with pytest.raises(ImageError, match="nothing is declared: neither images nor source_file is given. Give"):
+                run_sync(SyncOptions(dest="d.example", **options), memory, 4, False, "")
+
+    def test_of_a_layout_means_everything(self, memory, sync, tmp_path):
+        memory["s.example/a"].add(A, tag="1")
+        memory["s.example/b"].add(B, tag="2")
+        place = "oci:%s" % tmp_path
+        sync({"name": "a"}, {"name": "b"}, dest=place)
+        memory.repositories = lambda reference: repositories(OciLayout(reference.path, print), print)
+        synced = run_sync(SyncOptions(src=place, dest="d.example"), memory, 4, False, "")
+        assert told(synced) == [("a:1", "created"), ("b:2", "created")]
+
+    def test_an_empty_list_is_a_declaration(self, memory, tmp_path):
+        synced = run_sync(SyncOptions(src="oci:%s" % tmp_path, dest="d.example", images=[]), memory, 4, False, "")
+        assert synced.images == []
 
 
 class TestPrune:
@@ -166,12 +290,18 @@ class TestPrune:
 
     def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
         with pytest.raises(ImageError, match="d.example/a: is source and destination at once"):
-            sync({"name": "d.example/a", "tags": ["1"], "is_full": True}, prune=True)
+            sync({"name": "d.example/a", "tags": ["1"], "is_of_file": True}, prune=True)
         assert set(memory["d.example/a"].tags) == {"1", "old"}
 
     def test_too_many_are_named(self, memory, sync):
         with pytest.raises(ImageError, match=r"prune would delete 1 tags, .* \(0\): d.example/a:old\. Nothing was"):
             sync({"name": "a"}, prune=True, max_delete=0)
+
+    @pytest.mark.parametrize("text", ["rollback-[[:digit:]]+", "("])
+    def test_what_is_kept_is_a_regular_expression(self, text, memory, sync):
+        with pytest.raises(ImageError, match="prune_keep: "):
+            sync({"name": "a"}, prune=True, prune_keep=[text])
+        assert "old" in memory["d.example/a"].tags
 
     def test_a_limit_below_zero_is_refused(self, sync):
         with pytest.raises(ImageError, match="max_delete is -1, but must be 0 or more"):

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import check_text
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+
+
+@pytest.mark.parametrize("value", [None, "", "1.10", [], ["1.10", "yes"], [20240101, 7], 7])
+def test_text_and_whole_numbers_are_accepted(value):
+    check_text("tags", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (1.1, "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."),
+        (["1.9", 1.1], "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."),
+        (
+            [True],
+            "tags: true is a boolean, not text. Put it in quotes, because without them YAML reads yes, no, on and off as"
+            " booleans.",
+        ),
+        ([None], "tags: an element is empty, not text. Put it in quotes."),
+        ([{"1.4": "x"}], "tags: an element is a mapping, not text. Put it in quotes."),
+    ],
+)
+def test_what_yaml_made_of_text_is_refused(value, message):
+    with pytest.raises(ImageError) as raised:
+        check_text("tags", value)
+    assert str(raised.value) == message
