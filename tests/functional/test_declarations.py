@@ -11,7 +11,9 @@ from devtools import images
 from devtools.observe import digest_at, tags_at
 
 NUMBER = "1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."
-BOOLEAN = "true is a boolean, not text. Put it in quotes, because without them YAML reads yes, no, on and off as booleans."
+BOOLEAN = (
+    "true is a boolean, not text. Put it in quotes, because without them YAML reads yes, no, on and off as booleans."
+)
 COPY = {"src": "127.0.0.1:1/app:1", "dest": "127.0.0.1:1/copy:1"}
 TAGS = {"repository": "127.0.0.1:1/app"}
 
@@ -37,7 +39,11 @@ def of(**entry):
         ("image_tags", {**TAGS, "exclude": [True]}, f"exclude: {BOOLEAN}"),
         ("image_tags", {**TAGS, "semver": 1.1}, f"semver: {NUMBER}"),
         ("image_sync", of(tag="1"), "images[0]: tag. Supported parameters include: dest, exclude"),
-        ("image_sync", {"dest": "127.0.0.1:1", "images": [{"tags": ["1"]}]}, "images[0]: missing required arguments: name"),
+        (
+            "image_sync",
+            {"dest": "127.0.0.1:1", "images": [{"tags": ["1"]}]},
+            "images[0]: missing required arguments: name",
+        ),
         ("image_sync", of(newest="many"), "images[0]: argument 'newest' is of type str and we were unable to convert"),
         ("image_sync", {"dest": "127.0.0.1:1", "images": [7]}, "images[0] is neither a mapping nor"),
     ],
@@ -71,3 +77,35 @@ def test_plain_references(run_module, registry, second_registry, repository):
     for name in ("tool", "renamed"):
         assert digest_at(second_registry.host, f"{repository}/{name}", "latest") == other.digest
     assert not run_module("image_sync", **options).changed
+
+
+ROLES = [
+    ("promote", {"promote_src": "127.0.0.1:1/a:1", "promote_dest": "127.0.0.1:1/b"}, "promote_tags", [1.1], "promote_tags: 1.1"),
+    ("promote", {"promote_src": "127.0.0.1:1/a:1", "promote_dest": "127.0.0.1:1/b"}, "promote_tags", [True], "promote_tags: true"),
+    ("mirror", {"mirror_dest": "127.0.0.1:1"}, "mirror_images", [{"name": "127.0.0.1:1/a", "tags": [1.1]}], "images[0].tags: 1.1"),
+    ("airgap_export", {}, "airgap_export_images", [{"name": "127.0.0.1:1/a", "tags": [True]}], "images[0].tags: true"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "variables", "name", "value", "message"), ROLES)
+def test_roles_refuse_them_too(play, tmp_path, role, variables, name, value, message):
+    variables = {
+        **variables,
+        name: value,
+        "mirror_inventory": f"{tmp_path}/i.json",
+        "airgap_export_dest": f"{tmp_path}/b",
+    }
+    task = {"ansible.builtin.include_role": {"name": f"drayage.registry.{role}"}, "vars": variables}
+    assert message in play([task], succeeds=False)
+
+
+def test_a_role_takes_plain_references(play, registry, repository, tmp_path):
+    image = images.single(seed="plain")
+    images.push(image, registry.host, f"{repository}/from/app", "1.10")
+    variables = {
+        "mirror_dest": f"{registry.host}/{repository}/to",
+        "mirror_images": [f"{registry.host}/{repository}/from/app:1.10"],
+        "mirror_inventory": f"{tmp_path}/mirror.json",
+    }
+    play([{"ansible.builtin.include_role": {"name": "drayage.registry.mirror"}, "vars": variables}])
+    assert digest_at(registry.host, f"{repository}/to/{repository}/from/app", "1.10") == image.digest

@@ -50,7 +50,8 @@ class TagSelection:
         # Without a range pre-releases are not wanted either, as in the range of all versions.
         versions = VersionRange(semver or "*") if semver is not None or newest is not None else None
         patterns = [
-            tuple(compile_pattern(name, x) for x in texts) for name, texts in (("include", include), ("exclude", exclude))
+            tuple(compile_pattern(name, x) for x in texts)
+            for name, texts in (("include", include), ("exclude", exclude))
         ]
         return cls(patterns[0], patterns[1], versions, strict, newest)
 

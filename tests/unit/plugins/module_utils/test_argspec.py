@@ -19,7 +19,10 @@ def test_text_and_whole_numbers_are_accepted(value):
     ("value", "message"),
     [
         (1.1, "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."),
-        (["1.9", 1.1], "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."),
+        (
+            ["1.9", 1.1],
+            "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1.",
+        ),
         (
             [True],
             "tags: true is a boolean, not text. Put it in quotes, because without them YAML reads yes, no, on and off as"

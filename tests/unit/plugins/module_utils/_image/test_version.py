@@ -44,7 +44,25 @@ def test_versions(text, numbers, pre):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "v", "latest", "1.", ".1", "1..2", "1.2.3-", "1.2.x", "v1.2.3rc1", "1_2", "1.2_3", "1.2.3_", "1.2.3.4", "v1.2.3.4-rc.1", "sha256-1", "\u0661.2.3", " 1"],
+    [
+        "",
+        "v",
+        "latest",
+        "1.",
+        ".1",
+        "1..2",
+        "1.2.3-",
+        "1.2.x",
+        "v1.2.3rc1",
+        "1_2",
+        "1.2_3",
+        "1.2.3_",
+        "1.2.3.4",
+        "v1.2.3.4-rc.1",
+        "sha256-1",
+        "\u0661.2.3",
+        " 1",
+    ],
 )
 def test_no_versions(text):
     assert Version.parse(text) is None

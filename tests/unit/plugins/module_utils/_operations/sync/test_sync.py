@@ -151,7 +151,10 @@ class TestReferences:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("s.example/a:1@sha256:12", "images: s.example/a:1: 'sha256:12' is not a digest. A digest is sha256: and 64"),
+            (
+                "s.example/a:1@sha256:12",
+                "images: s.example/a:1: 'sha256:12' is not a digest. A digest is sha256: and 64",
+            ),
             ("s.example/a:v 1", "images: s.example/a: tags: 'v 1' is neither a tag nor a digest."),
             ("s.example/A:1", "'A' is not a repository name"),
         ],
