@@ -32,7 +32,7 @@ _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
 _HINT = 'Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
 
 Predicate = t.Callable[[Version], bool]
-Numbers = t.Tuple[int, ...]
+Numbers = tuple[int, ...]
 
 
 class VersionRange:
