@@ -52,6 +52,23 @@ def naming(reference: object) -> t.Iterator[None]:
         raise
 
 
+# What code that takes foreign content apart raises where that is not of the shape it should be.
+_PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+
+@contextlib.contextmanager
+def parsing(what: str, hint: str = "") -> t.Iterator[None]:
+    """The boundary for foreign content: whatever parsing it raises in the block becomes :class:`InvalidContent`.
+
+    ``what`` completes "... is malformed". Errors of ours pass as they are. The text of the original error is not shown:
+    it may quote the content, and so a secret.
+    """
+    try:
+        yield
+    except _PARSER_ERRORS as error:
+        raise InvalidContent("%s is malformed" % what, hint=hint) from error
+
+
 class InvalidReference(ImageError):
     """The text of a reference does not follow the grammar of its transport."""
 

@@ -14,6 +14,7 @@ import typing as t
 
 from .._errors import InvalidContent
 from . import digest as digests
+from . import document as documents
 from . import media_types
 from .platform import Platform
 
@@ -22,6 +23,8 @@ OpenBlob = t.Callable[[], t.Iterable[bytes]]
 
 # Sizes are signed 64-bit integers in every implementation.
 _LARGEST = 2**63 - 1
+
+FIELDS = frozenset(("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"))
 
 # buildkit's names for what it attaches to an index; such children are no platforms of the image.
 _REFERENCE_TYPE = "vnd.docker.reference.type"
@@ -44,6 +47,7 @@ class Descriptor:
         """Raises :class:`InvalidContent` where a required field is missing or of the wrong type."""
         if not isinstance(document, dict):
             raise InvalidContent("a descriptor is not a JSON object")
+        documents.check_fields(document, FIELDS, "a descriptor")
         media_type, size = document.get("mediaType"), document.get("size")
         if not isinstance(media_type, str):
             raise InvalidContent("a descriptor has no mediaType")

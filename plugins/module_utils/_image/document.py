@@ -5,20 +5,60 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JSON from outside: whatever is wrong with it is a ValueError."""
+"""JSON from outside.
+
+What describes an image is read so that it cannot be one image here and another one for an engine. Engines are written in
+Go, whose encoding/json takes a member for a field whatever its case, and of several members the last.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import typing as t
+
+from .._errors import InvalidContent
+
+# Python from 3.11 refuses longer ones, and before takes minutes for a million digits.
+_MAX_DIGITS = 4300
 
 
 def decode(content: bytes | str) -> t.Any:
     """Decode JSON. Raises ValueError, also for nesting that the decoder cannot follow."""
     try:
-        return json.loads(content if isinstance(content, str) else content.decode("utf-8"))
+        return json.loads(content if isinstance(content, str) else content.decode("utf-8"), parse_int=_integer)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
+    """Decode JSON that describes an image. ``what`` completes "... is not JSON".
+
+    Raises :class:`InvalidContent`, also where an object has several members of one name with different values: which of
+    them counts would depend on the reader.
+    """
+    try:
+        text = content if isinstance(content, str) else content.decode("utf-8")
+        return json.loads(text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object)
+    except _Ambiguous as error:
+        raise InvalidContent("%s has several values for %r" % (what, error.name[:100])) from None
+    except (ValueError, RecursionError):
+        raise InvalidContent("%s is not JSON" % what, hint=hint) from None
+
+
+def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: str, lone: bool = True) -> None:
+    """Refuse members that differ from one of these fields in nothing but case: engines would take them for it.
+
+    Without ``lone`` only where there is the field itself too, or several of them. The members of a map, such as labels
+    and annotations, are no fields. Raises :class:`InvalidContent`.
+    """
+    variants = [name for name in document if name not in fields and name.casefold() in _folded(fields)]
+    if not variants:
+        return
+    field = _folded(fields)[variants[0].casefold()]
+    if lone or field in document or len({name.casefold() for name in variants}) < len(variants):
+        cause = "%s has %r, which engines take for its %s and other tools do not" % (what, variants[0], field)
+        raise InvalidContent(cause, hint="Build the image again with a tool that writes %s" % field)
 
 
 def encode(document: t.Any) -> bytes:
@@ -29,3 +69,36 @@ def encode(document: t.Any) -> bytes:
         return json.dumps(document, separators=(",", ":")).encode("ascii")
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+class _Ambiguous(ValueError):
+    """An object has several values for this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _object(members: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        for name, value in members:
+            if encode(value) != encode(found[name]):
+                raise _Ambiguous(name)
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("a number has more than %d digits" % _MAX_DIGITS)
+    return int(digits)
+
+
+def _constant(name: str) -> t.NoReturn:
+    """NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError("%s is not JSON" % name)
+
+
+@functools.cache
+def _folded(fields: frozenset[str]) -> dict[str, str]:
+    return {name.casefold(): name for name in fields}

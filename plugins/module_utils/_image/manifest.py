@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import typing as t
 
-from .._errors import InvalidContent
+from .._errors import InvalidContent, parsing
 from . import digest as digests
 from . import document as documents
 from . import media_types
@@ -24,6 +24,21 @@ from .descriptor import Descriptor
 
 # OCI distribution spec, "Pushing Manifests": registries should accept at least 4 MiB, and peers read no more.
 MAX_SIZE = 4 * 1024 * 1024
+
+# Those of manifests, artifact manifests and indexes together.
+_FIELDS = frozenset(
+    (
+        "schemaVersion",
+        "mediaType",
+        "artifactType",
+        "config",
+        "layers",
+        "blobs",
+        "manifests",
+        "subject",
+        "annotations",
+    )
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +58,13 @@ class Manifest:
         """
         if digest:
             digests.verify(raw, digest)
+        with parsing("its manifest"):
+            return cls._parsed(raw, content_type, digest or digests.of(raw))
+
+    @classmethod
+    def _parsed(cls, raw: bytes, content_type: str, digest: str) -> Manifest:
         document = _decode(raw)
-        manifest = cls(raw, _media_type(document, content_type), digest or digests.of(raw), document)
+        manifest = cls(raw, _media_type(document, content_type), digest, document)
         if manifest.media_type in media_types.SCHEMA1:
             raise InvalidContent(
                 "is a Docker schema 1 manifest, which registries no longer accept",
@@ -146,38 +166,42 @@ def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> di
 def _decode(raw: bytes) -> dict[str, t.Any]:
     if len(raw) > MAX_SIZE:
         raise InvalidContent("its manifest is larger than %d bytes" % MAX_SIZE)
-    try:
-        document = documents.decode(raw)
-    except ValueError:
-        raise InvalidContent("its manifest is not JSON", hint="Check that the host is a registry") from None
+    document = documents.read(raw, "its manifest", hint="Check that the host is a registry")
     if not isinstance(document, dict):
         raise InvalidContent("its manifest is not a JSON object")
+    documents.check_fields(document, _FIELDS, "its manifest")
     return document
 
 
 def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
     """What the manifest is: its own word first, then its shape; a Content-Type often lies, but may decide a tie."""
-    stated = document.get("mediaType")
+    # Go programs write "" and null where others leave a member out.
+    stated = None if document.get("mediaType") == "" else document.get("mediaType")
+    is_image = document.get("layers") is not None or document.get("config") is not None
+    is_index = document.get("manifests") is not None
+    if is_image and is_index:
+        # Two readers could take it for two things (CVE-2021-41190).
+        raise InvalidContent("its content is both an image manifest and an index")
     sent = content_type.partition(";")[0].strip()
     known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
     if isinstance(stated, str) and stated in known:
         if sent in known and sent != stated:
             raise InvalidContent("its manifest says it is %s but was sent as %s" % (stated, sent))
+        if (is_image and stated in media_types.INDEXES) or (is_index and stated in media_types.MANIFESTS):
+            raise InvalidContent("its manifest says it is %s but has the content of another kind" % stated)
         return stated
     if stated is not None:
         raise InvalidContent("its manifest is of a media type that is not known here: %s" % stated)
-    return _shape(document, sent)
+    return _shape(document, sent, is_image)
 
 
-def _shape(document: t.Mapping[str, t.Any], sent: str) -> str:
+def _shape(document: t.Mapping[str, t.Any], sent: str, is_image: bool) -> str:
     if document.get("schemaVersion") == 1:
         return media_types.DOCKER_SCHEMA1
-    is_image = "layers" in document or "config" in document
-    if "manifests" in document and is_image:
-        # Two readers could take it for two things (CVE-2021-41190).
-        raise InvalidContent("its content is both an image manifest and an index")
+    if is_image:
+        return sent if sent in media_types.MANIFESTS else media_types.OCI_MANIFEST
     if "manifests" in document:
         return sent if sent in media_types.INDEXES else media_types.OCI_INDEX
-    if is_image:
+    if "layers" in document or "config" in document:
         return sent if sent in media_types.MANIFESTS else media_types.OCI_MANIFEST
     raise InvalidContent("its content is neither an image manifest nor an index")

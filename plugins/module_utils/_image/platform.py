@@ -18,6 +18,7 @@ import re
 import typing as t
 
 from .._errors import ImageError, InvalidReference
+from . import document as documents
 
 _ARCHITECTURES = {
     "x86_64": ("amd64", ""),
@@ -30,6 +31,9 @@ _ARCHITECTURES = {
 }
 _DEFAULT_VARIANT = {"arm": "v7", "arm64": "v8", "amd64": "v1"}
 _GRAMMAR = re.compile(r"([a-z0-9_.-]+)(?:\(([^()]+)\))?/([a-z0-9_-]+)(?:/([a-z0-9_.-]+))?")
+_FIELDS = frozenset(("os", "architecture", "variant", "os.version", "os.features"))
+# No architecture has a level of three digits, and Python refuses to read a number of thousands.
+_LEVEL = re.compile(r"v([0-9]{1,3})(?:\.[0-9]+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Platform:
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Platform:
         """Read the platform of a descriptor, or the same fields of an image's configuration."""
+        documents.check_fields(document, _FIELDS, "a platform", lone=False)
         fields = [document.get(name) for name in ("os", "architecture", "variant", "os.version")]
         return cls(*(field if isinstance(field, str) else "" for field in fields)).normalized()
 
@@ -89,7 +94,7 @@ class Platform:
 
     def _level(self) -> int | None:
         variant = self.variant or _DEFAULT_VARIANT.get(self.architecture, "v0")
-        match = re.fullmatch(r"v(\d+)(?:\.\d+)?", variant)
+        match = _LEVEL.fullmatch(variant)
         return int(match.group(1)) if match else None
 
 

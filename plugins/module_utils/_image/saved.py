@@ -16,20 +16,20 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import InvalidContent, InvalidReference
+from .._errors import InvalidContent, InvalidReference, parsing
+from . import config as configs
 from . import digest as digests
 from . import document as documents
 from . import media_types
 from . import reference as references
 from .manifest import Manifest
 
-# Configs of real images have some 10 KiB.
-MAX_CONFIG = 8 * 1024 * 1024
 # Engines stack no more than 127 layers.
 _MAX_LAYERS = 1000
 # A few bytes of manifest.json make another image of what is there; what stands for one takes more than that.
 _MAX_IMAGES = 4000
 _MAX_LAYERS_OF_ALL = 100_000
+_FIELDS = frozenset(("Config", "RepoTags", "Layers"))
 
 
 class Layer(t.NamedTuple):
@@ -68,6 +68,7 @@ class Entry:
         """Raises :class:`InvalidContent`."""
         if not isinstance(document, dict):
             raise InvalidContent("an entry of its manifest.json is not a JSON object")
+        documents.check_fields(document, _FIELDS, "an entry of its manifest.json")
         config, names, layers = (document.get(key) for key in ("Config", "RepoTags", "Layers"))
         if not isinstance(config, str) or not _is_texts(layers or []) or not _is_texts(names or []):
             raise InvalidContent("its manifest.json does not tell Config, RepoTags and Layers of each image")
@@ -82,15 +83,13 @@ class Entry:
 
 def parse_entries(content: bytes) -> list[Entry]:
     """Read ``manifest.json``. Raises :class:`InvalidContent`."""
-    try:
-        document = documents.decode(content)
-    except ValueError:
-        raise InvalidContent("its manifest.json is not JSON") from None
+    document = documents.read(content, "its manifest.json")
     if not isinstance(document, list):
         raise InvalidContent("its manifest.json is not a list of images")
     if len(document) > _MAX_IMAGES:
         raise InvalidContent("its manifest.json lists more than %d images" % _MAX_IMAGES)
-    entries = [Entry.from_document(item) for item in document]
+    with parsing("its manifest.json"):
+        entries = [Entry.from_document(item) for item in document]
     if sum(len(entry.layers) for entry in entries) > _MAX_LAYERS_OF_ALL:
         raise InvalidContent("the images of its manifest.json have more than %d layers" % _MAX_LAYERS_OF_ALL)
     return entries
@@ -98,11 +97,7 @@ def parse_entries(content: bytes) -> list[Entry]:
 
 def diff_ids(config: bytes) -> list[str]:
     """What the config of an image says its plain layers are, from the lowest. Raises :class:`InvalidContent`."""
-    try:
-        document = documents.decode(config)
-    except ValueError:
-        document = None
-    rootfs = document.get("rootfs") if isinstance(document, dict) else None
+    rootfs = configs.read(config).get("rootfs")
     found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not _is_texts(found or []) or not isinstance(rootfs, dict):
         raise InvalidContent("its config does not tell the layers of an image")

@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import InvalidContent
+from .._errors import parsing
 from . import digest as digests
 from . import document as documents
 from . import media_types, signed
 from .manifest import Manifest
 
+_FIELDS = frozenset(("schemaVersion", "name", "tag", "architecture", "fsLayers", "history", "signatures"))
+
 
 def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
     """As :meth:`Manifest.parse`, for schema 1 too."""
-    document = _decode(raw)
-    if document.get("schemaVersion") != 1:
+    if _decode(raw).get("schemaVersion") != 1:
         return Manifest.parse(raw, content_type, digest)
+    document = documents.read(raw, "its manifest")
+    documents.check_fields(document, _FIELDS, "its manifest")
     payload = signed.payload(raw)
     if digest:
         digests.verify(payload, digest)
@@ -36,19 +39,15 @@ def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Mani
 def config(manifest: Manifest) -> dict[str, t.Any]:
     """What the newest layer says of the image: the fields of a config."""
     history = manifest.document.get("history")
-    try:
+    with parsing("its history (Docker schema 1)"):
         return _decode(history[0]["v1Compatibility"]) if history else {}
-    except (LookupError, TypeError):
-        raise InvalidContent("its history is not what schema 1 asks for") from None
 
 
 def layers(manifest: Manifest) -> list[str]:
     """The digests of the layers from the lowest, each as often as it is used."""
     items = manifest.document.get("fsLayers")
-    try:
+    with parsing("its list of layers (fsLayers of Docker schema 1)"):
         return [digests.check(item["blobSum"]) for item in reversed(items or [])]
-    except (LookupError, TypeError):
-        raise InvalidContent("its fsLayers are not what schema 1 asks for") from None
 
 
 def _decode(text: str | bytes) -> dict[str, t.Any]:

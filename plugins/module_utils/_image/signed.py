@@ -16,7 +16,7 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._errors import InvalidContent
+from .._errors import InvalidContent, parsing
 from . import digest as digests
 from . import document as documents
 
@@ -34,11 +34,11 @@ def payload(raw: bytes) -> bytes:
         return raw
     if not isinstance(document, dict) or document.get("schemaVersion") != 1 or document.get("signatures") is None:
         return raw
-    try:
+    with parsing("the signature of its schema 1 manifest"):
         parts = {_signed_part(signature) for signature in document["signatures"]}
-        ((length, tail),) = parts
-    except (ValueError, LookupError, TypeError):
-        raise InvalidContent("the signatures of its schema 1 manifest are malformed or contradict each other") from None
+    if len(parts) != 1:
+        raise InvalidContent("the signatures of its schema 1 manifest contradict each other")
+    length, tail = parts.pop()
     if not 0 < length <= len(raw):
         raise InvalidContent("the signatures of its schema 1 manifest speak of more text than there is")
     return raw[:length] + tail

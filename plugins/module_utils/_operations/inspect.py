@@ -14,7 +14,8 @@ import dataclasses
 import functools
 import typing as t
 
-from .._errors import ImageError, InvalidContent, InvalidReference, NotFound, naming
+from .._errors import ImageError, InvalidReference, NotFound, naming
+from .._image import config as configs
 from .._image import document as documents
 from .._image import media_types, schema1
 from .._image import reference as references
@@ -27,7 +28,6 @@ from .._transfer.engines import known_by
 from .._transfer.selection import Selection, find_image
 from .stores import Stores
 
-_MAX_CONFIG = 8 * 1024 * 1024
 _NO_CONFIG = "application/vnd.oci.empty.v1+json"
 
 
@@ -178,20 +178,19 @@ class _Reader:
         return _decode(content, required=config.media_type in media_types.IMAGE_CONFIGS)
 
     def _read(self, config: Descriptor) -> bytes:
-        if config.size > _MAX_CONFIG:
-            raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
+        if config.size > configs.MAX_CONFIG:
+            raise ImageError("its config is larger than %d bytes" % configs.MAX_CONFIG)
         if config.digest not in self._contents:
             self._contents[config.digest] = b"".join(map(bytes, self._store.open_blob(config)))
         return self._contents[config.digest]
 
 
 def _decode(content: bytes, required: bool) -> dict[str, t.Any] | None:
+    """The config of an image, which is ``required``, or what an artifact has in place of one."""
+    if required:
+        return configs.read(content)
     try:
         document = documents.decode(content)
     except ValueError:
-        document = None
-    if isinstance(document, dict):
-        return document
-    if required:
-        raise InvalidContent("its config is not a JSON object")
-    return None
+        return None
+    return document if isinstance(document, dict) else None

@@ -21,11 +21,12 @@ import typing as t
 from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound
 from .._image import digest as digests
 from .._image import media_types
+from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.reference import EngineReference
-from .._image.saved import MAX_CONFIG, Layer, SavedImage, diff_ids
+from .._image.saved import Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .base import Store
 from .layers import Staged, Surplus, compression, digest_of, gzipped, plain, require_zstd

@@ -20,8 +20,9 @@ import typing as t
 from .._errors import DigestMismatch, InvalidContent, NotFound
 from .._image import digest as digests
 from .._image import document as documents
+from .._image.config import MAX_CONFIG
 from .._image.manifest import MAX_SIZE
-from .._image.saved import MAX_CONFIG, Entry, Layer, SavedImage, diff_ids, parse_entries
+from .._image.saved import Entry, Layer, SavedImage, diff_ids, parse_entries
 from .tar_reader import TarImage
 from .tar_writer import END, file_chunks
 

@@ -16,6 +16,7 @@ import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
 from .._image import digest as digests
+from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
@@ -23,8 +24,6 @@ from .._stores.base import Store
 from .conversion import Target, convert_selection
 from .engines import config_store, known_by, nearest
 from .selection import MAX_DEPTH, Selection, select, select_one
-
-_MAX_CONFIG = 8 * 1024 * 1024
 
 
 class Seen(t.NamedTuple):
@@ -227,8 +226,8 @@ class _Planner:
 
     def _read_config(self, config: Descriptor) -> bytes:
         with naming(self._source.reference(self._request.name)):
-            if config.size > _MAX_CONFIG:
-                raise ImageError("its config is larger than %d bytes" % _MAX_CONFIG)
+            if config.size > MAX_CONFIG:
+                raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
             return b"".join(map(bytes, self._source.open_blob(config)))
 
     def _read_image_config(self, image: Manifest) -> bytes:

@@ -14,8 +14,8 @@ import dataclasses
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotFound
+from .._image import config as configs
 from .._image import convert, media_types
-from .._image import document as documents
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform, best
@@ -141,13 +141,7 @@ def config_fields(image: Manifest, read_config: ReadConfig) -> dict[str, t.Any]:
     """The config of an image, decoded; empty where it has none. Raises InvalidContent."""
     if image.config is None:
         return {}
-    try:
-        document = documents.decode(read_config(image.config))
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise InvalidContent("the config of %s is not a JSON object" % image.digest)
-    return document
+    return configs.read(read_config(image.config), "the config of %s" % image.digest)
 
 
 class _Chooser:

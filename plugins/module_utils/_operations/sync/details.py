@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
-from ..._image import document as documents
+from ..._image import config as configs
 from ..._image.descriptor import Descriptor
 from ..._image.manifest import Manifest
 from ..._image.platform import Platform
@@ -20,8 +20,6 @@ from ..._stores.base import Store
 from ..._transfer.known import bare
 from .images import Image, Target
 from .inventory import Record
-
-_MAX_CONFIG = 8 * 1024 * 1024
 
 
 def record(image: Image, target: Target) -> Record:
@@ -76,14 +74,13 @@ def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
 def _config(manifests: t.Sequence[Manifest], *stores: Store) -> dict[str, t.Any]:
     """The config of the first image, from the first store that has it; empty where none can be had."""
     config = next((manifest.config for manifest in manifests if manifest.config), None)
-    if config is None or config.size > _MAX_CONFIG:
+    if config is None or config.size > configs.MAX_CONFIG:
         return {}
     for store in stores:
         try:
-            document = documents.decode(_read(store, config))
-        except (ImageError, ValueError):
+            return configs.read(_read(store, config))
+        except ImageError:
             continue
-        return document if isinstance(document, dict) else {}
     return {}
 
 

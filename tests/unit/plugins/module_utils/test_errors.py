@@ -11,10 +11,12 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ImageError,
+    InvalidContent,
     LocalFailure,
     NotFound,
     local_failure,
     naming,
+    parsing,
 )
 
 
@@ -66,3 +68,34 @@ def test_a_failure_that_names_no_file_is_about_what_was_worked_on():
 
 def test_a_failure_without_a_number_tells_what_it_says():
     assert "it is gone" in str(local_failure(OSError("It is gone"), "read", "/srv"))
+
+
+def _nested(depth):
+    return [_nested(depth - 1)]
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [
+        lambda: int("9" * 5000 + "x"),
+        lambda: b"\xff".decode("utf-8"),
+        lambda: "\ud800".encode(),
+        lambda: {}["history"],
+        lambda: [][0],
+        lambda: iter(7),
+        lambda: None.get("x"),
+        lambda: int(float("inf")),
+        lambda: _nested(-1),
+    ],
+)
+def test_whatever_parsing_raises_says_what_is_malformed(parse):
+    with pytest.raises(InvalidContent) as raised, parsing("its index", hint="Write it anew"):
+        parse()
+    assert str(raised.value) == "its index is malformed. Write it anew."
+
+
+def test_parsing_leaves_errors_of_ours_and_of_the_system_alone():
+    with pytest.raises(NotFound, match="it is not there"), parsing("its index"):
+        raise NotFound("it is not there")
+    with pytest.raises(OSError, match="broken"), parsing("its index"):
+        raise OSError("broken")

@@ -239,7 +239,7 @@ def test_what_refers_to_another_image_is_refused_for_docker():
 
 
 def test_a_manifest_that_says_a_thing_twice_is_not_converted():
-    raw = docker_image(DOCKER_LAYER).raw.replace(b'{"schemaVersion": 2', b'{"schemaVersion": 2, "layers": []')
+    raw = docker_image(DOCKER_LAYER).raw.replace(b'{"schemaVersion": 2', b'{"schemaVersion": 2, "schemaVersion": 2')
     with pytest.raises(InvalidContent, match="two members of one name"):
         convert_image(Manifest.parse(raw), "oci")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._image import document as documents
 
 
@@ -53,3 +54,60 @@ def test_a_document_that_is_nested_too_deeply_is_a_value_error():
 def test_only_utf_8_is_json(encoding):
     with pytest.raises(ValueError):
         documents.decode('{"a": 1}'.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"config": 1, "config": 2}', r"^its manifest has several values for 'config'\.$"),
+        ('{"a": [{"b": {"digest": "x", "size": 1, "digest": "y"}}]}', "several values for 'digest'"),
+        ('{"a": 1, "a": true}', "several values for 'a'"),
+        ('{"a": [1], "a": [1.0]}', "several values for 'a'"),
+        ('{"a": {"b": 1}, "a": {"b": 1, "b": 1, "c": 2}}', "several values for 'a'"),
+        ('{"a": NaN}', "is not JSON"),
+        ('{"a": -Infinity}', "is not JSON"),
+        ("", r"^its manifest is not JSON\. Ask\.$"),
+        (b"\xff", "is not JSON"),
+        ("[" * 100000, "is not JSON"),
+        ('{"size": %s}' % ("9" * 5000), "is not JSON"),
+    ],
+)
+def test_json_that_readers_take_for_different_things_is_refused(content, said):
+    with pytest.raises(InvalidContent, match=said):
+        documents.read(content, "its manifest", hint="Ask" if not content else "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"a": 1, "a": 1}',
+        '{"a": {"b": 1, "c": [2]}, "a": {"b": 1, "c": [2]}}',
+        '{"Labels": {"App": "a", "app": "b"}}',
+        '{"a": 1, "A": 2}',
+    ],
+)
+def test_json_that_reads_the_same_everywhere_is_read(content):
+    assert documents.read(content, "its manifest") == documents.decode(content)
+
+
+FIELDS = frozenset(("config", "layers"))
+
+
+@pytest.mark.parametrize(
+    ("document", "lone", "is_refused"),
+    [
+        ({"config": 1, "Config": 2}, True, True),
+        ({"config": 1, "CONFIG": 1}, False, True),
+        ({"Layers": 1}, True, True),
+        ({"Layers": 1}, False, False),
+        ({"LAYERS": 1, "Layers": 2}, False, True),
+        ({"layer\u017f": 1}, True, True),  # Go folds the long s, too
+        ({"config": 1, "other": 1, "Other": 2}, True, False),
+    ],
+)
+def test_members_that_engines_take_for_a_field(document, lone, is_refused):
+    if is_refused:
+        with pytest.raises(InvalidContent, match="its manifest has .* which engines take for its (config|layers)"):
+            documents.check_fields(document, FIELDS, "its manifest", lone)
+    else:
+        documents.check_fields(document, FIELDS, "its manifest", lone)

@@ -56,6 +56,12 @@ def test_the_manifests_own_word_wins_over_a_content_type_that_says_nothing(state
         ({"config": CHILD}, "application/json", media_types.OCI_MANIFEST),
         ({"layers": []}, media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
         ({"layers": [], "mediaType": None}, "", media_types.OCI_MANIFEST),
+        ({"layers": [], "mediaType": ""}, media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
+        ({"manifests": [], "mediaType": ""}, "", media_types.OCI_INDEX),
+        ({"manifests": None}, "", media_types.OCI_INDEX),
+        ({"layers": [], "manifests": None}, "", media_types.OCI_MANIFEST),
+        ({"manifests": [], "layers": None, "config": None}, "", media_types.OCI_INDEX),
+        ({"layers": None}, "", media_types.OCI_MANIFEST),
         ({"layers": []}, "application/vnd.docker.distribution.manifest.v1+prettyjws", media_types.OCI_MANIFEST),
     ],
 )
@@ -90,10 +96,10 @@ def test_a_content_type_that_agrees_with_the_manifest_is_fine(body, stated):
 
 
 def test_the_media_type_decides_what_a_manifest_refers_to():
-    document = {"schemaVersion": 2, "config": LAYER, "layers": [LAYER], "manifests": [CHILD]}
-    image = parse({**document, "mediaType": media_types.OCI_MANIFEST})
+    document = {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST}
+    image = parse({**document, "config": LAYER, "layers": [LAYER], "manifests": None})
     assert ([blob.digest for blob in image.blobs], image.children) == ([DIGEST], [])
-    index = parse({**document, "mediaType": media_types.OCI_INDEX})
+    index = parse({"mediaType": media_types.OCI_INDEX, "config": None, "layers": None, "manifests": [CHILD]})
     assert (index.blobs, [child.digest for child in index.children]) == ([], [DIGEST])
 
 
@@ -185,7 +191,6 @@ def test_json_of_another_shape_is_neither_image_nor_index(document):
         {"mediaType": [], "layers": []},
         {"mediaType": {}, "layers": []},
         {"mediaType": True, "layers": []},
-        {"mediaType": "", "layers": []},
         {"mediaType": media_types.OCI_ARTIFACT, "blobs": [{}]},
         {"mediaType": media_types.OCI_INDEX, "manifests": [5]},
     ],
@@ -340,3 +345,63 @@ def test_an_exchanged_child_loses_its_inlined_content():
     before = images.index(dict(images.entry(child), data="e30="))
     after = before.with_children(lambda position: True, {child.digest: images.index(images.entry(images.image()))})
     assert "data" not in after.document["manifests"][0]
+
+
+@pytest.mark.parametrize(
+    ("stated", "more"),
+    [
+        (media_types.OCI_INDEX, {"layers": []}),
+        (media_types.DOCKER_LIST, {"config": CHILD}),
+        (media_types.OCI_MANIFEST, {"manifests": []}),
+        (media_types.DOCKER_MANIFEST, {"manifests": [CHILD]}),
+        ("", {"manifests": [], "layers": []}),
+    ],
+)
+def test_what_is_listed_must_be_of_the_kind_that_it_says(stated, more):
+    with pytest.raises(InvalidContent, match="another kind|both an image manifest and an index"):
+        parse({"schemaVersion": 2, "mediaType": stated, **more})
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (
+            '{"schemaVersion": 2, "config": %s, "Config": %s}',
+            "its manifest has 'Config', which engines take for its config",
+        ),
+        ('{"schemaVersion": 2, "config": %s, "Layers": [%s]}', "has 'Layers', which engines take for its layers"),
+        ('{"schemaVersion": 2, "layers": [%s], "layers": [%s, 1]}', "several values for 'layers'"),
+    ],
+)
+def test_a_manifest_that_engines_take_for_another_one_is_refused(raw, said):
+    layer = json.dumps(LAYER)
+    with pytest.raises(InvalidContent, match=said):
+        Manifest.parse((raw % (layer, layer)).encode())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Digest": "sha256:" + "b" * 64},
+        {"SIZE": 6},
+        {"platform": {"os": "linux", "OS": "windows", "architecture": "amd64"}},
+    ],
+)
+def test_a_descriptor_that_engines_take_for_another_one_is_refused(more):
+    with pytest.raises(InvalidContent, match="which engines take for its (digest|size|os)"):
+        parse({"schemaVersion": 2, "manifests": [{**CHILD, **more}]})
+
+
+def test_annotations_may_differ_in_case_alone():
+    annotations = {"org.Example": "a", "org.example": "b", "Digest": "c"}
+    manifest = parse(
+        {"schemaVersion": 2, "layers": [{**LAYER, "annotations": annotations}], "annotations": annotations}
+    )
+    assert (manifest.annotations, manifest.layers[0].annotations) == (annotations, annotations)
+
+
+@pytest.mark.parametrize("key", ["manifests", "layers"])
+@pytest.mark.parametrize("value", [7, "x", {}, [7], [None], [[]]])
+def test_lists_of_another_shape_are_refused(key, value):
+    with pytest.raises(InvalidContent):
+        parse({"schemaVersion": 2, key: value})

@@ -198,3 +198,9 @@ def test_the_error_lists_each_platform_there_is_once_and_in_order():
 def test_the_error_says_where_there_is_nothing_to_choose_from():
     with pytest.raises(ImageError, match="It has: none"):
         chosen("linux/amd64", "unknown/unknown")
+
+
+def test_a_variant_of_thousands_of_digits_is_one_like_any_other():
+    odd = Platform("linux", "arm", "v" + "9" * 5000)
+    assert Platform.parse("linux/arm/v7").rank(odd) is None
+    assert odd.rank(odd) == 0

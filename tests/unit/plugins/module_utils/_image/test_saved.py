@@ -64,9 +64,7 @@ def test_what_is_no_list_of_images(content, said):
         saved.parse_entries(content)
 
 
-@pytest.mark.parametrize(
-    "config", [b"", b"[]", b"{}", b'{"rootfs": {"diff_ids": "x"}}', b'{"rootfs": {"diff_ids": [1]}}']
-)
+@pytest.mark.parametrize("config", [b"{}", b'{"rootfs": {"diff_ids": "x"}}', b'{"rootfs": {"diff_ids": [1]}}'])
 def test_config_that_tells_no_layers(config):
     with pytest.raises(InvalidContent, match="does not tell the layers"):
         saved.diff_ids(config)

@@ -90,6 +90,8 @@ def test_malformed_signatures(signature):
         ("history", [{}]),
         ("history", {"a": 1}),
         ("history", [7]),
+        ("history", [{"v1Compatibility": 5}]),
+        ("history", 7),
         ("fsLayers", [{}]),
         ("fsLayers", 7),
         ("fsLayers", [1]),
