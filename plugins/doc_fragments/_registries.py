@@ -79,9 +79,12 @@ options:
   authfile:
     description:
       - The file to read credentials from, as written by C(podman login), C(skopeo login) or C(docker login).
-        Credential helpers and stores that it names are asked.
+        Credential helpers and stores that it names are asked. They have to answer within O(timeout).
+      - If the program of a helper is not installed, the registry is asked without credentials.
+      - The task warns about a file that users other than its owner can change, or whose secrets all users can read.
       - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used, and
-        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR) (or V(/run/containers/UID/auth.json)),
+        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR) (or V(/run/user/UID/containers/auth.json) and
+        V(/run/containers/UID/auth.json)),
         C(containers/auth.json) in E(XDG_CONFIG_HOME) (or V(~/.config)), C(config.json) in E(DOCKER_CONFIG) (or
         V(~/.docker)), and V(~/.dockercfg), in this order. The first file that has credentials for the repository decides.
     type: path

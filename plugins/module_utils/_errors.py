@@ -89,6 +89,14 @@ class AccessDenied(ImageError):
     """The registry refuses these credentials, or asks for some where none were given."""
 
 
+class LoginRefused(AccessDenied):
+    """A registry or its token service refuses a password. This is about the registry, whatever image was wanted."""
+
+    def about(self, reference: object) -> ImageError:
+        """Name no reference: the cause names the host."""
+        return self
+
+
 class DigestMismatch(ImageError):
     """The content does not have the digest or size under which it was asked for."""
 

@@ -20,6 +20,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ._argspec import check_text, registry_options
 from ._errors import ImageError, MissingLibrary
 from ._operations.stores import Stores
+from ._process import Guard
 from ._registry.session import Policy
 from ._registry.settings import RegistrySettings
 
@@ -71,8 +72,20 @@ class RegistryModule:
         entries = [RegistrySettings(**entry) for entry in map(_known, self.params["registries"])]
         return Stores(entries, self.params["authfile"], policy, self._run_command)
 
-    def _run_command(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
-        return self.ansible.run_command(argv, data=stdin, binary_data=True, handle_exceptions=False)
+    def _run_command(
+        self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
+    ) -> tuple[int, str, str]:
+        guard = Guard(seconds, limit)
+        try:
+            return self.ansible.run_command(
+                argv,
+                data=stdin,
+                binary_data=True,
+                handle_exceptions=False,
+                before_communicate_callback=guard.attach,
+            )
+        finally:
+            guard.release()
 
     def _warn(self, stores: Stores | None) -> None:
         for warning in stores.traffic.warnings if stores else []:

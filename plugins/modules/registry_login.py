@@ -64,8 +64,10 @@ options:
       - The file to keep the credentials in. A missing file is made, for its owner only.
       - If the file names a credential helper for O(host) or a credential store, the credentials are kept there.
       - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used, and
-        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR), or V(/run/containers/UID/auth.json). These
-        places are emptied when the machine starts, and that in E(XDG_RUNTIME_DIR) when the user's last session ends.
+        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, as with C(become), it is
+        the first of V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and
+        V(~/.config/containers/auth.json) that this user can write; for root, V(/run/containers/0/auth.json) comes first. The
+        places below C(/run) are emptied when the machine starts, and those of a session when the user's last session ends.
       - For C(docker) give V(~/.docker/config.json).
 seealso:
   - name: containers-auth.json(5)

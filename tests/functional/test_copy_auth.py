@@ -61,9 +61,13 @@ class TestBasic:
         dest = f"{htpasswd_registry.host}/{repository}:1"
         result = run_module("image_copy", src=layout, dest=dest, registries=entry(htpasswd_registry, **credentials))
         assert result.failed
-        who = "user alice" if credentials else "anonymous users"
-        assert result.msg.startswith(f"{dest}: cannot read the manifest: {htpasswd_registry.host} answered 401")
-        assert f"to {who}. Check" in result.msg
+        host = htpasswd_registry.host
+        if credentials:
+            assert result.msg.startswith(f"Cannot log in to {host} as user alice: the registry returned 401. ")
+            assert result.msg.endswith(f"Check the user name and password for {host} in registries or authfile.")
+        else:
+            assert result.msg.startswith(f"{dest}: cannot read the manifest: {host} answered 401")
+            assert "to anonymous users. Check" in result.msg
         assert "looking-glass" not in result.stdout
         assert len(htpasswd_registry.requests()) <= 2
 
@@ -108,8 +112,9 @@ class TestToken:
         credentials = entry(token_registry, username="alice", password="looking-glass")
         dest = f"{token_registry.host}/{repository}:1"
         result = run_module("image_copy", src=layout, dest=dest, registries=credentials)
-        assert result.msg.startswith(f"{dest}: access denied: the token service")
-        assert "user alice" in result.msg
+        assert result.msg.startswith(
+            f"Cannot log in to {token_registry.host} as user alice: its token service 127.0.0.1"
+        )
         assert "looking-glass" not in result.stdout
         assert len(token_service.log) == 1
 
@@ -228,6 +233,35 @@ class TestFiles:
         message = copy(authfile=str(tmp_path / "auth.json"), env=helper).msg
         assert "docker-credential-test" in message
         assert "exit status 3" in message
+
+    @pytest.mark.parametrize(
+        ("script", "words"),
+        [("exec sleep 600", "did not finish within 1 seconds"), ("exec yes", "wrote more than 1048576 bytes")],
+    )
+    def test_helper_without_end_is_stopped(self, copy, tmp_path, script, words):
+        helper = self.helper(tmp_path, script)
+        (tmp_path / "auth.json").write_text(json.dumps({"credsStore": "test"}))
+        message = copy(authfile=str(tmp_path / "auth.json"), env=helper, timeout=1 if "sleep" in script else 60).msg
+        assert f"docker-credential-test, which {tmp_path}/auth.json names for 127.0.0.1:" in message
+        assert f", {words}. " in message
+
+    def test_missing_helper_keeps_nobody_from_public_images(self, run_module, copy, registry, repository, tmp_path):
+        images.push(INDEX, registry.host, repository, "1")
+        (tmp_path / "auth.json").write_text(json.dumps({"credsStore": "absent"}))
+        options = {"authfile": str(tmp_path / "auth.json")}
+        source = f"{registry.host}/{repository}:1"
+        assert run_module("image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", **options).digest == INDEX.digest
+        message = copy(**options).msg
+        assert "to anonymous users. Check" in message
+        assert f"docker-credential-absent, which {tmp_path}/auth.json names for " in message
+        assert message.endswith(
+            " is not installed. Install it on the PATH of the task, or remove it from the auth file."
+        )
+
+    def test_entry_for_another_port_is_mentioned(self, copy, htpasswd_registry):
+        message = copy(registries=[{"host": "127.0.0.1", "username": "alice", "password": PASSWORD}]).msg
+        assert "to anonymous users. Check" in message
+        assert f"The entry for 127.0.0.1 in registries is not used for {htpasswd_registry.host}: " in message
 
     @staticmethod
     def helper(directory, script):

@@ -207,9 +207,9 @@ class TestRejected:
     def test_wrong_password_writes_nothing(self, login, registry, file, check_mode):
         result = login(check_mode=check_mode, **alice(registry, password="looking-glass"))
         assert result.failed
-        assert result.msg.startswith(f"{registry.host}: ")
-        assert "answered 401" in result.msg
-        assert result.msg.endswith("to user alice. Check username and password.")
+        assert result.msg.startswith(f"Cannot log in to {registry.host} as user alice: ")
+        assert "returned 401" in result.msg
+        assert result.msg.endswith(". Check username and password.")
         assert "looking-glass" not in result.stdout
         assert not file.exists()
 

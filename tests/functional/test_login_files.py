@@ -273,9 +273,8 @@ class TestHelper:
         )
         text = file.read_text()
         result = login()
-        assert result.msg.startswith(
-            f"docker-credential-test, which {file} names, failed to store the credentials for "
-        )
+        helper = f"docker-credential-test, which {file} names for {registry.host},"
+        assert result.msg.startswith(f"{helper} failed to store the credentials ")
         assert "with exit status 3." in result.msg
         assert PASSWORD not in result.stdout
         assert file.read_text() == text

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .._errors import AccessDenied, ImageError, InvalidReference, NotFound, naming
+from .._errors import AccessDenied, ImageError, InvalidReference, LoginRefused, NotFound, naming
 from .._image import reference as references
 from .._registry.authfile import AuthFile
 from .._registry.client import RegistryClient
@@ -47,7 +47,7 @@ def login(options: LoginOptions, stores: Stores, dry_run: bool) -> LoggedIn:
     """
     name = _name(options.host)
     credential = ANONYMOUS if options.state == "absent" else _credential(options)
-    file = AuthFile(stores.authfile, stores.run_command)
+    file = AuthFile(stores.authfile, stores.run_helper, stores.traffic.warn)
     if credential:
         host, _slash, path = name.partition("/")
         with naming(name):
@@ -62,7 +62,7 @@ def _verify(client: RegistryClient) -> None:
         client.check()
     except AccessDenied as error:
         # Elsewhere credentials come from registries or authfile, and hints say so.
-        if "credentials for" in error.hint:
+        if isinstance(error, LoginRefused) or "credentials for" in error.hint:
             error.hint = "Check username and password"
         raise
     except NotFound as error:

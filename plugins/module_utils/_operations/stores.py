@@ -9,13 +9,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._image.reference import ENGINES, EngineReference, LocalReference, Reference, RegistryReference
+from .._process import RunCommand
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
-from .._registry.credentials import AuthFiles, Credential, RunCommand
+from .._registry.credentials import AuthFiles, Credential
+from .._registry.helper_program import MAX_OUTPUT
 from .._registry.session import Policy, Session, Traffic
 from .._registry.settings import Registries, RegistrySettings
 from .._stores import directory_tree
@@ -45,7 +48,7 @@ class Stores:
         self._registries = Registries(entries)
         self.authfile = authfile
         self.run_command = run_command
-        self._authfiles = AuthFiles(authfile, run_command)
+        self._authfiles = AuthFiles(authfile, self.run_helper, self.traffic.warn)
         self._policy = policy
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
         self._staging = Staging()
@@ -93,6 +96,10 @@ class Stores:
         if reference.transport == "dir":
             return directory_tree.repositories(reference.path)
         return repositories(self.open(reference), self.traffic.warn)
+
+    def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
+        """Run a credential helper, which has to answer within the timeout."""
+        return self.run_command(argv, stdin, self._policy.timeout, MAX_OUTPUT)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""
@@ -142,4 +149,12 @@ class Stores:
             return Credential(bearer=settings.token)
         if settings.username or settings.password:
             return Credential(username=settings.username or "", password=settings.password or "")
-        return self._authfiles.find(host, repository)
+        found = self._authfiles.find(host, repository)
+        other = self._registries.of_other_port(host, repository)
+        if other:
+            remark = "The entry for %s in registries is not used for %s: give the port that references have" % (
+                other,
+                host,
+            )
+            found = dataclasses.replace(found, remark=found.remark or remark)
+        return found

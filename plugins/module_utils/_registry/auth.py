@@ -22,11 +22,12 @@ import time
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import AccessDenied, ImageError
+from .._errors import AccessDenied, ImageError, LoginRefused
 from .._image import document as documents
 from . import urls
 from .challenge import Challenge, parse
 from .credentials import Credential
+from .failures import peek_answer, read_answer
 from .session import Session, finish
 from .settings import hostname, is_loopback
 
@@ -40,6 +41,8 @@ _SHORTEST_LIFE = 60.0
 _LONGEST_LIFE = 30 * 24 * 3600.0
 # A token that is about to end is not used for a request that may be queued behind others.
 _MARGIN = 5.0
+# What registries say of a token that ended early, with a status that is no challenge: ECR answers 400 or 403.
+_DEAD_TOKEN = {400: re.compile("token|authori[sz]|authenticat|expired", re.I), 403: re.compile("token.*expired", re.I)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Authenticator:
         self._challenge: Challenge | None = None
         self._tokens: dict[Credential, list[_Token]] = {}
         self._extra: frozenset[tuple[str, str]] = frozenset()
+        self._postponed: set[str] = set()
 
     def identity(self, access: Access) -> Credential:
         """Who asks for this access."""
@@ -105,27 +109,74 @@ class Authenticator:
             return _basic(identity) if identity.password else ""
         return self._token(access, identity, rejected="")
 
-    def answer(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
-        """The Authorization to try after a 401 with this WWW-Authenticate, empty where there is none to try.
+    def is_asked(self, response: t.Any, sent: str) -> bool:
+        """Whether a response asks for another Authorization than the one that was ``sent``; its body stays readable."""
+        status = response.status_code
+        if status not in _DEAD_TOKEN or not sent.startswith("Bearer "):
+            return bool(status == 401)
+        answer = peek_answer(response)
+        return bool(_DEAD_TOKEN[status].search("%s %s" % (answer.code, answer.message)))
 
-        ``rejected`` is what the request was sent with. Where that ``was_fresh``, only a challenge that asks for more
-        scope than it had is worth another try (``insufficient_scope``). Raises :class:`AccessDenied`.
+    def answer(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
+        """The Authorization to try after a refusal with this WWW-Authenticate, empty where there is none to try.
+
+        ``rejected`` is what the request was sent with. Where that ``was_fresh``, another try is only worth it if the
+        challenge asks for more scope (``insufficient_scope``), or once if it says that the token is not valid: clocks
+        differ. Raises :class:`AccessDenied`.
         """
         identity = self.identity(access)
         challenge = _choose(parse(header))
-        if challenge is None or identity.bearer:
+        if identity.bearer:
             return ""
+        if challenge is None:
+            # Some registries send no challenge when a token has ended early.
+            is_ours = self._challenge is not None and self._challenge.scheme == "bearer"
+            return self._token(access, identity, rejected) if is_ours and rejected and not was_fresh else ""
         if challenge.scheme == "basic":
             fresh = _basic(identity) if identity.password else ""
             self._challenge = challenge
             return "" if fresh == rejected else fresh
         wanted = _parse_scope(challenge.parameters.get("scope", "")) if rejected else frozenset()
         if was_fresh and wanted <= access.scopes() | self._extra:
-            return ""
+            return self._once_more(challenge, rejected)
         with self._lock:
             self._challenge = challenge
             self._extra = self._extra | wanted
         return self._token(access, identity, rejected)
+
+    def _once_more(self, challenge: Challenge, rejected: str) -> str:
+        """The same token again, after two seconds: by the registry's clock it may not have been valid yet."""
+        if challenge.parameters.get("error") != "invalid_token" or rejected in self._postponed:
+            return ""
+        self._postponed.add(rejected)
+        self._session.pause(2)
+        return rejected
+
+    def refused_login(self, response: t.Any, access: Access) -> ImageError | None:
+        """The error for a response that refuses the password that was sent to the registry; None for any other."""
+        identity = self.identity(access)
+        is_basic = self._challenge is not None and self._challenge.scheme == "basic"
+        if response.status_code != 401 or not is_basic or not identity.password or identity.bearer:
+            return None
+        return self._explained(
+            self._login_refused(identity, "the registry returned %s" % str(read_answer(response))), identity
+        )
+
+    def explained(self, error: ImageError, access: Access) -> ImageError:
+        """A refusal of access, with what is remarkable about the credentials in its hint; other errors as they are."""
+        return self._explained(error, self.identity(access))
+
+    @staticmethod
+    def _explained(error: ImageError, identity: Credential) -> ImageError:
+        if isinstance(error, AccessDenied) and identity.remark:
+            error.hint = ". ".join(part.rstrip(".") for part in (error.hint, identity.remark) if part)
+        return error
+
+    def _login_refused(self, identity: Credential, reason: str) -> ImageError:
+        return LoginRefused(
+            "Cannot log in to %s as %s: %s" % (self._session.host, identity, reason),
+            hint="Check the user name and password for %s in registries or authfile" % self._session.host,
+        )
 
     def _token(self, access: Access, identity: Credential, rejected: str) -> str:
         scopes = access.scopes() | frozenset(pair for pair in self._extra if pair[0] == access.repository)
@@ -138,7 +189,10 @@ class Authenticator:
             for token in tokens:
                 if token.serves(scopes):
                     return token.header
-            token = self._fetch_any(access, scopes, identity)
+            try:
+                token = self._fetch_any(access, scopes, identity)
+            except AccessDenied as error:
+                raise self._explained(error, identity) from None
             with self._lock:
                 self._tokens[identity].append(token)
             return token.header
@@ -197,10 +251,11 @@ class Authenticator:
         status = response.status_code
         if status != 200:
             finish(response)
-            if status in (400, 401, 403, 404):
+            if status == 401 and identity:
                 # A wrong password is wrong for every scope: trying on would only lock the account.
-                kind = AccessDenied if status == 401 and identity else _ScopeDenied
-                raise kind(
+                raise self._login_refused(identity, "its token service %s returned 401" % service)
+            if status in (400, 401, 403, 404):
+                raise _ScopeDenied(
                     "access denied: the token service %s answered %d to %s" % (service, status, identity),
                     hint="Check the credentials for %s in registries or authfile" % self._session.host,
                 )

@@ -16,7 +16,7 @@ import base64
 import contextlib
 import dataclasses
 import fcntl
-import json
+import functools
 import os
 import typing as t
 
@@ -25,18 +25,19 @@ from .._files import is_missing, remove_abandoned_of, replaced
 from .._image import json_text
 from .credentials import (
     ANONYMOUS,
-    AuthFiles,
     Credential,
-    RunCommand,
+    ask,
     canonical,
     decode,
-    default_files,
+    default_place,
+    exact_last,
     mapping,
     parse,
-    program_of,
     read_text,
     server_of,
+    warn_if_shared,
 )
+from .helper_program import Helper, RunHelper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,12 +55,13 @@ class Change:
 class AuthFile:
     """One auth file that is to be changed: the given one, that of REGISTRY_AUTH_FILE, or the first default place."""
 
-    def __init__(self, path: str | None, run_command: RunCommand) -> None:
-        self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_files()[0])
+    def __init__(self, path: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
+        self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_place())
         # What a link leads to is replaced, and not the link.
         self._target = os.path.realpath(self.path)
-        self._run_command = run_command
-        self._files = AuthFiles(self.path, run_command)
+        self._run_helper = run_helper
+        self._ask = functools.lru_cache(maxsize=None)(lambda helper: ask(helper, run_helper))
+        self._warn = warn
 
     def change(self, name: str, wanted: Credential, dry_run: bool) -> Change:
         """Make ``wanted`` the credential for ``name`` (``host[:port][/path]``), or forget it where it is anonymous.
@@ -69,12 +71,17 @@ class AuthFile:
         change = self._plan(name, wanted)
         if not dry_run:
             remove_abandoned_of(self._target)
-        if not change or dry_run:
-            return change
+            if change:
+                change = self._carry_out(name, wanted)
+        if change.text is None:  # else its mode becomes 0600
+            warn_if_shared(self._target, parse(self._read(), self.path), self._warn)
+        return change
+
+    def _carry_out(self, name: str, wanted: Credential) -> Change:
         with self._locked():
             change = self._plan(name, wanted)
             if change.order:
-                self._give(change.order)
+                change.order.give(self._run_helper)
             if change.text is not None:
                 self._write(change.text)
         return change
@@ -82,17 +89,18 @@ class AuthFile:
     def _plan(self, name: str, wanted: Credential) -> Change:
         text = self._read()
         document = parse(text, self.path)
-        helper = self._helper(document, name, wanted)
-        entries = {key: entry for key, entry in mapping(document, "auths").items() if canonical(key) == name}
+        helper, is_store = self._helper(document, name, wanted)
+        auths = mapping(document, "auths")
+        entries = {key: auths[key] for key in reversed(exact_last(auths)) if canonical(key) == name}
         if helper:
-            before = self._files.ask(helper.name, helper.server, self.path)
+            before = self._ask(helper)
         else:
             before = next(filter(None, map(self._credential, entries.values())), ANONYMOUS)
         order = _Order(helper, wanted) if helper and before != wanted else None
         if wanted:
             # An empty entry says that the store has it. docker leaves one, and drops secrets from the file.
             kept = ANONYMOUS if helper else wanted
-            changed = self._with_entries(text, name, entries, kept, bool(order and order.helper.is_store))
+            changed = self._with_entries(text, name, entries, kept, bool(order and is_store))
         else:
             changed = self._without_entries(text, entries)
         return Change(before, changed if changed != text else None, order)
@@ -120,35 +128,24 @@ class AuthFile:
         except LocalFailure:
             return None
 
-    def _helper(self, document: dict[str, t.Any], name: str, wanted: Credential) -> _Helper | None:
+    def _helper(self, document: dict[str, t.Any], name: str, wanted: Credential) -> tuple[Helper | None, bool]:
+        """The helper that has the credentials, and whether it is the store of the whole file."""
         host, _slash, path = name.partition("/")
+        helpers = mapping(document, "credHelpers")
+        server = next((key for key in reversed(exact_last(helpers)) if helpers[key] and canonical(key) == host), None)
         store = document.get("credsStore")
-        found = _Helper(str(store), server_of(host), True) if store else None
-        for server, helper in mapping(document, "credHelpers").items():
-            if canonical(server) == host:
-                found = _Helper(str(helper), server, False)
+        found = None
+        if server is not None:
+            found = Helper(str(helpers[server]), server, self.path)
+        elif store:
+            found = Helper(str(store), server_of(host), self.path)
         if found and path and wanted:
             raise ImageError(
                 "%s keeps the credentials for %s in %s, which cannot keep any for a part of a registry"
-                % (self.path, host, program_of(found.name)),
+                % (self.path, host, found.program),
                 hint="Give the host without a path, or another authfile",
             )
-        return None if path else found
-
-    def _give(self, order: _Order) -> None:
-        program = program_of(order.helper.name)
-        action, stdin = order.message()
-        try:
-            code, _out, _err = self._run_command([program, action], stdin)
-        except OSError as error:
-            raise local_failure(error, "run %s, which %s names:" % (program, self.path)) from None
-        if code != 0:
-            # What it says is not shown: it may quote what it was given.
-            raise ImageError(
-                "%s, which %s names, failed to %s the credentials for %s with exit status %d"
-                % (program, self.path, action, order.helper.server, code),
-                hint="Check that its keychain can be used, and is unlocked, for this user",
-            )
+        return (None if path else found), server is None
 
     def _read(self) -> str:
         return "" if is_missing(self._target) else read_text(self.path)
@@ -186,28 +183,19 @@ class AuthFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Helper:
-    """A credential helper, the name by which it knows the host, and whether it is the store of a whole file."""
-
-    name: str
-    server: str
-    is_store: bool
-
-
-@dataclasses.dataclass(frozen=True)
 class _Order:
     """What to tell a helper: to keep a credential, or to forget it where that is anonymous."""
 
-    helper: _Helper
+    helper: Helper
     credential: Credential
 
-    def message(self) -> tuple[str, str]:
-        """The action and the standard input of the credential helper protocol."""
+    def give(self, run_helper: RunHelper) -> None:
+        """Raises :class:`ImageError`."""
         if not self.credential:
-            return "erase", self.helper.server
-        secret = self.credential.password or self.credential.identity_token
-        document = {"ServerURL": self.helper.server, "Username": self.credential.username, "Secret": secret}
-        return "store", json.dumps(document)
+            self.helper.erase(run_helper)
+        else:
+            secret = self.credential.password or self.credential.identity_token
+            self.helper.store(run_helper, self.credential.username, secret)
 
 
 def _entry(credential: Credential) -> dict[str, str]:

@@ -76,8 +76,8 @@ class RegistryClient:
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
-        for was_fresh in (False, True):
-            if response.status_code != 401 or not self.session.is_own(response.url):
+        for was_fresh in (False, True, True):
+            if not self.session.is_own(response.url) or not self._auth.is_asked(response, authorization):
                 break
             challenge = response.headers.get("WWW-Authenticate", "")
             authorization = self._auth.answer(challenge, access, authorization, was_fresh)
@@ -112,8 +112,11 @@ class RegistryClient:
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""
+        refused_login = self._auth.refused_login(response, access) if self.session.is_own(response.url) else None
+        if refused_login:
+            return refused_login
         identity = str(self._auth.identity(access))
-        return refusal(self.session.host, response, doing, identity, self.session.quota)
+        return self._auth.explained(refusal(self.session.host, response, doing, identity, self.session.quota), access)
 
     def check(self) -> None:
         """Ask the registry to let us in. Raises :class:`AccessDenied` where it does not."""

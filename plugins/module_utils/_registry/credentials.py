@@ -17,30 +17,34 @@ import base64
 import dataclasses
 import os
 import re
+import stat
 import threading
 import typing as t
 
-from .._errors import ImageError, LocalFailure, local_failure
+from .._errors import LocalFailure
 from .._files import read_named
 from .._image import document as documents
+from .helper_program import Helper, HelperUnusable, RunHelper
 
-# argv and standard input -> return code, standard output, standard error; AnsibleModule.run_command behind it.
-RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
-
-_NOT_FOUND = "credentials not found in native keychain"
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+# What docker keeps beside the entry of Docker Hub after a login in the browser: no credentials for the registry.
+_DOCKER_HUB_SESSION = re.compile(r"https://index\.docker\.io/v1/(?:access|refresh)-token/?")
 _TOKEN_USER = "<token>"
 _MAX_SIZE = 16 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """What proves who we are: a password, an identity token (OAuth2 refresh token), or a bearer token as it is."""
+    """What proves who we are: a password, an identity token (OAuth2 refresh token), or a bearer token as it is.
+
+    ``remark`` is what the user should know if it is refused: a sentence without its full stop.
+    """
 
     username: str = ""
     password: str = dataclasses.field(default="", repr=False)
     identity_token: str = dataclasses.field(default="", repr=False)
     bearer: str = dataclasses.field(default="", repr=False)
+    remark: str = dataclasses.field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.username or self.password or self.identity_token or self.bearer)
@@ -54,113 +58,142 @@ class Credential:
 ANONYMOUS = Credential()
 
 
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """An auth file: its helpers and entries by canonical name, and the name of its store, empty if it has none."""
+
+    path: str
+    helpers: t.Mapping[str, Helper]
+    entries: t.Mapping[str, object]
+    store: str
+
+    @classmethod
+    def of(cls, path: str, document: dict[str, t.Any]) -> _File:
+        """Empty entries are left out: docker writes them for hosts whose credentials are in a store."""
+        helpers = {name: str(helper) for name, helper in mapping(document, "credHelpers").items() if helper}
+        auths = {name: entry for name, entry in mapping(document, "auths").items() if entry}
+        return cls(
+            path,
+            {canonical(name): Helper(helpers[name], name, path) for name in exact_last(helpers)},
+            {canonical(name): auths[name] for name in exact_last(auths)},
+            str(document.get("credsStore") or ""),
+        )
+
+
 class AuthFiles:
     """The auth files of this user; helpers are asked once a host and the answers kept."""
 
-    def __init__(self, authfile: str | None, run_command: RunCommand) -> None:
+    def __init__(self, authfile: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self._explicit = authfile or os.environ.get("REGISTRY_AUTH_FILE")
-        self._run_command = run_command
+        self._run_helper = run_helper
+        self._warn = warn
         self._lock = threading.Lock()
-        self._documents: list[tuple[str, dict[str, t.Any]]] | None = None
-        self._helped: dict[tuple[str, str], Credential] = {}
+        self._files: list[_File] | None = None
+        self._answers: dict[tuple[str, str], Credential] = {}
 
     def find(self, host: str, repository: str) -> Credential:
         """The credential of the first file that has one for this repository, or :data:`ANONYMOUS`.
 
-        Raises :class:`ImageError` where a file cannot be read or a helper fails.
+        A helper that cannot be run counts as one that has none, and the credential has a remark about it: the image may
+        be public. Raises :class:`ImageError` where a file cannot be read or a helper fails.
         """
-        host = host.lower()
+        host = canonical(host)
+        remark = ""
         with self._lock:
-            if self._documents is None:
-                self._documents = list(self._load())
-            for path, document in self._documents:
-                credential = self._find_in(path, document, host, repository)
+            if self._files is None:
+                self._files = list(self._load())
+            for file in self._files:
+                credential = self._find_in(file, host, repository)
                 if credential:
                     return credential
-        return ANONYMOUS
+                remark = remark or credential.remark
+        return dataclasses.replace(ANONYMOUS, remark=remark)
 
-    def _load(self) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
-        if self._explicit:
-            path = os.path.expanduser(self._explicit)
-            yield path, _read(path)
-            return
-        for path in default_files():
-            if os.path.exists(path):
-                document = _read(path)
-                legacy = os.path.basename(path) == ".dockercfg"
-                yield path, {"auths": document} if legacy else document
+    def _load(self) -> t.Iterator[_File]:
+        explicit = [os.path.expanduser(self._explicit)] if self._explicit else []
+        for path in explicit or filter(os.path.exists, default_files()):
+            document = parse(read_text(path), path)
+            if not explicit and os.path.basename(path) == ".dockercfg":
+                document = {"auths": document}
+            warn_if_shared(path, document, self._warn)
+            yield _File.of(path, document)
 
-    def _find_in(self, path: str, document: dict[str, t.Any], host: str, repository: str) -> Credential:
-        helpers = mapping(document, "credHelpers")
-        for name, helper in helpers.items():
-            if helper and canonical(name) == host:
-                return self.ask(str(helper), name, path)
-        entries: dict[str, object] = {}
-        for name, entry in mapping(document, "auths").items():
-            if entry:  # docker leaves empty ones for hosts whose credentials are in a store
-                entries.setdefault(canonical(name), entry)
+    def _find_in(self, file: _File, host: str, repository: str) -> Credential:
+        if host in file.helpers:
+            return self._answer(file.helpers[host])
         for name in _names(host, repository):
-            credential = decode(entries.get(name), name, path)
+            credential = decode(file.entries.get(name), name, file.path)
             if credential:
                 return credential
-        store = document.get("credsStore")
-        return self.ask(str(store), server_of(host), path) if store else ANONYMOUS
+        return self._answer(Helper(file.store, server_of(host), file.path)) if file.store else ANONYMOUS
 
-    def ask(self, helper: str, server: str, path: str) -> Credential:
-        """What a helper that ``path`` names has for a server.
-
-        The credential helper protocol: ``docker-credential-NAME get``, the server on standard input.
-        """
-        key = (helper, server)
-        if key not in self._helped:
-            self._helped[key] = self._run_helper(helper, server, path)
-        return self._helped[key]
-
-    def _run_helper(self, helper: str, server: str, path: str) -> Credential:
-        program = program_of(helper)
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", helper):
-            raise ImageError("%s names a credential helper that cannot be one: %r" % (path, helper))
-        try:
-            code, out, err = self._run_command([program, "get"], server)
-        except OSError as error:
-            raise local_failure(error, "run %s, which %s names for %s:" % (program, path, server)) from None
-        if code != 0:
-            if _NOT_FOUND in out or _NOT_FOUND in err:
-                return ANONYMOUS
-            raise ImageError(
-                "%s, which %s names for %s, failed with exit status %d" % (program, path, server, code),
-                hint="Run it by hand as this user to see why: echo %s | %s get" % (server, program),
-            )
-        try:
-            answer = documents.decode(out)
-            username, secret = answer["Username"], answer["Secret"]
-        except (ValueError, LookupError, TypeError):
-            username = secret = None
-        if not isinstance(username, str) or not isinstance(secret, str):
-            raise ImageError("%s answered something that is not a credential" % program)
-        return credential_of(username, secret)
+    def _answer(self, helper: Helper) -> Credential:
+        key = (helper.name, helper.server)
+        if key not in self._answers:
+            try:
+                self._answers[key] = ask(helper, self._run_helper)
+            except HelperUnusable as error:
+                self._answers[key] = Credential(remark="%s. %s" % (error.cause.rstrip("."), error.hint))
+        return self._answers[key]
 
 
-def program_of(helper: str) -> str:
-    """The program that a helper's name stands for."""
-    return "docker-credential-" + helper
+def ask(helper: Helper, run_helper: RunHelper) -> Credential:
+    """What a helper has for its server. Raises :class:`ImageError`."""
+    pair = helper.get(run_helper)
+    return credential_of(*pair) if pair else ANONYMOUS
 
 
 def default_files() -> list[str]:
-    """Where credentials are looked for, in order."""
-    home = os.path.expanduser("~")
+    """Where credentials are looked for, in order: containers-auth.json(5), then the files of docker."""
+    return [*_containers_files(), *_docker_files()]
+
+
+def default_place() -> str:
+    """The file to which credentials are written by default: the first one that containers-auth.json(5) names.
+
+    A place in which this user cannot write is passed over: /run/containers is root's.
+    """
+    places = _containers_files()
+    return next(filter(_may_be_written, places), places[0])
+
+
+def _containers_files() -> list[str]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    run_dir = os.path.join(runtime, "containers") if runtime else "/run/containers/%d" % os.getuid()
-    return [
-        os.path.join(run_dir, "auth.json"),
-        os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers", "auth.json"),
-        os.path.join(os.environ.get("DOCKER_CONFIG") or os.path.join(home, ".docker"), "config.json"),
-        os.path.join(home, ".dockercfg"),
-    ]
+    if runtime:
+        directories = [runtime + "/containers"]
+    else:
+        # become leaves no XDG_RUNTIME_DIR, but podman finds the directory of the user's session all the same.
+        directories = ["/run/user/%d/containers" % os.getuid(), "/run/containers/%d" % os.getuid()]
+        if os.getuid() == 0:
+            directories.reverse()
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return [os.path.join(directory, "auth.json") for directory in (*directories, config + "/containers")]
 
 
-def _read(path: str) -> dict[str, t.Any]:
-    return parse(read_text(path), path)
+def _docker_files() -> list[str]:
+    home = os.path.expanduser("~")
+    docker = os.environ.get("DOCKER_CONFIG") or os.path.join(home, ".docker")
+    return [os.path.join(docker, "config.json"), os.path.join(home, ".dockercfg")]
+
+
+def _may_be_written(path: str) -> bool:
+    """Whether this user may write a file of this name, directories that are missing included."""
+    directory = os.path.dirname(path)
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
+def warn_if_shared(path: str, document: dict[str, t.Any], warn: t.Callable[[str], None]) -> None:
+    """Warn about an auth file that users other than its owner can change, or whose secrets all users can read."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return
+    has_secrets = any(mapping(document, "auths").values())
+    done = "change" if mode & 0o022 else "read" if mode & 0o004 and has_secrets else ""
+    if done:
+        warn("other users can %s the auth file %s, as its mode is %04o. Set it to 0600" % (done, path, mode))
 
 
 def read_text(path: str) -> str:
@@ -191,12 +224,18 @@ def mapping(document: dict[str, t.Any], key: str) -> dict[str, t.Any]:
 def canonical(name: str) -> str:
     """The key of an entry as ``host[:port][/path]``: old ones are URLs of an API version."""
     url = re.match(r"https?://", name)
+    is_session = _DOCKER_HUB_SESSION.fullmatch(name)
     name = re.sub(r"^https?://", "", name)
-    if url or re.fullmatch(r"[^/]+/v[12]/?", name):
+    if (url and not is_session) or re.fullmatch(r"[^/]+/v[12]/?", name):
         name = name.partition("/")[0]
     host, slash, path = name.rstrip("/").partition("/")
     host = host.lower()
     return ("docker.io" if host in ("index.docker.io", "registry-1.docker.io") else host) + slash + path
+
+
+def exact_last(names: t.Iterable[str]) -> list[str]:
+    """The keys, those last that are canonical: docker, podman and skopeo let ``HOST`` win over ``https://HOST``."""
+    return sorted(names, key=lambda name: canonical(name) == name)
 
 
 def _names(host: str, repository: str) -> t.Iterator[str]:

@@ -62,15 +62,46 @@ def read_answer(response: t.Any) -> RegistryAnswer:
         body = b""
     finally:
         response.close()
+    return _parse_answer(response.status_code, body)
+
+
+def _parse_answer(status: int, body: bytes) -> RegistryAnswer:
     text = body.decode("utf-8", "replace")
     if "HTTP request" in text and "HTTPS" in text:
-        return RegistryAnswer(response.status_code, "", "the server expects TLS")
+        return RegistryAnswer(status, "", "the server expects TLS")
     try:
         error = documents.decode(body)["errors"][0]
         code, message = error.get("code"), error.get("message")
     except (ValueError, LookupError, TypeError, AttributeError):
-        return RegistryAnswer(response.status_code, "", "")
-    return RegistryAnswer(response.status_code, _plain(code), _plain(message))
+        return RegistryAnswer(status, "", "")
+    return RegistryAnswer(status, _plain(code), _plain(message))
+
+
+def peek_answer(response: t.Any) -> RegistryAnswer:
+    """As :func:`read_answer`, of a response that is still to be read by somebody else."""
+    raw = response.raw
+    try:
+        head = raw.read(_ERROR_BODY, decode_content=False) or b""
+    except BODY_ERRORS:
+        head = b""
+    response.raw = _Reread(head, raw)
+    return _parse_answer(response.status_code, head)
+
+
+class _Reread:
+    """A body whose beginning has been read, as if it had not been."""
+
+    def __init__(self, head: bytes, raw: t.Any) -> None:
+        self._head = head
+        self._raw = raw
+
+    def read(self, amt: int, decode_content: bool = False) -> bytes:
+        """As urllib3's responses read."""
+        head, self._head = self._head[:amt], self._head[amt:]
+        return head if len(head) == amt else head + (self._raw.read(amt - len(head), decode_content=False) or b"")
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._raw, name)
 
 
 def _plain(text: object) -> str:

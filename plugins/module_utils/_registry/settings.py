@@ -52,7 +52,7 @@ class RegistrySettings:
 
     def matches(self, host: str, repository: str) -> bool:
         """Whether the entry speaks of this repository: whole path components, from the left."""
-        return ("%s/%s/" % (host.lower(), repository)).startswith(_canonical(self.host) + "/")
+        return ("%s/%s/" % (_canonical(host), repository)).startswith(_canonical(self.host) + "/")
 
     def scheme(self, host: str) -> str:
         """``http`` where asked for, or for loopback where nothing was said; else ``https``."""
@@ -101,6 +101,13 @@ class Registries:
             if entry.matches(host, repository):
                 return entry
         return RegistrySettings(host)
+
+    def of_other_port(self, host: str, repository: str) -> str:
+        """The host of an entry that has another port, or none, where no entry matches; empty if there is no such entry."""
+        if any(entry.matches(host, repository) for entry in self._entries):
+            return ""
+        names = (entry.host for entry in self._entries)
+        return next((name for name in names if hostname(name.partition("/")[0]) == hostname(host)), "")
 
     def of_redirect(self, origin: RegistrySettings, origin_host: str, host: str) -> RegistrySettings:
         """The settings for a host that a registry sends us to.

@@ -51,7 +51,7 @@ def change(home, tmp_path, run):
     """Change a file of this name and return its ``auths``."""
 
     def change_file(name, wanted, file="auth.json", dry_run=False):
-        done = AuthFile(str(tmp_path / file), run).change(name, wanted, dry_run)
+        done = AuthFile(str(tmp_path / file), run, print).change(name, wanted, dry_run)
         change_file.changed, change_file.before = bool(done), done.before
         path = tmp_path / file
         return json.loads(path.read_text()).get("auths") if path.exists() else None
@@ -82,7 +82,7 @@ def test_an_entry_for_docker_hub_keeps_its_key(change, write, file, key):
 def test_what_is_written_is_read(change, home, tmp_path, run):
     for name in ("docker.io", "r.example", "r.example/team"):
         change(name, Credential("user of " + name, "secret"))
-    files = AuthFiles(str(tmp_path / "auth.json"), run)
+    files = AuthFiles(str(tmp_path / "auth.json"), run, print)
     assert files.find("docker.io", "library/alpine").username == "user of docker.io"
     assert files.find("r.example", "a").username == "user of r.example"
     assert files.find("r.example", "team/a").username == "user of r.example/team"
@@ -92,7 +92,7 @@ def test_what_is_written_is_read(change, home, tmp_path, run):
 def test_any_password_is_read_as_it_was(change, tmp_path, run, secret):
     wanted = credential_of("alice", secret)
     change("r.example", wanted)
-    assert AuthFiles(str(tmp_path / "auth.json"), run).find("r.example", "a") == wanted
+    assert AuthFiles(str(tmp_path / "auth.json"), run, print).find("r.example", "a") == wanted
 
 
 def test_an_identity_token_is_written_as_docker_does(change):
@@ -165,7 +165,7 @@ def test_a_directory_that_cannot_be_made(home, run, monkeypatch, tmp_path):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "mkdir", refuse)
-    file = AuthFile(str(tmp_path / "missing" / "auth.json"), run)
+    file = AuthFile(str(tmp_path / "missing" / "auth.json"), run, print)
     with pytest.raises(LocalFailure, match="cannot write the auth file .*/missing/auth.json: permission denied. Check"):
         file.change("r.example", ALICE, False)
 
@@ -191,8 +191,8 @@ def test_a_file_that_is_none_is_neither_read_nor_replaced(home, run, tmp_path, m
     path = tmp_path / "auth.json"
     make(path)
     for use in (
-        lambda: AuthFile(str(path), run).change("r.example", ALICE, False),
-        lambda: AuthFiles(str(path), run).find("r.example", "a"),
+        lambda: AuthFile(str(path), run, print).change("r.example", ALICE, False),
+        lambda: AuthFiles(str(path), run, print).find("r.example", "a"),
     ):
         with pytest.raises(LocalFailure, match="cannot read the auth file %s: it is not a file" % path):
             use()
@@ -204,3 +204,31 @@ def test_what_a_killed_login_left_is_removed_by_the_next_one(change, tmp_path):
     assert (tmp_path / ".auth.json.staging-dead").exists()
     change("r.example", ANONYMOUS)
     assert os.listdir(tmp_path) == ["home"]
+
+
+def test_what_docker_keeps_of_a_login_in_the_browser_stays(change, write):
+    kept = {HUB + "access-token": {"auth": "YTpi"}, HUB + "refresh-token": {"auth": "YTpi"}}
+    write("config.json", {"auths": {**kept, HUB: {"auth": "YTpi"}}})
+    found = change("docker.io", ALICE, "config.json")
+    assert {name: found[name] for name in kept} == kept
+    assert found[HUB] != {"auth": "YTpi"}
+    assert change("docker.io", ANONYMOUS, "config.json") == kept
+
+
+def test_the_entry_that_readers_use_is_the_one_that_was_there_before(change, write):
+    write(
+        "auth.json", {"auths": {"https://r.example": {"auth": "b2xkOm9sZA=="}, "r.example": {"auth": "bmV3Om5ldw=="}}}
+    )
+    change("r.example", ALICE)
+    assert change.before.username == "new"
+
+
+def test_a_file_that_others_can_read_is_warned_of_unless_it_is_written(home, write, run):
+    path = write("auth.json", {"auths": {"r.example": {"auth": "YTpi"}}})
+    warnings = []
+    file = AuthFile(path, run, warnings.append)
+    os.chmod(path, 0o644)
+    file.change("r.example", credential_of("a", "b"), False)
+    assert len(warnings) == 1
+    file.change("r.example", ALICE, False)
+    assert (len(warnings), os.stat(path).st_mode & 0o777) == (1, 0o600)

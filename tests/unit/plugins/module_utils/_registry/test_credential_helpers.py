@@ -9,6 +9,7 @@ import base64
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
     ANONYMOUS,
     AuthFiles,
@@ -23,7 +24,7 @@ AUTH = {"auth": base64.b64encode(b"file:secret").decode()}
 @pytest.fixture
 def files(home, write, run):
     """The auth file of this content."""
-    return lambda document: AuthFiles(write("auth.json", document), run)
+    return lambda document: AuthFiles(write("auth.json", document), run, print)
 
 
 @pytest.mark.parametrize("document", [{"credHelpers": {"r.example": "test"}}, {"credsStore": "test"}])
@@ -91,7 +92,7 @@ def test_a_helper_that_knows_nothing_leaves_the_word_to_the_next_file(home, writ
     helper("test", NOT_FOUND)
     write("run/containers/auth.json", {"credsStore": "test"})
     write("home/.docker/config.json", {"auths": {"r.example": AUTH}})
-    assert AuthFiles(None, run).find("r.example", "a").username == "file"
+    assert AuthFiles(None, run, print).find("r.example", "a").username == "file"
 
 
 def test_an_identity_token_of_a_helper(files, helper):
@@ -138,17 +139,53 @@ def test_a_helper_that_fails_is_an_error_that_says_which_and_how_to_look(files, 
 def test_a_helper_that_answers_something_else_is_an_error_without_the_answer(files, helper, answer):
     helper("test", "printf '%%s' '%s'" % answer)
     with pytest.raises(
-        ImageError, match="docker-credential-test answered something that is not a credential"
+        ImageError, match="docker-credential-test, which .* returned something that is not a credential"
     ) as caught:
         files({"credsStore": "test"}).find("r.example", "a")
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_missing_helper_is_an_error_that_names_it_and_the_file(files, tmp_path):
+@pytest.mark.parametrize("document", [{"credHelpers": {"r.example": "absent"}}, {"credsStore": "absent"}])
+def test_a_missing_helper_has_no_credentials_and_is_remarked_on(files, tmp_path, document):
+    """The image may be public."""
+    found = files(document).find("r.example", "a")
+    assert found == ANONYMOUS
+    assert found.remark == (
+        "docker-credential-absent, which %s/auth.json names for r.example, is not installed."
+        " Install it on the PATH of the task, or remove it from the auth file" % tmp_path
+    )
+
+
+def test_a_missing_helper_leaves_the_word_to_the_next_file(home, write, run):
+    write("run/containers/auth.json", {"credsStore": "absent"})
+    write("home/.docker/config.json", {"auths": {"r.example": AUTH}})
+    assert AuthFiles(None, run, print).find("r.example", "a").username == "file"
+    assert AuthFiles(None, run, print).find("s.example", "a").remark.startswith("docker-credential-absent, which ")
+
+
+def test_a_helper_that_cannot_be_started_is_remarked_on_with_the_reason(files, helper, monkeypatch, tmp_path):
+    helper("test", ANSWER)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin/docker-credential-test").chmod(0o600)
+    remark = files({"credsStore": "test"}).find("r.example", "a").remark
+    assert remark.startswith(
+        "docker-credential-test, which %s/auth.json names for r.example, cannot be run: " % tmp_path
+    )
+    assert "permission denied. Mend the program" in remark
+    assert "b'" not in remark
+
+
+def test_a_helper_that_is_stopped_is_an_error_that_says_how_to_look(home, write, tmp_path):
+    def stopped(argv, stdin):
+        raise ProgramStopped("did not finish within 60 seconds")
+
     with pytest.raises(ImageError) as caught:
-        files({"credHelpers": {"r.example": "absent"}}).find("r.example", "a")
-    assert "docker-credential-absent" in str(caught.value)
-    assert str(tmp_path / "auth.json") in str(caught.value)
+        AuthFiles(write("auth.json", {"credsStore": "test"}), stopped, print).find("r.example", "a")
+    assert str(caught.value) == (
+        "docker-credential-test, which %s/auth.json names for r.example, did not finish within 60 seconds. It may be"
+        " waiting for a keychain to be unlocked. Run it by hand as this user, with:"
+        " echo r.example | docker-credential-test get." % tmp_path
+    )
 
 
 @pytest.mark.parametrize("name", ["../evil", "/bin/sh", "a b", "x;id", "x\n"])

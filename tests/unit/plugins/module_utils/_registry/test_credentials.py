@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import LocalFailure
+from ansible_collections.drayage.registry.plugins.module_utils._registry import credentials
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
     ANONYMOUS,
     AuthFiles,
     Credential,
     default_files,
+    default_place,
 )
 
 
@@ -34,7 +37,7 @@ def find(home, write):
     """Look up in a single auth file of this content."""
 
     def find_in(document, host="r.example", repository="a/b"):
-        return AuthFiles(write("auth.json", document), no_helper).find(host, repository)
+        return AuthFiles(write("auth.json", document), no_helper, print).find(host, repository)
 
     return find_in
 
@@ -159,14 +162,14 @@ def test_a_file_that_is_not_text_is_an_error_that_names_it(home, tmp_path):
     path = tmp_path / "auth.json"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(LocalFailure, match="auth.json is not JSON"):
-        AuthFiles(str(path), no_helper).find("r.example", "a")
+        AuthFiles(str(path), no_helper, print).find("r.example", "a")
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
 def test_a_given_file_that_cannot_be_read_is_an_error(home, tmp_path, name):
     path = str(tmp_path / name)
     with pytest.raises(LocalFailure) as caught:
-        AuthFiles(path, no_helper).find("r.example", "a")
+        AuthFiles(path, no_helper, print).find("r.example", "a")
     assert "cannot read the auth file %s" % path in str(caught.value)
 
 
@@ -182,64 +185,86 @@ def write_all(write, names):
 @pytest.mark.parametrize("first", range(len(ORDER)))
 def test_files_are_searched_in_order(home, write, first):
     write_all(write, ORDER[first:])
-    assert AuthFiles(None, no_helper).find("r.example", "a") == Credential(ORDER[first], "secret")
+    assert AuthFiles(None, no_helper, print).find("r.example", "a") == Credential(ORDER[first], "secret")
 
 
 def test_a_file_without_a_match_leaves_the_word_to_the_next(home, write):
     write(ORDER[0], {"auths": {"other.example": login("x"), "r.example": {}}})
     write(ORDER[1], "")
     write_all(write, ORDER[2:])
-    assert AuthFiles(None, no_helper).find("r.example", "a").username == ORDER[2]
+    assert AuthFiles(None, no_helper, print).find("r.example", "a").username == ORDER[2]
 
 
 def test_the_old_file_of_docker_has_its_entries_at_the_top(home, write):
     write("home/.dockercfg", {"https://index.docker.io/v1/": {**login("u"), "email": "u@example"}})
-    assert AuthFiles(None, no_helper).find("docker.io", "library/x").username == "u"
+    assert AuthFiles(None, no_helper, print).find("docker.io", "library/x").username == "u"
 
 
 def test_the_environment_moves_the_files(home, write, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     write_all(write, ORDER[1:3])
-    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+    assert AuthFiles(None, no_helper, print).find("r.example", "a") == ANONYMOUS
     write_all(write, ["docker/config.json"])
-    assert AuthFiles(None, no_helper).find("r.example", "a").username == "docker/config.json"
+    assert AuthFiles(None, no_helper, print).find("r.example", "a").username == "docker/config.json"
     write_all(write, ["config/containers/auth.json"])
-    assert AuthFiles(None, no_helper).find("r.example", "a").username == "config/containers/auth.json"
+    assert AuthFiles(None, no_helper, print).find("r.example", "a").username == "config/containers/auth.json"
 
 
-def test_without_a_runtime_directory_there_is_a_fixed_one(home, monkeypatch):
+@pytest.mark.parametrize(
+    ("uid", "first", "second"),
+    [(1234, "/run/user/1234", "/run/containers/1234"), (0, "/run/containers/0", "/run/user/0")],
+)
+def test_without_a_runtime_directory_both_fixed_ones_are_looked_into(home, monkeypatch, uid, first, second):
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    monkeypatch.setattr("os.getuid", lambda: 1234)
-    assert default_files()[0] == "/run/containers/1234/auth.json"
+    monkeypatch.setattr("os.getuid", lambda: uid)
+    directories = [path.replace("/containers/auth.json", "").replace("/auth.json", "") for path in default_files()[:2]]
+    assert directories == [first, second]
+    assert default_files()[2] == str(home / ".config/containers/auth.json")
+
+
+def test_credentials_are_written_to_the_first_place_that_this_user_can_write(home, monkeypatch, tmp_path):
+    places = [str(tmp_path / name / "containers/auth.json") for name in ("user", "run", "config")]
+    monkeypatch.setattr(credentials, "_containers_files", lambda: places)
+    writable = []
+    monkeypatch.setattr("os.access", lambda path, mode: path in writable)
+    assert default_place() == places[0]  # whose error says what is wrong
+    for path in (tmp_path, tmp_path / "run", tmp_path / "user"):
+        path.mkdir(exist_ok=True)
+        writable[:] = [str(path)]
+        expected = {tmp_path: 0, tmp_path / "run": 1, tmp_path / "user": 0}[path]
+        assert default_place() == places[expected]
+    (tmp_path / "config").mkdir()
+    writable[:] = [str(tmp_path / "config")]
+    assert default_place() == places[2]
 
 
 def test_a_file_of_the_environment_stands_for_all(home, write, monkeypatch):
     write_all(write, ORDER)
     monkeypatch.setenv("REGISTRY_AUTH_FILE", write("env.json", {"auths": {"s.example": login("env")}}))
-    assert AuthFiles(None, no_helper).find("s.example", "a").username == "env"
-    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+    assert AuthFiles(None, no_helper, print).find("s.example", "a").username == "env"
+    assert AuthFiles(None, no_helper, print).find("r.example", "a") == ANONYMOUS
 
 
 def test_a_given_file_wins_over_the_environment(home, write, monkeypatch):
     monkeypatch.setenv("REGISTRY_AUTH_FILE", write("env.json", {"auths": {"r.example": login("env")}}))
     given = write("given.json", {"auths": {"r.example": login("given")}})
-    assert AuthFiles(given, no_helper).find("r.example", "a").username == "given"
+    assert AuthFiles(given, no_helper, print).find("r.example", "a").username == "given"
 
 
 def test_a_missing_file_of_the_environment_is_an_error(home, monkeypatch, tmp_path):
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "missing.json"))
     with pytest.raises(LocalFailure, match=r"missing\.json"):
-        AuthFiles(None, no_helper).find("r.example", "a")
+        AuthFiles(None, no_helper, print).find("r.example", "a")
 
 
 def test_a_tilde_in_the_name_of_a_file_is_the_home_directory(home, write):
     write("home/mine.json", {"auths": {"r.example": login("u")}})
-    assert AuthFiles("~/mine.json", no_helper).find("r.example", "a").username == "u"
+    assert AuthFiles("~/mine.json", no_helper, print).find("r.example", "a").username == "u"
 
 
 def test_nobody_without_any_file(home):
-    assert AuthFiles(None, no_helper).find("r.example", "a") == ANONYMOUS
+    assert AuthFiles(None, no_helper, print).find("r.example", "a") == ANONYMOUS
     assert not ANONYMOUS
 
 
@@ -247,7 +272,7 @@ def test_a_broken_file_is_an_error_even_where_a_later_one_has_the_entry(home, wr
     path = write(ORDER[0], "{")
     write_all(write, ORDER[1:])
     with pytest.raises(LocalFailure) as caught:
-        AuthFiles(None, no_helper).find("r.example", "a")
+        AuthFiles(None, no_helper, print).find("r.example", "a")
     assert path in str(caught.value)
 
 
@@ -283,3 +308,45 @@ def test_an_entry_without_a_password_is_passed_over(find):
 def test_an_empty_helper_means_none(find):
     document = {"credHelpers": {"r.example": ""}, "auths": {"r.example": login("alice")}}
     assert find(document).username == "alice"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("other", ["https://r.example", "https://r.example/v2/", "R.example", "r.example/"])
+def test_the_exact_name_wins_over_other_forms(find, other, order):
+    entries = {other: login("old"), "r.example": login("new")}
+    assert find({"auths": dict(list(entries.items())[::order])}).username == "new"
+
+
+@pytest.mark.parametrize("key", ["docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"])
+def test_the_host_of_docker_hubs_api_has_the_credentials_of_docker_hub(find, key):
+    assert find({"auths": {key: login("u")}}, "registry-1.docker.io", "library/busybox").username == "u"
+
+
+def test_what_docker_keeps_of_a_login_in_the_browser_is_no_credential(find):
+    names = ("access-token", "refresh-token")
+    entries = {"https://index.docker.io/v1/" + name: login("u", name) for name in names}
+    assert find({"auths": entries}, "docker.io", "library/busybox") == ANONYMOUS
+    entries["https://index.docker.io/v1/"] = login("u", "password")
+    assert find({"auths": entries}, "docker.io", "library/busybox").password == "password"
+
+
+@pytest.mark.parametrize(
+    ("mode", "document", "warning"),
+    [
+        (0o600, {"auths": {"r.example": login("u")}}, ""),
+        (0o640, {"auths": {"r.example": login("u")}}, ""),
+        (0o644, {"auths": {"r.example": login("u")}}, "read"),
+        (0o644, {"auths": {"r.example": {}}, "credsStore": "test"}, ""),
+        (0o660, {"credsStore": "test"}, "change"),
+        (0o602, {}, "change"),
+    ],
+)
+def test_a_file_that_others_can_read_or_change_is_warned_of(home, write, tmp_path, mode, document, warning):
+    path = write("auth.json", document)
+    os.chmod(path, mode)
+    warnings = []
+    AuthFiles(path, lambda argv, stdin: (1, "credentials not found in native keychain", ""), warnings.append).find(
+        "r.example", "a"
+    )
+    expected = "other users can %s the auth file %s, as its mode is %04o. Set it to 0600" % (warning, path, mode)
+    assert warnings == ([expected] if warning else [])

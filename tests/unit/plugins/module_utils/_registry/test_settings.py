@@ -42,6 +42,8 @@ def chosen(entries, host, repository):
         (["index.docker.io"], "docker.io", "library/x", 0),
         (["registry-1.docker.io"], "docker.io", "library/x", 0),
         (["index.docker.io/library"], "docker.io", "library/x", 0),
+        (["docker.io"], "registry-1.docker.io", "library/x", 0),
+        (["registry-1.docker.io/library"], "registry-1.docker.io", "library/x", 0),
         ([], "r.example", "a", None),
     ],
 )

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Credential helpers: the programs ``docker-credential-NAME`` that auth files name.
+
+Their protocol: the action is the argument, a server's name or a JSON document is the standard input, and a JSON document
+is the standard output (https://github.com/docker/docker-credential-helpers).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing as t
+
+from .._errors import ImageError
+from .._image import document as documents
+from .._process import ProgramStopped
+
+# argv and standard input -> exit status, standard output, standard error; with bounds, see RunCommand.
+RunHelper = t.Callable[["list[str]", str], "tuple[int, str, str]"]
+
+# Bytes that a helper may write; a credential has some thousands.
+MAX_OUTPUT = 1024 * 1024
+_NOT_FOUND = "credentials not found in native keychain"
+
+
+class HelperUnusable(ImageError):
+    """The program of a helper is not installed, or cannot be started."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Helper:
+    """The helper of this name, which the auth file ``path`` names for ``server``, as the helper knows it."""
+
+    name: str
+    server: str
+    path: str
+
+    @property
+    def program(self) -> str:
+        """The program that the name stands for."""
+        return "docker-credential-" + self.name
+
+    def get(self, run: RunHelper) -> tuple[str, str] | None:
+        """The user name and secret for the server, None where the helper has none.
+
+        Raises :class:`HelperUnusable`, or :class:`ImageError` where the helper fails.
+        """
+        code, out, err = self._call(run, "get", self.server)
+        if code != 0:
+            if _NOT_FOUND in out or _NOT_FOUND in err:
+                return None
+            raise ImageError(
+                "%s failed with exit status %d" % (self, code),
+                hint="Run it by hand as this user to see why: echo %s | %s get" % (self.server, self.program),
+            )
+        try:
+            answer = documents.decode(out)
+            username, secret = answer["Username"], answer["Secret"]
+        except (ValueError, LookupError, TypeError):
+            username = secret = None
+        if not isinstance(username, str) or not isinstance(secret, str):
+            raise ImageError("%s returned something that is not a credential" % self)
+        return username, secret
+
+    def store(self, run: RunHelper, username: str, secret: str) -> None:
+        """Let the helper keep a user name and secret for the server. Raises :class:`ImageError`."""
+        self._tell(run, "store", json.dumps({"ServerURL": self.server, "Username": username, "Secret": secret}))
+
+    def erase(self, run: RunHelper) -> None:
+        """Let the helper forget what it has for the server. Raises :class:`ImageError`."""
+        self._tell(run, "erase", self.server)
+
+    def _tell(self, run: RunHelper, action: str, stdin: str) -> None:
+        code = self._call(run, action, stdin)[0]
+        if code != 0:
+            # Its output is not shown: it may quote the secret.
+            raise ImageError(
+                "%s failed to %s the credentials with exit status %d" % (self, action, code),
+                hint="Check that its keychain can be used, and is unlocked, for this user",
+            )
+
+    def _call(self, run: RunHelper, action: str, stdin: str) -> tuple[int, str, str]:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.name):
+            raise ImageError("%s names a credential helper that cannot be one: %r" % (self.path, self.name))
+        try:
+            return run([self.program, action], stdin)
+        except FileNotFoundError:
+            raise HelperUnusable(
+                "%s is not installed" % self, hint="Install it on the PATH of the task, or remove it from the auth file"
+            ) from None
+        except OSError as error:
+            reason = (error.strerror or "it cannot be started").lower()
+            raise HelperUnusable(
+                "%s cannot be run: %s" % (self, reason), hint="Mend the program, or remove it from the auth file"
+            ) from None
+        except ProgramStopped as error:
+            raise ImageError(
+                "%s %s" % (self, error.cause),
+                hint="It may be waiting for a keychain to be unlocked. Run it by hand as this user, with: echo %s | %s get"
+                % (self.server, self.program),
+            ) from None
+
+    def __str__(self) -> str:
+        return "%s, which %s names for %s," % (self.program, self.path, self.server)
