@@ -26,23 +26,44 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from devtools.fork_coverage import Recorder
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
 _MODULES = "ansible_collections.drayage.registry.plugins.modules"
+_INTERPRETER = """\
+#!/bin/sh
+case "$1" in
+    /*) exec {python} -IS {file} interpret {address} "$@" ;;
+    *) exec {python} "$@" ;;
+esac
+"""
 _LIMITS = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NOFILE")
 
 
 class ForkServer:
-    """A process that forks itself for each call of ``run()``; it ends when this object or its owner does."""
+    """A process that forks itself for each script; it ends when this object or its owner does.
+
+    ``interpreter`` is a program that runs a script as the Python of the server would, in a fork: for programs that
+    start Python themselves, such as ansible-playbook.
+    """
 
     def __init__(self, python: str, environment: dict[str, str]) -> None:
-        self._control, theirs = socket.socketpair()
-        with theirs:
+        self._directory = tempfile.TemporaryDirectory(prefix="drayage-")
+        self._address = os.path.join(self._directory.name, "socket")
+        self.interpreter = Path(self._directory.name, "python")
+        self.interpreter.write_text(_INTERPRETER.format(python=python, file=__file__, address=self._address))
+        self.interpreter.chmod(0o700)
+        ours, self._lifeline = socket.socketpair()
+        with ours, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self._address)
+            listener.listen(64)
+            passed = [listener.fileno(), ours.fileno()]
+            command = [python, __file__, "serve", *map(str, passed)]
             self._process = subprocess.Popen(
-                [python, __file__, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                env=environment,
-                pass_fds=[theirs.fileno()],
+                command, stdin=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment, pass_fds=passed
             )
 
     def run(self, script: Path, text: str, environment: dict[str, str], seconds: float) -> tuple[str, str, int]:
@@ -51,28 +72,37 @@ class ForkServer:
         It has the working directory, the limits and the umask of this process. TimeoutExpired is raised after
         ``seconds``; the script is killed then.
         """
-        umask = os.umask(0o077)
-        os.umask(umask)
-        limits = {name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS}
-        request = {"script": str(script), "env": environment, "cwd": os.getcwd(), "umask": umask, "limits": limits}
-        ours, theirs = socket.socketpair()
-        with _file(json.dumps(request)) as asked, _file(text) as stdin, _file() as stdout, _file() as stderr, ours:
-            with theirs:
-                files = [asked.fileno(), stdin.fileno(), stdout.fileno(), stderr.fileno(), theirs.fileno()]
-                socket.send_fds(self._control, [b"R"], files)
-            ours.settimeout(seconds)
-            try:
-                status = ours.recv(100)
-            except socket.timeout:
-                raise subprocess.TimeoutExpired(str(script), seconds) from None
-            if not status:
-                raise AssertionError(f"the fork server has ended with status {self._process.wait()}")
-            return _content(stdout), _content(stderr), int(status)
+        with _file(text) as stdin, _file() as stdout, _file() as stderr:
+            files = (stdin.fileno(), stdout.fileno(), stderr.fileno())
+            status = _ask(self._address, [str(script)], environment, files, seconds)
+            return _content(stdout), _content(stderr), status
 
     def close(self) -> None:
-        """End the server once all of its runs have."""
-        self._control.close()
+        """End the server, and what it still runs."""
+        self._lifeline.close()
         self._process.wait()
+        self._directory.cleanup()
+
+
+def _ask(
+    address: str, argv: list[str], environment: dict[str, str], files: tuple[int, int, int], seconds: float | None
+) -> int:
+    """Have a script run with these standard files; return its exit status, negative if a signal has ended it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    limits = {name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS}
+    request = {"argv": argv, "env": environment, "cwd": os.getcwd(), "umask": umask, "limits": limits}
+    with socket.socket(socket.AF_UNIX) as server, _file(json.dumps(request)) as asked:
+        server.connect(address)
+        socket.send_fds(server, [b"R"], [asked.fileno(), *files])
+        server.settimeout(seconds)
+        try:
+            status = server.recv(100)
+        except socket.timeout:
+            raise subprocess.TimeoutExpired(argv, seconds or 0) from None
+    if not status:
+        raise RuntimeError("the fork server has ended")
+    return int(status)
 
 
 def _file(content: str = "") -> IO[str]:
@@ -87,7 +117,7 @@ def _content(file: IO[str]) -> str:
     return file.read()
 
 
-def _serve(control: socket.socket) -> dict:
+def _serve(listener: socket.socket, lifeline: socket.socket, recorder: Recorder | None) -> dict:
     """Answer requests until the client is gone; return, in each fork, the request that it is for."""
     wake, waker = socket.socketpair()
     for end in (wake, waker):
@@ -96,26 +126,31 @@ def _serve(control: socket.socket) -> dict:
     signal.set_wakeup_fd(waker.fileno())
     running: dict[int, socket.socket] = {}
     while True:
-        for end in select.select([control, wake, *running.values()], [], [])[0]:
+        for end in select.select([listener, lifeline, wake, *running.values()], [], [])[0]:
             if end is wake:
                 wake.recv(1000)
                 _reap(running)
-            elif end is not control:
+            elif end is lifeline:
+                _end(running)
+            elif end is not listener:
                 _kill(running, end)
             else:
-                said, files, _flags, _address = socket.recv_fds(control, 1, 5)
-                if not said:
-                    _end(running)
+                client, _address = listener.accept()
+                files = socket.recv_fds(client, 1, 4)[1]
+                if recorder:
+                    recorder.before_fork()
                 pid = os.fork()
                 if not pid:
+                    if recorder:
+                        recorder.in_fork()
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    for other in (control, wake, waker, *running.values()):
+                    for other in (listener, lifeline, wake, waker, client, *running.values()):
                         other.close()
                     return _receive(files)
-                for file in files[:4]:
+                for file in files:
                     os.close(file)
-                running[pid] = socket.socket(fileno=files[4])
+                running[pid] = client
 
 
 def _reap(running: dict[int, socket.socket]) -> None:
@@ -147,10 +182,9 @@ def _receive(files: list[int]) -> dict:
     """Take over the standard files; return the request."""
     with open(files[0], encoding="utf-8") as file:
         request: dict = json.load(file)
-    for number, file in enumerate(files[1:4]):
+    for number, file in enumerate(files[1:]):
         os.dup2(file, number)
         os.close(file)
-    os.close(files[4])
     return request
 
 
@@ -163,8 +197,8 @@ def _become(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     tempfile.tempdir = None  # it is remembered, and depends on the environment
-    sys.argv[:] = [request["script"]]
-    sys.path[0] = os.path.dirname(request["script"])
+    sys.argv[:] = request["argv"]
+    sys.path.insert(0, os.path.dirname(sys.argv[0]))
 
 
 def _preload() -> None:
@@ -172,21 +206,47 @@ def _preload() -> None:
     package = importlib.import_module(_MODULES)
     for path in sorted(Path(next(iter(package.__path__))).glob("[a-z]*.py")):
         importlib.import_module(f"{_MODULES}.{path.stem}")
+        # It is run as __main__ later, and Python would warn that it is there already.
+        del sys.modules[f"{_MODULES}.{path.stem}"]
+    importlib.import_module("ansible.module_utils.facts.default_collectors")
     # A collection of garbage would write to the memory that forks share.
     gc.freeze()
 
 
-def main() -> None:
-    """Serve the client at the other end of the socket that the argument names."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+def _recorder() -> Recorder | None:
+    directory = os.environ.get("DRAYAGE_COVERAGE")
+    if not directory:
+        return None
+    # Without the package, which the directories of the scripts do not have.
+    recorder: Recorder = importlib.import_module("fork_coverage").Recorder(
+        directory, str(_REPOSITORY / "pyproject.toml")
+    )
+    return recorder
+
+
+def serve(listener: int, lifeline: int) -> None:
+    """Run what is asked for on one socket until the other one is closed; both are file descriptors."""
     # Ctrl-C is for the client, whose end ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    recorder = _recorder()
+    sys.path.pop(0)  # the directory of this file is none of the script's
     _preload()
-    request = _serve(control)
+    if recorder:
+        recorder.imported()
+    request = _serve(socket.socket(fileno=listener), socket.socket(fileno=lifeline), recorder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _become(request)
-    runpy.run_path(request["script"], run_name="__main__")
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def interpret(address: str, *argv: str) -> int:
+    """Run a script with the standard files of this process."""
+    status = _ask(address, list(argv), dict(os.environ), (0, 1, 2), None)
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "serve":
+        serve(*map(int, sys.argv[2:]))
+    else:
+        sys.exit(interpret(*sys.argv[2:]))

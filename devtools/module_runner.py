@@ -99,7 +99,7 @@ def start(
 
 def _start(module: str, text: str, environment: dict[str, str]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [_python(), str(_script(module))],
+        [python(), str(_script(module))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -112,14 +112,24 @@ def _start(module: str, text: str, environment: dict[str, str]) -> subprocess.Po
     return process
 
 
+def interpreter() -> str:
+    """Return a program for ansible_python_interpreter that runs modules in forks, many times faster than Python.
+
+    Modules find the libraries imported, so this is not for tests of what ansible-core packs up with a module.
+    """
+    return str(_fork_server().interpreter)
+
+
 @functools.cache
 def _fork_server() -> ForkServer:
-    server = ForkServer(_python(), environment_of(Path(os.devnull)))
+    measured = {name: value for name, value in os.environ.items() if name == "DRAYAGE_COVERAGE"}
+    server = ForkServer(python(), {**environment_of(Path(os.devnull)), **measured})
     atexit.register(server.close)
     return server
 
 
-def _python() -> str:
+def python() -> str:
+    """Return the Python of the managed node."""
     return os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)
 
 

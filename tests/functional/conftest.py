@@ -91,7 +91,10 @@ def kill_copy(tmp_path: Path, registry: DockerRegistry, repository: str) -> Call
 
 @pytest.fixture
 def run_playbook(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs a playbook on this machine, by file or name, and returns its output."""
+    """Return a function that runs a playbook on this machine, by file or name, and returns its output.
+
+    Its modules run in forks; ``test_examples.py`` has each of them run by a Python of its own.
+    """
     link_collection()
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
@@ -104,7 +107,7 @@ def run_playbook(tmp_path: Path) -> Callable[..., str]:
     }
 
     def run(playbook, *arguments, variables=None, succeeds=True):
-        python = os.environ.get("DRAYAGE_TEST_PYTHON", sys.executable)
+        python = module_runner.interpreter()
         given = json.dumps({"ansible_connection": "local", "ansible_python_interpreter": python, **(variables or {})})
         program = Path(sys.executable).with_name("ansible-playbook")
         command = [str(program), "-i", "localhost,", "-e", given, *arguments, str(playbook)]
