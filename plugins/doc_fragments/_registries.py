@@ -31,7 +31,9 @@ options:
       password:
         description:
           - The password, or the access token that the registry takes for one.
-        type: str
+          - A mapping is used as JSON. ansible-core before 2.19 makes one of the content of a JSON file, such as a key for
+            the user V(_json_key).
+        type: raw
       token:
         description:
           - A bearer token to send to the registry as it is, instead of asking its token service for one.

@@ -9,14 +9,18 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ._errors import ImageError
 
+# Not str: ansible-core before 2.19 makes a mapping of what lookup('file') returns for a JSON key, see text_of_secret().
+PASSWORD: dict[str, t.Any] = {"type": "raw", "no_log": True}
+
 _REGISTRY: dict[str, dict[str, t.Any]] = {
     "host": {"type": "str", "required": True},
     "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
+    "password": PASSWORD,
     "token": {"type": "str", "no_log": True},
     "ca_path": {"type": "path", "aliases": ["ca_cert"]},
     "client_cert": {"type": "path"},
@@ -26,6 +30,17 @@ _REGISTRY: dict[str, dict[str, t.Any]] = {
     "max_connections": {"type": "int"},
     "requests_per_second": {"type": "float"},
 }
+
+
+def text_of_secret(value: object, option: str) -> str | None:
+    """A secret as the text that was meant: JSON for a mapping or list. Raises :class:`ImageError` for other non-text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ImageError("%s is not text" % option, hint="Put it in quotes")
 
 
 def registry_options() -> dict[str, dict[str, t.Any]]:

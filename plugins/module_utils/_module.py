@@ -17,7 +17,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ._argspec import check_text, registry_options
+from ._argspec import check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
 from ._operations.stores import Stores
 from ._process import Guard
@@ -69,8 +69,21 @@ class RegistryModule:
 
     def _stores(self) -> Stores:
         policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"])
-        entries = [RegistrySettings(**entry) for entry in map(_known, self.params["registries"])]
+        entries = [RegistrySettings(**self._known(entry)) for entry in self.params["registries"]]
         return Stores(entries, self.params["authfile"], policy, self._run_command)
+
+    def _known(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
+        """An entry of ``registries`` without its aliases, which AnsibleModule leaves in."""
+        known = {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}
+        known["password"] = self.secret(entry["password"], "registries: the password for %s" % entry["host"])
+        return known
+
+    def secret(self, value: object, option: str) -> str | None:
+        """The text of an option for a secret, see :func:`text_of_secret`; it is kept out of results and logs."""
+        text = text_of_secret(value, option)
+        if text:
+            self.ansible.no_log_values.add(text)
+        return text
 
     def _run_command(
         self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
@@ -117,8 +130,3 @@ def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts
     if result.error_messages:
         raise ImageError("%s: %s" % (name, "; ".join(result.error_messages)))
     return t.cast("dict[str, t.Any]", result.validated_parameters)
-
-
-def _known(entry: dict[str, t.Any]) -> dict[str, t.Any]:
-    """An entry without its aliases, which AnsibleModule leaves in."""
-    return {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}

@@ -46,8 +46,10 @@ options:
   password:
     description:
       - The password, or the access token that the registry takes for one.
+      - A mapping is used as JSON. ansible-core before 2.19 makes one of the content of a JSON file, such as a key for
+        the user V(_json_key).
       - Required if O(state=present).
-    type: str
+    type: raw
   state:
     description:
       - Whether there are to be credentials for O(host).
@@ -127,6 +129,7 @@ requests:
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import PASSWORD
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.login import LoggedIn, LoginOptions, login
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -149,14 +152,16 @@ def main() -> None:
         {
             "host": {"type": "str", "required": True},
             "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
+            "password": PASSWORD,
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ["username", "password"])],
     )
-    options = LoginOptions(**{name: module.params[name] for name in ("host", "username", "password", "state")})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
+        password = module.secret(module.params["password"], "password")
+        given = {name: module.params[name] for name in ("host", "username", "state")}
+        options = LoginOptions(password=password, **given)
         return describe(login(options, stores, module.check_mode))
 
     module.run(operation)

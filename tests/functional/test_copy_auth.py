@@ -316,6 +316,21 @@ def test_bearer_token_of_the_task_is_sent_as_it_is(
     assert token not in result.stdout
 
 
+def test_key_that_ansible_has_taken_apart_is_sent_as_json(run_module, repository, layout):
+    """lookup('file') of a JSON file is a mapping on ansible-core 2.16."""
+    key = {"type": "service_account", "private_key": "-----BEGIN\nsecret\n"}
+    with DockerRegistry(htpasswd={"_json_key": json.dumps(key)}) as server:
+        registries = entry(server, username="_json_key", password=key)
+        result = run_module("image_copy", src=layout, dest=f"{server.host}/{repository}:1", registries=registries)
+        assert result.digest == INDEX.digest
+        login = run_module("registry_login", host=server.host, username="_json_key", password=key)
+        assert login.changed is True
+    for output in (result.stdout, login.stdout):
+        assert "service_account" not in output
+    refused = run_module("registry_login", host="r.example", username="alice", password=1.5)
+    assert refused.msg == "password is not text. Put it in quotes."
+
+
 def test_one_challenge_among_others_on_a_single_line(run_module, htpasswd_registry, repository, layout):
     header = 'http-response set-header WWW-Authenticate "Negotiate, Basic realm=\\"x,y\\"" if { status 401 }'
     with Haproxy(htpasswd_registry, header) as proxy:
