@@ -58,6 +58,8 @@ options:
           - The repository. A path below O(src), or a whole reference such as V(quay.io/prometheus/node-exporter).
           - V(path/*) means all repositories below a path, and V(*) all there are. Registries are asked for their catalog then,
             which not all of them have. Those without a tag that is wanted are passed over, unless it is all of them.
+          - A pattern may find up to 10,000 repositories. A repository under an invalid name is a failed image, and does not
+            affect the others.
         type: str
         required: true
       dest:

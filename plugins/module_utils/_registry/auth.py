@@ -237,16 +237,18 @@ class Authenticator:
             form += [("client_id", _CLIENT_ID)] + [pair for pair in query if pair[0] == "service"]
             form.append(("scope", " ".join(value for name, value in query if name == "scope")))
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            body = urlencode(form).encode("ascii")
-            response = self._session.exchange("POST", realm, headers, body, waits_for_slot=False)
+            body: bytes | None = urlencode(form).encode("ascii")
+            method, url = "POST", realm
         else:
             headers = {"Authorization": _basic(identity)} if identity.password else {}
             query = query + ([("account", identity.username)] if identity.username else [])
-            url = realm + ("&" if "?" in realm else "?") + urlencode(query)
-            response = self._session.exchange("GET", url, headers, waits_for_slot=False)
-        return self._read_token(realm, response, identity)
+            method, url, body = "GET", realm + ("&" if "?" in realm else "?") + urlencode(query), None
+        response, content = self._session.fetch(
+            lambda: self._session.exchange(method, url, headers, body, waits_for_slot=False), _MAX_ANSWER
+        )
+        return self._read_token(realm, response, content, identity)
 
-    def _read_token(self, realm: str, response: t.Any, identity: Credential) -> dict[str, t.Any]:
+    def _read_token(self, realm: str, response: t.Any, content: bytes, identity: Credential) -> dict[str, t.Any]:
         service = urls.host(realm)
         status = response.status_code
         if status != 200:
@@ -261,7 +263,7 @@ class Authenticator:
                 )
             raise ImageError("the token service %s answered %d" % (service, status))
         try:
-            answer = documents.decode(self._session.read(response, _MAX_ANSWER))
+            answer = documents.decode(content)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):

@@ -13,7 +13,7 @@ from .._errors import AccessDenied, InvalidContent, NotFound, Refused
 from .._image import document as documents
 from .auth import Access
 from .client import RegistryClient
-from .tags import read_pages
+from .tags import read_list
 
 _CATALOG = Access("", frozenset(), catalog=True)
 
@@ -23,15 +23,12 @@ def list_repositories(client: RegistryClient) -> list[str]:
 
     Raises :class:`NotFound`, :class:`Refused` or :class:`AccessDenied` where it has no catalog, or not for us.
     """
-    found: dict[str, None] = {}
     try:
-        for body in read_pages(client, _CATALOG, "/v2/_catalog", "list the repositories"):
-            found.update(dict.fromkeys(_read_page(body)))
+        return read_list(client, _CATALOG, "/v2/_catalog", "list the repositories", _read_page)
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
             error.hint = "Many registries list them for nobody, or not for everyone: name each repository"
         raise
-    return list(found)
 
 
 def _read_page(body: bytes) -> list[str]:

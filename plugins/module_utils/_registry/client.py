@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import ConnectionFailed, DigestMismatch, DigestRefused, ImageError, NotFound, Refused
+from .._errors import DigestMismatch, DigestRefused, ImageError, NotFound, Refused
 from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types, schema1
@@ -56,10 +56,15 @@ class RegistryClient:
             access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with)
         )
 
-    def get(self, access: Access, target: str) -> t.Any:
-        """As :meth:`call`, for the path and query that the registry itself named."""
+    def get(self, access: Access, target: str, limit: int) -> tuple[t.Any, bytes]:
+        """GET the path and query that the registry itself named; the body is that of a response with status 200.
+
+        It is asked for again if the connection breaks in the body. Raises as :meth:`Session.read`.
+        """
         url = self.session.base + target
-        return self.authorized(access, {}, lambda sent: self.session.exchange("GET", url, sent))
+        return self.session.fetch(
+            lambda: self.authorized(access, {}, lambda sent: self.session.exchange("GET", url, sent)), limit
+        )
 
     def authorized(
         self,
@@ -97,18 +102,10 @@ class RegistryClient:
         self, path: str, access: Access, limit: int, doing: str, headers: t.Mapping[str, str] | None = None
     ) -> tuple[bytes, t.Mapping[str, str]]:
         """GET a body of at most ``limit`` bytes, also when the connection breaks in the middle, and its headers."""
-        attempt = 0
-        while True:
-            response = self.call("GET", path, access, headers)
-            if response.status_code != 200:
-                raise self.refusal(response, doing, access)
-            try:
-                return self.session.read(response, limit), response.headers
-            except ConnectionFailed:
-                if attempt >= self.session.policy.retries:
-                    raise
-            self.session.pause(attempt)
-            attempt += 1
+        response, body = self.session.fetch(lambda: self.call("GET", path, access, headers), limit)
+        if response.status_code != 200:
+            raise self.refusal(response, doing, access)
+        return body, response.headers
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""

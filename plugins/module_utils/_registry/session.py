@@ -169,6 +169,24 @@ class Session:
             raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
         return body
 
+    def fetch(self, send: t.Callable[[], t.Any], limit: int) -> tuple[t.Any, bytes]:
+        """Call ``send`` for a response, and again if the connection breaks in the body of one with status 200.
+
+        A response with another status is returned with its body unread. Raises as :meth:`read`.
+        """
+        attempt = 0
+        while True:
+            response = send()
+            if response.status_code != 200:
+                return response, b""
+            try:
+                return response, self.read(response, limit)
+            except ConnectionFailed:
+                if attempt >= self.policy.retries:
+                    raise
+            self.pause(attempt)
+            attempt += 1
+
     def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool) -> t.Any:
         """Follow redirects of reads, without Authorization to another origin (OCI distribution spec, "Pull")."""
         is_verified = _VERIFIED[method].search(url) is not None if method in _VERIFIED else False

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import InvalidContent
+from .._errors import InvalidContent, NotFound, Refused
 from .._image import document as documents
 from .._image import reference as references
 from . import urls
@@ -22,27 +22,65 @@ from .auth import Access
 from .client import RegistryClient
 
 _MAX_PAGE = 64 * 1024 * 1024
+# The largest lists that are read: registries have pages of 50 names and more, and some of them empty ones, of what the
+# user may not see.
+_PAGES = 10_000
+_NAMES = 1_000_000
+_IDLE_PAGES = 10
 
 
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
     """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
+    return read_list(client, access, "/v2/%s/tags/list" % access.repository, "list the tags", read_page)
+
+
+def read_list(
+    client: RegistryClient, access: Access, target: str, action: str, parse: t.Callable[[bytes], list[str]]
+) -> list[str]:
+    """The names on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
+
+    ``action`` completes "cannot ..." if that fails. Raises :class:`NotFound` for the first page only, and
+    :class:`Refused` for a list that does not end.
+    """
     found: dict[str, None] = {}
-    for body in read_pages(client, access, "/v2/%s/tags/list" % access.repository, "list the tags"):
-        found.update(dict.fromkeys(read_page(body)))
+    asked: set[str] = set()
+    idle = 0
+    while target:
+        asked.add(target)
+        names, following = _read_page_at(client, access, target, action, parse, len(asked))
+        known = len(found)
+        found.update(dict.fromkeys(names))
+        idle = 0 if len(found) > known else idle + 1
+        if following in asked and idle:  # the link of a last page may lead to itself
+            break
+        if following and (following in asked or idle == _IDLE_PAGES or len(asked) == _PAGES or len(found) > _NAMES):
+            raise Refused(
+                "cannot %s: %s sends a list without end (%d names up to page %d)"
+                % (action, client.session.host, len(found), len(asked)),
+                hint="Check the registry, or the proxy in front of it, for how it pages its lists",
+            )
+        target = following
     return list(found)
 
 
-def read_pages(client: RegistryClient, access: Access, target: str, doing: str) -> t.Iterator[bytes]:
-    """The bodies of all pages of a list that begins at ``target``; ``doing`` completes "cannot ..." where one fails."""
-    asked: set[str] = set()
-    while target and target not in asked:
-        asked.add(target)
-        response = client.get(access, target)
-        if response.status_code != 200:
-            raise client.refusal(response, doing, access)
+def _read_page_at(
+    client: RegistryClient,
+    access: Access,
+    target: str,
+    action: str,
+    parse: t.Callable[[bytes], list[str]],
+    number: int,
+) -> tuple[list[str], str]:
+    """The names on one page, and where the next page is; empty if there is none."""
+    response, body = client.get(access, target, _MAX_PAGE)
+    if response.status_code == 200:
         link, asked_url = response.headers.get("Link", ""), client.session.base + target
-        target = urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
-        yield client.session.read(response, _MAX_PAGE)
+        return parse(body), urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
+    error = client.refusal(response, action, access)
+    if isinstance(error, NotFound) and number > 1:  # the registry had the list when it sent the first page
+        cause = "cannot %s: %s returned 404 for page %d of the list" % (action, client.session.host, number)
+        raise Refused(cause, hint="Run the task again; the list may have changed while it was read", status=404)
+    raise error
 
 
 def read_page(body: bytes) -> list[str]:

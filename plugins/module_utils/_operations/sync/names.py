@@ -20,7 +20,10 @@ from ..._image.platform import Platform
 from ..._image.reference import LocalReference, RegistryReference
 from ..._stores.base import Store
 from ..stores import Stores
-from .images import Entry, Pair, SyncOptions
+from .images import Entry, Image, Pair, SyncOptions, failed
+
+# Each repository costs at least one request, and nobody is told of them before the task has ended.
+_MAX_FOUND = 10_000
 
 Repository = t.Union[RegistryReference, LocalReference]
 
@@ -101,26 +104,43 @@ class Names:
 
     def text(self, entry: Entry) -> str:
         """What an entry speaks of, in full."""
-        return entry.name if entry.is_of_file or self._src is None else "%s/%s" % (self._src, entry.name)
+        return entry.name if entry.is_of_file else self._in_full(entry.name)
 
-    def pairs(self, entry: Entry) -> list[Pair]:
-        """The repositories that an entry speaks of. Raises ImageError."""
+    def _in_full(self, name: str) -> str:
+        return name if self._src is None else "%s/%s" % (self._src, name)
+
+    def pairs(self, entry: Entry) -> list[Pair | Image]:
+        """The repositories of an entry; a failed image stands for one that a pattern found under an invalid name.
+
+        Raises ImageError.
+        """
         if not entry.is_wildcard:
             source = _without_name(entry.name) if entry.is_of_file else self._source(entry.name)
-            return [self._pair(entry, source, self._destination(entry, entry.dest, source))]
+            return [self._pair(entry, source, entry.dest, self._platforms(entry))]
         start = entry.name[:-1]
         if start and not start.endswith("/"):
             hint = "Write path/* for all repositories below a path, or * for all there are"
             raise ImageError("images: the name %r is not understood" % entry.name, hint=hint)
-        found = [(path, self._source(path)) for path in self._list(start)]
-        own = self._own_output(entry, start)
-        found = [(path, source) for path, source in found if not own or not str(source).startswith(own)]
-        if not found and not self.missing_ok(entry):
-            raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
-        pairs = []
-        for path, source in found:
+        return self._found(entry, start)
+
+    def _found(self, entry: Entry, start: str) -> list[Pair | Image]:
+        """As :meth:`pairs`, for a pattern that begins with ``start``."""
+        found = self._list(start)
+        if len(found) > _MAX_FOUND:
+            cause = "finds %d repositories, more than the %d that one entry may have" % (len(found), _MAX_FOUND)
+            raise ImageError(cause, self.text(entry), "Use several entries, each for a path: path/*")
+        own, platforms = self._own_output(entry, start), self._platforms(entry)
+        pairs: list[Pair | Image] = []
+        for path in found:
             dest = None if entry.dest is None else "/".join(filter(None, (entry.dest.rstrip("/"), path[len(start) :])))
-            pairs.append(self._pair(entry, source, self._destination(entry, dest, source)))
+            try:
+                source = self._source(path)
+                if not (own and str(source).startswith(own)):
+                    pairs.append(self._pair(entry, source, dest, platforms))
+            except InvalidReference as error:
+                pairs.append(failed(self._in_full(path), "", error))
+        if not pairs and not self.missing_ok(entry):
+            raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
         return pairs
 
     def _own_output(self, entry: Entry, start: str) -> str:
@@ -135,15 +155,13 @@ class Names:
             written = "/".join(filter(None, (written, path)))
         return written + "/" if written.startswith(searched + "/") else ""
 
-    def _pair(self, entry: Entry, source: Repository, destination: Repository) -> Pair:
+    def _pair(self, entry: Entry, source: Repository, dest: str | None, platforms: tuple[Platform, ...]) -> Pair:
+        destination = self._open(self._destination(entry, dest, source), writable=True)
+        return Pair(entry, self._open(source), destination, platforms, self.missing_ok(entry))
+
+    def _platforms(self, entry: Entry) -> tuple[Platform, ...]:
         texts = self._options.platforms if entry.platforms is None else entry.platforms
-        return Pair(
-            entry,
-            self._open(source),
-            self._open(destination, writable=True),
-            tuple(Platform.parse(text) for text in texts),
-            self.missing_ok(entry),
-        )
+        return tuple(Platform.parse(text) for text in texts)
 
     def missing_ok(self, entry: Entry) -> bool:
         """Whether an entry may find nothing."""

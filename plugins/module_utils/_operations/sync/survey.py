@@ -121,10 +121,12 @@ class Surveyor:
     def _pairs(self, entry: Entry) -> list[Pair] | ImageError:
         """The pairs of an entry in this share, or why they could not be found out."""
         try:
-            pairs = self._names.pairs(entry)
+            found = self._names.pairs(entry)
         except _TROUBLES as error:
             self._is_complete = False
             return error
+        self._rows += [row for row in found if isinstance(row, Image)]
+        pairs = [pair for pair in found if isinstance(pair, Pair)]
         # Nothing is no more certain than an error: its repositories may be gone for a moment only.
         self._is_complete = self._is_complete and bool(pairs)
         return [pair for pair in pairs if not self._by_repository or self._slice.has(pair.destination.reference(""))]

@@ -60,8 +60,9 @@ class Session:
         status, headers, body = self.answers.pop(0)
         return Response(url, status, headers, body)
 
-    def read(self, response, limit):
-        return response.raw.read(limit)
+    def fetch(self, send, limit):
+        response = send()
+        return response, response.raw.read(limit) if response.status_code == 200 else b""
 
     def pause(self, attempt):
         self.pauses.append(attempt)

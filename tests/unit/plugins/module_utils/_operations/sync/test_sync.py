@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import names
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import (
     Entry,
     Image,
@@ -64,6 +65,34 @@ class TestOrder:
         declared = {"name": "a", "tags": ["1"], "exclude": ["."]}
         assert sync(declared).failure.startswith("s.example/a: all of its tags are excluded.")
         assert sync(dict(declared, missing_ok=True)).images == []
+
+    @pytest.mark.parametrize("name", ["Team/App", "a b", "-x", "a:1", "x@y", "../x", "a//b"])
+    def test_an_invalid_name_in_a_catalog_fails_alone(self, name, memory, sync):
+        memory.catalog["s.example"] = ["a", name, "b"]
+        memory["s.example/a"].add(A, tag="1")
+        memory["s.example/b"].add(B, tag="1")
+        synced = sync({"name": "*"}, keep_going=True)
+        assert told(synced) == [("", "failed"), ("a:1", "created"), ("b:1", "created")]
+        (failure,) = (image for image in synced.images if image.error)
+        assert failure.src == "s.example/%s" % name
+        assert failure.error in synced.failure
+        assert memory["d.example/b"].tags["1"] == B.digest
+        assert {image.action for image in sync({"name": "*"}).images} == {"failed", "unchanged"}
+
+    def test_an_invalid_name_keeps_everything_from_being_written_as_other_failures_do(self, memory, sync):
+        memory.catalog["s.example"] = ["a", "No"]
+        memory["s.example/a"].add(A, tag="1")
+        assert {image.action for image in sync({"name": "*"}).images} == {"failed"}
+        assert memory["d.example/a"].tags == {}
+
+    def test_no_more_repositories_than_somebody_can_wait_for(self, memory, sync, monkeypatch):
+        monkeypatch.setattr(names, "_MAX_FOUND", 3)
+        memory.catalog["s.example"] = ["team/1", "team/2", "team/3", "x/a"]
+        memory["s.example/x/a"].add(A, tag="1")
+        message = r"s.example/\*: finds 4 repositories, more than the 3 that one entry may have. Use several entries"
+        with pytest.raises(ImageError, match=message):
+            sync({"name": "*"})
+        assert told(sync({"name": "x/*"})) == [("x/a:1", "created")]
 
     def test_what_was_not_tried_is_not_what_is_wrong(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
