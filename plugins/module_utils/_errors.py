@@ -86,7 +86,14 @@ class NotFound(ImageError):
 
 
 class AccessDenied(ImageError):
-    """The registry refuses these credentials, or asks for some where none were given."""
+    """The registry refuses these credentials, or asks for some where none were given.
+
+    ``status`` is the HTTP status of the refusal, 0 where there was none.
+    """
+
+    def __init__(self, cause: str, reference: object = None, hint: str = "", status: int = 0) -> None:
+        super().__init__(cause, reference, hint)
+        self.status = status
 
 
 class LoginRefused(AccessDenied):

@@ -135,7 +135,7 @@ tags:
   elements: str
   sample: ["latest", "1.9.0", "1.10.0"]
 digests:
-  description: What each of RV(tags) names. A tag that lost its manifest is missing here.
+  description: What each of RV(tags) names. A tag that lost its manifest is missing here, with a warning.
   returned: if O(digests=true) or O(tags) is given
   type: dict
   sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}

@@ -52,7 +52,7 @@ def test_storage_cannot_ask_for_the_credentials_of_the_registry(
             source = f"{proxy.host}/{repository}:1"
             result = run_module("image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", registries=alice(proxy.host))
     assert result.msg.startswith(f"{source}: cannot read blob ")
-    assert "answered 401" in result.msg
+    assert f"{storage.host}, to which {proxy.host} redirects, returned 401" in result.msg
     assert token_service.log == []
 
 

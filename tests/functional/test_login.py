@@ -300,7 +300,11 @@ def test_name_and_password_are_required(login, registry, given):
 
 
 def test_host_that_is_no_registry(login, registry, file):
-    with Haproxy(registry, "http-request return status 404 if { path /v2/ }") as server:
-        message = login(**alice(server)).msg
-    assert message == f"{server.host}: cannot log in: {server.host} answered 404. Check that the host is a registry."
+    """A portal logs in everybody."""
+    for status in (404, 200):
+        page = f'http-request return status {status} content-type text/html string "<html></html>" if {{ path /v2/ }}'
+        with Haproxy(registry, page) as server:
+            message = login(**alice(server)).msg
+        cause = f"{server.host} does not answer like a registry: it returned {status} with a web page."
+        assert message.startswith(f"{server.host}: cannot log in: {cause} Check the host name")
     assert not file.exists()

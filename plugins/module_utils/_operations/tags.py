@@ -22,6 +22,9 @@ from .._transfer.engines import config_store
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
 
+# How many tags a warning lists.
+_SHOWN = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
@@ -55,8 +58,12 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
             tags = selection.select(store.tags())
         except NotFound:
             return Listed(exists=False)
-        found = list(pool.map(store.find, tags)) if with_digests else []
-    return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in zip(tags, found) if descriptor})
+        found = dict(zip(tags, pool.map(store.find, tags))) if with_digests else {}
+    absent = [tag for tag, descriptor in found.items() if descriptor is None]
+    if absent:
+        shown = ", ".join(absent[:_SHOWN]) + (" and others" if len(absent) > _SHOWN else "")
+        stores.traffic.warn("%s: these tags are listed, but do not exist: %s" % (reference, shown))
+    return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
 
 
 def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores, jobs: int, dry_run: bool) -> Assigned:

@@ -12,6 +12,7 @@ Status codes become values or errors here; retries and redirects are the session
 
 from __future__ import annotations
 
+import threading
 import typing as t
 from urllib.parse import urlencode
 
@@ -21,8 +22,9 @@ from .._image import document as documents
 from .._image import media_types, schema1
 from .._image.descriptor import Descriptor
 from .._image.manifest import MAX_SIZE, Manifest
+from . import genuine, urls
 from .auth import Access, Authenticator
-from .failures import refusal
+from .failures import foreign_response, read_answer, redirected_refusal, refusal
 from .session import TRANSIENT, Session, finish, length
 
 _MAX_TAGS = 64 * 1024 * 1024
@@ -34,6 +36,8 @@ class RegistryClient:
     def __init__(self, session: Session, authenticator: Authenticator) -> None:
         self.session = session
         self._auth = authenticator
+        self._lock = threading.Lock()
+        self._has_base: bool | None = None
 
     def call(
         self,
@@ -109,42 +113,69 @@ class RegistryClient:
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""
-        refused_login = self._auth.refused_login(response, access) if self.session.is_own(response.url) else None
+        if not self.session.is_own(response.url):
+            return redirected_refusal(self.session.host, urls.host(response.url), response, doing)
+        refused_login = self._auth.refused_login(response, access)
         if refused_login:
             return refused_login
         identity = str(self._auth.identity(access))
-        return self._auth.explained(refusal(self.session.host, response, doing, identity, self.session.quota), access)
+        error = refusal(self.session.host, response, doing, identity, self.session.quota, self._is_registry)
+        return self._auth.explained(error, access)
+
+    def is_absence(self, response: t.Any) -> bool:
+        """Whether a response without a body is the 404 of a registry, rather than of some other server."""
+        if response.status_code != 404:
+            return False
+        return genuine.is_marked(response) or (self.session.is_own(response.url) and self._is_registry())
+
+    def _is_registry(self) -> bool:
+        """Whether the host answers GET ``/v2/`` like a registry; asked once, without credentials."""
+        with self._lock:
+            if self._has_base is None:
+                response = self.session.exchange("GET", self.session.base + "/v2/", {})
+                self._has_base = genuine.is_base(response, read_answer(response).code)
+            return self._has_base
 
     def check(self) -> None:
-        """Ask the registry to let us in. Raises :class:`AccessDenied` where it does not."""
+        """Ask the registry to let us in. Raises :class:`AccessDenied`, or :class:`Refused` for a host that is no registry."""
         nowhere = Access("", frozenset())
         response = self.call("GET", "", nowhere)
+        if response.status_code in (200, 404) and not genuine.is_base(response, ""):
+            finish(response)
+            raise foreign_response(self.session.host, response, "log in")
         if response.status_code != 200:
             raise self.refusal(response, "log in", nowhere)
         finish(response)
 
     # Manifests
 
-    def head_manifest(self, access: Access, name: str, legacy: bool = False) -> Descriptor | None:
-        """What a tag or digest names now, None where it is absent; ``legacy`` as for :meth:`get_manifest`.
+    def head_manifest(
+        self, access: Access, name: str, legacy: bool = False, is_certain: bool = False
+    ) -> Descriptor | None:
+        """What a tag or digest points to now, None if it is absent; ``legacy`` as for :meth:`get_manifest`.
 
-        HEAD does not count as a pull at Docker Hub; a registry that does not answer it in full is asked by GET.
+        HEAD does not count as a pull at Docker Hub. GET decides if HEAD returns anything else than a manifest or the 404
+        of a registry: storage may have signed its URL for GET only, and some registries do not know HEAD. With
+        ``is_certain`` GET also confirms a 404.
         """
         response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT_LEGACY if legacy else _ACCEPT)
-        status = response.status_code
         finish(response)
-        if status == 404:
-            return None
-        if status == 200:
+        if response.status_code == 200:
             descriptor = _descriptor_of(response.headers, legacy)
             if descriptor:
                 return descriptor
-        elif status not in (400, 405, 501):
+        elif self._is_final(response):
             raise self.refusal(response, "read the manifest", access)
+        elif not is_certain and self.is_absence(response):
+            return None
         try:
             return self.get_manifest(access, name, legacy).descriptor
         except NotFound:
             return None
+
+    def _is_final(self, response: t.Any) -> bool:
+        """Whether GET would be refused as HEAD was: for the credentials, or for the rate of requests."""
+        return response.status_code == 429 or (response.status_code == 401 and self.session.is_own(response.url))
 
     def get_manifest(self, access: Access, name: str, legacy: bool = False) -> Manifest:
         """The manifest under a tag or digest, verified; with ``legacy`` also one of schema 1, to be looked at only.
@@ -174,7 +205,8 @@ class RegistryClient:
         while True:
             response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
             if 200 <= response.status_code < 300:
-                break
+                check_stored(response, manifest.digest, self.session.host, "push the manifest")
+                return
             error = self.refusal(response, "push the manifest", access)
             if isinstance(error, Refused) and error.status == 500 and manifest.has_foreign_layers:
                 error.hint = _FOREIGN_HINT
@@ -183,8 +215,6 @@ class RegistryClient:
                 raise error
             self.session.pause(attempt)
             attempt += 1
-        finish(response)
-        check_digest(response, manifest.digest, self.session.host)
 
     def delete_manifest(self, access: Access, name: str) -> bool:
         """Delete a tag alone, or a manifest by its digest and with it all its tags; False where it is absent.
@@ -200,12 +230,28 @@ class RegistryClient:
     # Blobs (uploads are in upload.py, downloads in download.py)
 
     def has_blob(self, access: Access, digest: str) -> bool:
-        """Whether the repository has a blob; a redirect to storage that has it counts, whatever size it tells."""
-        response = self.call("HEAD", "%s/blobs/%s" % (access.repository, digest), access)
+        """Whether HEAD finds a blob; a redirect to storage that has it counts, whatever size it states.
+
+        False does not mean that it is absent: :meth:`can_read_blob` decides that, or uploading it.
+        """
+        response = self.call("HEAD", _blob_path(access, digest), access)
         finish(response)
-        if response.status_code in (200, 404):
-            return response.status_code == 200
-        raise self.refusal(response, "look for blob %s" % digest, access)
+        if self._is_final(response):
+            raise self.refusal(response, "look for blob %s" % digest, access)
+        return response.status_code == 200 and not genuine.is_page(response)
+
+    def can_read_blob(self, access: Access, digest: str) -> bool:
+        """Whether a blob that HEAD did not find can be read: the answer to GET, of which one byte is asked for."""
+        response = self.call("GET", _blob_path(access, digest), access, {"Range": "bytes=0-0"})
+        # Nothing but an empty blob has no first byte.
+        if response.status_code in (206, 416) or (response.status_code == 200 and not genuine.is_page(response)):
+            response.close()
+            return True
+        error = self.refusal(response, "look for blob %s" % digest, access)
+        # What storage lost is missing, although its registry knows of it.
+        if isinstance(error, NotFound) or (response.status_code == 404 and not self.session.is_own(response.url)):
+            return False
+        raise error
 
     # Tags
 
@@ -214,7 +260,7 @@ class RegistryClient:
         response = self.call("GET", "%s/tags/list" % access.repository, access, query={"n": "1"})
         if response.status_code != 200:
             finish(response)
-            return response.status_code != 404
+            return not self.is_absence(response)
         try:
             return bool(documents.decode(self.session.read(response, _MAX_TAGS)).get("tags"))
         except (ValueError, AttributeError, ImageError):
@@ -229,15 +275,26 @@ _ACCEPT = {"Accept": media_types.ACCEPT}
 _ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.SCHEMA1)))}
 
 
-def check_digest(response: t.Any, digest: str, host: str) -> None:
-    """Compare what a registry says it stored; some say 201 to content under a wrong digest."""
+def check_stored(response: t.Any, digest: str, host: str, action: str) -> None:
+    """Drain a response with status 2xx, and raise unless it says that content with this digest was stored.
+
+    Some registries return 201 for content under a wrong digest: :class:`DigestMismatch`. Portals and maintenance pages
+    return 200: :class:`Refused`.
+    """
+    finish(response)
     stated = response.headers.get("Docker-Content-Digest")
     if stated and digests.is_digest(stated) and stated.split(":")[0] == digest.split(":")[0] and stated != digest:
         raise DigestMismatch("digest mismatch: %s stored %s as %s" % (host, digest, stated))
+    if not genuine.is_stored(response, digest):
+        raise foreign_response(host, response, action)
 
 
 def _with(headers: t.Mapping[str, str], authorization: str) -> dict[str, str]:
     return dict(headers, Authorization=authorization) if authorization else dict(headers)
+
+
+def _blob_path(access: Access, digest: str) -> str:
+    return "%s/blobs/%s" % (access.repository, digest)
 
 
 def _manifest_path(access: Access, name: str) -> str:

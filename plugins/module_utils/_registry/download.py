@@ -72,10 +72,10 @@ class BlobReader:
                 "digest mismatch: blob %s should have %d bytes but ends after %d"
                 % (self._blob.digest, self._blob.size, self._offset)
             )
-        if response.status_code == 404:
-            finish(response)
+        error = self._client.refusal(response, "read blob %s" % self._blob.digest, self._access)
+        if isinstance(error, NotFound):
             raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
-        raise self._client.refusal(response, "read blob %s" % self._blob.digest, self._access)
+        raise error
 
     def _rest(self, response: t.Any) -> t.Iterator[memoryview]:
         """What a response has from the offset on; one that ignores Range begins at the start of the blob."""

@@ -30,6 +30,7 @@ from .._errors import (
     Refused,
 )
 from .._image import document as documents
+from . import genuine
 from .library import BODY_ERRORS
 from .quota import Quota
 
@@ -40,6 +41,8 @@ _TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: fals
 _ABSENT_HINT = (
     "Check the name and tag, and the credentials where the repository is private: some registries say so then"
 )
+_FOREIGN_HINT = "Check the host name, the port and any proxy in front of the registry"
+_STORAGE_HINT = "The task's credentials are not sent there. Check the storage settings and the clock of the registry"
 
 
 class RegistryAnswer(t.NamedTuple):
@@ -139,11 +142,18 @@ _HINTS = (
 )
 
 
-def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota | None = None) -> ImageError:
+def refusal(
+    host: str,
+    response: t.Any,
+    doing: str,
+    identity: str,
+    quota: Quota | None = None,
+    is_registry: t.Callable[[], bool] = lambda: True,
+) -> ImageError:
     """The error for an answer that is neither success nor worth another try.
 
     ``doing`` completes "cannot ..."; ``identity`` says who asked, for refusals of access; ``quota`` is what the registry
-    last told of its limit of requests.
+    last told of its limit of requests. ``is_registry`` decides about a 404 that does not say that it is a registry's.
     """
     answer = read_answer(response)
     if answer.message == "the server expects TLS":
@@ -156,6 +166,7 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
         return AccessDenied(
             "%s to %s" % (cause, identity),
             hint="Check that the repository exists, and the credentials for it in registries or authfile",
+            status=answer.status,
         )
     if answer.code in _MISSING_CONTENT and answer.status in (400, 404) and doing.startswith("push"):
         return ContentMissing(cause)
@@ -164,7 +175,9 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
     if answer.code == "DIGEST_INVALID":
         return DigestRefused(cause, status=answer.status)
     if answer.status == 404:
-        return NotFound(cause, hint=_ABSENT_HINT)
+        if genuine.is_marked(response, answer.code) or is_registry():
+            return NotFound(cause, hint=_ABSENT_HINT)
+        return foreign_response(host, response, doing)
     if answer.status == 405 and doing.startswith("delete"):
         # Distribution answers with a code where deletion is off, and without any where all writing is.
         return Refused(cause, hint=_NO_DELETION_HINT if answer.code else _READ_ONLY_HINT, status=answer.status)
@@ -172,6 +185,23 @@ def refusal(host: str, response: t.Any, doing: str, identity: str, quota: Quota 
     if answer.status == 429 and quota:
         hint = quota.hint or hint
     return Refused(cause, hint=hint, status=answer.status)
+
+
+def foreign_response(host: str, response: t.Any, doing: str) -> Refused:
+    """The error for a response that no registry gives: it tells nothing about the image."""
+    status = response.status_code
+    shown = "%d with a web page" % status if genuine.is_page(response) else str(status)
+    cause = "cannot %s: %s does not answer like a registry: it returned %s" % (doing, host, shown)
+    return Refused(cause, hint=_FOREIGN_HINT, status=status)
+
+
+def redirected_refusal(host: str, other: str, response: t.Any, doing: str) -> ImageError:
+    """The error for what ``other``, to which ``host`` redirected a request, answered; credentials are not sent there."""
+    answer = read_answer(response)
+    cause = "cannot %s: %s, to which %s redirects, returned %s" % (doing, other, host, answer)
+    if answer.status == 404 and genuine.is_marked(response, answer.code):
+        return NotFound(cause, hint=_ABSENT_HINT)
+    return Refused(cause, hint=_STORAGE_HINT, status=answer.status)
 
 
 def _refuses_format(answer: RegistryAnswer) -> bool:

@@ -20,10 +20,10 @@ from urllib.parse import quote
 
 from .._errors import ConnectionFailed, ImageError
 from .._image.descriptor import Descriptor, OpenBlob
-from . import urls
+from . import genuine, urls
 from .auth import Access
-from .client import RegistryClient, check_digest
-from .failures import Cut, Hopeless
+from .client import RegistryClient, check_stored
+from .failures import Cut, Hopeless, foreign_response
 from .session import TRANSIENT, finish, length
 from .upload_body import Body, Content
 
@@ -68,10 +68,10 @@ class BlobUploader:
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
         response = self._client.call("POST", _uploads_path(access), access, query=query, patient_with=(429, 503))
-        finish(response)
-        if response.status_code == 201:
-            check_digest(response, blob.digest, self._client.session.host)
+        if genuine.is_stored(response, blob.digest):
+            check_stored(response, blob.digest, self._client.session.host, "mount blob %s" % blob.digest)
             return True, ""
+        finish(response)
         if response.status_code == 202 and response.headers.get("Location"):
             return False, _location(response)
         self._refused.add(self._is_own(repository))
@@ -143,10 +143,9 @@ class _Upload:
                 raise
             return False
         if 200 <= response.status_code < 300:
-            finish(response)
+            check_stored(response, self._blob.digest, urls.host(response.url), "push blob %s" % self._blob.digest)
             if content.passed < self._blob.size:
                 raise ImageError("%s accepted blob %s before its end" % (self._session.host, self._blob.digest))
-            check_digest(response, self._blob.digest, self._session.host)
             return True
         if not self._mend(response):
             raise self._client.refusal(response, "push blob %s" % self._blob.digest, self._access)
@@ -215,6 +214,8 @@ class _Upload:
             if not 200 <= response.status_code < 300:
                 return response
             finish(response)
+            if genuine.is_page(response) and "Location" not in response.headers:
+                raise foreign_response(urls.host(response.url), response, "push blob %s" % self._blob.digest)
             self._location = _location(response)
         return self._request("PUT", self._final_url(), {}, b"")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._errors import naming
+from .._errors import AccessDenied, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
@@ -39,6 +39,7 @@ class RegistryStore:
         self._name = repository
         actions = frozenset(("pull", *actions))
         self._access = Access(repository.repository, actions, beside)
+        self._is_destination = "push" in actions
         self._uploader = BlobUploader(client, self._access)
 
     @property
@@ -53,12 +54,20 @@ class RegistryStore:
         return self._name.context + ("@" if ":" in name else ":") + name
 
     def resolve(self, name: str) -> Descriptor | None:
-        """One HEAD."""
-        return self._client.head_manifest(self._access, name)
+        """One HEAD.
+
+        At a destination 403 means nothing: some registries return it for tags that do not exist. Pushing decides.
+        """
+        try:
+            return self._client.head_manifest(self._access, name)
+        except AccessDenied as error:
+            if not self._is_destination or error.status != 403:
+                raise
+            return None
 
     def find(self, name: str) -> Descriptor | None:
-        """One HEAD."""
-        return self._client.head_manifest(self._access, name, legacy=True)
+        """One HEAD, and one GET to confirm that it is absent."""
+        return self._client.head_manifest(self._access, name, legacy=True, is_certain=True)
 
     def tags(self) -> list[str]:
         """One GET a page."""
@@ -78,15 +87,17 @@ class RegistryStore:
 
     def has_manifest(self, digest: str) -> bool:
         """One HEAD."""
-        return self._client.head_manifest(self._access, digest) is not None
+        return self.resolve(digest) is not None
 
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """A registry took the manifest only because it had all of it."""
         return True
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """One HEAD."""
-        return self._client.has_blob(self._access, blob.digest)
+        """One HEAD, and one GET to confirm that it is absent where nothing will be pushed, which would show it."""
+        if self._client.has_blob(self._access, blob.digest):
+            return True
+        return not self._is_destination and self._client.can_read_blob(self._access, blob.digest)
 
     def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
         """Nothing is certain before it is asked."""

@@ -24,7 +24,7 @@ FOREIGN = {
 }
 
 # Put together from parts that are too short to be looked for.
-COMPOSED = {"cannot log in: ... answered 404", "... failed to store the credentials"}
+COMPOSED = {"... failed to store the credentials"}
 
 _TERM = re.compile(r"^(``.+``)(?: .*)?\n    \S", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)

@@ -63,7 +63,7 @@ class MemoryStore:
         manifest = self.manifests.get(self.tags.get(name, name))
         return manifest.descriptor if manifest else None
 
-    def manifest(self, name: str) -> Manifest:
+    def manifest(self, name: str, legacy: bool = False) -> Manifest:
         self.asked.append(("manifest", name))
         try:
             return self.manifests[self.tags.get(name, name)]

@@ -39,7 +39,7 @@ def without_needed(store: Store, unwanted: t.Mapping[str, Descriptor], jobs: int
         if going.intersection(subjects.values()):
             others = [tag for tag in store.tags() if tag not in unwanted]
             staying = {known.digest for known in for_each(store.find, others, jobs) if known}
-        there = dict(zip(subjects, for_each(store.has_manifest, subjects.values(), jobs)))
+        there = dict(zip(subjects, for_each(store.find, subjects.values(), jobs)))
     needed = {tag for tag, subject in subjects.items() if there[tag] and subject not in going - staying}
     return {tag: known for tag, known in unwanted.items() if tag not in needed}
 

@@ -14,6 +14,7 @@ import typing as t
 
 from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
+from ..._stores.base import Store
 from ..._transfer import execute_set as sets
 from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
@@ -130,7 +131,7 @@ class _Sync:
                 try:
                     plan = plan_copy(request, Alone())
                 except NotFound:
-                    if pair.missing_ok and pair.source.find(target.source_name) is None:
+                    if pair.missing_ok and _is_absent(pair.source, target.source_name):
                         return None
                     raise
                 if self._base.makes_needless(plan, place):
@@ -163,6 +164,15 @@ class _Sync:
 
     def _may_write(self, images: t.Iterable[Image]) -> bool:
         return self._options.keep_going or not any(image.error for image in images)
+
+
+def _is_absent(source: Store, name: str) -> bool:
+    """Whether it is the image itself that is not there, and not a part of it; schema 1 is there, though not copied."""
+    try:
+        source.manifest(name, legacy=True)
+    except NotFound:
+        return True
+    return False
 
 
 def _note(works: t.Iterable[tuple[Image, sets.Work]]) -> set[int]:

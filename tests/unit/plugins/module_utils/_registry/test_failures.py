@@ -42,6 +42,7 @@ class Answer:
         self.status_code = status
         self.closed = False
         self._body = body
+        self.headers = {}
         self._error = error
         self.raw = self
 

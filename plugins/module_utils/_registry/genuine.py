@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Tell a registry's responses from those of portals, ingresses and maintenance pages.
+
+Those return 404 for everything, or 200 with a page. Neither says anything about an image.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+# OCI distribution spec, "Error Codes", and the further codes of distribution.
+_CODES = frozenset(
+    (
+        "BLOB_UNKNOWN",
+        "BLOB_UPLOAD_INVALID",
+        "BLOB_UPLOAD_UNKNOWN",
+        "DENIED",
+        "DIGEST_INVALID",
+        "MANIFEST_BLOB_UNKNOWN",
+        "MANIFEST_INVALID",
+        "MANIFEST_UNKNOWN",
+        "MANIFEST_UNVERIFIED",
+        "NAME_INVALID",
+        "NAME_UNKNOWN",
+        "PAGINATION_NUMBER_INVALID",
+        "RANGE_INVALID",
+        "SIZE_INVALID",
+        "TAG_INVALID",
+        "TOOMANYREQUESTS",
+        "UNAUTHORIZED",
+        "UNSUPPORTED",
+    )
+)
+
+
+def is_marked(response: t.Any, code: str = "") -> bool:
+    """Whether a response says that it comes from a registry: by its API version header, or the ``code`` in its body."""
+    return "Docker-Distribution-Api-Version" in response.headers or code in _CODES
+
+
+def is_base(response: t.Any, code: str) -> bool:
+    """Whether this is how a registry responds to GET ``/v2/``: success, or a challenge."""
+    if is_marked(response, code):
+        return True
+    if response.status_code == 401:
+        return "WWW-Authenticate" in response.headers
+    return response.status_code == 200 and not is_page(response)
+
+
+def is_page(response: t.Any) -> bool:
+    """Whether the body of a response is HTML."""
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html"
+
+
+def is_stored(response: t.Any, digest: str) -> bool:
+    """Whether a response says that content was stored: 201, or success with the digest of the content in its header.
+
+    The digest also proves a response that calls itself HTML: that is the default of Flask, which Quay is written in.
+    """
+    if response.headers.get("Docker-Content-Digest") == digest:
+        return 200 <= response.status_code < 300
+    return response.status_code == 201 and not is_page(response)

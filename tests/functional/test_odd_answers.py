@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules and servers whose refusals are not the last word, whose success is none, or which are no registry at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools import images
+from devtools.observe import digest_at, tags_at, tally
+from devtools.servers import Haproxy
+
+INDEX = images.index()
+SINGLE = images.single()
+PAGE = 'content-type text/html string "<html><body>Please log in</body></html>"'
+
+
+@pytest.fixture
+def layout(tmp_path):
+    images.write_layout(INDEX, tmp_path / "layout", "1")
+    return f"oci:{tmp_path}/layout:1"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        # As Artifactory's virtual repositories do.
+        "http-response set-status 403 if { status 404 }",
+        "http-request return status 403 if { method HEAD }",
+    ],
+)
+def test_a_destination_whose_head_says_no(rule, run_module, registry, repository, layout):
+    with Haproxy(registry, rule) as proxy:
+        options = {"src": layout, "dest": f"{proxy.host}/{repository}:1"}
+        assert run_module("image_copy", **options, check_mode=True).changed is True
+        assert run_module("image_copy", **options).changed is True
+        assert digest_at(registry.host, repository, "1") == INDEX.digest
+        assert run_module("image_copy", **options).changed is False
+
+
+def test_storage_whose_urls_are_signed_for_get_only(run_module, registry, second_registry, repository):
+    images.push(INDEX, registry.host, repository, "1")
+    with Haproxy(registry, "http-request return status 403 if { method HEAD }") as storage:
+        rule = f"http-request redirect prefix http://{storage.host}"
+        with Haproxy(registry, f"{rule} if {{ path_sub /manifests/ }} or {{ path_sub /blobs/sha }}") as proxy:
+            source = f"{proxy.host}/{repository}"
+            options = {"src": f"{source}:1", "dest": f"{second_registry.host}/{repository}:1"}
+            assert run_module("image_copy", **options).changed is True
+            assert run_module("image_copy", **options).changed is False
+            assert run_module("image_tags", repository=source, digests=True).digests == {"1": INDEX.digest}
+            assert run_module("image_inspect", image=options["src"], verify=True).missing == []
+
+
+def test_refusal_of_the_storage(run_module, registry, repository, tmp_path):
+    images.push(INDEX, registry.host, repository, "1")
+    with Haproxy(registry, "http-request return status 403") as storage:
+        rule = f"http-request redirect prefix http://{storage.host} if {{ path_sub /blobs/ }}"
+        with Haproxy(registry, rule) as proxy:
+            message = run_module("image_copy", src=f"{proxy.host}/{repository}:1", dest=f"oci:{tmp_path}/copy:1").msg
+    assert f"{storage.host}, to which {proxy.host} redirects, returned 403." in message
+    assert message.endswith("sent there. Check the storage settings and the clock of the registry.")
+    assert "authfile" not in message
+
+
+def test_a_host_that_is_no_registry(run_module, registry, second_registry, repository):
+    """An ingress returns 404 and a page for everything: nothing is absent there."""
+    with Haproxy(registry, f"http-request return status 404 {PAGE}") as server:
+        image = f"{server.host}/{repository}:1"
+        cause = f"{server.host} does not answer like a registry: it returned 404 with a web page. Check the host name"
+        assert f"{image}: cannot read the manifest: {cause}" in run_module("image_inspect", image=image).msg
+        assert f"{image}: cannot read the manifest: {cause}" in run_module("image_delete", image=image).msg
+        assert f"cannot list the tags: {cause}" in run_module("image_tags", repository=image[:-2]).msg
+        options = {"dest": second_registry.host, "missing_ok": True}
+        for entry in ({"name": image[:-2]}, {"name": image[:-2], "tags": ["1"]}):
+            assert cause in run_module("image_sync", images=[entry], **options).msg
+
+
+@pytest.mark.parametrize("path", ["/manifests/", "/blobs/uploads/"])
+def test_a_page_with_status_200_is_no_success(path, run_module, registry, repository, layout):
+    rule = f"http-request return status 200 {PAGE} if {{ method PUT }} {{ path_sub {path} }}"
+    with Haproxy(registry, rule) as proxy:
+        result = run_module("image_copy", src=layout, dest=f"{proxy.host}/{repository}:1")
+    assert f"{proxy.host} does not answer like a registry: it returned 200 with a web page." in result.msg
+    assert digest_at(registry.host, repository, "1") is None
+
+
+def test_a_listed_tag_that_does_not_exist_is_warned_of(run_module, registry, repository):
+    for tag in ("1", "2"):
+        images.push(SINGLE, registry.host, repository, tag)
+    rule = f"http-request set-path /v2/{repository}/manifests/none if {{ path_end /manifests/2 }}"
+    with Haproxy(registry, rule) as proxy:
+        result = run_module("image_tags", repository=f"{proxy.host}/{repository}", digests=True)
+    assert (result.tags, result.digests) == (["1", "2"], {"1": SINGLE.digest})
+    assert f"{proxy.host}/{repository}: these tags are listed, but do not exist: 2" in result.stdout
+
+
+def test_absence_is_confirmed_before_it_is_told(run_module, registry, repository):
+    images.push(SINGLE, registry.host, repository, "1")
+    registry.forget()
+    assert run_module("image_delete", image=f"{registry.host}/{repository}:2").changed is False
+    assert tally(registry.requests()) == {"HEAD manifest": 1, "GET manifest": 1}
+
+
+def test_an_invalid_name_in_a_layout_fails_alone(run_module, registry, repository, tmp_path):
+    images.write_layout(SINGLE, tmp_path / "layout", f"{repository}/a:1")
+    images.write_layout(INDEX, tmp_path / "layout", "Team/App:1")
+    options = {"src": f"oci:{tmp_path}/layout", "dest": registry.host, "images": [{"name": "*"}], "keep_going": True}
+    result = run_module("image_sync", **options)
+    assert result.failed
+    assert sorted((image["src"], image["action"]) for image in result.images) == [
+        (f"oci:{tmp_path}/layout/Team/App", "failed"),
+        (f"oci:{tmp_path}/layout:{repository}/a:1", "created"),
+    ]
+    assert tags_at(registry.host, f"{repository}/a") == ["1"]
