@@ -41,6 +41,8 @@ options:
       ca_path:
         description:
           - A file of CA certificates (PEM) to trust for this registry, instead of those that the managed node trusts.
+          - Storage that the registry redirects to, and its token service, may have certificates of these CAs or of those that
+            the managed node trusts, unless they have an entry of their own in O(registries).
         type: path
         aliases:
           - ca_cert
@@ -54,7 +56,9 @@ options:
         type: path
       validate_certs:
         description:
-          - Whether to check the certificate of the registry. Turn this off for tests only.
+          - Whether to validate the certificate of the registry. Turn this off for tests only.
+          - This applies to the host of the registry, on every port. Certificates of other hosts, such as storage that the
+            registry redirects to and its token service, are validated unless they have an entry of their own in O(registries).
         type: bool
         default: true
       plain_http:
@@ -113,5 +117,11 @@ options:
 requirements:
   - requests >= 2.25.1 (for registries)
 notes:
-  - Proxies are taken from the environment variables E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) of the task.
+  - Proxies are taken from the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) of the task.
+    E(NO_PROXY) is read as programs written in Go read it, with names, C(*.example.com), addresses and networks of IPv4 and IPv6.
+  - The managed node trusts the CA certificates that C(requests) comes with, which are those of C(certifi) if it was installed with
+    C(pip), and those of the system if it is a package of Debian or Fedora. The environment variables E(REQUESTS_CA_BUNDLE) and
+    E(CURL_CA_BUNDLE) name a file or directory to trust instead. E(SSL_CERT_FILE) and E(SSL_CERT_DIR) are read as OpenSSL
+    reads them.
+  - Over TLS, a redirect to plain HTTP is followed without credentials, and only for content that is verified by its digest.
 """

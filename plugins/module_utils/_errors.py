@@ -143,9 +143,18 @@ class LocalFailure(ImageError):
 class MissingLibrary(ImageError):
     """A Python library that this feature needs cannot be imported on the managed node."""
 
-    def __init__(self, library: str) -> None:
-        super().__init__("the Python library %s is missing" % library)
+    def __init__(self, library: str, error: Exception | None = None, details: str = "") -> None:
+        """``error`` is what the import raised, and ``details`` its traceback; none where the library is just missing."""
+        is_absent = error is None or (isinstance(error, ModuleNotFoundError) and error.name == library)
+        if is_absent:
+            super().__init__("the Python library %s is missing" % library)
+        else:
+            cause = "the Python library %s is installed but cannot be imported: %s: %s"
+            hint = "Reinstall it, together with what it needs, for the Python that runs the module"
+            super().__init__(cause % (library, type(error).__name__, error), hint=hint)
         self.library = library
+        self.is_absent = is_absent
+        self.details = details
 
 
 _HINTS = {
@@ -157,14 +166,43 @@ _HINTS = {
 }
 
 
+# In words of our own: those of the system depend on the language of the user's environment.
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection reset by peer",
+    errno.EDQUOT: "disk quota exceeded",
+    errno.EEXIST: "file exists",
+    errno.EFBIG: "file too large",
+    errno.EHOSTUNREACH: "no route to host",
+    errno.EINVAL: "invalid argument",
+    errno.EIO: "input/output error",
+    errno.EISDIR: "is a directory",
+    errno.ELOOP: "too many levels of symbolic links",
+    errno.EMFILE: "too many open files",
+    errno.ENAMETOOLONG: "file name too long",
+    errno.ENETUNREACH: "network is unreachable",
+    errno.ENOENT: "no such file or directory",
+    errno.ENOSPC: "no space left on device",
+    errno.ENOTDIR: "not a directory",
+    errno.EPERM: "operation not permitted",
+    errno.EPIPE: "broken pipe",
+    errno.EROFS: "read-only file system",
+}
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, the same in every language of the environment."""
+    return _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+
+
 def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
     """The :class:`LocalFailure` that says what could not be done to which file, and why.
 
     ``path`` is what was being worked on, for errors that name no file themselves.
     """
     where = " %s" % (error.filename or path) if error.filename or path else ""
-    reason = (error.strerror or str(error)).lower()
-    return LocalFailure("cannot %s%s: %s" % (doing, where, reason), hint=_HINTS.get(error.errno or 0, ""))
+    return LocalFailure("cannot %s%s: %s" % (doing, where, reason_of(error)), hint=_HINTS.get(error.errno or 0, ""))
 
 
 @contextlib.contextmanager

@@ -55,7 +55,8 @@ class RegistryModule:
             with stores:
                 result = operation(stores)
         except MissingLibrary as error:
-            self.ansible.fail_json(msg=missing_required_lib(error.library))
+            message = missing_required_lib(error.library) if error.is_absent else str(error)
+            self.ansible.fail_json(msg=message, **({"exception": error.details} if error.details else {}))
         except ImageError as error:
             self._warn(stores)
             self.ansible.fail_json(msg=str(error))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from devtools import images
+from devtools import images, scripted
 from devtools.observe import digest_at
+from devtools.scripted import Scripted
 from devtools.servers import DockerRegistry
 
 INDEX = images.index()
@@ -37,8 +38,49 @@ def test_own_authority(push_to, tls_registry, authority, option):
     assert push_to(tls_registry.host, **{option: str(authority.ca)}).changed is False
 
 
-def test_authority_of_the_environment(push_to, tls_registry, authority):
-    assert push_to(tls_registry.host, env={"REQUESTS_CA_BUNDLE": str(authority.ca)}).digest == INDEX.digest
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_authority_of_the_environment(push_to, tls_registry, authority, variable):
+    assert push_to(tls_registry.host, env={variable: str(authority.ca)}).digest == INDEX.digest
+
+
+@pytest.mark.parametrize(("trust", "is_trusted"), [("ca_path", True), ("validate_certs", False)])
+def test_storage_is_always_validated_and_shares_the_authority(run_module, authority, trust, is_trusted):
+    """The registry is 127.0.0.1 here and its storage localhost, which is another host."""
+    certificate = authority.server()
+    files = (certificate.cert, certificate.key)
+    with Scripted(lambda _request: scripted.answer(404), files) as storage:
+        location = f"https://localhost:{storage.port}/x"
+        with Scripted(lambda _request: scripted.answer(307, Location=location), files) as server:
+            value = str(authority.ca) if trust == "ca_path" else False
+            entry = {"host": server.host, "plain_http": False, trust: value}
+            result = run_module("image_copy", src=f"{server.host}/app:1", dest="dir:/nowhere", registries=[entry])
+    assert bool(storage.requests) is is_trusted
+    assert (f"the certificate of localhost:{storage.port} is not trusted: " in result.msg) is not is_trusted
+
+
+def test_files_that_hold_something_else_are_named(push_to, tls_registry, authority, tmp_path):
+    one, other = authority.client("one"), authority.client("other")
+    wrong = {"client_cert": str(one.cert), "client_key": str(other.key)}
+    assert push_to(tls_registry.host, **wrong).msg.endswith(
+        f": the certificate {one.cert} (client_cert of {tls_registry.host} in registries) "
+        f"does not belong to the key {other.key}."
+    )
+    result = push_to(tls_registry.host, ca_path=str(one.key))
+    assert f"the file {one.key} (ca_path of {tls_registry.host} in registries) holds no CA certificates" in result.msg
+    assert tls_registry.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://127.0.0.1:1", "through the proxy 127.0.0.1:1: connection refused. Check HTTPS_PROXY"),
+        ("htp://alice:tell-nobody@proxy:1", "HTTPS_PROXY in the environment is not the URL of a proxy. Write http://"),
+    ],
+)
+def test_a_proxy_is_blamed_rather_than_the_registry(run_module, proxy, said):
+    result = run_module("image_inspect", image="r.example/app:1", retries=0, env={"HTTPS_PROXY": proxy})
+    assert said in result.msg
+    assert "tell-nobody" not in result.stdout
 
 
 def test_untrusted_certificate(push_to, tls_registry):
@@ -55,12 +97,15 @@ def test_unchecked_certificate(push_to, tls_registry):
 
 def test_certificate_for_another_host(push_to, authority):
     with DockerRegistry(tls=authority.server(names=("registry.example.com",))) as server:
-        assert "is not trusted: " in push_to(server.host, ca_path=str(authority.ca)).msg
+        message = push_to(server.host, ca_path=str(authority.ca)).msg
+    assert "is not trusted: " in message
+    assert "Use a name that the certificate is for" in message
 
 
 def test_expired_certificate(push_to, authority):
     with DockerRegistry(tls=authority.server(expired=True)) as server:
-        assert "expired" in push_to(server.host, ca_path=str(authority.ca)).msg
+        message = push_to(server.host, ca_path=str(authority.ca)).msg
+    assert "expired. Have it renewed at the registry" in message
 
 
 def test_client_certificate(push_to, authority):

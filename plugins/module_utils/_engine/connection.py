@@ -15,7 +15,7 @@ import socket
 import ssl
 import typing as t
 
-from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure
+from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure, reason_of
 from .._files import open_regular
 from .._image.digest import CHUNK
 from .._registry.library import BODY_ERRORS, library
@@ -155,7 +155,7 @@ def _reason(error: BaseException) -> str:
         if isinstance(current, socket.timeout):
             return "no answer in time"
         if isinstance(current, OSError) and current.errno and current.strerror:
-            return current.strerror.lower()
+            return reason_of(current)
         inner = [current.__context__, getattr(current, "reason", None), *current.args]
         todo += inner
         if not said and not any(isinstance(item, BaseException) for item in inner):

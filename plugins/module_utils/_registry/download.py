@@ -17,7 +17,7 @@ from .._image.descriptor import Descriptor
 from .._image.digest import CHUNK
 from .auth import Access
 from .client import RegistryClient
-from .failures import broken_connection
+from .failures import broken_connection, compressed
 from .library import BODY_ERRORS
 from .session import finish
 
@@ -48,6 +48,8 @@ class BlobReader:
                     yield chunk
                 if self._offset >= self._blob.size:
                     return
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise compressed(self._client.session.host)
                 raise self._broken()
             except ConnectionFailed:
                 if self._offset - since >= _PROGRESS:

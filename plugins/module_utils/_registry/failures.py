@@ -28,6 +28,7 @@ from .._errors import (
     ImmutableTag,
     NotFound,
     Refused,
+    reason_of,
 )
 from .._image import document as documents
 from . import genuine
@@ -38,6 +39,19 @@ _ERROR_BODY = 16 * 1024
 _PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
 _TLS_HINT = "Set plain_http: false for it in registries"
 _TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: false there to trust anything)"
+# X509_V_ERR_* of OpenSSL, x509_vfy.h.
+_OTHER_NAME = 62
+_OTHER_NAME_HINT = "Use a name that the certificate is for, or have one issued for the name in the reference"
+_CERTIFICATE_HINTS = {
+    9: "Check the clock of the managed node",
+    10: "Have it renewed at the registry, and check the clock of the managed node",
+    _OTHER_NAME: _OTHER_NAME_HINT,
+    64: _OTHER_NAME_HINT,
+}
+_TLS_ALERT_HINT = (
+    "The registry may ask for a client certificate (client_cert in registries), or not know our TLS versions"
+)
+_PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task"
 _ABSENT_HINT = (
     "Check the name and tag, and the credentials where the repository is private: some registries say so then"
 )
@@ -211,6 +225,14 @@ def _refuses_format(answer: RegistryAnswer) -> bool:
     return answer.status == 415 or is_invalid or is_unsupported
 
 
+def compressed(host: str) -> Refused:
+    """The error for content that something compressed on its way: it no longer has its digest."""
+    return Refused(
+        "%s, or a proxy before it, sent a compressed answer, which was not asked for" % host,
+        hint="Turn compression off for /v2/ there",
+    )
+
+
 class Cut(ConnectionFailed):
     """The connection broke after it had been made; one that was kept may have been closed long before."""
 
@@ -219,27 +241,53 @@ class Hopeless(ConnectionFailed):
     """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
 
 
-def broken_connection(host: str, error: BaseException) -> ImageError:
-    """The error for an exception of ``requests``; :class:`Hopeless` where another try would not mend it."""
+def broken_connection(host: str, error: BaseException, proxy: str = "") -> ImageError:
+    """The error for an exception of ``requests``; :class:`Hopeless` where another try would not mend it.
+
+    ``proxy`` is the ``host[:port]`` of the proxy that the request went through, empty if there was none.
+    """
     causes = _chain(error)
+    # urllib3 says so of what happened before the proxy had connected us.
+    is_by_proxy = bool(proxy) and any("ProxyError" in type(cause).__name__ for cause in causes)
+    failure = _tls_failure("the proxy " + proxy if is_by_proxy else host, causes)
+    if failure:
+        return failure
+    if isinstance(error, ValueError):
+        return Hopeless("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
+    kind = Cut if any(isinstance(cause, _CUTS) for cause in causes) else ConnectionFailed
+    if is_by_proxy:
+        cause = "cannot reach %s through the proxy %s: %s" % (host, proxy, _proxy_reason(causes))
+        return kind(cause, hint=_PROXY_HINT)
+    return kind("cannot reach %s: %s" % (host, _reason(causes)))
+
+
+def _tls_failure(host: str, causes: list[BaseException]) -> Hopeless | None:
     for cause in causes:
         # urllib3 before 2.0 has an exception of its own for certificates of other hosts.
-        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+        is_other_name = type(cause).__name__ == "CertificateError"
+        if isinstance(cause, ssl.SSLCertVerificationError) or is_other_name:
             reason = getattr(cause, "verify_message", "") or (cause.args[0] if cause.args else "")
-            return Hopeless("the certificate of %s is not trusted: %s" % (host, reason), hint=_TRUST_HINT)
+            code = _OTHER_NAME if is_other_name else getattr(cause, "verify_code", 0)
+            hint = _CERTIFICATE_HINTS.get(code, _TRUST_HINT)
+            return Hopeless("the certificate of %s is not trusted: %s" % (host, reason), hint=hint)
     reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
     if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
         return Hopeless("%s does not speak TLS" % host, hint=_PLAIN_HTTP_HINT)
     for reason in reasons:
         if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
-            return Hopeless("TLS with %s failed: %s" % (host, reason.replace("_", " ").lower()), hint=_TRUST_HINT)
-    if isinstance(error, ValueError):
-        return Hopeless("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
-    kind = Cut if any(isinstance(cause, _CUTS) for cause in causes) else ConnectionFailed
-    return kind("cannot reach %s: %s" % (host, _reason(causes)))
+            return Hopeless("TLS with %s failed: %s" % (host, reason.replace("_", " ").lower()), hint=_TLS_ALERT_HINT)
+    return None
 
 
 _CUTS = (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ssl.SSLEOFError)
+
+
+def _proxy_reason(causes: list[BaseException]) -> str:
+    for cause in causes:
+        refused = re.match("Tunnel connection failed: ([0-9]{3})", str(cause))  # http.client has no other sign of it
+        if refused:
+            return "the proxy refused the connection (%s)" % refused.group(1)
+    return _reason(causes)
 
 
 def _reason(causes: list[BaseException]) -> str:
@@ -250,10 +298,7 @@ def _reason(causes: list[BaseException]) -> str:
             return "no answer within the timeout"
     for cause in causes:
         if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno and cause.strerror:
-            return cause.strerror.lower()
-    for cause in causes:
-        if "Proxy" in type(cause).__name__:
-            return "the proxy does not let us through"
+            return reason_of(cause)
     return "the connection broke"
 
 

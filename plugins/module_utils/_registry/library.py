@@ -10,24 +10,36 @@
 from __future__ import annotations
 
 import http.client
+import ssl
+import traceback
 import typing as t
 
 from .._errors import MissingLibrary
+
+_FAILURE: tuple[Exception, str] | None = None
 
 try:
     import requests
     import requests.adapters
     import requests.utils
     import urllib3.exceptions
-except ImportError:
-    requests = None  # type: ignore[assignment]
+    import urllib3.util.ssl_
+except Exception as error:  # pylint: disable=broad-except  # one that is installed but broken raises anything
+    _FAILURE = (error, traceback.format_exc())
+    HTTPAdapter: t.Any = object
     BODY_ERRORS: tuple[type[BaseException], ...] = (OSError, http.client.HTTPException)
 else:
+    HTTPAdapter = requests.adapters.HTTPAdapter
     BODY_ERRORS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
 
 def library() -> t.Any:
     """The ``requests`` package. Raises :class:`MissingLibrary`."""
-    if requests is None:
-        raise MissingLibrary("requests")
+    if _FAILURE is not None:
+        raise MissingLibrary("requests", *_FAILURE)
     return requests
+
+
+def tls_context() -> ssl.SSLContext:
+    """A TLS context with the protocols and ciphers that ``requests`` uses, which trusts nobody yet."""
+    return urllib3.util.ssl_.create_urllib3_context()

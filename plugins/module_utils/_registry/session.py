@@ -20,8 +20,8 @@ import typing as t
 
 from .._errors import ConnectionFailed, Refused
 from .._files import check_named
-from . import urls
-from .failures import Cut, Hopeless, broken_connection
+from . import proxies, urls
+from .failures import Cut, Hopeless, broken_connection, compressed
 from .library import BODY_ERRORS
 from .quota import Quota
 from .quota import read as read_quota
@@ -164,7 +164,7 @@ class Session:
         if len(body) > limit:
             raise Refused("%s sent more than %d bytes" % (self.host, limit))
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Refused("%s, or a proxy before it, sent a compressed answer" % self.host)
+            raise compressed(self.host)
         if len(body) < (length(response.headers) or 0):
             raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
         return body
@@ -247,7 +247,7 @@ class Session:
         try:
             response = self._transport.send(method, url, headers, data, settings)
         except (ValueError, *BODY_ERRORS) as error:  # requests' own exceptions are OSErrors
-            failure = broken_connection(urls.host(url), error)
+            failure = broken_connection(urls.host(url), error, proxies.shown(self._transport.proxy_for(url)))
             if isinstance(failure, Cut):
                 self._transport.forget_idle_connections()
             raise failure from None

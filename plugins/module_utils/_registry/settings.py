@@ -25,7 +25,10 @@ _SLOWEST = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class RegistrySettings:
-    """One entry of ``registries``. ``host`` is ``host[:port]``, optionally with a path prefix."""
+    """One entry of ``registries``. ``host`` is ``host[:port]``, optionally with a path prefix.
+
+    ``extends_trust`` is no option: with it, ``ca_path`` is trusted in addition to what the node trusts.
+    """
 
     host: str
     username: str | None = None
@@ -38,6 +41,7 @@ class RegistrySettings:
     plain_http: bool | None = None
     max_connections: int | None = None
     requests_per_second: float | None = None
+    extends_trust: bool = False
 
     def completed(self, other: RegistrySettings) -> RegistrySettings:
         """This entry, with the credentials and the certificates of another one where it has none of its own.
@@ -61,7 +65,7 @@ class RegistrySettings:
 
 
 # What is taken from another entry as a whole or not at all.
-_TOGETHER = (("username", "password", "token"), ("ca_path",), ("client_cert", "client_key"))
+_TOGETHER = (("username", "password", "token"), ("ca_path", "extends_trust"), ("client_cert", "client_key"))
 
 
 class Registries:
@@ -112,15 +116,16 @@ class Registries:
     def of_redirect(self, origin: RegistrySettings, origin_host: str, host: str) -> RegistrySettings:
         """The settings for a host that a registry sends us to.
 
-        An entry of its own wins. Else trust carries over, since a private registry and its storage usually share a
-        CA; the client certificate goes only to the host it was given for.
+        An entry of its own takes precedence. Else the CA of the registry is trusted there too, since storage often has the
+        same one, in addition to what the node trusts, as skopeo and podman do with certs.d. Certificates are validated
+        whatever is set for the registry, and the client certificate is only for the host it was given for.
         """
         for entry in self._entries:
             if entry.matches(host, ""):
                 return entry
         if hostname(host) == hostname(origin_host):
             return origin
-        return RegistrySettings(host, ca_path=origin.ca_path, validate_certs=origin.validate_certs)
+        return RegistrySettings(host, ca_path=origin.ca_path, extends_trust=True)
 
 
 def api_host(host: str) -> str:

@@ -14,13 +14,14 @@ to a signed URL, and cookies would be shared by all users.
 
 from __future__ import annotations
 
-import os
 import re
+import ssl
+import threading
 import typing as t
 
-from . import urls
-from .library import library
-from .settings import RegistrySettings, is_loopback
+from . import proxies, trust, urls
+from .library import HTTPAdapter, library
+from .settings import RegistrySettings
 
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
 # What requests would leave as it is: nothing in it needs encoding.
@@ -34,45 +35,76 @@ class Transport:
     """
 
     def __init__(self, size: int, timeout: float) -> None:
-        self._adapter = library().adapters.HTTPAdapter(pool_connections=4, pool_maxsize=size)
+        library()
+        self._size = size
         self._timeout = timeout
-        self._proxies: dict[tuple[object, ...], t.Any] = {}
-        self._trust: dict[RegistrySettings, tuple[bool | str, t.Any]] = {}
+        self._lock = threading.Lock()
+        self._proxies: dict[str, str] = {}
+        # One for plain HTTP, and one for each kind of trust.
+        self._adapters: dict[RegistrySettings | None, _Adapter] = {}
 
     def send(
         self, method: str, url: str, headers: t.Mapping[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
         """Send a request and return its response, whatever that is, with the body unread and as it was stored.
 
-        Raises what ``requests`` raises: ValueError, or one of BODY_ERRORS.
+        Raises what ``requests`` raises: ValueError, or one of BODY_ERRORS; :class:`ImageError` for an option or a variable
+        of the environment that cannot be used.
         """
         request = _prepare(method, url, headers, data)
-        if settings not in self._trust:
-            self._trust[settings] = (_verify(settings), _client_certificate(settings))
-        verify, cert = self._trust[settings]
-        return self._adapter.send(
+        is_plain = url.startswith("http:")
+        proxy = self.proxy_for(url)
+        return self._adapter(None if is_plain else settings).send(
             request,
             stream=True,
             timeout=self._timeout,
-            verify=verify,
-            cert=cert,
-            proxies=self._proxies_for(request.url),
+            verify=settings.validate_certs,
+            proxies={"http" if is_plain else "https": proxy} if proxy else {},
         )
+
+    def proxy_for(self, url: str) -> str:
+        """The URL of the proxy for this URL, looked up once a host; empty for none. Raises :class:`ImageError`."""
+        place = "/".join(url.split("/", 3)[:3])
+        if place not in self._proxies:
+            self._proxies[place] = proxies.proxy_for(place.partition(":")[0], urls.host(url))
+        return self._proxies[place]
 
     def forget_idle_connections(self) -> None:
         """Where one that was kept turns out to be closed, the others are likely to be."""
-        self._adapter.poolmanager.clear()
+        for adapter in list(self._adapters.values()):
+            adapter.poolmanager.clear()
 
     def close(self) -> None:
         """Close all connections."""
-        self._adapter.close()
+        for adapter in list(self._adapters.values()):
+            adapter.close()
 
-    def _proxies_for(self, url: str) -> t.Any:
-        """The proxies of the environment (HTTPS_PROXY, NO_PROXY ...), looked up once a host; none for loopback."""
-        place = tuple(url.split("/", 3)[:3])
-        if place not in self._proxies:
-            self._proxies[place] = {} if is_loopback(urls.host(url)) else library().utils.get_environ_proxies(url)
-        return self._proxies[place]
+    def _adapter(self, settings: RegistrySettings | None) -> _Adapter:
+        adapter = self._adapters.get(settings)
+        if adapter is None:
+            with self._lock:
+                adapter = self._adapters.get(settings)
+                if adapter is None:
+                    adapter = _Adapter(self._size, trust.context(settings) if settings else None)
+                    self._adapters[settings] = adapter
+        return adapter
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections all have the same TLS context, or none."""
+
+    def __init__(self, size: int, context: ssl.SSLContext | None) -> None:
+        self._options = {"ssl_context": context} if context else {}
+        super().__init__(pool_connections=4, pool_maxsize=size)
+
+    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
+        super().init_poolmanager(*args, **options, **self._options)
+
+    def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
+        return super().proxy_manager_for(proxy, **options, **self._options)
+
+    def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
+        """The context says all of it; what requests adds here would be read for each connection."""
 
 
 def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -> t.Any:
@@ -91,16 +123,3 @@ def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -
     elif method not in ("GET", "HEAD"):
         request.headers["Content-Length"] = "0"
     return request
-
-
-def _verify(settings: RegistrySettings) -> bool | str:
-    if not settings.validate_certs:
-        return False
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return settings.ca_path or bundle or True
-
-
-def _client_certificate(settings: RegistrySettings) -> t.Any:
-    if settings.client_cert and settings.client_key:
-        return (settings.client_cert, settings.client_key)
-    return settings.client_cert

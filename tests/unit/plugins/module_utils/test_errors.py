@@ -13,6 +13,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ImageError,
     InvalidContent,
     LocalFailure,
+    MissingLibrary,
     NotFound,
     local_failure,
     naming,
@@ -99,3 +100,31 @@ def test_parsing_leaves_errors_of_ours_and_of_the_system_alone():
         raise NotFound("it is not there")
     with pytest.raises(OSError, match="broken"), parsing("its index"):
         raise OSError("broken")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (None, "the Python library requests is missing."),
+        (ModuleNotFoundError("No module named 'requests'", name="requests"), "the Python library requests is missing."),
+        (
+            ModuleNotFoundError("No module named 'idna'", name="idna"),
+            "the Python library requests is installed but cannot be imported: ModuleNotFoundError: No module named 'idna'. "
+            "Reinstall it, together with what it needs, for the Python that runs the module.",
+        ),
+        (
+            AttributeError("module 'lib' has no attribute 'X'"),
+            "the Python library requests is installed but cannot be imported: AttributeError: module 'lib' has no attribute "
+            "'X'. Reinstall it, together with what it needs, for the Python that runs the module.",
+        ),
+    ],
+)
+def test_a_library_that_is_broken_is_not_missing(error, message):
+    assert str(MissingLibrary("requests", error)) == message
+
+
+def test_the_reason_of_the_system_is_the_same_in_every_language():
+    error = OSError(errno.ENOSPC, "Auf dem Ger\u00e4t ist kein Speicherplatz mehr verf\u00fcgbar", "/srv/x")
+    assert str(local_failure(error, "write")) == (
+        "cannot write /srv/x: no space left on device. Free space there or choose another place."
+    )

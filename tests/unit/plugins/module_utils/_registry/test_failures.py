@@ -300,10 +300,6 @@ def untrusted():
         ),
         (urllib3_errors.ProtocolError("broken", http.client.IncompleteRead(b"", 9)), "the connection broke"),
         (requests.exceptions.ChunkedEncodingError("x"), "the connection broke"),
-        (
-            requests.exceptions.ProxyError(urllib3_errors.ProxyError("no", OSError("Tunnel connection failed: 403"))),
-            "proxy",
-        ),
     ],
 )
 def test_a_broken_connection_is_told_by_its_innermost_reason(error, reason):
@@ -312,6 +308,48 @@ def test_a_broken_connection_is_told_by_its_innermost_reason(error, reason):
     assert not isinstance(result, Hopeless)
     assert str(result).startswith("cannot reach r.example: ")
     assert reason in str(result)
+
+
+def by_proxy(reason):
+    return requests.exceptions.ProxyError(
+        urllib3_errors.MaxRetryError(None, URL, urllib3_errors.ProxyError("Cannot connect to proxy.", reason))
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (by_proxy(OSError("Tunnel connection failed: 403 Forbidden")), "the proxy refused the connection (403)"),
+        (by_proxy(OSError("Tunnel connection failed: 407 x")), "the proxy refused the connection (407)"),
+        (by_proxy(refused_by_peer()), "connection refused"),
+        (by_proxy(socket.gaierror(-2, "Name or service not known")), "its name cannot be resolved"),
+    ],
+)
+def test_a_proxy_that_fails_is_blamed_itself(error, reason):
+    result = broken_connection("r.example", error, "proxy.example:3128")
+    assert str(result) == (
+        "cannot reach r.example through the proxy proxy.example:3128: %s."
+        " Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task." % reason
+    )
+
+
+def test_reasons_do_not_depend_on_the_language_of_the_environment():
+    localized = caused_by(
+        urllib3_errors.NewConnectionError(None, "x"), OSError(errno.ECONNREFUSED, "Verbindungsaufbau abgelehnt")
+    )
+    assert str(broken_connection("r.example", retried(localized))) == "cannot reach r.example: connection refused."
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [(9, "clock"), (10, "renewed"), (62, "a name that the certificate is for"), (64, "a name that"), (20, "ca_path")],
+)
+def test_the_hint_fits_the_fault_of_a_certificate(code, hint):
+    error = untrusted()
+    error.verify_code = code
+    result = broken_connection("r.example", retried(urllib3_errors.SSLError(error)))
+    assert hint in result.hint
+    assert ("ca_path" in result.hint) is (code == 20)
 
 
 @pytest.mark.parametrize(

@@ -262,45 +262,6 @@ def test_a_redirect_has_the_settings_of_its_host(connect):
     assert [options["timeout"] for options in network.options] == [7.0, 7.0]
 
 
-@pytest.mark.parametrize(
-    ("more", "bundle", "verify"),
-    [
-        ({}, None, True),
-        ({}, "/etc/bundle.pem", "/etc/bundle.pem"),
-        ({"ca_path": __file__}, "/etc/bundle.pem", __file__),
-        ({"validate_certs": False, "ca_path": __file__}, "/etc/bundle.pem", False),
-    ],
-)
-def test_what_is_trusted(connect, monkeypatch, more, bundle, verify):
-    session, network = connect(answer(200), entry=RegistrySettings("r.example", **more))
-    if bundle:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
-    session.exchange("GET", URL, {})
-    assert network.options[0]["verify"] == verify
-
-
-def test_the_bundle_of_curl_is_used_too(connect, monkeypatch):
-    monkeypatch.setenv("CURL_CA_BUNDLE", "/etc/curl.pem")
-    session, network = connect(answer(200))
-    session.exchange("GET", URL, {})
-    assert network.options[0]["verify"] == "/etc/curl.pem"
-
-
-@pytest.mark.parametrize(
-    ("more", "cert"),
-    [
-        ({}, None),
-        ({"client_cert": __file__}, __file__),
-        ({"client_cert": __file__, "client_key": __file__}, (__file__, __file__)),
-    ],
-)
-def test_a_client_certificate_goes_to_its_registry_only(connect, more, cert):
-    entry = RegistrySettings("r.example", **more)
-    session, network = connect(answer(302, Location="https://cdn.example/x"), answer(200), entry=entry)
-    session.exchange("GET", URL, {})
-    assert [options["cert"] for options in network.options] == [cert, None]
-
-
 def test_nothing_is_sent_that_nobody_asked_for(connect, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine r.example login u password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))

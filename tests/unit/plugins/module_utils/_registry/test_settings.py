@@ -141,8 +141,8 @@ def redirected(host, *entries):
     return Registries([ORIGIN, *entries]).of_redirect(ORIGIN, "r.example", host)
 
 
-def test_a_redirect_to_another_host_takes_trust_along_and_nothing_secret():
-    assert redirected("cdn.example") == RegistrySettings("cdn.example", ca_path="/ca", validate_certs=False)
+def test_another_host_is_validated_and_gets_no_secret_and_the_ca_in_addition():
+    assert redirected("cdn.example") == RegistrySettings("cdn.example", ca_path="/ca", extends_trust=True)
 
 
 def test_a_redirect_to_another_port_of_the_host_keeps_its_settings():

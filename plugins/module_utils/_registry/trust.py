@@ -1,0 +1,82 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Which certificates are trusted in connections to a host, and which one we show there: one TLS context for all of them.
+
+The context is made once. ``requests`` would read all trusted certificates again for each connection, which takes longer
+than most requests, and would report a bad file as a broken connection.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from .._errors import LocalFailure
+from .library import library, tls_context
+from .settings import RegistrySettings
+
+_OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def context(settings: RegistrySettings) -> ssl.SSLContext:
+    """The TLS context of a host with these settings. Raises :class:`LocalFailure` that names a file that cannot be used."""
+    made = tls_context()
+    if not settings.validate_certs:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    else:
+        made.verify_mode = ssl.CERT_REQUIRED
+        made.check_hostname = True
+        if settings.ca_path:
+            _trust(made, settings.ca_path, "ca_path of %s in registries" % settings.host)
+        if settings.extends_trust or not settings.ca_path:
+            _trust_system(made)
+    if settings.client_cert:
+        _show(made, settings.client_cert, settings)
+    return made
+
+
+def _trust_system(made: ssl.SSLContext) -> None:
+    """What the environment names, or else the bundle that ``requests`` comes with: certifi's, or on Debian the system's."""
+    for name in _BUNDLE_VARIABLES:
+        if os.environ.get(name):
+            return _trust(made, os.environ[name], name + " in the environment")
+    named = [name for name in _OPENSSL_VARIABLES if os.environ.get(name)]
+    if named:
+        made.load_default_certs()  # OpenSSL reads both variables itself, and has a default in place of the other one
+    if "SSL_CERT_FILE" not in named:
+        _trust(made, library().utils.DEFAULT_CA_BUNDLE_PATH, "which requests trusts")
+    return None
+
+
+def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
+    try:
+        made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
+    except ssl.SSLError:
+        raise LocalFailure("the file %s (%s) holds no CA certificates in PEM format" % (path, source)) from None
+    except OSError:
+        raise LocalFailure("cannot read the file %s (%s)" % (path, source)) from None
+
+
+def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
+    def no_passphrase() -> str:
+        raise LocalFailure(
+            "the private key of the client certificate for %s is encrypted" % settings.host,
+            hint="Store the key without a passphrase, in a file that only the user of the task can read",
+        )
+
+    key = settings.client_key
+    try:
+        made.load_cert_chain(path, key, no_passphrase)
+    except ssl.SSLError as error:
+        where = "%s (client_cert of %s in registries)" % (path, settings.host)
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise LocalFailure("the certificate %s does not belong to the key %s" % (where, key or path)) from None
+        hint = "" if key else "Give the key as client_key where it is not in the same file"
+        files = "files %s and %s do not hold" % (where, key) if key else "file %s does not hold" % where
+        raise LocalFailure("the %s a certificate and its private key in PEM format" % files, hint=hint) from None

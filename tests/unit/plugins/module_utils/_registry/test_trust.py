@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import pytest
+import requests
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import LocalFailure
+from ansible_collections.drayage.registry.plugins.module_utils._registry import trust
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
+
+BUNDLE = requests.utils.DEFAULT_CA_BUNDLE_PATH
+
+
+class Context:
+    """A TLS context that remembers what was loaded into it."""
+
+    def __init__(self):
+        self.trusted = []
+        self.shown = None
+        self.check_hostname = True
+        self.verify_mode = None
+
+    def load_verify_locations(self, cafile=None, capath=None):
+        self.trusted.append(cafile or capath)
+
+    def load_default_certs(self):
+        self.trusted.append("openssl")
+
+    def load_cert_chain(self, cert, key, _password):
+        self.shown = (cert, key)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Make the context of these settings in this environment."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(trust, "tls_context", Context)
+
+    def make(environment=(), **settings):
+        for name in environment:
+            monkeypatch.setenv(name, "/env/" + name)
+        return trust.context(RegistrySettings("r.example", **settings))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "trusted"),
+    [
+        ([], {}, [BUNDLE]),
+        (["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], {}, ["/env/REQUESTS_CA_BUNDLE"]),
+        (["CURL_CA_BUNDLE"], {}, ["/env/CURL_CA_BUNDLE"]),
+        (["SSL_CERT_FILE"], {}, ["openssl"]),
+        (["SSL_CERT_DIR"], {}, ["openssl", BUNDLE]),
+        (["REQUESTS_CA_BUNDLE"], {"ca_path": "/ca"}, ["/ca"]),
+        ([], {"ca_path": "/ca", "extends_trust": True}, ["/ca", BUNDLE]),
+        (["SSL_CERT_FILE"], {"ca_path": "/ca", "extends_trust": True}, ["/ca", "openssl"]),
+        ([], {"extends_trust": True}, [BUNDLE]),
+        ([], {"ca_path": "/ca", "validate_certs": False}, []),
+    ],
+)
+def test_what_is_trusted(made, environment, settings, trusted):
+    context = made(environment, **settings)
+    assert context.trusted == trusted
+    assert context.check_hostname is bool(trusted)
+    assert context.verify_mode == (ssl.CERT_REQUIRED if trusted else ssl.CERT_NONE)
+
+
+@pytest.mark.parametrize("settings", [{"client_cert": "/cert"}, {"client_cert": "/cert", "client_key": "/key"}])
+def test_the_certificate_that_is_shown(made, settings):
+    assert made(**settings).shown == ("/cert", settings.get("client_key"))
+    assert made().shown is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_without_certificates_is_named(tmp_path, content):
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    with pytest.raises(LocalFailure) as caught:
+        trust.context(RegistrySettings("r.example", ca_path=str(file)))
+    assert str(caught.value) == (
+        "the file %s (ca_path of r.example in registries) holds no CA certificates in PEM format." % file
+    )
+    with pytest.raises(
+        LocalFailure, match="does not hold a certificate and its private key in PEM format. Give the key"
+    ):
+        trust.context(RegistrySettings("r.example", validate_certs=False, client_cert=str(file)))
+
+
+def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", os.devnull + "/nowhere")
+    with pytest.raises(LocalFailure, match="REQUESTS_CA_BUNDLE in the environment"):
+        trust.context(RegistrySettings("r.example"))
