@@ -56,7 +56,7 @@ def is_of(manifest: Manifest, family: str) -> bool:
 def is_image(manifest: Manifest) -> bool:
     """Whether this is an image rather than an artifact or an index."""
     config = manifest.config
-    is_artifact = manifest.is_index or manifest.document.get("artifactType") is not None
+    is_artifact = manifest.is_index or bool(manifest.document.get("artifactType"))
     return not is_artifact and config is not None and config.media_type in media_types.IMAGE_CONFIGS
 
 
@@ -154,7 +154,7 @@ def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
         return {}
     if family == OCI:
         return {"mediaType": _FROM_DOCKER[original.media_type]}
-    if original.document.get("artifactType") is not None or original.media_type not in _FROM_OCI:
+    if original.document.get("artifactType") or original.media_type not in _FROM_OCI:
         raise _refusal(original, family, "it is no image")
     if original.document.get("subject") is not None:
         raise _refusal(original, family, "it refers to another image by subject")

@@ -26,7 +26,7 @@ from .descriptor import Descriptor
 MAX_SIZE = 4 * 1024 * 1024
 
 # Those of manifests, artifact manifests and indexes together.
-_FIELDS = frozenset(
+FIELDS = frozenset(
     (
         "schemaVersion",
         "mediaType",
@@ -169,7 +169,7 @@ def _decode(raw: bytes) -> dict[str, t.Any]:
     document = documents.read(raw, "its manifest", hint="Check that the host is a registry")
     if not isinstance(document, dict):
         raise InvalidContent("its manifest is not a JSON object")
-    documents.check_fields(document, _FIELDS, "its manifest")
+    documents.check_fields(document, FIELDS, "its manifest")
     return document
 
 

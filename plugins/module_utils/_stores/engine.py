@@ -17,7 +17,7 @@ import threading
 import typing as t
 
 from .._engine.find import Engine
-from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, Refused
+from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, Refused
 from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
@@ -44,8 +44,12 @@ class EngineImages:
         self._layers: dict[str, list[str]] = {}
 
     def find(self, name: str) -> str | None:
-        """The ID of a name, or of an ID that is there; also of one that only the engine knows it by."""
-        found = self._engine.inspect(name)
+        """The ID of a name, or of an ID that is there; also of one that only the engine knows it by.
+
+        Raises InvalidContent if the engine has an image of that name and cannot read it.
+        """
+        with _broken(name):
+            found = self._engine.inspect(name)
         if found:
             return self._id_of(found)
         return name if digests.is_digest(name) and self._search(name) else None
@@ -117,11 +121,18 @@ class EngineImages:
 
     def _has(self, image_id: str, layers: t.Callable[[], list[str]] | None) -> bool:
         engine_id = self._engine_id(image_id)
-        while not self._engine.inspect(engine_id):
+        while not self._inspect(engine_id):
             if self._image_ids.pop(engine_id, None) is None:
                 return self._search(image_id, layers) is not None
             engine_id = self._engine_id(image_id)
         return True
+
+    def _inspect(self, engine_id: str) -> dict[str, t.Any] | None:
+        """What the engine tells of an image; None for one that it cannot read either."""
+        try:
+            return self._engine.inspect(engine_id)
+        except Refused:
+            return None
 
     def _search(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> str | None:
         """What the engine calls an image that it does not know by its ID; ``layers`` saves looking into every image."""
@@ -131,7 +142,7 @@ class EngineImages:
         for engine_id in dict.fromkeys(str(image.get("Id")) for image in self._engine.images()):
             if wanted is None or self._layers_of(engine_id) == wanted:
                 # Of what others keep there not all can be saved: it may lack content for this platform.
-                with contextlib.suppress(NotFound, InvalidContent, Refused):
+                with contextlib.suppress(InvalidContent), _broken(engine_id):
                     if self._identify(engine_id, image_id) == image_id:
                         return engine_id
         return None
@@ -139,8 +150,9 @@ class EngineImages:
     def _layers_of(self, engine_id: str) -> list[str]:
         """What the engine tells of the layers of an image; no more than its config does."""
         if engine_id not in self._layers:
-            found = (self._engine.inspect(engine_id) or {}).get("RootFS")
-            self._layers[engine_id] = (found.get("Layers") if isinstance(found, dict) else None) or []
+            found = (self._inspect(engine_id) or {}).get("RootFS")
+            layers = found.get("Layers") if isinstance(found, dict) else None
+            self._layers[engine_id] = layers if isinstance(layers, list) else []
         return self._layers[engine_id]
 
     def _identify(self, engine_id: str, wanted: str) -> str:
@@ -178,10 +190,23 @@ class EngineImages:
 
     def _id_of(self, found: t.Mapping[str, t.Any]) -> str:
         engine_id = digests.check(found.get("Id"))
-        return self._export(engine_id).id if self._knows_others() else engine_id
+        if not self._knows_others():
+            return engine_id
+        with _broken(engine_id):
+            return self._export(engine_id).id
 
     def _knows_others(self) -> bool:
         """Whether the engine's IDs are other ones."""
         if self._has_other_ids is None:
             self._has_other_ids = self._engine.has_other_ids()
         return self._has_other_ids
+
+
+@contextlib.contextmanager
+def _broken(name: str) -> t.Iterator[None]:
+    """What an engine has and cannot hand out: another image may take its place."""
+    try:
+        yield
+    except (NotFound, Refused, DigestMismatch) as error:
+        cause = "the engine cannot read its image %s: %s" % (name, error.cause)
+        raise InvalidContent(cause, hint="Remove it from the engine, or copy it there again") from None

@@ -14,40 +14,20 @@ import os
 import threading
 import typing as t
 
-from .._errors import ContentMissing, ImageError, LocalFailure, NotFound, file_errors
+from .._errors import ContentMissing, ImageError, NotFound, file_errors
 from .._image import digest as digests
-from .._image import document as documents
 from .._image import media_types
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from . import closure
 from .base import Store
-
-# An index lists 200 bytes an image.
-MAX_INDEX = 64 * 1024 * 1024
+from .oci_index import Entry, Index, name_of, new_entry
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
-_REF_NAME = "org.opencontainers.image.ref.name"
-
-
-class Index:
-    """The entries of an index, to be looked up by name and by digest; what is no text is left to who reads the entry."""
-
-    def __init__(self, entries: list[dict[str, t.Any]]) -> None:
-        self.entries = entries
-        self.by_name: dict[str, list[dict[str, t.Any]]] = {}
-        self.by_digest: dict[str, list[dict[str, t.Any]]] = {}
-        for entry in entries:
-            self.by_name.setdefault(_name_of(entry), []).append(entry)
-            self.by_digest.setdefault(str(entry.get("digest")), []).append(entry)
 
 
 class OciImages:
-    """A name is the value of the annotation org.opencontainers.image.ref.name.
-
-    An empty name means the only image there is; ``@N`` means the entry at that position, from 0. Subclasses say where
-    the files are, and how they are replaced.
-    """
+    """What a name means is the subject of :class:`Index`. Subclasses say where the files are, and how they are replaced."""
 
     transport: t.ClassVar[str]
     kind: t.ClassVar[str]
@@ -109,7 +89,7 @@ class OciImages:
         """Under which the index is replaced."""
         raise NotImplementedError
 
-    def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
+    def _rewrite(self, document: dict[str, t.Any], entries: list[Entry]) -> None:
         """Replace the entries of the index, and remove what only those which are gone needed."""
         raise NotImplementedError
 
@@ -135,7 +115,7 @@ class OciImages:
         """The names of its images."""
         with file_errors("read", self._path):
             self._check_exists()
-            return list(filter(None, self._index().by_name))
+            return self._index().names()
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
@@ -143,7 +123,7 @@ class OciImages:
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
-                raise NotFound("the %s has no image of that name" % self.kind, hint=self._names_hint())
+                raise NotFound("the %s has no image of that name" % self.kind, hint=self._index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
     def has_content(self) -> bool:
@@ -174,10 +154,11 @@ class OciImages:
             if not self.is_complete(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the %s meanwhile" % (manifest.digest, self.kind))
             document = self._document()
-            kept = [entry for entry in document["manifests"] if _name_of(entry) not in tags]
+            kept = Index(document["manifests"], self.kind).without(tags)
             if not tags:
-                kept = [entry for entry in kept if entry.get("digest") != manifest.digest or _name_of(entry)]
-            self._rewrite(document, kept + [_entry(manifest, tag) for tag in tags or [""]])
+                kept = [entry for entry in kept if entry.get("digest") != manifest.digest or name_of(entry)]
+            self._rewrite(document, kept + [new_entry(manifest, tag) for tag in tags or [""]])
+        self._warn_of_format(manifest, tags)
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """One change of the index: a name may move to what another one has named so far."""
@@ -186,8 +167,10 @@ class OciImages:
                 if not self.has_blob(manifest.descriptor):
                     raise ContentMissing("%s was removed from the %s meanwhile" % (manifest.digest, self.kind))
             document = self._document()
-            kept = [entry for entry in document["manifests"] if _name_of(entry) not in manifests]
-            self._rewrite(document, kept + [_entry(manifest, name) for name, manifest in manifests.items()])
+            kept = Index(document["manifests"], self.kind).without(manifests)
+            self._rewrite(document, kept + [new_entry(manifest, name) for name, manifest in manifests.items()])
+        for name, manifest in manifests.items():
+            self._warn_of_format(manifest, [name])
 
     def commit(self) -> None:
         """What was put is there."""
@@ -202,23 +185,32 @@ class OciImages:
 
     def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
         """Remove the entries of that name, and the files that no other entry needs."""
-        return "tag" if self._remove(lambda entry: _name_of(entry) == tag) else ""
+        return "tag" if self._remove(lambda index: index.named(tag)) else ""
 
     def delete_manifest(self, digest: str) -> bool:
         """Remove the entries with that digest, and the files that no other entry needs."""
-        return self._remove(lambda entry: entry.get("digest") == digest)
+        return self._remove(lambda index: index.by_digest.get(digest, []))
 
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _remove(self, is_wanted: t.Callable[[dict[str, t.Any]], bool]) -> bool:
+    def _remove(self, find: t.Callable[[Index], list[Entry]]) -> bool:
         with file_errors("write", self._path), self._lock():
             document = self._document()
-            kept = [entry for entry in document["manifests"] if not is_wanted(entry)]
-            if len(kept) == len(document["manifests"]):
+            gone = {id(entry) for entry in find(Index(document["manifests"], self.kind))}
+            if not gone:
                 return False
-            self._rewrite(document, kept)
+            self._rewrite(document, [entry for entry in document["manifests"] if id(entry) not in gone])
         return True
+
+    def _warn_of_format(self, manifest: Manifest, names: t.Sequence[str]) -> None:
+        """Once a task: the same text is kept once."""
+        if names and manifest.media_type in media_types.DOCKER:
+            self._warn(
+                "%s:%s has images in Docker's format. skopeo and podman with containers/image before 5.35 (Debian 12) and "
+                "umoci cannot find these by name. If such a tool will read the %s, copy with format: oci"
+                % (self.transport, self._path, self.kind)
+            )
 
     @contextlib.contextmanager
     def _lock(self) -> t.Iterator[None]:
@@ -240,66 +232,15 @@ class OciImages:
         identity, kept = self._identity(), self._kept
         if kept is None or identity is None or kept[0] != identity:
             # Should it be replaced between the two, it has another identity the next time.
-            kept = self._kept = identity, Index(self._document()["manifests"])
+            kept = self._kept = identity, Index(self._document()["manifests"], self.kind)
         return kept[1]
 
     def _choose(self, name: str) -> Descriptor | None:
-        index = self._index()
-        if name.startswith("@") and name[1:].isdigit():
-            found = index.entries[int(name[1:]) :][:1]
-        elif name:
-            found = index.by_name.get(name, [])
-            if len({str(entry.get("digest")) for entry in found}) > 1:
-                self._warn("%s has several images named %s: the last one is used" % (self._path, name))
-        else:
-            found = index.entries
-            if len(index.by_digest) > 1:
-                raise ImageError("the %s has several images" % self.kind, hint="Name one. " + self._names_hint())
+        found = self._index().find(name)
         return Descriptor.from_document(found[-1]) if found else None
-
-    def _names_hint(self) -> str:
-        names = sorted(name or "(unnamed)" for name in self._index().by_name)
-        return "It has: %s" % (", ".join(names[:20]) or "no image")
 
     def _descriptor(self, digest: str) -> Descriptor | None:
         try:
             return self._read_manifest(digest).descriptor
         except ImageError:
             return None
-
-
-def new_index() -> dict[str, t.Any]:
-    """The index of a place that has no image yet."""
-    return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
-
-
-def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
-    """Raises LocalFailure, which names the ``path`` that the content is from."""
-    try:
-        document = documents.decode(content)
-    except ValueError:
-        raise LocalFailure("%s is not JSON" % path) from None
-    entries = document.get("manifests") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise LocalFailure("%s is not an OCI index" % path)
-    return document
-
-
-def digests_of(entries: t.Iterable[dict[str, t.Any]]) -> set[str]:
-    """The digests that entries of an index have; what is no text is left to who reads the entry."""
-    return {str(entry.get("digest")) for entry in entries}
-
-
-def _name_of(entry: dict[str, t.Any]) -> str:
-    annotations = entry.get("annotations")
-    name = annotations.get(_REF_NAME) if isinstance(annotations, dict) else None
-    return name if isinstance(name, str) else ""
-
-
-def _entry(manifest: Manifest, name: str) -> dict[str, t.Any]:
-    entry: dict[str, t.Any] = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
-    if isinstance(manifest.document.get("artifactType"), str):
-        entry["artifactType"] = manifest.document["artifactType"]
-    if name:
-        entry["annotations"] = {_REF_NAME: name}
-    return entry

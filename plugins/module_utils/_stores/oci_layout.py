@@ -26,7 +26,8 @@ from .._image.digest import CHUNK
 from .._image.manifest import MAX_SIZE, Manifest
 from . import closure
 from .base import Store
-from .oci_images import MAX_INDEX, VERSION, OciImages, digests_of, new_index, parse_index
+from .oci_images import VERSION, OciImages
+from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 
 
 class OciLayout(OciImages):

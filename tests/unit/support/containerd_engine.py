@@ -74,7 +74,9 @@ class ContainerdEngine:
     def export(self, name: str) -> t.Iterator[bytes]:
         target = self._resolve(name)
         self.exports += 1
-        return archive([] if target in self.damaged else [self.images_of[target]])
+        if target in self.damaged:
+            raise NotFound("the engine says: content digest %s: not found" % target)
+        return archive([self.images_of[target]])
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
         stream = tempfile.TemporaryFile(buffering=0)
@@ -84,7 +86,7 @@ class ContainerdEngine:
             for image in DockerSave(tar).images:
                 read = ((layer, b"".join(layer.open())) for layer in image.layers)
                 kept = tuple(Layer(layer.diff_id, len(content), lambda c=content: [c]) for layer, content in read)
-                self.have(SavedImage(image.config, kept, image.names))
+                self.damaged.discard(self.have(SavedImage(image.config, kept, image.names)))
 
     def tag(self, image_id: str, name: str) -> None:
         target = self._resolve(image_id)

@@ -15,6 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layou
 from ansible_collections.drayage.registry.tests.unit.support.images import Image, descriptor, encode, entry
 
 REF_NAME = "org.opencontainers.image.ref.name"
+FULL_NAME = "io.containerd.image.name"
 
 
 def blob_file(path: pathlib.Path, digest: str) -> pathlib.Path:
@@ -68,6 +69,15 @@ def foreign_layout(path: pathlib.Path, *named: tuple[str, Image | Manifest], **m
     path.mkdir(parents=True, exist_ok=True)
     (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (path / "index.json").write_bytes(encode({"schemaVersion": 2, "manifests": entries, **more}))
+
+
+def docker_layout(path: pathlib.Path, *named: tuple[str, Image]) -> None:
+    """Write the layout that is in an archive of ``docker save``: the name of an entry is its tag alone."""
+    foreign_layout(path, *named)
+    document = json.loads((path / "index.json").read_bytes())
+    for item, (name, _image) in zip(document["manifests"], named):
+        item["annotations"] = {FULL_NAME: name, REF_NAME: name.rpartition(":")[2]}
+    (path / "index.json").write_bytes(encode(document))
 
 
 def write_blob(path: pathlib.Path, content: bytes) -> None:

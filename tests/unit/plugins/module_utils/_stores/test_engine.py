@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ContentMissing,
+    ImageError,
+    InvalidContent,
+    NotFound,
+    Refused,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores.engine import EngineImages
 from ansible_collections.drayage.registry.tests.unit.support.containerd_engine import ContainerdEngine
@@ -111,3 +117,23 @@ def test_engine_that_made_something_else_of_the_image():
 def test_image_that_was_removed_meanwhile():
     with pytest.raises(ContentMissing, match="was removed from the engine meanwhile"):
         EngineImages("docker-daemon", Docker()).name({A: saved(b"low").id})
+
+
+def test_image_that_the_engine_cannot_read_says_so(containerd):
+    containerd.damaged.add(containerd.have(saved(b"low", names=(A,))))
+    with pytest.raises(InvalidContent, match="the engine cannot read its image sha256:.*: the engine says: content digest"):
+        EngineImages("docker-daemon", containerd).find(A)
+
+
+class Corrupt(Docker):
+    """An engine that knows of an image whose layers it lost, as podman does after a power failure."""
+
+    def inspect(self, name):
+        raise Refused("the engine answers 500 (layer not known)", status=500)
+
+
+def test_image_that_the_engine_cannot_inspect_is_not_there(containerd):
+    engine = EngineImages("containers-storage", Corrupt())
+    with pytest.raises(InvalidContent, match="the engine cannot read its image %s: the engine answers 500" % A):
+        engine.find(A)
+    assert not engine.is_whole(saved(b"low").id)

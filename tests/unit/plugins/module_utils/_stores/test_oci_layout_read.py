@@ -69,11 +69,64 @@ def test_a_position_names_an_entry(layout, path):
         layout.manifest("@2")
 
 
-@pytest.mark.parametrize("order", [(ONE, TWO), (TWO, ONE)])
-def test_of_several_images_with_one_name_the_last_is_used_and_a_warning_says_so(layout, path, warnings, order):
-    layouts.foreign_layout(path, ("1", order[0]), ("1", order[1]))
-    assert layout.resolve("1").digest == order[1].digest
-    assert warnings == ["%s has several images named 1: the last one is used" % path]
+@pytest.mark.parametrize("ask", [OciLayout.resolve, OciLayout.manifest])
+def test_several_images_with_one_name_are_refused(layout, path, ask):
+    layouts.foreign_layout(path, ("0", TWO), ("1", ONE), ("1", TWO))
+    with pytest.raises(ImageError) as raised:
+        ask(layout, "1")
+    assert str(raised.value) == "the layout has several images named 1. Name one of: @1, @2."
+    assert layout.tags() == ["0", "1"]
+
+
+def test_images_of_docker_save_are_known_by_their_full_names(layout, path):
+    layouts.docker_layout(path, ("docker.io/library/app:1", ONE), ("docker.io/library/db:1", TWO))
+    for name, image in (("docker.io/library/app:1", ONE), ("app:1", ONE), ("db:1", TWO)):
+        assert layout.resolve(name).digest == layout.manifest(name).digest == image.digest
+    with pytest.raises(
+        ImageError, match=r"several images named 1\. Name one of: docker.io/library/app:1, docker.io/libr"
+    ):
+        layout.resolve("1")
+    assert layout.tags() == ["docker.io/library/app:1", "docker.io/library/db:1"]
+    assert layout.resolve("latest") is layout.resolve("x:1") is None
+
+
+def test_the_tag_alone_is_enough_for_the_only_image_of_docker_save(layout, path):
+    layouts.docker_layout(path, ("docker.io/library/app:1", ONE), ("docker.io/library/app:2", TWO))
+    assert (layout.resolve("1").digest, layout.resolve("app:1").digest) == (ONE.digest, ONE.digest)
+    assert layout.tags() == ["1", "2"]
+
+
+@pytest.mark.parametrize("more", [{"manifests": None}, {"manifests": None, "mediaType": ""}])
+def test_a_layout_whose_list_is_null_has_no_image(layout, path, more):
+    layouts.foreign_layout(path, **more)
+    assert (layout.resolve("1"), layout.tags()) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"schemaVersion": 2, "manifests": 7}', "is not an OCI index"),
+        ('{"schemaVersion": 2, "manifests": [7]}', "is not an OCI index"),
+        ("[]", "is not an OCI index"),
+        ("{}", "is not an OCI index"),
+        ("", "is not JSON"),
+        ('{"manifests": [], "Manifests": [{}]}', "has 'Manifests', which engines take for its manifests"),
+        ('{"manifests": [], "manifests": [{}]}', "has several values for 'manifests'"),
+        (
+            '{"manifests": [{"digest": "a", "Digest": "b"}]}',
+            "an entry of .* has 'Digest', which engines take for its digest",
+        ),
+        ('{"manifests": [%s]}' % ", ".join(["{}"] * 100_001), "lists more than 100000 images"),
+    ],
+)
+def test_an_index_of_another_shape_is_refused_and_left_alone(layout, path, content, said):
+    layouts.foreign_layout(path)
+    (path / "index.json").write_text(content)
+    with pytest.raises(LocalFailure, match=said):
+        layout.resolve("1")
+    with pytest.raises(LocalFailure, match=said):
+        layouts.publish(layout, ONE, "1")
+    assert (path / "index.json").read_text() == content
 
 
 def test_the_same_image_twice_under_one_name_is_no_reason_to_warn(layout, path, warnings):
@@ -229,7 +282,6 @@ def test_a_blob_is_there_when_its_size_is_right(layout, path):
         "null",
         "{}",
         '{"manifests": {}}',
-        '{"manifests": null}',
         '{"manifests": [1]}',
     ],
 )

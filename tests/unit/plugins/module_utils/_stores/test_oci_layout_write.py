@@ -363,3 +363,49 @@ def test_writers_at_the_same_time_do_not_lose_each_others_images(path, warnings)
 def test_a_layout_never_mounts_and_always_says_to_look(layout, path, warnings):
     assert layout.mount_source(OciLayout(str(path), warnings.append)) == ""
     assert layout.has_content()
+
+
+APP, DB = "docker.io/library/app:1", "docker.io/library/db:1"
+
+
+def test_a_name_of_several_images_of_docker_save_is_not_written(layout, path):
+    layouts.docker_layout(path, (APP, ONE), (DB, TWO))
+    before = (path / "index.json").read_bytes()
+    for change in (
+        lambda: publish(layout, OTHER, "1"),
+        lambda: layout.retag({"1": ONE.manifest}),
+        lambda: layout.delete_tag("1", ONE.digest, {}),
+    ):
+        with pytest.raises(ImageError, match="several images named 1. Name one of: %s, %s" % (APP, DB)):
+            change()
+    assert (path / "index.json").read_bytes() == before
+
+
+def test_an_image_of_docker_save_is_replaced_and_deleted_by_its_full_name(layout, path):
+    layouts.docker_layout(path, (APP, ONE), (DB, TWO))
+    publish(layout, OTHER, "app:1")
+    assert names(path) == [("1", TWO.digest), ("app:1", OTHER.digest)]
+    assert layout.delete_tag(DB, TWO.digest, {}) == "tag"
+    assert names(path) == [("app:1", OTHER.digest)]
+    assert stored(path) == needed(OTHER)
+
+
+@pytest.mark.parametrize("write", ["publish", "retag"])
+def test_images_in_dockers_format_are_warned_of(layout, path, warnings, write):
+    docker = images.image("linux/amd64", b"docker", mediaType=media_types.DOCKER_MANIFEST)
+    if write == "publish":
+        publish(layout, docker, "1", "2")
+        publish(layout, docker, "3")
+    else:
+        layouts.fill(layout, docker)
+        layout.retag({"1": docker.manifest})
+    assert set(warnings) == {
+        "oci:%s has images in Docker's format. skopeo and podman with containers/image before 5.35 (Debian 12) and umoci "
+        "cannot find these by name. If such a tool will read the layout, copy with format: oci" % path
+    }
+
+
+def test_images_that_others_find_are_not_warned_of(layout, path, warnings):
+    publish(layout, ONE, "1")
+    publish(layout, images.image("linux/amd64", b"docker", mediaType=media_types.DOCKER_MANIFEST))
+    assert warnings == []

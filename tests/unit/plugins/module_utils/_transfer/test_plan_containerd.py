@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
@@ -63,6 +65,17 @@ def test_new_image_makes_the_engine_hand_out_nothing_but_that(run, engine, sourc
     source.add(IMAGE, tag="latest")
     run(source, "latest", "1")
     assert engine.exports == 1
+
+
+@pytest.mark.parametrize("there", [SAVED, saved(b"old")])
+def test_a_broken_image_of_that_name_is_replaced(run, engine, source, there):
+    engine.damaged.add(engine.have(dataclasses.replace(there, names=(APP,))))
+    source.add(IMAGE, tag="latest")
+    plan, moved = run(source, "latest", "1")
+    assert (plan.changed, plan.before, engine.loads, moved.copied) == (True, {"1": None}, 1, 3)
+    assert engine.named[APP] == target_of(SAVED) not in engine.damaged
+    plan, _moved = run(source, "latest", "1")
+    assert not plan.changed
 
 
 def test_a_name_more_moves_nothing(run, engine, source):

@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+
+"""The index of a layout or archive (OCI image spec, image-layout.md): its entries, and the names that they have.
+
+The name of an entry is the annotation org.opencontainers.image.ref.name. What ``docker save`` writes there is the tag alone,
+so that several images may have one name; the full name is in io.containerd.image.name then.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import ImageError, InvalidContent, LocalFailure
+from .._image import document as documents
+from .._image import media_types
+from .._image.descriptor import FIELDS as ENTRY_FIELDS
+from .._image.manifest import FIELDS, Manifest
+from .._image.saved import full_name
+
+# An index lists 200 bytes an image.
+MAX_INDEX = 64 * 1024 * 1024
+# Each entry takes a name, a request or a file: a layout with more of them is made to keep a task busy.
+MAX_ENTRIES = 100_000
+
+_REF_NAME = "org.opencontainers.image.ref.name"
+_FULL_NAME = "io.containerd.image.name"
+# How many names a hint has.
+_SHOWN = 20
+
+Entry = dict[str, t.Any]
+
+
+class Index:
+    """The entries of an index, to be looked up by name and by digest; what is no text is left to who reads the entry."""
+
+    def __init__(self, entries: list[Entry], kind: str) -> None:
+        """``kind`` is what it is the index of, for messages."""
+        self.entries = entries
+        self.by_digest: dict[str, list[Entry]] = {}
+        self._kind = kind
+        self._by_name: dict[str, list[Entry]] = {}
+        self._by_full_name: dict[str, list[Entry]] = {}
+        for entry in entries:
+            self.by_digest.setdefault(str(entry.get("digest")), []).append(entry)
+            self._by_name.setdefault(name_of(entry), []).append(entry)
+            if _full_name_of(entry):
+                self._by_full_name.setdefault(_full_name_of(entry), []).append(entry)
+
+    def find(self, name: str) -> list[Entry]:
+        """The entries of one image: by its name, its full name, or its position ``@N``; an empty name is the only image.
+
+        Raises :class:`ImageError` if several images could be meant.
+        """
+        if name.startswith("@") and name[1:].isdigit():
+            return self.entries[int(name[1:]) :][:1]
+        if not name:
+            if len(self.by_digest) > 1:
+                raise ImageError("the %s has several images" % self._kind, hint="Name one. " + self.names_hint())
+            return self.entries
+        return self.named(name)
+
+    def named(self, name: str) -> list[Entry]:
+        """The entries of this name, or full name; an empty one means those without. Raises as :meth:`find`."""
+        found = self._of(name)
+        if name and len(digests_of(found)) > 1:
+            raise self._ambiguous(name, found)
+        return found
+
+    def names(self) -> list[str]:
+        """The names of its images, each once; for a name that several images have, their full names."""
+        found: dict[str, None] = {}
+        for name, entries in self._by_name.items():
+            is_ambiguous = len(digests_of(entries)) > 1
+            found.update((is_ambiguous and _full_name_of(entry) or name, None) for entry in entries)
+        return list(filter(None, found))
+
+    def without(self, names: t.Iterable[str]) -> list[Entry]:
+        """The entries but those of these names.
+
+        Raises :class:`ImageError` if one is the name of several images which have other names too: none of them is meant.
+        """
+        gone: set[int] = set()
+        for name in filter(None, names):
+            found = self._of(name)
+            if len(set(map(_full_name_of, found))) > 1:
+                raise self._ambiguous(name, found)
+            gone.update(map(id, found))
+        return [entry for entry in self.entries if id(entry) not in gone]
+
+    def names_hint(self) -> str:
+        """What there is."""
+        names = self.names()
+        if "" in self._by_name:
+            names.append("(unnamed)")
+        return "It has: %s" % (", ".join(sorted(names)[:_SHOWN]) or "no image")
+
+    def _ambiguous(self, name: str, entries: list[Entry]) -> ImageError:
+        cause = "the %s has several images named %s" % (self._kind, name)
+        full_names = list(dict.fromkeys(map(_full_name_of, entries)))
+        if all(full_names) and len(full_names) == len(digests_of(entries)):
+            return ImageError(cause, hint="Name one of: %s" % ", ".join(full_names[:_SHOWN]))
+        known = set(map(id, entries))
+        # Nobody can get these by name, so that an image which is to have the name may take the place of all.
+        positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
+        return InvalidContent(cause, hint="Name one of: %s" % ", ".join(positions[:_SHOWN]))
+
+    def _of(self, name: str) -> list[Entry]:
+        return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])
+
+
+def new_index() -> dict[str, t.Any]:
+    """The index of a place that has no image yet."""
+    return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
+
+
+def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
+    """Raises LocalFailure, which names the ``path`` that the content is from: a file that is not to be replaced."""
+    try:
+        document = documents.read(content, path)
+        return _checked(document, path)
+    except InvalidContent as error:
+        raise LocalFailure(error.cause, hint=error.hint) from None
+
+
+def _checked(document: t.Any, path: str) -> dict[str, t.Any]:
+    if not isinstance(document, dict):
+        raise InvalidContent("%s is not an OCI index" % path)
+    documents.check_fields(document, FIELDS, path)
+    if document.get("manifests") is None and ("manifests" in document or document.get("schemaVersion") == 2):
+        document["manifests"] = []  # Go programs write a list without items as null, or leave it out
+    entries = document.get("manifests")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InvalidContent("%s is not an OCI index" % path)
+    if len(entries) > MAX_ENTRIES:
+        raise InvalidContent("%s lists more than %d images" % (path, MAX_ENTRIES))
+    for entry in entries:
+        documents.check_fields(entry, ENTRY_FIELDS, "an entry of %s" % path)
+    return document
+
+
+def digests_of(entries: t.Iterable[Entry]) -> set[str]:
+    """The digests that entries of an index have; what is no text is left to who reads the entry."""
+    return {str(entry.get("digest")) for entry in entries}
+
+
+def name_of(entry: Entry) -> str:
+    """The name of an entry; empty if it has none."""
+    return _annotation(entry, _REF_NAME)
+
+
+def new_entry(manifest: Manifest, name: str) -> Entry:
+    """An entry for this manifest, without a name if that is empty."""
+    entry: Entry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
+    artifact_type = manifest.document.get("artifactType")
+    if artifact_type and isinstance(artifact_type, str):
+        entry["artifactType"] = artifact_type
+    if name:
+        entry["annotations"] = {_REF_NAME: name}
+    return entry
+
+
+def _full_name_of(entry: Entry) -> str:
+    name = _annotation(entry, _FULL_NAME)
+    return full_name(name) if name else ""
+
+
+def _annotation(entry: Entry, name: str) -> str:
+    annotations = entry.get("annotations")
+    value = annotations.get(name) if isinstance(annotations, dict) else None
+    return value if isinstance(value, str) else ""
