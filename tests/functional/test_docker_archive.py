@@ -230,7 +230,7 @@ BROKEN = {
     "config out of the archive": (saved(index=index(Config="/etc/passwd")), "the config /etc/passwd is missing in"),
     "layer out of the archive": (saved(index=index(Layers=["../../etc/passwd"])), "../../etc/passwd is missing in"),
     "no config": (saved(config=None), "the config c.json is missing in the archive"),
-    "config that is none": (saved(config=b"[]"), "its config does not tell the layers of an image"),
+    "config that is none": (saved(config=b"[]"), "its config is not a JSON object"),
     "config of another digest": (
         saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
         f"digest mismatch: the config {NAMED} has the content of sha256:",

@@ -121,7 +121,9 @@ def test_image_that_was_removed_meanwhile():
 
 def test_image_that_the_engine_cannot_read_says_so(containerd):
     containerd.damaged.add(containerd.have(saved(b"low", names=(A,))))
-    with pytest.raises(InvalidContent, match="the engine cannot read its image sha256:.*: the engine says: content digest"):
+    with pytest.raises(
+        InvalidContent, match="the engine cannot read its image sha256:.*: the engine says: content digest"
+    ):
         EngineImages("docker-daemon", containerd).find(A)
 
 
