@@ -62,6 +62,15 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def conversion_options() -> dict[str, dict[str, t.Any]]:
+    """The options of how images change; their documentation is plugins/doc_fragments/_conversion.py."""
+    return {
+        "format": {"type": "str", "choices": ["preserve", "oci", "docker"], "default": "preserve"},
+        "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
+        "remove_signatures": {"type": "bool", "default": False},
+    }
+
+
 def check_text(option: str, value: object) -> None:
     """Refuse a value, or an element of a list, that YAML has read as something else than text.
 

@@ -17,6 +17,7 @@ description:
   - If O(dest) has the image already, one look at each side is all that happens.
 extends_documentation_fragment:
   - drayage.registry._attributes
+  - drayage.registry._conversion
   - drayage.registry._registries
 attributes:
   check_mode:
@@ -76,47 +77,15 @@ options:
       - With V(strip) the index lists what was copied, and so gets a digest of its own.
       - With V(sparse) the index stays as it is, with its digest, and lists children that are not there. Many registries
         refuse this.
+      - With V(image) the image for the one platform is copied without its index, for places that accept no index, such as AWS
+        Lambda. O(platforms) must list one platform, unless O(src) has only one. Attestations belong to the index and are not copied.
+      - It has no effect if O(dest) is a container engine or a V(docker-archive), which never keep an index.
     type: str
     choices:
       - strip
       - sparse
+      - image
     default: strip
-  format:
-    description:
-      - The format that the image is to have at O(dest). The default is to leave it as it is, so that its digest stays.
-      - V(oci) and V(docker) write its manifests, and the index if it has one, in the media types of the OCI image
-        specification or of Docker's image manifest version 2, schema 2. The digest changes, unless the image has that
-        format already. Layers and configurations stay the same to the byte, and so does the image ID.
-      - Converting an image and converting the result back gives the first digest, as long as nothing was left out.
-      - V(docker) leaves annotations out, with a warning, and takes the platforms that Docker's lists must have from the
-        configurations of the images where the index does not tell them. Of two images for one platform, those with zstd
-        layers are left out if there is another.
-      - What the format cannot express is an error that names it. For V(docker) these are layers that are compressed with
-        zstd or encrypted, attestations, artifacts, and what refers to another image by C(subject).
-      - The manifests of O(src) have to be read each time to know the result, those of all platforms included.
-      - Container engines and C(docker-archive) files keep no manifest, so that this has no effect where O(dest) is one.
-    type: str
-    choices:
-      - preserve
-      - oci
-      - docker
-    default: preserve
-  attestations:
-    description:
-      - What becomes of the attestations (provenance and SBOMs) that buildkit stores in the index of an image.
-      - With V(drop) they are left out, and the index gets a digest of its own if it had any.
-    type: str
-    choices:
-      - keep
-      - drop
-    default: keep
-  remove_signatures:
-    description:
-      - Convert an image with O(format) even if O(src) has a signature of it, made by cosign and stored under the tag
-        that belongs to its digest. The copy has no signature, as none fits its new digest.
-      - Without this such an image is not converted. Nothing is removed from O(src).
-    type: bool
-    default: false
   force:
     description:
       - Look for every manifest and blob at O(dest), even if O(dest) has the right digest, and copy what is missing.
@@ -152,6 +121,14 @@ EXAMPLES = r"""
     platforms:
       - linux/amd64
       - linux/arm64
+
+- name: Copy one platform as a plain image to a registry for AWS Lambda
+  drayage.registry.image_copy:
+    src: quay.io/prometheus/node-exporter:v1.8.2
+    dest: registry.example.com/lambda/node-exporter:v1.8.2
+    platforms:
+      - linux/arm64
+    platform_mode: image
 
 - name: Bring an image to a registry that takes Docker's format only
   drayage.registry.image_copy:
@@ -199,6 +176,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+image:
+  description:
+    - The image at the destination by its digest, V(repository@digest).
+    - For a container engine or a V(docker-archive) it is the reference by ID. For layouts, archives and directories, which have
+      no references by digest, it is RV(dest).
+  returned: success
+  type: str
+  sample: registry.example.com/prod/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 dest:
   description: The reference of the image at the destination, in full.
   returned: success
@@ -231,8 +216,11 @@ tags:
   elements: str
   sample: ["1.4.2", "1.4", "stable"]
 platforms:
-  description: The platforms of a multi-platform image that were selected. Empty for a single image.
-  returned: when the manifest of O(src) had to be read, which is not so if nothing was to be done
+  description:
+    - The platforms of a multi-platform image that O(platforms) selected, as its index lists them.
+    - Empty for a single image, and without O(platforms), because all platforms are copied then and the index need not be read
+      if the destination is up to date.
+  returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64/v8"]
@@ -268,6 +256,7 @@ requests:
 import dataclasses
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -277,20 +266,19 @@ def describe(copied: Copied) -> dict[str, t.Any]:
     """What was or would be done, in the terms of RETURN."""
     plan, moved = copied.plan, copied.moved
     after = dict.fromkeys(copied.references, plan.top.digest)
-    result = {
+    return {
         "changed": plan.changed,
+        "image": copied.image,
         "dest": copied.references[0],
         "digest": plan.top.digest,
         "src_digest": plan.source_digest,
         "media_type": plan.top.media_type,
         "tags": list(filter(None, plan.request.tags)),
         "blobs": {"copied": moved.copied, "mounted": moved.mounted, "skipped": plan.skipped},
+        "platforms": plan.selection.platforms if plan.selection and plan.request.platforms else [],
         "bytes_copied": moved.bytes,
         "diff": {"before": dict(zip(copied.references, plan.before.values())), "after": after},
     }
-    if plan.selection:
-        result["platforms"] = plan.selection.platforms
-    return result
 
 
 def main() -> None:
@@ -301,10 +289,8 @@ def main() -> None:
             "dest": {"type": "str", "required": True},
             "tags": {"type": "list", "elements": "str", "default": []},
             "platforms": {"type": "list", "elements": "str", "default": []},
-            "platform_mode": {"type": "str", "choices": ["strip", "sparse"], "default": "strip"},
-            "format": {"type": "str", "choices": ["preserve", "oci", "docker"], "default": "preserve"},
-            "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
-            "remove_signatures": {"type": "bool", "default": False},
+            "platform_mode": {"type": "str", "choices": ["strip", "sparse", "image"], "default": "strip"},
+            **conversion_options(),
             "force": {"type": "bool", "default": False},
         },
         texts=("tags",),

@@ -89,8 +89,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the image that was removed, or of which a tag was removed.
-  returned: if there was something to remove
+  description: The digest of the image that was removed, or of which a tag was removed. Null if there was nothing to remove.
+  returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 removed_tags:
@@ -111,7 +111,8 @@ method:
     - V(tag), the tag was deleted.
     - V(digest), the manifest was deleted.
     - V(unique_manifest), the tag was made to name an image of its own, which was deleted.
-  returned: if something was removed, but not in check mode
+    - Null if nothing was removed, and in check mode, because only an attempt shows what the registry supports.
+  returned: success
   type: str
   sample: tag
 requests:
@@ -130,17 +131,14 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.store
 
 def describe(deleted: Deleted) -> dict[str, t.Any]:
     """What was or would be removed, in the terms of RETURN."""
-    result: dict[str, t.Any] = {
+    return {
         "changed": bool(deleted.digest),
+        "digest": deleted.digest or None,
+        "method": deleted.method or None,
         "removed_tags": deleted.removed,
         "kept_tags": deleted.kept,
         "diff": {"before": deleted.before, "after": deleted.after},
     }
-    if deleted.digest:
-        result["digest"] = deleted.digest
-    if deleted.method:
-        result["method"] = deleted.method
-    return result
 
 
 def main() -> None:

@@ -118,41 +118,42 @@ exists:
   type: bool
   sample: true
 digest:
-  description: The digest of what O(image) names, be it an index or a single image.
-  returned: if the image exists
+  description: The digest of what O(image) names, be it an index or a single image. Null if the image does not exist.
+  returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 platform_digest:
-  description: The digest of the image for O(platform). It is RV(digest) if that is a single image.
-  returned: if the image exists and O(platform) is given
+  description: The digest of the image for O(platform). It is RV(digest) if that is a single image. Null without O(platform).
+  returned: success
   type: str
   sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
 media_type:
-  description: The media type of the manifest or index.
-  returned: if the image exists
+  description: The media type of the manifest or index. Null if the image does not exist.
+  returned: success
   type: str
   sample: application/vnd.oci.image.index.v1+json
 manifest:
-  description: The manifest or index, decoded.
-  returned: if the image exists
+  description: The manifest or index, decoded. Null if the image does not exist.
+  returned: success
   type: dict
   sample: {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
 raw:
   description:
     - The text of the manifest or index. Its SHA-256 is RV(digest), unless it is of schema 1, which carries signatures
       that do not count.
-  returned: if the image exists and O(raw=true)
+    - Null unless O(raw=true).
+  returned: success
   type: str
   sample: '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 platforms:
   description: The platforms that an index lists, or the platform of a single image. Attestations are none.
-  returned: if the image exists
+  returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64"]
 children:
   description: What an index lists. Empty for a single image.
-  returned: if the image exists
+  returned: success
   type: list
   elements: dict
   contains:
@@ -186,17 +187,20 @@ children:
       sample: null
 annotations:
   description: The annotations of the manifest or index.
-  returned: if the image exists
+  returned: success
   type: dict
   sample: {"org.opencontainers.image.revision": "4b1c7f0"}
 config:
-  description: The configuration of the image, null if it has none that is a JSON object.
-  returned: if the image exists and is a single image, or O(platform) is given
+  description:
+    - The configuration of the image, null if it has none that is a JSON object.
+    - Null for an index without O(platform), because it has several images. RV(created), RV(architecture), RV(os) and RV(size)
+      are null then too, and RV(layers) and RV(labels) are empty.
+  returned: success
   type: dict
   sample: {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"]}}
 layers:
   description: The layers of the image, from the lowest.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: list
   elements: dict
   contains:
@@ -214,42 +218,43 @@ layers:
       sample: 3622892
 labels:
   description: The labels of the image.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: dict
   sample: {"org.opencontainers.image.version": "3.20"}
 created:
   description: When the image was made, as its configuration tells, null if it does not.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: str
   sample: "2026-01-14T22:09:47Z"
 architecture:
   description: The architecture of the image, null if its configuration does not tell.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: str
   sample: amd64
 os:
   description: The operating system of the image, null if its configuration does not tell.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: str
   sample: linux
 size:
   description:
     - The size of configuration and layers in bytes, each blob counted once, as it is in the registry. Null for a
       schema 1 image.
-  returned: if the image exists and is a single image, or O(platform) is given
+  returned: success
   type: int
   sample: 3623473
 tags:
   description:
     - The tags of the repository, or the names in the layout. Those that are no versions come first, by name, and then
       the versions from the oldest to the newest.
-  returned: if O(tags=true)
+    - Null unless O(tags=true).
+  returned: success
   type: list
   elements: str
   sample: ["latest", "3.19", "3.20"]
 missing:
-  description: The digests of the children and blobs that are not there. Empty if the image is whole.
-  returned: if the image exists and O(verify=true)
+  description: The digests of the children and blobs that are not there. Empty if the image is whole, and null unless O(verify=true).
+  returned: success
   type: list
   elements: str
   sample: []
@@ -274,28 +279,25 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.store
 
 def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.Any]:
     """What was found, in the terms of RETURN."""
-    result: dict[str, t.Any] = {"changed": False, "exists": found.top is not None}
-    if found.tags is not None:
-        result["tags"] = found.tags
-    if found.top is None:
-        return result
-    result.update(
-        digest=found.digest,
-        media_type=found.top.media_type,
-        manifest=found.top.document,
-        annotations=found.top.annotations,
-        platforms=found.platforms,
-        children=list(map(describe_child, found.top.children)),
-    )
-    if raw:
-        result["raw"] = found.top.raw.decode("utf-8")
-    if found.missing is not None:
-        result["missing"] = found.missing
-    if found.image:
-        result.update(describe_image(found))
-        if platform:
-            result["platform_digest"] = found.digest if found.image is found.top else found.image.digest
-    return result
+    top, image = found.top, found.image
+    platform_digest = None
+    if image and platform:
+        platform_digest = found.digest if image is top else image.digest
+    return {
+        "changed": False,
+        "exists": top is not None,
+        "digest": found.digest if top else None,
+        "platform_digest": platform_digest,
+        "media_type": top.media_type if top else None,
+        "manifest": top.document if top else None,
+        "raw": top.raw.decode("utf-8") if top and raw else None,
+        "platforms": found.platforms if top else [],
+        "children": list(map(describe_child, top.children)) if top else [],
+        "annotations": top.annotations if top else {},
+        "tags": found.tags,
+        "missing": found.missing,
+        **describe_image(found),
+    }
 
 
 def describe_child(child: Descriptor) -> dict[str, t.Any]:
@@ -313,15 +315,16 @@ def describe_child(child: Descriptor) -> dict[str, t.Any]:
 
 def describe_image(found: Inspected) -> dict[str, t.Any]:
     """What only a single image has."""
-    config = found.config or {}
+    has_image = found.image is not None
+    config = (found.config or {}) if has_image else {}
     return {
-        "config": found.config,
-        "layers": found.layers,
-        "labels": found.labels,
+        "config": found.config if has_image else None,
+        "layers": found.layers if has_image else [],
+        "labels": found.labels if has_image else {},
         "created": config.get("created"),
         "architecture": config.get("architecture"),
         "os": config.get("os"),
-        "size": found.size,
+        "size": found.size if has_image else None,
     }
 
 

@@ -17,6 +17,7 @@ description:
   - A set that is there already costs one list of tags for each repository and one HEAD for each tag, on either side.
 extends_documentation_fragment:
   - drayage.registry._attributes
+  - drayage.registry._conversion
   - drayage.registry._registries
 attributes:
   check_mode:
@@ -299,8 +300,7 @@ images:
       type: int
       sample: 3626897
     error:
-      description: Why it failed.
-      returned: if it failed
+      description: Why it failed. Null if it did not.
       type: str
       sample: "registry.example.com/app:1.4: not found."
 summary:
@@ -341,9 +341,11 @@ requests:
 
 import typing as t
 
-from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule, validated
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
+from ansible_collections.drayage.registry.plugins.module_utils._images_option import image_options, read_images
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, Synced, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Synced, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 
 
@@ -361,39 +363,12 @@ def describe(synced: Synced) -> dict[str, t.Any]:
     return result
 
 
-ENTRY = {
-    "name": {"type": "str", "required": True},
-    "dest": {"type": "str"},
-    "tags": {"type": "list", "elements": "str", "default": []},
-    "include": {"type": "list", "elements": "str", "default": []},
-    "exclude": {"type": "list", "elements": "str", "default": []},
-    "semver": {"type": "str"},
-    "semver_strict": {"type": "bool", "default": True},
-    "newest": {"type": "int"},
-    "platforms": {"type": "list", "elements": "str"},
-    "missing_ok": {"type": "bool"},
-}
-TEXTS = ("tags", "include", "exclude", "semver")
-
-
-def read_images(values: list[t.Any] | None) -> list[Entry] | None:
-    """The entries of ``images``, which are mappings or plain references. Raises ImageError."""
-    if values is None:
-        return None
-    return [
-        Entry.of_reference(value)
-        if isinstance(value, str)
-        else Entry(**validated("images[%d]" % number, value, ENTRY, TEXTS))
-        for number, value in enumerate(values)
-    ]
-
-
 def main() -> None:
     """Run the module."""
     spec: dict[str, dict[str, t.Any]] = {
         "src": {"type": "str"},
         "dest": {"type": "str"},
-        "images": {"type": "list", "elements": "raw", "options": ENTRY},
+        "images": {"type": "list", "elements": "raw", "options": image_options()},
         "source_file": {"type": "path"},
         "scoped": {"type": "bool"},
         "platforms": {"type": "list", "elements": "str", "default": []},
@@ -406,6 +381,7 @@ def main() -> None:
         "slice": {"type": "str"},
         "inventory": {"type": "path"},
         "base": {"type": "path"},
+        **conversion_options(),
     }
     module = RegistryModule(spec, texts=("prune_keep",))
     given = {name: module.params[name] for name in spec}

@@ -135,8 +135,9 @@ tags:
   elements: str
   sample: ["latest", "1.9.0", "1.10.0"]
 digests:
-  description: What each of RV(tags) names. A tag that lost its manifest is missing here, with a warning.
-  returned: if O(digests=true) or O(tags) is given
+  description: What each of RV(tags) names. A tag that lost its manifest is missing here, with a warning. Null unless
+    O(digests=true) or O(tags) is given.
+  returned: success
   type: dict
   sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}
 requests:
@@ -161,10 +162,8 @@ def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
     include, exclude, semver, newest = (params[name] for name in _FILTERS)
     selection = TagSelection.parse(include or (), exclude or (), semver, params["semver_strict"], newest)
     listed = list_tags(params["repository"], selection, params["digests"], stores, params["jobs"])
-    result: dict[str, t.Any] = {"changed": False, "exists": listed.exists, "tags": listed.tags}
-    if params["digests"]:
-        result["digests"] = listed.digests
-    return result
+    digests = listed.digests if params["digests"] else None
+    return {"changed": False, "exists": listed.exists, "tags": listed.tags, "digests": digests}
 
 
 def describe(assigned: Assigned) -> dict[str, t.Any]:

@@ -245,6 +245,36 @@ class TestPlatforms:
         assert copy(platforms=["linux/amd64", "linux/arm64"], **options).changed is True
         assert copy(platforms=["linux/amd64", "linux/arm64"], **options).changed is False
 
+    def test_one_platform_as_a_plain_image(self, copy, registry, second_registry, repository):
+        """AWS Lambda and others accept no index."""
+        push(INDEX, registry, repository)
+        options = {"platforms": ["linux/arm64"], "platform_mode": "image"}
+        predicted = copy(**options, check_mode=True)
+        result = copy(**options)
+        child = INDEX.child("linux/arm64")
+        for key in ("changed", "digest", "src_digest", "platforms", "image", "media_type"):
+            assert predicted.raw[key] == result.raw[key], key
+        assert (result.digest, result.src_digest, result.platforms) == (child, INDEX.digest, ["linux/arm64"])
+        assert result.image == f"{second_registry.host}/{repository}@{child}"
+        assert digest_at(second_registry.host, repository, "1") == child
+        assert digest_at(second_registry.host, repository, INDEX.digest) is None
+        again = copy(**options)
+        assert (again.changed, again.platforms, again.image) == (False, ["linux/arm64"], result.image)
+        # An index that is there already is replaced.
+        assert copy().digest == INDEX.digest
+        assert copy(**options).changed is True
+        assert digest_at(second_registry.host, repository, "1") == child
+
+    def test_which_platform_a_plain_image_is_for(self, copy, registry, repository):
+        push(INDEX, registry, repository)
+        for platforms in ([], ["linux/amd64", "linux/arm64"]):
+            result = copy(platforms=platforms, platform_mode="image")
+            assert "has 2 platforms, of which one can be kept here. Name one in platforms" in result.msg
+        one = images.index(["linux/amd64"], attestations=True)
+        push(one, registry, repository)
+        assert copy(platform_mode="image").digest == one.child("linux/amd64")
+        assert copy(platform_mode="image").changed is False
+
     def test_nested_index(self, copy, registry, second_registry, repository):
         image = SHAPES["nested"]
         push(image, registry, repository)

@@ -60,6 +60,12 @@ def is_image(manifest: Manifest) -> bool:
     return not is_artifact and config is not None and config.media_type in media_types.IMAGE_CONFIGS
 
 
+def is_artifact(manifest: Manifest) -> bool:
+    """Whether this is neither an index nor an image of file systems; cosign's signatures have the config of an image."""
+    layers = (layer.media_type.startswith((_OCI_LAYER, _DOCKER_LAYER)) for layer in manifest.layers)
+    return not manifest.is_index and not (is_image(manifest) and all(layers))
+
+
 def has_zstd(manifest: Manifest) -> bool:
     """Whether an image has a layer that is compressed with zstd."""
     return any(_is_zstd(layer.media_type) for layer in manifest.layers)

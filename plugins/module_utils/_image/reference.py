@@ -175,6 +175,15 @@ def name_or_default(reference: Reference) -> str:
     return reference.name or ("latest" if has_repository else "")
 
 
+def pinned(reference: Reference, digest: str) -> str:
+    """The reference of the image with this digest, or this ID in an engine; empty for files, which have none."""
+    if isinstance(reference, RegistryReference):
+        return "%s@%s" % (reference.context, digest)
+    if isinstance(reference, EngineReference):
+        return ":".join(part for part in (reference.transport, reference.path, digest) if part)
+    return ""
+
+
 def named_after(reference: Reference, other: Reference) -> Reference:
     """A file that is given without the name of an image takes that of ``other``, where this tells one."""
     if not isinstance(reference, EngineReference) or reference.repository or reference.name:

@@ -41,11 +41,15 @@ class CopyOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Copied:
-    """A plan, and what was moved: as predicted where it was not executed."""
+    """A plan, and what was moved: as predicted where it was not executed.
+
+    ``image`` is the reference by digest, where the destination has images by digest.
+    """
 
     plan: Plan
     moved: Moved
     references: list[str]
+    image: str
 
 
 def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copied:
@@ -65,8 +69,9 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
         digest=destination.digest,
         platforms=tuple(Platform.parse(text) for text in options.platforms),
         sparse=options.platform_mode == "sparse",
+        as_image=options.platform_mode == "image",
         thorough=options.force,
-        target=Target("" if options.format == "preserve" else options.format, options.attestations == "keep"),
+        target=Target.of_options(options.format, options.attestations),
         unsigned=options.remove_signatures,
     )
     with naming(destination), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -80,7 +85,8 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
             "%s: Docker's format has no annotations, so that these were left out: %s"
             % (destination, ", ".join(sorted(plan.lost)))
         )
-    return Copied(plan, moved, [request.destination.reference(name) for name in plan.before])
+    written = [request.destination.reference(name) for name in plan.before]
+    return Copied(plan, moved, written, references.pinned(destination, plan.top.digest) or written[0])
 
 
 def _carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:

@@ -31,6 +31,11 @@ class Target:
     family: str = ""
     attestations: bool = True
 
+    @classmethod
+    def of_options(cls, family: str, attestations: str) -> Target:
+        """The options ``format`` and ``attestations`` of a task."""
+        return cls("" if family == "preserve" else family, attestations == "keep")
+
     def __bool__(self) -> bool:
         """Whether anything could change."""
         return bool(self.family) or not self.attestations

@@ -15,6 +15,7 @@ import dataclasses
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
+from .._image import convert
 from .._image import digest as digests
 from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor
@@ -43,9 +44,10 @@ class CopyRequest:
     """One image to be at one place.
 
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
-    are not copied; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
+    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
     ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
-    Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter.
+    Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter, and
+    artifacts keep their format.
     """
 
     source: Store
@@ -55,6 +57,7 @@ class CopyRequest:
     digest: str = ""
     platforms: tuple[Platform, ...] = ()
     sparse: bool = False
+    as_image: bool = False
     thorough: bool = False
     may_mount: bool = True
     target: Target = Target()
@@ -136,7 +139,7 @@ class _Planner:
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             selected = self._select(original)
-            target = Target() if self._engine else request.target
+            target = Target() if self._engine or self._is_kept(original) else request.target
             converted = convert_selection(selected, target, self._read_all, self._read_config)
         selection = converted.selection
         top = known_by(self._destination, selection.manifest)
@@ -161,15 +164,22 @@ class _Planner:
         """What is wanted of the image, in a form that the destination can keep."""
         request, engine = self._request, self._engine
         if engine:
-            image = select_one(original, request.platforms, engine.platform, self._read, self._read_config)
+            selection = select_one(original, request.platforms, engine.platform, self._read, self._read_config)
+            image = selection.manifest
             engine.check(image)
             engine.expect(known_by(engine, image).digest, lambda: self._read_image_config(image))
-            return Selection(image)
+            return selection
+        if request.as_image:
+            return select_one(original, request.platforms, lambda: None, self._read, self._read_config)
         source = config_store(self._source)
         selection = select(
             original, request.platforms, request.sparse, self._read, self._read_config, is_filter=request.is_set
         )
         return Selection(source.compressed(selection.manifest, self._pool)) if source else selection
+
+    def _is_kept(self, original: Manifest) -> bool:
+        """Whether an artifact in a set is to stay in its format: it is not what a format was asked for."""
+        return self._request.is_set and convert.is_artifact(original)
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
@@ -195,7 +205,7 @@ class _Planner:
         where only a part of an index is wanted or another format, as its digest would not tell.
         """
         request = self._request
-        if request.thorough or request.platforms or not before:
+        if request.thorough or request.platforms or request.as_image or not before:
             return None
         if self._engine:
             if not config_store(self._source):

@@ -34,13 +34,15 @@ ReadConfig = t.Callable[[Descriptor], bytes]
 class Selection:
     """An image or index, and the digests of its wanted descendants (None: all of them).
 
-    ``replaced`` holds, by their new digests, nested indexes that lost children.
+    ``replaced`` holds, by their new digests, nested indexes that lost children. ``only`` is the platform of an image that was
+    taken out of its index.
     """
 
     manifest: Manifest
     wanted: frozenset[str] | None = None
     replaced: t.Mapping[str, Manifest] = dataclasses.field(default_factory=dict)
     is_sparse: bool = False
+    only: Platform | None = None
 
     def children(self, parent: Manifest) -> list[Descriptor]:
         """The wanted children of an index."""
@@ -48,7 +50,9 @@ class Selection:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that the index tells of its wanted children, in its order."""
+        """The platforms that the index tells of its wanted children, in its order; none for an image that has no index."""
+        if self.only:
+            return [str(self.only)]
         children = [child for child in self.children(self.manifest) if not child.attests]
         names = [str(child.platform) for child in children if child.platform]
         return [name for name in dict.fromkeys(names) if name != "unknown/unknown"]
@@ -105,13 +109,13 @@ def select_one(
     default: t.Callable[[], Platform | None],
     read: ReadManifest,
     read_config: ReadConfig,
-) -> Manifest:
+) -> Selection:
     """The one image for a place that keeps no index, by its platform; ``default`` tells what the place runs.
 
     Raises ImageError that names the platforms there are where none or several are asked for.
     """
     if not top.is_index:
-        return select(top, platforms, False, read, read_config).manifest
+        return select(top, platforms, False, read, read_config)
     known = {platform for _digest, platform in _Chooser(read, read_config).leaves(top) if platform.is_known}
     wanted = list(platforms) or (list(known) if len(known) == 1 else [])
     if not wanted and known:
@@ -121,7 +125,8 @@ def select_one(
             "has %d platforms, of which one can be kept here" % len(known),
             hint="Name one in platforms. It has: %s" % ", ".join(sorted(map(str, known))),
         )
-    return read(find_image(top, wanted[0], read, read_config))
+    digest, found = _find(top, wanted[0], read, read_config)
+    return Selection(read(digest), only=found)
 
 
 def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> str:
@@ -130,11 +135,15 @@ def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_confi
     Of twins it is the first without zstd, which more places can keep. Raises ImageError that names the platforms there
     are where none does.
     """
+    return _find(top, platform, read, read_config)[0]
+
+
+def _find(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> tuple[str, Platform]:
     chooser = _Chooser(read, read_config)
     offered = list(chooser.leaves(top))
     found = best(platform, [candidate for _digest, candidate in offered])
     first = next(candidate for _digest, candidate in offered if candidate in found)
-    return chooser.without_zstd([digest for digest, candidate in offered if candidate == first])
+    return chooser.without_zstd([digest for digest, candidate in offered if candidate == first]), first
 
 
 def config_fields(image: Manifest, read_config: ReadConfig) -> dict[str, t.Any]:

@@ -87,6 +87,9 @@ class SyncOptions:
     source_file: str | None = None
     scoped: bool | None = None
     platforms: t.Sequence[str] = ()
+    format: str = "preserve"
+    attestations: str = "keep"
+    remove_signatures: bool = False
     missing_ok: bool = False
     existing: str = "update"
     prune: bool = False
@@ -158,10 +161,7 @@ class Image:
     def result(self) -> dict[str, t.Any]:
         """As the module returns it."""
         shown = {"src": self.src, "dest": self.dest, "digest": self.digest, "action": self.action}
-        shown["bytes_copied"] = self.bytes_copied
-        if self.error:
-            shown["error"] = self.error
-        return shown
+        return {**shown, "bytes_copied": self.bytes_copied, "error": self.error or None}
 
 
 def _split(reference: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
 from ..._stores.base import Store
 from ..._transfer import execute_set as sets
+from ..._transfer.conversion import Target as Conversion
 from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
 from ..stores import Stores
@@ -67,15 +68,18 @@ def _everything(src: str | None) -> Entry:
 class _Sync:
     def __init__(self, options: SyncOptions, stores: Stores, jobs: int) -> None:
         self._options = options
+        self._conversion = Conversion.of_options(options.format, options.attestations)
         self._base = Base(options.base, stores)
         self._names = Names(options, stores, self._base.blobs)
         self._keeper = Keeper(options.inventory, self._base, jobs) if options.inventory else None
         self._jobs = jobs
+        self._stores = stores
 
     def run(self, dry_run: bool) -> Synced:
         survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images or ())
-        # What is there is either compared, or kept without a look.
-        compared = compare(survey.rows, self._jobs) if self._options.existing == "update" else {}
+        # What is there is either compared, or kept without a look. Digests do not tell whether a conversion is up to date.
+        is_comparable = self._options.existing == "update" and not self._conversion
+        compared = compare(survey.rows, self._jobs) if is_comparable else {}
 
         def plan(number: int) -> _Planned:
             known = compared.pop(number, survey.rows[number])
@@ -99,6 +103,7 @@ class _Sync:
         if not dry_run:
             sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
             untried = _note(works)
+        self._warn_of_losses(work.plan for _image, work in works)
         images += self._prune(unwanted, images, dry_run)
         synced = Synced(images, _failure(images, untried))
         if self._keeper and not (dry_run and synced.changed):
@@ -121,9 +126,11 @@ class _Sync:
             name=target.source_name,
             destination=pair.destination,
             tags=() if is_digest else (name,),
-            digest=name if is_digest and not pair.platforms else "",
+            digest=name if is_digest and not pair.platforms and not self._conversion else "",
             platforms=pair.platforms,
             is_set=True,
+            target=self._conversion,
+            unsigned=self._options.remove_signatures,
             seen=seen,
         )
         try:
@@ -143,6 +150,13 @@ class _Sync:
         action = "unchanged" if not plan.changed else "updated" if before else "created"
         image = Image(source, place, action, plan.top.digest, before, 0, "")
         return image, plan if plan.changed else None
+
+    def _warn_of_losses(self, plans: t.Iterable[Plan]) -> None:
+        lost = sorted({name for plan in plans for name in plan.lost})
+        if lost:
+            self._stores.traffic.warn(
+                "Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost)
+            )
 
     def _prune(self, unwanted: list[Unwanted], images: t.Sequence[Image], dry_run: bool) -> list[Image]:
         """Delete, but nothing where an image could not be brought: it may be the one that was to take over."""

@@ -151,7 +151,7 @@ def chosen_one(store, top, *platforms):
         return b"".join(store.open_blob(config))
 
     wanted = [Platform.parse(text) for text in platforms]
-    return select_one(top, wanted, lambda: None, store.manifest, read_config).digest
+    return select_one(top, wanted, lambda: None, store.manifest, read_config).manifest.digest
 
 
 @pytest.mark.parametrize("platforms", [[], ["linux/amd64"]])
