@@ -7,13 +7,16 @@ ARGS ?=
 TOOLCHAIN = $(PYTHON) -m devtools.toolchain
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint format sanity units units-oldest functional functional-oldest molecule docs package prove demo bench clean
+.PHONY: help test test-quick lint format sanity units units-oldest functional functional-oldest molecule docs package prove demo bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 test: ## all of the checks below side by side, with their own set-up; nothing but python3, make and git is needed
 	@$(TOOLCHAIN) test
+
+test-quick: ## lint, the units and one copy between registries, in little more than a minute
+	@$(TOOLCHAIN) test-quick
 
 lint: ## style, documentation, changelog and licences
 	@$(TOOLCHAIN) lint

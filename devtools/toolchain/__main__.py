@@ -12,7 +12,7 @@ from functools import partial
 from typing import Callable
 
 from devtools.provision import ProvisionError
-from devtools.toolchain import schedule
+from devtools.toolchain import coverage, schedule
 from devtools.toolchain.docs import docs
 from devtools.toolchain.linting import lint, python_format
 from devtools.toolchain.package import package
@@ -20,7 +20,7 @@ from devtools.toolchain.sanity import SANITY_CORES, sanity
 from devtools.toolchain.scenarios import molecule
 from devtools.toolchain.stacks import ToolchainError, controller
 from devtools.toolchain.steps import Outcome, step
-from devtools.toolchain.testing import functional, functional_oldest, units, units_oldest
+from devtools.toolchain.testing import functional, functional_oldest, smoke, units, units_oldest
 
 
 def python(arguments: list[str]) -> Outcome:
@@ -38,9 +38,12 @@ PHASES: dict[str, Callable[[list[str]], Outcome]] = {
     "lint": lint,
     "units-oldest": units_oldest,
     "units": units,
+    "smoke": smoke,
+    "coverage": coverage.coverage,
 }
 GROUPS = {
-    "test": list(PHASES),
+    "test": [name for name in PHASES if name not in ("smoke", "coverage")],
+    "test-quick": ["units", "lint", "smoke"],
     "sanity": [name for name in PHASES if name.startswith("sanity-")],
 }
 COMMANDS = {"format": python_format, "python": python}
@@ -63,7 +66,10 @@ def _phase(name: str, arguments: list[str]) -> bool:
 
 
 def main(command: str, *arguments: str) -> int:
-    if command in GROUPS:
+    if command == "test":
+        coverage.begin()
+        passed = schedule.run(GROUPS[command], list(arguments), last=("coverage",))
+    elif command in GROUPS:
         passed = schedule.run(GROUPS[command], list(arguments))
     elif command in PHASES:
         passed = _phase(command, list(arguments))

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from xml.etree import ElementTree
 
 from devtools.provision import BUILD
 from devtools.servers import ModernRegistry
+from devtools.toolchain.coverage import measured
 from devtools.toolchain.stacks import OLDEST_CORE, Stack, clean_environment, controller, oldest
 from devtools.toolchain.steps import Outcome, step
 
@@ -27,24 +29,38 @@ NEWEST_ONLY = (
     "test_store_conformance.py",
 )
 
+# What the phase "smoke" runs.
+SMOKE = ("test_copy_playbook.py::test_second_run_changes_nothing",)
+
 
 def units(arguments: list[str]) -> Outcome:
-    return _pytest("units", "tests/unit", controller(), arguments)
+    return _pytest("units", ["tests/unit"], controller(), arguments)
 
 
 def units_oldest(arguments: list[str]) -> Outcome:
-    return _pytest("units-oldest", "tests/unit", oldest(), arguments)
+    return _pytest("units-oldest", ["tests/unit"], oldest(), arguments)
 
 
 def functional(arguments: list[str]) -> Outcome:
     _obtain(arguments)
-    return _pytest("functional", "tests/functional", controller(), arguments)
+    return _pytest("functional", ["tests/functional", *_side_by_side(arguments)], controller(), arguments)
 
 
 def functional_oldest(arguments: list[str]) -> Outcome:
     _obtain(arguments)
-    arguments = [*(f"--deselect=tests/functional/{test}" for test in NEWEST_ONLY), *arguments]
-    return _pytest("functional-oldest", "tests/functional", controller(OLDEST_CORE), arguments, modules=oldest())
+    left_out = [f"--deselect=tests/functional/{test}" for test in NEWEST_ONLY]
+    tests = ["tests/functional", *left_out, *_side_by_side(arguments)]
+    return _pytest("functional-oldest", tests, controller(OLDEST_CORE), arguments, modules=oldest())
+
+
+def smoke(arguments: list[str]) -> Outcome:
+    """Run what takes seconds and fails when anything big is broken: a copy between registries, in a playbook too."""
+    return _pytest("smoke", [f"tests/functional/{test}" for test in SMOKE], controller(), arguments)
+
+
+def _side_by_side(arguments: list[str]) -> list[str]:
+    """Return what has pytest run tests in several processes: they wait for servers and disks. Few tests need one."""
+    return [] if arguments else [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal"]
 
 
 def _obtain(arguments: list[str]) -> None:
@@ -53,14 +69,18 @@ def _obtain(arguments: list[str]) -> None:
         ModernRegistry.available()
 
 
-def _pytest(phase: str, tests: str, stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:
+def _pytest(phase: str, tests: list[str], stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:
     """Run tests; ``modules`` is the stack of the managed node where it is not the one that runs pytest."""
     report = BUILD / "report" / f"{phase}.xml"
     report.unlink(missing_ok=True)
-    command = ["python", "-m", "pytest", f"--junitxml={report}", tests, *arguments]
+    command = ["python", "-m", "pytest", f"--junitxml={report}", *tests, *arguments]
+    if phase == "units":
+        command = measured(command, phase)
     settings = {"PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python")}
     if modules:
         settings["DRAYAGE_TEST_PYTHON"] = modules.python
+    if phase != "functional":
+        settings["DRAYAGE_COVERAGE"] = ""
     told_versions = versions(modules or stack)
     print(f"-- {told_versions}", flush=True)
     passed = step(stack, command, **settings)
