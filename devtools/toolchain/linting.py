@@ -14,6 +14,8 @@ def lint(arguments: list[str]) -> Outcome:
     commands = [
         ["ruff", "check", "--output-format=concise", "."],
         ["ruff", "format", "--check", "--output-format=concise", "."],
+        ["mypy", "--package", "ansible_collections.drayage.registry.plugins"],
+        ["codespell"],
         ["yamllint", "--strict", "."],
         ["antsibull-changelog", "lint"],
         ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],

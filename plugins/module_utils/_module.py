@@ -91,7 +91,7 @@ class RegistryModule:
     ) -> tuple[int, str, str]:
         guard = Guard(seconds, limit)
         try:
-            return self.ansible.run_command(
+            done: tuple[int, str, str] = self.ansible.run_command(
                 argv,
                 data=stdin,
                 binary_data=True,
@@ -100,6 +100,7 @@ class RegistryModule:
             )
         finally:
             guard.release()
+        return done
 
     def _warn(self, stores: Stores | None) -> None:
         for warning in stores.traffic.warnings if stores else []:

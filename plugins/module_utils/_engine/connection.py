@@ -18,7 +18,7 @@ import typing as t
 from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure, reason_of
 from .._files import open_regular
 from .._image.digest import CHUNK
-from .._registry.library import BODY_ERRORS, library
+from .._registry.library import BODY_ERRORS, REQUEST_ERRORS, library
 from .._registry.session import Traffic
 
 # Saving and loading may be silent for as long as they take.
@@ -70,7 +70,7 @@ class Connection:
                 allow_redirects=False,
                 stream=True,
             )
-        except (ValueError, *BODY_ERRORS) as error:
+        except REQUEST_ERRORS as error:
             raise self._failure(error) from None
 
     def read(self, response: t.Any, limit: int) -> bytes:
@@ -186,7 +186,9 @@ def _unix_adapter(path: str) -> t.Any:
 
         ConnectionCls = UnixConnection
 
-    class UnixAdapter(library().adapters.HTTPAdapter):
+    http_adapter: t.Any = library().adapters.HTTPAdapter
+
+    class UnixAdapter(http_adapter):
         """One pool for all hosts."""
 
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:

@@ -105,16 +105,16 @@ def _parse(repository: str) -> Reference:
     return reference
 
 
-def _check(reference: Reference, name: str, target: t.Any) -> str:
+def _check(reference: Reference, name: str, target: object) -> str:
     """The target as text, if both could be asked of this kind of place."""
     # A number with a fraction has lost digits already: 1.10 came as 1.1.
     if isinstance(target, bool) or not isinstance(target, (str, int)):
         cause = "tags: the target of %s is not text" % name
         raise InvalidReference(cause, reference, "Put it in quotes")
-    target = str(target)
+    text = str(target)
     if digests.is_digest(name) or not reference.may_be_named(name):
         raise InvalidReference("tags: %r is not a tag" % name, reference, "Give tags alone, without a repository")
-    if not (digests.is_digest(target) or reference.may_be_named(target)):
-        cause = "tags: the target %r of %s is neither a tag nor a digest" % (target, name)
+    if not (digests.is_digest(text) or reference.may_be_named(text)):
+        cause = "tags: the target %r of %s is neither a tag nor a digest" % (text, name)
         raise InvalidReference(cause, reference, "Give a tag or digest of the same repository, without its name")
-    return target
+    return text

@@ -227,9 +227,9 @@ class Authenticator:
         if not isinstance(value, str) or not value:
             raise ImageError("the token service %s answered without a token" % urls.host(realm))
         life = answer.get("expires_in")
-        is_sane = isinstance(life, (int, float)) and _SHORTEST_LIFE < life < _LONGEST_LIFE
-        seconds = float(life) if is_sane else _SHORTEST_LIFE
-        return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + seconds)
+        if not isinstance(life, (int, float)) or not _SHORTEST_LIFE < life < _LONGEST_LIFE:
+            life = _SHORTEST_LIFE
+        return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + life)
 
     def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
         if identity.identity_token:

@@ -222,9 +222,10 @@ class RegistryClient:
         Raises :class:`Refused`, among others where this registry cannot delete tags.
         """
         response = self.call("DELETE", _manifest_path(access, name), access)
-        if response.status_code in (200, 202, 204, 404):
+        status: int = response.status_code
+        if status in (200, 202, 204, 404):
             finish(response)
-            return response.status_code != 404
+            return status != 404
         raise self.refusal(response, "delete the manifest" if ":" in name else "delete the tag", access)
 
     # Blobs (uploads are in upload.py, downloads in download.py)

@@ -89,8 +89,8 @@ def _check_deletion(client: RegistryClient, access: Access) -> None:
 def _unique_manifest(docker: bool) -> tuple[bytes, Manifest]:
     """A config and an image of no layers, of the format that the registry has taken already, with a digest of its own."""
     label = {"drayage.registry.deleting": secrets.token_hex(32)}
-    content = {"architecture": "unknown", "os": "unknown", "config": {"Labels": label}, "rootfs": {"type": "layers"}}
-    content["rootfs"]["diff_ids"] = []
+    rootfs = {"type": "layers", "diff_ids": []}
+    content = {"architecture": "unknown", "os": "unknown", "config": {"Labels": label}, "rootfs": rootfs}
     config = documents.encode(content)
     media_type = media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST
     config_type = media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG

@@ -55,7 +55,8 @@ def is_base(response: t.Any, code: str) -> bool:
 
 def is_page(response: t.Any) -> bool:
     """Whether the body of a response is HTML."""
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html"
+    content_type: str = response.headers.get("Content-Type", "")
+    return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
 def is_stored(response: t.Any, digest: str) -> bool:
@@ -63,6 +64,7 @@ def is_stored(response: t.Any, digest: str) -> bool:
 
     The digest also proves a response that calls itself HTML: that is the default of Flask, which Quay is written in.
     """
+    status: int = response.status_code
     if response.headers.get("Docker-Content-Digest") == digest:
-        return 200 <= response.status_code < 300
-    return response.status_code == 201 and not is_page(response)
+        return 200 <= status < 300
+    return status == 201 and not is_page(response)

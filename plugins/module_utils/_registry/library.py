@@ -27,10 +27,13 @@ try:
 except Exception as error:  # pylint: disable=broad-except  # one that is installed but broken raises anything
     _FAILURE = (error, traceback.format_exc())
     HTTPAdapter: t.Any = object
-    BODY_ERRORS: tuple[type[BaseException], ...] = (OSError, http.client.HTTPException)
+    BODY_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
 else:
     HTTPAdapter = requests.adapters.HTTPAdapter
     BODY_ERRORS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+
+# What sending a request raises; requests' own exceptions are OSErrors.
+REQUEST_ERRORS: tuple[type[Exception], ...] = (ValueError, *BODY_ERRORS)
 
 
 def library() -> t.Any:

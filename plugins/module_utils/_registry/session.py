@@ -22,7 +22,7 @@ from .._errors import ConnectionFailed, Refused
 from .._files import check_named
 from . import proxies, urls
 from .failures import Cut, Hopeless, broken_connection, compressed
-from .library import BODY_ERRORS
+from .library import BODY_ERRORS, REQUEST_ERRORS
 from .quota import Quota
 from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host
@@ -246,7 +246,7 @@ class Session:
         self.traffic.count()
         try:
             response = self._transport.send(method, url, headers, data, settings)
-        except (ValueError, *BODY_ERRORS) as error:  # requests' own exceptions are OSErrors
+        except REQUEST_ERRORS as error:
             failure = broken_connection(urls.host(url), error, proxies.shown(self._transport.proxy_for(url)))
             if isinstance(failure, Cut):
                 self._transport.forget_idle_connections()
@@ -327,7 +327,8 @@ def _both(first: t.Callable[[], None], second: t.Callable[[], None]) -> t.Callab
 
 def _backoff(attempt: int) -> float:
     """Doubling from half a second, with jitter so that many hosts do not come back at the same moment."""
-    return min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.75, 1.25)
+    seconds: float = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
+    return seconds * random.uniform(0.75, 1.25)
 
 
 def _check_files(settings: RegistrySettings) -> None:

@@ -17,6 +17,7 @@ import typing as t
 
 from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
+from .engines import config_store
 from .known import bare
 from .plan import Plan, plan_copy
 
@@ -84,8 +85,8 @@ def publish(plan: Plan) -> None:
     if plan.stale_tags and plan.selection:
         tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
         plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
-    elif plan.stale_tags:
-        plan.request.destination.set_names(dict.fromkeys(plan.stale_tags, plan.top.digest))
+    elif plan.stale_tags and (engine := config_store(plan.request.destination)):
+        engine.set_names(dict.fromkeys(plan.stale_tags, plan.top.digest))
     else:
         plan.request.destination.commit()
 

@@ -121,7 +121,7 @@ class _Execution:
         has_it = False
         for work in waiting:
             if not work.error and not has_it and not self._workers.is_stopped:
-                has_it = self._attempt(work, lambda work=work: self._put(work, blob, repository))
+                has_it = self._attempt(work, _bind(self._put, work, blob, repository))
         if has_it:
             self._arrived(waiting)
         if not blob.home:

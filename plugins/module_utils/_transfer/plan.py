@@ -297,7 +297,7 @@ class _Planner:
             return
         if self._destination.is_same(self._source):
             made = list(selection.replaced.values())
-            present = self._pool.map(self._is_there, selection.replaced)
+            present = list(self._pool.map(self._is_there, selection.replaced))
             plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
             return
         request = self._request

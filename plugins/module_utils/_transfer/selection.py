@@ -85,7 +85,8 @@ def select(
     if not top.is_index:
         return Selection(top)
     leaves = {digest for digest, platform in offered if platform in found}
-    wanted, replaced = set(leaves), {}
+    wanted = set(leaves)
+    replaced: dict[str, Manifest] = {}
     stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
     return Selection(stripped, frozenset(wanted), replaced, sparse)
 

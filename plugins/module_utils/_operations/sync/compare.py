@@ -82,7 +82,7 @@ class _Comparison:
                 self.found[number] = failed(origin, place, answer)
                 return
         seen = Seen(t.cast("Descriptor | None", source), t.cast("Descriptor | None", destination))
-        if seen.is_same and target.pair.destination.is_complete(seen.source, None):
+        if seen.source and seen.is_same and target.pair.destination.is_complete(seen.source, None):
             self.found[number] = Image(origin, place, "unchanged", seen.source.digest, None, 0, "")
         else:
             self.found[number] = seen

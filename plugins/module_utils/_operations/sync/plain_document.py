@@ -95,7 +95,7 @@ def _from_yaml(content: str, path: str) -> t.Any:
     class Loader(yaml.SafeLoader):
         """Reads merge keys (``<<``), and nothing else that is not text."""
 
-        yaml_implicit_resolvers: t.ClassVar[dict[str, t.Any]] = {
+        yaml_implicit_resolvers = {
             first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }

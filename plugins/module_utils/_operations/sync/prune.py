@@ -48,9 +48,9 @@ def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> t
     unwanted = []
     for store, tags, _digests, is_ours in found:
         present = {tag: named.get((id(store), tag)) for tag in tags}
-        present = {tag: known for tag, known in present.items() if isinstance(known, Descriptor)}
-        present = attached.without_needed(store, present, jobs)
-        unwanted.append(Unwanted(store, present, kept[store.reference("")], is_ours))
+        there = {tag: known for tag, known in present.items() if isinstance(known, Descriptor)}
+        removable = attached.without_needed(store, there, jobs)
+        unwanted.append(Unwanted(store, removable, kept[store.reference("")], is_ours))
     return unwanted, [it for it in named.values() if isinstance(it, Image)]
 
 

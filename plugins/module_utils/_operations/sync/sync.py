@@ -17,6 +17,7 @@ from ..._image import digest as digests
 from ..._stores.base import Store
 from ..._transfer import execute_set as sets
 from ..._transfer.conversion import Target as Conversion
+from ..._transfer.known import KnownDestination
 from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
 from ..stores import Stores
@@ -118,7 +119,8 @@ class _Sync:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
         pair, name = target
         source, place = target.source, target.place
-        if self._options.existing == "keep" and name in (pair.destination.names or ()):
+        listed = pair.destination.names if isinstance(pair.destination, KnownDestination) else None
+        if self._options.existing == "keep" and name in (listed or ()):
             return Image(source, place, "unchanged", "", None, 0, ""), None
         is_digest = digests.is_digest(name)
         request = CopyRequest(
