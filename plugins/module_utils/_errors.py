@@ -9,7 +9,8 @@
 
 Every error carries a cause (one plain clause), the reference it is about, and a hint: what to do next.
 Lower layers raise without a reference; the layer that knows it adds it with :meth:`ImageError.about`.
-No error text may hold a credential, a token or the query of a URL: queries carry signatures.
+No error text may hold a credential, a token or the query of a URL: queries carry signatures. What others say is cleaned
+when the text of an error is made, so that no escape sequence reaches a terminal and no line of output is forged.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import typing as t
+
+from ._text import clean
 
 
 class ImageError(Exception):
@@ -36,9 +39,9 @@ class ImageError(Exception):
 
     def __str__(self) -> str:
         text = self.cause if self.reference is None else "%s: %s" % (self.reference, self.cause)
-        text = text.rstrip(".") + "."
+        text = clean(text).rstrip(".") + "."
         if self.hint:
-            text += " %s." % self.hint.rstrip(".")
+            text += " %s." % clean(self.hint).rstrip(".")
         return text
 
 

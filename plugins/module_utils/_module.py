@@ -23,6 +23,7 @@ from ._operations.stores import Stores
 from ._process import Guard
 from ._registry.session import Policy
 from ._registry.settings import RegistrySettings
+from ._text import clean_values
 
 
 class RegistryModule:
@@ -59,11 +60,12 @@ class RegistryModule:
             self.ansible.fail_json(msg=message, **({"exception": error.details} if error.details else {}))
         except ImageError as error:
             self._warn(stores)
-            self.ansible.fail_json(msg=str(error))
+            self.ansible.fail_json(msg=stores.traffic.hide(str(error)) if stores else str(error))
         self._warn(stores)
         if not self.ansible._diff:
             result.pop("diff", None)
         result["requests"] = stores.traffic.requests
+        clean_values(result, exempt=("raw",))
         if "failure" in result:
             self.ansible.fail_json(msg=result.pop("failure"), **result)
         self.ansible.exit_json(**result)

@@ -16,6 +16,7 @@ import typing as t
 
 from .._errors import InvalidReference
 from .._registry.session import Traffic
+from .._text import without_userinfo
 from .client import EngineClient
 from .connection import Connection, Endpoint
 from .program import PodmanProgram, RunCommand
@@ -65,8 +66,7 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
     port = int(tcp.group(2) or (2376 if files else 2375)) if tcp else 0
     if tcp and 0 < port < 65536:
         return Endpoint(host="%s:%d" % (tcp.group(1), port), tls=files, is_verified=verify)
-    shown = re.sub("//[^/@]*@", "//", text)
-    cause = "%s is %r, and an engine cannot be reached that way" % (variable, shown)
+    cause = "%s is %r, and an engine cannot be reached that way" % (variable, without_userinfo(text))
     raise InvalidReference(cause, hint="Give unix:///PATH or tcp://HOST:PORT")
 
 

@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from .._errors import InvalidReference
+from .._text import without_userinfo
 from . import digest as digests
 
 DOCKER_HUB = "docker.io"
@@ -135,8 +136,8 @@ def parse(text: str) -> Reference:
     text = text.strip()
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
-    if re.match("[a-z]+://", text):
-        text = re.sub("//[^/@]*@", "//", text)
+    if re.match("(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", text):
+        text = without_userinfo(text)
         raise InvalidReference("is a URL, not a reference", text, "Leave out what ends with ://, and see plain_http")
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
@@ -146,7 +147,7 @@ def parse(text: str) -> Reference:
     if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
         raise InvalidReference(
             "%r is not a transport that is known here" % transport,
-            text,
+            without_userinfo(text),
             "Use docker:// (or nothing) for a registry, or one of: %s"
             % ", ".join(x + ":" for x in LOCAL_TRANSPORTS + ENGINE_TRANSPORTS),
         )
@@ -155,9 +156,9 @@ def parse(text: str) -> Reference:
 
 def parse_registry(text: str) -> RegistryReference:
     """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
-    if re.match("[^/@]*:[^/@]*@", text) and not digests.is_digest(text.partition("@")[2]):
-        text = text.partition("@")[2]
-        raise InvalidReference("a reference holds no credentials", text, "Give them in registries or authfile")
+    shown = without_userinfo(text)
+    if shown != text:
+        raise InvalidReference("a reference holds no credentials", shown, "Give them in registries or authfile")
     rest, _at, digest = text.partition("@")
     if _at and not digests.is_digest(digest):
         raise InvalidReference("%r is not a digest" % digest, text, "A digest is sha256: and 64 hexadecimal digits")

@@ -31,6 +31,7 @@ from .._errors import (
     reason_of,
 )
 from .._image import document as documents
+from .._text import clean, without_secrets
 from . import genuine
 from .library import BODY_ERRORS
 from .quota import Quota
@@ -79,10 +80,11 @@ def read_answer(response: t.Any) -> RegistryAnswer:
         body = b""
     finally:
         response.close()
-    return _parse_answer(response.status_code, body)
+    return _parse_answer(response, body)
 
 
-def _parse_answer(status: int, body: bytes) -> RegistryAnswer:
+def _parse_answer(response: t.Any, body: bytes) -> RegistryAnswer:
+    status, sent = response.status_code, response.request.headers.get("Authorization", "")
     text = body.decode("utf-8", "replace")
     if "HTTP request" in text and "HTTPS" in text:
         return RegistryAnswer(status, "", "the server expects TLS")
@@ -91,7 +93,7 @@ def _parse_answer(status: int, body: bytes) -> RegistryAnswer:
         code, message = error.get("code"), error.get("message")
     except (ValueError, LookupError, TypeError, AttributeError):
         return RegistryAnswer(status, "", "")
-    return RegistryAnswer(status, _plain(code), _plain(message))
+    return RegistryAnswer(status, _plain(code, sent), _plain(message, sent))
 
 
 def peek_answer(response: t.Any) -> RegistryAnswer:
@@ -102,7 +104,7 @@ def peek_answer(response: t.Any) -> RegistryAnswer:
     except BODY_ERRORS:
         head = b""
     response.raw = _Reread(head, raw)
-    return _parse_answer(response.status_code, head)
+    return _parse_answer(response, head)
 
 
 class _Reread:
@@ -121,11 +123,12 @@ class _Reread:
         return getattr(self._raw, name)
 
 
-def _plain(text: object) -> str:
-    """One short line, with the query of any URL removed."""
+def _plain(text: object, authorization: str) -> str:
+    """One short line, without the query of any URL, and without the credentials that it quotes from our request."""
     if not isinstance(text, str):
         return ""
-    return re.sub(r"\?\S*", "", " ".join(text.split()))[:200]
+    line = " ".join(clean(without_secrets(text, [authorization])).split())
+    return clean(re.sub(r"\?\S*", "", line), 200)
 
 
 # What registries with tags that cannot be moved say; the distribution spec has no code for it.

@@ -20,6 +20,7 @@ import typing as t
 
 from .._errors import ConnectionFailed, Refused
 from .._files import check_named
+from .._text import clean, without_secrets
 from . import proxies, urls
 from .failures import Cut, Hopeless, broken_connection, compressed
 from .library import BODY_ERRORS, REQUEST_ERRORS
@@ -52,12 +53,13 @@ class Policy:
 
 
 class Traffic:
-    """What a run asked of its registries, and what they warned of."""
+    """What a run asked of its registries, what they warned of, and the secrets that were sent to them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.requests = 0
         self.warnings: list[str] = []
+        self._authorizations: set[str] = set()
 
     def count(self) -> None:
         """Count one request as sent."""
@@ -66,9 +68,18 @@ class Traffic:
 
     def warn(self, text: str) -> None:
         """Keep a warning for the user, once."""
+        text = self.hide(clean(text))
         with self._lock:
             if text not in self.warnings:
                 self.warnings.append(text)
+
+    def note_secret(self, authorization: str) -> None:
+        """Remember the value of an Authorization header, or a token, to keep it out of messages."""
+        self._authorizations.add(authorization)
+
+    def hide(self, text: str) -> str:
+        """A text without the secrets that were sent in any form in which a server may quote them."""
+        return without_secrets(text, list(self._authorizations))
 
 
 class Session:
@@ -244,6 +255,8 @@ class Session:
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
         self.traffic.count()
+        if "Authorization" in headers:
+            self.traffic.note_secret(headers["Authorization"])
         try:
             response = self._transport.send(method, url, headers, data, settings)
         except REQUEST_ERRORS as error:
@@ -263,7 +276,7 @@ class Session:
         if "Warning" not in response.headers:
             return
         for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
-            self.traffic.warn("%s warns: %s" % (self.host, re.sub(r"\\(.)", r"\1", text)[:300]))
+            self.traffic.warn("%s warns: %s" % (self.host, clean(re.sub(r"\\(.)", r"\1", text), 300)))
 
 
 class _Pause:

@@ -12,12 +12,12 @@ No message of this file quotes a value: what is wrong may be a password that sta
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ..._errors import ImageError, LocalFailure, MissingLibrary
 from ..._files import read_named
 from ..._image import document as documents
+from ..._text import without_userinfo
 
 _MERGE = "tag:yaml.org,2002:merge"
 _MAX_SIZE = 64 * 1024 * 1024
@@ -45,7 +45,7 @@ class Node:
             return {}
         if not isinstance(self.value, dict) or not all(isinstance(key, str) for key in self.value):
             raise self.wrong("should be a mapping")
-        shown = {key: re.sub("[^/@]*:[^/@]*@", "", key) for key in self.value}  # without credentials of a URL
+        shown = {key: without_userinfo(key) for key in self.value}
         return {key: Node(value, "%s: %s" % (self.where, shown[key])) for key, value in self.value.items()}
 
     def items(self) -> list[Node]:

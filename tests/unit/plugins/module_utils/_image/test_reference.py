@@ -341,3 +341,21 @@ def test_file_without_a_name_takes_that_of_the_source(other, repository):
 def test_source_that_tells_no_name(other):
     with pytest.raises(InvalidReference, match="does not tell what to name the image"):
         references.named_after(references.parse("docker-archive:/x"), references.parse(other))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HTTPS://alice:hunter2@r.example/app",
+        "docker://alice:hun/hunter2@r.example/app",
+        "//alice:hunter2@r.example/app",
+        "alice:hun/hunter2@r.example/app:1",
+        "alice:/hunter2@r.example/app",
+        "docker-daemon:alice:hunter2@r.example/app",
+    ],
+)
+def test_credentials_of_any_odd_url_are_not_repeated(text):
+    with pytest.raises(InvalidReference) as caught:
+        references.parse(text)
+    assert "hunter2" not in str(caught.value)
+    assert "alice:" not in str(caught.value)

@@ -8,6 +8,7 @@ import io
 import json
 
 import pytest
+import requests
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ImageError, naming
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
@@ -33,6 +34,7 @@ class Body(io.BytesIO):
 class Response:
     def __init__(self, url, status, headers, body):
         self.url, self.status_code, self.headers = url, status, headers
+        self.request = requests.Request()
         self.raw = Body(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def close(self):

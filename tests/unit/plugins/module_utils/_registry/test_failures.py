@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import http.client
 import json
@@ -35,6 +36,9 @@ SECRET = "hunter2"
 URL = "/v2/a/manifests/1?X-Amz-Signature=" + SECRET
 
 
+AUTHORIZATION = "Basic " + base64.b64encode(b"jane:open:sesame").decode()
+
+
 class Answer:
     """What the code under test uses of a response of requests."""
 
@@ -43,6 +47,7 @@ class Answer:
         self.closed = False
         self._body = body
         self.headers = {}
+        self.request = requests.Request(headers={"Authorization": AUTHORIZATION})
         self._error = error
         self.raw = self
 
@@ -215,6 +220,27 @@ def test_a_server_that_expects_tls_says_so_in_a_refusal():
 @pytest.mark.parametrize("message", ["use HTTPS", "this HTTP request is too long"])
 def test_words_about_requests_are_not_words_about_tls(message):
     assert isinstance(refused(400, errors("X", message)), Refused)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [AUTHORIZATION, AUTHORIZATION[6:], "jane:open:sesame", "open:sesame", base64.b64encode(b"open:sesame").decode()],
+)
+def test_credentials_that_a_server_quotes_are_not_shown(quoted):
+    text = str(refused(403, errors(quoted, "who is x%sx?" % quoted)))
+    assert "x***x" in text.replace("Basic ", "")
+    assert quoted not in text
+    assert "sesame" not in text
+
+
+def test_what_a_server_says_is_one_line_of_text():
+    message = "a\x1b[2K\x1b[1Ab\r\nok: [localhost]\u202ec\x9b31m\u2028d" + "e" * 5000
+    text = str(refused(400, errors("X\x1b]0;title\x07\n", message)))
+    assert text.startswith(
+        "cannot read the manifest: r.example answered 400 X ]0;title (ab ok: [localhost] c d" + "e" * 50
+    )
+    assert text.isprintable()
+    assert len(text) < 500
 
 
 def caused_by(error, cause):
