@@ -8,8 +8,9 @@
 """Reading a tar archive that nobody vouches for, without unpacking it.
 
 Members are found by name and read where they are. The archive is refused as a whole where a name or a link leads out
-of it, where it has anything but files, directories and links, or where it is cut off. Of several members with one
-name the last one counts, as it does for everybody who unpacks the archive.
+of it, where it has anything but files, directories and links, or where it is cut off. It is refused as well where other
+tools would see another image in it: some take the first of several members with one name, and others the last, and they
+differ in what several extended headers for one member mean.
 """
 
 from __future__ import annotations
@@ -126,6 +127,15 @@ class TarImage:
         raise InvalidContent("%s in the archive links to itself or too far" % name)
 
 
+class _Extension:
+    """What headers before that of a member say of it."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.name = self.link = ""
+        self.size: int | None = None
+
+
 class _Scan:
     """Reads headers one after the other, and nothing of the files."""
 
@@ -133,8 +143,8 @@ class _Scan:
         self.members: dict[str, _Member] = {}
         self._descriptor = stream.fileno()
         self._end = os.fstat(self._descriptor).st_size
-        self._name = self._link = ""
-        self._size: int | None = None
+        self._directories: set[str] = set()
+        self._extension = _Extension()
         offset = 0
         for _count in range(_MAX_MEMBERS):
             header = os.pread(self._descriptor, _BLOCK, offset)
@@ -158,55 +168,80 @@ class _Scan:
             raise self._malformed(cause) from None
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE):
             self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
-            if info.type != tarfile.XGLTYPE:
-                self._extend(os.pread(self._descriptor, info.size, offset))
+            self._extend(info.type, os.pread(self._descriptor, info.size, offset))
         elif info.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
             self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
             text = _text(os.pread(self._descriptor, info.size, offset).partition(b"\0")[0])
-            if info.type == tarfile.GNUTYPE_LONGNAME:
-                self._name = text
-            else:
-                self._link = text
+            self._set("name" if info.type == tarfile.GNUTYPE_LONGNAME else "link", text)
         else:
-            size = info.size if self._size is None else self._size
-            name, link = self._name or info.name, self._link or info.linkname
-            self._name = self._link = ""
-            self._size = None
-            return self._enter(info.type, name, link, offset, size)
+            extension, self._extension = self._extension, _Extension()
+            size = info.size if extension.size is None else extension.size
+            return self._enter(info.type, extension.name or info.name, extension.link or info.linkname, offset, size)
         return _next(offset, info.size)
 
-    def _extend(self, content: bytes) -> None:
-        """POSIX.1-2001 extended header: records ``<length> <key>=<value>\\n`` for the member that follows."""
-        while content:
-            length, blank, _rest = content.partition(b" ")
-            if not blank or not length.isdigit() or len(length) > 6 or not len(length) < int(length) <= len(content):
+    def _extend(self, kind: bytes, content: bytes) -> None:
+        """POSIX.1-2001 extended header, for the member that follows, or a global one."""
+        records = _records(content)
+        if records is None:
+            raise self._malformed("has a malformed extended header")
+        if kind == tarfile.XGLTYPE:
+            if records.keys() & {b"path", b"linkpath", b"size"}:
+                raise self._malformed("has a global header that gives all members one name or size")
+            return
+        if self._extension.is_set:
+            raise self._malformed("has several extended headers for one member")
+        self._extension.is_set = True
+        if any(key.startswith(b"GNU.sparse") for key in records):
+            raise self._malformed("has a sparse file, which no image has")
+        self._set("name", _text(records.get(b"path", b"")))
+        self._set("link", _text(records.get(b"linkpath", b"")))
+        size = records.get(b"size")
+        if size:
+            if not size.isdigit() or len(size) > 19:
                 raise self._malformed("has a malformed extended header")
-            record, content = content[len(length) + 1 : int(length) - 1], content[int(length) :]
-            key, _equals, value = record.partition(b"=")
-            if key == b"path":
-                self._name = _text(value)
-            elif key == b"linkpath":
-                self._link = _text(value)
-            elif key == b"size":
-                if not value.isdigit() or len(value) > 19:
-                    raise self._malformed("has a malformed extended header")
-                self._size = int(value)
-            elif key.startswith(b"GNU.sparse"):
-                raise self._malformed("has a sparse file, which no image has")
+            self._extension.size = int(size)
+
+    def _set(self, field: str, text: str) -> None:
+        """A name or link that takes the place of what is in the header of the member; an empty one does not."""
+        known = getattr(self._extension, field)
+        if known and text and known != text:
+            raise self._malformed("has several names for one member: %s and %s" % (_shown(known), _shown(text)))
+        setattr(self._extension, field, known or text)
 
     def _enter(self, kind: bytes, name: str, link: str, offset: int, size: int) -> int:
         path = self._inside(name, "")
         if kind in _LINKS:
             beside = posixpath.dirname(path) if kind == tarfile.SYMTYPE else ""
-            self.members[path] = _Member(0, 0, self._inside(link, beside))
+            self._keep(path, _Member(0, 0, self._inside(link, beside)))
             return _next(offset, 0)
         if kind == tarfile.DIRTYPE:
+            self._keep_directory(path)
             return _next(offset, 0)
         if kind not in _FILES:
             raise self._malformed("has %s, which is not a file, a directory or a link" % _shown(name))
         self._check_end(name, offset, size)
-        self.members[path] = _Member(offset, size)
+        self._keep(path, _Member(offset, size))
         return _next(offset, size)
+
+    def _keep(self, path: str, member: _Member) -> None:
+        known = self.members.get(path)
+        if path in self._directories or (known and not self._is_same(known, member)):
+            raise self._malformed("has several members named %s that differ" % _shown(path))
+        self.members[path] = member
+
+    def _keep_directory(self, path: str) -> None:
+        if path in self.members:
+            raise self._malformed("has several members named %s that differ" % _shown(path))
+        self._directories.add(path)
+
+    def _is_same(self, one: _Member, other: _Member) -> bool:
+        if (one.target, one.size) != (other.target, other.size):
+            return False
+        positions = range(0, one.size, CHUNK)
+        return all(self._piece(one, position) == self._piece(other, position) for position in positions)
+
+    def _piece(self, member: _Member, position: int) -> bytes:
+        return os.pread(self._descriptor, min(CHUNK, member.size - position), member.offset + position)
 
     def _check_end(self, name: str, offset: int, size: int, limit: int | None = None) -> None:
         if size < 0 or (limit is not None and size > limit):
@@ -232,6 +267,21 @@ def _open(path: str) -> t.BinaryIO:
 def _shown(name: str) -> str:
     """A name of unknown origin for a message."""
     return repr(name[:100])
+
+
+def _records(content: bytes) -> dict[bytes, bytes] | None:
+    """The records ``<length> <key>=<value>\\n`` of an extended header; None where it is malformed."""
+    found: dict[bytes, bytes] = {}
+    while content:
+        length, blank, _rest = content.partition(b" ")
+        if not blank or not length.isdigit() or len(length) > 6 or not len(length) < int(length) <= len(content):
+            return None
+        record, content = content[len(length) + 1 : int(length)], content[int(length) :]
+        key, equals, value = record.partition(b"=")
+        if not key or not equals or not value.endswith(b"\n"):
+            return None
+        found[key] = value[:-1]
+    return found
 
 
 def _text(content: bytes) -> str:

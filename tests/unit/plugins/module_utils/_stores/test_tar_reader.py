@@ -61,10 +61,46 @@ def test_links_are_followed_within_the_archive(path):
             archive.size("loop")
 
 
-def test_of_several_members_with_one_name_the_last_counts(path):
-    write(path, member("a", b"first"), member("./a", b"last"))
+def test_of_several_members_with_one_name_and_content_any_is_taken(path):
+    large = os.urandom(700_000)
+    write(
+        path,
+        member("a", large),
+        member("d", kind=tarfile.DIRTYPE),
+        member("./a", large),
+        member("d", kind=tarfile.DIRTYPE),
+        link("l", "a"),
+        link("l", "./a"),
+    )
     with TarImage(str(path)) as archive:
-        assert archive.read("a", 10) == b"last"
+        assert archive.read("a", 700_000) == archive.read("l", 700_000) == large
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        member("./a", b"last!"),
+        member("a", b"longer"),
+        member("a", b""),
+        member("a", bytes(700_000)),
+        member("a", kind=tarfile.DIRTYPE),
+        link("a", "b"),
+        link("a", "a"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_several_members_with_one_name_that_differ_are_refused(path, other, turned):
+    """Engines that unpack the archive take the last, and others the first."""
+    members = [member("a", b"first"), other]
+    write(path, *(members[::-1] if turned else members))
+    with pytest.raises(InvalidContent, match=r"^the archive has several members named 'a' that differ\.$"):
+        TarImage(str(path))
+
+
+def test_members_of_one_size_are_compared_to_their_end(path):
+    write(path, member("a", bytes(700_000)), member("a", bytes(699_999) + b"x"))
+    with pytest.raises(InvalidContent, match="several members named 'a' that differ"):
+        TarImage(str(path))
 
 
 def test_more_than_the_limit_is_not_read(path):
@@ -149,6 +185,24 @@ def extended(content, kind=tarfile.XHDTYPE):
         (damaged((124, b"no number!!!")), "is not a tar archive"),
         (extended(b"x" * 70_000), "has 'PaxHeader' with a size that cannot be right"),
         (extended(b"13 path=../a\n"), "has '../a', which leads out of the archive"),
+        (extended(b"9 path=bc"), "has a malformed extended header"),
+        (extended(b"9 path=bcd\n"), "has a malformed extended header"),
+        (extended(b"10 path=bc\n9 x=yz\n"), "has a malformed extended header"),
+        (extended(b"7 path\n"), "has a malformed extended header"),
+        (extended(b"9 =value\n"), "has a malformed extended header"),
+        (extended(b"9 path=b\n", tarfile.XGLTYPE), "has a global header that gives all members one name or size"),
+        (
+            tar(*[member("P", b"9 path=b\n", tarfile.XHDTYPE)] * 2, member("a", b"x")),
+            "has several extended headers for one member",
+        ),
+        (
+            tar(
+                member("L", b"c\0", tarfile.GNUTYPE_LONGNAME),
+                member("P", b"9 path=b\n", tarfile.XHDTYPE),
+                member("a", b"x"),
+            ),
+            "has several names for one member: 'c' and 'b'",
+        ),
         (extended(b"9 size=-1\n"), "has a malformed extended header"),
         (extended(b"10 size=-1\n"), "has a malformed extended header"),
         (extended(b"99999 path=a\n"), "has a malformed extended header"),
@@ -166,12 +220,26 @@ def test_malformed_archives(path, content, said):
     assert str(caught.value) == "the archive %s." % said
 
 
-def test_endless_headers_are_an_end(path):
+def test_endless_headers_are_refused(path):
     """A chain of extended headers, each for the next: readers that recurse break here."""
     one = tar(member("x", b"10 a=bcde\n", tarfile.XHDTYPE))[:1024]
     path.write_bytes(one * 5000 + tar(member("a", b"end")))
+    with pytest.raises(InvalidContent, match="has several extended headers for one member"):
+        TarImage(str(path))
+
+
+def test_extended_headers_of_other_tools(path):
+    path.write_bytes(
+        tar(
+            member("pax_global_header", b"19 comment=abcdefg\n", tarfile.XGLTYPE),
+            member("P", b"9 path=b\n8 size=\n12 x=a=b c\n\n", tarfile.XHDTYPE),
+            member("a", b"x"),
+            member("P", b"8 path=\n", tarfile.XHDTYPE),
+            member("c", b"y"),
+        )
+    )
     with TarImage(str(path)) as archive:
-        assert archive.read("a", 3) == b"end"
+        assert (archive.names(), archive.read("b", 1)) == (["b", "c"], b"x")
 
 
 def test_too_many_members(path):
