@@ -95,7 +95,10 @@ def open_regular(path: str) -> t.BinaryIO:
 
     Raises OSError, InvalidContent.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError:  # a NUL, or half of a surrogate pair
+        raise InvalidContent("%r is not a path" % path) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidContent("%s is not a file" % path)
@@ -146,7 +149,7 @@ def is_missing(path: str) -> bool:
         os.stat(path)
     except FileNotFoundError:
         return True
-    except OSError:
+    except (OSError, ValueError):
         return False
     return False
 

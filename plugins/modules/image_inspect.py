@@ -193,6 +193,7 @@ annotations:
 config:
   description:
     - The configuration of the image, null if it has none that is a JSON object.
+    - What is nested more than 64 levels deep is left out, with a warning.
     - Null for an index without O(platform), because it has several images. RV(created), RV(architecture), RV(os) and RV(size)
       are null then too, and RV(layers) and RV(labels) are empty.
   returned: success
@@ -267,6 +268,7 @@ requests:
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils._image import document as documents
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import (
@@ -275,6 +277,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.inspe
     inspect,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+
+# Ansible and its callbacks recurse on a result, and fail from some 250 levels on.
+_MAX_LEVELS = 64
 
 
 def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.Any]:
@@ -343,7 +348,13 @@ def main() -> None:
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         found = inspect(options, stores, module.params["jobs"])
-        return describe(found, options.platform, module.params["raw"])
+        result = describe(found, options.platform, module.params["raw"])
+        if documents.cut_nested(result, _MAX_LEVELS):
+            text = (
+                "%s: manifest or config is nested more than %d levels deep; what is deeper was left out of the result"
+            )
+            stores.traffic.warn(text % (options.image, _MAX_LEVELS))
+        return result
 
     module.run(operation)
 

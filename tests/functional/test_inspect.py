@@ -268,3 +268,40 @@ def test_schema_1_is_shown_with_a_warning(run_module, repository, tmp_path):
     assert [layer["digest"] for layer in result.layers if layer["digest"] in layers] == layers
     assert "schema 1 image" in result.stdout
     assert "schema 1" in refused.msg
+
+
+def with_config(config):
+    """An image without layers that has this config."""
+    digest = "sha256:" + hashlib.sha256(config).hexdigest()
+    described = {"mediaType": OCI.config, "digest": digest, "size": len(config)}
+    document = {"schemaVersion": 2, "mediaType": OCI.manifest, "config": described, "layers": []}
+    return image_of(document, blobs={digest: config})
+
+
+def test_deeply_nested_config_is_cut(inspect, tmp_path):
+    """Ansible recurses on results: 600 levels end the task without a word of why."""
+    nested = b'{"a":' * 600 + b'"end"' + b"}" * 600
+    config = b'{"os": "linux", "architecture": "amd64", "x": %s}' % nested
+    images.write_layout(with_config(config), tmp_path / "layout")
+    result = inspect(f"oci:{tmp_path}/layout")
+    assert (result.os, result.config["architecture"]) == ("linux", "amd64")
+    assert result.stdout.count('{"a":') < 64
+    assert "nested more than 64 levels deep; what is deeper was left out of the result" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (b'{"os": "linux", "OS": "windows"}', "its config has 'OS', which engines take for its os"),
+        (
+            b'{"config": {"Labels": {"a": "1"}, "labels": {"a": "2"}}}',
+            "has 'labels', which engines take for its Labels",
+        ),
+        (b'{"os": "linux", "os": "windows"}', "its config has several values for 'os'"),
+    ],
+)
+def test_config_that_engines_read_differently_is_refused(inspect, tmp_path, config, said):
+    images.write_layout(with_config(config), tmp_path / "layout")
+    result = inspect(f"oci:{tmp_path}/layout")
+    assert result.failed
+    assert said in result.msg

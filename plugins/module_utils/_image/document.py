@@ -71,6 +71,19 @@ def encode(document: t.Any) -> bytes:
         raise ValueError("nested too deeply") from None
 
 
+def cut_nested(document: t.Any, levels: int) -> bool:
+    """Empty the objects and lists that are nested deeper than so many levels, in place; returns whether there were any."""
+    within = [document]
+    for _level in range(levels):
+        items = (item for one in within for item in (one.values() if isinstance(one, dict) else one))
+        within = [item for item in items if item and isinstance(item, (dict, list))]
+        if not within:
+            return False
+    for one in within:
+        one.clear()
+    return True
+
+
 class _Ambiguous(ValueError):
     """An object has several values for this name."""
 

@@ -34,6 +34,8 @@ _PATH_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(r"%s(?:/%s)*" % (_PATH_COMPONENT, _PATH_COMPONENT))
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_NAME = 255
+# NUL, and halves of surrogate pairs but for those that stand for bytes of a path which is not UTF-8 (os.fsencode).
+_NO_PATH = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +136,8 @@ Reference = t.Union[RegistryReference, LocalReference, EngineReference]
 def parse(text: str) -> Reference:
     """Read a reference of any transport. Raises :class:`InvalidReference` that says what is wrong with it."""
     text = text.strip()
+    if _NO_PATH.search(text):
+        raise InvalidReference("has a character that neither a path nor a name can have", repr(text))
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
     if re.match("(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", text):

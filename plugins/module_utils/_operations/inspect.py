@@ -20,7 +20,7 @@ from .._image import document as documents
 from .._image import media_types, schema1
 from .._image import reference as references
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest
+from .._image.manifest import Manifest, check_extent
 from .._image.platform import Platform
 from .._image.version import in_order
 from .._stores.base import Store
@@ -124,12 +124,14 @@ def find_missing(store: Store, top: Manifest, pool: concurrent.futures.Executor)
     missing: list[str] = []
     manifests = {top.digest: top}
     blobs: dict[str, Descriptor] = {}
-    level = [top]
+    level, depth = [top], 0
     while level:
+        depth += 1
         blobs.update((blob.digest, blob) for parent in level for blob in parent.blobs)
         children = {child.digest: child for parent in level for child in parent.children}
         blobs.update((digest, child) for digest, child in children.items() if not child.is_manifest)
         new = [digest for digest, child in children.items() if child.is_manifest and digest not in manifests]
+        check_extent(depth if new else 0, len(manifests) + len(new))
         found = dict(zip(new, pool.map(functools.partial(_manifest_or_none, store), new)))
         level = [manifest for manifest in found.values() if manifest]
         manifests.update((manifest.digest, manifest) for manifest in level)

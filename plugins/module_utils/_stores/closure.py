@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import collections
 import typing as t
 
 from .._errors import ImageError, NotFound
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest
+from .._image.manifest import Manifest, check_extent
 
 
 def is_whole(
@@ -28,9 +29,9 @@ def is_whole(
     ``has`` tells whether there is content of the right size.
     """
     seen: set[str] = set()
-    todo = [top]
+    todo = collections.deque([(top, 0)])
     while todo:
-        current = todo.pop()
+        current, depth = todo.popleft()
         if current.digest in seen:
             continue
         seen.add(current.digest)
@@ -38,29 +39,31 @@ def is_whole(
             return False
         if current.is_manifest:
             try:
+                check_extent(depth, 0)
                 manifest = read_manifest(current.digest)
             except ImageError:
                 return False
-            todo += [child for child in manifest.children if wanted is None or child.digest in wanted]
-            todo += manifest.blobs
+            children = [child for child in manifest.children if wanted is None or child.digest in wanted]
+            todo.extend((part, depth + 1) for part in [*children, *manifest.blobs])
     return True
 
 
 def reachable(roots: t.Iterable[str], read_manifest: t.Callable[[str], Manifest]) -> tuple[set[str], bool]:
     """The digests of all content that these images need, and whether that is certain.
 
-    It is not where a manifest cannot be read or understood: it may need anything.
+    It is not where a manifest cannot be read or understood, or is nested too deeply: it may need anything.
     """
     found: set[str] = set()
     complete = True
     named = {digest for digest in roots if digests.is_digest(digest)}
-    todo = list(named)
+    todo = collections.deque((digest, 0) for digest in named)
     while todo:
-        digest = todo.pop()
+        digest, depth = todo.popleft()
         if digest in found:
             continue
         found.add(digest)
         try:
+            check_extent(depth, 0)
             manifest = read_manifest(digest)
         except NotFound:
             complete = complete and digest not in named  # children may be left out on purpose (sparse)
@@ -69,5 +72,5 @@ def reachable(roots: t.Iterable[str], read_manifest: t.Callable[[str], Manifest]
             complete = False
             continue
         found.update(blob.digest for blob in manifest.blobs)
-        todo += [child.digest for child in manifest.children]
+        todo.extend((child.digest, depth + 1) for child in manifest.children)
     return found, complete

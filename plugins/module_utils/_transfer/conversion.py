@@ -14,12 +14,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import InvalidContent, NotConvertible
+from .._errors import NotConvertible
 from .._image import convert
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest
+from .._image.manifest import Manifest, check_extent
 from .._image.platform import Platform
-from .selection import MAX_DEPTH, ReadConfig, Selection, config_fields
+from .selection import ReadConfig, Selection, config_fields
 
 ReadManifests = t.Callable[[t.Sequence[str]], t.Iterable[Manifest]]
 
@@ -76,11 +76,12 @@ class _Converter:
         self._done: dict[str, Manifest] = {}
         self.replaced: dict[str, Manifest] = {}
         self.lost: dict[str, None] = {}
+        self._count = 0
 
     def converted(self, manifest: Manifest, depth: int = 0) -> Manifest:
         """The manifest or index as it is to be; itself where nothing changes."""
-        if depth > MAX_DEPTH:
-            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
+        self._count += len(manifest.children)
+        check_extent(depth, self._count)
         if manifest.digest not in self._done:
             family = self._target.family
             if manifest.is_index:

@@ -19,12 +19,12 @@ from .._image import convert
 from .._image import digest as digests
 from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest
+from .._image.manifest import Manifest, check_extent
 from .._image.platform import Platform
 from .._stores.base import Store
 from .conversion import Target, convert_selection
 from .engines import config_store, known_by, nearest
-from .selection import MAX_DEPTH, Selection, select, select_one
+from .selection import Selection, select, select_one
 
 
 class Seen(t.NamedTuple):
@@ -321,8 +321,9 @@ class _Planner:
         blobs: dict[str, Descriptor] = {}
         there: dict[str, bool] = {}
         walked: dict[str, Manifest] = {}
-        level = [selection.manifest]
-        for _depth in range(MAX_DEPTH + 1):
+        level, depth = [selection.manifest], 0
+        while level:
+            depth += 1
             wanted: dict[str, None] = {}
             for manifest in level:
                 blobs.update((blob.digest, blob) for blob in manifest.blobs)
@@ -332,15 +333,12 @@ class _Planner:
                     else:
                         blobs[child.digest] = child
             fresh = [digest for digest in wanted if digest not in there]
+            with naming(self._source.reference(self._request.name)):
+                check_extent(depth if fresh else 0, len(there) + len(fresh))
             there.update(zip(fresh, self._pool.map(lambda digest: look and self._is_there(digest), fresh)))
             needed = [digest for digest in fresh if self._request.thorough or not there[digest]]
             level = list(self._pool.map(lambda digest: selection.replaced.get(digest) or self._read(digest), needed))
             walked.update(zip(needed, level))
-            if not level:
-                break
-        else:
-            source = self._source.reference(self._request.name)
-            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH, source)
         order: dict[str, None] = {}
         _add_children_first(selection.manifest, walked, order)
         plan.manifests = [walked[digest] for digest in order if not there[digest]]

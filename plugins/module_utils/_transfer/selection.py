@@ -13,15 +13,12 @@ import contextlib
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, InvalidContent, NotFound
+from .._errors import ImageError, NotFound
 from .._image import config as configs
 from .._image import convert, media_types
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest
+from .._image.manifest import Manifest, check_extent
 from .._image.platform import Platform, best
-
-# Nobody nests indexes deeper; without a limit a small image could make endless work.
-MAX_DEPTH = 4
 
 # What builders and podman write beside the platform of an image with zstd layers that has a twin without.
 _ZSTD_ANNOTATION = "io.github.containers.compression.zstd"
@@ -161,11 +158,12 @@ class _Chooser:
         self._nested: dict[str, Manifest] = {}
         self._stripped: dict[str, Manifest] = {}
         self._annotated: set[str] = set()
+        self._count = 0
 
     def leaves(self, manifest: Manifest, depth: int = 0) -> t.Iterator[tuple[str, Platform]]:
         """All images below, with their platforms."""
-        if depth > MAX_DEPTH:
-            raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
+        self._count += len(manifest.children)
+        check_extent(depth, self._count)
         if not manifest.is_index:
             yield manifest.digest, self._platform_of(manifest)
         for child in manifest.children:

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
 from ..._image import config as configs
 from ..._image.descriptor import Descriptor
-from ..._image.manifest import Manifest
+from ..._image.manifest import Manifest, check_extent
 from ..._image.platform import Platform
 from ..._stores.base import Store
 from ..._transfer.known import bare
@@ -46,20 +48,17 @@ def record(image: Image, target: Target) -> Record:
 
 def _below(store: Store, top: Manifest) -> t.Iterator[Manifest]:
     """The manifest and all below it, each once; children that are not there were left out on purpose."""
-    seen: set[str] = set()
-    todo = [top]
+    seen = {top.digest}
+    todo = collections.deque([(top, 0)])
     while todo:
-        manifest = todo.pop(0)
-        if manifest.digest in seen:
-            continue
-        seen.add(manifest.digest)
+        manifest, depth = todo.popleft()
         yield manifest
         for child in manifest.children:
             if child.is_manifest and child.digest not in seen:
-                try:
-                    todo.append(store.manifest(child.digest))
-                except NotFound:
-                    continue
+                seen.add(child.digest)
+                check_extent(depth + 1, len(seen))
+                with contextlib.suppress(NotFound):
+                    todo.append((store.manifest(child.digest), depth + 1))
 
 
 def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:

@@ -111,3 +111,23 @@ def test_members_that_engines_take_for_a_field(document, lone, is_refused):
             documents.check_fields(document, FIELDS, "its manifest", lone)
     else:
         documents.check_fields(document, FIELDS, "its manifest", lone)
+
+
+def nested(levels, value=1):
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(("levels", "is_cut"), [(1, False), (4, False), (5, True), (600, True), (100_000, True)])
+def test_what_is_nested_deeper_is_cut(levels, is_cut):
+    document = nested(levels, "end")
+    assert documents.cut_nested(document, 4) is is_cut
+    assert documents.encode(document).count(b"[") + documents.encode(document).count(b"{") == min(levels, 5)
+    assert (b"end" in documents.encode(document)) is not is_cut
+
+
+def test_what_is_not_nested_deeply_stays():
+    document = {"a": [1, {"b": [[], {}]}], "c": nested(10), "d": None}
+    assert documents.cut_nested(document, 4) is True
+    assert (document["a"], document["d"]) == ([1, {"b": [[], {}]}], None)
