@@ -216,17 +216,28 @@ class RegistryClient:
             self.session.pause(attempt)
             attempt += 1
 
-    def delete_manifest(self, access: Access, name: str) -> bool:
-        """Delete a tag alone, or a manifest by its digest and with it all its tags; False where it is absent.
+    def delete_manifest(self, access: Access, name: str, exists: bool = True) -> bool:
+        """Delete a tag alone, or a manifest by its digest and with it all its tags; False if it is absent.
 
-        Raises :class:`Refused`, among others where this registry cannot delete tags.
+        Only 202 means success (OCI distribution spec, "Deleting Manifests"); HEAD decides after other responses that may
+        mean it. ``exists`` is false for a name that cannot exist. Raises :class:`Refused`, among others if this registry
+        cannot delete tags.
         """
+        action = "delete the manifest" if ":" in name else "delete the tag"
         response = self.call("DELETE", _manifest_path(access, name), access)
         status: int = response.status_code
-        if status in (200, 202, 204, 404):
-            finish(response)
+        if not (200 <= status < 300 or status == 404):
+            raise self.refusal(response, action, access)
+        finish(response)
+        if genuine.is_page(response) and not (status == 404 and exists):
+            raise foreign_response(self.session.host, response, action)
+        if status == 202 or not exists:
             return status != 404
-        raise self.refusal(response, "delete the manifest" if ":" in name else "delete the tag", access)
+        if self.head_manifest(access, name, legacy=True) is None:
+            # The first attempt may have deleted it although its response was lost.
+            return status != 404 or bool(response.was_repeated)
+        cause = "cannot %s: %s returned %d, but it is still there" % (action, self.session.host, status)
+        raise Refused(cause, status=status)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
 

@@ -120,7 +120,8 @@ class Session:
         One for a token must not wait for a free connection: who has that may be waiting for the token.
 
         A body that is a stream goes through :meth:`send_once`. Transient answers and broken connections are tried
-        again after a pause; what the last try answered is returned as it is.
+        again after a pause; what the last try answered is returned as it is. Its ``was_repeated`` says whether there were
+        several: an earlier one may have had its effect.
 
         Raises :class:`ConnectionFailed`.
         """
@@ -141,6 +142,7 @@ class Session:
                 self.pause(attempt)
             else:
                 if response.status_code not in patient_with or attempt >= self.policy.retries:
+                    response.was_repeated = was_cut or attempt > 0
                     return response
                 self.hold_back(response, attempt)
                 finish(response)
