@@ -16,8 +16,8 @@ import typing as t
 
 from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import config as configs
+from .._image import deletion_marker, media_types, schema1
 from .._image import document as documents
-from .._image import media_types, schema1
 from .._image import reference as references
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest, check_extent
@@ -104,8 +104,10 @@ def inspect(options: InspectOptions, stores: Stores, jobs: int) -> Inspected:
             top = store.manifest(references.name_or_default(reference), legacy=True)
         except NotFound:
             return Inspected(tags=tags)
-        missing = find_missing(store, top, pool) if options.verify else None
         reader = _Reader(store, stores.traffic.warn)
+        if options.verify:
+            deletion_marker.refuse(top, reader.read)
+        missing = find_missing(store, top, pool) if options.verify else None
         image = reader.image_of(top, platform)
         config = reader.config_of(image) if image else None
         return Inspected(top, image, config, tags, missing, known_by(store, top).digest)
@@ -162,7 +164,7 @@ class _Reader:
             return top
         if not platform:
             return None if top.is_index else top
-        digest = find_image(top, platform, self._store.manifest, self._read)
+        digest = find_image(top, platform, self._store.manifest, self.read)
         return top if digest == top.digest else self._store.manifest(digest)
 
     def config_of(self, image: Manifest) -> dict[str, t.Any] | None:
@@ -173,13 +175,14 @@ class _Reader:
         if not config or config.media_type == _NO_CONFIG or not config.media_type.endswith("json"):
             return None
         try:
-            content = self._read(config)
+            content = self.read(config)
         except NotFound:
             self._warn("the config %s of the image is missing" % config.digest)
             return None
         return _decode(content, required=config.media_type in media_types.IMAGE_CONFIGS)
 
-    def _read(self, config: Descriptor) -> bytes:
+    def read(self, config: Descriptor) -> bytes:
+        """The content of a config."""
         if config.size > configs.MAX_CONFIG:
             raise ImageError("its config is larger than %d bytes" % configs.MAX_CONFIG)
         if config.digest not in self._contents:

@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
-from .._image import convert
+from .._image import convert, deletion_marker
 from .._image import digest as digests
 from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor
@@ -138,6 +138,7 @@ class _Planner:
                 return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
+            deletion_marker.refuse(original, self._read_config)
             selected = self._select(original)
             target = Target() if self._engine or self._is_kept(original) else request.target
             converted = convert_selection(selected, target, self._read_all, self._read_config)

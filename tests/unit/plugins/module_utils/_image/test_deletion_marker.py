@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._image import deletion_marker
+from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
+from ansible_collections.drayage.registry.tests.unit.support import images
+
+DIGEST = "sha256:" + "1" * 64
+
+
+def unread(_config):
+    raise AssertionError("the config was read")
+
+
+@pytest.mark.parametrize("docker", [False, True])
+def test_each_is_unique_and_recognized(docker):
+    config, manifest = deletion_marker.make(DIGEST, docker)
+    assert deletion_marker.make(DIGEST, docker)[1].digest != manifest.digest
+    assert deletion_marker.original_of(manifest, lambda _config: config) == DIGEST
+    with pytest.raises(ImageError, match="left an empty image here; before, it was %s. Run image_delete" % DIGEST):
+        deletion_marker.refuse(manifest, lambda _config: config)
+
+
+def test_the_manifest_is_enough_where_it_has_annotations():
+    assert deletion_marker.original_of(deletion_marker.make(DIGEST, False)[1], unread) == DIGEST
+
+
+def test_images_with_layers_are_not_looked_into():
+    assert deletion_marker.original_of(images.image("linux/amd64", b"layer").manifest, unread) is None
+
+
+def test_markers_of_the_first_release():
+    """These had a random label, and no annotation."""
+    config, manifest = deletion_marker.make(DIGEST, False)
+    document = json.loads(manifest.raw)
+    del document["annotations"]
+    content = json.loads(config)
+    content["config"]["Labels"] = {deletion_marker.KEY: "00ff"}
+    without = Manifest.parse(json.dumps(document).encode())
+    assert deletion_marker.original_of(without, lambda _config: json.dumps(content).encode()) == ""
+    with pytest.raises(ImageError, match="left an empty image here. Run"):
+        deletion_marker.refuse(without, lambda _config: json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("config", [b"", b"[]", b'{"config": null}', b'{"config": {"Labels": []}}', b"{}"])
+def test_other_images_without_layers_are_images(config):
+    manifest = deletion_marker.make(DIGEST, True)[1]
+    assert deletion_marker.original_of(manifest, lambda _config: config) is None
+
+
+def test_a_missing_config_is_left_to_those_who_need_it():
+    def missing(_config):
+        raise NotFound("gone")
+
+    assert deletion_marker.original_of(deletion_marker.make(DIGEST, True)[1], missing) is None
