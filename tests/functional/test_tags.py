@@ -283,3 +283,40 @@ class TestLayouts:
 def test_tags_at_agrees(tags, registry, repository):
     push(OLD, registry, repository, "b", "a")
     assert tags().tags == tags_at(registry.host, repository)
+
+
+class TestAssigningFails:
+    """A registry that takes the first manifest and refuses what follows."""
+
+    @pytest.fixture(autouse=True)
+    def pair(self, registry, repository):
+        push(OLD, registry, repository, "blue")
+        push(NEW, registry, repository, "green")
+
+    def swap(self, tags, proxy, repository):
+        return tags(f"{proxy.host}/{repository}", tags={"blue": "green", "green": "blue"})
+
+    def test_what_was_written_is_put_back(self, tags, registry, repository):
+        """The image of the first tag would have no name otherwise, and a second run would find nothing to do."""
+        with Haproxy(registry, "http-request return status 403 if { method PUT } { path_end /green }") as proxy:
+            result = self.swap(tags, proxy, repository)
+        assert result.msg.startswith(f"{proxy.host}/{repository}:green: cannot push the manifest: ")
+        found = {name: digest_at(registry.host, repository, name) for name in ("blue", "green")}
+        assert found == {"blue": OLD.digest, "green": NEW.digest}
+        assert self.swap(tags, registry, repository).changed is True
+        assert digest_at(registry.host, repository, "blue") == NEW.digest
+        assert digest_at(registry.host, repository, "green") == OLD.digest
+
+    def test_what_cannot_be_put_back_is_named(self, tags, registry, repository):
+        rules = (
+            "http-request return status 403 if { method PUT } { var(proc.pushed) -m found }\n"
+            "    http-request set-var(proc.pushed) int(1) if { method PUT }"
+        )
+        with Haproxy(registry, rules) as proxy:
+            result = self.swap(tags, proxy, repository)
+        assert digest_at(registry.host, repository, "blue") == NEW.digest
+        assert result.msg.endswith(f" These tags may have moved already. Before, they were blue: {OLD.digest}.")
+        again = self.swap(tags, registry, repository)
+        assert again.changed is False
+        assert "swapped already point to the same image: blue, green" in again.stdout
+        assert tags(tags={"blue": OLD.digest}).changed is True

@@ -13,11 +13,13 @@ import concurrent.futures
 import dataclasses
 import typing as t
 
-from .._errors import InvalidReference, NotFound, naming
+from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import digest as digests
 from .._image import reference as references
+from .._image.manifest import Manifest
 from .._image.reference import Reference
 from .._image.tag_selection import TagSelection
+from .._stores.base import Store
 from .._transfer.engines import config_store
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
@@ -76,18 +78,47 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores,
     for name, target in targets.items():
         groups.setdefault(_check(reference, name, target), []).append(name)
     store = stores.open(reference, writable=True)
+    text = {name: str(target) for name, target in targets.items()}
     with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         requests = [CopyRequest(store, target, store, tuple(names)) for target, names in groups.items()]
         plans = [plan_copy(request, pool) for request in requests]
         moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.stale_tags}
         if moved and not dry_run:
-            store.retag(moved)
+            _retag(store, moved, {name: digest for plan in plans for name, digest in plan.before.items()})
         named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.stale_tags}
         engine = config_store(store)
         if engine and named and not dry_run:
             engine.set_names(named)
     before, after = _in_order_of(targets, plans)
+    swapped = sorted(name for name, target in text.items() if target != name and text.get(target) == name)
+    if any(before[name] == before[text[name]] for name in swapped):
+        stores.traffic.warn(
+            "%s: tags that are to be swapped already point to the same image: %s" % (reference, ", ".join(swapped))
+        )
     return Assigned(before, after, {name: store.reference(name) for name in targets})
+
+
+def _retag(store: Store, moved: t.Mapping[str, Manifest], previous: t.Mapping[str, str | None]) -> None:
+    """Point the tags to their new images; if one fails, those before it are put back: their images may have no other."""
+    try:
+        store.retag(moved)
+    except ImageError as error:
+        lost = {name: digest for name in moved for digest in [previous[name]] if digest}
+        unsure = ["%s: %s" % item for item in lost.items() if not _put_back(store, item[0], item[1], moved[item[0]])]
+        if unsure:
+            error.hint = "These tags may have moved already. Before, they were %s" % ", ".join(unsure)
+        raise
+
+
+def _put_back(store: Store, name: str, digest: str, written: Manifest) -> bool:
+    """Whether a tag points to its former image again, or still; a tag that others have moved is left alone."""
+    try:
+        now = store.resolve(name)
+        if now and now.digest == written.digest != digest:
+            store.retag({name: store.manifest(digest)})
+        return True
+    except ImageError:
+        return False
 
 
 def _in_order_of(names: t.Iterable[str], plans: list[Plan]) -> tuple[dict[str, str | None], dict[str, str]]:
