@@ -10,7 +10,7 @@ module: image_delete
 short_description: Remove one tag of a container image, or an image with all its tags
 version_added: 0.1.0
 description:
-  - Removes one tag and no other, on every registry that can delete at all, or a manifest with all the tags that name it.
+  - Removes one tag and no other, on every registry that can delete at all, or a manifest with all the tags that point to it.
   - What is not there already needs no removal, so the task is not changed then. No access is an error.
   - Registries keep the contents of deleted images until their garbage collection runs. In an OCI layout, files that no
     other image needs go at once.
@@ -31,7 +31,8 @@ options:
         V(dir:PATH).
       - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) or V(docker-archive:FILE:NAME:TAG) for a tag of an image in
         an engine or file, which goes with its last one. Nothing is removed that a container uses.
-      - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag names that digest.
+      - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag points to that
+        digest.
       - Without V(REF) and with O(scope=manifest), an OCI layout or archive must hold one image only. With the last image of an
         archive its file goes.
       - The image of a directory has no name. It is removed, with the directory, by O(scope=manifest).
@@ -41,20 +42,23 @@ options:
     description:
       - How much to remove.
       - With V(tag) the tag alone. Other tags of the same image stay.
-      - With V(manifest) the manifest with all the tags that name it. Its children stay if it is an index. If an index lists
-        it, that index is broken afterwards.
+      - With V(manifest) the manifest with all the tags that point to it. Its children stay if it is an index. If an index
+        lists it, that index is broken afterwards. Nothing is removed if the list of tags is outdated or incomplete, because
+        RV(removed_tags) would be too.
     type: str
     choices:
       - tag
       - manifest
     default: tag
 notes:
-  - All tags of the repository are looked at, one request each, to know which name the same image.
-  - A registry that does not delete tags, such as distribution 2, deletes manifests only, with all their tags. If the tag is
-    the only one of its image, and no other tag is an index that might list this image, the manifest is deleted. Otherwise
-    the tag is made to name an empty image of a digest of its own, which is then deleted. This needs the right to
-    push. The module first makes sure that the registry deletes at all, and puts the tag back should the deletion fail.
-  - Tags that are set by somebody else at the same moment may be missed.
+  - All tags of the repository are looked at, one request each, to find those that point to the same image.
+  - A registry that does not delete tags, such as distribution 2, deletes manifests only, with all their tags. There the tag
+    is pointed to an empty image with a digest of its own, which is then deleted. This needs the right to push. The module
+    first makes sure that the registry deletes at all, and puts the tag back if the deletion fails.
+  - After that, the image itself is deleted only if it is certain that nothing else points to it. The list of tags must show
+    that this tag is gone, and none of at most 100 other tags may point to this image or to an index that might list it.
+    Otherwise the image stays in the registry without this tag.
+  - If the task is killed in between, the tag points to an empty image, which the other modules refuse. Run the task again.
 seealso:
   - module: drayage.registry.image_inspect
   - module: drayage.registry.image_tags
@@ -100,7 +104,7 @@ removed_tags:
   elements: str
   sample: ["1.4.2"]
 kept_tags:
-  description: Other tags that name the same image, and still do.
+  description: Other tags that point to the same image, and still do.
   returned: success
   type: list
   elements: str
@@ -110,7 +114,7 @@ method:
     - How it was removed.
     - V(tag), the tag was deleted.
     - V(digest), the manifest was deleted.
-    - V(unique_manifest), the tag was made to name an image of its own, which was deleted.
+    - V(unique_manifest), the tag was pointed to an empty image, which was deleted. The manifest stays without this tag.
     - Null if nothing was removed, and in check mode, because only an attempt shows what the registry supports.
   returned: success
   type: str

@@ -87,6 +87,19 @@ def test_tree_by_skopeo(run_module, registry, second_registry, repository, fille
     assert digest_at(second_registry.host, below, "1.2") == release(2).digest
 
 
+def test_signatures_go_with_their_image_and_not_before(run_module, registry, repository, filled, tmp_path):
+    gone, kept = (f"sha256-{release(number).digest[7:]}.sig" for number in (0, 1))
+    for number, tag in enumerate((gone, kept), 10):
+        images.push(release(number), registry.host, f"{repository}/team/app", tag)
+    options = {"src": registry.host, "dest": f"dir:{tmp_path}/mirror"}
+    name = f"{repository}/team/app"
+    run_module("image_sync", **options, images=[{"name": name}])
+    pruned = run_module("image_sync", **options, images=[{"name": name, "tags": ["1.1"]}], prune=True)
+    assert pruned.summary["deleted"] == 2
+    left = {name.rpartition(":")[2] for name in digests_in(tmp_path / "mirror")}
+    assert left == {"1.1", kept}
+
+
 def test_skopeo_brings_what_we_wrote(run_module, registry, second_registry, repository, filled, tmp_path):
     """Layers that images share are one file, and an image by digest has a directory too."""
     tree = tmp_path / "mirror"

@@ -9,16 +9,16 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 
-from .._errors import ImageError, InvalidReference, NotFound, naming
+from .._errors import ImageError, InvalidReference, naming
+from .._image import deletion_marker
 from .._image import digest as digests
 from .._image import reference as references
-from .._image.descriptor import Descriptor
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
 from .._stores.base import Store
+from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
 _MANIFEST_HINT = "Give a tag, or set scope: manifest to remove the manifest with all its tags"
@@ -48,22 +48,24 @@ class Deleted:
 
 
 def delete(options: DeleteOptions, stores: Stores, jobs: int, dry_run: bool) -> Deleted:
-    """Remove what is named, if it is there; with ``dry_run`` only find out what would go. Raises ImageError."""
+    """Remove a tag or an image, if it exists; with ``dry_run`` only find out what would go. Raises ImageError."""
     reference = references.parse(options.image)
     tag = _tag_to_delete(reference, options.scope)
     store = stores.open(reference, deletes=True)
-    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        digest = _digest_now(store, reference, tag, options.scope)
+    with naming(reference):
+        digest, tag = _look(store, reference, tag, options.scope)
         if not digest:
             return Deleted()
-        others = _other_tags(store, tag, pool)
+        others = read_other_tags(store, tag, jobs)
+        if others.doubt:
+            _report_doubt(others.doubt, digest, tag, options.scope, stores)
         deleted = _foreseen(store, digest, tag, options.scope, others)
         if dry_run:
             return deleted
-        if options.scope == "tag":
-            method = store.delete_tag(tag, digest, others)
-        else:
+        if options.scope == "manifest":
             method = "digest" if store.delete_manifest(digest) else ""
+        else:
+            method = _delete_tag(store, tag, digest, others, jobs)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
 
 
@@ -82,28 +84,49 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     return tag
 
 
-def _digest_now(store: Store, reference: Reference, tag: str, scope: str) -> str:
-    """The digest of what is to go; empty where it is gone. A digest beside a tag says what the tag must name."""
+def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str, str]:
+    """The digest of the image to delete, empty if it is absent, and the tag if that exists.
+
+    A digest next to a tag says what the tag must point to.
+    """
     found = store.find(tag or reference.name)
     if found and reference.digest and found.digest != reference.digest:
-        raise ImageError("the tag names %s now" % found.digest, hint="Nothing was deleted")
+        if tag and _is_interrupted(store, tag, reference.digest):
+            return found.digest, tag
+        raise ImageError("the tag points to %s now" % found.digest, hint="Nothing was deleted")
     if not found and scope == "manifest" and tag and reference.digest:
-        found = store.find(reference.digest)
-    return found.digest if found else ""
+        found, tag = store.find(reference.digest), ""
+    return (found.digest if found else ""), tag
 
 
-def _other_tags(store: Store, tag: str, pool: concurrent.futures.Executor) -> dict[str, Descriptor]:
-    """What the other tags of the repository name."""
-    try:
-        names = [name for name in store.tags() if name != tag]
-    except NotFound:  # some registries forget a repository that has no tag left
-        names = []
-    found = zip(names, pool.map(store.find, names))
-    return {name: descriptor for name, descriptor in found if descriptor}
+def _is_interrupted(store: Store, tag: str, digest: str) -> bool:
+    """Whether a task was killed while it deleted this tag of this image."""
+    manifest = store.manifest(tag, legacy=True)
+    return deletion_marker.original_of(manifest, lambda config: b"".join(map(bytes, store.open_blob(config)))) == digest
 
 
-def _foreseen(store: Store, digest: str, tag: str, scope: str, others: dict[str, Descriptor]) -> Deleted:
-    same = [name for name, descriptor in others.items() if descriptor.digest == digest]
+def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores) -> None:
+    """Raise ImageError if tags would go that removed_tags lacks; otherwise only kept_tags may be short, and a warning says so."""
+    if scope == "manifest" and tag:
+        raise ImageError(
+            "cannot tell which tags would be deleted with %s: %s" % (digest, doubt),
+            hint="Nothing was deleted. Run the task again, or delete the tags one by one with scope: tag",
+        )
+    what = "removed_tags" if scope == "manifest" else "kept_tags"
+    stores.traffic.warn("%s may lack tags that point to %s: %s" % (what, digest, doubt))
+
+
+def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, jobs: int) -> str:
+    """Delete a tag, and its image if that is the only way to free its space and certainly nothing else points to it."""
+    method = store.delete_tag(tag, digest)
+    if method == "unique_manifest" and not others.doubt and not others.pointing_to(digest):
+        if delete_untagged(store, [digest], [tag], list(others.tags), jobs):
+            return "digest"
+    return method
+
+
+def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags) -> Deleted:
+    same = others.pointing_to(digest)
     named = [tag] if tag else []
     removed, kept = (named, same) if scope == "tag" else (named + same, [])
     before: dict[str, str | None] = {store.reference(name): digest for name in in_order(removed + kept)}

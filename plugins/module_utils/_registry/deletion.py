@@ -5,103 +5,103 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Deleting one tag and nothing else, on registries that can and on those that cannot.
+"""Deleting one tag and nothing else, on registries that delete tags and on those that delete manifests only.
 
-The distribution spec lets a registry refuse to delete by tag, and deleting by digest takes every tag of that digest
-away. Where others share it, the tag is first pointed at a manifest that nothing else names, which then goes with it.
+The distribution spec lets a registry refuse to delete by tag. Deleting a manifest by its digest removes every tag that
+points to it, also those that no list shows. So the tag is first pointed to a manifest that nothing else points to, and
+that manifest is deleted.
 """
 
 from __future__ import annotations
 
 import secrets
-import typing as t
 
 from .._errors import ImageError, ImmutableTag, NotFound, Refused
+from .._image import deletion_marker, media_types
 from .._image import digest as digests
-from .._image import document as documents
-from .._image import media_types
-from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .auth import Access
 from .client import RegistryClient
 from .upload import BlobUploader
 
-# Distribution 2 answers 400 where the name is no digest; others say that there is no such method.
-_CANNOT_DELETE_TAGS = frozenset((400, 405, 501))
+# Distribution 2 returns 400 because the name is not a digest; others, that there is no such method or path.
+_CANNOT_DELETE_TAGS = frozenset((400, 404, 405, 501))
 
 
-def delete_tag(
-    client: RegistryClient, access: Access, tag: str, digest: str, others: t.Mapping[str, Descriptor]
-) -> str:
-    """Delete a tag that names ``digest``; ``others`` are the other tags of the repository and what they name.
+class TagDeleter:
+    """Deletes tags of one repository. What the registry cannot do is asked once."""
 
-    Returns how it was done: ``tag``, ``digest`` or ``unique_manifest``; empty where the tag is absent.
-    Raises :class:`ImageError`.
-    """
-    deleted = _delete_by_tag(client, access, tag)
-    if deleted is not None:
-        return "tag" if deleted else ""
-    # An index may list the manifest as its child, and would be broken without it.
-    if any(other.digest == digest or other.is_index for other in others.values()):
-        return _delete_with_unique_manifest(client, access, tag, digest)
-    return "digest" if client.delete_manifest(access, digest) else ""
+    def __init__(self, client: RegistryClient, access: Access) -> None:
+        self._client = client
+        self._access = access
+        # The right to push is requested only if it is needed.
+        self._push_access = Access(access.repository, access.actions | {"push"})
+        self._deletes_tags = True
+        self._deletes_manifests = False
 
+    def delete(self, tag: str, digest: str) -> str:
+        """Delete a tag that points to ``digest``.
 
-def _delete_by_tag(client: RegistryClient, access: Access, tag: str) -> bool | None:
-    """Whether there was a tag to delete; None where this registry does not delete tags."""
-    try:
-        if client.delete_manifest(access, tag):
-            return True
-    except ImmutableTag:
-        raise
-    except Refused as error:
-        if error.status not in _CANNOT_DELETE_TAGS:
+        Returns how: ``tag``, or ``unique_manifest`` (``digest`` remains in the registry); empty if the tag is absent.
+        Raises ImageError; then the tag points to what it did, or the hint says what that was.
+        """
+        if self._deletes_tags:
+            deleted = self._delete_by_tag(tag)
+            if deleted is not None:
+                return "tag" if deleted else ""
+            self._deletes_tags = False
+        return self._delete_with_unique_manifest(tag, digest)
+
+    def _delete_by_tag(self, tag: str) -> bool | None:
+        """Whether there was a tag to delete; None if this registry does not delete tags."""
+        try:
+            return self._client.delete_manifest(self._access, tag)
+        except ImmutableTag:
             raise
-        return None
-    # "Not found" may be said of the tag, or of the very idea.
-    return False if client.head_manifest(access, tag, legacy=True) is None else None
+        except Refused as error:
+            if error.status not in _CANNOT_DELETE_TAGS:
+                raise
+            return None
 
+    def _delete_with_unique_manifest(self, tag: str, digest: str) -> str:
+        self._check_deletion()
+        client, access = self._client, self._push_access
+        try:
+            original = client.get_manifest(access, tag, legacy=True)
+        except NotFound:
+            return ""
+        if digest not in (original.digest, digests.of(original.raw, digests.split(digest)[0])):
+            raise ImageError(
+                "moved to %s during this run; it was not deleted" % original.digest, hint="Run the task again"
+            )
+        config, unique = deletion_marker.make(digest, docker=original.media_type in media_types.DOCKER)
+        BlobUploader(client, access).push(unique.blobs[0], lambda: [config])
+        try:
+            client.put_manifest(access, tag, unique)
+            if not client.delete_manifest(access, unique.digest):
+                raise ImageError("%s returned 404 for the manifest that it had just stored" % client.session.host)
+        except ImageError as error:
+            if not self._is_gone(tag, unique, original, error):
+                raise
+        return "unique_manifest"
 
-def _delete_with_unique_manifest(client: RegistryClient, access: Access, tag: str, digest: str) -> str:
-    _check_deletion(client, access)
-    access = Access(access.repository, access.actions | {"push"})
-    try:
-        original = client.get_manifest(access, digest, legacy=True)
-    except NotFound:
-        return ""
-    config, unique = _unique_manifest(docker=original.media_type in media_types.DOCKER)
-    BlobUploader(client, access).push(unique.blobs[0], lambda: [config])
-    client.put_manifest(access, tag, unique)
-    try:
-        if not client.delete_manifest(access, unique.digest):
-            raise ImageError("%s does not find the manifest that it has just taken" % client.session.host)
-    except ImageError as error:
-        _put_back(client, access, tag, original, error)
-        raise
-    return "unique_manifest"
+    def _check_deletion(self) -> None:
+        """Raise if the registry deletes nothing at all: a manifest that cannot exist is deleted."""
+        if not self._deletes_manifests:
+            self._client.delete_manifest(self._access, digests.of(secrets.token_bytes(32)), exists=False)
+            self._deletes_manifests = True
 
-
-def _check_deletion(client: RegistryClient, access: Access) -> None:
-    """Raise where the registry deletes nothing at all: asked of a manifest that cannot be there."""
-    client.delete_manifest(access, digests.of(secrets.token_bytes(32)))
-
-
-def _unique_manifest(docker: bool) -> tuple[bytes, Manifest]:
-    """A config and an image of no layers, of the format that the registry has taken already, with a digest of its own."""
-    label = {"drayage.registry.deleting": secrets.token_hex(32)}
-    rootfs = {"type": "layers", "diff_ids": []}
-    content = {"architecture": "unknown", "os": "unknown", "config": {"Labels": label}, "rootfs": rootfs}
-    config = documents.encode(content)
-    media_type = media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST
-    config_type = media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG
-    described = {"mediaType": config_type, "digest": digests.of(config), "size": len(config)}
-    document = {"schemaVersion": 2, "mediaType": media_type, "config": described, "layers": []}
-    return config, Manifest.parse(documents.encode(document))
-
-
-def _put_back(client: RegistryClient, access: Access, tag: str, original: Manifest, cause: ImageError) -> None:
-    """Make the tag name again what it did; where that fails too, the error that is raised says so."""
-    try:
-        client.put_manifest(access, tag, original)
-    except ImageError:
-        cause.hint = "The tag names an empty image now: it was %s" % original.digest
+    def _is_gone(self, tag: str, unique: Manifest, original: Manifest, cause: ImageError) -> bool:
+        """Whether the tag was deleted all the same; else it is put back, or the hint of ``cause`` says that it was not."""
+        client, access = self._client, self._push_access
+        try:
+            now = client.head_manifest(access, tag, legacy=True)
+            if now and now.digest == unique.digest:
+                client.put_manifest(access, tag, original)
+            return now is None
+        except ImageError:
+            cause.hint = (
+                "The tag may point to an empty image now; before, it was %s. "
+                "Run the task again to complete the deletion, or push the image again" % original.digest
+            )
+            return False

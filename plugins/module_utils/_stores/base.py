@@ -85,11 +85,11 @@ class Store(t.Protocol):
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """Make each name stand for a manifest that is here already, even if it is one that loses its own name."""
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
-        """Remove a tag that names ``digest``, and nothing that one of the ``others`` (the other tags) needs.
+    def delete_tag(self, tag: str, digest: str) -> str:
+        """Remove a tag that points to ``digest``, and nothing that another tag needs.
 
-        Returns how: ``tag``, ``digest`` (the manifest went with its only tag) or ``unique_manifest`` (the tag was
-        pointed at a manifest made for this, which was deleted); empty where the tag was gone already.
+        Returns how: ``tag``, or ``unique_manifest`` (the tag was pointed to a manifest made for this, which was deleted;
+        ``digest`` remains without this tag); empty if the tag was gone already.
         """
 
     def delete_manifest(self, digest: str) -> bool:

@@ -263,7 +263,7 @@ class ConfigStore:
         """Where that can be had."""
         return self._keeper.exclusive()
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+    def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the name; the image too, if it has no other."""
         return "tag" if self._keeper.remove([self._full(tag)]) else ""
 

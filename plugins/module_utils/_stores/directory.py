@@ -178,7 +178,7 @@ class Directory:
             with self._lock():
                 yield
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+    def delete_tag(self, tag: str, digest: str) -> str:
         """There is no name to remove."""
         return ""
 

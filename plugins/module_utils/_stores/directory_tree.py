@@ -106,8 +106,20 @@ class TreeRepository:
         return self.image(name).resolve(name)
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`."""
-        return self.resolve(name)
+        """As :meth:`resolve`; for a digest, any image or child of an image in this repository."""
+        if not digests.is_digest(name):
+            return self.resolve(name)
+        with contextlib.suppress(NotFound):
+            for image in map(self.image, self.tags()):
+                with contextlib.suppress(NotFound):
+                    return image.manifest(name).descriptor
+        return None
+
+    def has_manifest(self, digest: str) -> bool:
+        """Whether an image has it, complete."""
+        with contextlib.suppress(NotFound):
+            return any(self.image(name).has_manifest(digest) for name in self.tags())
+        return False
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The image in the directory of that name."""
@@ -131,7 +143,7 @@ class TreeRepository:
         """Looking costs nothing here."""
         return True
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+    def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the directory of that tag."""
         return "tag" if self.image(tag).delete_manifest(digest) else ""
 

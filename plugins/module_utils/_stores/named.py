@@ -73,9 +73,9 @@ class NamedRepository:
         """Make tags of this repository name manifests that are here."""
         self._store.retag({self._name(tag): manifest for tag, manifest in manifests.items()})
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+    def delete_tag(self, tag: str, digest: str) -> str:
         """Remove a tag of this repository."""
-        return self._store.delete_tag(self._name(tag), digest, others)
+        return self._store.delete_tag(self._name(tag), digest)
 
     def is_same(self, source: Store) -> bool:
         """Whether both are in the same store: its repositories share all content."""

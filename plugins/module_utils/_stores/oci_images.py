@@ -183,7 +183,7 @@ class OciImages:
             with self._lock():
                 yield
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
+    def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the entries of that name, and the files that no other entry needs."""
         return "tag" if self._remove(lambda index: index.named(tag)) else ""
 

@@ -19,7 +19,7 @@ from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
-from .._registry.deletion import delete_tag
+from .._registry.deletion import TagDeleter
 from .._registry.download import BlobReader
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
@@ -41,6 +41,7 @@ class RegistryStore:
         self._access = Access(repository.repository, actions, beside)
         self._is_destination = "push" in actions
         self._uploader = BlobUploader(client, self._access)
+        self._deleter = TagDeleter(client, self._access)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -137,9 +138,9 @@ class RegistryStore:
             with naming(self.reference(name)):
                 self._client.put_manifest(self._access, name, manifest)
 
-    def delete_tag(self, tag: str, digest: str, others: t.Mapping[str, Descriptor]) -> str:
-        """One DELETE where the registry deletes tags."""
-        return delete_tag(self._client, self._access, tag, digest, others)
+    def delete_tag(self, tag: str, digest: str) -> str:
+        """One DELETE if the registry deletes tags."""
+        return self._deleter.delete(tag, digest)
 
     def delete_manifest(self, digest: str) -> bool:
         """One DELETE."""

@@ -20,28 +20,36 @@ from ..._errors import naming
 from ..._image.descriptor import Descriptor
 from ..._stores.base import Store
 from ..._transfer.parallel import for_each
+from ..other_tags import current_tags
 
 _ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 
 
-def without_needed(store: Store, unwanted: t.Mapping[str, Descriptor], jobs: int) -> dict[str, Descriptor]:
+def without_needed(
+    store: Store, unwanted: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
+) -> dict[str, Descriptor]:
     """What can go of the tags that are not selected: nothing that is attached to an image which stays.
 
     An image whose tags all go takes with it what is attached to it. One that is there without a tag, as is a child of an
-    index, stays. Raises ImageError.
+    index, stays, as do those whose digest is ``declared``. Raises ImageError.
     """
-    subjects = {tag: subject for tag, subject in ((tag, _subject(tag)) for tag in unwanted) if subject}
-    if not subjects:
+    found = subjects(unwanted)
+    if not found:
         return dict(unwanted)
-    going = {known.digest for tag, known in unwanted.items() if tag not in subjects}
-    staying: set[str] = set()
+    going = {known.digest for tag, known in unwanted.items() if tag not in found} - set(declared)
     with naming(store.reference("")):
-        if going.intersection(subjects.values()):
-            others = [tag for tag in store.tags() if tag not in unwanted]
-            staying = {known.digest for known in for_each(store.find, others, jobs) if known}
-        there = dict(zip(subjects, for_each(store.find, subjects.values(), jobs)))
-    needed = {tag for tag, subject in subjects.items() if there[tag] and subject not in going - staying}
+        if going.intersection(found.values()):
+            others = current_tags(store, (), (), jobs, without=unwanted)
+            # A tag that could not be looked at may keep any of them.
+            going = set() if others is None else going - {known.digest for known in others.values()}
+        there = dict(zip(found, for_each(store.find, found.values(), jobs)))
+    needed = {tag for tag, subject in found.items() if there[tag] and subject not in going}
     return {tag: known for tag, known in unwanted.items() if tag not in needed}
+
+
+def subjects(tags: t.Iterable[str]) -> dict[str, str]:
+    """The digest of the image that a tag belongs to, for those that belong to one."""
+    return {tag: subject for tag, subject in ((tag, _subject(tag)) for tag in tags) if subject}
 
 
 def _subject(tag: str) -> str:

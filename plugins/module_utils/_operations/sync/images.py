@@ -178,20 +178,24 @@ def failed(src: str, dest: str, error: ImageError) -> Image:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unwanted:
-    """Tags of a destination that are no longer selected, and what they name; ``kept`` are digests that are.
+class PrunableTags:
+    """Tags of a destination that are no longer selected, with what they point to.
 
-    ``is_ours`` tells which of the tags this host is to remove, where several share the work.
+    ``needed`` are the tags and digests that the repository must have, ``declared`` the digests of the declared images.
+    ``is_ours`` tells which of the tags this host deletes if several share the work; ``left_to_others`` are the rest.
     """
 
     destination: Store
     tags: t.Mapping[str, Descriptor]
-    kept: t.Sequence[str]
+    needed: frozenset[str]
+    declared: frozenset[str]
     is_ours: t.Callable[[str], bool]
+    left_to_others: frozenset[str] = frozenset()
 
-    def in_share(self) -> Unwanted:
-        """The same without what other hosts remove."""
-        return dataclasses.replace(self, tags={tag: known for tag, known in self.tags.items() if self.is_ours(tag)})
+    def in_share(self) -> PrunableTags:
+        """The same without what other hosts delete."""
+        tags = {tag: known for tag, known in self.tags.items() if self.is_ours(tag)}
+        return dataclasses.replace(self, tags=tags, left_to_others=frozenset(self.tags) - frozenset(tags))
 
 
 @dataclasses.dataclass

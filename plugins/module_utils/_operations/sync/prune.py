@@ -10,31 +10,30 @@
 from __future__ import annotations
 
 import collections
-import threading
 import typing as t
 
-from ..._errors import ImageError, NotFound, naming
+from ..._errors import ImageError, naming
 from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._stores.base import Store
 from ..._transfer.parallel import for_each
+from ..other_tags import current_tags, delete_untagged
 from . import attached
-from .images import Image, Unwanted, failed
+from .images import Image, PrunableTags, failed
 from .survey import Stale
 
 
-def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> tuple[list[Unwanted], list[Image]]:
-    """What the unwanted tags name now, without those that are gone meanwhile; and those that cannot be looked at.
+def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> tuple[list[PrunableTags], list[Image]]:
+    """The tags to delete with what they point to now, without those that are gone; and those that cannot be looked at.
 
-    Those of ``images`` that are declared by a digest stay; of an index with fewer platforms it is another digest.
+    ``images`` are those that are declared. One that is declared by its digest stays; of an index with fewer platforms
+    that is another digest.
     """
-    kept: dict[str, list[str]] = collections.defaultdict(list)
+    declared: dict[str, list[Image]] = collections.defaultdict(list)
     for image in images:
-        if digests.is_digest(image.name) and image.digest:
-            kept[image.repository].append(image.digest)
-    for stale in found:
-        kept[stale.store.reference("")] += stale.digests
-    pairs = [(it.store, tag) for it in found for tag in it.tags if tag not in kept[it.store.reference("")]]
+        declared[image.repository].append(image)
+    places = [_Place(stale, declared[stale.store.reference("")]) for stale in found]
+    pairs = [(place.store, tag) for place in places for tag in place.tags]
 
     def look(pair: tuple[Store, str]) -> Descriptor | Image | None:
         store, tag = pair
@@ -44,114 +43,106 @@ def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> t
         except ImageError as error:
             return failed("", store.reference(tag), error)
 
-    named = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
-    unwanted = []
-    for store, tags, _digests, is_ours in found:
-        present = {tag: named.get((id(store), tag)) for tag in tags}
+    looks = dict(zip(((id(store), tag) for store, tag in pairs), for_each(look, pairs, jobs)))
+    prunable = []
+    for place in places:
+        present = {tag: looks[id(place.store), tag] for tag in place.tags}
         there = {tag: known for tag, known in present.items() if isinstance(known, Descriptor)}
-        removable = attached.without_needed(store, there, jobs)
-        unwanted.append(Unwanted(store, removable, kept[store.reference("")], is_ours))
-    return unwanted, [it for it in named.values() if isinstance(it, Image)]
+        tags = attached.without_needed(place.store, there, place.declared, jobs)
+        prunable.append(PrunableTags(place.store, tags, place.needed, place.declared, place.is_ours))
+    return prunable, [image for image in looks.values() if isinstance(image, Image)]
 
 
-def foresee(unwanted: t.Iterable[Unwanted]) -> list[Image]:
+class _Place:
+    """A repository: its tags that are not selected, and what was declared there."""
+
+    def __init__(self, stale: Stale, images: t.Sequence[Image]) -> None:
+        self.store = stale.store
+        self.is_ours = stale.is_ours
+        by_digest = [image.digest for image in images if digests.is_digest(image.name) and image.digest]
+        self.tags = [tag for tag in stale.tags if tag not in by_digest and tag not in stale.digests]
+        self.declared = frozenset([*stale.digests, *(image.digest for image in images if image.digest)])
+        # What this host declares is known by now; what others do may yet come.
+        names = {image.name for image in images}
+        by_others = [name for name in (*stale.selected, *stale.digests) if name not in names and not self.is_ours(name)]
+        own = [name for name in names if name and not digests.is_digest(name)]
+        self.needed = frozenset([*own, *by_digest, *by_others])
+
+
+def foresee(prunable: t.Iterable[PrunableTags]) -> list[Image]:
     """What will be deleted."""
-    return [_deleted(place.destination, tag, known) for place in unwanted for tag, known in place.tags.items()]
+    return [_deleted(place.destination, tag, known) for place in prunable for tag, known in place.tags.items()]
 
 
-def remove(unwanted: t.Sequence[Unwanted], jobs: int) -> list[Image]:
-    """Delete the tags, repository by repository, and tell what became of each."""
-    lock = threading.Lock()
-
-    def remove_from(place: Unwanted) -> list[Image]:
-        return _remove_from(place, _Others(place, lock, jobs))
-
-    return [image for found in for_each(remove_from, unwanted, jobs) for image in found]
+def remove(prunable: t.Sequence[PrunableTags], jobs: int) -> list[Image]:
+    """Delete the tags, repository by repository, and report what became of each."""
+    return [image for found in for_each(lambda place: _Removal(place, jobs).run(), prunable, jobs) for image in found]
 
 
-class _Others(t.Mapping[str, Descriptor]):
-    """What is in a repository and what it names; looked at only when somebody asks, as many registries need not know.
+class _Removal:
+    """The deletions in one repository, one after the other."""
 
-    One repository after the other is looked at, under the lock, with all ``jobs``.
-    """
-
-    def __init__(self, place: Unwanted, lock: threading.Lock, jobs: int) -> None:
+    def __init__(self, place: PrunableTags, jobs: int) -> None:
+        self._place = place
         self._store = place.destination
-        self._kept = place.kept
-        self._lock = lock
         self._jobs = jobs
-        self._removed: set[str] = set()
-        self._found: dict[str, Descriptor] | None = None
+        self._deleted: list[str] = []
+        self._untagged: list[str] = []
+        self._failed: set[str] = set()
 
-    def discard(self, tag: str) -> None:
-        """Be without a tag that is to go."""
-        self._removed.add(tag)
+    def run(self) -> list[Image]:
+        """First the images, then what is attached to them, and last the manifests that are left without a tag."""
+        tags = self._place.tags
+        going = {known.digest for known in tags.values()}
+        last = {tag: subject for tag, subject in attached.subjects(tags).items() if subject in going}
+        images = {tag: self._remove(tag, known) for tag, known in tags.items() if tag not in last}
+        if last:
+            staying = self._staying()
+            images.update((tag, self._remove_attached(tag, subject, staying)) for tag, subject in last.items())
+        untagged = [digest for digest in self._untagged if digest not in self._place.declared | self._failed]
+        if untagged:
+            delete_untagged(self._store, untagged, self._deleted, self._place.needed, self._jobs)
+        return [images[tag] for tag in tags]
 
-    def restore(self, tag: str) -> None:
-        """Have again what could not be removed."""
-        self._removed.discard(tag)
-
-    def __getitem__(self, name: str) -> Descriptor:
-        if name in self._removed:
-            raise KeyError(name)
-        return self._read()[name]
-
-    def __iter__(self) -> t.Iterator[str]:
-        return iter([name for name in self._read() if name not in self._removed])
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def _read(self) -> dict[str, Descriptor]:
-        if self._found is None:
-            with self._lock:
-                names = [*self._tags(), *self._kept]
-                found = zip(names, for_each(self._store.find, names, self._jobs))
-                self._found = {name: known for name, known in found if known}
-        return self._found
-
-    def refresh(self) -> None:
-        """Take in tags that others have made since this was looked at."""
-        if self._found is not None:
-            with self._lock:
-                fresh = [name for name in self._tags() if name not in self._found and name not in self._removed]
-                found = zip(fresh, for_each(self._store.find, fresh, self._jobs))
-                self._found.update((name, known) for name, known in found if known)
-
-    def _tags(self) -> list[str]:
-        try:
-            return self._store.tags()
-        except NotFound:
-            return []
-
-
-def _remove_from(place: Unwanted, others: _Others) -> list[Image]:
-    """One repository, whose tags must not be removed at once: each looks at what the others name.
-
-    What other clients have done since the tags were looked at counts. Only what they do between the last look at a tag
-    and its removal, which is one request later, cannot be seen.
-    """
-    store = place.destination
-    images = []
-    for tag, known in place.tags.items():
-        others.discard(tag)
+    def _remove(self, tag: str, known: Descriptor) -> Image:
+        """What other clients have done since the tag was looked at counts, until the request before its deletion."""
+        store = self._store
         try:
             with naming(store.reference(tag)):
-                others.refresh()
                 _check_unmoved(store, tag, known)
-                store.delete_tag(tag, known.digest, others)
-            images.append(_deleted(store, tag, known))
+                if store.delete_tag(tag, known.digest) == "unique_manifest":
+                    self._untagged.append(known.digest)
         except ImageError as error:
-            others.restore(tag)
-            images.append(failed("", store.reference(tag), error))
-    return images
+            self._failed.add(known.digest)
+            return failed("", store.reference(tag), error)
+        self._deleted.append(tag)
+        return _deleted(store, tag, known)
+
+    def _staying(self) -> set[str] | None:
+        """The digests of the images that stay; None if that is not certain."""
+        going = {*self._place.tags, *self._place.left_to_others}
+        try:
+            found = current_tags(self._store, self._deleted, self._place.needed, self._jobs, without=going)
+        except ImageError:
+            return None
+        if found is None:
+            return None
+        return {descriptor.digest for descriptor in found.values()} | self._place.declared | self._failed
+
+    def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Image:
+        if staying is not None and subject not in staying:
+            return self._remove(tag, self._place.tags[tag])
+        cause = "was not deleted, because the image that it belongs to may still have a tag (%s)" % subject
+        return failed(
+            "", self._store.reference(tag), ImageError(cause, self._store.reference(tag), "Run the task again")
+        )
 
 
 def _check_unmoved(store: Store, tag: str, known: Descriptor) -> None:
-    """Raise ImageError where the tag was given to another image while this run was at work."""
+    """Raise ImageError if the tag was given to another image during this run."""
     now = store.find(tag)
     if now and now.digest != known.digest:
-        raise ImageError("names another image by now (%s), and was left alone" % now.digest, hint="Run the task again")
+        raise ImageError("moved to %s during this run; it was not deleted" % now.digest, hint="Run the task again")
 
 
 def _deleted(store: Store, tag: str, known: Descriptor) -> Image:

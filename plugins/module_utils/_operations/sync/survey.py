@@ -43,7 +43,7 @@ _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, 
 
 
 class Stale(t.NamedTuple):
-    """Tags of a repository that are not selected, and the digests that are: of all shares.
+    """Tags of a repository that are not selected, and the digests and tags that are: of all shares.
 
     ``is_ours`` tells which of the tags are in this share.
     """
@@ -51,6 +51,7 @@ class Stale(t.NamedTuple):
     store: Store
     tags: list[str]
     digests: list[str]
+    selected: list[str]
     is_ours: t.Callable[[str], bool]
 
 
@@ -240,7 +241,9 @@ class Surveyor:
             names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
             if names:
                 digests_wanted = list(filter(digests.is_digest, wanted[place]))
-                found.append(Stale(destination.store, names, digests_wanted, functools.partial(self._has, destination)))
+                selected = [name for name in wanted[place] if not digests.is_digest(name)]
+                is_ours = functools.partial(self._has, destination)
+                found.append(Stale(destination.store, names, digests_wanted, selected, is_ours))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:

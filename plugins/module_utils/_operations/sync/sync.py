@@ -24,7 +24,7 @@ from ..stores import Stores
 from . import prune
 from .base import Base
 from .compare import compare
-from .images import Entry, Image, Synced, SyncOptions, Target, Unwanted, failed
+from .images import Entry, Image, PrunableTags, Synced, SyncOptions, Target, failed
 from .keeper import Keeper
 from .names import Names, Root
 from .survey import Surveyor
@@ -94,10 +94,10 @@ class _Sync:
         for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
             image.bytes_copied = moved.bytes
         images = [image for image, _plan in planned]
-        unwanted, troubles = prune.look_up(survey.unwanted, images, self._jobs)
+        prunable, troubles = prune.look_up(survey.unwanted, images, self._jobs)
         images += troubles
-        self._check_deletions(unwanted)
-        unwanted = [place.in_share() for place in unwanted]
+        self._check_deletions(prunable)
+        prunable = [place.in_share() for place in prunable]
         if not self._may_write(images):
             return Synced(images, _failure(images, _note(works)))
         untried: set[int] = set()
@@ -105,7 +105,7 @@ class _Sync:
             sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
             untried = _note(works)
         self._warn_of_losses(work.plan for _image, work in works)
-        images += self._prune(unwanted, images, dry_run)
+        images += self._prune(prunable, images, dry_run)
         synced = Synced(images, _failure(images, untried))
         if self._keeper and not (dry_run and synced.changed):
             targets = [row for row in survey.rows if isinstance(row, Target)]
@@ -160,16 +160,16 @@ class _Sync:
                 "Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost)
             )
 
-    def _prune(self, unwanted: list[Unwanted], images: t.Sequence[Image], dry_run: bool) -> list[Image]:
+    def _prune(self, prunable: list[PrunableTags], images: t.Sequence[Image], dry_run: bool) -> list[Image]:
         """Delete, but nothing where an image could not be brought: it may be the one that was to take over."""
         if not self._may_write(images):
             return []
         failures = {image.repository for image in images if image.error}
-        safe = [place for place in unwanted if place.destination.reference("") not in failures]
+        safe = [place for place in prunable if place.destination.reference("") not in failures]
         return prune.foresee(safe) if dry_run else prune.remove(safe, self._jobs)
 
-    def _check_deletions(self, unwanted: t.Sequence[Unwanted]) -> None:
-        names = [place.destination.reference(tag) for place in unwanted for tag in place.tags]
+    def _check_deletions(self, prunable: t.Sequence[PrunableTags]) -> None:
+        names = [place.destination.reference(tag) for place in prunable for tag in place.tags]
         limit = self._options.max_delete
         if limit is not None and len(names) > limit:
             raise ImageError(

@@ -55,8 +55,8 @@ def test_tags_and_digests_have_directories(repository, root):
     assert app.manifest("1.0").raw == ONE.manifest.raw
     assert app.reference("1.0") == "dir:%s/r.example:5000/team/app:1.0" % root
     assert app.reference(TWO.digest) == "dir:%s/r.example:5000/team/app@%s" % (root, TWO.digest)
-    assert app.delete_tag("1.0", ONE.digest, {}) == "tag"
-    assert app.delete_tag("1.0", ONE.digest, {}) == ""
+    assert app.delete_tag("1.0", ONE.digest) == "tag"
+    assert app.delete_tag("1.0", ONE.digest) == ""
     assert app.tags() == [TWO.digest]
 
 
@@ -86,7 +86,7 @@ def test_a_directory_without_a_tag_is_latest(repository, root):
     put(app, "latest", TWO)
     assert sorted(os.listdir(root / "team")) == ["app", "app:1.0"]
     assert app.resolve("latest").digest == TWO.digest
-    assert app.delete_tag("latest", TWO.digest, {}) == "tag"
+    assert app.delete_tag("latest", TWO.digest) == "tag"
     assert app.tags() == ["1.0"]
 
 

@@ -38,7 +38,7 @@ def test_an_image_by_digest_has_a_name_of_its_own(layout, repository):
     repository.publish(MADE.manifest, [], None)
     assert repository.tags() == ["1", MADE.digest]
     assert repository.reference(MADE.digest).endswith("/layout:r.example/app@" + MADE.digest)
-    repository.delete_tag("1", MADE.digest, {})
+    repository.delete_tag("1", MADE.digest)
     assert repository.tags() == [MADE.digest]
     assert repository.resolve(MADE.digest).digest == repository.manifest(MADE.digest).digest == MADE.digest
     assert "r.example/app" in repositories(layout, print)

@@ -186,8 +186,8 @@ def test_while_an_archive_is_held_others_wait(store, path, warnings, tmp_path):
 
 def test_deleting(store, path, tmp_path):
     publish(store, ONE, "1", "2")
-    assert store.delete_tag("3", ONE.digest, {}) == ""
-    assert store.delete_tag("1", ONE.digest, {}) == "tag"
+    assert store.delete_tag("3", ONE.digest) == ""
+    assert store.delete_tag("1", ONE.digest) == "tag"
     assert names(path) == [("2", ONE.digest)]
     assert store.delete_manifest(TWO.digest) is False
     assert store.delete_manifest(ONE.digest) is True

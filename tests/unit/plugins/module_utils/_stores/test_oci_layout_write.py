@@ -374,7 +374,7 @@ def test_a_name_of_several_images_of_docker_save_is_not_written(layout, path):
     for change in (
         lambda: publish(layout, OTHER, "1"),
         lambda: layout.retag({"1": ONE.manifest}),
-        lambda: layout.delete_tag("1", ONE.digest, {}),
+        lambda: layout.delete_tag("1", ONE.digest),
     ):
         with pytest.raises(ImageError, match="several images named 1. Name one of: %s, %s" % (APP, DB)):
             change()
@@ -385,7 +385,7 @@ def test_an_image_of_docker_save_is_replaced_and_deleted_by_its_full_name(layout
     layouts.docker_layout(path, (APP, ONE), (DB, TWO))
     publish(layout, OTHER, "app:1")
     assert names(path) == [("1", TWO.digest), ("app:1", OTHER.digest)]
-    assert layout.delete_tag(DB, TWO.digest, {}) == "tag"
+    assert layout.delete_tag(DB, TWO.digest) == "tag"
     assert names(path) == [("app:1", OTHER.digest)]
     assert stored(path) == needed(OTHER)
 

@@ -39,17 +39,18 @@ class Repository(MemoryStore):
     def lacks(self, blobs):
         return []
 
-    def delete_tag(self, tag, digest, others):
+    def delete_tag(self, tag, digest):
         self.asked.append(("delete_tag", tag))
         if tag in self.broken:
             raise Refused("answered 500")
-        if not any(other.digest == digest for other in others.values()):
-            for name in [name for name, named in self.tags.items() if named == digest]:
-                del self.tags[name]
-            self.manifests.pop(digest, None)
-        else:
-            del self.tags[tag]
-        return "digest"
+        del self.tags[tag]
+        return "unique_manifest"
+
+    def delete_manifest(self, digest):
+        self.asked.append(("delete_manifest", digest))
+        for name in [name for name, named in self.tags.items() if named == digest]:
+            del self.tags[name]
+        return self.manifests.pop(digest, None) is not None
 
 
 class Memory:

@@ -304,6 +304,8 @@ class TestPrune:
         shares = [share] if share is None else ["1/2", "2/2"] if share == "1/2" else ["2/2", "1/2"]
         for each in shares:
             sync({"name": "a"}, prune=True, slice=each)
+            if C.digest not in place.tags.values():  # the registry collects its garbage
+                place.manifests.pop(C.digest, None)
         assert set(place.tags) == {"1", "2", "both", *staying}
         assert not any(sync({"name": "a"}, prune=True, slice=each).changed for each in shares)
 
@@ -368,15 +370,15 @@ class TestPrune:
         monkeypatch.setattr(place, "publish", push_meanwhile)
         synced = sync({"name": "a"}, prune=True)
         assert told(synced)[-1] == ("a:old", "failed")
-        assert "names another image by now (%s), and was left alone" % A.digest in synced.failure
+        assert "moved to %s during this run; it was not deleted" % A.digest in synced.failure
         assert place.tags == {"1": A.digest, "2": B.digest, "old": A.digest}
 
     def test_a_tag_that_others_make_during_the_run_keeps_its_image(self, memory, sync, monkeypatch):
         place = memory["d.example/a"].add(C, tag="older").add(image("linux/amd64", b"d"), tag="oldest")
         delete_tag = place.delete_tag
 
-        def push_meanwhile(tag, digest, others):
-            how = delete_tag(tag, digest, others)
+        def push_meanwhile(tag, digest):
+            how = delete_tag(tag, digest)
             if tag == "old":
                 place.tags["new"] = C.digest
             return how

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the other tags of a repository point to while some are deleted, and how certain that is.
+
+A list of tags shows what is there, never what is not: it may be cached, cut, or refused. A manifest is deleted by its
+digest only if the list has just shown a change of this run, all that it names was resolved, and nothing needs the manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from .._errors import ImageError, NotFound, naming
+from .._image import digest as digests
+from .._image.descriptor import Descriptor
+from .._stores.base import Store
+from .._transfer.parallel import for_each
+
+# How many tags a sentence has.
+_SHOWN = 5
+# Looking at more tags takes so long that some may have moved before the last one was looked at.
+_MAX_TAGS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class OtherTags:
+    """The tags that were resolved, with what they point to.
+
+    ``doubt`` says why these may not be all, empty if nothing indicates it.
+    """
+
+    tags: t.Mapping[str, Descriptor]
+    doubt: str = ""
+
+    def pointing_to(self, digest: str) -> list[str]:
+        """The tags of an image."""
+        return [tag for tag, descriptor in self.tags.items() if descriptor.digest == digest]
+
+
+def read_other_tags(store: Store, tag: str, jobs: int) -> OtherTags:
+    """All tags but ``tag``, which exists (empty for none). One request a tag, and the list. Raises ImageError."""
+    try:
+        names = store.tags()
+    except NotFound as error:  # some registries forget a repository whose last tag was deleted
+        return OtherTags({}, error.cause)
+    found = _resolve(store, [name for name in names if name != tag], jobs)
+    absent = [name for name, descriptor in found.items() if descriptor is None]
+    doubt = ""
+    if tag and tag not in names:
+        doubt = "the list of tags lacks %s, which exists" % tag
+    elif absent:
+        shown = ", ".join(absent[:_SHOWN]) + (" and others" if len(absent) > _SHOWN else "")
+        doubt = "these tags are listed, but could not be found: %s" % shown
+    return OtherTags({name: descriptor for name, descriptor in found.items() if descriptor}, doubt)
+
+
+def current_tags(
+    store: Store,
+    deleted: t.Collection[str],
+    needed: t.Collection[str],
+    jobs: int,
+    without: t.Collection[str] = (),
+    limit: int | None = None,
+) -> dict[str, Descriptor] | None:
+    """What all tags but those in ``without`` point to, and the digests in ``needed``; None if this is not certain.
+
+    It is not if the list shows a tag of ``deleted`` (which this run deleted), if it lacks a tag of ``needed`` (which the
+    repository must have) or has more than ``limit`` tags, or if a name cannot be resolved. Raises ImageError.
+    """
+    listed = set(store.tags())
+    tags = {name for name in needed if not digests.is_digest(name)}
+    names = [*listed.difference(without), *(name for name in needed if digests.is_digest(name))]
+    if listed.intersection(deleted) or not listed.issuperset(tags) or (limit is not None and len(names) > limit):
+        return None
+    found = _resolve(store, names, jobs)
+    present = {name: descriptor for name, descriptor in found.items() if descriptor}
+    return present if len(present) == len(found) else None
+
+
+def delete_untagged(
+    store: Store, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], jobs: int
+) -> list[str]:
+    """Delete those ``untagged`` manifests which certainly nothing points to, and return their digests.
+
+    The tags in ``deleted`` were listed before this run deleted them, so that a list without them is current; ``needed``
+    as for :func:`current_tags`. What is not certain stays, and so does everything if the registry refuses: the tags are
+    gone, and that was the task.
+    """
+    removed: list[str] = []
+    with contextlib.suppress(ImageError):
+        others = current_tags(store, deleted, needed, jobs, limit=_MAX_TAGS)
+        # An index may list the manifest as its child.
+        if others is None or any(descriptor.is_index for descriptor in others.values()):
+            return removed
+        still_needed = {descriptor.digest for descriptor in others.values()}
+        unneeded = [digest for digest in dict.fromkeys(untagged) if digest not in still_needed]
+        if unneeded and set(store.tags()) == {name for name in others if not digests.is_digest(name)}:
+            for digest in unneeded:
+                store.delete_manifest(digest)
+                removed.append(digest)
+    return removed
+
+
+def _resolve(store: Store, names: t.Sequence[str], jobs: int) -> dict[str, Descriptor | None]:
+    def find(name: str) -> Descriptor | None:
+        with naming(store.reference(name)):
+            return store.find(name)
+
+    return dict(zip(names, for_each(find, names, jobs)))
