@@ -55,6 +55,8 @@ IMAGES: dict[str, tuple[str, ...]] = {
     "docs/docsite/rst/guide_tags.rst": ("registry.example.com/prod/app:live", "registry.example.com/prod/app:standby"),
     "docs/docsite/rst/guide_promote.rst": ("registry.example.com/prod/app:stable-previous",),
     "roles/promote/README.md": ("registry.example.com/prod/app:stable-previous",),
+    "plugins/filter/find_images.py": ("quay.io/example/app:1.4",),
+    "plugins/filter/rewrite_images.py": ("quay.io/example/app:1.4",),
 }
 
 # The role registry sets up a service of the machine: here it writes below our directory, and starts nothing.
@@ -88,6 +90,16 @@ VARIABLES: dict[str, dict] = {
 NO_IMAGES = '{"version": 1, "images": []}'
 NO_SUMS = f"{hashlib.sha256(NO_IMAGES.encode()).hexdigest()}  ./inventory.json\n"
 
+MANIFESTS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: app}
+spec:
+  containers:
+    - name: app
+      image: quay.io/example/app:1.4
+"""
+
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
     "docs/docsite/rst/guide_registry.rst": {"etc/systemd/unit": "", "registry.pem": ""},
@@ -101,6 +113,8 @@ FILES: dict[str, dict[str, str]] = {
         "media/transfer/release-1.4/SHA256SUMS": NO_SUMS,
     },
     "roles/mirror/README.md": {"etc/cron.d/.keep": "", "var/www/html/.keep": ""},
+    "plugins/filter/find_images.py": {"srv/release/manifests.yaml": MANIFESTS},
+    "plugins/filter/rewrite_images.py": {"srv/release/manifests.yaml": MANIFESTS},
     "plugins/filter/manifest_digest.py": {"manifest.json": IMAGE.manifests[IMAGE.digest][1].decode()},
 }
 

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: find_images
+short_description: Find the container images that documents refer to
+version_added: 0.1.0
+description:
+  - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units
+    and ImagesLock files.
+  - Where a format says that a value is an image, the reference is certain. Elsewhere the filter returns what looks like a
+    reference, with C(certain=false).
+  - The filter reads no file and sends no request.
+positional: _input
+options:
+  _input:
+    description:
+      - The text of one or more YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+    type: raw
+    required: true
+  default_tag:
+    description:
+      - The tag for a pair of C(repository) and C(tag) in Helm values whose tag is empty. Charts use their C(appVersion) then.
+    type: string
+    default: ""
+seealso:
+  - plugin: drayage.registry.rewrite_images
+    plugin_type: filter
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Mirror every image that a rendered chart runs
+  drayage.registry.image_sync:
+    images: "{{ manifests | drayage.registry.find_images | selectattr('certain') | map(attribute='reference') }}"
+    dest: registry.example.com/mirror
+  vars:
+    manifests: "{{ lookup('ansible.builtin.file', '/srv/release/manifests.yaml') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The references, each once.
+  type: list
+  elements: dictionary
+  contains:
+    reference:
+      description: The reference as the document has it.
+      type: string
+      sample: quay.io/prometheus/node-exporter:v1.8.2
+    kind:
+      description:
+        - What the value is. Certain are V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock) and
+          V(artifact) (a chart or a set of manifests in a registry).
+        - Not certain are V(values) (a pair of repository and tag), V(key) (the value of a key such as C(image)), V(environment),
+          V(argument) and V(text).
+      type: string
+      sample: container
+    path:
+      description: Where the value is in its document.
+      type: string
+      sample: spec.template.spec.containers[0].image
+    certain:
+      description: Whether the format of the document says that this is an image.
+      type: boolean
+      sample: true
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find, once
+
+
+def find_images(content: t.Any, default_tag: str = "") -> list[dict[str, t.Any]]:
+    """The references in a text, a document or a list of documents. Raises AnsibleFilterError."""
+    if not isinstance(content, (str, dict, list, tuple)):
+        raise AnsibleFilterError(
+            "find_images: the input is neither text nor a document, but %r." % type(content).__name__
+        )
+    try:
+        return [describe(found) for found in once(find(content, default_tag))]
+    except ImageError as error:
+        raise AnsibleFilterError("find_images: the input %s" % error) from None
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By the name that templates use."""
+        return {"find_images": find_images}

@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: rewrite_images
+short_description: Replace the image references in documents
+version_added: 0.1.0
+description:
+  - Replaces the references that P(drayage.registry.find_images#filter) finds, for example by those of a mirror.
+  - In a text, everything else stays exactly as it is, with comments, quotes and the order of keys.
+  - A reference with a digest is written as C(name:tag@digest) on one line, so that tools that update pins find it.
+positional: _input
+options:
+  _input:
+    description:
+      - The text of one or more YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+    type: raw
+    required: true
+  mapping:
+    description:
+      - What to replace. One of the following, or a list of them.
+      - The result of M(drayage.registry.image_sync), or its RV(drayage.registry.image_sync#module:images).
+      - A parsed ImagesLock file.
+      - A dictionary from references to references.
+      - A dictionary with the keys C(from) and C(to), which are prefixes, such as V({from: docker.io, to: registry.example.com/hub}).
+      - Whole references take precedence over prefixes, and longer prefixes over shorter ones.
+    type: raw
+    required: true
+seealso:
+  - plugin: drayage.registry.find_images
+    plugin_type: filter
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Mirror the images of a release
+  drayage.registry.image_sync:
+    images: "{{ manifests | drayage.registry.find_images | selectattr('certain') | map(attribute='reference') }}"
+    dest: registry.example.com/mirror
+  register: mirrored
+  vars:
+    manifests: "{{ lookup('ansible.builtin.file', '/srv/release/manifests.yaml') }}"
+
+- name: Write the manifests that use the mirror
+  ansible.builtin.copy:
+    content: "{{ (manifests | drayage.registry.rewrite_images(mirrored)).content }}"
+    dest: /srv/release/manifests.mirrored.yaml
+    mode: "0644"
+  vars:
+    manifests: "{{ lookup('ansible.builtin.file', '/srv/release/manifests.yaml') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The documents, and what was replaced.
+  type: dictionary
+  contains:
+    content:
+      description: The input with its references replaced. It has the type of the input.
+      type: raw
+      sample: "image: registry.example.com/mirror/app:1.4"
+    replaced:
+      description: What each reference was replaced by.
+      type: dictionary
+      sample: {"quay.io/example/app:1.4": "registry.example.com/mirror/app:1.4"}
+    missing:
+      description: The references for which the mapping has nothing.
+      type: list
+      elements: string
+      sample: []
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.plugin_utils._rewrite_images import Mapping, rewrite
+
+
+def rewrite_images(content: t.Any, mapping: t.Any) -> dict[str, t.Any]:
+    """Replace references in a text, a document or a list of documents. Raises AnsibleFilterError."""
+    if not isinstance(content, (str, dict, list, tuple)):
+        kind = type(content).__name__
+        raise AnsibleFilterError("rewrite_images: the input is neither text nor a document, but %r." % kind)
+    try:
+        rewritten = rewrite(content, Mapping(mapping))
+    except ImageError as error:
+        raise AnsibleFilterError("rewrite_images: %s" % error) from None
+    return {"content": rewritten.content, "replaced": rewritten.replaced, "missing": rewritten.missing}
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By the name that templates use."""
+        return {"rewrite_images": rewrite_images}

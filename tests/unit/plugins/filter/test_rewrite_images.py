@@ -1,0 +1,168 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.filter.rewrite_images import FilterModule
+
+rewrite_images = FilterModule().filters()["rewrite_images"]
+DIGEST = "sha256:" + "0" * 64
+MIRROR = {"from": "docker.io", "to": "mirror.example.com/hub"}
+
+MANIFEST = """\
+# Comments stay
+apiVersion: apps/v1
+kind: Deployment   # here too
+spec:
+  template:
+    spec:
+      containers:
+      - name: app
+        image: "nginx:1.25" # quoted
+        args: ["--sidecar-image=docker.io/envoyproxy/envoy:v1.30", "--other"]
+"""
+
+
+def test_text_keeps_everything_but_the_references():
+    result = rewrite_images(MANIFEST, MIRROR)
+    expected = MANIFEST.replace('"nginx:1.25"', '"mirror.example.com/hub/library/nginx:1.25"')
+    expected = expected.replace("docker.io/envoyproxy", "mirror.example.com/hub/envoyproxy")
+    assert result["content"] == expected
+    assert result["replaced"] == {
+        "nginx:1.25": "mirror.example.com/hub/library/nginx:1.25",
+        "docker.io/envoyproxy/envoy:v1.30": "mirror.example.com/hub/envoyproxy/envoy:v1.30",
+    }
+    assert result["missing"] == []
+
+
+def test_structure_gets_the_same_values_as_its_text():
+    document = yaml.safe_load(MANIFEST)
+    result = rewrite_images(document, MIRROR)
+    assert result["content"] == yaml.safe_load(rewrite_images(MANIFEST, MIRROR)["content"])
+    assert document == yaml.safe_load(MANIFEST), "the input was changed"
+
+
+def test_what_no_mapping_knows_is_listed_once():
+    text = "image: quay.io/a/b:1\nother: {image: quay.io/a/b:1}\n"
+    assert rewrite_images(text, MIRROR) == {"content": text, "replaced": {}, "missing": ["quay.io/a/b:1"]}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {
+            "images": [
+                {"src": "docker.io/library/app:1", "dest": "r.example/app:1", "digest": DIGEST, "action": "created"}
+            ]
+        },
+        [{"src": "docker.io/library/app:1", "dest": "r.example/app:1", "digest": DIGEST, "action": "unchanged"}],
+        {
+            "kind": "ImagesLock",
+            "images": [{"image": f"r.example/app:1@{DIGEST}", "annotations": {"kbld.carvel.dev/id": "app:1"}}],
+        },
+        {"app:1": f"r.example/app:1@{DIGEST}"},
+    ],
+    ids=["result", "list", "lock", "dictionary"],
+)
+def test_mappings(mapping):
+    text = "services: {app: {image: app:1}}\n"
+    assert rewrite_images(text, mapping)["content"] == "services: {app: {image: r.example/app:1@%s}}\n" % DIGEST
+
+
+def test_failed_images_of_a_sync_are_no_mapping():
+    image = {"src": "docker.io/library/app:1", "dest": "r.example/app:1", "digest": "", "action": "failed"}
+    assert rewrite_images("services: {a: {image: app:1}}", [image])["missing"] == ["app:1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            "image:\n  repository: nginx # r\n  tag: 1.10\n",
+            "image:\n  repository: mirror.example.com/hub/library/nginx # r\n  tag: 1.10\n",
+            id="pair",
+        ),
+        pytest.param(
+            "image:\n  registry: docker.io\n  repository: bitnami/redis\n  tag: '7'\n",
+            "image:\n  registry: mirror.example.com\n  repository: hub/bitnami/redis\n  tag: '7'\n",
+            id="pair with a registry",
+        ),
+        pytest.param(
+            "images:\n- name: nginx\n  newTag: '1' # t\n",
+            "images:\n- name: nginx\n  newName: mirror.example.com/hub/library/nginx\n  newTag: '1' # t\n",
+            id="kustomize, block",
+        ),
+        pytest.param(
+            "images: [{name: nginx, newTag: '1'}]\n",
+            "images: [{name: nginx, newName: mirror.example.com/hub/library/nginx, newTag: '1'}]\n",
+            id="kustomize, flow",
+        ),
+        pytest.param(
+            "images:\n- {name: x, newName: nginx, newTag: '1'}\n",
+            "images:\n- {name: x, newName: mirror.example.com/hub/library/nginx, newTag: '1'}\n",
+            id="kustomize, with a name",
+        ),
+        pytest.param(
+            "[Container]\nImage=docker.io/library/nginx:1\nExec=x\n",
+            "[Container]\nImage=mirror.example.com/hub/library/nginx:1\nExec=x\n",
+            id="quadlet",
+        ),
+        pytest.param(
+            "script: |\n  docker pull docker.io/a/b:1 && docker pull docker.io/a/b:1.2\n",
+            "script: |\n  docker pull mirror.example.com/hub/a/b:1 && docker pull mirror.example.com/hub/a/b:1.2\n",
+            id="text",
+        ),
+        pytest.param(
+            '{"services": {"a": {"image": "nginx:1"}}}',
+            '{"services": {"a": {"image": "mirror.example.com/hub/library/nginx:1"}}}',
+            id="JSON",
+        ),
+    ],
+)
+def test_places(text, expected):
+    assert rewrite_images(text, MIRROR)["content"] == expected
+
+
+def test_digest_without_a_place_of_its_own_stands_behind_the_tag():
+    result = rewrite_images("image: {repository: app, tag: '1'}\n", {"app:1": f"r.example/app:1@{DIGEST}"})
+    assert result["content"] == f"image: {{repository: r.example/app, tag: '1@{DIGEST}'}}\n"
+
+
+def test_longest_prefix_and_whole_references_win():
+    mapping = [
+        {"from": "docker.io", "to": "a.example"},
+        {"from": "docker.io/library", "to": "b.example"},
+        {"nginx:1": "c.example/nginx:1"},
+    ]
+    text = "services: {a: {image: x/y:1}, b: {image: nginx:2}, c: {image: nginx:1}}"
+    assert rewrite_images(text, mapping)["content"] == (
+        "services: {a: {image: a.example/x/y:1}, b: {image: b.example/nginx:2}, c: {image: c.example/nginx:1}}"
+    )
+
+
+def test_every_document_of_a_text_and_of_a_list():
+    text = "services: {a: {image: nginx:1}}\n---\nservices: {b: {image: nginx:2}}\n"
+    assert rewrite_images(text, MIRROR)["content"].count("mirror.example.com") == 2
+    documents = list(yaml.safe_load_all(text))
+    assert rewrite_images(documents, MIRROR)["content"] == list(
+        yaml.safe_load_all(rewrite_images(text, MIRROR)["content"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "mapping", "message"),
+    [
+        (7, {}, "rewrite_images: the input is neither text nor a document, but 'int'."),
+        ("a: [", {}, "rewrite_images: is not valid YAML or JSON"),
+        ("a: 1", 7, "rewrite_images: the mapping holds 'int', which is neither a dictionary nor a list."),
+    ],
+)
+def test_bad_input(content, mapping, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        rewrite_images(content, mapping)
+    assert str(error.value).startswith(message)
