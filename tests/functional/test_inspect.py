@@ -175,7 +175,8 @@ class TestAbsent:
         user = {"username": "alice", "password": password} if password else {}
         result = run_module("image_inspect", image=image, registries=[{"host": htpasswd_registry.host, **user}])
         assert result.failed
-        assert result.msg.startswith(f"{image}: ")
+        refused = f"Cannot log in to {htpasswd_registry.host} as user alice: " if password else f"{image}: "
+        assert result.msg.startswith(refused)
         assert "exists" not in result.raw
 
     def test_no_registry_is_an_error(self, run_module, repository):

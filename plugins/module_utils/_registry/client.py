@@ -12,11 +12,12 @@ Status codes become values or errors here; retries and redirects are the session
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import DigestMismatch, DigestRefused, ImageError, NotFound, Refused
+from .._errors import DigestMismatch, DigestRefused, ImageError, InvalidContent, NotFound, Refused
 from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types, schema1
@@ -104,12 +105,22 @@ class RegistryClient:
 
     def fetch(
         self, path: str, access: Access, limit: int, doing: str, headers: t.Mapping[str, str] | None = None
-    ) -> tuple[bytes, t.Mapping[str, str]]:
-        """GET a body of at most ``limit`` bytes, also when the connection breaks in the middle, and its headers."""
+    ) -> tuple[t.Any, bytes]:
+        """GET a response and its body of at most ``limit`` bytes, also when the connection breaks in the middle."""
         response, body = self.session.fetch(lambda: self.call("GET", path, access, headers), limit)
         if response.status_code != 200:
             raise self.refusal(response, doing, access)
-        return body, response.headers
+        return response, body
+
+    @contextlib.contextmanager
+    def parsing(self, response: t.Any, action: str) -> t.Iterator[None]:
+        """Where the block finds the content of a response invalid, blame its sender if the content is a web page."""
+        try:
+            yield
+        except InvalidContent:
+            if genuine.is_page(response):
+                raise foreign_response(urls.host(response.url), response, action) from None
+            raise
 
     def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
         """The error for an answer that says no."""
@@ -183,9 +194,11 @@ class RegistryClient:
         Raises :class:`NotFound`.
         """
         accept = _ACCEPT_LEGACY if legacy else _ACCEPT
-        raw, headers = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", accept)
+        response, raw = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", accept)
+        headers = response.headers
         parse = schema1.parse if legacy else Manifest.parse
-        manifest = parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
+        with self.parsing(response, "read the manifest"):
+            manifest = parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
         stated = headers.get("Docker-Content-Digest", manifest.digest)
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
         if is_sha256 and stated not in (digests.of(raw), manifest.digest):

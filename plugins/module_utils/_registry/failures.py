@@ -167,12 +167,14 @@ def refusal(
     quota: Quota | None = None,
     is_registry: t.Callable[[], bool] = lambda: True,
 ) -> ImageError:
-    """The error for an answer that is neither success nor worth another try.
+    """The error for an answer that is neither the success that was expected nor worth another try.
 
     ``doing`` completes "cannot ..."; ``identity`` says who asked, for refusals of access; ``quota`` is what the registry
     last told of its limit of requests. ``is_registry`` decides about a 404 that does not say that it is a registry's.
     """
     answer = read_answer(response)
+    if 200 <= answer.status < 300:
+        return foreign_response(host, response, doing)
     if answer.message == "the server expects TLS":
         return ConnectionFailed("%s expects TLS but was asked in plain HTTP" % host, hint=_TLS_HINT)
     cause = "cannot %s: %s answered %s" % (doing, host, answer)

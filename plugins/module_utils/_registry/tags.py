@@ -75,7 +75,9 @@ def _read_page_at(
     response, body = client.get(access, target, _MAX_PAGE)
     if response.status_code == 200:
         link, asked_url = response.headers.get("Link", ""), client.session.base + target
-        return parse(body), urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
+        with client.parsing(response, action):
+            names = parse(body)
+        return names, urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
     error = client.refusal(response, action, access)
     if isinstance(error, NotFound) and number > 1:  # the registry had the list when it sent the first page
         cause = "cannot %s: %s returned 404 for page %d of the list" % (action, client.session.host, number)

@@ -148,6 +148,29 @@ class TestNoRegistry:
                 ask()
 
 
+class TestPage:
+    """A portal returns a page with status 200 for everything."""
+
+    def test_nothing_is_read_from_it(self, open_store):
+        server, store = open_store(lambda _method, _target: Reply(200, PAGE, HTML), writable=True)
+        for ask in (lambda: store.resolve("1"), lambda: store.find("1"), lambda: store.manifest("1"), store.tags):
+            with pytest.raises(Refused) as caught:
+                ask()
+            assert "%s does not answer like a registry: it returned 200 with a web page. Check" % server.host in str(
+                caught.value
+            )
+
+    def test_nothing_is_uploaded_to_it(self, open_store):
+        server, store = open_store(lambda _method, _target: Reply(200, PAGE, HTML), writable=True)
+        cause = "cannot push to the repository: %s does not answer like a registry: it returned 200 with a web page"
+        with pytest.raises(Refused, match=cause % server.host):
+            store.put_blob(BLOB, lambda: [CONTENT], "")
+
+    def test_a_manifest_that_is_called_a_page_is_a_manifest(self, open_store):
+        _server, store = open_store(of_methods(GET=Reply(200, PAGE, IMAGE.manifest.raw)))
+        assert store.manifest("1").digest == IMAGE.digest
+
+
 class TestStorage:
     """A registry redirects to storage, whose URLs it has signed for GET only."""
 
