@@ -140,9 +140,7 @@ def parse(text: str) -> Reference:
         raise InvalidReference("has a character that neither a path nor a name can have", repr(text))
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
-    if re.match("(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", text):
-        text = without_userinfo(text)
-        raise InvalidReference("is a URL, not a reference", text, "Leave out what ends with ://, and see plain_http")
+    refuse_other_notations(text)
     transport, separator, rest = text.partition(":")
     if separator and transport in LOCAL_TRANSPORTS:
         return _parse_local(transport, rest)
@@ -156,6 +154,34 @@ def parse(text: str) -> Reference:
             % ", ".join(x + ":" for x in LOCAL_TRANSPORTS + ENGINE_TRANSPORTS),
         )
     return parse_registry(text)
+
+
+def refuse_other_notations(text: str) -> None:
+    """Raise InvalidReference for URLs and paths, which are likely mistakes, with the reference that was probably meant."""
+    shown = without_userinfo(text)
+    url = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//(.*)", shown)
+    if url:
+        scheme, rest = url.groups()
+        raise InvalidReference("is a URL, not a reference", shown, _hint_of_url((scheme or "").lower(), rest))
+    if re.match(r"\.{0,2}/|~", text):
+        hint = "Write oci:%s for an OCI layout, dir:%s for a directory with one image, or docker-archive:%s for a file"
+        raise InvalidReference("is a path, not a reference", shown, hint % (shown, shown, shown))
+    if text.startswith("docker:") and "/" in text:
+        raise InvalidReference("is not a reference", shown, "Write docker://%s" % shown[len("docker:") :])
+
+
+def _hint_of_url(scheme: str, rest: str) -> str:
+    """What was meant by a URL: tools for Helm charts write oci:// for registries, others for layouts."""
+    if scheme in ("http", "https"):
+        return "Write %s. For a registry without TLS, set plain_http: true for its host in registries" % rest
+    is_local = scheme in LOCAL_TRANSPORTS or scheme in ENGINE_TRANSPORTS
+    if is_local and (rest.startswith("/") or scheme in ENGINES):
+        return "Write %s:%s" % (scheme, rest)
+    if scheme == "oci" and "/" in rest and _is_host(rest.partition("/")[0]):
+        return "Write %s" % rest
+    if is_local:
+        return "Write %s:/%s for a path, or the registry's host[:port]/path[:tag]" % (scheme, rest)
+    return "Write host[:port]/path[:tag] for a registry, or a transport such as oci:PATH"
 
 
 def parse_registry(text: str) -> RegistryReference:
@@ -217,8 +243,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 def _split_host(name: str) -> tuple[str, str]:
     """A first component is a host where it could not be one of Docker Hub's namespaces."""
     first, slash, rest = name.partition("/")
-    is_host = slash and (re.search("[.:]", first) or first == "localhost" or first.lower() != first)
-    host, path = (first, rest) if is_host else (DOCKER_HUB, name)
+    host, path = (first, rest) if slash and _is_host(first) else (DOCKER_HUB, name)
     if host == "index.docker.io":
         host = DOCKER_HUB
     if host == DOCKER_HUB and "/" not in path:
@@ -226,9 +251,20 @@ def _split_host(name: str) -> tuple[str, str]:
     return host, path
 
 
+def _is_host(first: str) -> bool:
+    return bool(re.search("[.:]", first)) or first == "localhost" or first.lower() != first
+
+
 def _check_name(text: str, name: str, host: str, path: str) -> None:
     if re.fullmatch("[a-f0-9]{64}", text):
         raise InvalidReference("64 hexadecimal digits are an image ID, not a name", text, "Name a repository")
+    # Docker Hub's own images have neither dots in their names nor that of this machine.
+    is_bare_host = "/" not in name and (re.search(r"[.:]", name) or name == "localhost")
+    if (is_bare_host and _DOMAIN.fullmatch(name)) or (host != DOCKER_HUB and not path and _DOMAIN.fullmatch(host)):
+        hint = "Write %s/REPOSITORY[:TAG]" % text.rstrip("/")
+        raise InvalidReference("names a registry, but no repository", text, hint)
+    if not text:
+        raise InvalidReference("no image is given", hint="Write host[:port]/path[:tag][@digest]")
     if not _DOMAIN.fullmatch(host):
         raise InvalidReference("%r is not a registry host" % host, text, "Write host[:port]/path[:tag][@digest]")
     if not _PATH.fullmatch(path):

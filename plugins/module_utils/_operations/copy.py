@@ -59,6 +59,7 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
     """
     source = references.parse(options.src)
     destination = references.named_after(references.parse(options.dest), source)
+    _check_registry(options.dest, destination)
     tags = _destination_tags(source, destination, options.tags)
     mount_from = _repository_beside(source, destination)
     request = CopyRequest(
@@ -104,6 +105,14 @@ def _carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> P
 def _predicted(plan: Plan) -> Moved:
     count = len(plan.blobs)
     return Moved(mounted=count) if plan.mount_from else Moved(copied=count, bytes=plan.bytes)
+
+
+def _check_registry(text: str, destination: Reference) -> None:
+    """Refuse a name without a registry: nobody but Docker can push to what it would mean."""
+    is_official = isinstance(destination, RegistryReference) and destination.repository.startswith("library/")
+    if is_official and destination.host == references.DOCKER_HUB and "/" not in text:
+        hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
+        raise InvalidReference("names no registry, and would be one of Docker's own images", text, hint)
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:

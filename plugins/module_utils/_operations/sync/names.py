@@ -39,14 +39,14 @@ class Root:
     def parse(cls, option: str, text: str) -> Root:
         """Read the option. Raises InvalidReference."""
         text = text.strip()
+        if not text.startswith("docker://"):
+            references.refuse_other_notations(text)  # without the password that may be in a URL
         transport, colon, rest = text.partition(":")
         if colon and transport in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
-        if "://" in text and not text.startswith("docker://"):
-            references.parse(text)  # says that it is a URL, without the password that may be in it
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not _is_host(host):

@@ -36,6 +36,7 @@ from .names import Names
 from .slices import Slice
 
 _SELECTION_HINT = "Correct what is selected, or set missing_ok"
+_PATTERN_HINT = "An expression must match the whole tag, as 1\\.2\\..* does. Correct it, or set missing_ok"
 
 _REFUSALS = (AccessDenied, Refused)
 # What is wrong with a place, and not with the declaration.
@@ -187,7 +188,7 @@ class Surveyor:
         if pair.missing_ok or pair.entry.is_wildcard:
             return
         if vain and listed:
-            self._fail(source, place, NotFound("no tag matches %s" % vain[0], source, _SELECTION_HINT))
+            self._fail(source, place, NotFound("no tag matches %s" % vain[0], source, _PATTERN_HINT))
         elif not chosen:
             cause = "none of its %d tags is selected" % len(listed) if listed else "it has no tags"
             self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))

@@ -10,7 +10,12 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidReference
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, RegistryReference
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import (
+    LocalReference,
+    RegistryReference,
+    parse,
+    pinned,
+)
 
 HEX = "0123456789abcdef" * 4
 DIGEST = "sha256:" + HEX
@@ -30,8 +35,6 @@ DIGEST = "sha256:" + HEX
         ("docker://busybox", "docker.io", "library/busybox", "", ""),
         ("docker://quay.io/org/app:1", "quay.io", "org/app", "1", ""),
         ("quay.io/app", "quay.io", "app", "", ""),
-        ("localhost", "docker.io", "library/localhost", "", ""),
-        ("localhost:5000", "docker.io", "library/localhost", "5000", ""),
         ("localhost/x", "localhost", "x", "", ""),
         ("localhost:5000/x", "localhost:5000", "x", "", ""),
         ("localhost:5000/x:1", "localhost:5000", "x", "1", ""),
@@ -68,13 +71,13 @@ def test_registry_references_are_spelled_out(text, host, repository, tag, digest
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "not a repository name"),
-        ("   ", "not a repository name"),
-        ("docker://", "not a repository name"),
+        ("", "no image is given"),
+        ("   ", "no image is given"),
+        ("docker://", "no image is given"),
         (":1", "not a repository name"),
-        ("/x", "not a repository name"),
+        ("/x", "is a path, not a reference"),
         ("x/", "not a repository name"),
-        ("r.example/", "not a repository name"),
+        ("r.example/", "names a registry, but no repository. Write r.example/REPOSITORY"),
         ("r.example//x", "not a repository name"),
         ("r.example/x//y", "not a repository name"),
         ("r.example/-x", "not a repository name"),
@@ -359,3 +362,47 @@ def test_credentials_of_any_odd_url_are_not_repeated(text):
         references.parse(text)
     assert "hunter2" not in str(caught.value)
     assert "alice:" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("localhost", "names a registry, but no repository. Write localhost/REPOSITORY[:TAG]."),
+        ("r.example:5000", "names a registry, but no repository. Write r.example:5000/REPOSITORY[:TAG]."),
+        ("[::1]:5000", "names a registry, but no repository. Write [::1]:5000/REPOSITORY[:TAG]."),
+        ("oci:///srv/x:1", "is a URL, not a reference. Write oci:/srv/x:1."),
+        ("oci://srv/x", "is a URL, not a reference. Write oci:/srv/x for a path, or the registry's host"),
+        ("oci://r.example/charts/app:1", "is a URL, not a reference. Write r.example/charts/app:1."),
+        ("oci-archive:///srv/x.tar", "is a URL, not a reference. Write oci-archive:/srv/x.tar."),
+        ("dir://srv/x", "is a URL, not a reference. Write dir:/srv/x for a path"),
+        ("docker-daemon://app:1", "is a URL, not a reference. Write docker-daemon:app:1."),
+        ("https://r.example/app:1", "is a URL, not a reference. Write r.example/app:1. For a registry without TLS"),
+        ("s3://bucket/x", "is a URL, not a reference. Write host[:port]/path[:tag] for a registry, or a transport"),
+        ("docker:r.example/app:1", "is not a reference. Write docker://r.example/app:1."),
+        ("./x", "is a path, not a reference. Write oci:./x for an OCI layout, dir:./x for a directory with one"),
+        ("~/x", "is a path, not a reference. Write oci:~/x for"),
+    ],
+)
+def test_the_hint_is_the_reference_that_was_meant(text, message):
+    with pytest.raises(InvalidReference) as raised:
+        parse(text)
+    assert str(raised.value).startswith("%s: %s" % (text, message))
+
+
+def test_a_short_name_with_a_port_for_its_tag_is_still_one():
+    assert str(parse("registry:5000")) == "docker.io/library/registry:5000"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("r.example/team/app:1", "r.example/team/app@" + DIGEST),
+        ("docker-daemon:app:1", "docker-daemon:" + DIGEST),
+        ("docker-archive:/x.tar:app:1", "docker-archive:/x.tar:" + DIGEST),
+        ("oci:/x:1", ""),
+        ("dir:/x", ""),
+    ],
+)
+def test_pinned(text, expected):
+    assert pinned(parse(text), DIGEST) == expected
+    assert not expected or parse(expected).digest == DIGEST
