@@ -52,7 +52,7 @@ MISTAKES = {
     # Credentials and TLS
     "no credentials": ("image_copy", COPY, {"src": "CLOSED/REPO/app:1"}, "registries or authfile", {"registries": [ALICE]}),
     "a wrong password": ("image_copy", COPY, {"src": "CLOSED/REPO/app:1", "registries": [{**ALICE, "password": "wrong"}]}, "Check the user name and password", {"registries": [ALICE]}),
-    "an unknown CA": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": False}]}, "ca_path", {"registries": [{"host": "TLS", "ca_path": "CA"}]}),
+    "an unknown CA": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": False}]}, "ca_path", {"registries": [{"host": "TLS", "plain_http": False, "ca_path": "CA"}]}),
     "plain HTTP where there is TLS": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": True, "ca_path": "CA"}]}, "Set plain_http: false for it in registries", {"registries": [{"host": "TLS", "plain_http": False, "ca_path": "CA"}]}),
     "TLS where there is none": ("image_copy", COPY, {"registries": [{"host": "HOST", "plain_http": False}]}, "plain_http", {"registries": [{"host": "HOST", "plain_http": True}]}),
 }  # fmt: skip
