@@ -10,7 +10,7 @@ import base64
 from devtools import images, observe
 
 OLD = images.single(seed="old")
-NEW = images.single(seed="new")
+NEW = images.single(seed="new", labels={"org.opencontainers.image.version": "1.4.2"})
 NEWER = images.single(seed="newer")
 
 
@@ -35,7 +35,9 @@ def test_promotions_and_the_way_back(run_playbook, registry, repository):
     nothing = run("rollback", succeeds=False)
     assert f"{registry.host}/{production} has no tag live.before or 2.0.before" in nothing
 
-    assert "changed=2 " in run("promote", "--check", "--diff")
+    planned = run("promote", "--check", "--diff")
+    assert "changed=2 " in planned
+    assert f'"live: {OLD.digest[:19]}, new"' in planned
     assert tags() == {}
     assert "changed=2 " in run("promote", "--diff")
     assert tags() == {"live": OLD.digest, "2.0": OLD.digest}
@@ -46,14 +48,18 @@ def test_promotions_and_the_way_back(run_playbook, registry, repository):
     assert tags() == {"live": OLD.digest, "2.0": OLD.digest}
 
     live = {"promote_tags": ["live"]}
-    assert "changed=3 " in run("promote", promote_digest=NEW.digest, **live)
+    promoted = run("promote", promote_digest=NEW.digest, **live)
+    assert "changed=3 " in promoted
+    assert f'"live: {OLD.digest[:19]} → {NEW.digest[:19]} (prod 1.4.2)"' in promoted
     after = {"live": NEW.digest, "live.before": OLD.digest, "2.0": OLD.digest}
     assert tags() == after
 
     # Of both tags only one has been another image.
     assert "changed=1 " in run("rollback", "--check")
     assert tags() == after
-    assert "changed=1 " in run("rollback")
+    undone = run("rollback")
+    assert "changed=1 " in undone
+    assert f'"live: {NEW.digest[:19]} → {OLD.digest[:19]}"' in undone
     assert tags() == {**after, "live": OLD.digest}
 
 
