@@ -108,8 +108,12 @@ def test_what_is_new_crosses_the_gap(
     # One tag is new and one has moved: neither the other images nor the shared layer go along.
     push("app", "1.1", SECOND)
     push("app", "latest", SECOND)
-    assert "changed=4 " in export("delta", known)
+    exported = export("delta", known)
+    assert "changed=4 " in exported
     bundle = tmp_path / "delta"
+    assert f"{bundle}: 2 new, 0 updated, 2 unchanged; " in exported
+    assert "The bundle has 2 images in " in exported
+    assert "WARNING" not in exported
     assert {name.rpartition("/")[2] for name in layout_names(bundle / "images")} == {"app:1.1", "app:latest"}
     assert blobs_in(bundle) == blobs_of(SECOND) - blobs_of(FIRST, TOOL)
     assert records(bundle / "inventory.json") == {"app:1.1": SECOND.digest, "app:latest": SECOND.digest}
@@ -132,7 +136,9 @@ def test_what_is_new_crosses_the_gap(
     assert second_registry.requests() == []
     blob.write_bytes(content)
 
-    assert "changed=1 " in bring("delta", second_registry)
+    imported = bring("delta", second_registry)
+    assert "changed=1 " in imported
+    assert f"{second_registry.host}: 1 new, 1 updated, 0 unchanged; " in imported
     assert digest_at(second_registry.host, f"{repository}/app", "1.1") == SECOND.digest
     assert digest_at(second_registry.host, f"{repository}/app", "latest") == SECOND.digest
     assert digest_at(second_registry.host, f"{repository}/app", "1.0") == FIRST.digest
@@ -173,10 +179,12 @@ def test_names_that_differ_in_their_host_alone(run_playbook, second_registry, re
         "airgap_export_src": f"oci:{tmp_path / 'sources'}",
         "airgap_export_images": [{"name": "*"}],
         "airgap_export_dest": str(tmp_path / "bundle"),
+        "airgap_export_base": str(tmp_path / "misspelt.json"),
     }
     for arguments in (["--check"], []):
         output = run_playbook("drayage.registry.airgap_export", *arguments, variables=exported, succeeds=False)
         assert f"cannot import both {' and '.join(names)}" in output
+        assert f"WARNING: airgap_export_base {tmp_path / 'misspelt.json'} does not exist on localhost" in output
     assert not (tmp_path / "bundle" / "SHA256SUMS").exists()
 
     run_playbook("drayage.registry.airgap_export", "-e", "airgap_export_scoped=true", variables=exported)
