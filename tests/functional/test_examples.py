@@ -82,6 +82,7 @@ VARIABLES: dict[str, dict] = {
         "mirror_schedule_method": "cron",
         "mirror_schedule_dir": "/etc/cron.d",
         "mirror_schedule_variables": "/etc/drayage/mirror.json",
+        "mirror_schedule_command": "true",
     },
     "plugins/test/image_reference.py": {"image": "ghcr.io/example/app:1.4.2", "images": ["ghcr.io/example/app:1.4.2"]},
 }

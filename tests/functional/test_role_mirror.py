@@ -60,7 +60,7 @@ def test_a_mirror_is_kept_and_reported(
         "mirror_schedule_dir": str(tmp_path),
         "mirror_schedule_variables": str(tmp_path / "etc" / "mirror.json"),
         "mirror_schedule_user": getpass.getuser(),
-        "mirror_schedule_command": "run-it 100%",
+        "mirror_schedule_command": "echo 100%",
     }
 
     def mirror(*arguments, succeeds=True, **more):
@@ -81,7 +81,7 @@ def test_a_mirror_is_kept_and_reported(
     assert "linux/amd64, linux/arm64" in text
     assert "http://" not in text
     assert "https://" not in text
-    assert cron.read_text().endswith(f"\n@daily {getpass.getuser()} run-it 100\\%\n")
+    assert cron.read_text().endswith(f"\n@daily {getpass.getuser()} echo 100\\%\n")
     settings = tmp_path / "etc" / "mirror.json"
     assert settings.stat().st_mode & 0o777 == 0o600
     assert json.loads(settings.read_text())["mirror_registries"][0]["password"] == password
@@ -96,9 +96,12 @@ def test_a_mirror_is_kept_and_reported(
     assert f'<span class="tag failed">failed</span> {guarded_registry.host}/mirror/{repository}/tool:gone' in text
     assert "1.0<span" not in text
 
-    # Without a change on either side the page says once that all is well again, and then stays as it is.
+    # Without a change on either side the page says once that what failed is no longer declared, and then stays as it is.
     mirror()
-    assert "What had failed before is there again" in page.read_text()
+    text = page.read_text()
+    assert "What had failed before is no longer declared: 1 image." in text
+    assert f"<li>{guarded_registry.host}/mirror/{repository}/tool:gone</li>" in text
+    assert "is there again" not in text
     assert "changed=0 " in mirror("--diff")
 
     # Without a schedule there is nothing to do: neither is the source asked, nor anything removed from the mirror.

@@ -8,19 +8,25 @@ from __future__ import annotations
 import getpass
 import os
 import pwd
+import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from devtools import images, observe
 from devtools.provision import REPOSITORY
+from devtools.refusals import refusals
 
 
 @pytest.fixture
-def mirror(run_playbook, registry, repository, tmp_path):
-    """Return a function that runs the role with a schedule, whose files it writes into a directory."""
+def variables(registry, repository, tmp_path):
+    """Return variables of the role with a schedule, whose files it writes into a directory."""
     images.push(images.single(seed="scheduled"), registry.host, f"{repository}/from", "1")
-    variables = {
+    registry.forget()
+    return {
         "mirror_dest": f"{registry.host}/{repository}/to",
         "mirror_images": [{"name": f"{registry.host}/{repository}/from", "dest": "app"}],
         "mirror_inventory": str(tmp_path / "state" / "drayage" / "mirror.json"),
@@ -30,30 +36,38 @@ def mirror(run_playbook, registry, repository, tmp_path):
         "mirror_schedule_variables": str(tmp_path / "etc" / "drayage" / "mirror.json"),
         "mirror_schedule_start": False,
         "mirror_schedule_user": getpass.getuser(),
+        "mirror_schedule_command": "true",
     }
 
+
+@pytest.fixture
+def mirror(run_playbook, variables):
+    """Return a function that runs the playbook with a schedule."""
+
     def run(*arguments, succeeds=True, **more):
-        given = {**variables, **more}
-        return run_playbook("drayage.registry.mirror", *arguments, variables=given, succeeds=succeeds)
+        return run_playbook("drayage.registry.mirror", *arguments, variables={**variables, **more}, succeeds=succeeds)
 
     return run
 
 
-@pytest.mark.parametrize("schedule", ["*:0/30", "Mon..Fri 04:00", "fortnightly", "0 4 * *", "0 4 * * * *"])
-def test_cron_is_given_nothing_that_it_does_not_understand(mirror, registry, repository, tmp_path, schedule):
-    output = mirror(mirror_schedule=schedule, succeeds=False)
-    assert f"cron does not understand the mirror_schedule '{schedule}'" in output
+def test_cron_is_given_nothing_that_it_does_not_understand(play, variables, registry, tmp_path):
+    schedules = ["*:0/30", "Mon..Fri 04:00", "fortnightly", "0 4 * *", "0 4 * * * *"]
+    attempts = [("mirror", {**variables, "mirror_schedule": schedule}) for schedule in schedules]
+    messages = refusals(play, tmp_path / "messages.json", *attempts)
+    assert [message.partition(": ")[0] for message in messages] == [
+        f"cron does not understand the mirror_schedule '{schedule}'" for schedule in schedules
+    ]
     assert not (tmp_path / "drayage-mirror").exists()
-    assert observe.tags_at(registry.host, f"{repository}/to/app") == []
+    assert registry.requests() == []
 
 
-@pytest.mark.parametrize("schedule", ["weekly", "*/30 4-6 * * mon,fri"])
-def test_cron_is_given_what_it_understands_in_a_file_that_it_reads(mirror, tmp_path, schedule):
-    mirror(mirror_schedule=schedule, mirror_schedule_name="mirror of example.com")
-    line = (tmp_path / "mirror-of-example-com").read_text().splitlines()[-1]
-    assert line.startswith("@weekly " if schedule == "weekly" else f"{schedule} ")
-    mirror(mirror_schedule_name="mirror of example.com", mirror_schedule_state="absent")
-    assert not (tmp_path / "mirror-of-example-com").exists()
+def test_cron_is_given_what_it_understands_in_a_file_that_it_reads(play, variables, tmp_path):
+    named = {"weekly": "mirror of example.com", "*/30 4-6 * * mon,fri": "other"}
+    given = [{**variables, "mirror_schedule": schedule, "mirror_schedule_name": named[schedule]} for schedule in named]
+    removed = {**given[1], "mirror_schedule_state": "absent"}
+    assert refusals(play, tmp_path / "messages.json", *(("mirror", each) for each in [*given, removed])) == [""] * 3
+    assert (tmp_path / "mirror-of-example-com").read_text().splitlines()[-1].startswith("@weekly ")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd knows what it understands")
@@ -94,15 +108,55 @@ def test_a_directory_in_which_the_account_cannot_write_is_named(mirror, tmp_path
     assert f"nobody cannot write into {state}" in output
 
 
-@pytest.mark.parametrize(("user", "home"), [("nobody", "~nobody/"), ("root", "~/")])
-def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play, user, home):
-    part = REPOSITORY / "roles" / "mirror"
-    values = {"ansible.builtin.include_vars": {"file": str(part / "vars" / "main.yml")}}
+def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play):
+    values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "mirror" / "vars" / "main.yml")}}
+    given = {"mirror_schedule": "daily", "mirror_inventory": "~/.local/state/drayage/mirror.json"}
+    show = {"ansible.builtin.debug": {"msg": "{{ mirror_schedule_user }} at {{ _mirror_inventory }}."}}
+    output = play([values, *({**show, "vars": {**given, "mirror_schedule_user": user}} for user in ("nobody", "root"))])
+    assert "nobody at ~nobody/.local/state/drayage/mirror.json." in output
+    assert "root at ~/.local/state/drayage/mirror.json." in output
 
-    given = {
-        "mirror_schedule": "daily",
-        "mirror_schedule_user": user,
-        "mirror_inventory": "~/.local/state/drayage/mirror.json",
-    }
-    told = {"ansible.builtin.debug": {"msg": "at {{ _mirror_inventory }}."}, "vars": given}
-    assert f"at {home}.local/state/drayage/mirror.json." in play([values, told])
+
+def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, registry, repository, tmp_path):
+    """Here Ansible is in a virtual environment, and the collection in a directory that only this run knows."""
+    command = f"ansible-playbook drayage.registry.mirror -e @{variables['mirror_schedule_variables']}"
+    output = mirror(mirror_schedule_command=command, succeeds=False)
+    user = getpass.getuser()
+    assert (
+        f"The schedule cannot run '{command}' as user {user} with PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        in output
+    )
+    assert "Nothing was changed." in output
+    assert not (tmp_path / "drayage-mirror").exists()
+    assert registry.requests() == []
+
+    # The program alone is not enough: it does not find the playbook.
+    program = Path(sys.executable).with_name("ansible-playbook")
+    output = mirror(
+        "--check",
+        mirror_schedule_command=command.replace("ansible", f"{program.parent}/ansible", 1),
+        mirror_schedule_method="systemd",
+        mirror_schedule_start=True,
+        succeeds=False,
+    )
+    assert "drayage.registry.mirror could not be found" in output
+
+    # Obeyed literally, the message leads to a schedule that runs.
+    advised = re.search(r"set mirror_schedule_command to '(.*?)'", output)[1]
+    mirror(mirror_schedule_command=advised)
+    line = (tmp_path / "drayage-mirror").read_text().splitlines()[-1]
+    assert line == f"@daily {user} {advised}"
+    images.push(images.single(seed="later"), registry.host, f"{repository}/from", "2")
+    subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", advised], check=True, capture_output=True)
+    assert sorted(observe.tags_at(registry.host, f"{repository}/to/app")) == ["1", "2"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account needs root")
+def test_the_command_is_tried_as_its_user(mirror, tmp_path):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / "run").symlink_to("/bin/true")
+    for given in ({"mirror_schedule_user": "nobody"}, {"mirror_schedule_user": "no-such-user"}):
+        output = mirror("--check", mirror_schedule_command=f"{private}/run it", **given, succeeds=False)
+        assert f"The schedule cannot run '{private}/run it' as user {given['mirror_schedule_user']}" in output
+    assert "user no-such-user does not exist" in output

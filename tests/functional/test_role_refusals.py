@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles say to mistakes in their variables, and that obeying the message leads to success."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+
+import pytest
+
+from devtools.refusals import refusals
+
+NO_IMAGES = '{"version": 1, "images": []}'
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Return a bundle without images, and beside it the archive that the guide makes of it."""
+    directory = tmp_path / "media" / "release-1.4"
+    (directory / "images").mkdir(parents=True)
+    (directory / "inventory.json").write_text(NO_IMAGES)
+    digest = hashlib.sha256(NO_IMAGES.encode()).hexdigest()
+    (directory / "SHA256SUMS").write_text(f"{digest}  ./inventory.json\n")
+    subprocess.run(["tar", "-C", directory.parent, "-cf", f"{directory}.tar", directory.name], check=True)
+    return directory
+
+
+def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
+    """A misspelt variable made an empty mirror, and an empty bundle."""
+    images = [{"name": "docker.io/library/alpine"}]
+    bundle = tmp_path / "bundle"
+    mirror = {"mirror_dest": "127.0.0.1:1", "mirror_inventory": str(tmp_path / "state" / "mirror.json")}
+    outputs = []
+
+    def run(tasks):
+        outputs.append(play(tasks))
+
+    messages = refusals(
+        run,
+        tmp_path / "messages.json",
+        ("mirror", {**mirror, "mirror_image": images}),
+        ("mirror", {**mirror, "mirror_images": [], "mirror_source_file": ""}),
+        ("airgap_export", {"airgap_export_dest": str(bundle), "airgap_export_image": images}),
+    )
+    nothing = (
+        "Nothing is declared for 127.0.0.1:1: mirror_images is empty, and mirror_source_file is not set. Nothing was changed. "
+        "List the images to mirror in mirror_images."
+    )
+    assert messages == [
+        nothing,
+        nothing,
+        f"Nothing is declared for the bundle {bundle}: airgap_export_images is empty, and airgap_export_source_file is not set. "
+        "Nothing was changed. List the images to export in airgap_export_images.",
+    ]
+    assert not bundle.exists()
+    assert not (tmp_path / "state").exists()
+    warnings = re.findall(r"WARNING: the role drayage\.registry\.(\w+) ignores (.*?), as", outputs[0])
+    assert warnings == [("mirror", "mirror_image"), ("airgap_export", "airgap_export_image")]
+
+
+def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
+    place = {"airgap_import_dest": "127.0.0.1:1", "airgap_import_inventory": str(tmp_path / "site.json")}
+    media, archive, empty = bundle.parent, bundle.with_name("release-1.4.tar"), tmp_path / "empty" / "here"
+    empty.mkdir(parents=True)
+    wrong = [archive, bundle.with_name("release-1.5"), media, bundle / "images", empty]
+
+    def run(*paths):
+        attempts = [("airgap_import", {**place, "airgap_import_src": str(path)}) for path in paths]
+        return refusals(play, tmp_path / "messages.json", *attempts)
+
+    found = f"on localhost: nothing was changed. Set airgap_import_src to {bundle}."
+    no_sums = "has no file SHA256SUMS, so it is not the directory of a bundle"
+    assert run(*wrong) == [
+        f"airgap_import_src {archive} is a file, and not the directory of a bundle {found}",
+        f"airgap_import_src {wrong[1]} does not exist {found}",
+        f"airgap_import_src {media} {no_sums} {found}",
+        f"airgap_import_src {bundle / 'images'} {no_sums} {found}",
+        f"airgap_import_src {empty} {no_sums} on localhost: nothing was changed. Set airgap_import_src to the directory that "
+        "the role airgap_export made: it has images, inventory.json and SHA256SUMS.",
+    ]
+
+    # An archive alone: obeyed literally, the message leads to the bundle.
+    away = tmp_path / "away"
+    away.mkdir()
+    archive.rename(away / archive.name)
+    (message,) = run(away / archive.name)
+    unpack = re.search(
+        r'Unpack it with "(tar .*?)", and set airgap_import_src to the directory that this makes\.$', message
+    )
+    subprocess.run(unpack[1].split(), check=True)
+    assert run(away / bundle.name) == [""]
