@@ -98,15 +98,24 @@ options:
       - auth_file
   timeout:
     description:
-      - How many seconds to wait for a connection, and for the next bytes of an answer.
+      - How many seconds to wait for a connection, and for the next bytes of an answer. See also O(min_rate).
     type: float
     default: 60.0
+  min_rate:
+    description:
+      - How many bytes a second to expect at least of a response once it has begun, on average over O(timeout) seconds of waiting.
+        A slower response is treated like a timeout, so a server that sends a byte now and then does not hold the task.
+      - The default suits slow links, even if they are shared by all O(jobs). V(0) turns the limit off.
+    type: float
+    default: 100.0
   retries:
     description:
       - How often to try again after a broken connection, a timeout, or an answer that says to come back later
         (408, 425, 429, 500, 502, 503, 504, 522). C(Retry-After) is respected, up to a minute.
       - Where a registry tells that its limit of requests is used up (C(RateLimit-Remaining), C(RateLimit)), nothing is sent
         to it until the limit begins anew, if that is within a minute.
+      - A host that has used up all retries without having responded once is not tried again in the same task. Everything else
+        that needs this host fails at once.
     type: int
     default: 3
   jobs:

@@ -41,6 +41,7 @@ class RegistryModule:
         self.check_mode: bool = self.ansible.check_mode
         self._check_texts(texts)
         self._check("timeout", 0 < self.params["timeout"] <= 86400, "a number of seconds above 0, and at most a day")
+        self._check("min_rate", 0 <= self.params["min_rate"] < float("inf"), "a number of bytes, 0 or more")
         self._check("retries", self.params["retries"] >= 0, "0 or more")
         self._check("jobs", 1 <= self.params["jobs"] <= 256, "from 1 to 256")
 
@@ -71,7 +72,7 @@ class RegistryModule:
         self.ansible.exit_json(**result)
 
     def _stores(self) -> Stores:
-        policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"])
+        policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"], self.params["min_rate"])
         entries = [RegistrySettings(**self._known(entry)) for entry in self.params["registries"]]
         return Stores(entries, self.params["authfile"], policy, self._run_command)
 

@@ -33,6 +33,7 @@ from .._errors import (
 from .._image import document as documents
 from .._text import clean, without_secrets
 from . import genuine
+from .least_rate import TooSlow
 from .library import BODY_ERRORS
 from .quota import Quota
 
@@ -246,6 +247,10 @@ class Hopeless(ConnectionFailed):
     """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
 
 
+class Malformed(Hopeless):
+    """The request cannot be sent, whatever the host is like."""
+
+
 def broken_connection(host: str, error: BaseException, proxy: str = "") -> ImageError:
     """The error for an exception of ``requests``; :class:`Hopeless` where another try would not mend it.
 
@@ -258,7 +263,7 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Image
     if failure:
         return failure
     if isinstance(error, ValueError):
-        return Hopeless("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
+        return Malformed("cannot reach %s: its address, or what is to be sent there, is not valid" % host)
     kind = Cut if any(isinstance(cause, _CUTS) for cause in causes) else ConnectionFailed
     if is_by_proxy:
         cause = "cannot reach %s through the proxy %s: %s" % (host, proxy, _proxy_reason(causes))
@@ -296,6 +301,8 @@ def _proxy_reason(causes: list[BaseException]) -> str:
 
 
 def _reason(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, TooSlow) for cause in causes):
+        return "it sends less than min_rate allows"
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return "its name cannot be resolved"

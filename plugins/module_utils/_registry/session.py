@@ -22,6 +22,7 @@ from .._errors import ConnectionFailed, Refused
 from .._files import check_named
 from .._text import clean, without_secrets
 from . import proxies, urls
+from .contact import Contacts, NotTried
 from .failures import Cut, Hopeless, broken_connection, compressed
 from .library import BODY_ERRORS, REQUEST_ERRORS
 from .quota import Quota
@@ -45,11 +46,15 @@ _LONGEST_PAUSE = 60.0
 
 @dataclasses.dataclass
 class Policy:
-    """What holds for all registries of a task. ``timeout`` is in seconds, for connecting and for idle reads."""
+    """What holds for all registries of a task.
+
+    ``timeout`` is in seconds, for connecting and for idle reads; ``min_rate`` is in bytes a second, see :class:`Transport`.
+    """
 
     timeout: float = 60.0
     retries: int = 3
     jobs: int = 24
+    min_rate: float = 0.0
 
 
 class Traffic:
@@ -59,6 +64,7 @@ class Traffic:
         self._lock = threading.Lock()
         self.requests = 0
         self.warnings: list[str] = []
+        self.contacts = Contacts()
         self._authorizations: set[str] = set()
 
     def count(self) -> None:
@@ -100,7 +106,7 @@ class Session:
         self._limits = registries.limits(settings)
         self._pause = _Pause()
         _check_files(settings)
-        self._transport = Transport(policy.jobs, policy.timeout)
+        self._transport = Transport(policy.jobs, policy.timeout, policy.min_rate)
 
     def close(self) -> None:
         """Close all connections."""
@@ -127,13 +133,15 @@ class Session:
         """
         attempt = 0
         was_cut = False
+        failure: ConnectionFailed | None = None
         while True:
             self._pause.wait()
             try:
                 response = self._follow(method, url, headers, data, waits_for_slot)
-            except Hopeless:
-                raise
+            except Hopeless as error:
+                raise (failure if failure and isinstance(error, NotTried) else error) from None
             except ConnectionFailed as error:
+                failure = error
                 if isinstance(error, Cut) and not was_cut:
                     was_cut = True  # perhaps only by a server that does not keep connections: no failure yet
                     continue
@@ -254,6 +262,16 @@ class Session:
             self._pause.extend(quota.wait)
 
     def _transmit(
+        self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
+    ) -> t.Any:
+        contact = self.traffic.contacts.of(url, urls.host(url), self.policy.retries)
+        if contact.is_reached:
+            return self._transmit_at_once(method, url, headers, data, settings)
+        is_shared = data is not None and not isinstance(data, bytes)
+        with contact.attempt(is_shared, self._pause.wait, self.pause):
+            return self._transmit_at_once(method, url, headers, data, settings)
+
+    def _transmit_at_once(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
         self.traffic.count()

@@ -19,7 +19,7 @@ import ssl
 import threading
 import typing as t
 
-from . import proxies, trust, urls
+from . import least_rate, proxies, trust, urls
 from .library import HTTPAdapter, library
 from .settings import RegistrySettings
 
@@ -31,13 +31,15 @@ _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*"
 class Transport:
     """Connections to any number of hosts, of which up to ``size`` are kept for each. Safe for many threads.
 
-    ``timeout`` is in seconds, for connecting and for idle reads.
+    ``timeout`` is in seconds, for connecting and for idle reads; ``min_rate`` is the least that a response has in bytes a
+    second, on average over that time.
     """
 
-    def __init__(self, size: int, timeout: float) -> None:
+    def __init__(self, size: int, timeout: float, min_rate: float = 0.0) -> None:
         library()
         self._size = size
         self._timeout = timeout
+        self._min_rate = min_rate
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
         # One for plain HTTP, and one for each kind of trust.
@@ -85,23 +87,36 @@ class Transport:
             with self._lock:
                 adapter = self._adapters.get(settings)
                 if adapter is None:
-                    adapter = _Adapter(self._size, trust.context(settings) if settings else None)
+                    adapter = _Adapter(
+                        self._size, trust.context(settings) if settings else None, self._min_rate, self._timeout
+                    )
                     self._adapters[settings] = adapter
         return adapter
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections all have the same TLS context, or none."""
+    """An adapter whose connections all have the same TLS context, or none, and the same least rate."""
 
-    def __init__(self, size: int, context: ssl.SSLContext | None) -> None:
+    def __init__(self, size: int, context: ssl.SSLContext | None, min_rate: float, window: float) -> None:
         self._options = {"ssl_context": context} if context else {}
+        self._min_rate = min_rate
+        self._window = window
         super().__init__(pool_connections=4, pool_maxsize=size)
 
     def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
         super().init_poolmanager(*args, **options, **self._options)
+        self._watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
-        return super().proxy_manager_for(proxy, **options, **self._options)
+        is_known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **options, **self._options)
+        if not is_known:
+            self._watch(manager)
+        return manager
+
+    def _watch(self, manager: t.Any) -> None:
+        classes = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window)
 
     def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
         """The context says all of it; what requests adds here would be read for each connection."""

@@ -396,7 +396,8 @@ def test_a_token_is_had_while_all_connections_are_in_use(connect):
 )
 def test_a_connection_is_free_again_after_an_error_or_a_redirect(connect, outcome):
     entry = RegistrySettings("r.example", max_connections=1)
-    session, _network = connect(outcome, answer(200), entry=entry, retries=0)
+    session, _network = connect(answer(200), outcome, answer(200), entry=entry, retries=0)
+    session.exchange("GET", URL, {}).close()
     with contextlib.suppress(ConnectionFailed):
         session.exchange("GET", URL, {})
     thread = threading.Thread(target=session.exchange, args=("GET", URL, {}), daemon=True)

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Whether a host can be reached: found out by one request at a time, and only once where it cannot.
+
+Without that, each of a thousand images waits for its own retries to a host that is down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+
+from .._errors import ConnectionFailed
+from .failures import Cut, Hopeless, Malformed
+
+
+class NotTried(Hopeless):
+    """Nothing was sent, because the host has not responded to earlier requests."""
+
+
+class Contact:
+    """The attempts to reach one host, until it first responds. Safe for many threads."""
+
+    def __init__(self, host: str, retries: int) -> None:
+        self.is_reached = False
+        self._host = host
+        self._retries = retries
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._was_cut = False
+        self._last: ConnectionFailed | None = None
+
+    @contextlib.contextmanager
+    def attempt(
+        self, is_shared: bool, wait: t.Callable[[], object], back_off: t.Callable[[int], object]
+    ) -> t.Iterator[None]:
+        """The block is one request, which raises :class:`ConnectionFailed` unless the host responds.
+
+        As long as it has not responded, the next one waits for the result of this one, unless it ``is_shared``: then it has
+        a body that takes long. ``wait`` ends when requests may be sent, and ``back_off`` makes them wait after a failure.
+
+        Raises :class:`NotTried` without running the block if the host has used up all retries without a response.
+        """
+        if self.is_reached:
+            yield
+            return
+        with contextlib.nullcontext() if is_shared else self._lock:
+            self._check()
+            if not self.is_reached:
+                wait()
+            try:
+                yield
+            except ConnectionFailed as failure:
+                if not self.is_reached:
+                    self._note(failure, back_off)
+                raise
+            self.is_reached = True
+
+    def _check(self) -> None:
+        if self.is_reached or self._last is None:
+            return
+        if isinstance(self._last, Hopeless):
+            raise Hopeless(self._last.cause, hint=self._last.hint)
+        if self._failures > self._retries:
+            reason = self._last.cause.rpartition(": ")[2]
+            raise NotTried("not tried: %s did not answer before (%s)" % (self._host, reason), hint=self._last.hint)
+
+    def _note(self, failure: ConnectionFailed, back_off: t.Callable[[int], object]) -> None:
+        if isinstance(failure, Malformed):
+            return
+        if isinstance(failure, Cut) and not self._was_cut:
+            self._was_cut = True  # one more try than the others, as for any request
+            return
+        self._last = failure
+        back_off(self._failures)
+        self._failures += 1
+
+
+class Contacts:
+    """One :class:`Contact` for each host of a run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._contacts: dict[str, Contact] = {}
+
+    def of(self, url: str, host: str, retries: int) -> Contact:
+        """The contact with the host of a URL; ``host`` is how it is shown."""
+        place = "/".join(url.split("/", 3)[:3])
+        contact = self._contacts.get(place)
+        if contact is None:
+            with self._lock:
+                contact = self._contacts.setdefault(place, Contact(host, retries))
+        return contact
