@@ -70,7 +70,7 @@ def test_link_gives_a_path_only(run_module, thief, link):
             if len(server.requests) < 3
             else {}
         )
-        return scripted.answer(200, b'{"tags": ["1"]}', **more)
+        return scripted.answer(200, b'{"tags": ["%d"]}' % len(server.requests), **more)
 
     with registry(answers) as server:
         result = run_module("image_tags", repository=f"{server.host}/app", registries=alice(server.host))

@@ -273,11 +273,11 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Image
 
 def _tls_failure(host: str, causes: list[BaseException]) -> Hopeless | None:
     for cause in causes:
-        # urllib3 before 2.0 has an exception of its own for certificates of other hosts.
-        is_other_name = type(cause).__name__ == "CertificateError"
-        if isinstance(cause, ssl.SSLCertVerificationError) or is_other_name:
-            reason = getattr(cause, "verify_message", "") or (cause.args[0] if cause.args else "")
-            code = _OTHER_NAME if is_other_name else getattr(cause, "verify_code", 0)
+        # urllib3 before 2.0 compares names itself, and raises one without the fields of OpenSSL.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            message = getattr(cause, "verify_message", "")
+            code = getattr(cause, "verify_code", 0) if message else _OTHER_NAME
+            reason = message or (cause.args[0] if cause.args else "")
             hint = _CERTIFICATE_HINTS.get(code, _TRUST_HINT)
             return Hopeless("the certificate of %s is not trusted: %s" % (host, reason), hint=hint)
     reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]

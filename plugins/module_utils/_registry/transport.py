@@ -119,7 +119,8 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window)
 
     def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
-        """The context says all of it; what requests adds here would be read for each connection."""
+        """The context has the certificates; requests would have them read for each connection."""
+        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
 
 
 def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -> t.Any:

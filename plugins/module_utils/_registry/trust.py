@@ -30,8 +30,7 @@ def context(settings: RegistrySettings) -> ssl.SSLContext:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
     else:
-        made.verify_mode = ssl.CERT_REQUIRED
-        made.check_hostname = True
+        made.verify_mode = ssl.CERT_REQUIRED  # urllib3 1.26 compares the host name itself, and leaves that off here
         if settings.ca_path:
             _trust(made, settings.ca_path, "ca_path of %s in registries" % settings.host)
         if settings.extends_trust or not settings.ca_path:
