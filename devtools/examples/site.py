@@ -31,6 +31,7 @@ _LAYOUT = re.compile(r"\boci:(/[\w./-]+):([\w][\w.-]*)")
 _WHOLE_LAYOUT = re.compile(r"\bsrc: oci:(/[\w./-]+)$", re.MULTILINE)
 _DIRECTORY = re.compile(r"(?<![\w./}-])/(?=(?:srv|etc|var|opt|mnt|media|data)/)")
 _CERTIFICATE = re.compile(r"/etc/[\w./-]+\.(?:pem|crt)\b")
+_AUTHORITY = re.compile(r"^( +)(ca_path: .*)$", re.MULTILINE)
 _DIGEST = re.compile(r"\bsha256:[0-9a-f]{64}\b")
 _SECRET = re.compile(r"\bvault_\w+")
 _NAMED_DIGEST = re.compile(r"\b[a-z]\w*_digest\b")
@@ -60,6 +61,7 @@ class Site:
         """Return an example with the hosts, directories and digests that are here."""
         text = re.sub(_HOST, lambda match: f"{self._host}/{self._prefix(document, match[0])}", text)
         text = _DIRECTORY.sub(f"{self.directory(document)}/", text)
+        text = _AUTHORITY.sub(r"\1\2\n\1plain_http: true", text)  # else a CA for a loopback host means TLS
         return _DIGEST.sub(IMAGE.digest, text)
 
     def variables(self, document: Document) -> dict[str, str]:

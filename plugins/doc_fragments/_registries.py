@@ -64,8 +64,9 @@ options:
       plain_http:
         description:
           - Whether to speak HTTP without TLS.
-          - If not given, loopback hosts (V(localhost), V(127.0.0.1), V([::1])) are spoken to in plain HTTP and all others
-            over TLS. One is never tried for the other.
+          - If not given, plain HTTP is used for loopback hosts (V(localhost), V(127.0.0.1), V([::1])), and TLS for all others.
+            For a loopback host with certificates, by O(registries[].ca_path), O(registries[].client_cert) or a directory of
+            certificates, or with O(registries[].validate_certs=false), TLS is used too. One is never tried for the other.
         type: bool
       max_connections:
         description:
@@ -132,5 +133,9 @@ notes:
     C(pip), and those of the system if it is a package of Debian or Fedora. The environment variables E(REQUESTS_CA_BUNDLE) and
     E(CURL_CA_BUNDLE) name a file or directory to trust instead. E(SSL_CERT_FILE) and E(SSL_CERT_DIR) are read as OpenSSL
     reads them.
+  - CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) are also taken from the first directory
+    of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and C(/etc/docker/certs.d/HOST[:PORT])
+    that exists, as C(podman) does. These CAs are trusted in addition to those of the managed node. O(registries[].ca_path) and
+    O(registries[].client_cert) take precedence.
   - Over TLS, a redirect to plain HTTP is followed without credentials, and only for content that is verified by its digest.
 """

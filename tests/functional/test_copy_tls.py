@@ -144,3 +144,50 @@ def test_loopback_is_spoken_to_in_plain_http_and_others_are_not(run_module, regi
     # A name of this machine that does not say so: TLS is spoken, which this port does not understand.
     result = run_module("image_copy", src=f"oci:{tmp_path}/layout:1", dest=f"127.1:{port}/{repository}:2")
     assert "does not speak TLS" in result.msg
+
+
+class TestWithoutEntry:
+    """The only settings are where docker and podman look for them."""
+
+    @pytest.fixture
+    def certificates(self, tmp_path):
+        """Return a function that makes the directory of certificates for a host."""
+
+        def make(host, **files):
+            directory = tmp_path / "home" / ".config" / "containers" / "certs.d" / host
+            directory.mkdir(parents=True)
+            for name, source in files.items():
+                (directory / name.replace("_", ".")).write_bytes(source.read_bytes())
+
+        return make
+
+    @pytest.fixture
+    def push(self, run_module, repository, tmp_path):
+        """Return a function that copies INDEX from a layout to a registry."""
+        images.write_layout(INDEX, tmp_path / "layout", "1")
+        return lambda host, **options: run_module(
+            "image_copy", src=f"oci:{tmp_path}/layout:1", dest=f"{host}/{repository}:1", **options
+        )
+
+    def test_directory_of_certificates(self, push, certificates, authority, run_module):
+        client = authority.client("deploy")
+        with DockerRegistry(tls=authority.server(), client_ca=authority.ca) as server:
+            certificates(server.host, ca_crt=authority.ca, my_cert=client.cert, my_key=client.key)
+            assert push(server.host).digest == INDEX.digest
+            login = run_module("registry_login", host=server.host, username="alice", password="any")
+            assert login.changed is True
+            assert (
+                "is not trusted"
+                in push(server.host, registries=[{"host": server.host, "ca_path": str(client.cert)}]).msg
+            )
+
+    def test_broken_directory_is_named(self, push, certificates, tls_registry, authority):
+        certificates(tls_registry.host, my_cert=authority.ca)
+        message = push(tls_registry.host).msg
+        assert f"certs.d/{tls_registry.host} has my.cert, but not my.key" in message
+
+    @pytest.mark.parametrize("option", ["ca_path", "validate_certs"])
+    def test_option_for_tls_means_tls_on_loopback(self, push, tls_registry, authority, option):
+        value = {"ca_path": str(authority.ca), "validate_certs": False}[option]
+        registries = [{"host": tls_registry.host, option: value}]
+        assert push(tls_registry.host, registries=registries).digest == INDEX.digest

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from .._errors import ImageError
+from . import cert_dir
 from .limits import Limits, Slots
 
 _DOCKER_HUB_API = "registry-1.docker.io"
@@ -27,7 +28,7 @@ _SLOWEST = 0.01
 class RegistrySettings:
     """One entry of ``registries``. ``host`` is ``host[:port]``, optionally with a path prefix.
 
-    ``extends_trust`` is no option: with it, ``ca_path`` is trusted in addition to what the node trusts.
+    ``ca_files`` is no option: these are trusted in addition to ``ca_path``, or to what the node trusts if that is not set.
     """
 
     host: str
@@ -41,7 +42,7 @@ class RegistrySettings:
     plain_http: bool | None = None
     max_connections: int | None = None
     requests_per_second: float | None = None
-    extends_trust: bool = False
+    ca_files: tuple[str, ...] = ()
 
     def completed(self, other: RegistrySettings) -> RegistrySettings:
         """This entry, with the credentials and the certificates of another one where it has none of its own.
@@ -59,13 +60,16 @@ class RegistrySettings:
         return ("%s/%s/" % (_canonical(host), repository)).startswith(_canonical(self.host) + "/")
 
     def scheme(self, host: str) -> str:
-        """``http`` where asked for, or for loopback where nothing was said; else ``https``."""
-        plain = is_loopback(host) if self.plain_http is None else self.plain_http
+        """``http`` where asked for, or for loopback without any option for TLS; else ``https``."""
+        plain = self.plain_http
+        if plain is None:
+            is_for_tls = self.ca_path or self.ca_files or self.client_cert or not self.validate_certs
+            plain = is_loopback(host) and not is_for_tls
         return "http" if plain else "https"
 
 
 # What is taken from another entry as a whole or not at all.
-_TOGETHER = (("username", "password", "token"), ("ca_path", "extends_trust"), ("client_cert", "client_key"))
+_TOGETHER = (("username", "password", "token"), ("ca_path", "ca_files"), ("client_cert", "client_key"))
 
 
 class Registries:
@@ -76,6 +80,7 @@ class Registries:
         self._slots = Slots()
         self._unlimited = Limits(self._slots)
         self._limits: dict[RegistrySettings, Limits] = {}
+        self._completed: dict[tuple[RegistrySettings, str], RegistrySettings] = {}
         self._take_in(entries)
 
     def extend(self, entries: t.Iterable[RegistrySettings]) -> None:
@@ -100,11 +105,26 @@ class Registries:
         return self._limits.get(settings, self._unlimited)
 
     def of(self, host: str, repository: str) -> RegistrySettings:
-        """The entry for a repository, or the defaults."""
+        """The entry for a repository, or the defaults, with the certificates of the host's directory, see cert_dir.py.
+
+        Raises :class:`LocalFailure` for a directory that makes no sense.
+        """
         for entry in self._entries:
             if entry.matches(host, repository):
-                return entry
-        return RegistrySettings(host)
+                return self._with_certificates(entry, host)
+        return self._with_certificates(RegistrySettings(host), host)
+
+    def _with_certificates(self, entry: RegistrySettings, host: str) -> RegistrySettings:
+        if entry.plain_http:
+            return entry
+        key = (entry, host)
+        if key not in self._completed:
+            directory = cert_dir.find(host)
+            found = entry.completed(RegistrySettings(host, **cert_dir.read(directory))) if directory else entry
+            if entry in self._limits:
+                self._limits[found] = self._limits[entry]
+            self._completed[key] = found
+        return self._completed[key]
 
     def of_other_port(self, host: str, repository: str) -> str:
         """The host of an entry that has another port, or none, where no entry matches; empty if there is no such entry."""
@@ -122,10 +142,11 @@ class Registries:
         """
         for entry in self._entries:
             if entry.matches(host, ""):
-                return entry
+                return self._with_certificates(entry, host)
         if hostname(host) == hostname(origin_host):
             return origin
-        return RegistrySettings(host, ca_path=origin.ca_path, extends_trust=True)
+        authorities = (origin.ca_path,) if origin.ca_path else ()
+        return self._with_certificates(RegistrySettings(host, ca_files=authorities + origin.ca_files), host)
 
 
 def api_host(host: str) -> str:

@@ -33,8 +33,10 @@ def context(settings: RegistrySettings) -> ssl.SSLContext:
         made.verify_mode = ssl.CERT_REQUIRED  # urllib3 1.26 compares the host name itself, and leaves that off here
         if settings.ca_path:
             _trust(made, settings.ca_path, "ca_path of %s in registries" % settings.host)
-        if settings.extends_trust or not settings.ca_path:
+        else:
             _trust_system(made)
+        for path in settings.ca_files:
+            _trust(made, path, "for %s" % settings.host)
     if settings.client_cert:
         _show(made, settings.client_cert, settings)
     return made
@@ -54,6 +56,8 @@ def _trust_system(made: ssl.SSLContext) -> None:
 
 
 def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # reading a pipe might never end
+        raise LocalFailure("%s (%s) is not a file" % (path, source))
     try:
         made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
     except ssl.SSLError:

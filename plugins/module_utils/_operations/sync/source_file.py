@@ -13,16 +13,17 @@ Where skopeo guesses, this does not: ``tls-verify: false`` leaves certificates u
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import typing as t
 
-from ..._errors import ImageError
+from ..._errors import ImageError, LocalFailure
 from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.reference import RegistryReference
 from ..._image.tag_selection import POSIX_CLASS, TagSelection
-from ..._registry.settings import RegistrySettings
-from .cert_dir import read_cert_dir
+from ..._registry import cert_dir
+from ..._registry.settings import RegistrySettings, is_loopback
 from .plain_document import Node, read
 
 _KEYS = (
@@ -50,13 +51,12 @@ class FileRegistry:
     settings: RegistrySettings | None = None
 
 
-def read_source_file(path: str, tmpdir: str, warn: t.Callable[[str], None]) -> list[FileRegistry]:
+def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegistry]:
     """The registries of a file, in its order.
 
-    Files that have to be made of the file's ``cert-dir`` go to ``tmpdir``. Raises :class:`ImageError` that names the file,
-    the registry and the repository.
+    Raises :class:`ImageError` that names the file, the registry and the repository.
     """
-    registries = [_registry(name, node, path, tmpdir) for name, node in read(path).mapping().items()]
+    registries = [_registry(name, node, path) for name, node in read(path).mapping().items()]
     for registry in registries:
         if not registry.entries:
             warn("%s names no images of %s" % (path, registry.host))
@@ -65,7 +65,7 @@ def read_source_file(path: str, tmpdir: str, warn: t.Callable[[str], None]) -> l
     return registries
 
 
-def _registry(name: str, node: Node, path: str, tmpdir: str) -> FileRegistry:
+def _registry(name: str, node: Node, path: str) -> FileRegistry:
     parts = node.mapping()
     for key in parts:
         if key not in _KEYS:
@@ -81,7 +81,7 @@ def _registry(name: str, node: Node, path: str, tmpdir: str) -> FileRegistry:
         if kind in parts
         for key, value in parts[kind].mapping().items()
     ]
-    return FileRegistry(host, entries, _settings(name.rstrip("/"), parts, path, tmpdir))
+    return FileRegistry(host, entries, _settings(name.rstrip("/"), parts, path))
 
 
 def _repository(registry: str, name: str, node: Node) -> RegistryReference:
@@ -138,16 +138,25 @@ def _checked(node: Node, entry: dict[str, t.Any], **rules: t.Any) -> dict[str, t
     return entry
 
 
-def _settings(name: str, parts: dict[str, Node], path: str, tmpdir: str) -> RegistrySettings | None:
+def _settings(name: str, parts: dict[str, Node], path: str) -> RegistrySettings | None:
     found: dict[str, t.Any] = {}
     if "credentials" in parts:
         found.update(_credentials(parts["credentials"]))
     if "tls-verify" in parts:
-        # Who asks for TLS to be verified means TLS, on loopback too.
-        found.update({"plain_http": False} if parts["tls-verify"].flag() else {"validate_certs": False})
+        # To ask for verification means TLS, on loopback too. There, skopeo is told not to verify because it is plain HTTP.
+        plain = {"plain_http": True} if is_loopback(name.partition("/")[0]) else {}
+        found.update({"plain_http": False} if parts["tls-verify"].flag() else {"validate_certs": False, **plain})
     if "cert-dir" in parts and not parts["cert-dir"].is_empty:
-        found.update(read_cert_dir(parts["cert-dir"], path, tmpdir), plain_http=False)
+        found.update(_certificates(parts["cert-dir"], path), plain_http=False)
     return RegistrySettings(name, **found) if found else None
+
+
+def _certificates(node: Node, path: str) -> dict[str, t.Any]:
+    """What ``cert-dir`` stands for; a relative path begins in the directory of the source file."""
+    try:
+        return cert_dir.read(os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(node.text())))
+    except LocalFailure as error:
+        raise error.about(node.where) from None
 
 
 def _credentials(node: Node) -> dict[str, str]:

@@ -36,10 +36,9 @@ _SHOWN = 10
 _NOT_TRIED = "was not tried, because another image failed before"
 
 
-def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir: str) -> Synced:
+def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Synced:
     """Make the destinations what is declared; with ``dry_run`` only find out what that would do.
 
-    ``tmpdir`` takes the files that a source file needs to be understood.
     Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
     """
     if options.max_delete is not None and options.max_delete < 0:
@@ -47,7 +46,7 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool, tmpdir:
     if options.source_file:
         from .source_file import read_source_file  # few tasks have one, and each task pays for its imports
 
-        registries = read_source_file(options.source_file, tmpdir, stores.traffic.warn)
+        registries = read_source_file(options.source_file, stores.traffic.warn)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
         entries = [Entry(is_of_file=True, **entry) for registry in registries for entry in registry.entries]
         options = dataclasses.replace(options, images=[*(options.images or ()), *entries])

@@ -107,6 +107,52 @@ def test_what_the_user_says_about_tls_holds_for_any_host(host, plain_http, schem
     assert RegistrySettings(host, plain_http=plain_http).scheme(host) == scheme
 
 
+@pytest.mark.parametrize(
+    "options", [{"ca_path": "/ca"}, {"ca_files": ("/ca",)}, {"client_cert": "/cert"}, {"validate_certs": False}]
+)
+def test_an_option_for_tls_means_tls_on_loopback(options):
+    assert RegistrySettings("localhost", **options).scheme("localhost:5000") == "https"
+    assert RegistrySettings("localhost", plain_http=True, **options).scheme("localhost:5000") == "http"
+
+
+class TestDirectoryOfCertificates:
+    @pytest.fixture(autouse=True)
+    def files(self, monkeypatch, tmp_path):
+        """A directory of certificates for localhost:5000."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        directory = tmp_path / ".config/containers/certs.d/localhost:5000"
+        directory.mkdir(parents=True)
+        for name in ("ca.crt", "x.cert", "x.key"):
+            (directory / name).touch()
+        return {
+            "ca_files": (str(directory / "ca.crt"),),
+            "client_cert": str(directory / "x.cert"),
+            "client_key": str(directory / "x.key"),
+        }
+
+    def test_it_stands_for_an_entry(self, files):
+        found = Registries([]).of("localhost:5000", "app")
+        assert found == RegistrySettings("localhost:5000", **files)
+        assert found.scheme("localhost:5000") == "https"
+        assert Registries([]).of("localhost:5001", "app") == RegistrySettings("localhost:5001")
+
+    def test_it_completes_an_entry_whose_limits_stay(self, files):
+        own = RegistrySettings("localhost:5000", username="u", password="p", ca_path="/ca", max_connections=1)
+        registries = Registries([own])
+        found = registries.of("localhost:5000", "app")
+        assert found == dataclasses.replace(own, client_cert=files["client_cert"], client_key=files["client_key"])
+        assert registries.limits(found) is registries.limits(own)
+        assert registries.of("localhost:5000", "other") is found
+
+    def test_storage_has_it_too(self, files):
+        found = Registries([ORIGIN]).of_redirect(ORIGIN, "r.example", "localhost:5000")
+        assert found == RegistrySettings("localhost:5000", **{**files, "ca_files": ("/ca",)})
+
+    def test_it_is_not_read_where_plain_http_is_asked_for(self, files):
+        own = RegistrySettings("localhost:5000", plain_http=True)
+        assert Registries([own]).of("localhost:5000", "app") is own
+
+
 @pytest.mark.parametrize(("host", "api"), [("docker.io", "registry-1.docker.io"), ("r.example:5000", "r.example:5000")])
 def test_docker_hub_answers_under_another_name(host, api):
     assert settings.api_host(host) == api
@@ -142,7 +188,7 @@ def redirected(host, *entries):
 
 
 def test_another_host_is_validated_and_gets_no_secret_and_the_ca_in_addition():
-    assert redirected("cdn.example") == RegistrySettings("cdn.example", ca_path="/ca", extends_trust=True)
+    assert redirected("cdn.example") == RegistrySettings("cdn.example", ca_files=("/ca",))
 
 
 def test_a_redirect_to_another_port_of_the_host_keeps_its_settings():
@@ -156,7 +202,7 @@ def test_a_redirect_to_a_host_with_an_entry_uses_that():
 
 def test_an_entry_for_a_repository_says_nothing_about_storage():
     own = RegistrySettings("cdn.example/a", ca_path="/other")
-    assert redirected("cdn.example", own).ca_path == "/ca"
+    assert redirected("cdn.example", own).ca_files == ("/ca",)
 
 
 def test_secrets_do_not_show_where_settings_are_printed():

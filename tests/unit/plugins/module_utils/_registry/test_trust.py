@@ -60,9 +60,9 @@ def made(monkeypatch):
         (["SSL_CERT_FILE"], {}, ["openssl"]),
         (["SSL_CERT_DIR"], {}, ["openssl", BUNDLE]),
         (["REQUESTS_CA_BUNDLE"], {"ca_path": "/ca"}, ["/ca"]),
-        ([], {"ca_path": "/ca", "extends_trust": True}, ["/ca", BUNDLE]),
-        (["SSL_CERT_FILE"], {"ca_path": "/ca", "extends_trust": True}, ["/ca", "openssl"]),
-        ([], {"extends_trust": True}, [BUNDLE]),
+        ([], {"ca_files": ("/one", "/two")}, [BUNDLE, "/one", "/two"]),
+        (["SSL_CERT_FILE"], {"ca_files": ("/one",)}, ["openssl", "/one"]),
+        ([], {"ca_path": "/ca", "ca_files": ("/one",)}, ["/ca", "/one"]),
         ([], {"ca_path": "/ca", "validate_certs": False}, []),
     ],
 )
@@ -94,6 +94,13 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
         LocalFailure, match="does not hold a certificate and its private key in PEM format. Give the key"
     ):
         trust.context(RegistrySettings("r.example", validate_certs=False, client_cert=str(file)))
+
+
+def test_a_bundle_that_is_a_pipe_is_not_waited_for(monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with pytest.raises(LocalFailure, match="ca.pem .REQUESTS_CA_BUNDLE in the environment. is not a file"):
+        trust.context(RegistrySettings("r.example"))
 
 
 def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):

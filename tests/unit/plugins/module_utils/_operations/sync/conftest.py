@@ -87,6 +87,6 @@ def sync(memory):
     def run(*entries, dry_run=False, **options):
         options = {"src": "s.example", "dest": "d.example", **options}
         options = SyncOptions(images=[Entry(**entry) for entry in entries], **options)
-        return run_sync(options, memory, 4, dry_run, "")
+        return run_sync(options, memory, 4, dry_run)
 
     return run

@@ -55,7 +55,7 @@ def read(tmp_path):
     def read_text(content):
         path = tmp_path / "sync.yml"
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return read_source_file(str(path), str(tmp_path), read_text.warnings.append)
+        return read_source_file(str(path), read_text.warnings.append)
 
     read_text.warnings = []
     return read_text
@@ -197,13 +197,13 @@ def test_what_is_wrong_is_told_with_its_place(read, content, place, cause):
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LocalFailure, match="cannot read the file .*/absent.yml: no such file or directory"):
-        read_source_file(str(tmp_path / "absent.yml"), str(tmp_path), print)
+        read_source_file(str(tmp_path / "absent.yml"), print)
 
 
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(LocalFailure, match="is not text in UTF-8"):
-        read_source_file(str(tmp_path / "x"), str(tmp_path), print)
+        read_source_file(str(tmp_path / "x"), print)
 
 
 def test_yaml_alone_needs_a_library(read, monkeypatch):
@@ -227,39 +227,28 @@ class TestCertificates:
 
         return write
 
-    def test_one_authority_is_used_as_it_is(self, settings, tmp_path):
-        assert settings("ca.crt", "README").ca_path == str(tmp_path / "certs/ca.crt")
-
-    def test_several_authorities_become_one_file(self, settings, tmp_path):
-        bundle = settings("b.crt", "a.crt").ca_path
-        assert os.path.dirname(bundle) == str(tmp_path)
-        with open(bundle, encoding="utf-8") as stream:
-            assert stream.read() == "content of a.crt\ncontent of b.crt\n"
-
-    def test_a_client_certificate_has_its_key(self, settings, tmp_path):
-        found = settings("client.cert", "client.key")
+    def test_they_are_trusted_and_shown(self, settings, tmp_path):
+        found = settings("ca.crt", "client.cert", "client.key")
+        assert found.ca_files == (str(tmp_path / "certs/ca.crt"),)
         assert found.client_cert == str(tmp_path / "certs/client.cert")
-        assert found.client_key == str(tmp_path / "certs/client.key")
-        assert found.ca_path is None
+        assert found.plain_http is False
 
-    @pytest.mark.parametrize(
-        ("names", "cause"),
-        [
-            (["x.cert"], "has x.cert, but not x.key"),
-            (["x.key", "y.crt"], "has x.key, but not x.cert"),
-            (["x.key", "x.cert", "y.key", "y.cert"], "more than one client certificate"),
-        ],
-    )
-    def test_what_does_not_fit_together_is_told(self, settings, names, cause):
-        with pytest.raises(ImageError, match="sync.yml: r.example: cert-dir: .*" + cause):
-            settings(*names)
+    def test_what_does_not_fit_together_is_told(self, settings):
+        with pytest.raises(ImageError, match="sync.yml: r.example: cert-dir: .* has x.cert, but not x.key"):
+            settings("x.cert")
 
     def test_a_directory_that_is_not_there_is_named(self, read):
-        with pytest.raises(LocalFailure, match="r.example: cert-dir: cannot read cert-dir /nowhere: no such file"):
+        with pytest.raises(LocalFailure, match="cert-dir: cannot read the certificates in /nowhere: no such file"):
             read({"r.example": {"images": {"a": []}, "cert-dir": "/nowhere"}})
+
+
+@pytest.mark.parametrize(("host", "plain_http"), [("localhost:5000", True), ("127.0.0.1", True), ("r.example", None)])
+def test_verification_is_turned_off_on_loopback_for_plain_http(read, host, plain_http):
+    found = read({host: {"images": {"a": []}, "tls-verify": False}})[0].settings
+    assert found == RegistrySettings(host, validate_certs=False, plain_http=plain_http)
 
 
 def test_a_source_file_that_is_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "sync.yml")
     with pytest.raises(LocalFailure, match="cannot read the file .*/sync.yml: it is not a file"):
-        read_source_file(str(tmp_path / "sync.yml"), str(tmp_path), lambda warning: None)
+        read_source_file(str(tmp_path / "sync.yml"), lambda warning: None)

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Directories of certificates for one host, as in containers-certs.d(5) and in /etc/docker/certs.d of docker."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from .._errors import LocalFailure, local_failure
+
+_SYSTEM = ("/etc/containers/certs.d", "/etc/docker/certs.d")
+
+
+def read(directory: str) -> dict[str, t.Any]:
+    """The options of RegistrySettings that a directory stands for.
+
+    ``*.crt`` are CAs, which are trusted in addition to those of the node; ``NAME.cert`` and ``NAME.key`` are a client
+    certificate. Raises :class:`LocalFailure`.
+    """
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise local_failure(error, "read the certificates in", directory) from None
+    found: dict[str, t.Any] = _client_certificate(directory, names)
+    authorities = tuple(os.path.join(directory, name) for name in names if name.endswith(".crt"))
+    if authorities:
+        found["ca_files"] = authorities
+    return found
+
+
+def find(host: str) -> str | None:
+    """The directory for ``host[:port]``: the first one that exists, in the order of podman, which has docker's last."""
+    if host in ("", ".", "..") or "/" in host:  # a registry may send us to whatever host it likes
+        return None
+    home = os.path.join(os.path.expanduser("~"), ".config", "containers", "certs.d")
+    places = (os.path.join(place, host) for place in (home, *_SYSTEM))
+    return next(filter(_is_readable, places), None)
+
+
+def _is_readable(path: str) -> bool:
+    """Podman passes over a directory that its user may not read, too."""
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)
+
+
+def _client_certificate(directory: str, names: list[str]) -> dict[str, t.Any]:
+    certificates = {os.path.splitext(name)[0] for name in names if name.endswith(".cert")}
+    keys = {os.path.splitext(name)[0] for name in names if name.endswith(".key")}
+    for name in sorted(certificates ^ keys):
+        given, missing = (".cert", ".key") if name in certificates else (".key", ".cert")
+        raise LocalFailure("%s has %s%s, but not %s%s" % (directory, name, given, name, missing))
+    if len(certificates) > 1:
+        raise LocalFailure("%s has more than one client certificate" % directory, hint="Leave only the one to use")
+    return {
+        option: os.path.join(directory, name + suffix)
+        for name in certificates
+        for option, suffix in (("client_cert", ".cert"), ("client_key", ".key"))
+    }
