@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from devtools.prove import hostile, hostile_files, kills, planted, report, sweep, tokens, writers
+from devtools.prove import fuzz, hostile, hostile_files, kills, planted, report, sweep, tokens, writers
 
 # By name: what it does with a seed and whether it is to be quick. The first line of each module says what it is.
 SECTIONS = {
@@ -19,6 +19,7 @@ SECTIONS = {
     "tokens": lambda seed, quick: tokens.run(seed, 6 if quick else None),
     "secrets": lambda seed, quick: planted.run(seed, 40 if quick else None),
     "files": lambda seed, quick: hostile_files.run(seed, 10 if quick else 500),
+    "fuzz": lambda seed, quick: fuzz.run(seed, 1_000 if quick else 1_000_000),
     "faults": lambda seed, quick: sweep.run(seed, 60 if quick else None),
 }
 

@@ -46,6 +46,7 @@ def step(
     environment = {
         **clean_environment(),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(BUILD / "cache" / "hypothesis"),
         "PATH": os.pathsep.join([str(stack.home / "bin"), os.environ.get("PATH", os.defpath)]),
         **settings,
     }

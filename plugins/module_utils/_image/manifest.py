@@ -149,7 +149,9 @@ class Manifest:
             return self
         document = dict(self.document)
         document["manifests"] = [
-            _exchanged(item, replaced) for position, item in enumerate(document["manifests"]) if keep(position)
+            _exchanged(item, replaced)
+            for position, item in enumerate(document.get("manifests") or [])
+            if keep(position)
         ]
         try:
             raw = documents.encode(document)

@@ -17,7 +17,7 @@ import threading
 import typing as t
 
 from .._engine.find import Engine
-from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, Refused
+from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, Refused, parsing
 from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
@@ -56,8 +56,9 @@ class EngineImages:
 
     def names(self) -> list[str]:
         """All names."""
-        shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
-        return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
+        with parsing("what the engine tells of its images"):
+            shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
+            return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
 
     def image(self, image_id: str) -> SavedImage:
         """The image of this ID, exported once."""
