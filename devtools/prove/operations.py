@@ -92,7 +92,7 @@ def copy_within_a_registry(servers: Servers, name: str, _directory: Path) -> Tas
 
 
 def retag(servers: Servers, name: str, _directory: Path) -> Task:
-    """Two tags are pointed to images that the repository has."""
+    """One tag is moved and one is made, both to an image that the repository has."""
     host = servers.destination.host
     images.push(OLD, host, name, "1")
     images.push(OTHER, host, name, "2")
@@ -100,10 +100,10 @@ def retag(servers: Servers, name: str, _directory: Path) -> Task:
         "image_tags",
         "",
         host,
-        lambda _src, dest: {"repository": f"{dest}/{name}", "tags": {"1": "2", "3": "1"}},
+        lambda _src, dest: {"repository": f"{dest}/{name}", "tags": {"1": "2", "3": "2"}},
         lambda: at_registry(host, name, KNOWN),
         {"1": OLD.digest, "2": OTHER.digest},
-        {"1": OTHER.digest, "2": OTHER.digest, "3": OLD.digest},
+        {"1": OTHER.digest, "2": OTHER.digest, "3": OTHER.digest},
     )
 
 
