@@ -31,11 +31,16 @@ _SETTINGS = {"jobs": 2}
 Make = Callable[[Path], str]
 
 
-def run(seed: int, most: int) -> list[Row]:
-    """Copy from every hostile file, and from ``most`` archives with random damage; return a row for each kind."""
+def run(seed: int, damaged: int, most: int | None) -> list[Row]:
+    """Copy from every hostile file, or from ``most`` of them, and from archives with random damage.
+
+    Returns a row for each kind.
+    """
     chance = random.Random(seed)
     cases: list[tuple[str, str, Make]] = [("made", name, make) for name, make in _made()]
-    cases += [("damaged archive", str(number), _damaged(chance.random())) for number in range(most)]
+    if most is not None and most < len(cases):
+        cases = chance.sample(cases, most)
+    cases += [("damaged archive", str(number), _damaged(chance.random())) for number in range(damaged)]
     with tempfile.TemporaryDirectory(prefix="drayage-") as directory:
         (Path(directory) / "secret").write_text(_SECRET)
         numbered = list(enumerate(cases))

@@ -156,8 +156,11 @@ VICTIMS: dict[str, Make] = {
 }
 
 
-def run(seed: int, times: int) -> list[Row]:
-    """Kill each task before each rename, and ``times`` times at a random moment; return a row for each."""
+def run(seed: int, times: int, renames: int | None) -> list[Row]:
+    """Kill each task before each rename, or before so many of them, and ``times`` times at a random moment.
+
+    Returns a row for each task and way.
+    """
     chance = random.Random(seed)
     forks.prepare()
     rows = []
@@ -167,14 +170,17 @@ def run(seed: int, times: int) -> list[Row]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-")))
         site = Site(registry, closed, directory)
         for name, make in VICTIMS.items():
-            rows += _sweep(site, name, make, chance, times)
+            rows += _sweep(site, name, make, chance, times, renames)
     return rows
 
 
-def _sweep(site: Site, name: str, make: Make, chance: random.Random, times: int) -> list[Row]:
+def _sweep(site: Site, name: str, make: Make, chance: random.Random, times: int, most: int | None) -> list[Row]:
     renames, seconds = _measure(site, make)
+    numbers = list(range(renames))
+    if most is not None and most < renames:
+        numbers = chance.sample(numbers, most)
     at_rename = Row(f"{name}, before a rename", "old or new, nothing torn or left")
-    for number in range(renames):
+    for number in numbers:
         at_rename.add(_kill(site, make, lambda victim, home, n=number: _at_rename(victim, home, n)))
     at_random = Row(f"{name}, at random", "old or new, nothing torn or left")
     for _time in range(times):
