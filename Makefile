@@ -33,6 +33,9 @@ units: ## unit tests on the newest stack; ARGS="-k digest" goes to pytest
 units-oldest: ## unit tests on the oldest supported stack
 	@$(TOOLCHAIN) units-oldest $(ARGS)
 
+core-%: # units and smoke test on one release of ansible-core: core-2.16 to core-2.21, and core-devel
+	@$(TOOLCHAIN) $@ $(ARGS)
+
 functional: ## modules against real registries, on the newest stack
 	@$(TOOLCHAIN) functional $(ARGS)
 

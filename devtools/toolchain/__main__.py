@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import sys
@@ -12,16 +13,16 @@ import time
 from functools import partial
 from typing import Callable
 
-from devtools.provision import ProvisionError
+from devtools.provision import REPOSITORY, ProvisionError
 from devtools.toolchain import coverage, schedule
 from devtools.toolchain.docs import docs
 from devtools.toolchain.linting import lint, python_format
 from devtools.toolchain.package import package
 from devtools.toolchain.sanity import SANITY_CORES, sanity
 from devtools.toolchain.scenarios import molecule
-from devtools.toolchain.stacks import ToolchainError, controller
+from devtools.toolchain.stacks import CORES, DEVEL, ToolchainError, controller
 from devtools.toolchain.steps import Outcome, step
-from devtools.toolchain.testing import functional, functional_oldest, smoke, units, units_oldest
+from devtools.toolchain.testing import functional, functional_oldest, on_core, smoke, units, units_oldest
 
 
 def python(arguments: list[str]) -> Outcome:
@@ -50,14 +51,27 @@ PHASES: dict[str, Callable[[list[str]], Outcome]] = {
     "units-oldest": units_oldest,
     "units": units,
     "smoke": smoke,
+    **{f"core-{core}": partial(on_core, core) for core in (*CORES, DEVEL)},
     "coverage": coverage.coverage,
 }
 GROUPS = {
-    "test": [name for name in PHASES if name not in ("smoke", "coverage")],
+    "test": [name for name in PHASES if name not in ("smoke", "coverage") and not name.startswith("core-")],
     "test-quick": ["units", "lint", "smoke"],
     "sanity": [name for name in PHASES if name.startswith("sanity-")],
 }
-COMMANDS = {"format": python_format, "python": python}
+
+
+def cores(arguments: list[str]) -> Outcome:
+    """Print the releases of ansible-core that continuous integration tests, as JSON: those that users may have."""
+    required = re.search(
+        r"requires_ansible: '>=(\d+\.\d+)", (REPOSITORY / "meta/runtime.yml").read_text(encoding="utf-8")
+    )
+    supported = list(CORES)[list(CORES).index(required.group(1)) :]
+    print(json.dumps([*supported, DEVEL]))
+    return Outcome(True, "")
+
+
+COMMANDS = {"cores": cores, "format": python_format, "python": python}
 
 
 def _phase(name: str, arguments: list[str]) -> bool:

@@ -27,6 +27,10 @@ CORES = {
 }
 OLDEST_CORE = next(iter(CORES))
 
+# What will be the next release. It is no number, and never the newest one.
+DEVEL = "devel"
+_DEVEL_ARCHIVE = "https://github.com/ansible/ansible/archive/devel.tar.gz"
+
 COLLECTIONS = BUILD / "collections"
 
 
@@ -70,9 +74,14 @@ def _number(version: str) -> tuple[int, ...]:
 
 def controller_python(core: str) -> str | None:
     """Return the newest Python found that the controller of an ansible-core release runs on, None without one."""
-    lowest, highest = map(_number, CORES[core])
+    lowest, highest = map(_number, CORES[newest_release() if core == DEVEL else core])
     fitting = [version for version in pythons() if lowest <= _number(version) <= highest]
     return fitting[-1] if fitting else None
+
+
+def newest_release() -> str:
+    """Return the newest ansible-core that is released."""
+    return next(reversed(CORES))
 
 
 def newest_core() -> str:
@@ -92,7 +101,8 @@ def controller(core: str | None = None) -> Stack:
     python = controller_python(core)
     if not python:
         raise ToolchainError(f"ansible-core {core} needs a Python from {' to '.join(CORES[core])}: none was found.")
-    return _stack(f"core-{core}", python, core, [["-r", "tests/requirements.txt", f"ansible-core=={core}.*"]])
+    package = f"ansible-core @ {_DEVEL_ARCHIVE}" if core == DEVEL else f"ansible-core=={core}.*"
+    return _stack(f"core-{core}", python, core, [["-r", "tests/requirements.txt", package]])
 
 
 def linters() -> Stack:

@@ -58,6 +58,12 @@ def smoke(arguments: list[str]) -> Outcome:
     return _pytest("smoke", [f"tests/functional/{test}" for test in SMOKE], controller(), arguments)
 
 
+def on_core(core: str, arguments: list[str]) -> Outcome:
+    """Run the units and the smoke test on one release of ansible-core."""
+    tests = ["tests/unit", *(f"tests/functional/{test}" for test in SMOKE)]
+    return _pytest(f"core-{core}", tests, controller(core), arguments)
+
+
 def _side_by_side(arguments: list[str]) -> list[str]:
     """Return what has pytest run tests in several processes: they wait for servers and disks. Few tests need one."""
     return [] if arguments else [f"--numprocesses={(os.cpu_count() or 1) + 1}", "--dist=worksteal"]
