@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import resource
 from pathlib import Path
 
 import coverage
@@ -25,6 +26,7 @@ class Recorder:
         self._path.touch()
         self._settings = settings
         self._offset = 0
+        self._limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         self._known: dict[str, set[tuple[int, int]]] = {}
         self._coverage = self._started()
 
@@ -59,6 +61,8 @@ class Recorder:
             arcs = set(data.arcs(name) or ()) - self._known.get(name, set())
             if arcs:
                 lines.append(json.dumps([name, sorted(arcs)]) + "\n")
+        # A test may have limited the size of files: the limit is for what it runs.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._limit, self._limit))
         # One write of a file that is open for appending is not torn apart by those of others.
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         os.write(file, "".join(lines).encode())

@@ -18,8 +18,8 @@ from devtools.toolchain.steps import Outcome, step
 PLACE = BUILD / "coverage"
 
 # In percent. What is measured exceeds them by little: raise them with the tests.
-LEAST_LINES = 95.0
-LEAST_BRANCHES = 85.0
+LEAST_LINES = 97.0
+LEAST_BRANCHES = 93.0
 
 
 def begin() -> None:
