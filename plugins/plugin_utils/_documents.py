@@ -74,7 +74,7 @@ def _value(node: yaml.Node, path: Path, spans: dict[Path, Span], above: frozense
         return {key: _value(value, (*path, key), spans, above) for key, value in pairs}
     if isinstance(node, yaml.SequenceNode):
         return [_value(value, (*path, number), spans, above) for number, value in enumerate(node.value)]
-    spans[path] = Span(node.start_mark.index, node.end_mark.index, node.style or "")
+    spans[path] = Span(node.start_mark.index, node.end_mark.index, getattr(node, "style", None) or "")
     return None if node.tag == "tag:yaml.org,2002:null" else node.value
 
 

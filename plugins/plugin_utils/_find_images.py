@@ -177,9 +177,10 @@ class _Finder:
         spec = value.get("spec")
         if not isinstance(spec, t.Mapping):
             return
-        ref = spec.get("ref") if isinstance(spec.get("ref"), t.Mapping) else {}
+        ref = spec.get("ref")
+        ref = ref if isinstance(ref, t.Mapping) else {}
         self._artifact(spec.get("url"), "", ref.get("tag"), ref.get("digest"), (*path, "spec", "url"))
-        sources = [(("source",), spec.get("source"))]
+        sources: list[tuple[Path, t.Any]] = [(("source",), spec.get("source"))]
         sources += [(("sources", number), source) for number, source in enumerate(_list(spec.get("sources")))]
         for below, source in sources:
             if isinstance(source, t.Mapping):

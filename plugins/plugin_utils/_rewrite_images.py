@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import re
 import typing as t
 
@@ -127,7 +128,7 @@ def _rewrite_text(text: str, mapping: Mapping, rewritten: Rewritten) -> str:
     for document in load(text):
         for found in find_in(document):
             new = _lookup(found, mapping, rewritten)
-            for path, value in _values(found, new, lambda path, d=document: _get(d.value, path)) if new else ():
+            for path, value in _values(found, new, functools.partial(_get, document.value)) if new else ():
                 span = document.spans.get(path)
                 if span:
                     old = changes.get(span, text[span.start : span.end])

@@ -199,6 +199,6 @@ def test_missing_requests(run_module, layout, tmp_path):
     (hidden / "requests.py").write_text("raise ImportError('hidden for a test')\n")
     env = {"PYTHONPATH": os.pathsep.join([str(hidden), str(COLLECTIONS)])}
     result = run_module("image_copy", src=f"oci:{layout}:1", dest="127.0.0.1:5000/app:1", env=env)
-    assert "Python library (requests)" in result.msg
+    assert "the Python library requests is installed but cannot be imported" in result.msg
     local = run_module("image_copy", src=f"oci:{layout}:1", dest=f"oci:{tmp_path}/copy:1", env=env)
     assert local.digest == INDEX.digest

@@ -62,11 +62,13 @@ def test_upload_that_two_parsers_read_differently(run_module, thief, tmp_path):
     assert thief.connections == 0
 
 
-@pytest.mark.parametrize("link", ["mailto:@{evil}/v2/", "http://{evil}\\@{own}/v2/", "http://{evil}/v2/app/tags/list"])
+@pytest.mark.parametrize(
+    "link", ["mailto:@{evil}/v2/", "http://{evil}\\@{own}/v2/", "http://{evil}/v2/app/tags/list?last={page}"]
+)
 def test_link_gives_a_path_only(run_module, thief, link):
     def answers(request):
         more = (
-            {"Link": f'<{link.format(evil=thief.host, own=server.host)}>; rel="next"'}
+            {"Link": f'<{link.format(evil=thief.host, own=server.host, page=len(server.requests))}>; rel="next"'}
             if len(server.requests) < 3
             else {}
         )

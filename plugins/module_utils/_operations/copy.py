@@ -109,8 +109,9 @@ def _predicted(plan: Plan) -> Moved:
 
 def _check_registry(text: str, destination: Reference) -> None:
     """Refuse a name without a registry: nobody but Docker can push to what it would mean."""
-    is_official = isinstance(destination, RegistryReference) and destination.repository.startswith("library/")
-    if is_official and destination.host == references.DOCKER_HUB and "/" not in text:
+    if not isinstance(destination, RegistryReference) or "/" in text:
+        return
+    if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
         hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
         raise InvalidReference("names no registry, and would be one of Docker's own images", text, hint)
 
