@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import typing as t
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -141,9 +140,7 @@ TARGETS: dict[str, Target] = {
     "engine": Target(
         json_like({"Id": valid.DIGEST, "RepoTags": ["a:1"], "RootFS": {"Layers": [valid.DIGEST]}}), parsers.parse_engine
     ),
-    "source file": Target(
-        json_like(valid.SOURCE), parsers.in_file(lambda path: read_source_file(path, tempfile.gettempdir(), str))
-    ),
+    "source file": Target(json_like(valid.SOURCE), parsers.in_file(lambda path: read_source_file(path, str))),
     "source file in YAML": Target(
         text_of(
             "r.example:",
@@ -163,7 +160,7 @@ TARGETS: dict[str, Target] = {
             ": ",
             "'",
         ).map(lambda text: text.encode("utf-8", "surrogatepass")),
-        parsers.in_file(lambda path: read_source_file(path, tempfile.gettempdir(), str)),
+        parsers.in_file(lambda path: read_source_file(path, str)),
     ),
     "inventory": Target(
         json_like({"version": 1, "images": [valid.RECORD, valid.RECORD]}), parsers.in_file(parsers.parse_inventory)
