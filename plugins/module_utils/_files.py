@@ -25,9 +25,12 @@ STAGING = ".staging-"
 
 @contextlib.contextmanager
 def locked(path: str) -> t.Iterator[t.BinaryIO]:
-    """Hold the exclusive lock of a file, which is made where it is missing; yields it open. Raises OSError."""
+    """Hold the exclusive lock of a file, which is made where it is missing; yields it open.
+
+    Raises OSError, or InvalidContent for a pipe or device.
+    """
     while True:
-        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as stream:
+        with open(_regular(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path), "r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             if not _is_at(stream, path):  # who held it before removed it
                 continue
@@ -99,10 +102,23 @@ def open_regular(path: str) -> t.BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:  # a NUL, or half of a surrogate pair
         raise InvalidContent("%r is not a path" % path) from None
+    return t.cast(t.BinaryIO, open(_regular(descriptor, path), "rb", buffering=0))
+
+
+def status_of_regular(path: str) -> os.stat_result:
+    """What the system tells of a file. Raises OSError, or InvalidContent for what is none: a device must not be replaced."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidContent("%s is not a file" % path)
+    return status
+
+
+def _regular(descriptor: int, path: str) -> int:
+    """The descriptor, if it is that of a file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidContent("%s is not a file" % path)
-    return t.cast(t.BinaryIO, open(descriptor, "rb", buffering=0))
+    return descriptor
 
 
 def read_regular(path: str, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .._errors import ConnectionFailed, ImageError, NotFound, Refused, file_errors
+from .._errors import ConnectionFailed, ImageError, NotFound, Refused, file_errors, parsing
 from .._image import document as documents
 from .._image.digest import CHUNK
 from .workplace import Workplace
@@ -44,7 +44,8 @@ class PodmanProgram:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:
             raise ConnectionFailed("podman images does not answer with JSON") from None
-        return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
+        with parsing("what podman images says"):
+            return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
 
     def inspect(self, name: str) -> dict[str, t.Any] | None:
         """``Id`` of the image of a name or ID; None where there is none."""

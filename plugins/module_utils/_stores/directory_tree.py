@@ -19,7 +19,7 @@ import os
 import secrets
 import typing as t
 
-from .._errors import InvalidReference, NotFound, file_errors
+from .._errors import InvalidContent, InvalidReference, NotFound, file_errors
 from .._files import STAGING
 from .._image import digest as digests
 from .._image import reference as references
@@ -27,6 +27,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .base import Store
 from .directory import Directory
+from .oci_index import MAX_ENTRIES
 
 
 class TreeImage(Directory):
@@ -167,13 +168,17 @@ def repositories(root: str) -> list[str]:
     if _is_image(root):
         hint = "Give the directory above it, or copy it with image_copy"
         raise NotFound("is the directory of one image, not a tree of images", "dir:%s" % root, hint)
-    found = set()
+    found: set[str] = set()
+    seen = 0
     for directory, names, _files in os.walk(root):
         images = {name for name in names if _is_image(os.path.join(directory, name))}
         names[:] = [name for name in names if name not in images]  # nothing of a tree is inside an image
         for name in images:
             repository, separator, _rest = name.partition("@") if "@" in name else name.rpartition(":")
             found.add(os.path.relpath(os.path.join(directory, repository if separator else name), root))
+        seen += len(names) + len(images)
+        if seen > MAX_ENTRIES:
+            raise InvalidContent("the tree has more than %d directories" % MAX_ENTRIES, "dir:%s" % root)
     return sorted(found)
 
 

@@ -18,8 +18,8 @@ import os
 import threading
 import typing as t
 
-from .._errors import ContentMissing, ImageError, NotFound, file_errors
-from .._files import prefix_for, remove_abandoned, reserved, staged, sync_directory
+from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
+from .._files import prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
 from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage
@@ -142,9 +142,11 @@ class DockerArchive:
         """The images of the file as it is now. One that was replaced stays open: its layers may still be read."""
         with file_errors("read", self._path):
             try:
-                found = os.stat(self._path)
+                found = status_of_regular(self._path)
             except FileNotFoundError:
                 raise NotFound("there is no file %s" % self._path) from None
+            except InvalidContent as error:  # which is not to be replaced
+                raise LocalFailure(error.cause) from None
         if not found.st_size:  # a place for an archive, as ansible.builtin.tempfile makes it
             raise NotFound("the file %s is empty" % self._path)
         identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -20,7 +20,7 @@ import threading
 import typing as t
 
 from .._errors import InvalidContent, LocalFailure, NotFound, file_errors
-from .._files import prefix_for, remove_abandoned, reserved, staged, sync_directory
+from .._files import prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
 from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
@@ -153,8 +153,10 @@ class OciArchive(OciImages):
     def _archive(self) -> TarImage | None:
         """None where there is none. Raises LocalFailure for a file that is another thing: it is not to be replaced."""
         with self._opening, file_errors("read", self._path):
-            if self._opened is None and _has_content(self._target):
+            if self._opened is None:
                 try:
+                    if not _has_content(self._target):
+                        return None
                     self._opened = TarImage(self._target)
                 except NotFound:  # it was removed just now
                     return None
@@ -269,8 +271,8 @@ def _member(digest: str) -> str:
 
 
 def _has_content(path: str) -> bool:
-    """An empty file is a place for an archive, as ansible.builtin.tempfile makes it."""
+    """An empty file is a place for an archive, as ansible.builtin.tempfile makes it. Raises InvalidContent for no file."""
     try:
-        return os.stat(path).st_size > 0
+        return status_of_regular(path).st_size > 0
     except FileNotFoundError:
         return False

@@ -9,7 +9,12 @@ import os
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._engine.program import PodmanProgram
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, NotFound, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ConnectionFailed,
+    ImageError,
+    NotFound,
+    Refused,
+)
 
 ID = "sha256:" + "a" * 64
 
@@ -62,3 +67,9 @@ def test_files_for_podman_are_gone_at_the_end(tmp_path, monkeypatch):
     assert os.path.dirname(os.path.dirname(path)) == str(tmp_path)
     program.close()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("listed", ["7", "[7]", "[{}]", '[{"Id": 7}]', "{}x", "null"])
+def test_images_that_are_listed_in_another_way(listed):
+    with pytest.raises(ImageError):
+        PodmanProgram(Program(images=(0, listed, ""))).images()

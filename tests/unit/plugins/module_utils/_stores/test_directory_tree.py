@@ -8,8 +8,9 @@ import os
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidReference, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, InvalidReference, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._stores import directory_tree
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import (
     TreeRepository,
     repositories,
@@ -137,3 +138,11 @@ def test_what_another_image_has_is_linked(repository, root):
     assert linked.read_bytes() == b"shared"
     assert second.put_blob(SHARED, lambda: [b"shared"], "app:none") is False
     assert not (root / "app:none").exists()
+
+
+def test_a_tree_without_end_is_refused(root, monkeypatch):
+    monkeypatch.setattr(directory_tree, "MAX_ENTRIES", 10)
+    for number in range(11):
+        (root / ("d%d" % number)).mkdir(parents=True)
+    with pytest.raises(InvalidContent, match=r"^dir:%s: the tree has more than 10 directories\.$" % root):
+        repositories(str(root))

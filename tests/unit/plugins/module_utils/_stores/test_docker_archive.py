@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +13,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ContentMissing,
     ImageError,
     InvalidContent,
+    LocalFailure,
     NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
@@ -174,3 +176,13 @@ def test_file_of_another_kind_is_left_alone(path):
         write(path, saved(b"1", names=(A,)))
     assert path.read_text() == "nothing of ours"
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, make):
+    make(path)
+    archive = DockerArchive(str(path))
+    for use in (lambda: archive.find(A), archive.names, lambda: archive.add(saved(b"1", names=(A,)))):
+        with pytest.raises(LocalFailure, match="is not a file"):
+            use()
+    assert not os.path.isfile(path)

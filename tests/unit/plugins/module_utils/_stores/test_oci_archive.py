@@ -307,3 +307,14 @@ def test_compressed_archives_are_read_and_replaced_by_plain_ones(store, path):
     publish(store, ONE, "1")
     assert stored(path) == needed(ONE, TWO)
     assert path.read_bytes()[:2] != b"\x1f\x8b"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, warnings, make):
+    """root could replace /dev/null by an archive."""
+    make(path)
+    archive = OciArchive(str(path), warnings.append)
+    for use in (lambda: archive.resolve("1"), lambda: archive.manifest("1"), lambda: publish(archive, ONE, "1")):
+        with pytest.raises(LocalFailure, match="is not a file"):
+            use()
+    assert not os.path.isfile(path)

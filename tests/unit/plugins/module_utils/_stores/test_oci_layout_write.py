@@ -10,7 +10,12 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, DigestMismatch, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ContentMissing,
+    DigestMismatch,
+    ImageError,
+    InvalidContent,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
@@ -409,3 +414,11 @@ def test_images_that_others_find_are_not_warned_of(layout, path, warnings):
     publish(layout, ONE, "1")
     publish(layout, images.image("linux/amd64", b"docker", mediaType=media_types.DOCKER_MANIFEST))
     assert warnings == []
+
+
+def test_a_layout_whose_lock_is_a_pipe_is_refused(layout, path):
+    layouts.foreign_layout(path, ("1", ONE))
+    (path / "oci-layout").unlink()
+    os.mkfifo(path / "oci-layout")
+    with pytest.raises(InvalidContent, match="%s/oci-layout is not a file" % path):
+        publish(layout, TWO, "2")
