@@ -25,7 +25,7 @@ options:
       - The result of M(drayage.registry.image_sync), or its RV(drayage.registry.image_sync#module:images).
       - A parsed ImagesLock file.
       - A dictionary from references to references.
-      - A dictionary with the keys C(from) and C(to), which are prefixes, such as V({from: docker.io, to: registry.example.com/hub}).
+      - A dictionary with the keys C(from) and C(to), which are prefixes, such as V(docker.io) and V(registry.example.com/hub).
       - Whole references take precedence over prefixes, and longer prefixes over shorter ones.
     type: raw
     required: true
