@@ -81,9 +81,9 @@ class TreeRepository:
     """The images of one repository in a tree. What needs the content of one is asked of :meth:`image`."""
 
     def __init__(self, root: str, repository: str, warn: t.Callable[[str], None]) -> None:
-        """Raises InvalidReference for a name that would lead out of the tree."""
+        """Raises InvalidReference for a name that would lead out of the tree, or that no path can have."""
         parts = repository.split("/")
-        if not repository or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
+        if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
             raise InvalidReference("%r cannot be a repository in a directory" % repository, "dir:%s" % root)
         self._root = root
         self._repository = repository
