@@ -109,7 +109,9 @@ def test_the_directory_of_an_image_is_no_tree(repository, root):
     assert str(raised.value) == expected + " Give the directory above it, or copy it with image_copy."
 
 
-@pytest.mark.parametrize("name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a", "a\0b", "\ud800", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a", "a\0b", "\ud800", "a\nb"]
+)
 def test_no_repository_is_outside(repository, name):
     with pytest.raises(InvalidReference, match="cannot be a repository in a directory"):
         repository(name)
