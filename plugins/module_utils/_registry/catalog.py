@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from .._errors import AccessDenied, InvalidContent, NotFound, Refused
+from .._errors import AccessDenied, InvalidContent, LoginRefused, NotFound, Refused
 from .._image import document as documents
 from .auth import Access
 from .client import RegistryClient
@@ -25,6 +25,8 @@ def list_repositories(client: RegistryClient) -> list[str]:
     """
     try:
         return read_list(client, _CATALOG, "/v2/_catalog", "list the repositories", _read_page)
+    except LoginRefused:
+        raise
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
             error.hint = "Many registries list them for nobody, or not for everyone: name each repository"

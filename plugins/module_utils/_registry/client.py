@@ -82,7 +82,7 @@ class RegistryClient:
 
         Only the registry is answered, and not the storage that it may redirect to. Where sending ``again`` is not
         possible, because the body was a stream, the challenge is still answered: the next request carries what it
-        asked for.
+        asked for, and ``was_answered`` of the response is true.
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
@@ -90,8 +90,13 @@ class RegistryClient:
             if not self.session.is_own(response.url) or not self._auth.is_asked(response, authorization):
                 break
             challenge = response.headers.get("WWW-Authenticate", "")
-            authorization = self._auth.answer(challenge, access, authorization, was_fresh)
+            try:
+                authorization = self._auth.answer(challenge, access, authorization, was_fresh)
+            except BaseException:
+                response.close()
+                raise
             if not authorization or not again:
+                response.was_answered = bool(authorization)
                 break
             finish(response)
             response = send(_with(headers, authorization))
@@ -140,10 +145,13 @@ class RegistryClient:
         return genuine.is_marked(response) or (self.session.is_own(response.url) and self._is_registry())
 
     def _is_registry(self) -> bool:
-        """Whether the host answers GET ``/v2/`` like a registry; asked once, without credentials."""
+        """Whether the host answers GET ``/v2/`` like a registry; asked once, without credentials.
+
+        This must not wait for a free connection: the thread that has it may be waiting for this.
+        """
         with self._lock:
             if self._has_base is None:
-                response = self.session.exchange("GET", self.session.base + "/v2/", {})
+                response = self.session.exchange("GET", self.session.base + "/v2/", {}, waits_for_slot=False)
                 self._has_base = genuine.is_base(response, read_answer(response).code)
             return self._has_base
 

@@ -17,6 +17,7 @@ import typing as t
 
 from .._errors import ConnectionFailed
 from .failures import Cut, Hopeless, Malformed
+from .settings import Trust
 
 
 class NotTried(Hopeless):
@@ -82,15 +83,15 @@ class Contact:
 
 
 class Contacts:
-    """One :class:`Contact` for each host of a run."""
+    """One :class:`Contact` for each host of a run, and for each kind of trust in it: TLS may fail with one of them only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._contacts: dict[str, Contact] = {}
+        self._contacts: dict[tuple[str, Trust], Contact] = {}
 
-    def of(self, url: str, host: str, retries: int) -> Contact:
+    def of(self, url: str, host: str, trust: Trust, retries: int) -> Contact:
         """The contact with the host of a URL; ``host`` is how it is shown."""
-        place = "/".join(url.split("/", 3)[:3])
+        place = ("/".join(url.split("/", 3)[:3]), trust)
         contact = self._contacts.get(place)
         if contact is None:
             with self._lock:

@@ -18,7 +18,7 @@ import json
 import re
 import typing as t
 
-from .._errors import ImageError
+from .._errors import ImageError, reason_of
 from .._image import document as documents
 from .._process import ProgramStopped
 
@@ -96,9 +96,9 @@ class Helper:
                 "%s is not installed" % self, hint="Install it on the PATH of the task, or remove it from the auth file"
             ) from None
         except OSError as error:
-            reason = (error.strerror or "it cannot be started").lower()
             raise HelperUnusable(
-                "%s cannot be run: %s" % (self, reason), hint="Mend the program, or remove it from the auth file"
+                "%s cannot be run: %s" % (self, reason_of(error)),
+                hint="Mend the program, or remove it from the auth file",
             ) from None
         except ProgramStopped as error:
             raise ImageError(

@@ -123,7 +123,8 @@ class Session:
     ) -> t.Any:
         """Send one request with retries, and return its response with the body unread.
 
-        One for a token must not wait for a free connection: who has that may be waiting for the token.
+        One that other requests depend on, as for a token, must not wait for a free connection: the thread that has it may
+        be waiting for the result.
 
         A body that is a stream goes through :meth:`send_once`. Transient answers and broken connections are tried
         again after a pause; what the last try answered is returned as it is. Its ``was_repeated`` says whether there were
@@ -264,7 +265,7 @@ class Session:
     def _transmit(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
-        contact = self.traffic.contacts.of(url, urls.host(url), self.policy.retries)
+        contact = self.traffic.contacts.of(url, urls.host(url), settings.trust, self.policy.retries)
         if contact.is_reached:
             return self._transmit_at_once(method, url, headers, data, settings)
         is_shared = data is not None and not isinstance(data, bytes)

@@ -20,6 +20,7 @@ from .limits import Limits, Slots
 
 _DOCKER_HUB_API = "registry-1.docker.io"
 _DOCKER_HUB_ALIASES = ("index.docker.io", _DOCKER_HUB_API)
+Trust = tuple[bool, t.Optional[str], tuple[str, ...], t.Optional[str], t.Optional[str]]
 # Requests in a second; fewer would look like a task that hangs.
 _SLOWEST = 0.01
 
@@ -58,6 +59,11 @@ class RegistrySettings:
     def matches(self, host: str, repository: str) -> bool:
         """Whether the entry speaks of this repository: whole path components, from the left."""
         return ("%s/%s/" % (_canonical(host), repository)).startswith(_canonical(self.host) + "/")
+
+    @property
+    def trust(self) -> Trust:
+        """What decides whether TLS succeeds."""
+        return (self.validate_certs, self.ca_path, self.ca_files, self.client_cert, self.client_key)
 
     def scheme(self, host: str) -> str:
         """``http`` where asked for, or for loopback without any option for TLS; else ``https``."""

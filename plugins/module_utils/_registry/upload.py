@@ -187,9 +187,10 @@ class _Upload:
             # Limits of rate are kept by something that does not look at the body: the session is as it was.
             self._may_reuse = status == 429 and not in_pieces
             return True
-        # 401: the token ended under way, and a new one is there now. The others: the session is gone, or has other
-        # bytes than were sent, as after a try that was refused only when some had arrived.
-        if status in (400, 401, 404, 416) and (self._is_reused or not self._restarts):
+        # 401, and what was answered as a challenge: the token ended under way, and a new one is there now. The others: the
+        # session is gone, or has other bytes than were sent, as after a try that was refused only when some had arrived.
+        may_pass = status in (400, 401, 404, 416) or getattr(response, "was_answered", False)
+        if may_pass and (self._is_reused or not self._restarts):
             self._restarts += not self._is_reused
             return True
         if in_pieces and status != 413 and self._sizes != [self._blob.size]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 
 import pytest
 
@@ -173,6 +174,14 @@ def test_a_helper_that_cannot_be_started_is_remarked_on_with_the_reason(files, h
     )
     assert "permission denied. Mend the program" in remark
     assert "b'" not in remark
+
+
+def test_the_reason_of_a_helper_does_not_depend_on_the_language_of_the_environment(home, write):
+    def fail(argv, stdin):
+        raise PermissionError(errno.EACCES, "Keine Berechtigung")
+
+    remark = AuthFiles(write("auth.json", {"credsStore": "test"}), fail, print).find("r.example", "a").remark
+    assert "cannot be run: permission denied. Mend the program" in remark
 
 
 def test_a_helper_that_is_stopped_is_an_error_that_says_how_to_look(home, write, tmp_path):

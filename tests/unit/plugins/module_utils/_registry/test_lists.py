@@ -10,12 +10,18 @@ import json
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, NotFound, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ConnectionFailed,
+    LoginRefused,
+    NotFound,
+    Refused,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
 from ansible_collections.drayage.registry.plugins.module_utils._registry import tags
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
     REGISTRY,
     OddServer,
@@ -167,3 +173,13 @@ def test_a_token_whose_answer_breaks_is_asked_for_again(home):
 
     with OddServer(answer) as server, Stores([], None, Policy(timeout=10, retries=2), None) as stores:
         assert stores.open(parse("%s/app" % server.host)).tags() == ["1"]
+
+
+def test_a_wrong_password_is_not_taken_for_a_catalog_that_is_closed(home):
+    denied = Reply(401, {**REGISTRY, "WWW-Authenticate": 'Basic realm="r"'})
+    with OddServer(lambda _method, _target: denied) as server:
+        entry = RegistrySettings(server.host, username="deploy", password="wrong")
+        stores = Stores([entry], None, Policy(timeout=10, retries=0), None)
+        with stores, pytest.raises(LoginRefused) as caught:
+            stores.repositories(parse(server.host + "/app"))
+    assert caught.value.hint == "Check the user name and password for %s in registries or authfile" % server.host

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""With ``max_connections``, no request waits for a connection that nobody gives back."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
+from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
+    REGISTRY,
+    OddServer,
+    Reply,
+    refused,
+)
+
+ACCESS = Access("app", frozenset(("pull", "push")))
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.fixture
+def serve():
+    """Serve what a function answers, and return a client of that registry which allows one connection, and the server."""
+    opened = []
+
+    def start(respond):
+        server = OddServer(respond).__enter__()
+        entry = RegistrySettings(server.host, max_connections=1)
+        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), Traffic())
+        opened.append((session, server))
+        return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
+
+    yield start
+    for session, server in opened:
+        session.close()
+        server.__exit__(None, None, None)
+
+
+def in_another_thread(function, *arguments):
+    """What a function returns, if it does not wait for ever."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function(*arguments)), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    return results[0]
+
+
+def test_a_connection_is_free_again_after_a_token_was_refused(serve):
+    def respond(_method, target):
+        if target.startswith("/token"):
+            return refused(403, "DENIED")
+        if target.startswith("/v2/app/"):
+            return Reply(401, {"WWW-Authenticate": 'Bearer realm="http://%s/token"' % server.host}, b"x" * 10)
+        return Reply(200, REGISTRY)
+
+    client, server = serve(respond)
+    with pytest.raises(AccessDenied, match="token service"):
+        client.get_manifest(ACCESS, "1")
+    assert in_another_thread(client.session.exchange, "GET", client.session.base + "/v2/", {}).status_code == 200
+
+
+def test_a_host_is_checked_to_be_a_registry_while_all_connections_are_in_use(serve):
+    """The others may wait for that: they hold what is checked for all of them."""
+    client, _server = serve(lambda _method, target: Reply(200, REGISTRY) if target == "/v2/" else Reply(404))
+    absent = client.call("HEAD", "app/manifests/1", ACCESS)
+    absent.close()
+    client.session.exchange("GET", client.session.base + "/v2/", {})
+    assert in_another_thread(client.is_absence, absent) is True
