@@ -23,6 +23,7 @@ _ESCAPE = re.compile("(?:\x1b\\[|\x9b)[0-?]{0,32}[ -/]{0,8}[@-~]")
 _AT_A_PORT = re.compile(
     r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|localhost|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}/[a-z0-9][a-z0-9._/-]*(?::[\w.-]+)?$"
 )
+_DIGEST = re.compile("sha[0-9]+:")
 # Characters of a whole message; longer ones hide what they say.
 _LONGEST_MESSAGE = 4000
 
@@ -61,22 +62,23 @@ def without_userinfo(text: str) -> str:
 
     The ``@`` before a digest is not one, nor is that of a repository at a port, which may be followed by anything.
     """
-    head, at, tail = text.rpartition("@")
-    if not at:
+    end, at = len(text), text.rfind("@")
+    while at >= 0 and _DIGEST.match(text, at + 1):
+        end, at = at, text.rfind("@", 0, at)
+    if at < 0:
         return text
-    if re.match("sha[0-9]+:", tail):
-        return without_userinfo(head) + at + tail
+    head, tail, digests = text[:at], text[at + 1 : end], text[end:]
     scheme = re.match(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", text)
     if scheme:
-        return scheme.group(0) + tail
-    return tail if ":" in head and not ("/" not in tail and _AT_A_PORT.match(head)) else text
+        return scheme.group(0) + tail + digests
+    return tail + digests if ":" in head and not ("/" not in tail and _AT_A_PORT.match(head)) else text
 
 
 def without_secrets(text: str, authorizations: t.Iterable[str]) -> str:
     """A text without what stands in these values of Authorization, in any form in which a server may quote it."""
     found: set[str] = set()
     for value in authorizations:
-        credentials = value.rpartition(" ")[2]
+        credentials = value.partition(" ")[2]
         found.update((credentials, _base64(credentials.encode("utf-8"))))
         if value.startswith("Basic "):
             pair = base64.b64decode(credentials)

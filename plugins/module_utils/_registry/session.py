@@ -80,7 +80,7 @@ class Traffic:
                 self.warnings.append(text)
 
     def note_secret(self, authorization: str) -> None:
-        """Remember the value of an Authorization header, or a token, to keep it out of messages."""
+        """Remember the value of an Authorization header, to keep it out of messages."""
         self._authorizations.add(authorization)
 
     def hide(self, text: str) -> str:

@@ -64,3 +64,16 @@ def test_secrets_that_were_sent_are_hidden_in_warnings_and_messages():
     traffic.warn("you sent tok.en-1, %s and sesame" % base64.b64encode(b"tok.en-1").decode())
     assert traffic.warnings == ["you sent ***, *** and ***"]
     assert traffic.hide("amFuZTpzZXNhbWU= or jane:sesame") == "*** or ***"
+
+
+def test_an_identity_token_is_hidden_whatever_it_looks_like():
+    traffic = Traffic()
+    traffic.note_secret("Bearer Basic of life")
+    assert (
+        traffic.hide("you sent Basic of life, %s" % base64.b64encode(b"Basic of life").decode()) == "you sent ***, ***"
+    )
+
+
+def test_any_number_of_digests_is_followed_to_a_user_name():
+    digests = "@sha256:x" * 5000
+    assert _text.without_userinfo("https://u:p@r.example/app" + digests) == "https://r.example/app" + digests
