@@ -147,11 +147,14 @@ class RegistryClient:
     def _is_registry(self) -> bool:
         """Whether the host answers GET ``/v2/`` like a registry; asked once, without credentials.
 
-        This must not wait for a free connection: the thread that has it may be waiting for this.
+        This must not wait for a free connection: the thread that has it may be waiting for this. Raises :class:`Refused`
+        if the host does not decide it now.
         """
         with self._lock:
             if self._has_base is None:
                 response = self.session.exchange("GET", self.session.base + "/v2/", {}, waits_for_slot=False)
+                if response.status_code in TRANSIENT:  # this says nothing about the host
+                    raise refusal(self.session.host, response, "check that it is a registry", "anonymous users")
                 self._has_base = genuine.is_base(response, read_answer(response).code)
             return self._has_base
 

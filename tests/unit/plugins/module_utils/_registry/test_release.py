@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""With ``max_connections``, no request waits for a connection that nobody gives back."""
+"""With ``max_connections``, no request waits for a connection that nobody gives back; and how a host is checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied
+from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
 from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
@@ -76,3 +76,11 @@ def test_a_host_is_checked_to_be_a_registry_while_all_connections_are_in_use(ser
     absent.close()
     client.session.exchange("GET", client.session.base + "/v2/", {})
     assert in_another_thread(client.is_absence, absent) is True
+
+
+def test_a_host_that_was_overloaded_once_is_not_taken_for_something_else(serve):
+    bases = iter((Reply(503), Reply(200, REGISTRY)))
+    client, _server = serve(lambda _method, target: next(bases) if target == "/v2/" else Reply(404))
+    with pytest.raises(Refused, match="cannot check that it is a registry: .* answered 503"):
+        client.head_manifest(ACCESS, "1")
+    assert client.head_manifest(ACCESS, "1") is None
