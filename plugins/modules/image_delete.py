@@ -43,8 +43,9 @@ options:
       - How much to remove.
       - With V(tag) the tag alone. Other tags of the same image stay.
       - With V(manifest) the manifest with all the tags that point to it. Its children stay if it is an index. If an index
-        lists it, that index is broken afterwards. Nothing is removed if the list of tags is outdated or incomplete, because
-        RV(removed_tags) would be too.
+        lists it, that index is broken afterwards.
+      - If the list of tags is outdated or incomplete, RV(removed_tags) would be incomplete too. With V(manifest), nothing is
+        removed then if O(image) has a tag, and the task warns if O(image) has a digest alone.
     type: str
     choices:
       - tag

@@ -44,7 +44,8 @@ class CopyRequest:
     """One image to be at one place.
 
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
-    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all content one by one; without ``may_mount`` all that is missing is moved.
+    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
+    content one by one; without ``may_mount`` all that is missing is moved.
     ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
     Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter, and
     artifacts keep their format.
