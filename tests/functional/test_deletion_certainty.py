@@ -60,7 +60,7 @@ def run_prune(stores, host, repository):
     declared = Entry(f"{repository}-source", dest=f"{host}/{repository}", tags=["keep", "fresh"])
     options = SyncOptions(src=host, images=[declared], prune=True, prune_keep=["twin"])
     with stores() as opened:
-        synced = sync(options, opened, 8, dry_run=False, tmpdir="")
+        synced = sync(options, opened, 8, dry_run=False)
     if synced.failure:
         raise ImageError(synced.failure)
     return any(image.action == "deleted" for image in synced.images)
@@ -285,6 +285,18 @@ class TestManifestWithAllItsTags:
                 delete(options, opened, 8, dry_run=False)
         assert "Nothing was deleted." in str(failure.value)
         assert tags_at(server.host, repository) == ["gone", "twin"]
+
+    def test_a_digest_alone(self, stores, server, repository):
+        """It may have no tag at all, so it is deleted, and a warning says that the tags are not certain."""
+        images.push(OLD, server.host, repository, "gone")
+        images.push(NEW, server.host, repository, "keep")
+        with Forger(server.host, forged_list("absent", repository)) as proxy, stores() as opened:
+            options = DeleteOptions(f"{proxy.host}/{repository}@{OLD.digest}", "manifest")
+            assert delete(options, opened, 8, dry_run=False).digest == OLD.digest
+            assert [
+                f"removed_tags may lack tags that point to {OLD.digest}" in text for text in opened.traffic.warnings
+            ] == [True]
+        assert digest_at(server.host, repository, "keep") == NEW.digest
 
 
 class TestInterrupted:
