@@ -15,7 +15,7 @@ options:
       - The format that the image is to have at O(dest). The default is to leave it as it is, so that its digest stays.
       - V(oci) and V(docker) write its manifests, and the index if it has one, in the media types of the OCI image
         specification or of Docker's image manifest version 2, schema 2. The digest changes, unless the image has that
-        format already. Layers and configurations stay the same to the byte, and so does the image ID.
+        format already. Layers and configurations keep their bytes, and the image keeps its ID.
       - Converting an image and converting the result back gives the first digest, as long as nothing was left out.
       - V(docker) leaves annotations out, with a warning, and takes the platforms that Docker's lists must have from the
         configurations of the images where the index does not tell them. Of two images for one platform, those with zstd

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Options that all modules share; their documentation is plugins/doc_fragments/_registries.py, kept in step by hand."""
+"""Options that all modules share; plugins/doc_fragments/_registries.py and _conversion.py document them."""
 
 from __future__ import annotations
 
