@@ -24,6 +24,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry import 
 from ansible_collections.drayage.registry.tests.unit.support import fuzz_documents as valid
 from ansible_collections.drayage.registry.tests.unit.support import fuzz_parsers as parsers
 from ansible_collections.drayage.registry.tests.unit.support.fuzz_inputs import TEXT, archive_like, json_like, text_of
+from ansible_collections.drayage.registry.tests.unit.support.fuzz_mutations import mutated
 
 
 class Target(t.NamedTuple):
@@ -32,10 +33,10 @@ class Target(t.NamedTuple):
     inputs: st.SearchStrategy
     parse: t.Callable[[t.Any], object]
 
-    def attack(self, inputs: int, number: int) -> int:
-        """Try so many inputs, chosen by the seed ``number``; returns how many were tried.
+    def attack(self, inputs: int, number: int, mutations: int = 0) -> int:
+        """Try so many inputs, chosen by the seed ``number``, and each of them again with so many mutations.
 
-        Raises what the parser raises but errors of ours, for the smallest input that was found.
+        Returns how many were tried. Raises what the parser raises but errors of ours, for the smallest input found.
         """
         tried = 0
 
@@ -51,11 +52,12 @@ class Target(t.NamedTuple):
         @given(self.inputs)
         def attempt(content: object) -> None:
             nonlocal tried
-            tried += 1
-            try:
-                self.parse(content)
-            except errors.ImageError as error:
-                str(error)
+            for variant in (content, *mutated(content, mutations)):
+                tried += 1
+                try:
+                    self.parse(variant)
+                except errors.ImageError as error:
+                    str(error)
 
         attempt()
         return tried
