@@ -76,15 +76,13 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
         sync_directory(os.path.dirname(target))
 
 
-@contextlib.contextmanager
-def replaced(target: str, mode: int = 0o666) -> t.Iterator[t.BinaryIO]:
+def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:
     """As :func:`staged`, for a file in a directory that is not ours.
 
     Removes what killed writers of the same file left there: it may hold secrets. Raises OSError.
     """
     remove_abandoned_of(target)
-    with staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target)) as stream:
-        yield stream
+    return staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target))
 
 
 def write_file(directory: str, target: str, content: bytes) -> None:

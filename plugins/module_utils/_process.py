@@ -20,15 +20,16 @@ from ._errors import ImageError
 
 
 class RunCommand(t.Protocol):
-    """Runs a program with this standard input; returns its exit status, standard output and standard error.
-
-    ``seconds`` and ``limit`` (bytes, for either output) are bounds; None means none. Raises OSError if the program cannot be
-    started, :class:`ProgramStopped` if it was killed because it exceeded a bound.
-    """
+    """A function that runs programs."""
 
     def __call__(
         self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
-    ) -> tuple[int, str, str]: ...
+    ) -> tuple[int, str, str]:
+        """Run a program with this standard input; returns its exit status, standard output and standard error.
+
+        ``seconds`` and ``limit`` (bytes, for either output) are bounds; None means none. Raises OSError if the program
+        cannot be started, :class:`ProgramStopped` if it was killed because it exceeded a bound.
+        """
 
 
 class ProgramStopped(ImageError):

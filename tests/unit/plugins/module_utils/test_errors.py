@@ -80,9 +80,9 @@ def _nested(depth):
     [
         lambda: int("9" * 5000 + "x"),
         lambda: b"\xff".decode("utf-8"),
-        lambda: "\ud800".encode(),
+        "\ud800".encode,
         lambda: {}["history"],
-        lambda: [][0],
+        lambda: [*range(0)][0],
         lambda: iter(7),
         lambda: None.get("x"),
         lambda: int(float("inf")),

@@ -73,7 +73,8 @@ def test_a_broken_image_of_that_name_is_replaced(run, engine, source, there):
     source.add(IMAGE, tag="latest")
     plan, moved = run(source, "latest", "1")
     assert (plan.changed, plan.before, engine.loads, moved.copied) == (True, {"1": None}, 1, 3)
-    assert engine.named[APP] == target_of(SAVED) not in engine.damaged
+    assert engine.named[APP] == target_of(SAVED)
+    assert target_of(SAVED) not in engine.damaged
     plan, _moved = run(source, "latest", "1")
     assert not plan.changed
 
