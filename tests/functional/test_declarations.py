@@ -44,7 +44,7 @@ def of(**entry):
             {"dest": "127.0.0.1:1", "images": [{"tags": ["1"]}]},
             "images[0]: missing required arguments: name",
         ),
-        ("image_sync", of(newest="many"), "images[0]: argument 'newest' is of type str and we were unable to convert"),
+        ("image_sync", of(newest="many"), "images[0]: argument 'newest' is of type "),
         ("image_sync", {"dest": "127.0.0.1:1", "images": [7]}, "images[0] is neither a mapping nor"),
     ],
 )
