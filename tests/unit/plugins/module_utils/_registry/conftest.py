@@ -9,6 +9,13 @@ import subprocess
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
+from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer
+
 
 @pytest.fixture
 def home(monkeypatch, tmp_path):
@@ -60,3 +67,21 @@ def helper(monkeypatch, tmp_path):
         path.chmod(0o755)
 
     return install
+
+
+@pytest.fixture
+def serve():
+    """Serve what a function answers; return a client of that registry, with ``settings`` for it, and the server."""
+    opened = []
+
+    def start(respond, **settings):
+        server = OddServer(respond).__enter__()
+        entry = RegistrySettings(server.host, **settings)
+        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), Traffic())
+        opened.append((session, server))
+        return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
+
+    yield start
+    for session, server in opened:
+        session.close()
+        server.__exit__(None, None, None)

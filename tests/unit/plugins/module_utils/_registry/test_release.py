@@ -11,38 +11,15 @@ import threading
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, Refused
-from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
-from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
-from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
     REGISTRY,
-    OddServer,
     Reply,
     refused,
 )
 
 ACCESS = Access("app", frozenset(("pull", "push")))
 DIGEST = "sha256:" + "a" * 64
-
-
-@pytest.fixture
-def serve():
-    """Serve what a function answers, and return a client of that registry which allows one connection, and the server."""
-    opened = []
-
-    def start(respond):
-        server = OddServer(respond).__enter__()
-        entry = RegistrySettings(server.host, max_connections=1)
-        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), Traffic())
-        opened.append((session, server))
-        return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
-
-    yield start
-    for session, server in opened:
-        session.close()
-        server.__exit__(None, None, None)
 
 
 def in_another_thread(function, *arguments):
@@ -63,7 +40,7 @@ def test_a_connection_is_free_again_after_a_token_was_refused(serve):
             return Reply(401, {"WWW-Authenticate": 'Bearer realm="http://%s/token"' % server.host}, b"x" * 10)
         return Reply(200, REGISTRY)
 
-    client, server = serve(respond)
+    client, server = serve(respond, max_connections=1)
     with pytest.raises(AccessDenied, match="token service"):
         client.get_manifest(ACCESS, "1")
     assert in_another_thread(client.session.exchange, "GET", client.session.base + "/v2/", {}).status_code == 200
@@ -71,7 +48,9 @@ def test_a_connection_is_free_again_after_a_token_was_refused(serve):
 
 def test_a_host_is_checked_to_be_a_registry_while_all_connections_are_in_use(serve):
     """The others may wait for that: they hold what is checked for all of them."""
-    client, _server = serve(lambda _method, target: Reply(200, REGISTRY) if target == "/v2/" else Reply(404))
+    client, _server = serve(
+        lambda _method, target: Reply(200, REGISTRY) if target == "/v2/" else Reply(404), max_connections=1
+    )
     absent = client.call("HEAD", "app/manifests/1", ACCESS)
     absent.close()
     client.session.exchange("GET", client.session.base + "/v2/", {})
@@ -80,7 +59,7 @@ def test_a_host_is_checked_to_be_a_registry_while_all_connections_are_in_use(ser
 
 def test_a_host_that_was_overloaded_once_is_not_taken_for_something_else(serve):
     bases = iter((Reply(503), Reply(200, REGISTRY)))
-    client, _server = serve(lambda _method, target: next(bases) if target == "/v2/" else Reply(404))
+    client, _server = serve(lambda _method, target: next(bases) if target == "/v2/" else Reply(404), max_connections=1)
     with pytest.raises(Refused, match="cannot check that it is a registry: .* answered 503"):
         client.head_manifest(ACCESS, "1")
     assert client.head_manifest(ACCESS, "1") is None

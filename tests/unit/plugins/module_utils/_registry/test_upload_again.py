@@ -10,14 +10,9 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
-from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
-from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
-from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
 from ansible_collections.drayage.registry.plugins.module_utils._registry.upload import BlobUploader
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
-    OddServer,
     Reply,
     found,
     refused,
@@ -25,24 +20,6 @@ from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
 
 ACCESS = Access("app", frozenset(("pull", "push")))
 DIGEST = "sha256:" + "a" * 64
-
-
-@pytest.fixture
-def serve():
-    """Serve what a function answers, and return a client of that registry and the server."""
-    opened = []
-
-    def start(respond):
-        server = OddServer(respond).__enter__()
-        entry = RegistrySettings(server.host)
-        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), Traffic())
-        opened.append((session, server))
-        return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
-
-    yield start
-    for session, server in opened:
-        session.close()
-        server.__exit__(None, None, None)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
