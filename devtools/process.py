@@ -140,6 +140,8 @@ def free_port() -> int:
     """
     for port in _ports():
         with socket.socket() as probe:
+            # What lingers of closed connections keeps no server away: all of them set this option.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

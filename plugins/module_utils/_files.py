@@ -44,13 +44,17 @@ def reserved(path: str) -> t.Iterator[None]:
 
     Raises OSError.
     """
-    lock = os.path.join(os.path.dirname(path), prefix_for(path) + "lock")
-    with locked(lock):
+    lock = _reservation(path)
+    with locked(lock) as stream:
         try:
             yield
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            if _is_at(stream, lock):
                 os.unlink(lock)
+
+
+def _reservation(path: str) -> str:
+    return os.path.join(os.path.dirname(path), prefix_for(path) + "lock")
 
 
 def prefix_for(path: str) -> str:
@@ -67,13 +71,26 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-            os.rename(path, target)
+            _publish(path, target, prefix)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
     with contextlib.suppress(FileNotFoundError):  # who may remove it need not wait
         sync_directory(os.path.dirname(target))
+
+
+def _publish(path: str, target: str, prefix: str) -> None:
+    """Rename a staged file to its target, and with the same rename remove the lock of :func:`reserved`.
+
+    A writer that is killed after the rename would leave the lock behind, and a later run that changes nothing takes none.
+    Who waits for the lock now waits for the staged file, which is locked as well, and then finds that the lock is gone.
+    """
+    lock = _reservation(target)
+    if prefix != STAGING and os.path.exists(lock):
+        os.rename(path, lock)
+        path = lock
+    os.rename(path, target)
 
 
 def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:

@@ -172,6 +172,54 @@ def test_a_place_is_reserved_without_leaving_a_file(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_the_rename_that_publishes_a_file_removes_its_lock(tmp_path, monkeypatch):
+    target = str(tmp_path / "archive.tar")
+    found = []
+    rename = os.rename
+
+    def rename_and_look(source, destination):
+        rename(source, destination)
+        found.append(names(tmp_path))
+
+    monkeypatch.setattr(os, "rename", rename_and_look)
+    with reserved(target), staged(str(tmp_path), target, prefix=prefix_for(target)) as stream:
+        stream.write(b"new")
+    assert found[-1] == ["archive.tar"]
+    assert (tmp_path / "archive.tar").read_bytes() == b"new"
+
+
+def test_a_lock_that_another_writer_has_taken_since_is_left_to_it(tmp_path):
+    target = str(tmp_path / "archive.tar")
+    with reserved(target):
+        with staged(str(tmp_path), target, prefix=prefix_for(target)) as stream:
+            stream.write(b"new")
+        other = reserved(target)
+        other.__enter__()
+    assert names(tmp_path) == [".archive.tar.staging-lock", "archive.tar"]
+    other.__exit__(None, None, None)
+    assert names(tmp_path) == ["archive.tar"]
+
+
+def test_writers_that_wait_for_a_lock_follow_one_another(tmp_path):
+    target = tmp_path / "count"
+    target.write_text("0")
+
+    def count_on():
+        for _time in range(20):
+            with reserved(str(target)):
+                number = int(target.read_text())
+                with staged(str(tmp_path), str(target), prefix=prefix_for(str(target))) as stream:
+                    stream.write(b"%d" % (number + 1))
+
+    threads = [threading.Thread(target=count_on) for _number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert target.read_text() == "160"
+    assert names(tmp_path) == ["count"]
+
+
 def test_what_is_under_way_has_a_name_of_any_length(tmp_path):
     target = str(tmp_path / ("x" * 255))
     with reserved(target), staged(str(tmp_path), target, prefix=prefix_for(target)) as stream:
