@@ -126,6 +126,20 @@ class Manifest:
         document = self.document.get("config")
         return Descriptor.from_document(document) if document is not None else None
 
+    @functools.cached_property
+    def subject(self) -> Descriptor | None:
+        """The manifest that this one refers to. Raises :class:`InvalidContent` if its descriptor is malformed."""
+        document = self.document.get("subject")
+        return Descriptor.from_document(document) if document is not None else None
+
+    @property
+    def artifact_type(self) -> str:
+        """What an artifact is: its artifactType, or the media type of its config; empty if it has neither."""
+        stated = self.document.get("artifactType")
+        if isinstance(stated, str) and stated:
+            return stated
+        return self.config.media_type if self.config and not self.is_index else ""
+
     @property
     def descriptor(self) -> Descriptor:
         """A descriptor of this manifest."""

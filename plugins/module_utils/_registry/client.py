@@ -219,8 +219,8 @@ class RegistryClient:
             )
         return manifest
 
-    def put_manifest(self, access: Access, name: str, manifest: Manifest) -> None:
-        """Push a manifest under a tag or its digest.
+    def put_manifest(self, access: Access, name: str, manifest: Manifest) -> str:
+        """Push a manifest under a tag or its digest; returns the subject that the registry listed it for, if any.
 
         Raises :class:`ContentMissing` where the registry does not have what the manifest refers to.
         """
@@ -230,7 +230,8 @@ class RegistryClient:
             response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
             if 200 <= response.status_code < 300:
                 check_stored(response, manifest.digest, self.session.host, "push the manifest")
-                return
+                subject: str = response.headers.get("OCI-Subject", "")
+                return subject
             error = self.refusal(response, "push the manifest", access)
             if isinstance(error, Refused) and error.status == 500 and manifest.has_foreign_layers:
                 error.hint = _FOREIGN_HINT

@@ -28,6 +28,16 @@ _PAGES = 10_000
 _NAMES = 1_000_000
 _IDLE_PAGES = 10
 
+_Item = t.TypeVar("_Item", bound=t.Hashable)
+
+
+class ListLimits(t.NamedTuple):
+    """The largest list that is read: bytes of a page, pages, and items on all of them."""
+
+    page: int
+    pages: int
+    items: int
+
 
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
     """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
@@ -35,25 +45,32 @@ def list_tags(client: RegistryClient, access: Access) -> list[str]:
 
 
 def read_list(
-    client: RegistryClient, access: Access, target: str, action: str, parse: t.Callable[[bytes], list[str]]
-) -> list[str]:
-    """The names on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
+    client: RegistryClient,
+    access: Access,
+    target: str,
+    action: str,
+    parse: t.Callable[[bytes], list[_Item]],
+    limits: ListLimits | None = None,
+) -> list[_Item]:
+    """The items on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
 
     ``action`` completes "cannot ..." if that fails. Raises :class:`NotFound` for the first page only, and
     :class:`Refused` for a list that does not end.
     """
-    found: dict[str, None] = {}
+    limits = limits or ListLimits(_MAX_PAGE, _PAGES, _NAMES)
+    found: dict[_Item, None] = {}
     asked: set[str] = set()
     idle = 0
     while target:
         asked.add(target)
-        names, following = _read_page_at(client, access, target, action, parse, len(asked))
+        items, following = _read_page_at(client, access, target, action, parse, len(asked), limits.page)
         known = len(found)
-        found.update(dict.fromkeys(names))
+        found.update(dict.fromkeys(items))
         idle = 0 if len(found) > known else idle + 1
         if following in asked and idle:  # the link of a last page may lead to itself
             break
-        if following and (following in asked or idle == _IDLE_PAGES or len(asked) == _PAGES or len(found) > _NAMES):
+        is_too_long = len(asked) == limits.pages or len(found) > limits.items
+        if following and (following in asked or idle == _IDLE_PAGES or is_too_long):
             raise Refused(
                 "cannot %s: %s sends a list without end (%d names up to page %d)"
                 % (action, client.session.host, len(found), len(asked)),
@@ -68,16 +85,17 @@ def _read_page_at(
     access: Access,
     target: str,
     action: str,
-    parse: t.Callable[[bytes], list[str]],
+    parse: t.Callable[[bytes], list[_Item]],
     number: int,
-) -> tuple[list[str], str]:
-    """The names on one page, and where the next page is; empty if there is none."""
-    response, body = client.get(access, target, _MAX_PAGE)
+    limit: int,
+) -> tuple[list[_Item], str]:
+    """The items on one page, and where the next page is; empty if there is none."""
+    response, body = client.get(access, target, limit)
     if response.status_code == 200:
         link, asked_url = response.headers.get("Link", ""), client.session.base + target
         with client.parsing(response, action):
-            names = parse(body)
-        return names, urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
+            items = parse(body)
+        return items, urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
     error = client.refusal(response, action, access)
     if isinstance(error, NotFound) and number > 1:  # the registry had the list when it sent the first page
         cause = "cannot %s: %s returned 404 for page %d of the list" % (action, client.session.host, number)

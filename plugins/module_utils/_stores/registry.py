@@ -14,6 +14,7 @@ import typing as t
 
 from .._errors import AccessDenied, naming
 from .._image import digest as digests
+from .._image import referrers
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
@@ -21,6 +22,7 @@ from .._registry.auth import Access
 from .._registry.client import RegistryClient
 from .._registry.deletion import TagDeleter
 from .._registry.download import BlobReader
+from .._registry.referrers import ReferrersClient
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
 from .base import Store
@@ -42,6 +44,7 @@ class RegistryStore:
         self._is_destination = "push" in actions
         self._uploader = BlobUploader(client, self._access)
         self._deleter = TagDeleter(client, self._access)
+        self.referrers = ReferrersClient(client, self._access, reads_tags=not self._is_destination)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -60,11 +63,14 @@ class RegistryStore:
         At a destination 403 means nothing: some registries return it for tags that do not exist. Pushing decides.
         """
         try:
-            return self._client.head_manifest(self._access, name)
+            found = self._client.head_manifest(self._access, name)
         except AccessDenied as error:
             if not self._is_destination or error.status != 403:
                 raise
             return None
+        if found:
+            self.referrers.note_repository()
+        return found
 
     def find(self, name: str) -> Descriptor | None:
         """One HEAD, and one GET to confirm that it is absent."""
@@ -117,7 +123,10 @@ class RegistryStore:
         return self._uploader.push(blob, open_blob, mount_from)
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """One PUT under the digest."""
+        """One PUT under the digest; a referrer is listed by ``referrers.attach``."""
+        if referrers.subject_of(manifest):
+            self.referrers.push(manifest)
+            return
         self._client.put_manifest(self._access, manifest.digest, manifest)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:

@@ -39,12 +39,13 @@ def found(document: object, **headers: str) -> Reply:
 class OddServer:
     """Responds as ``answer`` says, which gets the method and the target of each request; a context manager.
 
-    ``log`` holds the requests as ``"GET /v2/"``.
+    ``log`` holds the requests as ``"GET /v2/"``, and ``bodies`` the last body that was sent to each path.
     """
 
     def __init__(self, answer: t.Callable[[str, str], Reply]) -> None:
         self.answer = answer
         self.log: list[str] = []
+        self.bodies: dict[str, bytes] = {}
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.host = "127.0.0.1:%d" % self._server.server_address[1]
 
@@ -62,7 +63,9 @@ def _handler(server: OddServer) -> type[http.server.BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            if length:
+                server.bodies[self.path] = self.rfile.read(length)
             server.log.append("%s %s" % (self.command, self.path))
             reply = server.answer(self.command, self.path)
             self.send_response(reply.status)

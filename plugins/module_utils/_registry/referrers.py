@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The referrers of the manifests of one repository: OCI distribution spec 1.1, "Listing Referrers", and its tag schema.
+
+Which registry has the API is learnt from its responses and remembered: a 200 to GET, or the header OCI-Subject in response
+to a push. A 404 means that there is no API only if the repository exists: registries with the API return it as well for
+repositories that they do not know.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from urllib.parse import urlencode
+
+from .._errors import InvalidContent, NotFound, Refused
+from .._image import referrers
+from .._image.descriptor import Descriptor
+from .._image.manifest import MAX_MANIFESTS, MAX_SIZE, Manifest
+from .auth import Access
+from .client import RegistryClient
+from .tags import ListLimits, list_tags, read_list
+
+_ACTION = "list the referrers"
+_LIMITS = ListLimits(page=MAX_SIZE, pages=1000, items=MAX_MANIFESTS)
+# Registries without the API return these for a path that they do not know, beside 404.
+_NO_API = frozenset((400, 405, 501))
+# How often a list is written again because another client has overwritten it.
+_WRITES = 10
+
+
+class ReferrersClient:
+    """Lists the referrers of manifests in one repository, and keeps the lists where the registry does not. Thread-safe.
+
+    With ``reads_tags``, one list of the repository's tags shows which subjects have a list: for many subjects that costs
+    less than a request for each.
+    """
+
+    def __init__(self, client: RegistryClient, access: Access, reads_tags: bool = True) -> None:
+        self._client = client
+        self._access = access
+        self._reads_tags = reads_tags
+        self._has_api: bool | None = None
+        self._is_known = False
+        self._indexed: set[str] = set()
+        self._tags: set[str] | None = None
+        self._asking = threading.RLock()
+        self._writing: dict[str, threading.Lock] = {}
+
+    def note_repository(self) -> None:
+        """Take note that the repository exists, so that a 404 says that there is no API."""
+        self._is_known = True
+
+    def entries(self, subject: str, artifact_type: str = "") -> list[Descriptor]:
+        """What the registry lists as referrers of a digest; whether each is one, its manifest says.
+
+        ``artifact_type`` is sent to registries with the API, which may apply it or not. Raises ImageError.
+        """
+        found = self._ask(subject, artifact_type)
+        return self._list_by_tag(subject) if found is None else found
+
+    def cosign_tags(self, subject: str) -> list[str]:
+        """The tags of this repository under which cosign keeps something for a digest. One list of tags for all."""
+        return sorted(self._digest_tags().intersection(referrers.cosign_tags(subject)))
+
+    def push(self, manifest: Manifest) -> None:
+        """Push a referrer under its digest. :meth:`attach` must follow: the registry may not list it by itself."""
+        stated = self._client.put_manifest(self._access, manifest.digest, manifest)
+        self._is_known = True
+        if stated and stated == referrers.subject_of(manifest):
+            self._has_api = True
+            self._indexed.add(manifest.digest)
+
+    def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
+        """Make the list of a subject have these manifests, which were pushed; no request if the registry said so.
+
+        Raises :class:`Refused` if something else than such a list is in its place.
+        """
+        missing = [manifest for manifest in manifests if manifest.digest not in self._indexed]
+        if missing:
+            listed = {entry.digest for entry in self._ask(subject) or ()}
+            missing = [manifest for manifest in missing if manifest.digest not in listed]
+        if missing:
+            self._write(subject, lambda current: referrers.with_entries(current, missing))
+
+    def detach(self, subject: str, digests: t.Collection[str]) -> None:
+        """Remove the entries of these manifests from the list of a subject, if clients keep it.
+
+        A registry with the API removes them itself when the manifests are deleted.
+        """
+        if self._has_api is None:
+            self._ask(subject)
+        if self._has_api and not (self._tags and referrers.list_tag(subject) in self._tags):
+            return
+        self._write(subject, lambda current: current and referrers.without_entries(current, digests))
+
+    def _ask(self, subject: str, artifact_type: str = "") -> list[Descriptor] | None:
+        """The response of the API; None if the registry has none."""
+        if self._has_api is not None:
+            return self._list_by_api(subject, artifact_type) if self._has_api else None
+        with self._asking:  # the first response decides for all threads
+            return None if self._has_api is False else self._list_by_api(subject, artifact_type)
+
+    def _list_by_api(self, subject: str, artifact_type: str) -> list[Descriptor] | None:
+        target = "/v2/%s/referrers/%s" % (self._access.repository, subject)
+        if artifact_type:
+            target += "?" + urlencode({"artifactType": artifact_type})
+        try:
+            found = read_list(self._client, self._access, target, _ACTION, referrers.read_entries, _LIMITS)
+        except (NotFound, Refused) as error:
+            if isinstance(error, Refused) and error.status not in _NO_API:
+                raise
+            if self._is_known and self._has_api is None:
+                self._has_api = False
+            return None
+        self._has_api = True
+        return found
+
+    def _list_by_tag(self, subject: str) -> list[Descriptor]:
+        if self._reads_tags and referrers.list_tag(subject) not in self._digest_tags():
+            return []
+        try:
+            current = self._read(subject)
+        except InvalidContent:
+            return []
+        return referrers.hints(current.children) if current and referrers.is_list(current, subject) else []
+
+    def _digest_tags(self) -> set[str]:
+        """The tags that are made from digests; read once."""
+        with self._asking:
+            if self._tags is None:
+                try:
+                    self._tags = set(filter(referrers.is_digest_tag, list_tags(self._client, self._access)))
+                    self.note_repository()
+                except NotFound:
+                    self._tags = set()
+            return self._tags
+
+    def _read(self, subject: str) -> Manifest | None:
+        """What the tag of a list points to; None if there is no such tag."""
+        try:
+            found = self._client.get_manifest(self._access, referrers.list_tag(subject))
+        except NotFound:
+            return None
+        self.note_repository()
+        return found
+
+    def _write(self, subject: str, change: t.Callable[[Manifest | None], Manifest | None]) -> None:
+        """Write the list of a subject until reading it shows that nothing is left to change.
+
+        No registry makes a write depend on what it replaces: two clients that write at once can remove each other's
+        entries, which only reading again shows.
+        """
+        with self._writing.setdefault(subject, threading.Lock()):
+            for attempt in range(_WRITES):
+                current = self._read_own(subject)
+                wanted = change(current)
+                if wanted is None or (current and wanted.children == current.children):
+                    return
+                if attempt > 1:
+                    self._client.session.pause(attempt - 2)
+                self._replace(subject, current, wanted)
+        raise Refused(
+            "cannot update the list of referrers of %s: other clients overwrote it %d times" % (subject, _WRITES),
+            hint="Run the task again when nobody else attaches anything to this image",
+        )
+
+    def _read_own(self, subject: str) -> Manifest | None:
+        """The list of a subject as it is now. Raises :class:`Refused` if the tag has something else."""
+        error = Refused(
+            "cannot list referrers of %s: the registry has no referrers API, and tag %s, which is for the list, "
+            "points to something else" % (subject, referrers.list_tag(subject)),
+            hint="Copy the image without referrers, or use a registry with the referrers API",
+        )
+        try:
+            current = self._read(subject)
+        except InvalidContent:
+            raise error from None
+        if current and not referrers.is_list(current, subject):
+            raise error
+        return current
+
+    def _replace(self, subject: str, current: Manifest | None, wanted: Manifest) -> None:
+        """Put a list in its place; one without entries is deleted, if the registry deletes anything."""
+        tag = referrers.list_tag(subject)
+        if current and not wanted.children:
+            try:
+                self._client.delete_manifest(self._access, current.digest)
+                if self._tags:
+                    self._tags.discard(tag)
+                return
+            except Refused:
+                pass  # an empty list says the same
+        self._client.put_manifest(self._access, tag, wanted)
+        if self._tags is not None:
+            self._tags.add(tag)

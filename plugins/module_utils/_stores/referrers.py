@@ -1,0 +1,44 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The optional interface of stores that keep what is attached to an image: referrers, and cosign's tags."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .base import Store
+
+
+class Referrers(t.Protocol):
+    """What is attached to the manifests of one repository. Every method may raise an ImageError."""
+
+    def entries(self, subject: str, artifact_type: str = "") -> list[Descriptor]:
+        """What the list of a digest's referrers holds; whether each is one, its manifest says.
+
+        ``artifact_type`` may be applied or not.
+        """
+
+    def cosign_tags(self, subject: str) -> list[str]:
+        """The tags here under which cosign keeps something for a digest."""
+
+    def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
+        """Make the list of a subject have these manifests, which were stored by ``put_manifest``.
+
+        Raises :class:`Refused` if something else than such a list is in its place.
+        """
+
+    def detach(self, subject: str, digests: t.Collection[str]) -> None:
+        """Remove these entries from the list of a subject; the manifests stay."""
+
+
+def referrers_of(store: Store) -> Referrers | None:
+    """The referrers that a store keeps; None for stores that cannot, such as engines and docker archives."""
+    found: Referrers | None = getattr(store, "referrers", None)
+    return found
