@@ -15,12 +15,18 @@ import io
 import os
 import secrets
 import stat
+import tempfile
 import typing as t
 
 from ._errors import InvalidContent, LocalFailure, local_failure
 
 # Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
 STAGING = ".staging-"
+
+
+def temporary_directory() -> str:
+    """The directory for content of any size: TMPDIR, else /var/tmp, because /tmp may be in memory."""
+    return os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())
 
 
 @contextlib.contextmanager

@@ -19,10 +19,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ._argspec import check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
-from ._operations.stores import Stores
+from ._operations.stores import Stores, open_stores
 from ._process import Guard
-from ._registry.session import Policy
-from ._registry.settings import RegistrySettings
+from ._run import Run
 from ._text import clean_values
 
 
@@ -40,10 +39,6 @@ class RegistryModule:
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
         self._check_texts(texts)
-        self._check("timeout", 0 < self.params["timeout"] <= 86400, "a number of seconds above 0, and at most a day")
-        self._check("min_rate", 0 <= self.params["min_rate"] < float("inf"), "a number of bytes, 0 or more")
-        self._check("retries", self.params["retries"] >= 0, "0 or more")
-        self._check("jobs", 1 <= self.params["jobs"] <= 256, "from 1 to 256")
 
     def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
         """Call ``operation`` and end the module with what it returns, or with the message of its error.
@@ -51,36 +46,24 @@ class RegistryModule:
         A result of the key ``diff`` is shown only where the user asked for diffs; one of the key ``failure`` is the
         message that the module fails with, the other results beside it.
         """
-        stores: Stores | None = None
+        run = Run(self._run_command, self.params["jobs"], self.check_mode)
         try:
-            stores = self._stores()
-            with stores:
+            with open_stores(self.params, run, self.ansible.no_log_values.add) as stores:
                 result = operation(stores)
         except MissingLibrary as error:
             message = missing_required_lib(error.library) if error.is_absent else str(error)
             self.ansible.fail_json(msg=message, **({"exception": error.details} if error.details else {}))
         except ImageError as error:
-            self._warn(stores)
-            self.ansible.fail_json(msg=stores.traffic.hide(str(error)) if stores else str(error))
-        self._warn(stores)
+            self._warn(run)
+            self.ansible.fail_json(msg=run.statistics.hide(str(error)))
+        self._warn(run)
         if not self.ansible._diff:
             result.pop("diff", None)
-        result["requests"] = stores.traffic.requests
+        result["requests"] = run.statistics.requests
         clean_values(result, exempt=("raw",))
         if "failure" in result:
             self.ansible.fail_json(msg=result.pop("failure"), **result)
         self.ansible.exit_json(**result)
-
-    def _stores(self) -> Stores:
-        policy = Policy(self.params["timeout"], self.params["retries"], self.params["jobs"], self.params["min_rate"])
-        entries = [RegistrySettings(**self._known(entry)) for entry in self.params["registries"]]
-        return Stores(entries, self.params["authfile"], policy, self._run_command)
-
-    def _known(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
-        """An entry of ``registries`` without its aliases, which AnsibleModule leaves in."""
-        known = {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}
-        known["password"] = self.secret(entry["password"], "registries: the password for %s" % entry["host"])
-        return known
 
     def secret(self, value: object, option: str) -> str | None:
         """The text of an option for a secret, see :func:`text_of_secret`; it is kept out of results and logs."""
@@ -105,8 +88,8 @@ class RegistryModule:
             guard.release()
         return done
 
-    def _warn(self, stores: Stores | None) -> None:
-        for warning in stores.traffic.warnings if stores else []:
+    def _warn(self, run: Run) -> None:
+        for warning in run.statistics.warnings:
             self.ansible.warn(warning)
 
     def _check_texts(self, options: t.Sequence[str]) -> None:
@@ -116,10 +99,6 @@ class RegistryModule:
                 check_text(option, given.get(option))
         except ImageError as error:
             self.ansible.fail_json(msg=str(error))
-
-    def _check(self, option: str, valid: bool, wanted: str) -> None:
-        if not valid:
-            self.ansible.fail_json(msg="%s is %s, but must be %s." % (option, self.params[option], wanted))
 
 
 def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str]) -> dict[str, t.Any]:

@@ -299,7 +299,7 @@ def main() -> None:
     options = CopyOptions(**{name: module.params[name] for name in names})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(copy(options, stores, module.params["jobs"], module.check_mode))
+        return describe(copy(options, stores))
 
     module.run(operation)
 

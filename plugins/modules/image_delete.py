@@ -157,7 +157,7 @@ def main() -> None:
     options = DeleteOptions(module.params["image"], module.params["scope"])
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(delete(options, stores, module.params["jobs"], module.check_mode))
+        return describe(delete(options, stores))
 
     module.run(operation)
 

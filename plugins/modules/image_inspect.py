@@ -347,13 +347,13 @@ def main() -> None:
     options = InspectOptions(**{name: module.params[name] for name in ("image", "platform", "tags", "verify")})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        found = inspect(options, stores, module.params["jobs"])
+        found = inspect(options, stores)
         result = describe(found, options.platform, module.params["raw"])
         if documents.cut_nested(result, _MAX_LEVELS):
             text = (
                 "%s: manifest or config is nested more than %d levels deep; what is deeper was left out of the result"
             )
-            stores.traffic.warn(text % (options.image, _MAX_LEVELS))
+            stores.run.warn(text % (options.image, _MAX_LEVELS))
         return result
 
     module.run(operation)

@@ -388,7 +388,7 @@ def main() -> None:
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         options = SyncOptions(**dict(given, images=read_images(given["images"])))
-        return describe(sync(options, stores, module.params["jobs"], module.check_mode))
+        return describe(sync(options, stores))
 
     module.run(operation)
 

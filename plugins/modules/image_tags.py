@@ -161,7 +161,7 @@ def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
     """List tags, and tell in the terms of RETURN."""
     include, exclude, semver, newest = (params[name] for name in _FILTERS)
     selection = TagSelection.parse(include or (), exclude or (), semver, params["semver_strict"], newest)
-    listed = list_tags(params["repository"], selection, params["digests"], stores, params["jobs"])
+    listed = list_tags(params["repository"], selection, params["digests"], stores)
     digests = listed.digests if params["digests"] else None
     return {"changed": False, "exists": listed.exists, "tags": listed.tags, "digests": digests}
 
@@ -202,7 +202,7 @@ def main() -> None:
     def operation(stores: Stores) -> dict[str, t.Any]:
         if params["tags"] is None:
             return list_wanted(params, stores)
-        return describe(assign_tags(params["repository"], params["tags"], stores, params["jobs"], module.check_mode))
+        return describe(assign_tags(params["repository"], params["tags"], stores))
 
     module.run(operation)
 

@@ -162,7 +162,7 @@ def main() -> None:
         password = module.secret(module.params["password"], "password")
         given = {name: module.params[name] for name in ("host", "username", "state")}
         options = LoginOptions(password=password, **given)
-        return describe(login(options, stores, module.check_mode))
+        return describe(login(options, stores))
 
     module.run(operation)
 

@@ -19,6 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.store
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._stores.registry import RegistryStore
 from devtools import images
 from devtools.forger import LOST, Forger, Response, error
@@ -44,7 +45,7 @@ def stores(tmp_path):
     authfile.write_text("{}")
 
     def opened(retries=0):
-        return Stores([], str(authfile), Policy(30.0, retries, 8), run_command)
+        return Stores([], str(authfile), Policy(30.0, retries, 8), Run(run_command, jobs=8))
 
     return opened
 
@@ -52,7 +53,7 @@ def stores(tmp_path):
 def run_delete(stores, host, repository):
     """Delete the tag ``gone``; return whether it is said to be gone."""
     with stores() as opened:
-        return bool(delete(DeleteOptions(f"{host}/{repository}:gone"), opened, 8, dry_run=False).digest)
+        return bool(delete(DeleteOptions(f"{host}/{repository}:gone"), opened).digest)
 
 
 def run_prune(stores, host, repository):
@@ -60,7 +61,7 @@ def run_prune(stores, host, repository):
     declared = Entry(f"{repository}-source", dest=f"{host}/{repository}", tags=["keep", "fresh"])
     options = SyncOptions(src=host, images=[declared], prune=True, prune_keep=["twin"])
     with stores() as opened:
-        synced = sync(options, opened, 8, dry_run=False)
+        synced = sync(options, opened)
     if synced.failure:
         raise ImageError(synced.failure)
     return any(image.action == "deleted" for image in synced.images)
@@ -201,7 +202,7 @@ class TestLostResponses:
         images.push(OLD, modern_registry.host, repository, "gone")
         rule, lost = self.lose_first(lambda target: target.endswith("/gone"))
         with Forger(modern_registry.host, rule) as proxy, stores(retries=1) as opened:
-            deleted = delete(DeleteOptions(f"{proxy.host}/{repository}:gone"), opened, 8, dry_run=False)
+            deleted = delete(DeleteOptions(f"{proxy.host}/{repository}:gone"), opened)
         assert lost
         assert (deleted.method, deleted.removed) == ("tag", ["gone"])
         assert tags_at(modern_registry.host, repository) == []
@@ -218,7 +219,7 @@ class TestLostResponses:
                 pushed.append(request.target)
 
         with Forger(registry.host, watch, rule) as proxy, stores(retries=1) as opened:
-            deleted = delete(DeleteOptions(f"{proxy.host}/{repository}:gone"), opened, 8, dry_run=False)
+            deleted = delete(DeleteOptions(f"{proxy.host}/{repository}:gone"), opened)
         assert len(lost) == len(pushed) == 1
         assert deleted.method == "unique_manifest"
         assert tags_at(registry.host, repository) == ["keep"]
@@ -282,7 +283,7 @@ class TestManifestWithAllItsTags:
         with Forger(server.host, forged_list(listed, repository)) as proxy, stores() as opened:
             options = DeleteOptions(f"{proxy.host}/{repository}:gone", "manifest")
             with pytest.raises(ImageError, match="cannot tell which tags would be deleted") as failure:
-                delete(options, opened, 8, dry_run=False)
+                delete(options, opened)
         assert "Nothing was deleted." in str(failure.value)
         assert tags_at(server.host, repository) == ["gone", "twin"]
 
@@ -292,9 +293,10 @@ class TestManifestWithAllItsTags:
         images.push(NEW, server.host, repository, "keep")
         with Forger(server.host, forged_list("absent", repository)) as proxy, stores() as opened:
             options = DeleteOptions(f"{proxy.host}/{repository}@{OLD.digest}", "manifest")
-            assert delete(options, opened, 8, dry_run=False).digest == OLD.digest
+            assert delete(options, opened).digest == OLD.digest
             assert [
-                f"removed_tags may lack tags that point to {OLD.digest}" in text for text in opened.traffic.warnings
+                f"removed_tags may lack tags that point to {OLD.digest}" in text
+                for text in opened.run.statistics.warnings
             ] == [True]
         assert digest_at(server.host, repository, "keep") == NEW.digest
 

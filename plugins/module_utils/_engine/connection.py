@@ -19,7 +19,7 @@ from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailu
 from .._files import open_regular
 from .._image.digest import CHUNK
 from .._registry.library import BODY_ERRORS, REQUEST_ERRORS, library
-from .._registry.session import Traffic
+from .._run import RunStats
 
 # Saving and loading may be silent for as long as they take.
 _WORK_SECONDS = 3600.0
@@ -40,10 +40,10 @@ class Endpoint(t.NamedTuple):
 class Connection:
     """Requests to one engine. Nothing is sent again: an engine is near, or it is not there."""
 
-    def __init__(self, endpoint: Endpoint, timeout: float, traffic: Traffic) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: float, statistics: RunStats) -> None:
         self.endpoint = endpoint
         self._timeout = timeout
-        self._traffic = traffic
+        self._statistics = statistics
         self._session = library().Session()
         self._session.trust_env = False
         if endpoint.socket:
@@ -58,7 +58,7 @@ class Connection:
 
         Raises :class:`ConnectionFailed`, or :class:`AccessDenied` where the socket is not for this user.
         """
-        self._traffic.count()
+        self._statistics.count()
         headers = {"Content-Type": "application/x-tar"} if data is not None else {}
         try:
             return self._session.request(

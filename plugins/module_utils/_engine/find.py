@@ -15,11 +15,11 @@ import socket
 import typing as t
 
 from .._errors import InvalidReference
-from .._registry.session import Traffic
+from .._run import Run
 from .._text import without_userinfo
 from .client import EngineClient
 from .connection import Connection, Endpoint
-from .program import PodmanProgram, RunCommand
+from .program import PodmanProgram
 
 _DOCKER_SOCKET = "/var/run/docker.sock"
 _PODMAN_SOCKET = "podman/podman.sock"
@@ -28,12 +28,12 @@ _TCP = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 Engine = t.Union[EngineClient, PodmanProgram]
 
 
-def find(transport: str, timeout: float, traffic: Traffic, run_command: RunCommand) -> Engine:
+def find(transport: str, timeout: float, run: Run) -> Engine:
     """The engine of ``docker-daemon`` or ``containers-storage``; it is not asked anything yet."""
     endpoint = docker_endpoint(os.environ) if transport == "docker-daemon" else podman_endpoint(os.environ)
     if endpoint is None:
-        return PodmanProgram(run_command)
-    return EngineClient(Connection(endpoint, timeout, traffic))
+        return PodmanProgram(run.run_command)
+    return EngineClient(Connection(endpoint, timeout, run.statistics))
 
 
 def docker_endpoint(environment: t.Mapping[str, str]) -> Endpoint:

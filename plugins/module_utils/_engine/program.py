@@ -15,9 +15,8 @@ import typing as t
 from .._errors import ConnectionFailed, ImageError, NotFound, Refused, file_errors, parsing
 from .._image import document as documents
 from .._image.digest import CHUNK
+from .._process import RunCommand
 from .workplace import Workplace
-
-RunCommand = t.Callable[["list[str]", str], "tuple[int, str, str]"]
 
 
 class PodmanProgram:

@@ -22,6 +22,7 @@ import tempfile
 import threading
 
 from .._errors import file_errors
+from .._files import temporary_directory
 
 _PREFIX = "drayage-podman-"
 # Neither waits for the other end of a pipe nor follows a link that somebody has put there.
@@ -40,7 +41,7 @@ class Workplace:
         """Where a file may be made that nobody else makes."""
         with self._guard:
             if not self._path:
-                parent = os.environ.get("TMPDIR") or "/var/tmp"
+                parent = temporary_directory()
                 with file_errors("write", parent):
                     _remove_abandoned(parent)
                     self._path, self._descriptor = _create(parent)

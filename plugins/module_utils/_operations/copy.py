@@ -52,8 +52,8 @@ class Copied:
     image: str
 
 
-def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copied:
-    """Make the destination be the source; with ``dry_run`` only find out what that would do.
+def copy(options: CopyOptions, stores: Stores) -> Copied:
+    """Make the destination be the source; a dry run only finds out what that would do.
 
     Raises :class:`ImageError`.
     """
@@ -75,14 +75,14 @@ def copy(options: CopyOptions, stores: Stores, jobs: int, dry_run: bool) -> Copi
         target=Target.of_options(options.format, options.attestations),
         unsigned=options.remove_signatures,
     )
-    with naming(destination), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with naming(destination), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         plan = plan_copy(request, pool)
         moved = _predicted(plan)
-        if plan.changed and not dry_run:
+        if plan.changed and not stores.run.dry_run:
             moved = Moved()
             plan = _carry_out(plan, pool, moved)
     if plan.changed and plan.lost:
-        stores.traffic.warn(
+        stores.run.warn(
             "%s: Docker's format has no annotations, so that these were left out: %s"
             % (destination, ", ".join(sorted(plan.lost)))
         )

@@ -47,8 +47,8 @@ class Deleted:
     method: str = ""
 
 
-def delete(options: DeleteOptions, stores: Stores, jobs: int, dry_run: bool) -> Deleted:
-    """Remove a tag or an image, if it exists; with ``dry_run`` only find out what would go. Raises ImageError."""
+def delete(options: DeleteOptions, stores: Stores) -> Deleted:
+    """Remove a tag or an image, if it exists; a dry run only finds out what would go. Raises ImageError."""
     reference = references.parse(options.image)
     tag = _tag_to_delete(reference, options.scope)
     store = stores.open(reference, deletes=True)
@@ -56,16 +56,16 @@ def delete(options: DeleteOptions, stores: Stores, jobs: int, dry_run: bool) -> 
         digest, tag = _look(store, reference, tag, options.scope)
         if not digest:
             return Deleted()
-        others = read_other_tags(store, tag, jobs)
+        others = read_other_tags(store, tag, stores.run.jobs)
         if others.doubt:
             _report_doubt(others.doubt, digest, tag, options.scope, stores)
         deleted = _foreseen(store, digest, tag, options.scope, others)
-        if dry_run:
+        if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
             method = "digest" if store.delete_manifest(digest) else ""
         else:
-            method = _delete_tag(store, tag, digest, others, jobs)
+            method = _delete_tag(store, tag, digest, others, stores.run.jobs)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
 
 
@@ -113,7 +113,7 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
             hint="Nothing was deleted. Run the task again, or delete the tags one by one with scope: tag",
         )
     what = "removed_tags" if scope == "manifest" else "kept_tags"
-    stores.traffic.warn("%s may lack tags that point to %s: %s" % (what, digest, doubt))
+    stores.run.warn("%s may lack tags that point to %s: %s" % (what, digest, doubt))
 
 
 def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, jobs: int) -> str:

@@ -91,20 +91,20 @@ class Inspected:
         return sum(blob.size for blob in self.image.blobs)
 
 
-def inspect(options: InspectOptions, stores: Stores, jobs: int) -> Inspected:
+def inspect(options: InspectOptions, stores: Stores) -> Inspected:
     """Look at an image. Raises :class:`ImageError`; an absent image is no error."""
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
     if options.tags and not reference.has_names:
         raise InvalidReference("a directory holds one image, without a name", reference, "Leave out tags")
     store = stores.open(reference)
-    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         tags = list_names(store) if options.tags else None
         try:
             top = store.manifest(references.name_or_default(reference), legacy=True)
         except NotFound:
             return Inspected(tags=tags)
-        reader = _Reader(store, stores.traffic.warn)
+        reader = _Reader(store, stores.run.warn)
         if options.verify:
             deletion_marker.refuse(top, reader.read)
         missing = find_missing(store, top, pool) if options.verify else None

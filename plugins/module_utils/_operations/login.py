@@ -40,19 +40,19 @@ class LoggedIn:
     changed: bool
 
 
-def login(options: LoginOptions, stores: Stores, dry_run: bool) -> LoggedIn:
-    """Keep credentials that the registry takes, or forget them; with ``dry_run`` only find out what that would do.
+def login(options: LoginOptions, stores: Stores) -> LoggedIn:
+    """Keep credentials that the registry takes, or forget them; a dry run only finds out what that would do.
 
     Raises :class:`ImageError`.
     """
     name = _name(options.host)
     credential = ANONYMOUS if options.state == "absent" else _credential(options)
-    file = AuthFile(stores.authfile, stores.run_helper, stores.traffic.warn)
+    file = AuthFile(stores.authfile, stores.run_helper, stores.run.warn)
     if credential:
         host, _slash, path = name.partition("/")
         with naming(name):
             _verify(stores.client_as(credential, host, path))
-    change = file.change(name, credential, dry_run)
+    change = file.change(name, credential, stores.run.dry_run)
     return LoggedIn(name, file.path, change.before.username or None, credential.username or None, bool(change))
 
 

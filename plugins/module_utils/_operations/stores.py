@@ -9,18 +9,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import threading
 import typing as t
 
+from .._argspec import text_of_secret
+from .._errors import ImageError
 from .._image.reference import ENGINES, EngineReference, LocalReference, Reference, RegistryReference
-from .._process import RunCommand
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
 from .._registry.credentials import AuthFiles, Credential
 from .._registry.helper_program import MAX_OUTPUT
-from .._registry.session import Policy, Session, Traffic
+from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
+from .._run import Run
 from .._stores import directory_tree
 from .._stores.base import Store
 from .._stores.by_config import ConfigStore, Keeper, Staging
@@ -39,19 +43,23 @@ _LOCAL: dict[str, t.Callable[[str, t.Callable[[str], None]], Store]] = {
 
 
 class Stores:
-    """Opens stores; those of one registry share its connections and tokens. A context manager."""
+    """Opens stores. Those of one registry share its connections and tokens, those of one file the open file.
 
-    def __init__(
-        self, entries: t.Iterable[RegistrySettings], authfile: str | None, policy: Policy, run_command: RunCommand
-    ) -> None:
-        self.traffic = Traffic()
-        self._registries = Registries(entries)
+    Safe for many threads. A context manager, which closes everything that was opened.
+    """
+
+    def __init__(self, entries: t.Iterable[RegistrySettings], authfile: str | None, policy: Policy, run: Run) -> None:
+        """Raises ImageError for an entry that makes no sense."""
+        self.run = run
         self.authfile = authfile
-        self.run_command = run_command
-        self._authfiles = AuthFiles(authfile, self.run_helper, self.traffic.warn)
+        self._registries = Registries(entries)
+        self._authfiles = AuthFiles(authfile, self.run_helper, run.warn)
         self._policy = policy
+        self._lock = threading.Lock()
+        self._closing = contextlib.ExitStack()
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
         self._staging = Staging()
+        self._closing.callback(self._staging.close)
         self._keepers: dict[tuple[str, str], Keeper] = {}
         self._layouts: dict[tuple[str, frozenset[str]], OciLayout] = {}
 
@@ -59,11 +67,7 @@ class Stores:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        for client in self._clients.values():
-            client.session.close()
-        for keeper in self._keepers.values():
-            keeper.close()
-        self._staging.close()
+        self._closing.close()
 
     def open(self, reference: Reference, writable: bool = False, beside: str = "", deletes: bool = False) -> Store:
         """The store that a reference is in; nothing is asked of it yet.
@@ -75,7 +79,10 @@ class Stores:
             return RegistryStore(self._client(reference), reference, actions, beside)
         if isinstance(reference, EngineReference):
             return ConfigStore(self._keeper(reference), self._staging, reference)
-        return _LOCAL[reference.transport](reference.path, self.traffic.warn)
+        store = _LOCAL[reference.transport](reference.path, self.run.warn)
+        if isinstance(store, OciArchive):
+            self._closing.callback(store.close)
+        return store
 
     def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
         """The images of one repository in a layout or a tree of directories; its name is the reference's.
@@ -83,11 +90,12 @@ class Stores:
         Blobs whose digests are ``elsewhere`` need not be in a layout.
         """
         if reference.transport == "dir":
-            return t.cast(Store, TreeRepository(reference.path, reference.tag, self.traffic.warn))
+            return t.cast(Store, TreeRepository(reference.path, reference.tag, self.run.warn))
         key = (reference.path, frozenset(elsewhere))
-        if key not in self._layouts:  # a thousand repositories are in one layout, which is looked into once
-            self._layouts[key] = OciLayout(reference.path, self.traffic.warn, elsewhere)
-        return NamedRepository(self._layouts[key], reference.tag)
+        with self._lock:
+            if key not in self._layouts:  # a thousand repositories are in one layout, which is looked into once
+                self._layouts[key] = OciLayout(reference.path, self.run.warn, elsewhere)
+            return NamedRepository(self._layouts[key], reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
         """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""
@@ -95,11 +103,11 @@ class Stores:
             return list_repositories(self._client(reference))
         if reference.transport == "dir":
             return directory_tree.repositories(reference.path)
-        return repositories(self.open(reference), self.traffic.warn)
+        return repositories(self.open(reference), self.run.warn)
 
     def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """Run a credential helper, which has to answer within the timeout."""
-        return self.run_command(argv, stdin, self._policy.timeout, MAX_OUTPUT)
+        return self.run.run_command(argv, stdin, self._policy.timeout, MAX_OUTPUT)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""
@@ -113,19 +121,22 @@ class Stores:
     def _keeper(self, reference: EngineReference) -> Keeper:
         """The engine or file of a reference: one for the whole run."""
         key = (reference.transport, reference.path)
-        if key not in self._keepers:
-            # Each task pays for what is imported, and few have to do with engines.
-            if reference.transport in ENGINES:
-                from .._engine.find import find
-                from .._stores.engine import EngineImages
+        with self._lock:
+            if key not in self._keepers:
+                self._keepers[key] = self._new_keeper(reference)
+                self._closing.callback(self._keepers[key].close)
+            return self._keepers[key]
 
-                engine = find(reference.transport, self._policy.timeout, self.traffic, self.run_command)
-                self._keepers[key] = EngineImages(reference.transport, engine)
-            else:
-                from .._stores.docker_archive import DockerArchive
+    def _new_keeper(self, reference: EngineReference) -> Keeper:
+        """Imports what it needs: each task pays for its imports, and few have to do with engines."""
+        if reference.transport in ENGINES:
+            from .._engine.find import find
+            from .._stores.engine import EngineImages
 
-                self._keepers[key] = DockerArchive(reference.path)
-        return self._keepers[key]
+            return EngineImages(reference.transport, find(reference.transport, self._policy.timeout, self.run))
+        from .._stores.docker_archive import DockerArchive
+
+        return DockerArchive(reference.path)
 
     def _client(self, reference: RegistryReference) -> RegistryClient:
         host = reference.host
@@ -137,10 +148,12 @@ class Stores:
     def _connect(
         self, host: str, settings: RegistrySettings, find: t.Callable[[str], Credential], key: tuple[object, ...]
     ) -> RegistryClient:
-        if key not in self._clients:
-            session = Session(host, settings, self._registries, self._policy, self.traffic)
-            self._clients[key] = RegistryClient(session, Authenticator(session, find))
-        return self._clients[key]
+        with self._lock:
+            if key not in self._clients:
+                session = Session(host, settings, self._registries, self._policy, self.run.statistics)
+                self._closing.callback(session.close)
+                self._clients[key] = RegistryClient(session, Authenticator(session, find))
+            return self._clients[key]
 
     def _credential(self, host: str, repository: str) -> Credential:
         """What the task gives wins over what the files hold."""
@@ -158,3 +171,37 @@ class Stores:
             )
             found = dataclasses.replace(found, remark=found.remark or remark)
         return found
+
+
+def open_stores(
+    params: t.Mapping[str, t.Any], run: Run, conceal: t.Callable[[str], object] = lambda _secret: None
+) -> Stores:
+    """The stores that the shared options (:func:`.._argspec.registry_options`) describe. Raises ImageError.
+
+    ``conceal`` is called with each secret in ``params``, to keep it out of results and logs.
+    """
+    _check(
+        "timeout", params["timeout"], 0 < params["timeout"] <= 86400, "a number of seconds above 0, and at most a day"
+    )
+    _check("min_rate", params["min_rate"], 0 <= params["min_rate"] < float("inf"), "a number of bytes, 0 or more")
+    _check("retries", params["retries"], params["retries"] >= 0, "0 or more")
+    _check("jobs", run.jobs, 1 <= run.jobs <= 256, "from 1 to 256")
+    policy = Policy(params["timeout"], params["retries"], run.jobs, params["min_rate"])
+    entries = [_settings(entry, conceal) for entry in params["registries"]]
+    return Stores(entries, params["authfile"], policy, run)
+
+
+def _check(option: str, value: object, is_valid: bool, wanted: str) -> None:
+    if not is_valid:
+        raise ImageError("%s is %s, but must be %s" % (option, value, wanted))
+
+
+def _settings(entry: t.Mapping[str, t.Any], conceal: t.Callable[[str], object]) -> RegistrySettings:
+    """An entry of ``registries``, which may have aliases of its options as well."""
+    known = {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}
+    for option in ("password", "token"):
+        secret = text_of_secret(known.get(option), "registries: the %s for %s" % (option, entry["host"]))
+        if secret:
+            conceal(secret)
+        known[option] = secret
+    return RegistrySettings(**known)

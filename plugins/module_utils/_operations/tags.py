@@ -51,11 +51,11 @@ class Assigned:
         return self.before != self.after
 
 
-def list_tags(repository: str, selection: TagSelection, with_digests: bool, stores: Stores, jobs: int) -> Listed:
+def list_tags(repository: str, selection: TagSelection, with_digests: bool, stores: Stores) -> Listed:
     """The tags that a selection leaves; a repository that is not there has none. Raises ImageError."""
     reference = _parse(repository)
     store = stores.open(reference)
-    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         try:
             tags = selection.select(store.tags())
         except NotFound:
@@ -64,11 +64,11 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
     absent = [tag for tag, descriptor in found.items() if descriptor is None]
     if absent:
         shown = ", ".join(absent[:_SHOWN]) + (" and others" if len(absent) > _SHOWN else "")
-        stores.traffic.warn("%s: these tags are listed, but do not exist: %s" % (reference, shown))
+        stores.run.warn("%s: these tags are listed, but do not exist: %s" % (reference, shown))
     return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
 
 
-def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores, jobs: int, dry_run: bool) -> Assigned:
+def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores) -> Assigned:
     """Make each name stand for its target, a tag or digest of the same repository. Raises ImageError.
 
     All targets are looked up before the first name is written: names may swap what they stand for.
@@ -79,20 +79,20 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores,
         groups.setdefault(_check(reference, name, target), []).append(name)
     store = stores.open(reference, writable=True)
     text = {name: str(target) for name, target in targets.items()}
-    with naming(reference), concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         requests = [CopyRequest(store, target, store, tuple(names)) for target, names in groups.items()]
         plans = [plan_copy(request, pool) for request in requests]
         moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.stale_tags}
-        if moved and not dry_run:
+        if moved and not stores.run.dry_run:
             _retag(store, moved, {name: digest for plan in plans for name, digest in plan.before.items()})
         named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.stale_tags}
         engine = config_store(store)
-        if engine and named and not dry_run:
+        if engine and named and not stores.run.dry_run:
             engine.set_names(named)
     before, after = _in_order_of(targets, plans)
     swapped = sorted(name for name, target in text.items() if target != name and text.get(target) == name)
     if any(before[name] == before[text[name]] for name in swapped):
-        stores.traffic.warn(
+        stores.run.warn(
             "%s: tags that are to be swapped already point to the same image: %s" % (reference, ", ".join(swapped))
         )
     return Assigned(before, after, {name: store.reference(name) for name in targets})

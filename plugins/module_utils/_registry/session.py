@@ -20,7 +20,8 @@ import typing as t
 
 from .._errors import ConnectionFailed, Refused
 from .._files import check_named
-from .._text import clean, without_secrets
+from .._run import RunStats
+from .._text import clean
 from . import proxies, urls
 from .contact import Contacts, NotTried
 from .failures import Cut, Hopeless, broken_connection, compressed
@@ -55,44 +56,14 @@ class Policy:
     retries: int = 3
     jobs: int = 24
     min_rate: float = 0.0
-
-
-class Traffic:
-    """What a run asked of its registries, what they warned of, and the secrets that were sent to them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.requests = 0
-        self.warnings: list[str] = []
-        self.contacts = Contacts()
-        self._authorizations: set[str] = set()
-
-    def count(self) -> None:
-        """Count one request as sent."""
-        with self._lock:
-            self.requests += 1
-
-    def warn(self, text: str) -> None:
-        """Keep a warning for the user, once."""
-        text = self.hide(clean(text))
-        with self._lock:
-            if text not in self.warnings:
-                self.warnings.append(text)
-
-    def note_secret(self, authorization: str) -> None:
-        """Remember the value of an Authorization header, to keep it out of messages."""
-        self._authorizations.add(authorization)
-
-    def hide(self, text: str) -> str:
-        """A text without the secrets that were sent in any form in which a server may quote them."""
-        return without_secrets(text, list(self._authorizations))
+    contacts: Contacts = dataclasses.field(default_factory=Contacts)
 
 
 class Session:
     """Connections to the registry of one ``registries`` entry and to where it redirects. Safe for many threads."""
 
     def __init__(
-        self, host: str, settings: RegistrySettings, registries: Registries, policy: Policy, traffic: Traffic
+        self, host: str, settings: RegistrySettings, registries: Registries, policy: Policy, traffic: RunStats
     ) -> None:
         self.host = host
         self.settings = settings
@@ -265,7 +236,7 @@ class Session:
     def _transmit(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> t.Any:
-        contact = self.traffic.contacts.of(url, urls.host(url), settings.trust, self.policy.retries)
+        contact = self.policy.contacts.of(url, urls.host(url), settings.trust, self.policy.retries)
         if contact.is_reached:
             return self._transmit_at_once(method, url, headers, data, settings)
         is_shared = data is not None and not isinstance(data, bytes)

@@ -16,6 +16,7 @@ import typing as t
 import zlib
 
 from .._errors import InvalidContent, file_errors
+from .._files import temporary_directory
 from .._image.digest import CHUNK
 
 # Programs and libraries compress to a third or a fifth. What becomes a hundred times as large, and is large, is made
@@ -85,8 +86,8 @@ def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
 
 
 def spool() -> t.BinaryIO:
-    """A temporary file without a name, for content of any size: /tmp may be in memory, /var/tmp never is."""
-    directory = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())
+    """A temporary file without a name, for content of any size."""
+    directory = temporary_directory()
     with file_errors("write", directory):
         return t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
 

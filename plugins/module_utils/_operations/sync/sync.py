@@ -36,8 +36,8 @@ _SHOWN = 10
 _NOT_TRIED = "was not tried, because another image failed before"
 
 
-def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Synced:
-    """Make the destinations what is declared; with ``dry_run`` only find out what that would do.
+def sync(options: SyncOptions, stores: Stores) -> Synced:
+    """Make the destinations what is declared; a dry run only finds out what that would do.
 
     Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
     """
@@ -46,13 +46,13 @@ def sync(options: SyncOptions, stores: Stores, jobs: int, dry_run: bool) -> Sync
     if options.source_file:
         from .source_file import read_source_file  # few tasks have one, and each task pays for its imports
 
-        registries = read_source_file(options.source_file, stores.traffic.warn)
+        registries = read_source_file(options.source_file, stores.run.warn)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
         entries = [Entry(is_of_file=True, **entry) for registry in registries for entry in registry.entries]
         options = dataclasses.replace(options, images=[*(options.images or ()), *entries])
     elif options.images is None:
         options = dataclasses.replace(options, images=[_everything(options.src)])
-    return _Sync(options, stores, jobs).run(dry_run)
+    return _Sync(options, stores).run(stores.run.dry_run)
 
 
 def _everything(src: str | None) -> Entry:
@@ -66,13 +66,13 @@ def _everything(src: str | None) -> Entry:
 
 
 class _Sync:
-    def __init__(self, options: SyncOptions, stores: Stores, jobs: int) -> None:
+    def __init__(self, options: SyncOptions, stores: Stores) -> None:
         self._options = options
         self._conversion = Conversion.of_options(options.format, options.attestations)
         self._base = Base(options.base, stores)
         self._names = Names(options, stores, self._base.blobs)
-        self._keeper = Keeper(options.inventory, self._base, jobs) if options.inventory else None
-        self._jobs = jobs
+        self._keeper = Keeper(options.inventory, self._base, stores.run.jobs) if options.inventory else None
+        self._jobs = stores.run.jobs
         self._stores = stores
 
     def run(self, dry_run: bool) -> Synced:
@@ -155,7 +155,7 @@ class _Sync:
     def _warn_of_losses(self, plans: t.Iterable[Plan]) -> None:
         lost = sorted({name for plan in plans for name in plan.lost})
         if lost:
-            self._stores.traffic.warn(
+            self._stores.run.warn(
                 "Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost)
             )
 

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils import _text
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 
 HOSTILE = "\x1b[31mred\x1b[0m\nfatal: [x]\r\x07\x9b2J\u202e\u2066\u200b\u2028\x7f\ud800end"
 
@@ -58,7 +58,7 @@ def test_what_stands_before_a_host_is_not_shown(text, shown):
 
 
 def test_secrets_that_were_sent_are_hidden_in_warnings_and_messages():
-    traffic = Traffic()
+    traffic = RunStats()
     traffic.note_secret("Bearer tok.en-1")
     traffic.note_secret("Basic " + base64.b64encode(b"jane:sesame").decode())
     traffic.warn("you sent tok.en-1, %s and sesame" % base64.b64encode(b"tok.en-1").decode())
@@ -67,7 +67,7 @@ def test_secrets_that_were_sent_are_hidden_in_warnings_and_messages():
 
 
 def test_an_identity_token_is_hidden_whatever_it_looks_like():
-    traffic = Traffic()
+    traffic = RunStats()
     traffic.note_secret("Bearer Basic of life")
     assert (
         traffic.hide("you sent Basic of life, %s" % base64.b64encode(b"Basic of life").decode()) == "you sent ***, ***"

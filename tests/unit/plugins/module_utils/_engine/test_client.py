@@ -20,7 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     NotFound,
     Refused,
 )
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 
 ID = "sha256:" + "a" * 64
 
@@ -65,7 +65,7 @@ def server():
 
 @pytest.fixture
 def client(server):
-    made = EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, Traffic()))
+    made = EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, RunStats()))
     yield made
     made.close()
 
@@ -117,7 +117,7 @@ def test_what_is_no_engine(server, client, body):
         client.inspect("a:1")
     server.api = ""
     with pytest.raises(ConnectionFailed, match="is no container engine"):
-        EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, Traffic())).images()
+        EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, RunStats())).images()
 
 
 def test_answer_that_breaks_off(server, client):
@@ -130,7 +130,7 @@ def test_answer_that_breaks_off(server, client):
 def test_nobody_answers(server):
     endpoint = Endpoint(host="127.0.0.1:1")
     with pytest.raises(ConnectionFailed) as caught:
-        EngineClient(Connection(endpoint, 5, Traffic())).version()
+        EngineClient(Connection(endpoint, 5, RunStats())).version()
     assert str(caught.value) == (
         "cannot reach the engine at tcp://127.0.0.1:1: connection refused. "
         "Start it, or say where it is in the environment of the task."
@@ -143,12 +143,12 @@ def test_socket_of_somebody_else(tmp_path, monkeypatch):
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     with pytest.raises(AccessDenied, match="permission denied. Use become"):
-        EngineClient(Connection(Endpoint(socket=str(tmp_path / "x")), 5, Traffic())).version()
+        EngineClient(Connection(Endpoint(socket=str(tmp_path / "x")), 5, RunStats())).version()
 
 
 def test_missing_certificate_is_named(tmp_path):
     with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, which is to verify the engine"):
-        Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, Traffic())
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, RunStats())
 
 
 @pytest.mark.parametrize(("there", "missing"), [("cert.pem", "key.pem"), ("key.pem", "cert.pem")])
@@ -157,7 +157,7 @@ def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
     with pytest.raises(
         LocalFailure, match="cannot read the file %s/%s, which belongs to %s/" % (tmp_path, missing, tmp_path)
     ):
-        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, Traffic())
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, RunStats())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_certificate_that_is_none(tmp_path, is_verified, said):
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).write_text("no certificate")
     with pytest.raises(LocalFailure, match=said.format(tmp_path)):
-        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=is_verified), 5, Traffic())
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=is_verified), 5, RunStats())
 
 
 def test_path_that_no_socket_can_have(tmp_path):
@@ -179,4 +179,4 @@ def test_path_that_no_socket_can_have(tmp_path):
     with pytest.raises(
         ConnectionFailed, match=r"cannot reach the engine at unix://\S+: AF_UNIX path too long\. Start it"
     ):
-        EngineClient(Connection(endpoint, 5, Traffic())).version()
+        EngineClient(Connection(endpoint, 5, RunStats())).version()

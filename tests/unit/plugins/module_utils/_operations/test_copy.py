@@ -21,9 +21,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import med
 from ansible_collections.drayage.registry.plugins.module_utils._image.convert import convert_image
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions, copy
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
-from ansible_collections.drayage.registry.tests.unit.support import layouts
+from ansible_collections.drayage.registry.tests.unit.support import layouts, runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
@@ -38,7 +37,7 @@ class MemoryStores:
     def __init__(self):
         self.repositories = {}
         self.opened = []
-        self.traffic = Traffic()
+        self.run = runs.run()
 
     def repository(self, host, name, kind=MemoryStore):
         return self.repositories.setdefault((host, name), kind(host, name))
@@ -63,7 +62,8 @@ def source(stores):
 @pytest.fixture
 def run(stores, source):
     def copied(src, dest, dry_run=False, **more):
-        return copy(CopyOptions(src=src, dest=dest, **more), stores, 2, dry_run)
+        stores.run = runs.run(dry_run=dry_run)
+        return copy(CopyOptions(src=src, dest=dest, **more), stores)
 
     return copied
 
@@ -365,10 +365,10 @@ class TestFormat:
         source.add(image(annotations={"a.b": "1"}), tag="1")
         run("r.example/app:1", "s.example/app", format="docker")
         told = "s.example/app: Docker's format has no annotations, so that these were left out: a.b"
-        assert stores.traffic.warnings == [told]
-        stores.traffic.warnings.clear()
+        assert stores.run.statistics.warnings == [told]
+        stores.run.statistics.warnings.clear()
         run("r.example/app:1", "s.example/app", format="docker")
-        assert stores.traffic.warnings == []
+        assert stores.run.statistics.warnings == []
 
     def test_a_signed_image_is_not_converted_unless_the_user_says_so(self, run, stores, source):
         tag = IMAGE.digest.replace(":", "-") + ".sig"

@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._files import read_regular
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference
-from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, RegistryReference
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
-from ansible_collections.drayage.registry.tests.unit.support import images, layouts
+from ansible_collections.drayage.registry.tests.unit.support import images, layouts, runs
 
 ONE, TWO = images.image("linux/amd64", b"one"), images.image("linux/amd64", b"two")
 
@@ -24,10 +30,54 @@ def test_all_repositories_of_a_layout_read_its_index_once(tmp_path, monkeypatch)
         return read_regular(*arguments)
 
     monkeypatch.setattr(oci_layout, "read_regular", counted)
-    with Stores([], None, Policy(), run_command=None) as stores:
+    with Stores([], None, Policy(), runs.run()) as stores:
         opened = [stores.open_named(LocalReference("oci", str(path), name)) for name in ("r.example/a", "r.example/b")]
         assert [store.resolve("1").digest for store in opened] == [ONE.digest, TWO.digest]
         assert len(read) == 1
         carried = stores.open_named(LocalReference("oci", str(path), "r.example/a"), frozenset([ONE.digest]))
         layouts.blob_file(path, ONE.digest).unlink()
         assert (carried.has_blob(ONE.manifest.descriptor), opened[0].has_blob(ONE.manifest.descriptor)) == (True, False)
+
+
+def params(**more):
+    return {"timeout": 60.0, "retries": 3, "min_rate": 100.0, "registries": [], "authfile": None, **more}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("timeout", 86401.0, "a number of seconds above 0, and at most a day"),
+        ("timeout", float("nan"), "a number of seconds above 0, and at most a day"),
+        ("min_rate", float("inf"), "a number of bytes, 0 or more"),
+        ("retries", -1, "0 or more"),
+    ],
+)
+def test_an_option_out_of_bounds_is_an_error_of_ours(option, value, wanted):
+    with pytest.raises(ImageError) as raised:
+        open_stores(params(**{option: value}), runs.run())
+    assert str(raised.value) == "%s is %s, but must be %s." % (option, value, wanted)
+
+
+def test_secrets_are_concealed_in_the_form_in_which_they_are_sent():
+    concealed = []
+    registries = [
+        {"host": "r.example", "username": "_json_key", "password": {"key": "s"}, "ca_cert": "/ca", "token": None}
+    ]
+    with open_stores(params(registries=registries), runs.run(), concealed.append):
+        assert concealed == ['{"key": "s"}']
+
+
+def test_stores_of_one_registry_share_a_client_in_all_threads():
+    with Stores([], None, Policy(), runs.run()) as stores, ThreadPoolExecutor(16) as pool:
+        reference = RegistryReference("r.example", "app")
+        clients = set(pool.map(lambda _number: id(stores._client(reference)), range(64)))
+    assert len(clients) == 1
+
+
+def test_what_was_opened_is_closed(tmp_path):
+    path = tmp_path / "images.tar"
+    with Stores([], None, Policy(), runs.run()) as stores:
+        writer = stores.open(LocalReference("oci-archive", str(path)), writable=True)
+        writer.put_blob(images.descriptor(b"one"), lambda: [b"one"], "")
+        before = len(os.listdir("/proc/self/fd"))
+    assert len(os.listdir("/proc/self/fd")) < before

@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
 from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer
 
 
@@ -77,7 +78,7 @@ def serve():
     def start(respond, **settings):
         server = OddServer(respond).__enter__()
         entry = RegistrySettings(server.host, **settings)
-        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), Traffic())
+        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), RunStats())
         opened.append((session, server))
         return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
 

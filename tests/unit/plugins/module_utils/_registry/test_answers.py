@@ -20,7 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.reference 
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
-from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.tests.unit.support import images, runs
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
     HTML,
     PAGE,
@@ -48,7 +48,7 @@ def open_store(home, monkeypatch):
 
     def open_at(answer, **options):
         server = OddServer(answer).__enter__()
-        stores = Stores([], None, Policy(timeout=10, retries=1), None).__enter__()
+        stores = Stores([], None, Policy(timeout=10, retries=1), runs.run()).__enter__()
         servers.extend((stores, server))
         return server, stores.open(parse("%s/app" % server.host), **options)
 

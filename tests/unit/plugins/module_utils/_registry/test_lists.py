@@ -22,6 +22,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry import 
 from ansible_collections.drayage.registry.plugins.module_utils._registry import tags
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
+from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import (
     REGISTRY,
     OddServer,
@@ -50,7 +51,7 @@ def read(home, kind):
 
     def serve(answer):
         server = OddServer(lambda _method, target: answer(target.partition("?")[2])).__enter__()
-        stores = Stores([], None, Policy(timeout=10, retries=2), None).__enter__()
+        stores = Stores([], None, Policy(timeout=10, retries=2), runs.run()).__enter__()
         servers.extend((stores, server))
         repository = parse("%s/app" % server.host)
         if kind == "tags":
@@ -171,7 +172,7 @@ def test_a_token_whose_answer_breaks_is_asked_for_again(home):
         reply = answers[target.partition("?")[0]].pop(0)
         return reply or Reply(401, {"WWW-Authenticate": challenge % server.host})
 
-    with OddServer(answer) as server, Stores([], None, Policy(timeout=10, retries=2), None) as stores:
+    with OddServer(answer) as server, Stores([], None, Policy(timeout=10, retries=2), runs.run()) as stores:
         assert stores.open(parse("%s/app" % server.host)).tags() == ["1"]
 
 
@@ -179,7 +180,7 @@ def test_a_wrong_password_is_not_taken_for_a_catalog_that_is_closed(home):
     denied = Reply(401, {**REGISTRY, "WWW-Authenticate": 'Basic realm="r"'})
     with OddServer(lambda _method, _target: denied) as server:
         entry = RegistrySettings(server.host, username="deploy", password="wrong")
-        stores = Stores([entry], None, Policy(timeout=10, retries=0), None)
+        stores = Stores([entry], None, Policy(timeout=10, retries=0), runs.run())
         with stores, pytest.raises(LoginRefused) as caught:
             stores.repositories(parse(server.host + "/app"))
     assert caught.value.hint == "Check the user name and password for %s in registries or authfile" % server.host

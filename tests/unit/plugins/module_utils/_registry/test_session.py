@@ -8,7 +8,8 @@ import email.utils
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Traffic, retry_after
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import retry_after
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 
 NOW = 1792567680.0
 
@@ -55,7 +56,7 @@ def test_retry_after_that_says_nothing(value):
 
 
 def test_a_warning_is_kept_once_and_in_order():
-    traffic = Traffic()
+    traffic = RunStats()
     for text in ("a", "b", "a"):
         traffic.warn(text)
     assert traffic.warnings == ["a", "b"]

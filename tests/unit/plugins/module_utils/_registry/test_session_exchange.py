@@ -19,8 +19,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry import 
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.quota import Quota
-from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session, Traffic
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 
 URL = "https://r.example/v2/"
 BLOB = URL + "app/blobs/sha256:abc"
@@ -107,7 +108,7 @@ def connect(monkeypatch, clock):
         monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
         settings = entry or RegistrySettings("r.example")
         policy = Policy(timeout=7.0, retries=retries)
-        return Session("r.example", settings, Registries([settings, *others]), policy, Traffic()), network
+        return Session("r.example", settings, Registries([settings, *others]), policy, RunStats()), network
 
     return make
 

@@ -11,6 +11,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
 from ansible_collections.drayage.registry.plugins.module_utils._stores.named import NamedRepository
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 
@@ -57,6 +58,7 @@ class Memory:
     """Registries in memory: ``memory["s.example/app"]`` is a repository."""
 
     def __init__(self):
+        self.run = runs.run(4)
         self._opened = {}
         self.catalog = {}
 
@@ -87,6 +89,7 @@ def sync(memory):
     def run(*entries, dry_run=False, **options):
         options = {"src": "s.example", "dest": "d.example", **options}
         options = SyncOptions(images=[Entry(**entry) for entry in entries], **options)
-        return run_sync(options, memory, 4, dry_run)
+        memory.run = runs.run(4, dry_run)
+        return run_sync(options, memory)
 
     return run

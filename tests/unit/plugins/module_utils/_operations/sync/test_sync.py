@@ -137,7 +137,7 @@ class TestReferences:
         def run(*references, **options):
             options = {"dest": "d.example", **options}
             declared = [Entry.of_reference(text) for text in references]
-            return run_sync(SyncOptions(images=declared, **options), memory, 4, False)
+            return run_sync(SyncOptions(images=declared, **options), memory)
 
         return run
 
@@ -208,7 +208,7 @@ class TestNothingDeclared:
     def test_of_a_registry_is_an_error(self, memory):
         for options in ({}, {"src": "s.example"}):
             with pytest.raises(ImageError, match="nothing is declared: neither images nor source_file is given. Give"):
-                run_sync(SyncOptions(dest="d.example", **options), memory, 4, False)
+                run_sync(SyncOptions(dest="d.example", **options), memory)
 
     def test_of_a_layout_means_everything(self, memory, sync, tmp_path):
         memory["s.example/a"].add(A, tag="1")
@@ -216,11 +216,11 @@ class TestNothingDeclared:
         place = "oci:%s" % tmp_path
         sync({"name": "a"}, {"name": "b"}, dest=place)
         memory.repositories = lambda reference: repositories(OciLayout(reference.path, print), print)
-        synced = run_sync(SyncOptions(src=place, dest="d.example"), memory, 4, False)
+        synced = run_sync(SyncOptions(src=place, dest="d.example"), memory)
         assert told(synced) == [("a:1", "created"), ("b:2", "created")]
 
     def test_an_empty_list_is_a_declaration(self, memory, tmp_path):
-        synced = run_sync(SyncOptions(src="oci:%s" % tmp_path, dest="d.example", images=[]), memory, 4, False)
+        synced = run_sync(SyncOptions(src="oci:%s" % tmp_path, dest="d.example", images=[]), memory)
         assert synced.images == []
 
 

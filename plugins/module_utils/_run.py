@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What one task shares: its limits, what only Ansible can do, and what it counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+from ._process import RunCommand
+from ._text import clean, without_secrets
+
+
+class RunStats:
+    """The requests that a task has sent, its warnings, and the secrets that it must keep out of every message.
+
+    Safe for many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.warnings: list[str] = []
+        self._authorizations: set[str] = set()
+
+    def count(self) -> None:
+        """Count one request."""
+        with self._lock:
+            self.requests += 1
+
+    def warn(self, text: str) -> None:
+        """Keep a warning for the user. The same text is kept once."""
+        text = self.hide(clean(text))
+        with self._lock:
+            if text not in self.warnings:
+                self.warnings.append(text)
+
+    def note_secret(self, authorization: str) -> None:
+        """Remember the value of an Authorization header, to keep it out of messages."""
+        with self._lock:
+            self._authorizations.add(authorization)
+
+    def hide(self, text: str) -> str:
+        """The text without the secrets that were sent, in any form in which a server may quote them."""
+        with self._lock:
+            secrets = list(self._authorizations)
+        return without_secrets(text, secrets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One task.
+
+    ``run_command`` runs a program on the node. ``jobs`` is the number of threads for requests and transfers. With
+    ``dry_run`` nothing is written.
+    """
+
+    run_command: RunCommand
+    jobs: int = 24
+    dry_run: bool = False
+    statistics: RunStats = dataclasses.field(default_factory=RunStats)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning for the user, see :meth:`RunStats.warn`."""
+        self.statistics.warn(text)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Stores for plugins that run on the controller: the same options, credentials and client as in modules."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import subprocess
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import registry_options
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
+from ansible_collections.drayage.registry.plugins.module_utils._process import Guard
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+
+_CHUNK = 65536
+
+
+def open_for_reading(options: t.Mapping[str, t.Any]) -> Stores:
+    """The stores that the shared options of a plugin describe; what is missing in ``options`` has its default.
+
+    A context manager. Nothing is written through these stores. ``run.statistics`` has the warnings, and hides secrets in
+    messages. Raises :class:`ImageError`.
+    """
+    spec = registry_options()
+    given = {name: value for name, value in options.items() if name in spec and value is not None}
+    result = ArgumentSpecValidator(spec).validate(given)
+    if result.error_messages:
+        raise ImageError("; ".join(result.error_messages))
+    params = result.validated_parameters
+    return open_stores(params, Run(run_command, params["jobs"], dry_run=True))
+
+
+def run_command(
+    argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
+) -> tuple[int, str, str]:
+    """Run a program on the controller, see :class:`RunCommand`."""
+    guard = Guard(seconds, limit)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        guard.attach(process)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                outputs = [pool.submit(_read_all, stream) for stream in (process.stdout, process.stderr)]
+                _give(process.stdin, stdin)
+            process.wait()
+        finally:
+            guard.release()
+    stdout, stderr = [output.result() for output in outputs]
+    return process.returncode, stdout, stderr
+
+
+def _give(stream: t.IO[bytes] | None, text: str) -> None:
+    if stream:
+        stream.write(text.encode("utf-8"))
+        stream.close()
+
+
+def _read_all(stream: t.IO[bytes] | None) -> str:
+    chunks = iter(lambda: stream.read(_CHUNK) if stream else b"", b"")
+    return b"".join(chunks).decode("utf-8", "replace")
