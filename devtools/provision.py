@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import functools
 import glob
+import hashlib
 import os
 import shutil
 import subprocess
@@ -118,28 +119,45 @@ def _obtained(name: str, package: str, unpack: bool) -> str:
     return found
 
 
-def go_program(module: str, version: str, name: str) -> str | None:
+def go_program(module: str, version: str, name: str, *, builds: bool = True) -> str | None:
     """Return the path of the Go program ``name``, built from ``module`` if need be; None without a Go toolchain.
 
     The version is that of the module, so that no release of it turns an unchanged tree red; one on PATH may be another.
+    Without ``builds`` it must be there already.
     """
     with locked(f"go-{name}"):
-        return _go_program(module, version, name)
+        return _go_program(module, version, name, builds)
 
 
-def _go_program(module: str, version: str, name: str) -> str | None:
+def _go_program(module: str, version: str, name: str, builds: bool) -> str | None:
     ours = BUILD / "go" / version
     found = shutil.which(name) or shutil.which(name, path=str(ours))
     go = shutil.which("go")
     if found or not go:
         return found
     found = shutil.which(name, path=os.path.join(_run([go, "env", "GOPATH"], "ask Go for its GOPATH").strip(), "bin"))
-    if found:
+    if found or not builds:
         return found
     _run(
         [go, "install", f"{module}@{version}"], f"build the Go program '{name}'", env={**os.environ, "GOBIN": str(ours)}
     )
     return str(ours / name)
+
+
+def own_go_program(name: str) -> str | None:
+    """Return the path of the Go program in devtools/go/NAME, built if its source is new; None without a Go toolchain."""
+    source = REPOSITORY / "devtools" / "go"
+    go = shutil.which("go")
+    if not go:
+        return None
+    files = sorted(file for file in source.rglob("*") if file.suffix in (".go", ".mod", ".sum"))
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    program_path = BUILD / "go" / key / name
+    with locked(f"go-{name}"):
+        if not program_path.exists():
+            command = [go, "build", "-o", str(program_path), f"./{name}"]
+            _run(command, f"build the Go program '{name}'", cwd=source)
+    return str(program_path)
 
 
 def python_versions() -> dict[str, str]:

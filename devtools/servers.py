@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from devtools.certificates import Certificate
     from devtools.token_service import TokenService
 
-__all__ = ["DockerRegistry", "Haproxy", "ModernRegistry", "Nginx", "Request", "Server", "ServerError"]
+__all__ = [
+    "DockerRegistry",
+    "GgcrRegistry",
+    "Haproxy",
+    "ModernRegistry",
+    "Nginx",
+    "OciRegistry",
+    "Request",
+    "Server",
+    "ServerError",
+]
 
 _SETTLE_SECONDS = 10
 
@@ -149,6 +159,45 @@ class ModernRegistry(DockerRegistry):
 
 def _distribution() -> str | None:
     return provision.go_program("github.com/distribution/distribution/v3/cmd/registry", "v3.1.2", "registry")
+
+
+class OciRegistry(Server):
+    """A registry of the OCI distribution spec 1.1 with the referrers API, of cuelabs.dev/go/oci; it keeps all in memory.
+
+    It is built from devtools/go: ``available()`` tells whether there is a Go toolchain.
+    """
+
+    source = "ociserver"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offset = 0
+
+    @classmethod
+    def available(cls) -> bool:
+        """Tell whether it can be run here; the first call builds it, which takes seconds."""
+        return provision.own_go_program(cls.source) is not None
+
+    def command(self) -> list[str]:
+        return [str(provision.own_go_program(self.source)), self.host]
+
+    def requests(self) -> list[Request]:
+        """Return the requests since the start or the last ``forget()``, in order of their responses."""
+        lines = self.output.read_bytes()[self._offset :].decode().splitlines()
+        return list(filter(None, map(access_log.parse, lines)))
+
+    def forget(self) -> None:
+        """Make ``requests()`` begin here."""
+        self._offset = len(self.output.read_bytes())
+
+
+class GgcrRegistry(OciRegistry):
+    """The registry of go-containerregistry: it has the referrers API and never sends OCI-Subject.
+
+    Its lists state the media type of the config instead of the artifact type, and it does not filter them.
+    """
+
+    source = "ggcr"
 
 
 class Nginx(Server):

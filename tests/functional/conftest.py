@@ -22,7 +22,7 @@ from devtools import faults, images, module_runner
 from devtools.certificates import Authority
 from devtools.engines import Dockerd, Engine, Podman
 from devtools.process import wait_until
-from devtools.servers import DockerRegistry, ModernRegistry
+from devtools.servers import DockerRegistry, GgcrRegistry, ModernRegistry, OciRegistry
 from devtools.token_service import TokenService
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
@@ -191,6 +191,24 @@ def modern_registry(_shared: Callable[..., DockerRegistry]) -> DockerRegistry:
     if not ModernRegistry.available():
         pytest.skip("distribution 3 has to be built, and there is no Go toolchain")
     return _shared("modern", ModernRegistry)
+
+
+@pytest.fixture
+def oci_registry(_shared: Callable[..., OciRegistry]) -> OciRegistry:
+    """Return a registry with the referrers API."""
+    return _with_referrers(_shared, OciRegistry)
+
+
+@pytest.fixture
+def ggcr_registry(_shared: Callable[..., OciRegistry]) -> OciRegistry:
+    """Return a registry with the referrers API that never sends OCI-Subject."""
+    return _with_referrers(_shared, GgcrRegistry)
+
+
+def _with_referrers(shared: Callable[..., OciRegistry], kind: type[OciRegistry]) -> OciRegistry:
+    if not kind.available():
+        pytest.skip(f"the registry '{kind.source}' has to be built, and there is no Go toolchain")
+    return shared(kind.source, kind)
 
 
 @pytest.fixture(scope="session")
