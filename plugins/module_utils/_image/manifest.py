@@ -25,10 +25,6 @@ from .descriptor import Descriptor
 # OCI distribution spec, "Pushing Manifests": registries should accept at least 4 MiB, and peers read no more.
 MAX_SIZE = 4 * 1024 * 1024
 
-# Nobody nests indexes deeper, or refers to more; without limits a small image could make endless work.
-MAX_DEPTH = 4
-MAX_MANIFESTS = 10_000
-
 # Those of manifests, artifact manifests and indexes together.
 FIELDS = frozenset(
     (
@@ -172,17 +168,6 @@ class Manifest:
         except ValueError:
             raise InvalidContent("its index cannot be written anew: it is nested too deeply") from None
         return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]), document)
-
-
-def check_extent(depth: int, count: int) -> None:
-    """Raise :class:`InvalidContent` where a walk goes too far below an image, whose own depth is 0.
-
-    ``count`` is how many manifests were found so far.
-    """
-    if depth > MAX_DEPTH:
-        raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
-    if count > MAX_MANIFESTS:
-        raise InvalidContent("it refers to more than %d manifests" % MAX_MANIFESTS)
 
 
 def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> dict[str, t.Any]:

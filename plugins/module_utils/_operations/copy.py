@@ -18,7 +18,7 @@ from .._image import convert
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
-from .._transfer.conversion import Target
+from .._transfer.conversion import Conversion
 from .._transfer.execute import Moved, carry_out
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
@@ -72,7 +72,7 @@ def copy(options: CopyOptions, stores: Stores) -> Copied:
         sparse=options.platform_mode == "sparse",
         as_image=options.platform_mode == "image",
         thorough=options.force,
-        target=Target.of_options(options.format, options.attestations),
+        conversion=Conversion.of_options(options.format, options.attestations),
         unsigned=options.remove_signatures,
     )
     with naming(destination), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
@@ -95,7 +95,7 @@ def _carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> P
     try:
         return carry_out(plan, pool, moved)
     except FormatRefused as error:
-        manifest = plan.selection.manifest if plan.selection and not plan.request.target.family else None
+        manifest = plan.selection.manifest if plan.selection and not plan.request.conversion.family else None
         if manifest and (manifest.is_index or convert.is_image(manifest)):
             other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
             error.hint += "; format: %s would convert the image, which changes its digest" % other

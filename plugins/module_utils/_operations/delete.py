@@ -15,6 +15,7 @@ from .._errors import ImageError, InvalidReference, naming
 from .._image import deletion_marker
 from .._image import digest as digests
 from .._image import reference as references
+from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
 from .._stores.base import Store
@@ -102,7 +103,7 @@ def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str
 def _is_interrupted(store: Store, tag: str, digest: str) -> bool:
     """Whether a task was killed while it deleted this tag of this image."""
     manifest = store.manifest(tag, legacy=True)
-    return deletion_marker.original_of(manifest, lambda config: b"".join(map(bytes, store.open_blob(config)))) == digest
+    return deletion_marker.original_of(manifest, Content(store.manifest, store.open_blob).read_config) == digest
 
 
 def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores) -> None:

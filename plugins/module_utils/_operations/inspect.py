@@ -14,13 +14,13 @@ import dataclasses
 import functools
 import typing as t
 
-from .._errors import ImageError, InvalidReference, NotFound, naming
+from .._errors import InvalidReference, NotFound, naming
 from .._image import config as configs
 from .._image import deletion_marker, media_types, schema1
 from .._image import document as documents
 from .._image import reference as references
-from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest, check_extent
+from .._image.graph import Content, Graph
+from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
 from .._stores.base import Store
@@ -104,10 +104,13 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
             top = store.manifest(references.name_or_default(reference), legacy=True)
         except NotFound:
             return Inspected(tags=tags)
-        reader = _Reader(store, stores.run.warn)
+        content = Content(store.manifest, store.open_blob, pool.map)
+        reader = _Reader(content, stores.run.warn)
+        missing = None
         if options.verify:
-            deletion_marker.refuse(top, reader.read)
-        missing = find_missing(store, top, pool) if options.verify else None
+            deletion_marker.refuse(top, content.read_config)
+            has_blobs = functools.partial(pool.map, store.has_blob)
+            missing = [part.digest for part in Graph([top], content.load_present).missing(has_blobs)]
         image = reader.image_of(top, platform)
         config = reader.config_of(image) if image else None
         return Inspected(top, image, config, tags, missing, known_by(store, top).digest)
@@ -121,41 +124,12 @@ def list_names(store: Store) -> list[str]:
         return []
 
 
-def find_missing(store: Store, top: Manifest, pool: concurrent.futures.Executor) -> list[str]:
-    """The digests of children and blobs that are not there, level by level, each looked for once."""
-    missing: list[str] = []
-    manifests = {top.digest: top}
-    blobs: dict[str, Descriptor] = {}
-    level, depth = [top], 0
-    while level:
-        depth += 1
-        blobs.update((blob.digest, blob) for parent in level for blob in parent.blobs)
-        children = {child.digest: child for parent in level for child in parent.children}
-        blobs.update((digest, child) for digest, child in children.items() if not child.is_manifest)
-        new = [digest for digest, child in children.items() if child.is_manifest and digest not in manifests]
-        check_extent(depth if new else 0, len(manifests) + len(new))
-        found = dict(zip(new, pool.map(functools.partial(_manifest_or_none, store), new)))
-        level = [manifest for manifest in found.values() if manifest]
-        manifests.update((manifest.digest, manifest) for manifest in level)
-        missing += [digest for digest, manifest in found.items() if manifest is None]
-    there = pool.map(store.has_blob, blobs.values())
-    return missing + [digest for digest, present in zip(blobs, there) if not present]
-
-
-def _manifest_or_none(store: Store, digest: str) -> Manifest | None:
-    try:
-        return store.manifest(digest)
-    except NotFound:
-        return None
-
-
 class _Reader:
-    """Reads configs, each once: choosing a platform may need the one that is told of afterwards."""
+    """Chooses the single image to describe, and reads its config."""
 
-    def __init__(self, store: Store, warn: t.Callable[[str], None]) -> None:
-        self._store = store
+    def __init__(self, content: Content, warn: t.Callable[[str], None]) -> None:
+        self._content = content
         self._warn = warn
-        self._contents: dict[str, bytes] = {}
 
     def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
         """The single image to tell of."""
@@ -164,8 +138,8 @@ class _Reader:
             return top
         if not platform:
             return None if top.is_index else top
-        digest = find_image(top, platform, self._store.manifest, self.read)
-        return top if digest == top.digest else self._store.manifest(digest)
+        digest = find_image(top, platform, self._content)
+        return top if digest == top.digest else self._content.manifest(digest)
 
     def config_of(self, image: Manifest) -> dict[str, t.Any] | None:
         """The decoded config; None where there is none, or none that is JSON."""
@@ -175,19 +149,11 @@ class _Reader:
         if not config or config.media_type == _NO_CONFIG or not config.media_type.endswith("json"):
             return None
         try:
-            content = self.read(config)
+            content = self._content.read_config(config)
         except NotFound:
             self._warn("the config %s of the image is missing" % config.digest)
             return None
         return _decode(content, required=config.media_type in media_types.IMAGE_CONFIGS)
-
-    def read(self, config: Descriptor) -> bytes:
-        """The content of a config."""
-        if config.size > configs.MAX_CONFIG:
-            raise ImageError("its config is larger than %d bytes" % configs.MAX_CONFIG)
-        if config.digest not in self._contents:
-            self._contents[config.digest] = b"".join(map(bytes, self._store.open_blob(config)))
-        return self._contents[config.digest]
 
 
 def _decode(content: bytes, required: bool) -> dict[str, t.Any] | None:

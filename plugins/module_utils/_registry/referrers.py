@@ -21,7 +21,8 @@ from urllib.parse import urlencode
 from .._errors import InvalidContent, NotFound, Refused
 from .._image import referrers
 from .._image.descriptor import Descriptor
-from .._image.manifest import MAX_MANIFESTS, MAX_SIZE, Manifest
+from .._image.graph import MAX_MANIFESTS
+from .._image.manifest import MAX_SIZE, Manifest
 from .auth import Access
 from .client import RegistryClient
 from .tags import ListLimits, list_tags, read_list

@@ -26,8 +26,8 @@ from .._files import STAGING, locked, open_regular, read_regular, remove_abandon
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
+from .._image.graph import is_whole, reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from . import closure
 from .base import Store
 
 _VERSION = b"Directory Transport Version: %s\n"
@@ -109,7 +109,7 @@ class Directory:
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
         with file_errors("read", self._path):
-            return closure.is_whole(descriptor, wanted, self._has, self._read_manifest)
+            return is_whole(descriptor, wanted, self._has, self._read_manifest)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
@@ -155,7 +155,7 @@ class Directory:
             self._prepare()
             with self._lock():
                 top = manifest.descriptor
-                if not closure.is_whole(
+                if not is_whole(
                     top,
                     wanted,
                     lambda part: part.digest == top.digest or self._has(part),
@@ -204,7 +204,7 @@ class Directory:
         """Nothing stays open."""
 
     def _replace(self, manifest: Manifest) -> None:
-        needed, _complete = closure.reachable(
+        needed, _complete = reachable(
             [manifest.digest],
             lambda digest: manifest if digest == manifest.digest else self._read_manifest(digest),
         )

@@ -25,8 +25,8 @@ from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
+from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from . import closure
 from .base import Store
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
@@ -122,7 +122,7 @@ class OciArchive(OciImages):
 
     def _needed(self, entries: list[dict[str, t.Any]]) -> dict[str, int]:
         """The size in bytes for each digest that is to be in the archive."""
-        found, complete = closure.reachable(digests_of(entries), self._read_manifest)
+        found, complete = reachable(digests_of(entries), self._read_manifest)
         archive = self._archive()
         if not complete and archive:  # what cannot be understood may need anything
             for name in archive.names():

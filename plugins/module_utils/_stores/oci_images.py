@@ -18,8 +18,8 @@ from .._errors import ContentMissing, ImageError, NotFound, file_errors
 from .._image import digest as digests
 from .._image import media_types
 from .._image.descriptor import Descriptor, OpenBlob
+from .._image.graph import is_whole
 from .._image.manifest import Manifest
-from . import closure
 from .base import Store
 from .oci_index import Entry, Index, name_of, new_entry
 
@@ -139,7 +139,7 @@ class OciImages:
     def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
         with file_errors("read", self._path):
-            return closure.is_whole(descriptor, wanted, self.has_blob, self._read_manifest)
+            return is_whole(descriptor, wanted, self.has_blob, self._read_manifest)
 
     def mount_source(self, source: Store) -> str:
         """Never: blobs of another place are copied."""

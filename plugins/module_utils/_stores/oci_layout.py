@@ -23,8 +23,8 @@ from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
+from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from . import closure
 from .base import Store
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
@@ -168,10 +168,10 @@ class OciLayout(OciImages):
         blobs = os.path.join(self._path, "blobs")
         if not gone or os.path.islink(blobs) or any(entry.is_symlink() for entry in os.scandir(blobs)):
             return
-        needed, complete = closure.reachable(kept, self._read_manifest)
+        needed, complete = reachable(kept, self._read_manifest)
         if not complete:
             return
-        for digest in closure.reachable(gone, self._read_manifest)[0] - needed:
+        for digest in reachable(gone, self._read_manifest)[0] - needed:
             with contextlib.suppress(OSError):
                 os.unlink(self._blob_path(digest))
 

@@ -5,8 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What was selected of an image, in another format or without its attestations: all that has to be known for that is
-read, the manifests of all children if need be.
+"""Convert what was selected of an image to another format, or leave out its attestations.
+
+All that has to be known for that is read first: nested indexes, and for a format the manifests of all images.
 """
 
 from __future__ import annotations
@@ -17,22 +18,21 @@ import typing as t
 from .._errors import NotConvertible
 from .._image import convert
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest, check_extent
+from .._image.graph import Content, Graph
+from .._image.manifest import Manifest
 from .._image.platform import Platform
-from .selection import ReadConfig, Selection, config_fields
-
-ReadManifests = t.Callable[[t.Sequence[str]], t.Iterable[Manifest]]
+from .selection import Selection
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
-    """What an image is to become: ``family`` is the format (empty: each manifest stays in its own)."""
+class Conversion:
+    """What to convert an image to: ``family`` is the format (empty: each manifest keeps its own)."""
 
     family: str = ""
     attestations: bool = True
 
     @classmethod
-    def of_options(cls, family: str, attestations: str) -> Target:
+    def of_options(cls, family: str, attestations: str) -> Conversion:
         """The options ``format`` and ``attestations`` of a task."""
         return cls("" if family == "preserve" else family, attestations == "keep")
 
@@ -49,11 +49,11 @@ class Converted:
     lost: tuple[str, ...] = ()
 
 
-def convert_selection(selection: Selection, target: Target, read: ReadManifests, read_config: ReadConfig) -> Converted:
+def convert_selection(selection: Selection, conversion: Conversion, content: Content) -> Converted:
     """Convert all that is wanted. Raises ImageError that names what cannot be converted."""
-    if not target:
+    if not conversion:
         return Converted(selection)
-    converter = _Converter(selection, target, read, read_config)
+    converter = _Converter(selection, conversion, content)
     top = converter.converted(selection.manifest)
     if top is selection.manifest:
         return Converted(selection)
@@ -68,24 +68,29 @@ def convert_selection(selection: Selection, target: Target, read: ReadManifests,
 class _Converter:
     """``replaced`` holds, by their digests, the descendants that the source does not have; ``lost`` annotations."""
 
-    def __init__(self, selection: Selection, target: Target, read: ReadManifests, read_config: ReadConfig) -> None:
+    def __init__(self, selection: Selection, conversion: Conversion, content: Content) -> None:
         self._selection = selection
-        self._target = target
-        self._read = read
-        self._read_config = read_config
+        self._conversion = conversion
+        self._content = content
+        self._originals = Graph([selection.manifest], content.load, self._wanted, self._is_needed).manifests
         self._done: dict[str, Manifest] = {}
         self.replaced: dict[str, Manifest] = {}
         self.lost: dict[str, None] = {}
-        self._count = 0
 
-    def converted(self, manifest: Manifest, depth: int = 0) -> Manifest:
-        """The manifest or index as it is to be; itself where nothing changes."""
-        self._count += len(manifest.children)
-        check_extent(depth, self._count)
+    def _wanted(self, index: Manifest) -> list[Descriptor]:
+        children = self._selection.children(index)
+        return [child for child in children if self._conversion.attestations or not child.attests]
+
+    def _is_needed(self, child: Descriptor) -> bool:
+        """Whether a child has to be read: any manifest for a format, else nested indexes alone."""
+        return child.is_index or (child.is_manifest and bool(self._conversion.family))
+
+    def converted(self, manifest: Manifest) -> Manifest:
+        """The converted manifest or index; itself where nothing changes."""
         if manifest.digest not in self._done:
-            family = self._target.family
+            family = self._conversion.family
             if manifest.is_index:
-                self._done[manifest.digest] = self._index(manifest, depth)
+                self._done[manifest.digest] = self._index(manifest)
             elif family:
                 self._done[manifest.digest] = convert.convert_image(manifest, family)
             else:
@@ -93,52 +98,42 @@ class _Converter:
             self.lost.update(dict.fromkeys(convert.lost_annotations(manifest, family)))
         return self._done[manifest.digest]
 
-    def _index(self, index: Manifest, depth: int) -> Manifest:
-        children = [c for c in self._selection.children(index) if self._target.attestations or not c.attests]
-        originals = self._originals(children)
-        platforms = self._platforms(index, children, originals)
-        left_out = self._zstd_twins(children, originals, platforms)
+    def _index(self, index: Manifest) -> Manifest:
+        children = self._wanted(index)
+        platforms = self._platforms(index, children)
+        left_out = self._zstd_twins(children, platforms)
         made: dict[str, Manifest] = {}
         # What attests comes after what it speaks of.
         for child in sorted(children, key=lambda child: child.attests is not None):
-            original = originals.get(child.digest)
+            original = self._originals.get(child.digest)
             if original is None or child.digest in left_out:
                 continue
             self._check_attested(child, made)
-            other = self.converted(original, depth + 1)
+            other = self.converted(original)
             if original.children and not other.children:
                 left_out.add(child.digest)
                 continue
             made[child.digest] = other
             if other is not original or child.digest in self._selection.replaced:
                 self.replaced[other.digest] = other
-        if not self._target.attestations:
+                self._content.add(other)
+        if not self._conversion.attestations:
             left_out.update(child.digest for child in index.children if child.attests)
         stripped = index.with_children(lambda position: index.children[position].digest not in left_out, {})
-        return convert.convert_index(stripped, self._target.family, made, platforms)
+        return convert.convert_index(stripped, self._conversion.family, made, platforms)
 
-    def _originals(self, children: t.Iterable[Descriptor]) -> dict[str, Manifest]:
-        """The children that have to be read: all manifests for a format, else nested indexes alone."""
-        wanted = [c.digest for c in children if c.is_index or (c.is_manifest and self._target.family)]
-        known = self._selection.replaced
-        missing = list(dict.fromkeys(digest for digest in wanted if digest not in known))
-        found = dict(zip(missing, self._read(missing)))
-        return {digest: known.get(digest) or found[digest] for digest in wanted}
-
-    def _platforms(
-        self, index: Manifest, children: t.Iterable[Descriptor], originals: t.Mapping[str, Manifest]
-    ) -> dict[str, dict[str, t.Any]]:
-        """The platforms of images that tell none in an index that becomes one of Docker's."""
-        family = self._target.family
+    def _platforms(self, index: Manifest, children: t.Iterable[Descriptor]) -> dict[str, dict[str, t.Any]]:
+        """The platforms of images whose descriptors have none, for an index that becomes one of Docker's."""
+        family = self._conversion.family
         if family != convert.DOCKER or convert.is_of(index, family):
             return {}
         found = {}
         for child in children:
-            original = originals.get(child.digest)
-            is_told = child.platform and child.platform.os and child.platform.architecture
-            if is_told or child.attests or original is None or not convert.is_image(original):
+            original = self._originals.get(child.digest)
+            has_platform = child.platform and child.platform.os and child.platform.architecture
+            if has_platform or child.attests or original is None or not convert.is_image(original):
                 continue
-            fields = convert.platform_fields(config_fields(original, self._read_config))
+            fields = convert.platform_fields(self._content.config(original))
             if "os" not in fields or "architecture" not in fields:
                 raise convert.platform_refusal(original, family)
             found[child.digest] = fields
@@ -147,15 +142,14 @@ class _Converter:
     def _zstd_twins(
         self,
         children: t.Sequence[Descriptor],
-        originals: t.Mapping[str, Manifest],
         platforms: t.Mapping[str, t.Mapping[str, t.Any]],
     ) -> set[str]:
         """Images with zstd layers that stand beside one of the same platform that Docker's format can hold."""
-        if self._target.family != convert.DOCKER:
+        if self._conversion.family != convert.DOCKER:
             return set()
         usable, zstd = set(), {}
         for child in children:
-            original = originals.get(child.digest)
+            original = self._originals.get(child.digest)
             if original is None or not convert.is_image(original) or child.attests:
                 continue
             told = platforms.get(child.digest)
@@ -169,4 +163,4 @@ class _Converter:
     def _check_attested(self, child: Descriptor, made: t.Mapping[str, Manifest]) -> None:
         attested = made.get(child.attests or "")
         if attested is not None and attested.digest != child.attests:
-            raise convert.attestation_refusal(child, self._target.family)
+            raise convert.attestation_refusal(child, self._conversion.family)

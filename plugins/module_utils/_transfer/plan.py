@@ -17,12 +17,12 @@ import typing as t
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
 from .._image import convert, deletion_marker
 from .._image import digest as digests
-from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest, check_extent
+from .._image.graph import Content, Graph
+from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.base import Store
-from .conversion import Target, convert_selection
+from .conversion import Conversion, convert_selection
 from .engines import config_store, known_by, nearest
 from .selection import Selection, select, select_one
 
@@ -46,7 +46,7 @@ class CopyRequest:
     ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
     are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
     content one by one; without ``may_mount`` all that is missing is moved.
-    ``target`` is what it is to be converted to; a signed image only with ``unsigned``, as no signature fits the result.
+    ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
     Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter, and
     artifacts keep their format.
     """
@@ -61,7 +61,7 @@ class CopyRequest:
     as_image: bool = False
     thorough: bool = False
     may_mount: bool = True
-    target: Target = Target()
+    conversion: Conversion = Conversion()
     unsigned: bool = False
     is_set: bool = False
     seen: Seen | None = None
@@ -121,7 +121,7 @@ class _Planner:
         self._destination = request.destination
         self._engine = config_store(request.destination)
         self._pool = pool
-        self._manifests: dict[str, Manifest] = {}
+        self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
 
     def plan(self) -> Plan:
         request = self._request
@@ -134,15 +134,15 @@ class _Planner:
         if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
         if known and self._engine:
-            self._engine.expect(known.digest, lambda: self._read_image_config(self._read_top(known)))
+            self._engine.expect(known.digest, lambda: self._config_bytes(self._read_top(known)))
             if self._engine.is_complete(known, None):
                 return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
-            deletion_marker.refuse(original, self._read_config)
+            deletion_marker.refuse(original, self._content.read_config)
             selected = self._select(original)
-            target = Target() if self._engine or self._is_kept(original) else request.target
-            converted = convert_selection(selected, target, self._read_all, self._read_config)
+            conversion = Conversion() if self._engine or self._is_kept(original) else request.conversion
+            converted = convert_selection(selected, conversion, self._content)
         selection = converted.selection
         top = known_by(self._destination, selection.manifest)
         self._check_digest(top.digest)
@@ -150,7 +150,7 @@ class _Planner:
         self._name_alike(before, top.digest)
         source_digest = known_by(self._source, original).digest
         plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
-        if selection is not selected and target.family and plan.stale_tags:
+        if selection is not selected and conversion.family and plan.stale_tags:
             self._check_unsigned(original)
         is_damaged = not self._is_complete(plan.top, selection)
         if is_damaged and self._destination.is_same(self._source) and self._is_lost(selection, original):
@@ -166,17 +166,15 @@ class _Planner:
         """What is wanted of the image, in a form that the destination can keep."""
         request, engine = self._request, self._engine
         if engine:
-            selection = select_one(original, request.platforms, engine.platform, self._read, self._read_config)
+            selection = select_one(original, request.platforms, engine.platform, self._content)
             image = selection.manifest
             engine.check(image)
-            engine.expect(known_by(engine, image).digest, lambda: self._read_image_config(image))
+            engine.expect(known_by(engine, image).digest, lambda: self._config_bytes(image))
             return selection
         if request.as_image:
-            return select_one(original, request.platforms, lambda: None, self._read, self._read_config)
+            return select_one(original, request.platforms, lambda: None, self._content)
         source = config_store(self._source)
-        selection = select(
-            original, request.platforms, request.sparse, self._read, self._read_config, is_filter=request.is_set
-        )
+        selection = select(original, request.platforms, request.sparse, self._content, is_filter=request.is_set)
         return Selection(source.compressed(selection.manifest, self._pool)) if source else selection
 
     def _is_kept(self, original: Manifest) -> bool:
@@ -212,7 +210,7 @@ class _Planner:
         if self._engine:
             if not config_store(self._source):
                 return None
-        elif request.target or None in before.values():
+        elif request.conversion or None in before.values():
             return None
         if request.seen:
             return request.seen.source
@@ -223,27 +221,16 @@ class _Planner:
         """By the digest that was compared; by name where the registry does not know its own word for it."""
         if known:
             with contextlib.suppress(NotFound):
-                return self._read(known.digest)
-        return self._read(self._request.name)
+                return self._content.manifest(known.digest)
+        return self._content.manifest(self._request.name)
 
-    def _read(self, name: str) -> Manifest:
-        """Each manifest once: what was read to find out what is wanted may have to be copied."""
-        if name not in self._manifests:
-            with naming(self._source.reference(self._request.name)):
-                self._manifests[name] = self._source.manifest(name)
-        return self._manifests[name]
-
-    def _read_all(self, names: t.Sequence[str]) -> list[Manifest]:
-        return list(self._pool.map(self._read, names))
-
-    def _read_config(self, config: Descriptor) -> bytes:
+    def _read_manifest(self, name: str) -> Manifest:
         with naming(self._source.reference(self._request.name)):
-            if config.size > MAX_CONFIG:
-                raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
-            return b"".join(map(bytes, self._source.open_blob(config)))
+            return self._source.manifest(name)
 
-    def _read_image_config(self, image: Manifest) -> bytes:
-        return self._read_config(image.config) if image.config else b""
+    def _config_bytes(self, image: Manifest) -> bytes:
+        with naming(self._source.reference(self._request.name)):
+            return self._content.read_config(image.config) if image.config else b""
 
     def _check_digest(self, digest: str) -> None:
         wanted = self._request.digest
@@ -269,18 +256,15 @@ class _Planner:
             )
 
     def _is_lost(self, selection: Selection, original: Manifest) -> bool:
-        """Whether the repository lacks some of its own content, beside what a plan makes of it."""
-        made = (selection.manifest, *selection.replaced.values())
-        return (
-            selection.manifest.digest == original.digest
-            or not all(self._destination.has_blob(blob) for manifest in made for blob in manifest.blobs)
-            or not all(
-                child.digest in selection.replaced or self._is_there(child.digest)
-                for manifest in made
-                for child in selection.children(manifest)
-                if child.is_manifest
-            )
-        )
+        """Whether the repository lacks some of its own content, apart from the manifests that the plan makes."""
+
+        def load(level: t.Iterable[Descriptor]) -> list[Manifest | None]:
+            return [selection.replaced.get(child.digest) for child in level]
+
+        if selection.manifest.digest == original.digest:
+            return True
+        graph = Graph([selection.manifest], load, selection.children)
+        return not all(map(self._destination.has_blob, graph.blobs())) or not all(map(self._is_there, graph.skipped))
 
     def _is_complete(self, top: Descriptor, selection: Selection) -> bool:
         """Whether the destination has all that the image needs, whatever its names stand for."""
@@ -308,51 +292,34 @@ class _Planner:
             plan.mount_from = self._destination.mount_source(self._source)
         if not look and not plan.mount_from:
             look = self._destination.has_content()
-        blobs = self._walk(plan, selection, look)
-        plan.blobs = list(blobs.values())
+        blobs = plan.blobs = self._walk(plan, selection, look)
         if request.thorough or (look and not plan.mount_from):
             present = list(self._pool.map(self._destination.has_blob, plan.blobs))
             plan.blobs = [blob for blob, there in zip(plan.blobs, present) if not there]
             plan.skipped = len(blobs) - len(plan.blobs)
 
-    def _walk(self, plan: Plan, selection: Selection, look: bool) -> dict[str, Descriptor]:
-        """Collect the manifests that are missing, children first, and the blobs that these and the top need.
+    def _walk(self, plan: Plan, selection: Selection, look: bool) -> list[Descriptor]:
+        """Add the manifests that are missing, children first; return the blobs that these and the top need.
 
         A child that is at the destination has all that it needs there too, unless that is to be looked at closely.
         """
-        blobs: dict[str, Descriptor] = {}
-        there: dict[str, bool] = {}
-        walked: dict[str, Manifest] = {}
-        level, depth = [selection.manifest], 0
-        while level:
-            depth += 1
-            wanted: dict[str, None] = {}
-            for manifest in level:
-                blobs.update((blob.digest, blob) for blob in manifest.blobs)
-                for child in selection.children(manifest):
-                    if child.is_manifest:
-                        wanted[child.digest] = None
-                    else:
-                        blobs[child.digest] = child
-            fresh = [digest for digest in wanted if digest not in there]
-            with naming(self._source.reference(self._request.name)):
-                check_extent(depth if fresh else 0, len(there) + len(fresh))
-            there.update(zip(fresh, self._pool.map(lambda digest: look and self._is_there(digest), fresh)))
-            needed = [digest for digest in fresh if self._request.thorough or not there[digest]]
-            level = list(self._pool.map(lambda digest: selection.replaced.get(digest) or self._read(digest), needed))
-            walked.update(zip(needed, level))
-        order: dict[str, None] = {}
-        _add_children_first(selection.manifest, walked, order)
-        plan.manifests = [walked[digest] for digest in order if not there[digest]]
-        return blobs
+        thorough = self._request.thorough
+        there: set[str] = set()
+
+        def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
+            if look:
+                with naming(self._destination.reference(next(iter(plan.before)))):
+                    found = list(self._pool.map(self._is_there, [child.digest for child in level]))
+                there.update(child.digest for child, is_there in zip(level, found) if is_there)
+            needed = [child for child in level if thorough or child.digest not in there]
+            manifests = {manifest.digest: manifest for manifest in self._content.load(needed)}
+            return [manifests.get(child.digest) for child in level]
+
+        with naming(self._source.reference(self._request.name)):
+            graph = Graph([selection.manifest], load, selection.children)
+        there.add(selection.manifest.digest)  # it comes last, with its tags
+        plan.manifests = [manifest for manifest in graph.children_first() if manifest.digest not in there]
+        return graph.blobs()
 
     def _is_there(self, digest: str) -> bool:
         return self._destination.has_manifest(digest)
-
-
-def _add_children_first(parent: Manifest, walked: t.Mapping[str, Manifest], order: dict[str, None]) -> None:
-    """Append the digests of all that was walked below, each after everything that it lists."""
-    for child in parent.children:
-        if child.digest in walked and child.digest not in order:
-            _add_children_first(walked[child.digest], walked, order)
-            order[child.digest] = None

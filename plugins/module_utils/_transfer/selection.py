@@ -14,17 +14,14 @@ import dataclasses
 import typing as t
 
 from .._errors import ImageError, NotFound
-from .._image import config as configs
 from .._image import convert, media_types
 from .._image.descriptor import Descriptor
-from .._image.manifest import Manifest, check_extent
+from .._image.graph import Content, Graph
+from .._image.manifest import Manifest
 from .._image.platform import Platform, best
 
 # What builders and podman write beside the platform of an image with zstd layers that has a twin without.
 _ZSTD_ANNOTATION = "io.github.containers.compression.zstd"
-
-ReadManifest = t.Callable[[str], Manifest]
-ReadConfig = t.Callable[[Descriptor], bytes]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +56,7 @@ def select(
     top: Manifest,
     platforms: t.Sequence[Platform],
     sparse: bool,
-    read: ReadManifest,
-    read_config: ReadConfig,
+    content: Content,
     is_filter: bool = False,
 ) -> Selection:
     """Choose by platform. Attestations stay with the images they speak of; what has no platform goes.
@@ -71,8 +67,8 @@ def select(
     """
     if not platforms or (is_filter and not top.is_index):
         return Selection(top)
-    chooser = _Chooser(read, read_config)
-    offered = list(chooser.leaves(top))
+    chooser = _Chooser(top, content)
+    offered = list(chooser.leaves())
     known = [platform for _digest, platform in offered]
     if is_filter:
         platforms = _offered(platforms, known)
@@ -81,11 +77,7 @@ def select(
     found = set().union(*(best(platform, known) for platform in platforms))
     if not top.is_index:
         return Selection(top)
-    leaves = {digest for digest, platform in offered if platform in found}
-    wanted = set(leaves)
-    replaced: dict[str, Manifest] = {}
-    stripped = chooser.strip(top, leaves, wanted, replaced, sparse)
-    return Selection(stripped, frozenset(wanted), replaced, sparse)
+    return chooser.strip({digest for digest, platform in offered if platform in found}, sparse)
 
 
 def _offered(platforms: t.Sequence[Platform], known: t.Iterable[Platform]) -> list[Platform]:
@@ -105,16 +97,15 @@ def select_one(
     top: Manifest,
     platforms: t.Sequence[Platform],
     default: t.Callable[[], Platform | None],
-    read: ReadManifest,
-    read_config: ReadConfig,
+    content: Content,
 ) -> Selection:
     """The one image for a place that keeps no index, by its platform; ``default`` tells what the place runs.
 
     Raises ImageError that names the platforms there are where none or several are asked for.
     """
     if not top.is_index:
-        return select(top, platforms, False, read, read_config)
-    known = {platform for _digest, platform in _Chooser(read, read_config).leaves(top) if platform.is_known}
+        return select(top, platforms, False, content)
+    known = {platform for _digest, platform in _Chooser(top, content).leaves() if platform.is_known}
     wanted = list(platforms) or (list(known) if len(known) == 1 else [])
     if not wanted and known:
         wanted = [platform for platform in [default()] if platform]
@@ -123,66 +114,56 @@ def select_one(
             "has %d platforms, of which one can be kept here" % len(known),
             hint="Name one in platforms. It has: %s" % ", ".join(sorted(map(str, known))),
         )
-    digest, found = _find(top, wanted[0], read, read_config)
-    return Selection(read(digest), only=found)
+    digest, found = _find(top, wanted[0], content)
+    return Selection(content.manifest(digest), only=found)
 
 
-def find_image(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> str:
+def find_image(top: Manifest, platform: Platform, content: Content) -> str:
     """The digest of the one image that serves a platform best: of an index or below it, or ``top`` itself.
 
     Of twins it is the first without zstd, which more places can keep. Raises ImageError that names the platforms there
     are where none does.
     """
-    return _find(top, platform, read, read_config)[0]
+    return _find(top, platform, content)[0]
 
 
-def _find(top: Manifest, platform: Platform, read: ReadManifest, read_config: ReadConfig) -> tuple[str, Platform]:
-    chooser = _Chooser(read, read_config)
-    offered = list(chooser.leaves(top))
+def _find(top: Manifest, platform: Platform, content: Content) -> tuple[str, Platform]:
+    chooser = _Chooser(top, content)
+    offered = list(chooser.leaves())
     found = best(platform, [candidate for _digest, candidate in offered])
     first = next(candidate for _digest, candidate in offered if candidate in found)
     return chooser.without_zstd([digest for digest, candidate in offered if candidate == first]), first
 
 
-def config_fields(image: Manifest, read_config: ReadConfig) -> dict[str, t.Any]:
-    """The config of an image, decoded; empty where it has none. Raises InvalidContent."""
-    if image.config is None:
-        return {}
-    return configs.read(read_config(image.config), "the config of %s" % image.digest)
-
-
 class _Chooser:
-    def __init__(self, read: ReadManifest, read_config: ReadConfig) -> None:
-        self._read = read
-        self._read_config = read_config
-        self._nested: dict[str, Manifest] = {}
-        self._stripped: dict[str, Manifest] = {}
-        self._annotated: set[str] = set()
-        self._count = 0
+    """The images in an index and below it, by their platforms; only nested indexes are read for that if possible."""
 
-    def leaves(self, manifest: Manifest, depth: int = 0) -> t.Iterator[tuple[str, Platform]]:
-        """All images below, with their platforms."""
-        self._count += len(manifest.children)
-        check_extent(depth, self._count)
-        if not manifest.is_index:
-            yield manifest.digest, self._platform_of(manifest)
-        for child in manifest.children:
-            if child.annotations.get(_ZSTD_ANNOTATION) == "true":
-                self._annotated.add(child.digest)
-            if child.is_index and child.digest not in self._nested:
-                self._nested[child.digest] = self._read(child.digest)
-                yield from self.leaves(self._nested[child.digest], depth + 1)
-            elif child.platform and not child.is_index:
+    def __init__(self, top: Manifest, content: Content) -> None:
+        self._top = top
+        self._content = content
+        self._graph = Graph([top], content.load, follow=_is_index)
+
+    def leaves(self) -> t.Iterator[tuple[str, Platform]]:
+        """The digests of all images, with their platforms."""
+        if not self._top.is_index:
+            yield self._top.digest, self._platform_of(self._top)
+        for child in self._graph.listed():
+            if child.is_index:
+                continue
+            if child.platform:
                 yield child.digest, child.platform
-            elif child.is_manifest and not child.is_index and not child.attests:
-                yield child.digest, self._platform_of(self._read(child.digest))
+            elif child.is_manifest and not child.attests:
+                yield child.digest, self._platform_of(self._content.manifest(child.digest))
 
     def without_zstd(self, twins: t.Sequence[str]) -> str:
         """The first of these images that is not compressed with zstd, or of those that all are."""
-        likely = [digest for digest in twins if digest not in self._annotated] or list(twins)
+        annotated = {
+            child.digest for child in self._graph.listed() if child.annotations.get(_ZSTD_ANNOTATION) == "true"
+        }
+        likely = [digest for digest in twins if digest not in annotated] or list(twins)
         for digest in likely if len(set(likely)) > 1 else []:
             with contextlib.suppress(NotFound):
-                if not convert.has_zstd(self._read(digest)):
+                if not convert.has_zstd(self._content.manifest(digest)):
                     return digest
         return likely[0]
 
@@ -190,30 +171,35 @@ class _Chooser:
         """What the config says: neither the manifest nor the index does."""
         if not manifest.config or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             return Platform("", "")
-        return Platform.from_document(config_fields(manifest, self._read_config))
+        return Platform.from_document(self._content.config(manifest))
 
-    def strip(
-        self, index: Manifest, leaves: set[str], wanted: set[str], replaced: dict[str, Manifest], sparse: bool
-    ) -> Manifest:
-        """The index without what is not wanted; fills in the digests that are, and the nested indexes that changed."""
-        if index.digest in self._stripped:
-            return self._stripped[index.digest]
-        changed: dict[str, Manifest] = {}
-        kept = set(leaves)
-        for child in index.children:
-            if not child.is_index:
-                continue
-            nested = self.strip(self._nested[child.digest], leaves, wanted, replaced, sparse)
-            if not any(grandchild.digest in wanted for grandchild in nested.children):
-                continue
-            kept.add(child.digest)
-            wanted.add(nested.digest)
-            if nested.digest != child.digest:
-                changed[child.digest] = replaced[nested.digest] = nested
-        kept.update(child.digest for child in index.children if child.attests in kept)
-        wanted.update(child.digest for child in index.children if child.attests in kept)
-        result = index
-        if not sparse:
-            result = index.with_children(lambda position: index.children[position].digest in kept, changed)
-        self._stripped[index.digest] = result
-        return result
+    def strip(self, leaves: t.AbstractSet[str], sparse: bool) -> Selection:
+        """The index with these images alone, what attests them, and the nested indexes that have any of them."""
+        wanted = set(leaves)
+        replaced: dict[str, Manifest] = {}
+        stripped: dict[str, Manifest] = {}
+        for index in self._graph.children_first():
+            changed: dict[str, Manifest] = {}
+            kept = set(leaves)
+            for child in filter(_is_index, index.children):
+                nested = stripped[child.digest]
+                if not any(grandchild.digest in wanted for grandchild in nested.children):
+                    continue
+                kept.add(child.digest)
+                wanted.add(nested.digest)
+                if nested.digest != child.digest:
+                    changed[child.digest] = replaced[nested.digest] = nested
+                    self._content.add(nested)
+            attesting = [child.digest for child in index.children if child.attests in kept]
+            kept.update(attesting)
+            wanted.update(attesting)
+            stripped[index.digest] = index if sparse else _with_children(index, kept, changed)
+        return Selection(stripped[self._top.digest], frozenset(wanted), replaced, sparse)
+
+
+def _is_index(child: Descriptor) -> bool:
+    return child.is_index
+
+
+def _with_children(index: Manifest, kept: t.AbstractSet[str], changed: t.Mapping[str, Manifest]) -> Manifest:
+    return index.with_children(lambda position: index.children[position].digest in kept, changed)

@@ -9,16 +9,12 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import typing as t
 
-from ..._errors import ImageError, NotFound, naming
-from ..._image import config as configs
-from ..._image.descriptor import Descriptor
-from ..._image.manifest import Manifest, check_extent
+from ..._errors import ImageError, naming
+from ..._image.graph import Content, Graph
+from ..._image.manifest import Manifest
 from ..._image.platform import Platform
-from ..._stores.base import Store
 from ..._transfer.known import bare
 from .images import Image, Target
 from .inventory import Record
@@ -29,9 +25,11 @@ def record(image: Image, target: Target) -> Record:
     store = bare(target.pair.destination)
     with naming(image.dest):
         top = store.manifest(image.digest)
-        manifests = list(_below(store, top))
-        blobs = {blob.digest: blob for manifest in manifests for blob in manifest.blobs}
-        config = _config(manifests, store, target.pair.source)
+        content = Content(store.manifest, store.open_blob)
+        graph = Graph([top], content.load_present)  # children that are absent were left out on purpose
+        manifests, blobs = list(graph.manifests.values()), graph.blobs()
+        source = target.pair.source
+        config = _config(manifests, content, Content(source.manifest, source.open_blob))
         created = config.get("created")
         return {
             "ref": image.dest,
@@ -39,26 +37,11 @@ def record(image: Image, target: Target) -> Record:
             "digest": image.digest,
             "media_type": top.media_type,
             "platforms": _platforms(top, config),
-            "size": sum(blob.size for blob in blobs.values()),
+            "size": sum(blob.size for blob in blobs),
             "created": created if isinstance(created, str) else None,
             "manifests": [manifest.digest for manifest in manifests],
-            "blobs": list(blobs),
+            "blobs": [blob.digest for blob in blobs],
         }
-
-
-def _below(store: Store, top: Manifest) -> t.Iterator[Manifest]:
-    """The manifest and all below it, each once; children that are not there were left out on purpose."""
-    seen = {top.digest}
-    todo = collections.deque([(top, 0)])
-    while todo:
-        manifest, depth = todo.popleft()
-        yield manifest
-        for child in manifest.children:
-            if child.is_manifest and child.digest not in seen:
-                seen.add(child.digest)
-                check_extent(depth + 1, len(seen))
-                with contextlib.suppress(NotFound):
-                    todo.append((store.manifest(child.digest), depth + 1))
 
 
 def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
@@ -70,18 +53,14 @@ def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
     return [name for name in names if name != "unknown/unknown"]
 
 
-def _config(manifests: t.Sequence[Manifest], *stores: Store) -> dict[str, t.Any]:
-    """The config of the first image, from the first store that has it; empty where none can be had."""
-    config = next((manifest.config for manifest in manifests if manifest.config), None)
-    if config is None or config.size > configs.MAX_CONFIG:
+def _config(manifests: t.Iterable[Manifest], *contents: Content) -> dict[str, t.Any]:
+    """The config of the first image that has one, from the first place that returns it; empty if none does."""
+    image = next((manifest for manifest in manifests if manifest.config), None)
+    if image is None:
         return {}
-    for store in stores:
+    for content in contents:
         try:
-            return configs.read(_read(store, config))
+            return content.config(image)
         except ImageError:
             continue
     return {}
-
-
-def _read(store: Store, blob: Descriptor) -> bytes:
-    return b"".join(map(bytes, store.open_blob(blob)))

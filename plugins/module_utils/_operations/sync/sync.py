@@ -16,7 +16,7 @@ from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
 from ..._stores.base import Store
 from ..._transfer import execute_set as sets
-from ..._transfer.conversion import Target as Conversion
+from ..._transfer.conversion import Conversion
 from ..._transfer.known import KnownDestination
 from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
@@ -130,7 +130,7 @@ class _Sync:
             digest=name if is_digest and not pair.platforms and not self._conversion else "",
             platforms=pair.platforms,
             is_set=True,
-            target=self._conversion,
+            conversion=self._conversion,
             unsigned=self._options.remove_signatures,
             seen=seen,
         )

@@ -11,9 +11,10 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, NotConvertible
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.convert import convert_image
+from ansible_collections.drayage.registry.plugins.module_utils._image.graph import Content
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.conversion import Target, convert_selection
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.conversion import Conversion, convert_selection
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.selection import Selection, select
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import (
@@ -30,7 +31,7 @@ ATTESTATION = attestation(ARM64)
 ZSTD = image("linux/amd64", b"zstd", layer_type="application/vnd.oci.image.layer.v1.tar+zstd")
 ATTESTED = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"), attestation_entry(ATTESTATION, ARM64))
 INNER = index(entry(ARM64, "linux/arm64"), entry(ARMV7, "linux/arm/v7"))
-DOCKER, DROP = Target("docker"), Target("docker", attestations=False)
+DOCKER, DROP = Conversion("docker"), Conversion("docker", attestations=False)
 
 
 @pytest.fixture
@@ -41,14 +42,9 @@ def store():
 @pytest.fixture
 def convert(store):
     def run(top, target, *platforms, sparse=False):
-        def read_config(config):
-            return b"".join(store.open_blob(config))
-
-        def read(names):
-            return [store.manifest(name) for name in names]
-
-        selection = select(top, [Platform.parse(text) for text in platforms], sparse, store.manifest, read_config)
-        return convert_selection(selection, target, read, read_config)
+        content = Content(store.manifest, store.open_blob)
+        selection = select(top, [Platform.parse(text) for text in platforms], sparse, content)
+        return convert_selection(selection, target, content)
 
     return run
 
@@ -63,8 +59,8 @@ def in_docker(found):
 
 def test_without_a_target_nothing_is_read(convert, store):
     selection = Selection(ATTESTED)
-    assert convert_selection(selection, Target(), None, None).selection is selection
-    assert convert(ATTESTED, Target()).selection.manifest is ATTESTED
+    assert convert_selection(selection, Conversion(), None).selection is selection
+    assert convert(ATTESTED, Conversion()).selection.manifest is ATTESTED
     assert store.asked == []
 
 
@@ -78,8 +74,8 @@ def test_children_are_converted_with_their_index(convert):
 
 
 def test_what_is_in_the_format_stays_what_was_selected(convert):
-    assert convert(ATTESTED, Target("oci")).selection.manifest is ATTESTED
-    stripped = convert(ATTESTED, Target("oci"), "linux/arm64").selection
+    assert convert(ATTESTED, Conversion("oci")).selection.manifest is ATTESTED
+    stripped = convert(ATTESTED, Conversion("oci"), "linux/arm64").selection
     assert listed(stripped.manifest) == [ARM64.digest, ATTESTATION.digest]
     assert stripped.wanted == {ARM64.digest, ATTESTATION.digest}
 
@@ -115,7 +111,7 @@ def test_a_stripped_nested_index_stays_replaced_where_only_its_neighbour_changes
     docker = convert_image(AMD64.manifest, "docker")
     store.add(docker)
     top = index(entry(docker, "linux/amd64"), entry(INNER))
-    selection = convert(top, Target("oci"), "linux/arm64", "linux/amd64").selection
+    selection = convert(top, Conversion("oci"), "linux/arm64", "linux/amd64").selection
     inner = listed(selection.manifest)[1]
     assert inner in selection.replaced
     assert listed(selection.replaced[inner]) == [ARM64.digest]
@@ -152,7 +148,7 @@ class TestAttestations:
         assert listed(convert(ATTESTED, DROP).selection.manifest) == [in_docker(AMD64), in_docker(ARM64)]
 
     def test_they_are_dropped_in_any_format_and_images_are_not_read(self, convert, store):
-        for target in (Target(attestations=False), Target("oci", attestations=False)):
+        for target in (Conversion(attestations=False), Conversion("oci", attestations=False)):
             selection = convert(ATTESTED, target).selection
             assert json.loads(selection.manifest.raw) == {
                 **ATTESTED.document,
@@ -160,16 +156,16 @@ class TestAttestations:
             }
             assert selection.replaced == {}
         store.asked.clear()
-        convert(ATTESTED, Target(attestations=False))
+        convert(ATTESTED, Conversion(attestations=False))
         assert store.asked == []
 
     def test_dropping_none_changes_nothing(self, convert):
-        assert convert(INNER, Target(attestations=False)).selection.manifest is INNER
+        assert convert(INNER, Conversion(attestations=False)).selection.manifest is INNER
 
     def test_they_are_dropped_from_nested_indexes_which_may_then_be_empty(self, convert, store):
         only = index(attestation_entry(ATTESTATION, ARM64))
         store.add(ATTESTED, only)
-        selection = convert(index(entry(ATTESTED), entry(only), entry(INNER)), Target(attestations=False)).selection
+        selection = convert(index(entry(ATTESTED), entry(only), entry(INNER)), Conversion(attestations=False)).selection
         (inner,) = selection.replaced.values()
         assert listed(inner) == [AMD64.digest, ARM64.digest]
         assert listed(selection.manifest) == [inner.digest, INNER.digest]
@@ -178,7 +174,7 @@ class TestAttestations:
         docker = convert_image(AMD64.manifest, "docker")
         store.add(docker)
         top = index(entry(docker, "linux/amd64"), *ATTESTED.document["manifests"][1:])
-        selection = convert(top, Target("oci")).selection
+        selection = convert(top, Conversion("oci")).selection
         assert listed(selection.manifest) == [AMD64.digest, ARM64.digest, ATTESTATION.digest]
 
 
@@ -194,9 +190,8 @@ class TestPlatforms:
         document = {**index(entry(docker)).document, "mediaType": media_types.DOCKER_LIST}
         selection = convert_selection(
             Selection(Manifest.parse(images.encode(document))),
-            Target("oci"),
-            lambda names: [docker for _n in names],
-            None,
+            Conversion("oci"),
+            Content(lambda name: docker, store.open_blob),
         ).selection
         assert "platform" not in selection.manifest.document["manifests"][0]
 
@@ -224,7 +219,7 @@ class TestTwins:
         assert listed(convert(top, DOCKER).selection.manifest) == [in_docker(AMD64)]
 
     def test_both_stay_in_oci(self, convert):
-        assert convert(self.TWINS, Target("oci")).selection.manifest is self.TWINS
+        assert convert(self.TWINS, Conversion("oci")).selection.manifest is self.TWINS
 
     def test_an_image_that_has_no_twin_is_refused_by_name(self, convert):
         with pytest.raises(NotConvertible, match="%s .* compressed with zstd" % ZSTD.digest):
@@ -236,11 +231,11 @@ def test_annotations_that_are_lost_are_told_once(convert, store):
     store.add(one, two)
     top = index(entry(one, "linux/amd64"), entry(two, "linux/arm64"), annotations={"top": "3"})
     assert sorted(convert(top, DOCKER).lost) == ["a", "amd64", "arm64", "top"]
-    assert convert(top, Target("oci")).lost == ()
+    assert convert(top, Conversion("oci")).lost == ()
 
 
 def test_a_sparse_index_keeps_its_bytes_or_is_refused(convert):
-    assert convert(ATTESTED, Target("oci"), "linux/amd64", sparse=True).selection.manifest.raw == ATTESTED.raw
-    for target in (DOCKER, Target(attestations=False)):
+    assert convert(ATTESTED, Conversion("oci"), "linux/amd64", sparse=True).selection.manifest.raw == ATTESTED.raw
+    for target in (DOCKER, Conversion(attestations=False)):
         with pytest.raises(NotConvertible, match="Use platform_mode: strip"):
             convert(ATTESTED, target, "linux/amd64", sparse=True)

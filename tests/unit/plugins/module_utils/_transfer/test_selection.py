@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._image.graph import Content
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.selection import Selection, select, select_one
@@ -29,11 +30,8 @@ AMD64_ATTESTATION, ARM64_ATTESTATION = attestation(AMD64), attestation(ARM64)
 
 
 def chosen(store, top, *platforms, sparse=False, is_filter=False):
-    def read_config(config):
-        return b"".join(store.open_blob(config))
-
     wanted = [Platform.parse(text) for text in platforms]
-    return select(top, wanted, sparse, store.manifest, read_config, is_filter)
+    return select(top, wanted, sparse, Content(store.manifest, store.open_blob), is_filter)
 
 
 @pytest.fixture
@@ -147,11 +145,8 @@ ANNOTATED = {"annotations": {"io.github.containers.compression.zstd": "true"}}
 
 
 def chosen_one(store, top, *platforms):
-    def read_config(config):
-        return b"".join(store.open_blob(config))
-
     wanted = [Platform.parse(text) for text in platforms]
-    return select_one(top, wanted, lambda: None, store.manifest, read_config).manifest.digest
+    return select_one(top, wanted, lambda: None, Content(store.manifest, store.open_blob)).manifest.digest
 
 
 @pytest.mark.parametrize("platforms", [[], ["linux/amd64"]])
