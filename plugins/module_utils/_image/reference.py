@@ -233,6 +233,12 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def is_prefix(text: str) -> bool:
+    """Whether names of repositories can begin with this, up to a slash: a host, or a host and a path."""
+    host, slash, path = text.partition("/")
+    return _DOMAIN.fullmatch(host) is not None and (not slash or _PATH.fullmatch(path) is not None)
+
+
 def _split_tag(text: str) -> tuple[str, str | None]:
     name, colon, tag = text.rpartition(":")
     if not colon or "/" in tag:

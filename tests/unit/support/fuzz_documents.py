@@ -69,3 +69,38 @@ AUTHS = {
     "credHelpers": {"h.example": "x"},
     "credsStore": "y",
 }
+PAYLOAD = {
+    "critical": {
+        "identity": {"docker-reference": "r.example/app"},
+        "image": {"docker-manifest-digest": DIGEST},
+        "type": "cosign container image signature",
+    },
+    "optional": {"a": "b"},
+}
+BUNDLE = {
+    "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+    "verificationMaterial": {"publicKey": {"hint": "aGk="}},
+    "dsseEnvelope": {
+        "payloadType": "application/vnd.in-toto+json",
+        "payload": "eyJfdHlwZSI6ICJodHRwczovL2luLXRvdG8uaW8vU3RhdGVtZW50L3YxIn0=",
+        "signatures": [{"sig": "aGk="}],
+    },
+}
+STATEMENT = {
+    "_type": "https://in-toto.io/Statement/v1",
+    "subject": [{"name": "r.example/app", "digest": {"sha256": "a" * 64}, "annotations": {"a": "b"}}],
+    "predicateType": "https://sigstore.dev/cosign/sign/v1",
+    "predicate": {},
+}
+POLICY = {
+    "default": [{"type": "reject"}],
+    "transports": {
+        "docker": {
+            "r.example": [
+                {"type": "sigstoreSigned", "keyData": "aGk=", "signedIdentity": {"type": "matchRepository"}},
+                {"type": "signedBy", "keyType": "GPGKeys", "keyPaths": ["/k"]},
+            ]
+        },
+        "dir": {"/srv": [{"type": "insecureAcceptAnything"}]},
+    },
+}

@@ -20,11 +20,15 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import (
     media_types,
     saved,
     schema1,
+    simple_signing,
+    statement,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import document as documents
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
+from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import Bundle
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
+from ansible_collections.drayage.registry.plugins.module_utils._image.policy import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
 from ansible_collections.drayage.registry.plugins.module_utils._image.version import in_order
 from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import Inspected
@@ -232,3 +236,26 @@ def parse_reference(text: str) -> None:
     parsed = references.parse(text)
     assert references.parse(str(parsed)) == parsed or isinstance(parsed, references.LocalReference)
     references.name_or_default(parsed)
+
+
+def parse_payload(content: bytes) -> None:
+    simple_signing.Payload.parse(content).encode()
+
+
+def parse_statement(content: bytes) -> None:
+    found = statement.Statement.parse(content)
+    found.subject_of(DIGEST)
+    found.encode()
+
+
+def parse_bundle(content: bytes) -> None:
+    found = Bundle.parse(content)
+    found.signer([], content)
+    found.statement()
+
+
+def parse_policy(content: bytes) -> None:
+    policy = Policy.parse(content)
+    for image in ("r.example/app:1", "dir:/srv/x", "containers-storage:x"):
+        for requirement in policy.requirements(references.parse(image)):
+            requirement.identity.accepts(references.parse(image), "r.example/app")

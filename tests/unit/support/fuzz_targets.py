@@ -167,6 +167,10 @@ TARGETS: dict[str, Target] = {
     "inventory": Target(
         json_like({"version": 1, "images": [valid.RECORD, valid.RECORD]}), parsers.in_file(parsers.parse_inventory)
     ),
+    "payload of a signature": Target(json_like(valid.PAYLOAD), parsers.parse_payload),
+    "statement": Target(json_like(valid.STATEMENT), parsers.parse_statement),
+    "sigstore bundle": Target(json_like(valid.BUNDLE), parsers.parse_bundle),
+    "policy": Target(json_like(valid.POLICY), parsers.parse_policy),
     "auth file": Target(json_like(valid.AUTHS), parsers.parse_auth_file),
     "list of tags": Target(json_like(valid.TAGS), tags.read_page),
     "catalog": Target(json_like({"repositories": ["a", "b/c"]}), catalog._read_page),

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Sigstore bundles: a signature with what is needed to verify it, in one JSON document.
+
+https://docs.sigstore.dev/about/bundle/ and sigstore_bundle.proto. Version 0.3 is what cosign 3 writes and reads. Bundles of
+keyless signatures (certificates) are read, and belong to no key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import InvalidContent, parsing
+from . import digest as digests
+from . import document as documents
+from . import strict_base64
+from .envelope import Envelope
+from .signing_key import PublicKey, SigningKey
+from .statement import PAYLOAD_TYPE, Statement
+
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+# Older ones are in the wild, as are manifests of cosign 2's experiment, which hold a payload of simple signing.
+MEDIA_TYPE_PREFIX = "application/vnd.dev.sigstore.bundle"
+_READABLE = frozenset(
+    (MEDIA_TYPE, *("application/vnd.dev.sigstore.bundle+json;version=0.%d" % minor for minor in (1, 2, 3)))
+)
+
+CONTENT_ANNOTATION = "dev.sigstore.bundle.content"
+PREDICATE_TYPE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+
+# A bundle holds a statement: attestations with an SBOM have megabytes.
+MAX_SIZE = 32 * 1024 * 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """Either an envelope, or the bare ``signature`` of content with this ``digest``.
+
+    ``hint`` says whose key it is, in words that nobody checked; None for a keyless signature, which no key verifies.
+    """
+
+    hint: str | None = None
+    envelope: Envelope | None = None
+    signature: bytes = b""
+    digest: str = ""
+
+    @classmethod
+    def sign(cls, statement: Statement, key: SigningKey) -> Bundle:
+        """The bundle of a statement."""
+        return cls(key.public.hint, Envelope.sign(PAYLOAD_TYPE, statement.encode(), key))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Bundle:
+        """Read a bundle. Raises :class:`InvalidContent`."""
+        document = documents.read(content, "the sigstore bundle")
+        with parsing("the sigstore bundle"):
+            if document["mediaType"] not in _READABLE:
+                raise InvalidContent("the sigstore bundle is of a version that is not supported")
+            key = document["verificationMaterial"].get("publicKey")
+            hint = str(key.get("hint", "")) if key is not None else None
+            if ("dsseEnvelope" in document) == ("messageSignature" in document):
+                raise ValueError
+            if "dsseEnvelope" in document:
+                return cls(hint, Envelope.from_document(document["dsseEnvelope"]))
+            return cls(hint, None, *_message(document["messageSignature"]))
+
+    def encode(self) -> bytes:
+        """The JSON, as cosign writes it without a transparency log."""
+        if not self.envelope:
+            raise InvalidContent("only bundles of statements are written")
+        return documents.encode(
+            {
+                "mediaType": MEDIA_TYPE,
+                "verificationMaterial": {"publicKey": {"hint": self.hint}},
+                "dsseEnvelope": self.envelope.document(),
+            }
+        )
+
+    def statement(self) -> Statement | None:
+        """What is claimed; None for a bare signature. Nothing of it is true before :meth:`signer` said by whom it is."""
+        if not self.envelope:
+            return None
+        if self.envelope.payload_type != PAYLOAD_TYPE:
+            raise InvalidContent("the sigstore bundle holds another payload than a statement of in-toto")
+        return Statement.parse(self.envelope.payload)
+
+    def signer(self, keys: t.Iterable[PublicKey], content: bytes) -> PublicKey | None:
+        """The key that signed it, of these. ``content`` is the manifest, which a bare signature is over."""
+        if self.hint is None:
+            return None
+        if self.envelope:
+            return self.envelope.signer(keys)
+        if digests.of(content, digests.split(self.digest)[0]) != self.digest:
+            return None
+        return next((key for key in keys if key.verify(content, self.signature)), None)
+
+
+def _message(document: t.Mapping[str, t.Any]) -> tuple[bytes, str]:
+    """The signature and the digest of what was signed."""
+    digest = document["messageDigest"]
+    if digest["algorithm"] != "SHA2_256":
+        raise ValueError
+    return strict_base64.decode(document["signature"]), "sha256:" + strict_base64.decode(digest["digest"]).hex()

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""DSSE envelopes: a payload with its type, and signatures of both (https://github.com/secure-systems-lab/dsse, v1.0)."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import parsing
+from . import document as documents
+from . import strict_base64
+from .signing_key import PublicKey, SigningKey
+
+# Layers of cosign's tag ``sha256-<hex>.att``.
+MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Envelope:
+    """A payload and what was signed of it; key IDs are hints that nobody checked, and are not kept."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[bytes, ...]
+
+    @classmethod
+    def sign(cls, payload_type: str, payload: bytes, key: SigningKey) -> Envelope:
+        """An envelope with one signature."""
+        return cls(payload_type, payload, (key.sign(_signed_bytes(payload_type, payload)),))
+
+    @classmethod
+    def from_document(cls, document: t.Mapping[str, t.Any]) -> Envelope:
+        """Raises :class:`InvalidContent` for another shape."""
+        with parsing("the envelope of a signature"):
+            payload_type = document["payloadType"]
+            if not isinstance(payload_type, str):
+                raise ValueError
+            signatures = tuple(strict_base64.decode(item["sig"]) for item in document["signatures"])
+            return cls(payload_type, strict_base64.decode(document["payload"]), signatures)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Envelope:
+        """Read the JSON of an envelope. Raises :class:`InvalidContent`."""
+        return cls.from_document(documents.read(content, "the envelope of a signature"))
+
+    def document(self, with_key_id: bool = False) -> dict[str, t.Any]:
+        """The envelope as JSON has it. cosign's ``.att`` has an empty key ID, a sigstore bundle has none."""
+        key_id = {"keyid": ""} if with_key_id else {}
+        return {
+            "payloadType": self.payload_type,
+            "payload": strict_base64.encode(self.payload),
+            "signatures": [{**key_id, "sig": strict_base64.encode(signature)} for signature in self.signatures],
+        }
+
+    def signer(self, keys: t.Iterable[PublicKey]) -> PublicKey | None:
+        """The key that signed it, of these."""
+        content = _signed_bytes(self.payload_type, self.payload)
+        for key in keys:
+            if any(key.verify(content, signature) for signature in self.signatures):
+                return key
+        return None
+
+
+def _signed_bytes(payload_type: str, payload: bytes) -> bytes:
+    """The pre-authentication encoding (PAE): neither part can be taken for a piece of the other."""
+    kind = payload_type.encode("utf-8")
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Base64 as signatures carry it: one text for the same bytes, so that a changed character is never the same signature."""
+
+from __future__ import annotations
+
+import base64
+
+
+def encode(content: bytes) -> str:
+    """The standard alphabet, padded."""
+    return base64.b64encode(content).decode("ascii")
+
+
+def decode(text: object) -> bytes:
+    """The bytes. Raises ValueError for what :func:`encode` would not have written: blanks, or loose bits at the end."""
+    if not isinstance(text, str):
+        raise ValueError("not text")
+    content = base64.b64decode(text, validate=True)
+    if encode(content) != text:
+        raise ValueError("not the one way to write these bytes")
+    return content
