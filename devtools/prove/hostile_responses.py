@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+# The path of a token service that a registry names.
+TOKEN_SERVICE = "/token-service"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -200,7 +202,7 @@ def _errors() -> Iterator[Response]:
 
 def _challenges() -> Iterator[Response]:
     for name, header in {
-        "a realm elsewhere": 'Bearer realm="http://THIEF/token",service="x"',
+        "a realm elsewhere": f'Bearer realm="http://THIEF{TOKEN_SERVICE}",service="x"',
         "a realm with a backslash": 'Bearer realm="http://THIEF\\\\@127.0.0.1/token",service="x"',
         "a realm that is a file": 'Bearer realm="file:///etc/passwd"',
         "no realm": "Bearer",
