@@ -17,9 +17,11 @@ import typing as t
 from .._errors import NotFound
 from .._image import digest as digests
 from .._image import reference as references
+from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .base import Store
+from .referrers import referrers_of
 
 # How many names a warning has.
 _SHOWN = 10
@@ -77,15 +79,35 @@ class NamedRepository:
         """Remove a tag of this repository."""
         return self._store.delete_tag(self._name(tag), digest)
 
+    @property
+    def referrers(self) -> NamedReferrers:
+        """Lists of referrers belong to the whole store, cosign's tags to the repository."""
+        return NamedReferrers(self, self._store)
+
     def is_same(self, source: Store) -> bool:
         """Whether both are in the same store: its repositories share all content."""
         return isinstance(source, NamedRepository) and self._store.is_same(source._store)
 
 
+class NamedReferrers:
+    """The referrers that a store keeps, with the tags of cosign among those of one repository."""
+
+    def __init__(self, repository: NamedRepository, store: Store) -> None:
+        self._repository = repository
+        self._referrers = referrers_of(store)
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._referrers, name)
+
+    def cosign_tags(self, subject: str) -> list[str]:
+        """The tags of the repository under which cosign keeps something for a digest."""
+        return [tag for tag in referrers.cosign_tags(subject) if self._repository.resolve(tag)]
+
+
 def repositories(store: Store, warn: t.Callable[[str], None]) -> list[str]:
     """The repositories that the names of a store's images tell, in order; names that tell none are warned of."""
     found = {name: _repository(name) for name in store.tags()}
-    unnamed = sorted(name for name, repository in found.items() if not repository)
+    unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
         warn(
             "%s: left out what is not named by a repository and a tag: %s"

@@ -82,10 +82,13 @@ class OciArchive(OciImages):
 
     def commit(self) -> None:
         """Write the archive anew, with what was missing in it."""
-        if self._new:
+        if self._new or self.referrers.is_pending:
             with file_errors("write", self._path), self._lock():
                 document = self._document()
-                self._rewrite(document, document["manifests"])
+                self._replace(document, document["manifests"])
+
+    def lists_changed(self) -> None:
+        """They are written with the archive, which is written as a whole."""
 
     def close(self) -> None:
         """Close the archive."""
@@ -105,9 +108,14 @@ class OciArchive(OciImages):
             yield
 
     def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
-        """An archive with exactly what its entries need; one without entries is removed."""
+        """An archive with exactly what its entries need; one without entries is removed.
+
+        New content that no entry needs yet is kept for the next time: an image may be published after what is attached
+        to it.
+        """
         directory = os.path.dirname(self._target)
         document["manifests"] = entries
+        needed: dict[str, int] = {}
         if entries:
             remove_abandoned(directory, prefix_for(self._target))
             needed = self._needed(entries)
@@ -118,7 +126,7 @@ class OciArchive(OciImages):
             os.unlink(self._target)
             sync_directory(directory)
         self._opened = None
-        self._new.clear()
+        self._new.remove(needed)
 
     def _needed(self, entries: list[dict[str, t.Any]]) -> dict[str, int]:
         """The size in bytes for each digest that is to be in the archive."""
@@ -256,6 +264,13 @@ class _Spool:
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
                 offset += len(chunk)
                 yield chunk
+
+    def remove(self, digests: t.Iterable[str]) -> None:
+        """Forget content of these digests."""
+        for digest in digests:
+            self._places.pop(digest, None)
+        if not self._places:
+            self.clear()
 
     def clear(self) -> None:
         """Forget all of it."""

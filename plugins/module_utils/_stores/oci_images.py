@@ -21,6 +21,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
 from .base import Store
+from .layout_referrers import LayoutReferrers, own_images
 from .oci_index import Entry, Index, name_of, new_entry
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
@@ -38,6 +39,12 @@ class OciImages:
         self._is_locked = False
         self._threads = threading.RLock()
         self._kept: tuple[object, Index] | None = None
+        self.referrers = LayoutReferrers(self)
+
+    @property
+    def path(self) -> str:
+        """Where it is on disk."""
+        return self._path
 
     @property
     def place(self) -> tuple[str, str]:
@@ -104,7 +111,7 @@ class OciImages:
         with file_errors("read", self._path):
             if not digests.is_digest(name):
                 return self._choose(name)
-            found = self._index().by_digest.get(name)
+            found = self.index().by_digest.get(name)
             return Descriptor.from_document(found[-1]) if found else None
 
     def find(self, name: str) -> Descriptor | None:
@@ -115,7 +122,7 @@ class OciImages:
         """The names of its images."""
         with file_errors("read", self._path):
             self._check_exists()
-            return self._index().names()
+            return self.index().names()
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
@@ -123,7 +130,7 @@ class OciImages:
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
-                raise NotFound("the %s has no image of that name" % self.kind, hint=self._index().names_hint())
+                raise NotFound("the %s has no image of that name" % self.kind, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
     def has_content(self) -> bool:
@@ -157,7 +164,8 @@ class OciImages:
             kept = Index(document["manifests"], self.kind).without(tags)
             if not tags:
                 kept = [entry for entry in kept if entry.get("digest") != manifest.digest or name_of(entry)]
-            self._rewrite(document, kept + [new_entry(manifest, tag) for tag in tags or [""]])
+            kept += [new_entry(manifest, tag) for tag in tags or [""]]
+            self._replace(document, kept)
         self._warn_of_format(manifest, tags)
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
@@ -168,12 +176,22 @@ class OciImages:
                     raise ContentMissing("%s was removed from the %s meanwhile" % (manifest.digest, self.kind))
             document = self._document()
             kept = Index(document["manifests"], self.kind).without(manifests)
-            self._rewrite(document, kept + [new_entry(manifest, name) for name, manifest in manifests.items()])
+            self._replace(document, kept + [new_entry(manifest, name) for name, manifest in manifests.items()])
         for name, manifest in manifests.items():
             self._warn_of_format(manifest, [name])
 
     def commit(self) -> None:
         """What was put is there."""
+
+    def lists_changed(self) -> None:
+        """Write the lists of referrers that are pending."""
+        self.change_entries(lambda entries: entries)
+
+    def change_entries(self, change: t.Callable[[list[Entry]], list[Entry]]) -> None:
+        """Replace the entries of the index by what ``change`` makes of them under the lock."""
+        with self.exclusive():
+            document = self._document()
+            self._replace(document, change(document["manifests"]))
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
@@ -200,8 +218,11 @@ class OciImages:
             gone = {id(entry) for entry in find(Index(document["manifests"], self.kind))}
             if not gone:
                 return False
-            self._rewrite(document, [entry for entry in document["manifests"] if id(entry) not in gone])
+            self._replace(document, [entry for entry in document["manifests"] if id(entry) not in gone])
         return True
+
+    def _replace(self, document: dict[str, t.Any], entries: list[Entry]) -> None:
+        self._rewrite(document, self.referrers.with_pending(entries))
 
     def _warn_of_format(self, manifest: Manifest, names: t.Sequence[str]) -> None:
         """Once a task: the same text is kept once."""
@@ -227,7 +248,7 @@ class OciImages:
 
     # The index
 
-    def _index(self) -> Index:
+    def index(self) -> Index:
         """To look into, and not to change: it is read again only where it is another. Writers read it under the lock."""
         identity, kept = self._identity(), self._kept
         if kept is None or identity is None or kept[0] != identity:
@@ -236,7 +257,10 @@ class OciImages:
         return kept[1]
 
     def _choose(self, name: str) -> Descriptor | None:
-        found = self._index().find(name)
+        index = self.index()
+        if not name and len(index.by_digest) > 1:
+            index = Index(own_images(index.entries, self._read_manifest), self.kind)
+        found = index.find(name)
         return Descriptor.from_document(found[-1]) if found else None
 
     def _descriptor(self, digest: str) -> Descriptor | None:
