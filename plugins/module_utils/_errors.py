@@ -136,7 +136,18 @@ class DigestRefused(Refused):
 
 
 class ConnectionFailed(ImageError):
-    """The registry could not be reached, or the connection broke, on every attempt."""
+    """The registry could not be reached, or the connection broke, on every attempt.
+
+    ``reason`` is the last part of the cause, about the host as "it", and ``system_errno`` what the system said; empty and 0 where
+    that is not known.
+    """
+
+    def __init__(
+        self, cause: str, reference: object = None, hint: str = "", reason: str = "", system_errno: int = 0
+    ) -> None:
+        super().__init__(cause, reference, hint)
+        self.reason = reason
+        self.system_errno = system_errno
 
 
 class LocalFailure(ImageError):

@@ -66,7 +66,7 @@ class TestBasic:
             assert result.msg.startswith(f"Cannot log in to {host} as user alice: the registry returned 401. ")
             assert result.msg.endswith(f"Check the user name and password for {host} in registries or authfile.")
         else:
-            assert result.msg.startswith(f"{dest}: cannot read the manifest: {host} answered 401")
+            assert result.msg.startswith(f"{dest}: cannot read the manifest: {host} returned 401")
             assert "to anonymous users. Check" in result.msg
         assert "looking-glass" not in result.stdout
         assert len(htpasswd_registry.requests()) <= 2
@@ -105,7 +105,7 @@ class TestToken:
     def test_anonymous_push_is_denied(self, run_module, token_registry, repository, layout):
         result = run_module("image_copy", src=layout, dest=f"{token_registry.host}/{repository}:1")
         assert result.failed
-        assert "answered 401 UNAUTHORIZED" in result.msg
+        assert "returned 401 UNAUTHORIZED" in result.msg
         assert "anonymous users" in result.msg
 
     def test_wrong_password_is_tried_once(self, run_module, token_registry, token_service, repository, layout):

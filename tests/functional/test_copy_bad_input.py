@@ -40,9 +40,9 @@ def layout(tmp_path):
         (ZEROS, f"{ZEROS}: 64 hexadecimal digits are an image ID, not a name. Name a repository."),
         (
             "HOST/none:1",
-            "HOST/none:1: cannot read the manifest: HOST answered 404 MANIFEST_UNKNOWN (manifest unknown).",
+            "HOST/none:1: cannot read the manifest: HOST returned 404 MANIFEST_UNKNOWN (manifest unknown).",
         ),
-        (f"HOST/none@sha256:{ZEROS}", f"HOST/none@sha256:{ZEROS}: cannot read the manifest: HOST answered 404"),
+        (f"HOST/none@sha256:{ZEROS}", f"HOST/none@sha256:{ZEROS}: cannot read the manifest: HOST returned 404"),
         ("oci:/nonexistent:1", "oci:/nonexistent:1: there is no OCI layout at /nonexistent."),
         ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout has no image of that name. It has: 1."),
     ],
@@ -107,7 +107,7 @@ def test_unknown_host(run_module, layout):
 def test_readonly_registry(run_module, readonly_registry, repository, layout):
     dest = f"{readonly_registry.host}/{repository}:1"
     result = run_module("image_copy", src=f"oci:{layout}:1", dest=dest)
-    assert result.msg.startswith(f"{dest}: cannot push to the repository: {readonly_registry.host} answered 405")
+    assert result.msg.startswith(f"{dest}: cannot push to the repository: {readonly_registry.host} returned 405")
     assert "read-only" in result.msg
     assert tags_at(readonly_registry.host, repository) == []
 
@@ -181,7 +181,7 @@ def test_full_disk_of_a_registry(run_module, repository, tmp_path, small_disk):
         dest = f"{server.host}/{repository}:1"
         result = run_module("image_copy", src=f"oci:{tmp_path}/source:1", dest=dest, retries=1)
         assert result.msg.startswith(f"{dest}: cannot push ")
-        assert f"{server.host} answered 500" in result.msg
+        assert f"{server.host} returned 500" in result.msg
         assert tags_at(server.host, repository) == []
 
 

@@ -88,7 +88,7 @@ def test_tries_end_and_the_answer_is_told(run_module, registry, repository, layo
     with faults.fail_first(registry, "POST", 503, 99, retry_after=0) as proxy:
         result = run_module("image_copy", src=layout(INDEX), dest=f"{proxy.host}/{repository}:1", retries=1)
         assert result.msg.startswith(
-            f"{proxy.host}/{repository}:1: cannot push to the repository: {proxy.host} answered 503"
+            f"{proxy.host}/{repository}:1: cannot push to the repository: {proxy.host} returned 503"
         )
     assert tags_at(registry.host, repository) == []
 
@@ -137,7 +137,7 @@ def test_body_limit_of_a_proxy_is_met_with_chunks(run_module, registry, reposito
 def test_smaller_body_limit_is_explained(run_module, registry, repository, layout):
     with faults.body_limit(registry, 100_000) as proxy:
         result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1")
-    assert "answered 413" in result.msg
+    assert "returned 413" in result.msg
     assert "client_max_body_size" in result.msg
     assert no_uploads_left(registry, repository)
 

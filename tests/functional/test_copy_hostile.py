@@ -129,7 +129,7 @@ def test_body_limit_where_chunks_are_not_possible(run_module, registry, reposito
     no_patch = Haproxy(registry, "http-request return status 405 if { method PATCH }")
     with no_patch, faults.body_limit(no_patch, 1024 * 1024) as proxy:
         result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1")
-    assert "answered 413" in result.msg
+    assert "returned 413" in result.msg
     assert digest_at(registry.host, repository, "1") is None
 
 
@@ -163,7 +163,7 @@ def test_compressed_manifest_is_refused(run_module, registry, repository, tmp_pa
     rule = "http-response set-header Content-Encoding gzip"
     with Haproxy(registry, rule) as proxy:
         result = run_module("image_copy", src=f"{proxy.host}/{repository}:1", dest=f"oci:{tmp_path}/copy:1")
-    assert "sent a compressed answer" in result.msg
+    assert "sent a compressed response" in result.msg
 
 
 @pytest.mark.parametrize(

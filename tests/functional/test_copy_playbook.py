@@ -89,5 +89,5 @@ class TestSecrets:
         with Haproxy(registry, "http-request return status 400 if { method PUT }") as proxy:
             tasks = [copy(src=f"oci:{tmp_path}/layout:1", dest=f"{proxy.host}/{repository}:1")]
             output = play(tasks, "-vvv", succeeds=False)
-        assert "answered 400" in output
+        assert "returned 400" in output
         assert "_state" not in output

@@ -67,7 +67,7 @@ HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: text/plain\r\n"
     [
         (b"HTTP/1.1 200 OK\r\nX: ", "it sends less than min_rate allows"),
         (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "it sends less than min_rate allows"),
-        (HEAD % b"403" + b"Content-Length: 100000\r\n\r\n", "answered 403"),
+        (HEAD % b"403" + b"Content-Length: 100000\r\n\r\n", "returned 403"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "the connection broke"),
     ],
     ids=["headers", "body", "error", "continue"],

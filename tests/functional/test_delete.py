@@ -210,7 +210,7 @@ class TestRefusals:
         for scope in ("tag", "manifest"):
             result = delete(f"{no_delete_registry.host}/{repository}:1", scope=scope)
             assert result.failed
-            assert "answered 405 UNSUPPORTED" in result.msg
+            assert "returned 405 UNSUPPORTED" in result.msg
             assert "REGISTRY_STORAGE_DELETE_ENABLED=true" in result.msg
         assert {request.method for request in writes(no_delete_registry)} == {"DELETE"}
         assert digest_at(no_delete_registry.host, repository, "1") == INDEX.digest
@@ -220,7 +220,7 @@ class TestRefusals:
         with DockerRegistry(registry.storage, readonly=True) as closed:
             result = delete(f"{closed.host}/{repository}:1")
         assert result.failed
-        assert "answered 405." in result.msg
+        assert "returned 405." in result.msg
         assert "REGISTRY_STORAGE_MAINTENANCE_READONLY" in result.msg
 
     def test_immutable_tag(self, run_module, registry, repository):
@@ -239,7 +239,7 @@ class TestRefusals:
         image = f"{htpasswd_registry.host}/{repository}:1"
         result = run_module("image_delete", image=image)
         assert result.failed
-        assert "answered 401" in result.msg
+        assert "returned 401" in result.msg
 
     def test_404_for_the_method_is_not_absence(self, run_module, registry, repository):
         push(INDEX, registry, repository, "1")

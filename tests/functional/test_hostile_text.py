@@ -31,7 +31,7 @@ def test_credentials_that_a_server_quotes(run_module, tmp_path, quoted):
     with Scripted(script) as server:
         (tmp_path / "auth.json").write_text(json.dumps({"auths": {server.host: {"auth": ENCODED}}}))
         result = run_module("image_inspect", image=f"{server.host}/app:1", authfile=str(tmp_path / "auth.json"))
-    assert "answered 403 DENIED (xok: [host] changed you sent " in result.msg
+    assert "returned 403 DENIED (xok: [host] changed you sent " in result.msg
     assert result.msg.isprintable()
     assert f"{server.host} warns: you sent " in result.stdout
     assert PASSWORD not in result.stdout
@@ -68,4 +68,4 @@ def test_blob_that_a_proxy_compressed(run_module, tmp_path):
 
     with Scripted(script) as server:
         result = run_module("image_copy", src=f"{server.host}/app:1", dest=f"oci:{tmp_path}/copy:1")
-    assert f"{server.host}, or a proxy before it, sent a compressed answer, which was not asked for." in result.msg
+    assert f"{server.host}, or a proxy before it, sent a compressed response, which was not asked for." in result.msg

@@ -68,7 +68,7 @@ def test_quota_that_will_not_come_back_soon_is_told(run_module, registry, reposi
     headers = 'hdr ratelimit-limit "100;w=21600" hdr ratelimit-remaining "0;w=21600"'
     with Haproxy(registry, f"http-request return status 429 {headers} hdr Retry-After 0") as proxy:
         result = run_module("image_inspect", image=f"{proxy.host}/{repository}:1")
-    assert "answered 429" in result.msg
+    assert "returned 429" in result.msg
     assert "limit of 100 requests in 6 hours is used up" in result.msg
 
 

@@ -237,7 +237,7 @@ def test_token_service_that_knows_no_answer_is_asked_once(login, htpasswd_regist
     realm = f'Bearer realm=\\"{htpasswd_registry.url}/nothing\\"'
     with Haproxy(htpasswd_registry, f'http-response set-header WWW-Authenticate "{realm}"') as server:
         message = login(**alice(server)).msg
-    assert "answered 404 to user alice. Check username and password." in message
+    assert "returned 404 to user alice. Check username and password." in message
     assert tally(htpasswd_registry.requests()) == {"GET /v2/": 1, "GET /nothing": 1}
 
 

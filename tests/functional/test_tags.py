@@ -125,7 +125,7 @@ class TestAbsence:
     def test_no_access_is_an_error(self, tags, htpasswd_registry, repository):
         result = tags(f"{htpasswd_registry.host}/{repository}")
         assert result.failed
-        assert "answered 401" in result.msg
+        assert "returned 401" in result.msg
 
     def test_last_tag_deleted(self, tags, modern_registry, run_module, repository):
         push(OLD, modern_registry, repository, "1")

@@ -109,7 +109,7 @@ class EngineClient:
         said = self._message(response)
         if response.status_code == 404:
             raise NotFound("the engine says: %s" % said)
-        raise Refused("the engine answers %d (%s)" % (response.status_code, said), status=response.status_code)
+        raise Refused("the engine returned %d (%s)" % (response.status_code, said), status=response.status_code)
 
     def _message(self, response: t.Any) -> str:
         try:

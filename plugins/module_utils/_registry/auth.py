@@ -27,21 +27,22 @@ from .._image import document as documents
 from . import urls
 from .challenge import Challenge, parse
 from .credentials import Credential
-from .failures import peek_answer, read_answer
-from .session import Session, finish
+from .failures import peek_details, read_details
+from .session import Session
 from .settings import hostname, is_loopback
+from .transport import Response
 
 _CLIENT_ID = "drayage.registry"
 _PULL = frozenset(("pull",))
 # The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
 _CATALOG = ("registry:catalog", "*")
-_MAX_ANSWER = 1024 * 1024
+_MAX_RESPONSE = 1024 * 1024
 # Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
 _SHORTEST_LIFE = 60.0
 _LONGEST_LIFE = 30 * 24 * 3600.0
 # A token that is about to end is not used for a request that may be queued behind others.
 _MARGIN = 5.0
-# What registries say of a token that ended early, with a status that is no challenge: ECR answers 400 or 403.
+# What registries say of a token that ended early, with a status that is no challenge: ECR returns 400 or 403.
 _DEAD_TOKEN = {400: re.compile("token|authori[sz]|authenticat|expired", re.I), 403: re.compile("token.*expired", re.I)}
 
 
@@ -109,15 +110,15 @@ class Authenticator:
             return _basic(identity) if identity.password else ""
         return self._token(access, identity, rejected="")
 
-    def is_asked(self, response: t.Any, sent: str) -> bool:
+    def is_asked(self, response: Response, sent: str) -> bool:
         """Whether a response asks for another Authorization than the one that was ``sent``; its body stays readable."""
-        status = response.status_code
+        status = response.status
         if status not in _DEAD_TOKEN or not sent.startswith("Bearer "):
-            return bool(status == 401)
-        answer = peek_answer(response)
-        return bool(_DEAD_TOKEN[status].search("%s %s" % (answer.code, answer.message)))
+            return status == 401
+        details = peek_details(response)
+        return _DEAD_TOKEN[status].search("%s %s" % (details.code, details.message)) is not None
 
-    def answer(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
+    def respond(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
         """The Authorization to try after a refusal with this WWW-Authenticate, empty where there is none to try.
 
         ``rejected`` is what the request was sent with. Where that ``was_fresh``, another try is only worth it if the
@@ -149,17 +150,17 @@ class Authenticator:
         if challenge.parameters.get("error") != "invalid_token" or rejected in self._postponed:
             return ""
         self._postponed.add(rejected)
-        self._session.pause(2)
+        self._session.back_off(2)
         return rejected
 
-    def refused_login(self, response: t.Any, access: Access) -> ImageError | None:
+    def refused_login(self, response: Response, access: Access) -> ImageError | None:
         """The error for a response that refuses the password that was sent to the registry; None for any other."""
         identity = self.identity(access)
         is_basic = self._challenge is not None and self._challenge.scheme == "basic"
-        if response.status_code != 401 or not is_basic or not identity.password or identity.bearer:
+        if response.status != 401 or not is_basic or not identity.password or identity.bearer:
             return None
         return self._explained(
-            self._login_refused(identity, "the registry returned %s" % str(read_answer(response))), identity
+            self._login_refused(identity, "the registry returned %s" % str(read_details(response))), identity
         )
 
     def explained(self, error: ImageError, access: Access) -> ImageError:
@@ -222,11 +223,11 @@ class Authenticator:
             self._check_realm(realm)
         query = [("service", parameters["service"])] if "service" in parameters else []
         query += [("scope", scope) for scope in _format_scopes(scopes)]
-        answer = self._request_token(realm, query, identity)
-        value = answer.get("token") or answer.get("access_token")
+        document = self._request_token(realm, query, identity)
+        value = document.get("token") or document.get("access_token")
         if not isinstance(value, str) or not value:
-            raise ImageError("the token service %s answered without a token" % urls.host(realm))
-        life = answer.get("expires_in")
+            raise ImageError("the token service %s returned no token" % urls.host(realm))
+        life = document.get("expires_in")
         if not isinstance(life, (int, float)) or not _SHORTEST_LIFE < life < _LONGEST_LIFE:
             life = _SHORTEST_LIFE
         return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + life)
@@ -245,31 +246,31 @@ class Authenticator:
             query = query + ([("account", identity.username)] if identity.username else [])
             method, url, body = "GET", realm + ("&" if "?" in realm else "?") + urlencode(query), None
         response, content = self._session.fetch(
-            lambda: self._session.exchange(method, url, headers, body, waits_for_slot=False), _MAX_ANSWER
+            lambda: self._session.exchange(method, url, headers, body, waits_for_slot=False), _MAX_RESPONSE
         )
         return self._read_token(realm, response, content, identity)
 
-    def _read_token(self, realm: str, response: t.Any, content: bytes, identity: Credential) -> dict[str, t.Any]:
+    def _read_token(self, realm: str, response: Response, content: bytes, identity: Credential) -> dict[str, t.Any]:
         service = urls.host(realm)
-        status = response.status_code
+        status = response.status
         if status != 200:
-            finish(response)
+            response.drain()
             if status == 401 and identity:
                 # A wrong password is wrong for every scope: trying on would only lock the account.
                 raise self._login_refused(identity, "its token service %s returned 401" % service)
             if status in (400, 401, 403, 404):
                 raise _ScopeDenied(
-                    "access denied: the token service %s answered %d to %s" % (service, status, identity),
+                    "access denied: the token service %s returned %d to %s" % (service, status, identity),
                     hint="Check the credentials for %s in registries or authfile" % self._session.host,
                 )
-            raise ImageError("the token service %s answered %d" % (service, status))
+            raise ImageError("the token service %s returned %d" % (service, status))
         try:
-            answer = documents.decode(content)
+            document = documents.decode(content)
         except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise ImageError("the token service %s answered something that is not JSON" % service)
-        return answer
+            document = None
+        if not isinstance(document, dict):
+            raise ImageError("the token service %s returned something that is not JSON" % service)
+        return document
 
     def _check_realm(self, realm: str) -> None:
         """Credentials leave only over TLS, or to where the user lets them go in plain text already."""

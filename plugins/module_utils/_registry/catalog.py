@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .._errors import AccessDenied, InvalidContent, LoginRefused, NotFound, Refused
 from .._image import document as documents
+from .action import Action
 from .auth import Access
 from .client import RegistryClient
 from .tags import read_list
@@ -24,7 +25,7 @@ def list_repositories(client: RegistryClient) -> list[str]:
     Raises :class:`NotFound`, :class:`Refused` or :class:`AccessDenied` where it has no catalog, or not for us.
     """
     try:
-        return read_list(client, _CATALOG, "/v2/_catalog", "list the repositories", _read_page)
+        return read_list(client, _CATALOG, "/v2/_catalog", Action.LIST_REPOSITORIES, _read_page)
     except LoginRefused:
         raise
     except (AccessDenied, NotFound, Refused) as error:

@@ -24,9 +24,11 @@ from .._image import media_types, schema1
 from .._image.descriptor import Descriptor
 from .._image.manifest import MAX_SIZE, Manifest
 from . import genuine, urls
+from .action import Action
 from .auth import Access, Authenticator
-from .failures import foreign_response, read_answer, redirected_refusal, refusal
-from .session import TRANSIENT, Session, finish, length
+from .failures import error_for, foreign_response, read_details, redirected_error
+from .session import TRANSIENT, Session
+from .transport import Response
 
 _MAX_TAGS = 64 * 1024 * 1024
 
@@ -48,41 +50,51 @@ class RegistryClient:
         headers: t.Mapping[str, str] | None = None,
         data: bytes | None = None,
         query: t.Mapping[str, str] | None = None,
-        patient_with: t.Collection[int] = TRANSIENT,
-    ) -> t.Any:
+        retry_on: t.Collection[int] = TRANSIENT,
+    ) -> Response:
         """Send a request below ``/v2/``, answering challenges; the response comes with its body unread.
 
-        It is sent again after answers with a status of ``patient_with``.
+        It is sent again after responses with a status in ``retry_on``.
         """
         url = "%s/v2/%s" % (self.session.base, path)
         if query:
             url += "?" + urlencode(query)
         return self.authorized(
-            access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, patient_with)
+            access, headers or {}, lambda sent: self.session.exchange(method, url, sent, data, retry_on)
         )
 
-    def get(self, access: Access, target: str, limit: int) -> tuple[t.Any, bytes]:
-        """GET the path and query that the registry itself named; the body is that of a response with status 200.
+    def fetch(
+        self,
+        access: Access,
+        target: str,
+        limit: int,
+        action: Action,
+        headers: t.Mapping[str, str] | None = None,
+    ) -> tuple[Response, bytes]:
+        """GET ``target``, a path and query on the registry, and the body of at most ``limit`` bytes.
 
-        It is asked for again if the connection breaks in the body. Raises as :meth:`Session.read`.
+        It is asked for again if the connection breaks in the body. Raises as :meth:`Session.read`, or :meth:`error_for` if
+        the status is not 200.
         """
         url = self.session.base + target
-        return self.session.fetch(
-            lambda: self.authorized(access, {}, lambda sent: self.session.exchange("GET", url, sent)), limit
+        response, body = self.session.fetch(
+            lambda: self.authorized(access, headers or {}, lambda sent: self.session.exchange("GET", url, sent)), limit
         )
+        if response.status != 200:
+            raise self.error_for(response, action, access)
+        return response, body
 
     def authorized(
         self,
         access: Access,
         headers: t.Mapping[str, str],
-        send: t.Callable[[dict[str, str]], t.Any],
+        send: t.Callable[[dict[str, str]], Response],
         again: bool = True,
-    ) -> t.Any:
-        """Call ``send`` with the headers and an Authorization, and again where the answer is a challenge.
+    ) -> Response:
+        """Call ``send`` with the headers and an Authorization, and again if the response is a challenge.
 
-        Only the registry is answered, and not the storage that it may redirect to. Where sending ``again`` is not
-        possible, because the body was a stream, the challenge is still answered: the next request carries what it
-        asked for, and ``was_answered`` of the response is true.
+        Only challenges of the registry count, not those of the storage that it may redirect to. If sending ``again`` is
+        not possible, because the body was a stream, the next request carries what the challenge asks for, and ``was_challenged`` of the response is true.
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
@@ -91,34 +103,25 @@ class RegistryClient:
                 break
             challenge = response.headers.get("WWW-Authenticate", "")
             try:
-                authorization = self._auth.answer(challenge, access, authorization, was_fresh)
+                authorization = self._auth.respond(challenge, access, authorization, was_fresh)
             except BaseException:
                 response.close()
                 raise
             if not authorization or not again:
-                response.was_answered = bool(authorization)
+                response.was_challenged = bool(authorization)
                 break
-            finish(response)
+            response.drain()
             response = send(_with(headers, authorization))
         return response
 
     def send_unchallenged(
-        self, access: Access, headers: t.Mapping[str, str], send: t.Callable[[dict[str, str]], t.Any]
-    ) -> t.Any:
-        """Call ``send`` with what is known to authorize it, and take its answer as it is."""
+        self, access: Access, headers: t.Mapping[str, str], send: t.Callable[[dict[str, str]], Response]
+    ) -> Response:
+        """Call ``send`` with what is known to authorize it, and return its response as it is."""
         return send(_with(headers, self._auth.header(access)))
 
-    def fetch(
-        self, path: str, access: Access, limit: int, doing: str, headers: t.Mapping[str, str] | None = None
-    ) -> tuple[t.Any, bytes]:
-        """GET a response and its body of at most ``limit`` bytes, also when the connection breaks in the middle."""
-        response, body = self.session.fetch(lambda: self.call("GET", path, access, headers), limit)
-        if response.status_code != 200:
-            raise self.refusal(response, doing, access)
-        return response, body
-
     @contextlib.contextmanager
-    def parsing(self, response: t.Any, action: str) -> t.Iterator[None]:
+    def parsing(self, response: Response, action: Action) -> t.Iterator[None]:
         """Where the block finds the content of a response invalid, blame its sender if the content is a web page."""
         try:
             yield
@@ -127,20 +130,21 @@ class RegistryClient:
                 raise foreign_response(urls.host(response.url), response, action) from None
             raise
 
-    def refusal(self, response: t.Any, doing: str, access: Access) -> ImageError:
-        """The error for an answer that says no."""
+    def error_for(self, response: Response, action: Action, access: Access, digest: str = "") -> ImageError:
+        """The error for a response that is not what the action needs; ``digest`` is that of a blob."""
         if not self.session.is_own(response.url):
-            return redirected_refusal(self.session.host, urls.host(response.url), response, doing)
+            return redirected_error(self.session.host, urls.host(response.url), response, action, digest)
         refused_login = self._auth.refused_login(response, access)
         if refused_login:
             return refused_login
         identity = str(self._auth.identity(access))
-        error = refusal(self.session.host, response, doing, identity, self.session.quota, self._is_registry)
+        host, quota = self.session.host, self.session.quota
+        error = error_for(host, response, action, identity, quota, self._is_registry, digest)
         return self._auth.explained(error, access)
 
-    def is_absence(self, response: t.Any) -> bool:
+    def is_absence(self, response: Response) -> bool:
         """Whether a response without a body is the 404 of a registry, rather than of some other server."""
-        if response.status_code != 404:
+        if response.status != 404:
             return False
         return genuine.is_marked(response) or (self.session.is_own(response.url) and self._is_registry())
 
@@ -153,21 +157,21 @@ class RegistryClient:
         with self._lock:
             if self._has_base is None:
                 response = self.session.exchange("GET", self.session.base + "/v2/", {}, waits_for_slot=False)
-                if response.status_code in TRANSIENT:  # this says nothing about the host
-                    raise refusal(self.session.host, response, "check that it is a registry", "anonymous users")
-                self._has_base = genuine.is_base(response, read_answer(response).code)
+                if response.status in TRANSIENT:  # this says nothing about the host
+                    raise error_for(self.session.host, response, Action.CHECK_REGISTRY, "anonymous users")
+                self._has_base = genuine.is_base(response, read_details(response).code)
             return self._has_base
 
     def check(self) -> None:
         """Ask the registry to let us in. Raises :class:`AccessDenied`, or :class:`Refused` for a host that is no registry."""
         nowhere = Access("", frozenset())
         response = self.call("GET", "", nowhere)
-        if response.status_code in (200, 404) and not genuine.is_base(response, ""):
-            finish(response)
-            raise foreign_response(self.session.host, response, "log in")
-        if response.status_code != 200:
-            raise self.refusal(response, "log in", nowhere)
-        finish(response)
+        if response.status in (200, 404) and not genuine.is_base(response, ""):
+            response.drain()
+            raise foreign_response(self.session.host, response, Action.LOG_IN)
+        if response.status != 200:
+            raise self.error_for(response, Action.LOG_IN, nowhere)
+        response.drain()
 
     # Manifests
 
@@ -181,13 +185,13 @@ class RegistryClient:
         ``is_certain`` GET also confirms a 404.
         """
         response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT_LEGACY if legacy else _ACCEPT)
-        finish(response)
-        if response.status_code == 200:
-            descriptor = _descriptor_of(response.headers, legacy)
+        response.drain()
+        if response.status == 200:
+            descriptor = _descriptor_of(response, legacy)
             if descriptor:
                 return descriptor
         elif self._is_final(response):
-            raise self.refusal(response, "read the manifest", access)
+            raise self.error_for(response, Action.READ_MANIFEST, access)
         elif not is_certain and self.is_absence(response):
             return None
         try:
@@ -195,9 +199,9 @@ class RegistryClient:
         except NotFound:
             return None
 
-    def _is_final(self, response: t.Any) -> bool:
+    def _is_final(self, response: Response) -> bool:
         """Whether GET would be refused as HEAD was: for the credentials, or for the rate of requests."""
-        return response.status_code == 429 or (response.status_code == 401 and self.session.is_own(response.url))
+        return response.status == 429 or (response.status == 401 and self.session.is_own(response.url))
 
     def get_manifest(self, access: Access, name: str, legacy: bool = False) -> Manifest:
         """The manifest under a tag or digest, verified; with ``legacy`` also one of schema 1, to be looked at only.
@@ -205,10 +209,11 @@ class RegistryClient:
         Raises :class:`NotFound`.
         """
         accept = _ACCEPT_LEGACY if legacy else _ACCEPT
-        response, raw = self.fetch(_manifest_path(access, name), access, MAX_SIZE, "read the manifest", accept)
+        target = "/v2/" + _manifest_path(access, name)
+        response, raw = self.fetch(access, target, MAX_SIZE, Action.READ_MANIFEST, accept)
         headers = response.headers
         parse = schema1.parse if legacy else Manifest.parse
-        with self.parsing(response, "read the manifest"):
+        with self.parsing(response, Action.READ_MANIFEST):
             manifest = parse(raw, headers.get("Content-Type", ""), name if ":" in name else None)
         stated = headers.get("Docker-Content-Digest", manifest.digest)
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
@@ -228,17 +233,16 @@ class RegistryClient:
         attempt = 0
         while True:
             response = self.call("PUT", _manifest_path(access, name), access, headers, manifest.raw)
-            if 200 <= response.status_code < 300:
-                check_stored(response, manifest.digest, self.session.host, "push the manifest")
-                subject: str = response.headers.get("OCI-Subject", "")
-                return subject
-            error = self.refusal(response, "push the manifest", access)
+            if 200 <= response.status < 300:
+                check_stored(response, manifest.digest, self.session.host, Action.PUSH_MANIFEST)
+                return response.headers.get("OCI-Subject", "")
+            error = self.error_for(response, Action.PUSH_MANIFEST, access)
             if isinstance(error, Refused) and error.status == 500 and manifest.has_foreign_layers:
                 error.hint = _FOREIGN_HINT
             # Distribution says so while another client pushes the same manifest, or a child of it, at the same moment.
             if not isinstance(error, DigestRefused) or attempt >= self.session.policy.retries:
                 raise error
-            self.session.pause(attempt)
+            self.session.back_off(attempt)
             attempt += 1
 
     def delete_manifest(self, access: Access, name: str, exists: bool = True) -> bool:
@@ -248,20 +252,20 @@ class RegistryClient:
         mean it. ``exists`` is false for a name that cannot exist. Raises :class:`Refused`, among others if this registry
         cannot delete tags.
         """
-        action = "delete the manifest" if ":" in name else "delete the tag"
+        action = Action.DELETE_MANIFEST if ":" in name else Action.DELETE_TAG
         response = self.call("DELETE", _manifest_path(access, name), access)
-        status: int = response.status_code
+        status = response.status
         if not (200 <= status < 300 or status == 404):
-            raise self.refusal(response, action, access)
-        finish(response)
+            raise self.error_for(response, action, access)
+        response.drain()
         if genuine.is_page(response) and not (status == 404 and exists):
             raise foreign_response(self.session.host, response, action)
         if status == 202 or not exists:
             return status != 404
         if self.head_manifest(access, name, legacy=True) is None:
             # The first attempt may have deleted it although its response was lost.
-            return status != 404 or bool(response.was_repeated)
-        cause = "cannot %s: %s returned %d, but it is still there" % (action, self.session.host, status)
+            return status != 404 or response.was_repeated
+        cause = "cannot %s: %s returned %d, but it is still there" % (action.text(), self.session.host, status)
         raise Refused(cause, status=status)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
@@ -272,21 +276,21 @@ class RegistryClient:
         False does not mean that it is absent: :meth:`can_read_blob` decides that, or uploading it.
         """
         response = self.call("HEAD", _blob_path(access, digest), access)
-        finish(response)
+        response.drain()
         if self._is_final(response):
-            raise self.refusal(response, "look for blob %s" % digest, access)
-        return response.status_code == 200 and not genuine.is_page(response)
+            raise self.error_for(response, Action.FIND_BLOB, access, digest)
+        return response.status == 200 and not genuine.is_page(response)
 
     def can_read_blob(self, access: Access, digest: str) -> bool:
-        """Whether a blob that HEAD did not find can be read: the answer to GET, of which one byte is asked for."""
+        """Whether a blob that HEAD did not find can be read: by a GET for its first byte."""
         response = self.call("GET", _blob_path(access, digest), access, {"Range": "bytes=0-0"})
         # Nothing but an empty blob has no first byte.
-        if response.status_code in (206, 416) or (response.status_code == 200 and not genuine.is_page(response)):
+        if response.status in (206, 416) or (response.status == 200 and not genuine.is_page(response)):
             response.close()
             return True
-        error = self.refusal(response, "look for blob %s" % digest, access)
+        error = self.error_for(response, Action.FIND_BLOB, access, digest)
         # What storage lost is missing, although its registry knows of it.
-        if isinstance(error, NotFound) or (response.status_code == 404 and not self.session.is_own(response.url)):
+        if isinstance(error, NotFound) or (response.status == 404 and not self.session.is_own(response.url)):
             return False
         raise error
 
@@ -295,8 +299,8 @@ class RegistryClient:
     def has_repository(self, access: Access) -> bool:
         """Whether the repository has tags; True as well where the registry does not say."""
         response = self.call("GET", "%s/tags/list" % access.repository, access, query={"n": "1"})
-        if response.status_code != 200:
-            finish(response)
+        if response.status != 200:
+            response.drain()
             return not self.is_absence(response)
         try:
             return bool(documents.decode(self.session.read(response, _MAX_TAGS)).get("tags"))
@@ -312,18 +316,18 @@ _ACCEPT = {"Accept": media_types.ACCEPT}
 _ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.SCHEMA1)))}
 
 
-def check_stored(response: t.Any, digest: str, host: str, action: str) -> None:
+def check_stored(response: Response, digest: str, host: str, action: Action) -> None:
     """Drain a response with status 2xx, and raise unless it says that content with this digest was stored.
 
     Some registries return 201 for content under a wrong digest: :class:`DigestMismatch`. Portals and maintenance pages
     return 200: :class:`Refused`.
     """
-    finish(response)
+    response.drain()
     stated = response.headers.get("Docker-Content-Digest")
     if stated and digests.is_digest(stated) and stated.split(":")[0] == digest.split(":")[0] and stated != digest:
         raise DigestMismatch("digest mismatch: %s stored %s as %s" % (host, digest, stated))
     if not genuine.is_stored(response, digest):
-        raise foreign_response(host, response, action)
+        raise foreign_response(host, response, action, digest)
 
 
 def _with(headers: t.Mapping[str, str], authorization: str) -> dict[str, str]:
@@ -338,10 +342,11 @@ def _manifest_path(access: Access, name: str) -> str:
     return "%s/manifests/%s" % (access.repository, name)
 
 
-def _descriptor_of(headers: t.Mapping[str, str], legacy: bool) -> Descriptor | None:
+def _descriptor_of(response: Response, legacy: bool) -> Descriptor | None:
     """The descriptor that the headers of a HEAD make up, None where one is missing."""
+    headers = response.headers
     media_type = headers.get("Content-Type", "").partition(";")[0].strip()
-    digest, size = headers.get("Docker-Content-Digest", ""), length(headers)
+    digest, size = headers.get("Docker-Content-Digest", ""), response.length
     known = media_type in media_types.MANIFESTS or media_type in media_types.INDEXES
     known = known or (legacy and media_type in media_types.SCHEMA1)
     if not known or not digests.is_digest(digest) or size is None:

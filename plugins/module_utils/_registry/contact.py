@@ -16,11 +16,11 @@ import threading
 import typing as t
 
 from .._errors import ConnectionFailed
-from .failures import Cut, Hopeless, Malformed
+from .connection_errors import ConnectionReset, MalformedRequest, PermanentConnectionError
 from .settings import Trust
 
 
-class NotTried(Hopeless):
+class NotTried(PermanentConnectionError):
     """Nothing was sent, because the host has not responded to earlier requests."""
 
 
@@ -33,7 +33,7 @@ class Contact:
         self._retries = retries
         self._lock = threading.Lock()
         self._failures = 0
-        self._was_cut = False
+        self._was_reset = False
         self._last: ConnectionFailed | None = None
 
     @contextlib.contextmanager
@@ -65,17 +65,17 @@ class Contact:
     def _check(self) -> None:
         if self.is_reached or self._last is None:
             return
-        if isinstance(self._last, Hopeless):
-            raise Hopeless(self._last.cause, hint=self._last.hint)
+        if isinstance(self._last, PermanentConnectionError):
+            raise PermanentConnectionError(self._last.cause, hint=self._last.hint)
         if self._failures > self._retries:
-            reason = self._last.cause.rpartition(": ")[2]
-            raise NotTried("not tried: %s did not answer before (%s)" % (self._host, reason), hint=self._last.hint)
+            cause = "not tried: %s did not answer before (%s)" % (self._host, self._last.reason or self._last.cause)
+            raise NotTried(cause, hint=self._last.hint)
 
     def _note(self, failure: ConnectionFailed, back_off: t.Callable[[int], object]) -> None:
-        if isinstance(failure, Malformed):
+        if isinstance(failure, MalformedRequest):
             return
-        if isinstance(failure, Cut) and not self._was_cut:
-            self._was_cut = True  # one more try than the others, as for any request
+        if isinstance(failure, ConnectionReset) and not self._was_reset:
+            self._was_reset = True  # one more try than the others, as for any request
             return
         self._last = failure
         back_off(self._failures)

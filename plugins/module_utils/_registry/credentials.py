@@ -81,7 +81,7 @@ class _File:
 
 
 class AuthFiles:
-    """The auth files of this user; helpers are asked once a host and the answers kept."""
+    """The auth files of this user; helpers are asked once a host and the results kept."""
 
     def __init__(self, authfile: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self._explicit = authfile or os.environ.get("REGISTRY_AUTH_FILE")
@@ -89,7 +89,7 @@ class AuthFiles:
         self._warn = warn
         self._lock = threading.Lock()
         self._files: list[_File] | None = None
-        self._answers: dict[tuple[str, str], Credential] = {}
+        self._found: dict[tuple[str, str], Credential] = {}
 
     def find(self, host: str, repository: str) -> Credential:
         """The credential of the first file that has one for this repository, or :data:`ANONYMOUS`.
@@ -120,21 +120,21 @@ class AuthFiles:
 
     def _find_in(self, file: _File, host: str, repository: str) -> Credential:
         if host in file.helpers:
-            return self._answer(file.helpers[host])
+            return self._ask(file.helpers[host])
         for name in _names(host, repository):
             credential = decode(file.entries.get(name), name, file.path)
             if credential:
                 return credential
-        return self._answer(Helper(file.store, server_of(host), file.path)) if file.store else ANONYMOUS
+        return self._ask(Helper(file.store, server_of(host), file.path)) if file.store else ANONYMOUS
 
-    def _answer(self, helper: Helper) -> Credential:
+    def _ask(self, helper: Helper) -> Credential:
         key = (helper.name, helper.server)
-        if key not in self._answers:
+        if key not in self._found:
             try:
-                self._answers[key] = ask(helper, self._run_helper)
+                self._found[key] = ask(helper, self._run_helper)
             except HelperUnusable as error:
-                self._answers[key] = Credential(remark="%s. %s" % (error.cause.rstrip("."), error.hint))
-        return self._answers[key]
+                self._found[key] = Credential(remark="%s. %s" % (error.cause.rstrip("."), error.hint))
+        return self._found[key]
 
 
 def ask(helper: Helper, run_helper: RunHelper) -> Credential:

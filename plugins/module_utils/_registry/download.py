@@ -15,11 +15,11 @@ import typing as t
 from .._errors import ConnectionFailed, DigestMismatch, NotFound
 from .._image.descriptor import Descriptor
 from .._image.digest import CHUNK
+from .action import Action
 from .auth import Access
 from .client import RegistryClient
-from .failures import broken_connection, compressed
-from .library import BODY_ERRORS
-from .session import finish
+from .failures import compressed
+from .transport import Response
 
 # After so many bytes a connection that breaks counts as a first failure again; less is no progress worth the name.
 _PROGRESS = 1024 * 1024
@@ -57,29 +57,29 @@ class BlobReader:
                 failures += 1
                 if failures > self._client.session.policy.retries:
                     raise
-                self._client.session.pause(failures - 1)
+                self._client.session.back_off(failures - 1)
             finally:
                 response.close()
 
-    def _open(self) -> t.Any:
+    def _open(self) -> Response:
         """Start, or go on at the offset."""
         headers = {"Range": "bytes=%d-" % self._offset} if self._offset else {}
         path = "%s/blobs/%s" % (self._access.repository, self._blob.digest)
         response = self._client.call("GET", path, self._access, headers)
-        if response.status_code in (200, 206):
+        if response.status in (200, 206):
             return response
-        if response.status_code == 416:
-            finish(response)
+        if response.status == 416:
+            response.drain()
             raise DigestMismatch(
                 "digest mismatch: blob %s should have %d bytes but ends after %d"
                 % (self._blob.digest, self._blob.size, self._offset)
             )
-        error = self._client.refusal(response, "read blob %s" % self._blob.digest, self._access)
+        error = self._client.error_for(response, Action.READ_BLOB, self._access, self._blob.digest)
         if isinstance(error, NotFound):
             raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
         raise error
 
-    def _rest(self, response: t.Any) -> t.Iterator[memoryview]:
+    def _rest(self, response: Response) -> t.Iterator[memoryview]:
         """What a response has from the offset on; one that ignores Range begins at the start of the blob."""
         begin = _first_byte(response)
         if begin > self._offset:
@@ -92,28 +92,19 @@ class BlobReader:
             yield chunk[passed:] if passed else chunk
             passed = 0
 
-    def _chunks(self, response: t.Any) -> t.Iterator[memoryview]:
-        """Pass the body on in one buffer that is filled anew each time: whoever keeps a chunk must copy it.
-
-        urllib3's ``read`` allocates every chunk, and the page faults of that are a tenth of the CPU time of a large copy.
-        So the response of http.client behind it is read, with urllib3 still translating the errors.
-        """
+    def _chunks(self, response: Response) -> t.Iterator[memoryview]:
+        """Pass the body on in one buffer that is filled anew each time: whoever keeps a chunk must copy it."""
         view = memoryview(bytearray(min(CHUNK, max(self._blob.size, 1))))
-        raw = response.raw
-        try:
-            while True:
-                with raw._error_catcher():  # pylint: disable=protected-access
-                    count = raw._fp.readinto(view)  # pylint: disable=protected-access
-                if not count:
-                    return
-                yield view[:count]
-        except BODY_ERRORS as error:
-            raise broken_connection(self._client.session.host, error) from None
+        while True:
+            count = response.into(view)
+            if not count:
+                return
+            yield view[:count]
 
     def _broken(self) -> ConnectionFailed:
         return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
 
 
-def _first_byte(response: t.Any) -> int:
+def _first_byte(response: Response) -> int:
     match = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
-    return int(match.group(1)) if response.status_code == 206 and match else 0
+    return int(match.group(1)) if response.status == 206 and match else 0

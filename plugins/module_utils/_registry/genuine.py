@@ -12,7 +12,7 @@ Those return 404 for everything, or 200 with a page. Neither says anything about
 
 from __future__ import annotations
 
-import typing as t
+from .transport import Response
 
 # OCI distribution spec, "Error Codes", and the further codes of distribution.
 _CODES = frozenset(
@@ -39,32 +39,32 @@ _CODES = frozenset(
 )
 
 
-def is_marked(response: t.Any, code: str = "") -> bool:
+def is_marked(response: Response, code: str = "") -> bool:
     """Whether a response says that it comes from a registry: by its API version header, or the ``code`` in its body."""
     return "Docker-Distribution-Api-Version" in response.headers or code in _CODES
 
 
-def is_base(response: t.Any, code: str) -> bool:
+def is_base(response: Response, code: str) -> bool:
     """Whether this is how a registry responds to GET ``/v2/``: success, or a challenge."""
     if is_marked(response, code):
         return True
-    if response.status_code == 401:
+    if response.status == 401:
         return "WWW-Authenticate" in response.headers
-    return response.status_code == 200 and not is_page(response)
+    return response.status == 200 and not is_page(response)
 
 
-def is_page(response: t.Any) -> bool:
+def is_page(response: Response) -> bool:
     """Whether the body of a response is HTML."""
-    content_type: str = response.headers.get("Content-Type", "")
+    content_type = response.headers.get("Content-Type", "")
     return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
-def is_stored(response: t.Any, digest: str) -> bool:
+def is_stored(response: Response, digest: str) -> bool:
     """Whether a response says that content was stored: 201, or success with the digest of the content in its header.
 
     The digest also proves a response that calls itself HTML: that is the default of Flask, which Quay is written in.
     """
-    status: int = response.status_code
+    status = response.status
     if response.headers.get("Docker-Content-Digest") == digest:
         return 200 <= status < 300
     return status == 201 and not is_page(response)

@@ -61,8 +61,8 @@ class Helper:
                 hint="Run it by hand as this user to see why: echo %s | %s get" % (self.server, self.program),
             )
         try:
-            answer = documents.decode(out)
-            username, secret = answer["Username"], answer["Secret"]
+            output = documents.decode(out)
+            username, secret = output["Username"], output["Secret"]
         except (ValueError, LookupError, TypeError):
             username = secret = None
         if not isinstance(username, str) or not isinstance(secret, str):

@@ -23,6 +23,7 @@ try:
     import requests.adapters
     import requests.utils
     import urllib3.exceptions
+    import urllib3.util.retry
     import urllib3.util.ssl_
 except Exception as error:  # pylint: disable=broad-except  # one that is installed but broken raises anything
     _FAILURE = (error, traceback.format_exc())
@@ -46,3 +47,17 @@ def library() -> t.Any:
 def tls_context() -> ssl.SSLContext:
     """A TLS context with the protocols and ciphers that ``requests`` uses, which trusts nobody yet."""
     return urllib3.util.ssl_.create_urllib3_context()
+
+
+def ca_bundle() -> str:
+    """The file with the CAs that ``requests`` trusts."""
+    bundle: str = library().utils.DEFAULT_CA_BUNDLE_PATH
+    return bundle
+
+
+def seconds_to_wait(retry_after: str) -> float | None:
+    """What a Retry-After header asks for, 0 for a date that is past; None where it cannot be read."""
+    try:
+        return float(urllib3.util.retry.Retry().parse_retry_after(retry_after))
+    except (ValueError, OverflowError, urllib3.exceptions.HTTPError):
+        return None

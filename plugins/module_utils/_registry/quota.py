@@ -42,7 +42,7 @@ class Quota:
 
     @property
     def hint(self) -> str:
-        """What to do about an answer of 429, empty where the quota is not the reason."""
+        """What to do about a status of 429; empty if the quota is not the reason."""
         if self.remaining:
             return ""
         size = "%d requests" % self.limit if self.limit else "requests"
@@ -56,7 +56,7 @@ class Quota:
 
 
 def read(headers: t.Mapping[str, str]) -> Quota | None:
-    """What the headers of an answer tell, None where they do not tell how many requests remain."""
+    """The quota in the headers of a response; None if they do not say how many requests remain."""
     if "RateLimit" in headers:
         return _read_combined(headers["RateLimit"][:_LONGEST_HEADER], headers.get("RateLimit-Policy", ""))
     remaining, window = _first(headers.get("RateLimit-Remaining", ""))

@@ -23,11 +23,11 @@ from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS
 from .._image.manifest import MAX_SIZE, Manifest
+from .action import Action
 from .auth import Access
 from .client import RegistryClient
 from .tags import ListLimits, list_tags, read_list
 
-_ACTION = "list the referrers"
 _LIMITS = ListLimits(page=MAX_SIZE, pages=1000, items=MAX_MANIFESTS)
 # Registries without the API return these for a path that they do not know, beside 404.
 _NO_API = frozenset((400, 405, 501))
@@ -112,7 +112,9 @@ class ReferrersClient:
         if artifact_type:
             target += "?" + urlencode({"artifactType": artifact_type})
         try:
-            found = read_list(self._client, self._access, target, _ACTION, referrers.read_entries, _LIMITS)
+            found = read_list(
+                self._client, self._access, target, Action.LIST_REFERRERS, referrers.read_entries, _LIMITS
+            )
         except (NotFound, Refused) as error:
             if isinstance(error, Refused) and error.status not in _NO_API:
                 raise
@@ -164,7 +166,7 @@ class ReferrersClient:
                 if wanted is None or (current and wanted.children == current.children):
                     return
                 if attempt > 1:
-                    self._client.session.pause(attempt - 2)
+                    self._client.session.back_off(attempt - 2)
                 self._replace(subject, current, wanted)
         raise Refused(
             "cannot update the list of referrers of %s: other clients overwrote it %d times" % (subject, _WRITES),

@@ -10,8 +10,6 @@
 from __future__ import annotations
 
 import dataclasses
-import email.utils
-import os
 import random
 import re
 import threading
@@ -19,28 +17,25 @@ import time
 import typing as t
 
 from .._errors import ConnectionFailed, Refused
-from .._files import check_named
 from .._run import RunStats
 from .._text import clean
-from . import proxies, urls
+from . import trust, urls
+from .connection_errors import ConnectionReset, PermanentConnectionError
 from .contact import Contacts, NotTried
-from .failures import Cut, Hopeless, broken_connection, compressed
-from .library import BODY_ERRORS, REQUEST_ERRORS
+from .failures import compressed
 from .quota import Quota
 from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host
-from .transport import Transport
+from .transport import Response, Transport
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS = 10
-# Reads whose answer is checked against the digest that was asked for; of a HEAD nothing is used but whether a blob is there.
+# Reads whose content is checked against the digest that was asked for; of a HEAD nothing is used but whether a blob is there.
 _VERIFIED = {
     "GET": re.compile(r"/(?:blobs|manifests)/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
     "HEAD": re.compile(r"/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
 }
-# So much of an answer that nobody reads is read all the same: it costs less than a new connection.
-_WORTH_READING = 64 * 1024
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 
@@ -76,7 +71,7 @@ class Session:
         self.quota: Quota | None = None
         self._limits = registries.limits(settings)
         self._pause = _Pause()
-        _check_files(settings)
+        trust.check_files(settings)
         self._transport = Transport(policy.jobs, policy.timeout, policy.min_rate)
 
     def close(self) -> None:
@@ -89,80 +84,78 @@ class Session:
         url: str,
         headers: dict[str, str],
         data: bytes | None = None,
-        patient_with: t.Collection[int] = TRANSIENT,
+        retry_on: t.Collection[int] = TRANSIENT,
         waits_for_slot: bool = True,
-    ) -> t.Any:
+    ) -> Response:
         """Send one request with retries, and return its response with the body unread.
 
         One that other requests depend on, as for a token, must not wait for a free connection: the thread that has it may
         be waiting for the result.
 
-        A body that is a stream goes through :meth:`send_once`. Transient answers and broken connections are tried
-        again after a pause; what the last try answered is returned as it is. Its ``was_repeated`` says whether there were
-        several: an earlier one may have had its effect.
+        A body that is a stream goes through :meth:`send_once`. After a transient status or a broken connection the
+        request is sent again, after a pause; the last response is returned as it is. Its ``was_repeated`` says whether there
+        were several: an earlier one may have had its effect.
 
         Raises :class:`ConnectionFailed`.
         """
         attempt = 0
-        was_cut = False
+        was_reset = False
         failure: ConnectionFailed | None = None
         while True:
             self._pause.wait()
             try:
                 response = self._follow(method, url, headers, data, waits_for_slot)
-            except Hopeless as error:
+            except PermanentConnectionError as error:
                 raise (failure if failure and isinstance(error, NotTried) else error) from None
             except ConnectionFailed as error:
                 failure = error
-                if isinstance(error, Cut) and not was_cut:
-                    was_cut = True  # perhaps only by a server that does not keep connections: no failure yet
+                if isinstance(error, ConnectionReset) and not was_reset:
+                    was_reset = True  # perhaps only by a server that does not keep connections: no failure yet
                     continue
                 if attempt >= self.policy.retries:
                     raise
-                self.pause(attempt)
+                self.back_off(attempt)
             else:
-                if response.status_code not in patient_with or attempt >= self.policy.retries:
-                    response.was_repeated = was_cut or attempt > 0
+                if response.status not in retry_on or attempt >= self.policy.retries:
+                    response.was_repeated = was_reset or attempt > 0
                     return response
-                self.hold_back(response, attempt)
-                finish(response)
+                self.apply_retry_after(response, attempt)
+                response.drain()
             attempt += 1
 
-    def send_once(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
+    def send_once(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> Response:
         """Send one request without retries, as for a body that is a stream: only its owner can start it again."""
         self._pause.wait()
         return self._send(method, url, headers, data)
 
-    def pause(self, attempt: int) -> None:
+    def back_off(self, attempt: int) -> None:
         """Make the next requests of all threads wait, longer with each attempt."""
         self._pause.extend(_backoff(attempt))
 
-    def hold_back(self, response: t.Any, attempt: int) -> None:
-        """Make the next requests of all threads wait as long as this answer asks, or as ``attempt`` suggests."""
-        asked = retry_after(response.headers.get("Retry-After"), time.time())
+    def apply_retry_after(self, response: Response, attempt: int) -> None:
+        """Make the next requests of all threads wait as long as this response asks, or as ``attempt`` suggests."""
+        asked = response.retry_after
         self._pause.extend(_backoff(attempt) if asked is None else min(asked, _LONGEST_PAUSE))
 
-    def read(self, response: t.Any, limit: int) -> bytes:
+    def read(self, response: Response, limit: int) -> bytes:
         """The whole body of a response.
 
         Raises :class:`ConnectionFailed` where the body ends before its announced length (urllib3 1.26 says nothing),
         :class:`Refused` where it has more than ``limit`` bytes or is compressed, which was not asked for.
         """
         try:
-            body = response.raw.read(limit + 1, decode_content=False) or b""
-        except BODY_ERRORS as error:
-            raise broken_connection(self.host, error) from None
+            body = response.read(limit + 1)
         finally:
             response.close()
         if len(body) > limit:
             raise Refused("%s sent more than %d bytes" % (self.host, limit))
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise compressed(self.host)
-        if len(body) < (length(response.headers) or 0):
+        if len(body) < (response.length or 0):
             raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
         return body
 
-    def fetch(self, send: t.Callable[[], t.Any], limit: int) -> tuple[t.Any, bytes]:
+    def fetch(self, send: t.Callable[[], Response], limit: int) -> tuple[Response, bytes]:
         """Call ``send`` for a response, and again if the connection breaks in the body of one with status 200.
 
         A response with another status is returned with its body unread. Raises as :meth:`read`.
@@ -170,27 +163,27 @@ class Session:
         attempt = 0
         while True:
             response = send()
-            if response.status_code != 200:
+            if response.status != 200:
                 return response, b""
             try:
                 return response, self.read(response, limit)
             except ConnectionFailed:
                 if attempt >= self.policy.retries:
                     raise
-            self.pause(attempt)
+            self.back_off(attempt)
             attempt += 1
 
-    def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool) -> t.Any:
+    def _follow(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool) -> Response:
         """Follow redirects of reads, without Authorization to another origin (OCI distribution spec, "Pull")."""
         is_verified = _VERIFIED[method].search(url) is not None if method in _VERIFIED else False
         for _hop in range(_MAX_REDIRECTS):
             response = self._send(method, url, headers, data, waits_for_slot)
-            if response.status_code not in _REDIRECTS or method not in _VERIFIED:
+            if response.status not in _REDIRECTS or method not in _VERIFIED:
                 return response
             location = response.headers.get("Location")
             if not location:
                 return response
-            finish(response)
+            response.drain()
             target = urls.resolve(url, location, "the Location header of %s" % urls.host(url))
             if url.startswith("https:") and target.startswith("http:") and not is_verified:
                 raise Refused(
@@ -202,7 +195,9 @@ class Session:
             url = target
         raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS))
 
-    def _send(self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True) -> t.Any:
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True
+    ) -> Response:
         """Send a request within the limits of its registry; storage and token services have none."""
         if not self.is_own(url):
             host = urls.host(url)
@@ -217,7 +212,7 @@ class Session:
                 leave()
             raise
         if leave:
-            response.close = _both(response.close, leave)
+            response.when_closed(leave)
         self._note_quota(response)
         return response
 
@@ -227,7 +222,7 @@ class Session:
         while self._pause.wait():
             self._limits.pace.wait()
 
-    def _note_quota(self, response: t.Any) -> None:
+    def _note_quota(self, response: Response) -> None:
         quota = read_quota(response.headers)
         if quota:
             self.quota = quota
@@ -235,27 +230,21 @@ class Session:
 
     def _transmit(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
-    ) -> t.Any:
+    ) -> Response:
         contact = self.policy.contacts.of(url, urls.host(url), settings.trust, self.policy.retries)
         if contact.is_reached:
             return self._transmit_at_once(method, url, headers, data, settings)
         is_shared = data is not None and not isinstance(data, bytes)
-        with contact.attempt(is_shared, self._pause.wait, self.pause):
+        with contact.attempt(is_shared, self._pause.wait, self.back_off):
             return self._transmit_at_once(method, url, headers, data, settings)
 
     def _transmit_at_once(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
-    ) -> t.Any:
+    ) -> Response:
         self.traffic.count()
         if "Authorization" in headers:
             self.traffic.note_secret(headers["Authorization"])
-        try:
-            response = self._transport.send(method, url, headers, data, settings)
-        except REQUEST_ERRORS as error:
-            failure = broken_connection(urls.host(url), error, proxies.shown(self._transport.proxy_for(url)))
-            if isinstance(failure, Cut):
-                self._transport.forget_idle_connections()
-            raise failure from None
+        response = self._transport.send(method, url, headers, data, settings)
         self._note_warnings(response)
         return response
 
@@ -263,7 +252,7 @@ class Session:
         """Whether this is an address of the registry itself, and may see what is meant for it."""
         return url.startswith(self.base + "/") or urls.origin(url) == self._origin
 
-    def _note_warnings(self, response: t.Any) -> None:
+    def _note_warnings(self, response: Response) -> None:
         """OCI distribution spec, "Warnings": 299 - "text" is meant for the user."""
         if "Warning" not in response.headers:
             return
@@ -290,55 +279,7 @@ class _Pause:
         return is_pausing
 
 
-def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
-    if not value:
-        return None
-    if re.fullmatch("[0-9]{1,9}", value.strip()):
-        return float(value)
-    try:
-        parsed = email.utils.parsedate_tz(value)
-        return None if parsed is None else max(0.0, email.utils.mktime_tz(parsed) - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def length(headers: t.Mapping[str, str]) -> int | None:
-    """The Content-Length, in bytes; None where there is none that is valid."""
-    value = headers.get("Content-Length", "")
-    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
-
-
-def finish(response: t.Any) -> None:
-    """Be done with a response whose body does not matter, and keep its connection where that is cheap."""
-    try:
-        response.raw.read(_WORTH_READING, decode_content=False)
-    except BODY_ERRORS:
-        pass  # the connection is closed below
-    response.close()
-
-
-def _both(first: t.Callable[[], None], second: t.Callable[[], None]) -> t.Callable[[], None]:
-    """Call one function after the other, whatever the first raises."""
-
-    def call() -> None:
-        try:
-            first()
-        finally:
-            second()
-
-    return call
-
-
 def _backoff(attempt: int) -> float:
     """Doubling from half a second, with jitter so that many hosts do not come back at the same moment."""
     seconds: float = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
     return seconds * random.uniform(0.75, 1.25)
-
-
-def _check_files(settings: RegistrySettings) -> None:
-    """Name a certificate file that cannot be read; ``requests`` would only say that something failed, or never return."""
-    for option in ("ca_path", "client_cert", "client_key"):
-        path = getattr(settings, option)
-        if path and not (option == "ca_path" and os.path.isdir(path)):  # OpenSSL's hashed directories
-            check_named(path, "the file that is %s of %s in registries:" % (option, settings.host))

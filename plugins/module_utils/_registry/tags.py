@@ -18,6 +18,7 @@ from .._errors import InvalidContent, NotFound, Refused
 from .._image import document as documents
 from .._image import reference as references
 from . import urls
+from .action import Action
 from .auth import Access
 from .client import RegistryClient
 
@@ -41,20 +42,20 @@ class ListLimits(t.NamedTuple):
 
 def list_tags(client: RegistryClient, access: Access) -> list[str]:
     """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
-    return read_list(client, access, "/v2/%s/tags/list" % access.repository, "list the tags", read_page)
+    return read_list(client, access, "/v2/%s/tags/list" % access.repository, Action.LIST_TAGS, read_page)
 
 
 def read_list(
     client: RegistryClient,
     access: Access,
     target: str,
-    action: str,
+    action: Action,
     parse: t.Callable[[bytes], list[_Item]],
     limits: ListLimits | None = None,
 ) -> list[_Item]:
     """The items on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
 
-    ``action`` completes "cannot ..." if that fails. Raises :class:`NotFound` for the first page only, and
+    Raises :class:`NotFound` for the first page only, and
     :class:`Refused` for a list that does not end.
     """
     limits = limits or ListLimits(_MAX_PAGE, _PAGES, _NAMES)
@@ -73,7 +74,7 @@ def read_list(
         if following and (following in asked or idle == _IDLE_PAGES or is_too_long):
             raise Refused(
                 "cannot %s: %s sends a list without end (%d names up to page %d)"
-                % (action, client.session.host, len(found), len(asked)),
+                % (action.text(), client.session.host, len(found), len(asked)),
                 hint="Check the registry, or the proxy in front of it, for how it pages its lists",
             )
         target = following
@@ -84,27 +85,28 @@ def _read_page_at(
     client: RegistryClient,
     access: Access,
     target: str,
-    action: str,
+    action: Action,
     parse: t.Callable[[bytes], list[_Item]],
     number: int,
     limit: int,
 ) -> tuple[list[_Item], str]:
     """The items on one page, and where the next page is; empty if there is none."""
-    response, body = client.get(access, target, limit)
-    if response.status_code == 200:
-        link, asked_url = response.headers.get("Link", ""), client.session.base + target
-        with client.parsing(response, action):
-            items = parse(body)
-        return items, urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
-    error = client.refusal(response, action, access)
-    if isinstance(error, NotFound) and number > 1:  # the registry had the list when it sent the first page
-        cause = "cannot %s: %s returned 404 for page %d of the list" % (action, client.session.host, number)
-        raise Refused(cause, hint="Run the task again; the list may have changed while it was read", status=404)
-    raise error
+    try:
+        response, body = client.fetch(access, target, limit, action)
+    except NotFound:
+        if number == 1:
+            raise
+        cause = "cannot %s: %s returned 404 for page %d of the list" % (action.text(), client.session.host, number)
+        hint = "Run the task again; the list may have changed while it was read"
+        raise Refused(cause, hint=hint, status=404) from None  # the registry had the list when it sent the first page
+    link, asked_url = response.headers.get("Link", ""), client.session.base + target
+    with client.parsing(response, action):
+        items = parse(body)
+    return items, urls.next_target(link, asked_url, "the Link header of %s" % client.session.host)
 
 
 def read_page(body: bytes) -> list[str]:
-    """The tags of one answer.
+    """The tags of one page.
 
     A repository that has lost its last tag may say null. What could not be asked for by tag is left out: empty names,
     and the digests that some registries list among their tags.

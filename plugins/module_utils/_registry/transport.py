@@ -14,18 +14,126 @@ to a signed URL, and cookies would be shared by all users.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import ssl
 import threading
 import typing as t
 
+from .._errors import ConnectionFailed
 from . import least_rate, proxies, trust, urls
-from .library import HTTPAdapter, library
+from .connection_errors import ConnectionReset, broken_connection
+from .library import BODY_ERRORS, REQUEST_ERRORS, HTTPAdapter, ca_bundle, library, seconds_to_wait, tls_context
 from .settings import RegistrySettings
 
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
 # What requests would leave as it is: nothing in it needs encoding.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*")
+
+# So much of a body that nobody reads is read all the same: it costs less than a new connection.
+_WORTH_READING = 64 * 1024
+_LONGEST_RETRY_AFTER = 100
+
+
+class Response:
+    """A response: its ``status``, its ``headers`` (in any case), and a body that is read once, as the server stored it.
+
+    ``url`` is where the request went, and ``authorization`` what it carried. Reading raises :class:`ConnectionFailed`.
+    """
+
+    def __init__(
+        self, url: str, status: int, headers: t.Mapping[str, str], body: t.Any, authorization: str = ""
+    ) -> None:
+        self.url = url
+        self.status = status
+        self.headers = headers
+        self.authorization = authorization
+        # Whether the request was sent several times: an earlier try may have had its effect.
+        self.was_repeated = False
+        # Whether the next request has other credentials, which this challenge asked for.
+        self.was_challenged = False
+        self._body = body
+        self._peeked = b""
+        self._release: t.Callable[[], None] | None = None
+
+    @property
+    def length(self) -> int | None:
+        """The Content-Length, in bytes; None where there is none that is valid."""
+        return byte_count(self.headers.get("Content-Length", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait by the Retry-After header (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
+        value = self.headers.get("Retry-After", "")
+        return seconds_to_wait(value) if 0 < len(value) <= _LONGEST_RETRY_AFTER else None
+
+    def read(self, limit: int) -> bytes:
+        """The next ``limit`` bytes of the body, or all that are left."""
+        head, self._peeked = self._peeked[:limit], self._peeked[limit:]
+        if len(head) == limit:
+            return head
+        with self._translated():
+            return head + (self._body.read(limit - len(head), decode_content=False) or b"")
+
+    def into(self, buffer: memoryview) -> int:
+        """Fill a buffer with the next bytes of the body and return how many these are; 0 at its end.
+
+        urllib3's ``read`` allocates every chunk, and the page faults of that are a tenth of the CPU time of a large copy.
+        So the response of http.client behind it is read, with urllib3 still translating the errors.
+        """
+        if self._peeked or not reads_in_place(self._body):
+            chunk = self.read(len(buffer))
+            buffer[: len(chunk)] = chunk
+            return len(chunk)
+        with self._translated(), self._body._error_catcher():  # pylint: disable=protected-access
+            count: int = self._body._fp.readinto(buffer)  # pylint: disable=protected-access
+            return count
+
+    def peek(self, limit: int) -> bytes:
+        """Up to ``limit`` bytes from the beginning of the body, which can still be read; what is broken off is left out."""
+        try:
+            self._peeked = self.read(limit)
+        except ConnectionFailed:
+            self._peeked = b""
+        return self._peeked
+
+    def drain(self) -> None:
+        """Be done with a response whose body does not matter, and keep its connection where that is cheap."""
+        try:
+            self.read(_WORTH_READING)
+        except ConnectionFailed:
+            pass  # the connection is closed below
+        self.close()
+
+    def when_closed(self, release: t.Callable[[], None]) -> None:
+        """Have something called when the response is closed, each time."""
+        self._release = release
+
+    def close(self) -> None:
+        """Give the connection back, closed if the body has not been read to its end."""
+        try:
+            self._body.close()
+            self._body.release_conn()
+        finally:
+            if self._release:
+                self._release()
+
+    @contextlib.contextmanager
+    def _translated(self) -> t.Iterator[None]:
+        try:
+            yield
+        except BODY_ERRORS as error:
+            raise broken_connection(urls.host(self.url), error) from None
+
+
+def reads_in_place(body: t.Any) -> bool:
+    """Whether a body of urllib3 has what it takes to read it into a buffer; these are names that it may change."""
+    return hasattr(body, "_error_catcher") and hasattr(getattr(body, "_fp", None), "readinto")
+
+
+def byte_count(text: str) -> int | None:
+    """A number of bytes in a header; None for anything else."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 class Transport:
@@ -47,15 +155,28 @@ class Transport:
 
     def send(
         self, method: str, url: str, headers: t.Mapping[str, str], data: t.Any, settings: RegistrySettings
-    ) -> t.Any:
-        """Send a request and return its response, whatever that is, with the body unread and as it was stored.
+    ) -> Response:
+        """Send a request and return its response, whatever that is, with the body unread.
 
-        Raises what ``requests`` raises: ValueError, or one of BODY_ERRORS; :class:`ImageError` for an option or a variable
-        of the environment that cannot be used.
+        ``data`` is bytes, or an iterable with a length. Raises :class:`ConnectionFailed`; :class:`ImageError` for an option
+        or a variable of the environment that cannot be used; and what the iterable raises.
         """
-        request = _prepare(method, url, headers, data)
-        is_plain = url.startswith("http:")
-        proxy = self.proxy_for(url)
+        proxy = ""
+        try:
+            request = _prepare(method, url, headers, data)
+            proxy = self._proxy_for(url)
+            response = self._exchange(request, proxy, settings)
+        except REQUEST_ERRORS as error:
+            failure = broken_connection(urls.host(url), error, proxies.shown(proxy))
+        else:
+            authorization = headers.get("Authorization", "")
+            return Response(response.url, response.status_code, response.headers, response.raw, authorization)
+        if isinstance(failure, ConnectionReset):
+            self._forget_idle_connections()
+        raise failure
+
+    def _exchange(self, request: t.Any, proxy: str, settings: RegistrySettings) -> t.Any:
+        is_plain = request.url.startswith("http:")
         return self._adapter(None if is_plain else settings).send(
             request,
             stream=True,
@@ -64,14 +185,14 @@ class Transport:
             proxies={"http" if is_plain else "https": proxy} if proxy else {},
         )
 
-    def proxy_for(self, url: str) -> str:
+    def _proxy_for(self, url: str) -> str:
         """The URL of the proxy for this URL, looked up once a host; empty for none. Raises :class:`ImageError`."""
         place = "/".join(url.split("/", 3)[:3])
         if place not in self._proxies:
             self._proxies[place] = proxies.proxy_for(place.partition(":")[0], urls.host(url))
         return self._proxies[place]
 
-    def forget_idle_connections(self) -> None:
+    def _forget_idle_connections(self) -> None:
         """Where one that was kept turns out to be closed, the others are likely to be."""
         for adapter in list(self._adapters.values()):
             adapter.poolmanager.clear()
@@ -87,11 +208,17 @@ class Transport:
             with self._lock:
                 adapter = self._adapters.get(settings)
                 if adapter is None:
-                    adapter = _Adapter(
-                        self._size, trust.context(settings) if settings else None, self._min_rate, self._timeout
-                    )
+                    adapter = _Adapter(self._size, _tls(settings), self._min_rate, self._timeout)
                     self._adapters[settings] = adapter
         return adapter
+
+
+def _tls(settings: RegistrySettings | None) -> ssl.SSLContext | None:
+    if settings is None:
+        return None
+    made = tls_context()
+    trust.configure(made, settings, ca_bundle())
+    return made
 
 
 class _Adapter(HTTPAdapter):

@@ -16,16 +16,30 @@ import os
 import ssl
 
 from .._errors import LocalFailure
-from .library import library, tls_context
+from .._files import check_named
 from .settings import RegistrySettings
 
 _OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def context(settings: RegistrySettings) -> ssl.SSLContext:
-    """The TLS context of a host with these settings. Raises :class:`LocalFailure` that names a file that cannot be used."""
-    made = tls_context()
+def check_files(settings: RegistrySettings) -> None:
+    """Raise :class:`LocalFailure` for a file of the settings that cannot be read, with the name of its option.
+
+    OpenSSL would only say that something failed, or wait for a pipe for ever.
+    """
+    for option in ("ca_path", "client_cert", "client_key"):
+        path = getattr(settings, option)
+        if path:
+            _check(path, "%s of %s in registries" % (option, settings.host), is_directory_allowed=option == "ca_path")
+
+
+def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> None:
+    """Give a TLS context the trust and the client certificate of these settings; ``bundle`` are the CAs without any.
+
+    Raises :class:`LocalFailure` that names a file that cannot be used.
+    """
+    check_files(settings)
     if not settings.validate_certs:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
@@ -34,15 +48,14 @@ def context(settings: RegistrySettings) -> ssl.SSLContext:
         if settings.ca_path:
             _trust(made, settings.ca_path, "ca_path of %s in registries" % settings.host)
         else:
-            _trust_system(made)
+            _trust_system(made, bundle)
         for path in settings.ca_files:
-            _trust(made, path, "for %s" % settings.host)
+            _trust(made, path, "a CA for %s" % settings.host)
     if settings.client_cert:
         _show(made, settings.client_cert, settings)
-    return made
 
 
-def _trust_system(made: ssl.SSLContext) -> None:
+def _trust_system(made: ssl.SSLContext, bundle: str) -> None:
     """What the environment names, or else the bundle that ``requests`` comes with: certifi's, or on Debian the system's."""
     for name in _BUNDLE_VARIABLES:
         if os.environ.get(name):
@@ -51,19 +64,21 @@ def _trust_system(made: ssl.SSLContext) -> None:
     if named:
         made.load_default_certs()  # OpenSSL reads both variables itself, and has a default in place of the other one
     if "SSL_CERT_FILE" not in named:
-        _trust(made, library().utils.DEFAULT_CA_BUNDLE_PATH, "which requests trusts")
+        _trust(made, bundle, "the CA bundle of requests")
     return None
 
 
+def _check(path: str, source: str, is_directory_allowed: bool = False) -> None:
+    if not (is_directory_allowed and os.path.isdir(path)):  # OpenSSL's hashed directories
+        check_named(path, "the file that is %s:" % source)
+
+
 def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # reading a pipe might never end
-        raise LocalFailure("%s (%s) is not a file" % (path, source))
+    _check(path, source, is_directory_allowed=True)
     try:
         made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
-    except ssl.SSLError:
+    except OSError:  # that of OpenSSL is one too
         raise LocalFailure("the file %s (%s) holds no CA certificates in PEM format" % (path, source)) from None
-    except OSError:
-        raise LocalFailure("cannot read the file %s (%s)" % (path, source)) from None
 
 
 def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:

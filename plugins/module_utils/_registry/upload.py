@@ -21,10 +21,13 @@ from urllib.parse import quote
 from .._errors import ConnectionFailed, ImageError
 from .._image.descriptor import Descriptor, OpenBlob
 from . import genuine, urls
+from .action import Action
 from .auth import Access
 from .client import RegistryClient, check_stored
-from .failures import Cut, Hopeless, foreign_response
-from .session import TRANSIENT, finish, length
+from .connection_errors import ConnectionReset, PermanentConnectionError
+from .failures import foreign_response
+from .session import TRANSIENT
+from .transport import Response, byte_count
 from .upload_body import Body, Content
 
 # The second is the largest body that nginx lets through by default.
@@ -46,7 +49,7 @@ class BlobUploader:
         """Mount a blob from a repository of the same registry (True), or else upload it (False).
 
         ``open_blob`` starts its verified content, again for each try. Raises what that raises, or an
-        :class:`ImageError` for what the registry answers after all tries.
+        :class:`ImageError` for what the registry returns after all tries.
         """
         location = ""
         if mount_from and self._is_own(mount_from) not in self._refused:
@@ -67,12 +70,12 @@ class BlobUploader:
         """
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
-        response = self._client.call("POST", _uploads_path(access), access, query=query, patient_with=(429, 503))
+        response = self._client.call("POST", _uploads_path(access), access, query=query, retry_on=(429, 503))
         if genuine.is_stored(response, blob.digest):
-            check_stored(response, blob.digest, self._client.session.host, "mount blob %s" % blob.digest)
+            check_stored(response, blob.digest, self._client.session.host, Action.MOUNT_BLOB)
             return True, ""
-        finish(response)
-        if response.status_code == 202 and response.headers.get("Location"):
+        response.drain()
+        if response.status == 202 and response.headers.get("Location"):
             return False, _location(response)
         self._refused.add(self._is_own(repository))
         return False, ""
@@ -101,7 +104,7 @@ class _Upload:
         self._sizes = [size for size in sizes if size <= (limits.body or blob.size)] or sizes[-1:]
         self._least = 0
         self._failures = 0
-        self._cuts = 0
+        self._resets = 0
         self._restarts = 0
         self._location = ""
         # Whether the session was used by a try that was refused, and whether it may be used by the next one.
@@ -125,12 +128,11 @@ class _Upload:
 
     def _start(self) -> str:
         response = self._client.call("POST", _uploads_path(self._access), self._access)
-        if response.status_code != 202 or not response.headers.get("Location"):
-            raise self._client.refusal(response, "push to the repository", self._access)
-        finish(response)
+        if response.status != 202 or not response.headers.get("Location"):
+            raise self._client.error_for(response, Action.START_UPLOAD, self._access)
+        response.drain()
         # OCI distribution spec, "Pushing a blob in chunks": pieces but the last may not be smaller.
-        least = response.headers.get("OCI-Chunk-Min-Length", "")
-        self._least = length({"Content-Length": least}) or 0
+        self._least = byte_count(response.headers.get("OCI-Chunk-Min-Length", "")) or 0
         return _location(response)
 
     def _try(self) -> bool:
@@ -142,14 +144,14 @@ class _Upload:
             if content.failed or not self._survives(error):
                 raise
             return False
-        if 200 <= response.status_code < 300:
-            check_stored(response, self._blob.digest, urls.host(response.url), "push blob %s" % self._blob.digest)
+        if 200 <= response.status < 300:
+            check_stored(response, self._blob.digest, urls.host(response.url), Action.PUSH_BLOB)
             if content.passed < self._blob.size:
                 raise ImageError("%s accepted blob %s before its end" % (self._session.host, self._blob.digest))
             return True
         if not self._mend(response):
-            raise self._client.refusal(response, "push blob %s" % self._blob.digest, self._access)
-        finish(response)
+            raise self._client.error_for(response, Action.PUSH_BLOB, self._access, self._blob.digest)
+        response.drain()
         return False
 
     def _may_fail_again(self) -> bool:
@@ -158,38 +160,38 @@ class _Upload:
 
     def _survives(self, error: ConnectionFailed) -> bool:
         """Whether another try makes sense after the connection failed, having waited for it."""
-        if not isinstance(error, Cut):
-            self._location = ""  # who does not answer will not hear that an upload is cancelled either
-            if isinstance(error, Hopeless) or not self._may_fail_again():
+        if not isinstance(error, ConnectionReset):
+            self._location = ""  # a host that does not respond cannot be asked to cancel an upload
+            if isinstance(error, PermanentConnectionError) or not self._may_fail_again():
                 return False
         else:
-            self._cuts += 1
-            if self._cuts == 1:
+            self._resets += 1
+            if self._resets == 1:
                 return True  # perhaps only a kept connection that was closed meanwhile: no failure yet
             if not self._may_fail_again():
                 return False
             # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
             if len(self._sizes) > 1:
                 self._sizes.pop(0)
-        self._session.pause(self._failures - 1)
+        self._session.back_off(self._failures - 1)
         return True
 
-    def _mend(self, response: t.Any) -> bool:
+    def _mend(self, response: Response) -> bool:
         """Whether the next try can go better, having done what is needed for it."""
-        status, in_pieces = response.status_code, self._in_pieces
+        status, in_pieces = response.status, self._in_pieces
         if status in (405, 411, 413, 501) and (status == 413 or not in_pieces) and len(self._sizes) > 1:
             self._sizes.pop(0)
             if status == 413:
                 self._limits.body = self._sizes[0]
             return True
         if status in TRANSIENT and self._may_fail_again():
-            self._session.hold_back(response, self._failures - 1)
+            self._session.apply_retry_after(response, self._failures - 1)
             # Limits of rate are kept by something that does not look at the body: the session is as it was.
             self._may_reuse = status == 429 and not in_pieces
             return True
-        # 401, and what was answered as a challenge: the token ended under way, and a new one is there now. The others: the
+        # 401, and a challenge: the token expired during the upload, and there is a new one now. The others: the
         # session is gone, or has other bytes than were sent, as after a try that was refused only when some had arrived.
-        may_pass = status in (400, 401, 404, 416) or getattr(response, "was_answered", False)
+        may_pass = status in (400, 401, 404, 416) or response.was_challenged
         if may_pass and (self._is_reused or not self._restarts):
             self._restarts += not self._is_reused
             return True
@@ -202,7 +204,7 @@ class _Upload:
     def _in_pieces(self) -> bool:
         return max(self._sizes[0], self._least) < self._blob.size
 
-    def _send(self, content: Content) -> t.Any:
+    def _send(self, content: Content) -> Response:
         # The source may let us wait for a connection, and a registry may cut off an upload in which nothing moves.
         content.begin()
         if not self._in_pieces:
@@ -212,15 +214,15 @@ class _Upload:
             end = min(start + size, self._blob.size)
             headers = dict(_HEADERS, **{"Content-Range": "%d-%d" % (start, end - 1)})
             response = self._request("PATCH", self._location, headers, content.body(end - start))
-            if not 200 <= response.status_code < 300:
+            if not 200 <= response.status < 300:
                 return response
-            finish(response)
+            response.drain()
             if genuine.is_page(response) and "Location" not in response.headers:
-                raise foreign_response(urls.host(response.url), response, "push blob %s" % self._blob.digest)
+                raise foreign_response(urls.host(response.url), response, Action.PUSH_BLOB, self._blob.digest)
             self._location = _location(response)
         return self._request("PUT", self._final_url(), {}, b"")
 
-    def _request(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> t.Any:
+    def _request(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> Response:
         """Authorization goes to the registry only, wherever the session lives."""
         if not self._session.is_own(url):
             return self._session.send_once(method, url, headers, data)
@@ -239,8 +241,8 @@ class _Upload:
             response = self._request("GET", self._location, {}, None)
         except ImageError:
             return False
-        finish(response)
-        if response.status_code != 204 or response.headers.get("Range", "0-0") not in ("0-0", "bytes=0-0"):
+        response.drain()
+        if response.status != 204 or response.headers.get("Range", "0-0") not in ("0-0", "bytes=0-0"):
             return False
         if response.headers.get("Location"):
             self._location = _location(response)
@@ -255,7 +257,7 @@ class _Upload:
             response = self._client.send_unchallenged(
                 self._access, {}, lambda sent: self._session.send_once("DELETE", location, sent, None)
             )
-            finish(response)
+            response.drain()
 
 
 def _uploads_path(access: Access) -> str:
@@ -263,7 +265,7 @@ def _uploads_path(access: Access) -> str:
     return "%s/blobs/uploads/" % access.repository
 
 
-def _location(response: t.Any) -> str:
+def _location(response: Response) -> str:
     """Where an upload goes on; behind a proxy that ends TLS the registry may say http."""
     asked = response.url
     url = urls.resolve(asked, response.headers.get("Location", ""), "the Location header of %s" % urls.host(asked))

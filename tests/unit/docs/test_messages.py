@@ -59,7 +59,7 @@ def quoted(guide):
 
 def parts(message):
     """Return what must be found; what a registry answers is not ours, and neither is what an error goes on with."""
-    message = re.sub(r"^(answered) \d+.*", r"\1 ...", message)
+    message = re.sub(r"^(returned) \d+.*", r"\1 ...", message)
     message = re.sub(r"(?<=has no tag ).+|sha256:\.\.\.", "...", message)
     return [part for part in re.split(r"\s*\.\.\.[:\s]*|: ", message) if part]
 

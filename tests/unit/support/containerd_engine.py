@@ -100,7 +100,7 @@ class ContainerdEngine:
             return False
         names = [key for key, other in self.named.items() if other == target] if name == target else [name]
         if len(names) > 1:
-            raise Refused("the engine answers 409 (image is referenced in multiple repositories)", status=409)
+            raise Refused("the engine returned 409 (image is referenced in multiple repositories)", status=409)
         del self.named[names[0]]
         return True
 

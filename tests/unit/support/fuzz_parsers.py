@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import types
@@ -46,6 +45,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer import 
 from ansible_collections.drayage.registry.plugins.modules import image_inspect
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.fuzz_documents import CONFIG, DIGEST
+from ansible_collections.drayage.registry.tests.unit.support.responses import response
 
 PLATFORM = Platform.parse("linux/arm/v7")
 
@@ -198,30 +198,14 @@ def parse_auth_file(content: bytes) -> None:
 
 
 def parse_token(content: bytes) -> None:
-    response = types.SimpleNamespace(status_code=200, headers={}, raw=io.BytesIO())
-    fake = types.SimpleNamespace(host="r.example", fetch=lambda send, limit: (response, content))
+    fake = types.SimpleNamespace(host="r.example", fetch=lambda send, limit: (response(), content))
     authenticator = auth.Authenticator(t.cast(session.Session, fake), lambda repository: credentials.ANONYMOUS)
     authenticator._challenge = challenge.Challenge("bearer", {"realm": "https://r.example/token"})
     assert authenticator._fetch(frozenset(), credentials.ANONYMOUS).header
 
 
-class _Body(io.BytesIO):
-    def read(self, amount: int | None = -1, decode_content: bool = False) -> bytes:
-        return super().read(amount)
-
-
 def parse_error(content: bytes) -> None:
-    str(
-        failures.read_answer(
-            types.SimpleNamespace(
-                status_code=400,
-                headers={},
-                request=types.SimpleNamespace(headers={}),
-                raw=_Body(content),
-                close=lambda: None,
-            )
-        )
-    )
+    str(failures.read_details(response(400, content)))
 
 
 def parse_versions(texts: tuple[str, str]) -> None:

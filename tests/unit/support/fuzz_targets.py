@@ -17,7 +17,6 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.plugins.module_utils._registry import (
     catalog,
     challenge,
-    session,
     tags,
     urls,
 )
@@ -25,6 +24,7 @@ from ansible_collections.drayage.registry.tests.unit.support import fuzz_documen
 from ansible_collections.drayage.registry.tests.unit.support import fuzz_parsers as parsers
 from ansible_collections.drayage.registry.tests.unit.support.fuzz_inputs import TEXT, archive_like, json_like, text_of
 from ansible_collections.drayage.registry.tests.unit.support.fuzz_mutations import mutated
+from ansible_collections.drayage.registry.tests.unit.support.responses import response
 
 
 class Target(t.NamedTuple):
@@ -183,7 +183,7 @@ TARGETS: dict[str, Target] = {
     "Location": Target(
         text_of(*_LINKS), lambda text: urls.host(urls.resolve("https://r.example/v2/", text, "Location"))
     ),
-    "Retry-After": Target(text_of(*_TIMES), lambda text: session.retry_after(text, 0.0)),
+    "Retry-After": Target(text_of(*_TIMES), lambda text: response(headers={"Retry-After": text}).retry_after),
     "versions and patterns": Target(st.tuples(text_of(*_VERSIONS), text_of(*_VERSIONS)), parsers.parse_versions),
     "platform": Target(st.one_of(TEXT, text_of("linux", "/", "arm", "(", ")", "v7", "10.0", " ")), Platform.parse),
     "digest": Target(text_of("sha256", ":", "a" * 64, "sha512", "+", "=", "/", "\n"), digests.check),

@@ -94,7 +94,7 @@ def test_what_the_engine_refuses_is_told_in_its_words(server, client):
     server.answers["/v1.41/images/a:1"] = (409, {"message": "conflict: container 0123 is\nusing it"})
     with pytest.raises(Refused) as caught:
         client.remove("a:1")
-    assert str(caught.value) == "the engine answers 409 (conflict: container 0123 is using it)."
+    assert str(caught.value) == "the engine returned 409 (conflict: container 0123 is using it)."
 
 
 def test_loading_may_fail_in_an_answer_that_began_well(server, client):

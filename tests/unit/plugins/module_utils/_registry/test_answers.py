@@ -93,7 +93,7 @@ class TestManifest:
         assert store.resolve("1") is None
         assert store.has_manifest(IMAGE.digest) is False
         _server, store = open_store(replies)
-        with pytest.raises(AccessDenied, match="answered 403 DENIED"):
+        with pytest.raises(AccessDenied, match="returned 403 DENIED"):
             store.resolve("1")
         with pytest.raises(AccessDenied):
             store.find("1")
@@ -101,7 +101,7 @@ class TestManifest:
     @pytest.mark.parametrize("status", [401, 429])
     def test_what_get_would_not_change_is_not_asked_again(self, status, open_store):
         server, store = open_store(of_methods(HEAD=Reply(status, {"Retry-After": "0"})), writable=True)
-        with pytest.raises(ImageError, match="answered %d" % status):
+        with pytest.raises(ImageError, match="returned %d" % status):
             store.resolve("1")
         assert not any(line.startswith("GET /v2/app") for line in server.log)
 

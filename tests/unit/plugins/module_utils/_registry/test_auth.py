@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
-import requests
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ImageError, naming
+from ansible_collections.drayage.registry.plugins.module_utils._registry.action import Action
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
 from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
+from ansible_collections.drayage.registry.tests.unit.support.responses import response
 
 ALICE = Credential("alice", "wonder:land")
 ACCESS = Access("team/app", frozenset(["pull"]))
@@ -26,19 +26,8 @@ EXPIRED = {
 }
 
 
-class Body(io.BytesIO):
-    def read(self, amt=-1, decode_content=None):
-        return super().read(amt)
-
-
-class Response:
-    def __init__(self, url, status, headers, body):
-        self.url, self.status_code, self.headers = url, status, headers
-        self.request = requests.Request()
-        self.raw = Body(body if isinstance(body, bytes) else json.dumps(body).encode())
-
-    def close(self):
-        """Nothing is held."""
+def response_of(url, status, headers, body):
+    return response(status, body if isinstance(body, bytes) else json.dumps(body).encode(), headers, url)
 
 
 class Session:
@@ -57,16 +46,16 @@ class Session:
     def exchange(self, method, url, headers, *_more, **_options):
         if url.startswith("https://auth.example/"):
             self.tokens += 1
-            return Response(url, self.token_status, {}, {"token": "t%d" % self.tokens})
+            return response_of(url, self.token_status, {}, {"token": "t%d" % self.tokens})
         self.sent.append(headers.get("Authorization", ""))
         status, headers, body = self.answers.pop(0)
-        return Response(url, status, headers, body)
+        return response_of(url, status, headers, body)
 
     def fetch(self, send, limit):
-        response = send()
-        return response, response.raw.read(limit) if response.status_code == 200 else b""
+        found = send()
+        return found, found.read(limit) if found.status == 200 else b""
 
-    def pause(self, attempt):
+    def back_off(self, attempt):
         self.pauses.append(attempt)
 
     def is_own(self, url):
@@ -99,9 +88,9 @@ OK = (200, {}, b"")
 )
 def test_a_token_that_ended_early_is_replaced_once_without_a_challenge(connect, refusal):
     client, session = connect(CHALLENGE, OK, refusal, OK, refusal, refusal)
-    assert [client.call("GET", "x", ACCESS).status_code for _number in range(2)] == [200, 200]
+    assert [client.call("GET", "x", ACCESS).status for _number in range(2)] == [200, 200]
     assert session.sent == ["", "Bearer t1", "Bearer t1", "Bearer t2"]
-    assert client.call("GET", "x", ACCESS).status_code == refusal[0]
+    assert client.call("GET", "x", ACCESS).status == refusal[0]
     assert session.sent[4:] == ["Bearer t2", "Bearer t3"]
 
 
@@ -117,36 +106,34 @@ def test_a_token_that_ended_early_is_replaced_once_without_a_challenge(connect, 
 def test_any_other_refusal_costs_no_token_and_can_be_read(connect, status, body):
     client, session = connect(CHALLENGE, OK, (status, {}, body))
     client.call("GET", "x", ACCESS)
-    response = client.call("GET", "x", ACCESS)
-    assert response.status_code == status
-    assert response.raw.read(100000, decode_content=False) == (
-        body if isinstance(body, bytes) else json.dumps(body).encode()
-    )
+    refused = client.call("GET", "x", ACCESS)
+    assert refused.status == status
+    assert refused.read(100000) == (body if isinstance(body, bytes) else json.dumps(body).encode())
     assert session.tokens == 1
 
 
 def test_a_registry_without_challenges_and_tokens_is_taken_at_its_word(connect):
     client, session = connect((401, {}, b""))
-    assert client.call("GET", "x", ACCESS).status_code == 401
+    assert client.call("GET", "x", ACCESS).status == 401
     assert (len(session.sent), session.tokens) == (1, 0)
 
 
 def test_a_token_that_is_not_valid_yet_is_tried_once_more_later(connect):
     client, session = connect(CHALLENGE, (401, INVALID, b""), OK)
-    assert client.call("GET", "x", ACCESS).status_code == 200
+    assert client.call("GET", "x", ACCESS).status == 200
     assert session.sent == ["", "Bearer t1", "Bearer t1"]
     assert (session.tokens, len(session.pauses)) == (1, 1)
 
 
 def test_a_token_that_never_becomes_valid_is_given_up(connect):
     client, session = connect(CHALLENGE, (401, INVALID, b""), (401, INVALID, b""))
-    assert client.call("GET", "x", ACCESS).status_code == 401
+    assert client.call("GET", "x", ACCESS).status == 401
     assert (len(session.sent), len(session.pauses)) == (3, 1)
 
 
 def test_a_fresh_token_with_too_little_scope_is_not_tried_again(connect):
     client, session = connect(CHALLENGE, (401, INSUFFICIENT, b""))
-    assert client.call("GET", "x", ACCESS).status_code == 401
+    assert client.call("GET", "x", ACCESS).status == 401
     assert (len(session.sent), session.pauses) == (2, [])
 
 
@@ -157,7 +144,7 @@ def test_a_refused_password_is_an_error_about_the_login(connect):
     unauthorized = {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}
     client, _session = connect(BASIC, (*BASIC[:2], unauthorized), credential=ALICE)
     with pytest.raises(AccessDenied) as caught, naming("r.example/team/app:1"):
-        raise client.refusal(client.call("GET", "x", ACCESS), "read the manifest", ACCESS)
+        raise client.error_for(client.call("GET", "x", ACCESS), Action.READ_MANIFEST, ACCESS)
     assert str(caught.value) == (
         "Cannot log in to r.example as user alice: the registry returned 401 UNAUTHORIZED (authentication required)."
         " Check the user name and password for r.example in registries or authfile."
@@ -179,7 +166,7 @@ def test_a_password_that_the_token_service_refuses_is_an_error_about_the_login(c
 def test_a_refusal_of_anybody_else_names_the_image(connect, answers):
     client, _session = connect(*answers)
     with pytest.raises(AccessDenied) as caught, naming("r.example/team/app:1"):
-        raise client.refusal(client.call("GET", "x", ACCESS), "read the manifest", ACCESS)
+        raise client.error_for(client.call("GET", "x", ACCESS), Action.READ_MANIFEST, ACCESS)
     assert str(caught.value).startswith("r.example/team/app:1: cannot read the manifest: ")
 
 
@@ -193,5 +180,5 @@ def test_what_is_remarkable_about_the_credentials_ends_a_refusal(connect, token_
         token_status=token_status,
     )
     with pytest.raises(ImageError) as caught:
-        raise client.refusal(client.call("GET", "x", ACCESS), "read the manifest", ACCESS)
+        raise client.error_for(client.call("GET", "x", ACCESS), Action.READ_MANIFEST, ACCESS)
     assert str(caught.value).endswith(" registries or authfile. The helper is missing.")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed
+from ansible_collections.drayage.registry.plugins.module_utils._registry.connection_errors import (
+    PermanentConnectionError,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._registry.contact import Contacts
-from ansible_collections.drayage.registry.plugins.module_utils._registry.failures import Hopeless
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 
 
@@ -22,8 +24,8 @@ def test_one_entry_of_a_host_that_is_not_trusted_does_not_speak_for_another():
         return contacts.of(url, "r.example", entry.trust, 3)
 
     strict, lax = RegistrySettings("r.example"), RegistrySettings("r.example/app", validate_certs=False)
-    with pytest.raises(Hopeless), contact(strict).attempt(False, lambda: None, lambda _number: None):
-        raise Hopeless("the certificate of r.example is not trusted")
+    with pytest.raises(PermanentConnectionError), contact(strict).attempt(False, lambda: None, lambda _number: None):
+        raise PermanentConnectionError("the certificate of r.example is not trusted")
     with contact(lax).attempt(False, lambda: None, lambda _number: None):
         pass
     assert contact(lax).is_reached

@@ -24,13 +24,14 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     NotFound,
     Refused,
 )
-from ansible_collections.drayage.registry.plugins.module_utils._registry.failures import (
-    Hopeless,
+from ansible_collections.drayage.registry.plugins.module_utils._registry.action import Action
+from ansible_collections.drayage.registry.plugins.module_utils._registry.connection_errors import (
+    PermanentConnectionError,
     broken_connection,
-    read_answer,
-    refusal,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._registry.failures import error_for, read_details
 from ansible_collections.drayage.registry.plugins.module_utils._registry.quota import Quota
+from ansible_collections.drayage.registry.tests.unit.support.responses import response
 
 SECRET = "hunter2"
 URL = "/v2/a/manifests/1?X-Amz-Signature=" + SECRET
@@ -39,33 +40,16 @@ URL = "/v2/a/manifests/1?X-Amz-Signature=" + SECRET
 AUTHORIZATION = "Basic " + base64.b64encode(b"jane:open:sesame").decode()
 
 
-class Answer:
-    """What the code under test uses of a response of requests."""
-
-    def __init__(self, status, body=b"", error=None):
-        self.status_code = status
-        self.closed = False
-        self._body = body
-        self.headers = {}
-        self.request = requests.Request(headers={"Authorization": AUTHORIZATION})
-        self._error = error
-        self.raw = self
-
-    def read(self, amount, decode_content):
-        if self._error:
-            raise self._error
-        return self._body[:amount]
-
-    def close(self):
-        self.closed = True
-
-
 def errors(code, message="", **more):
     return json.dumps({"errors": [{"code": code, "message": message, **more}]}).encode()
 
 
-def refused(status, body=b"", doing="read the manifest", who="user u"):
-    return refusal("r.example", Answer(status, body), doing, who)
+def answer(status, body=b"", error=None):
+    return response(status, body, authorization=AUTHORIZATION, error=error)
+
+
+def refused(status, body=b"", action=Action.READ_MANIFEST, who="user u"):
+    return error_for("r.example", answer(status, body), action, who)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +75,9 @@ def refused(status, body=b"", doing="read the manifest", who="user u"):
     ],
 )
 def test_an_answer_is_told_by_status_code_and_message(body, shown):
-    answer = Answer(400, body)
-    assert str(read_answer(answer)) == shown
-    assert answer.closed
+    given = answer(400, body)
+    assert str(read_details(given)) == shown
+    assert given._body.closed
 
 
 @pytest.mark.parametrize(
@@ -106,14 +90,14 @@ def test_an_answer_is_told_by_status_code_and_message(body, shown):
     ],
 )
 def test_a_body_that_breaks_leaves_the_status(error):
-    answer = Answer(416, error=error)
-    assert str(read_answer(answer)) == "416"
-    assert answer.closed
+    given = answer(416, error=error)
+    assert str(read_details(given)) == "416"
+    assert given._body.closed
 
 
 def test_a_message_is_kept_short_and_a_huge_body_is_not_read():
-    assert len(str(read_answer(Answer(400, errors("X", "m" * 5000))))) < 250
-    assert str(read_answer(Answer(400, errors("X", "m" * 100000)))) == "400"
+    assert len(str(read_details(answer(400, errors("X", "m" * 5000))))) < 250
+    assert str(read_details(answer(400, errors("X", "m" * 100000)))) == "400"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +119,7 @@ def test_no_query_and_no_foreign_body_reaches_the_user(status, body):
 def test_a_refusal_says_what_could_not_be_done_where_and_why():
     error = refused(400, errors("NAME_INVALID", "invalid repository name"))
     assert str(error).startswith(
-        "cannot read the manifest: r.example answered 400 NAME_INVALID (invalid repository name)"
+        "cannot read the manifest: r.example returned 400 NAME_INVALID (invalid repository name)"
     )
     assert error.status == 400
 
@@ -161,12 +145,12 @@ def test_absence_says_that_it_may_be_lack_of_access(body):
 @pytest.mark.parametrize("status", [400, 404])
 @pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"])
 def test_a_manifest_whose_content_is_missing(status, code):
-    assert isinstance(refused(status, errors(code), doing="push the manifest"), ContentMissing)
+    assert isinstance(refused(status, errors(code), action=Action.PUSH_MANIFEST), ContentMissing)
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "MANIFEST_INVALID"), (404, "NAME_UNKNOWN"), (500, "BLOB_UNKNOWN")])
 def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
-    assert not isinstance(refused(status, errors(code), doing="push the manifest"), ContentMissing)
+    assert not isinstance(refused(status, errors(code), action=Action.PUSH_MANIFEST), ContentMissing)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +162,7 @@ def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
     ],
 )
 def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, body):
-    error = refused(status, body, doing="push the manifest")
+    error = refused(status, body, action=Action.PUSH_MANIFEST)
     assert isinstance(error, FormatRefused)
     assert (error.status, error.hint) == (status, "The registry does not take this kind of manifest")
 
@@ -198,8 +182,8 @@ def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, b
         (507, "", "no space"),
     ],
 )
-def test_the_hint_fits_the_refusal(status, code, hint):
-    error = refused(status, errors(code) if code else b"", doing="push the manifest")
+def test_the_hint_fits_the_error_for(status, code, hint):
+    error = refused(status, errors(code) if code else b"", action=Action.PUSH_MANIFEST)
     assert isinstance(error, Refused)
     assert hint in error.hint
 
@@ -209,7 +193,7 @@ def test_no_hint_is_better_than_a_wrong_one():
     assert refused(418).hint == ""
 
 
-def test_a_server_that_expects_tls_says_so_in_a_refusal():
+def test_a_server_that_expects_tls_says_so_in_a_error_for():
     error = refused(400, b"Client sent an HTTP request to an HTTPS server.\n")
     assert isinstance(error, ConnectionFailed)
     assert (
@@ -237,7 +221,7 @@ def test_what_a_server_says_is_one_line_of_text():
     message = "a\x1b[2K\x1b[1Ab\r\nok: [localhost]\u202ec\x9b31m\u2028d" + "e" * 5000
     text = str(refused(400, errors("X\x1b]0;title\x07\n", message)))
     assert text.startswith(
-        "cannot read the manifest: r.example answered 400 X ]0;title (ab ok: [localhost] c d" + "e" * 50
+        "cannot read the manifest: r.example returned 400 X ]0;title (ab ok: [localhost] c d" + "e" * 50
     )
     assert text.isprintable()
     assert len(text) < 500
@@ -331,7 +315,7 @@ def untrusted():
 def test_a_broken_connection_is_told_by_its_innermost_reason(error, reason):
     result = broken_connection("r.example", error)
     assert isinstance(result, ConnectionFailed)
-    assert not isinstance(result, Hopeless)
+    assert not isinstance(result, PermanentConnectionError)
     assert str(result).startswith("cannot reach r.example: ")
     assert reason in str(result)
 
@@ -383,7 +367,7 @@ def test_the_hint_fits_the_fault_of_a_certificate(code, hint):
 )
 def test_a_server_without_tls_is_told_apart(error):
     result = broken_connection("r.example", error)
-    assert isinstance(result, Hopeless)
+    assert isinstance(result, PermanentConnectionError)
     assert str(result) == "r.example does not speak TLS. If it is meant to, set plain_http for it in registries."
 
 
@@ -392,7 +376,7 @@ def test_a_server_without_tls_is_told_apart(error):
 )
 def test_a_certificate_that_is_not_trusted_names_its_fault_and_the_options(error):
     result = broken_connection("r.example", error)
-    assert isinstance(result, Hopeless)
+    assert isinstance(result, PermanentConnectionError)
     assert "the certificate of r.example is not trusted: unable to get local issuer certificate" in str(result)
     assert "ca_path" in result.hint
     assert "validate_certs" in result.hint
@@ -402,7 +386,7 @@ def test_any_other_fault_of_tls_is_final_too():
     fault = ssl.SSLError(1, "sslv3 alert handshake failure")
     fault.reason = "SSLV3_ALERT_HANDSHAKE_FAILURE"
     result = broken_connection("r.example", retried(urllib3_errors.SSLError(fault)))
-    assert isinstance(result, Hopeless)
+    assert isinstance(result, PermanentConnectionError)
     assert "TLS with r.example failed: sslv3 alert handshake failure" in str(result)
 
 
@@ -427,18 +411,18 @@ def test_no_url_reaches_the_user(error):
 def test_the_name_of_a_repository_is_no_reason(name):
     error = urllib3_errors.MaxRetryError(None, "/v2/acme/%s/manifests/1" % name, refused_by_peer())
     result = broken_connection("r.example", requests.exceptions.ConnectionError(error))
-    assert not isinstance(result, Hopeless)
+    assert not isinstance(result, PermanentConnectionError)
     assert str(result) == "cannot reach r.example: connection refused."
 
 
 def test_a_peer_that_goes_away_during_a_handshake_may_come_back():
     error = retried(urllib3_errors.SSLError(closed_in_handshake()))
-    assert not isinstance(broken_connection("r.example", error), Hopeless)
+    assert not isinstance(broken_connection("r.example", error), PermanentConnectionError)
 
 
 def test_an_address_that_is_not_valid_is_not_tried_again():
     result = broken_connection("r.example", requests.exceptions.InvalidURL("bad URL " + URL))
-    assert isinstance(result, Hopeless)
+    assert isinstance(result, PermanentConnectionError)
     assert "not valid" in str(result)
 
 
@@ -465,7 +449,7 @@ def test_exceptions_that_wrap_each_other_come_to_an_end():
         (Quota(0, 100, 21600), "The registry's limit of 100 requests in 6 hours is used up"),
     ],
 )
-def test_a_quota_that_is_used_up_explains_the_refusal(quota, hint):
-    error = refusal("r.example", Answer(429), "read the manifest", "anonymous users", quota)
-    assert str(error).startswith("cannot read the manifest: r.example answered 429. " + hint)
-    assert "limit of 100" not in refusal("r.example", Answer(500), "read the manifest", "u", quota).hint
+def test_a_quota_that_is_used_up_explains_the_error_for(quota, hint):
+    error = error_for("r.example", answer(429), Action.READ_MANIFEST, "anonymous users", quota)
+    assert str(error).startswith("cannot read the manifest: r.example returned 429. " + hint)
+    assert "limit of 100" not in error_for("r.example", answer(500), Action.READ_MANIFEST, "u", quota).hint

@@ -267,7 +267,7 @@ def test_a_writer_that_never_ends_is_an_error(open_client):
     put = registry.put
     registry.put = lambda name, raw: put(name, raw if name != TAG else referrers.with_entries(None, []).raw)
     client, log = open_client(registry)
-    client._client.session.pause = lambda _attempt: None
+    client._client.session.back_off = lambda _attempt: None
     one = referrer()
     client.push(one)
     with pytest.raises(Refused, match="other clients overwrote it 10 times"):

@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import io
 import threading
 
 import pytest
 import requests
-import urllib3
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, LocalFailure, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits
@@ -22,6 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.quota i
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
+from ansible_collections.drayage.registry.tests.unit.support.responses import body_of, response
 
 URL = "https://r.example/v2/"
 BLOB = URL + "app/blobs/sha256:abc"
@@ -46,23 +44,8 @@ class Network:
         response = requests.Response()
         response.status_code, response.url, response.request = status, request.url, request
         response.headers.update(headers)
-        response.raw = urllib3.HTTPResponse(
-            io.BytesIO(body), headers, status, preload_content=False, original_response=Original(headers)
-        )
+        response.raw = body_of(body, headers, status)
         return response
-
-
-class Original(io.BytesIO):
-    """The answer of http.client: requests takes cookies from here."""
-
-    def __init__(self, headers):
-        super().__init__()
-        self.msg = http.client.HTTPMessage()
-        for name, value in headers.items():
-            self.msg[name] = value
-
-    def isclosed(self):
-        return self.closed
 
 
 def answer(status=200, body=b"", **headers):
@@ -116,21 +99,21 @@ def connect(monkeypatch, clock):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 522])
 def test_a_transient_answer_is_asked_for_again(connect, status):
     session, network = connect(answer(status), answer(status), answer(200))
-    assert session.exchange("GET", URL, {}).status_code == 200
+    assert session.exchange("GET", URL, {}).status == 200
     assert len(network.sent) == session.traffic.requests == 3
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 501])
 def test_any_other_answer_is_final(connect, status):
     session, network = connect(answer(status))
-    assert session.exchange("GET", URL, {}).status_code == status
+    assert session.exchange("GET", URL, {}).status == status
     assert len(network.sent) == 1
 
 
 @pytest.mark.parametrize("retries", [0, 2])
 def test_the_last_answer_is_returned_when_the_tries_are_used_up(connect, retries):
     session, network = connect(answer(503), retries=retries)
-    assert session.exchange("GET", URL, {}).status_code == 503
+    assert session.exchange("GET", URL, {}).status == 503
     assert len(network.sent) == retries + 1
 
 
@@ -151,7 +134,7 @@ def test_a_broken_connection_is_a_reason_to_wait(connect, clock):
 
 def test_a_body_that_is_a_stream_is_sent_once(connect):
     session, network = connect(answer(503), answer(201))
-    assert session.send_once("PUT", URL, {}, b"x").status_code == 503
+    assert session.send_once("PUT", URL, {}, b"x").status == 503
     assert len(network.sent) == 1
 
 
@@ -173,7 +156,7 @@ def test_without_a_word_the_pauses_double_up_to_a_minute(connect, clock):
 
 def test_a_pause_holds_for_every_request_of_the_session(connect, clock):
     session, _network = connect(answer(200))
-    session.hold_back(requests.Response(), 0)
+    session.apply_retry_after(response(), 0)
     started = clock.now
     session.send_once("PUT", URL, {}, b"x")
     assert clock.now > started
@@ -244,7 +227,7 @@ def test_over_tls_only_what_has_a_digest_is_taken_from_plain_http(connect, metho
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_writes_do_not_follow_redirects(connect, method):
     session, network = connect(answer(307, Location="https://cdn.example/x"))
-    assert session.exchange(method, URL, {}, b"x").status_code == 307
+    assert session.exchange(method, URL, {}, b"x").status == 307
     assert len(network.sent) == 1
 
 
@@ -355,7 +338,7 @@ def test_the_pace_holds_for_each_try_and_for_nobody_else(connect, clock):
 def test_after_a_pause_requests_keep_their_pace(connect, clock):
     session, _network = connect(answer(200), entry=RegistrySettings("r.example", requests_per_second=2))
     session.exchange("GET", URL, {})
-    session.hold_back(requests.Response(), 4)
+    session.apply_retry_after(response(), 4)
     sent = []
     for _turn in range(3):
         session.send_once("PUT", URL, {}, b"x")
@@ -386,7 +369,7 @@ def test_a_token_is_had_while_all_connections_are_in_use(connect):
     access = Access("app", frozenset(["pull"]))
     found = []
     challenge = 'Bearer realm="https://r.example/token"'
-    thread = threading.Thread(target=lambda: found.append(authenticator.answer(challenge, access, "")), daemon=True)
+    thread = threading.Thread(target=lambda: found.append(authenticator.respond(challenge, access, "")), daemon=True)
     thread.start()
     thread.join(30)
     assert found == ["Bearer t"]

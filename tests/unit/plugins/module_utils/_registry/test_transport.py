@@ -4,20 +4,39 @@
 
 from __future__ import annotations
 
+import ast
+import http.client
+from pathlib import Path
+
 import pytest
 import requests
+import urllib3
 
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed
+from ansible_collections.drayage.registry.plugins.module_utils._registry import transport
+from ansible_collections.drayage.registry.plugins.module_utils._registry.connection_errors import MalformedRequest
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._registry.transport import Transport
+from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer, Reply
+from ansible_collections.drayage.registry.tests.unit.support.responses import body_of, response
 
 
 @pytest.fixture
 def send(monkeypatch):
     """Send a request into the void, and return it as it would have gone out."""
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda adapter, request, **options: request)
+    sent = []
+
+    def keep(_adapter, request, **_options):
+        sent.append(request)
+        response = requests.Response()
+        response.url, response.status_code, response.raw = request.url, 200, body_of(b"")
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", keep)
 
     def send_request(method, url, headers=None, data=None):
-        return Transport(1, 1.0).send(method, url, headers or {}, data, RegistrySettings("r.example"))
+        Transport(1, 1.0).send(method, url, headers or {}, data, RegistrySettings("r.example"))
+        return sent.pop()
 
     return send_request
 
@@ -54,7 +73,7 @@ def test_an_address_is_sent_as_requests_sends_it(send, url):
     ],
 )
 def test_an_address_that_is_not_checked_is_not_sent(send, url):
-    with pytest.raises(ValueError):
+    with pytest.raises(MalformedRequest, match="cannot reach "):
         send("GET", url)
 
 
@@ -69,3 +88,103 @@ def test_a_body_is_announced_as_requests_announces_it(send, method, data):
 
 def test_a_header_that_is_given_wins(send):
     assert send("GET", "https://r.example/", {"accept-encoding": "gzip"}).headers["Accept-Encoding"] == "gzip"
+
+
+def in_chunks(given, size=4):
+    """The body of a response, read into a buffer of this size."""
+    view = memoryview(bytearray(size))
+    chunks = []
+    while True:
+        count = given.into(view)
+        if not count:
+            return chunks
+        chunks.append(bytes(view[:count]))
+
+
+def test_urllib3_still_has_the_names_that_reading_in_place_needs():
+    """Where this fails, copies take more CPU time: look for what urllib3 has instead."""
+    with OddServer(lambda _method, _target: Reply(200, {}, b"0123456789")) as server:
+        body = requests.get("http://%s/" % server.host, stream=True, timeout=10).raw
+        assert isinstance(body, urllib3.HTTPResponse)
+        assert transport.reads_in_place(body)
+        body.drain_conn()
+
+
+@pytest.mark.parametrize("is_in_place", [True, False])
+class TestBody:
+    """Also as it is read from a urllib3 without those names."""
+
+    @pytest.fixture(autouse=True)
+    def choose(self, is_in_place, monkeypatch):
+        monkeypatch.setattr(transport, "reads_in_place", lambda _body: is_in_place)
+
+    def test_is_read_into_one_buffer(self, is_in_place):
+        assert in_chunks(response(body=b"0123456789")) == [b"0123", b"4567", b"89"]
+
+    def test_is_the_same_over_a_connection(self, is_in_place):
+        with OddServer(lambda _method, _target: Reply(200, {}, b"x" * 200_000)) as server:
+            client = Transport(1, 10.0)
+            for _turn in range(2):
+                url = "http://%s/" % server.host
+                given = client.send("GET", url, {}, None, RegistrySettings(server.host))
+                assert b"".join(in_chunks(given, 65536)) == b"x" * 200_000
+                given.close()
+            client.close()
+
+    def test_that_was_peeked_at_is_whole(self, is_in_place):
+        given = response(body=b"0123456789")
+        assert given.peek(6) == b"012345"
+        assert b"".join(in_chunks(given)) == b"0123456789"
+
+    def test_that_breaks_is_a_broken_connection(self, is_in_place):
+        given = response(body=b"0123", error=http.client.IncompleteRead(b"", 6))
+        view = memoryview(bytearray(4))
+        assert given.into(view) == 4
+        with pytest.raises(ConnectionFailed, match="cannot reach r.example: the connection broke"):
+            given.into(view)
+
+
+def test_a_peeked_body_is_read_piece_by_piece():
+    given = response(body=b"0123456789")
+    given.peek(4)
+    assert [given.read(3), given.read(3), given.read(100), given.read(1)] == [b"012", b"345", b"6789", b""]
+
+
+def test_a_peek_leaves_out_what_is_broken_off():
+    given = response(error=http.client.IncompleteRead(b"", 6))
+    assert given.peek(100) == b""
+
+
+def test_a_drained_response_is_closed_whatever_its_body_does():
+    for given in (response(body=b"x"), response(error=http.client.IncompleteRead(b"", 6))):
+        released = []
+        given.when_closed(lambda released=released: released.append(1))
+        given.drain()
+        assert released == [1]
+        assert given._body.closed
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("0", 0), ("17", 17), ("", None), ("-1", None), ("1.0", None), ("\u00b2", None), ("9" * 19, None)],
+)
+def test_a_length_is_a_number_of_bytes(text, length):
+    assert response(headers={"content-length": text}).length == length
+
+
+def test_nothing_else_knows_the_library():
+    """Only library.py imports requests and urllib3, and only transport.py uses it."""
+    directory = Path(transport.__file__).parent
+    users = {}
+    for path in directory.glob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").partition(".")[0])
+        users[path.name] = names & {"requests", "urllib3", "library"}
+    assert {name: found for name, found in users.items() if found} == {
+        "library.py": {"requests", "urllib3"},
+        "transport.py": {"library"},
+    }

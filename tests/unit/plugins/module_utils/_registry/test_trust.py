@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import LocalFailure
-from ansible_collections.drayage.registry.plugins.module_utils._registry import trust
+from ansible_collections.drayage.registry.plugins.module_utils._registry import library, trust
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 
 BUNDLE = requests.utils.DEFAULT_CA_BUNDLE_PATH
@@ -36,17 +36,38 @@ class Context:
         self.shown = (cert, key)
 
 
+def configured(**settings):
+    """A TLS context as it is made with these settings."""
+    made = library.tls_context()
+    trust.configure(made, RegistrySettings("r.example", **settings), BUNDLE)
+    return made
+
+
 @pytest.fixture
-def made(monkeypatch):
-    """Make the context of these settings in this environment."""
+def made(monkeypatch, tmp_path):
+    """Make the context of these settings in this environment; what it loads are names of files below ``tmp_path``."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(trust, "tls_context", Context)
+
+    def file(name):
+        path = tmp_path / name
+        path.touch()
+        return str(path)
 
     def make(environment=(), **settings):
         for name in environment:
-            monkeypatch.setenv(name, "/env/" + name)
-        return trust.context(RegistrySettings("r.example", **settings))
+            monkeypatch.setenv(name, file(name))
+        for option, value in settings.items():
+            if isinstance(value, str):
+                settings[option] = file(value)
+            elif isinstance(value, tuple):
+                settings[option] = tuple(map(file, value))
+        context = Context()
+        trust.configure(context, RegistrySettings("r.example", **settings), file("bundle"))
+        context.trusted = [os.path.basename(path) for path in context.trusted]
+        if context.shown:
+            context.shown = tuple(path and os.path.basename(path) for path in context.shown)
+        return context
 
     return make
 
@@ -54,16 +75,16 @@ def made(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "settings", "trusted"),
     [
-        ([], {}, [BUNDLE]),
-        (["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], {}, ["/env/REQUESTS_CA_BUNDLE"]),
-        (["CURL_CA_BUNDLE"], {}, ["/env/CURL_CA_BUNDLE"]),
+        ([], {}, ["bundle"]),
+        (["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], {}, ["REQUESTS_CA_BUNDLE"]),
+        (["CURL_CA_BUNDLE"], {}, ["CURL_CA_BUNDLE"]),
         (["SSL_CERT_FILE"], {}, ["openssl"]),
-        (["SSL_CERT_DIR"], {}, ["openssl", BUNDLE]),
-        (["REQUESTS_CA_BUNDLE"], {"ca_path": "/ca"}, ["/ca"]),
-        ([], {"ca_files": ("/one", "/two")}, [BUNDLE, "/one", "/two"]),
-        (["SSL_CERT_FILE"], {"ca_files": ("/one",)}, ["openssl", "/one"]),
-        ([], {"ca_path": "/ca", "ca_files": ("/one",)}, ["/ca", "/one"]),
-        ([], {"ca_path": "/ca", "validate_certs": False}, []),
+        (["SSL_CERT_DIR"], {}, ["openssl", "bundle"]),
+        (["REQUESTS_CA_BUNDLE"], {"ca_path": "ca"}, ["ca"]),
+        ([], {"ca_files": ("one", "two")}, ["bundle", "one", "two"]),
+        (["SSL_CERT_FILE"], {"ca_files": ("one",)}, ["openssl", "one"]),
+        ([], {"ca_path": "ca", "ca_files": ("one",)}, ["ca", "one"]),
+        ([], {"ca_path": "ca", "validate_certs": False}, []),
     ],
 )
 def test_what_is_trusted(made, environment, settings, trusted):
@@ -73,9 +94,9 @@ def test_what_is_trusted(made, environment, settings, trusted):
     assert context.verify_mode == (ssl.CERT_REQUIRED if trusted else ssl.CERT_NONE)
 
 
-@pytest.mark.parametrize("settings", [{"client_cert": "/cert"}, {"client_cert": "/cert", "client_key": "/key"}])
+@pytest.mark.parametrize("settings", [{"client_cert": "cert"}, {"client_cert": "cert", "client_key": "key"}])
 def test_the_certificate_that_is_shown(made, settings):
-    assert made(**settings).shown == ("/cert", settings.get("client_key"))
+    assert made(**settings).shown == ("cert", settings.get("client_key"))
     assert made().shown is None
 
 
@@ -86,24 +107,40 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
     file = tmp_path / "ca.pem"
     file.write_text(content)
     with pytest.raises(LocalFailure) as caught:
-        trust.context(RegistrySettings("r.example", ca_path=str(file)))
+        configured(ca_path=str(file))
     assert str(caught.value) == (
         "the file %s (ca_path of r.example in registries) holds no CA certificates in PEM format." % file
     )
     with pytest.raises(
         LocalFailure, match="does not hold a certificate and its private key in PEM format. Give the key"
     ):
-        trust.context(RegistrySettings("r.example", validate_certs=False, client_cert=str(file)))
+        configured(validate_certs=False, client_cert=str(file))
 
 
 def test_a_bundle_that_is_a_pipe_is_not_waited_for(monkeypatch, tmp_path):
     os.mkfifo(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    with pytest.raises(LocalFailure, match="ca.pem .REQUESTS_CA_BUNDLE in the environment. is not a file"):
-        trust.context(RegistrySettings("r.example"))
+    with pytest.raises(LocalFailure, match="REQUESTS_CA_BUNDLE in the environment: .*ca.pem: it is not a file"):
+        configured()
 
 
 def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", os.devnull + "/nowhere")
     with pytest.raises(LocalFailure, match="REQUESTS_CA_BUNDLE in the environment"):
-        trust.context(RegistrySettings("r.example"))
+        configured()
+
+
+@pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
+@pytest.mark.parametrize("check", [trust.check_files, lambda settings: trust.configure(Context(), settings, BUNDLE)])
+def test_a_pipe_is_refused_before_and_when_it_is_used(option, check, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        LocalFailure, match="the file that is %s of r.example in registries: .*/pipe: it is not" % option
+    ):
+        check(RegistrySettings("r.example", **{option: str(tmp_path / "pipe")}))
+
+
+def test_only_cas_may_be_a_directory(tmp_path):
+    trust.check_files(RegistrySettings("r.example", ca_path=str(tmp_path)))
+    with pytest.raises(LocalFailure, match="client_cert of r.example"):
+        trust.check_files(RegistrySettings("r.example", client_cert=str(tmp_path)))

@@ -131,11 +131,11 @@ class Corrupt(Docker):
     """An engine that knows of an image whose layers it lost, as podman does after a power failure."""
 
     def inspect(self, name):
-        raise Refused("the engine answers 500 (layer not known)", status=500)
+        raise Refused("the engine returned 500 (layer not known)", status=500)
 
 
 def test_image_that_the_engine_cannot_inspect_is_not_there(containerd):
     engine = EngineImages("containers-storage", Corrupt())
-    with pytest.raises(InvalidContent, match="the engine cannot read its image %s: the engine answers 500" % A):
+    with pytest.raises(InvalidContent, match="the engine cannot read its image %s: the engine returned 500" % A):
         engine.find(A)
     assert not engine.is_whole(saved(b"low").id)

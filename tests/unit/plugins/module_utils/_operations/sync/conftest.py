@@ -34,7 +34,7 @@ class Repository(MemoryStore):
 
     def find(self, name):
         if name in self.broken:
-            raise Refused("answered 500")
+            raise Refused("returned 500")
         return self.resolve(name)
 
     def lacks(self, blobs):
@@ -43,7 +43,7 @@ class Repository(MemoryStore):
     def delete_tag(self, tag, digest):
         self.asked.append(("delete_tag", tag))
         if tag in self.broken:
-            raise Refused("answered 500")
+            raise Refused("returned 500")
         del self.tags[tag]
         return "unique_manifest"
 

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What went wrong with a connection, from what ``requests`` raised, as one of our errors.
+
+URLs are not quoted: they may carry signatures.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+
+from .._errors import ConnectionFailed, reason_of
+from .least_rate import TooSlow
+
+_PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
+_TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: false there to trust anything)"
+# X509_V_ERR_* of OpenSSL, x509_vfy.h.
+_OTHER_NAME = 62
+_OTHER_NAME_HINT = "Use a name that the certificate is for, or have one issued for the name in the reference"
+_CERTIFICATE_HINTS = {
+    9: "Check the clock of the managed node",
+    10: "Have it renewed at the registry, and check the clock of the managed node",
+    _OTHER_NAME: _OTHER_NAME_HINT,
+    64: _OTHER_NAME_HINT,
+}
+_TLS_ALERT_HINT = (
+    "The registry may ask for a client certificate (client_cert in registries), or not know our TLS versions"
+)
+_PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task"
+
+
+class ConnectionReset(ConnectionFailed):
+    """The connection broke after it had been made; one that was kept may have been closed long before."""
+
+
+class PermanentConnectionError(ConnectionFailed):
+    """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
+
+
+class MalformedRequest(PermanentConnectionError):
+    """The request cannot be sent, whatever the host is like."""
+
+
+def broken_connection(host: str, error: BaseException, proxy: str = "") -> ConnectionFailed:
+    """The error for an exception of ``requests``; :class:`PermanentConnectionError` where another try would not mend it.
+
+    ``proxy`` is the ``host[:port]`` of the proxy that the request went through, empty if there was none.
+    """
+    causes = _chain(error)
+    # urllib3 says so of what happened before the proxy had connected us.
+    is_by_proxy = bool(proxy) and any("ProxyError" in type(cause).__name__ for cause in causes)
+    failure = _tls_failure("the proxy " + proxy if is_by_proxy else host, causes)
+    if failure:
+        return failure
+    if isinstance(error, ValueError):
+        reason = "its address, or what is to be sent there, is not valid"
+        return MalformedRequest("cannot reach %s: %s" % (host, reason), reason=reason)
+    kind = ConnectionReset if any(isinstance(cause, _RESETS) for cause in causes) else ConnectionFailed
+    if is_by_proxy:
+        reason = _proxy_reason(causes)
+        return kind("cannot reach %s through the proxy %s: %s" % (host, proxy, reason), hint=_PROXY_HINT, reason=reason)
+    reason = _reason(causes)
+    return kind("cannot reach %s: %s" % (host, reason), reason=reason, system_errno=_errno(causes))
+
+
+def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionError | None:
+    for cause in causes:
+        # urllib3 before 2.0 compares names itself, and raises one without the fields of OpenSSL.
+        if isinstance(cause, ssl.SSLCertVerificationError) or type(cause).__name__ == "CertificateError":
+            message = getattr(cause, "verify_message", "")
+            code = getattr(cause, "verify_code", 0) if message else _OTHER_NAME
+            fault = message or (cause.args[0] if cause.args else "")
+            return PermanentConnectionError(
+                "the certificate of %s is not trusted: %s" % (host, fault),
+                hint=_CERTIFICATE_HINTS.get(code, _TRUST_HINT),
+                reason="its certificate is not trusted: %s" % fault,
+            )
+    reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
+    if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
+        cause_text = "%s does not speak TLS" % host
+        return PermanentConnectionError(cause_text, hint=_PLAIN_HTTP_HINT, reason="it does not speak TLS")
+    for reason in reasons:
+        if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
+            shown = reason.replace("_", " ").lower()
+            return PermanentConnectionError(
+                "TLS with %s failed: %s" % (host, shown), hint=_TLS_ALERT_HINT, reason="TLS failed: %s" % shown
+            )
+    return None
+
+
+_RESETS = (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ssl.SSLEOFError)
+
+
+def _proxy_reason(causes: list[BaseException]) -> str:
+    for cause in causes:
+        refused = re.match("Tunnel connection failed: ([0-9]{3})", str(cause))  # http.client has no other sign of it
+        if refused:
+            return "the proxy refused the connection (%s)" % refused.group(1)
+    return _reason(causes)
+
+
+def _reason(causes: list[BaseException]) -> str:
+    if any(isinstance(cause, TooSlow) for cause in causes):
+        return "it sends less than min_rate allows"
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be resolved"
+        if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
+            return "no answer within the timeout"
+    system = _system_error(causes)
+    return reason_of(system) if system else "the connection broke"
+
+
+def _system_error(causes: list[BaseException]) -> OSError | None:
+    for cause in causes:
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno and cause.strerror:
+            return cause
+    return None
+
+
+def _errno(causes: list[BaseException]) -> int:
+    system = _system_error(causes)
+    return system.errno or 0 if system else 0
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and all it wraps: ``requests`` nests urllib3's, which nests the socket's, in three ways."""
+    found: dict[int, BaseException] = {}
+    todo = [error]
+    while todo:
+        current = todo.pop(0)
+        if id(current) in found:
+            continue
+        found[id(current)] = current
+        wrapped = [getattr(current, name, None) for name in ("reason", "__cause__", "__context__")]
+        todo += [item for item in (*current.args, *wrapped) if isinstance(item, BaseException)]
+    return list(found.values())
