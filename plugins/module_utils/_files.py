@@ -16,6 +16,7 @@ import os
 import secrets
 import stat
 import tempfile
+import threading
 import typing as t
 
 from ._errors import InvalidContent, LocalFailure, local_failure
@@ -42,6 +43,28 @@ def locked(path: str) -> t.Iterator[t.BinaryIO]:
                 continue
             yield stream
             return
+
+
+class ReentrantLock:
+    """A lock between processes that the thread which holds it can take again; other threads wait."""
+
+    def __init__(self) -> None:
+        self._threads = threading.RLock()
+        self._is_held = False
+
+    @contextlib.contextmanager
+    def hold(self, acquire: t.Callable[[], t.ContextManager[object]]) -> t.Iterator[None]:
+        """Hold the lock that ``acquire`` takes, unless this thread already does. Raises what it raises."""
+        with self._threads:
+            if self._is_held:
+                yield
+                return
+            with acquire():
+                self._is_held = True
+                try:
+                    yield
+                finally:
+                    self._is_held = False
 
 
 @contextlib.contextmanager
@@ -106,6 +129,14 @@ def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:
     """
     remove_abandoned_of(target)
     return staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target))
+
+
+def keep_access(stream: t.BinaryIO, target: str) -> None:
+    """Give a staged file the mode of the file that it will replace, and its owner if this user may do that."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        before = os.stat(target)
+        os.fchmod(stream.fileno(), before.st_mode & 0o777)
+        os.fchown(stream.fileno(), before.st_uid, before.st_gid)
 
 
 def write_file(directory: str, target: str, content: bytes) -> None:

@@ -20,7 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
-from ansible_collections.drayage.registry.plugins.module_utils._stores.registry import RegistryStore
+from ansible_collections.drayage.registry.plugins.module_utils._stores.registry_store import RegistryStore
 from devtools import images
 from devtools.forger import LOST, Forger, Response, error
 from devtools.observe import digest_at, tags_at

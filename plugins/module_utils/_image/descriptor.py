@@ -18,8 +18,8 @@ from . import document as documents
 from . import media_types
 from .platform import Platform
 
-# Starts the verified content of a blob, again for each try. A chunk is valid until the next one is asked for.
-OpenBlob = t.Callable[[], t.Iterable[bytes]]
+# Starts the verified content of a blob, again for each try.
+OpenBlob = t.Callable[[], t.Iterable[digests.Chunk]]
 
 # Sizes are signed 64-bit integers in every implementation.
 _LARGEST = 2**63 - 1

@@ -19,6 +19,9 @@ from .._errors import DigestMismatch, InvalidContent
 # 16 streams of them stay well below 100 MiB.
 CHUNK = 512 * 1024
 
+# A memoryview is valid until the next chunk is read: whoever keeps it must copy it.
+Chunk = t.Union[bytes, memoryview]
+
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _GRAMMAR = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 
@@ -62,7 +65,12 @@ def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
     return content
 
 
-def verified(chunks: t.Iterable[bytes], digest: str, size: int) -> t.Iterator[bytes]:
+def collect(chunks: t.Iterable[Chunk]) -> bytes:
+    """All of the content."""
+    return b"".join(map(bytes, chunks))
+
+
+def verified(chunks: t.Iterable[Chunk], digest: str, size: int) -> t.Iterator[Chunk]:
     """Pass the chunks on while hashing them, and the last one only when the whole is what it should be.
 
     Holding the last chunk back is what keeps a wrong blob from ever being complete at its destination: an upload
@@ -72,7 +80,7 @@ def verified(chunks: t.Iterable[bytes], digest: str, size: int) -> t.Iterator[by
     """
     hasher = hashlib.new(split(digest)[0])
     seen = 0
-    held = b""
+    held: Chunk = b""
     for chunk in filter(None, chunks):
         seen += len(chunk)
         if seen > size:

@@ -61,11 +61,11 @@ def copy(options: CopyOptions, stores: Stores) -> Copied:
     destination = references.named_after(references.parse(options.dest), source)
     _check_registry(options.dest, destination)
     tags = _destination_tags(source, destination, options.tags)
-    mount_from = _repository_beside(source, destination)
+    mount_from = _mount_source(source, destination)
     request = CopyRequest(
         source=stores.open(source),
         name=references.name_or_default(source),
-        destination=stores.open(destination, writable=True, beside=mount_from),
+        destination=stores.open(destination, writable=True, mount_from=mount_from),
         tags=tags,
         digest=destination.digest,
         platforms=tuple(Platform.parse(text) for text in options.platforms),
@@ -150,7 +150,7 @@ def _tag_of(source: Reference) -> str:
         raise ImageError("the name %r does not tell a tag for dest" % source.tag, source, "Give dest a tag") from None
 
 
-def _repository_beside(source: Reference, destination: Reference) -> str:
+def _mount_source(source: Reference, destination: Reference) -> str:
     if isinstance(source, RegistryReference) and isinstance(destination, RegistryReference):
         if source.host == destination.host and source.repository != destination.repository:
             return source.repository

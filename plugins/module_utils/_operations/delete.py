@@ -18,7 +18,7 @@ from .._image import reference as references
 from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
-from .._stores.base import Store
+from .._stores.repository import Store
 from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
@@ -64,7 +64,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
         if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
-            method = "digest" if store.delete_manifest(digest) else ""
+            method = "digest" if store.delete(digest) else ""
         else:
             method = _delete_tag(store, tag, digest, others, stores.run.jobs)
     return dataclasses.replace(deleted, method=method) if method else Deleted()

@@ -23,8 +23,7 @@ from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
-from .._stores.base import Store
-from .._transfer.engines import known_by
+from .._stores.repository import Store
 from .._transfer.selection import Selection, find_image
 from .stores import Stores
 
@@ -113,7 +112,7 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
             missing = [part.digest for part in Graph([top], content.load_present).missing(has_blobs)]
         image = reader.image_of(top, platform)
         config = reader.config_of(image) if image else None
-        return Inspected(top, image, config, tags, missing, known_by(store, top).digest)
+        return Inspected(top, image, config, tags, missing, store.identity(top).digest)
 
 
 def list_names(store: Store) -> list[str]:

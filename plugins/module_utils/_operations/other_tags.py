@@ -20,7 +20,7 @@ import typing as t
 from .._errors import ImageError, NotFound, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
-from .._stores.base import Store
+from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 
 # How many tags a sentence has.
@@ -44,7 +44,7 @@ class OtherTags:
         return [tag for tag, descriptor in self.tags.items() if descriptor.digest == digest]
 
 
-def read_other_tags(store: Store, tag: str, jobs: int) -> OtherTags:
+def read_other_tags(store: Repository, tag: str, jobs: int) -> OtherTags:
     """All tags but ``tag``, which exists (empty for none). One request a tag, and the list. Raises ImageError."""
     try:
         names = store.tags()
@@ -62,7 +62,7 @@ def read_other_tags(store: Store, tag: str, jobs: int) -> OtherTags:
 
 
 def current_tags(
-    store: Store,
+    store: Repository,
     deleted: t.Collection[str],
     needed: t.Collection[str],
     jobs: int,
@@ -85,7 +85,7 @@ def current_tags(
 
 
 def delete_untagged(
-    store: Store, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], jobs: int
+    store: Repository, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], jobs: int
 ) -> list[str]:
     """Delete those ``untagged`` manifests which certainly nothing points to, and return their digests.
 
@@ -103,12 +103,12 @@ def delete_untagged(
         unneeded = [digest for digest in dict.fromkeys(untagged) if digest not in still_needed]
         if unneeded and set(store.tags()) == {name for name in others if not digests.is_digest(name)}:
             for digest in unneeded:
-                store.delete_manifest(digest)
+                store.open(digest).delete(digest)
                 removed.append(digest)
     return removed
 
 
-def _resolve(store: Store, names: t.Sequence[str], jobs: int) -> dict[str, Descriptor | None]:
+def _resolve(store: Repository, names: t.Sequence[str], jobs: int) -> dict[str, Descriptor | None]:
     def find(name: str) -> Descriptor | None:
         with naming(store.reference(name)):
             return store.find(name)

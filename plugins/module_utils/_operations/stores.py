@@ -26,14 +26,16 @@ from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run
 from .._stores import directory_tree
-from .._stores.base import Store
-from .._stores.by_config import ConfigStore, Keeper, Staging
+from .._stores.config_store import ConfigStore
 from .._stores.directory import Directory
 from .._stores.directory_tree import TreeRepository
-from .._stores.named import NamedRepository, repositories
+from .._stores.image_backend import ImageBackend
+from .._stores.named import repositories
 from .._stores.oci_archive import OciArchive
 from .._stores.oci_layout import OciLayout
-from .._stores.registry import RegistryStore
+from .._stores.registry_store import RegistryStore
+from .._stores.repository import Repository, Store
+from .._stores.staging import Staging
 
 _LOCAL: dict[str, t.Callable[[str, t.Callable[[str], None]], Store]] = {
     "oci": OciLayout,
@@ -60,7 +62,7 @@ class Stores:
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
         self._staging = Staging()
         self._closing.callback(self._staging.close)
-        self._keepers: dict[tuple[str, str], Keeper] = {}
+        self._backends: dict[tuple[str, str], ImageBackend] = {}
         self._layouts: dict[tuple[str, frozenset[str]], OciLayout] = {}
 
     def __enter__(self) -> Stores:
@@ -69,33 +71,33 @@ class Stores:
     def __exit__(self, *exc_info: object) -> None:
         self._closing.close()
 
-    def open(self, reference: Reference, writable: bool = False, beside: str = "", deletes: bool = False) -> Store:
+    def open(self, reference: Reference, writable: bool = False, mount_from: str = "", deletes: bool = False) -> Store:
         """The store that a reference is in; nothing is asked of it yet.
 
-        ``writable``, ``deletes`` and ``beside`` (a repository to mount from) say which rights to ask a registry for.
+        ``writable``, ``deletes`` and ``mount_from`` (a repository of the same registry) say which rights to ask a registry for.
         """
         if isinstance(reference, RegistryReference):
             actions = ["push"] * writable + ["delete"] * deletes
-            return RegistryStore(self._client(reference), reference, actions, beside)
+            return RegistryStore(self._client(reference), reference, actions, mount_from)
         if isinstance(reference, EngineReference):
-            return ConfigStore(self._keeper(reference), self._staging, reference)
+            return ConfigStore(self._backend(reference), self._staging, reference)
         store = _LOCAL[reference.transport](reference.path, self.run.warn)
         if isinstance(store, OciArchive):
             self._closing.callback(store.close)
         return store
 
-    def open_named(self, reference: LocalReference, elsewhere: t.Collection[str] = frozenset()) -> Store:
+    def open_named(self, reference: LocalReference, external_blobs: t.Collection[str] = frozenset()) -> Repository:
         """The images of one repository in a layout or a tree of directories; its name is the reference's.
 
-        Blobs whose digests are ``elsewhere`` need not be in a layout.
+        Blobs whose digests are in ``external_blobs`` need not be in a layout.
         """
         if reference.transport == "dir":
-            return t.cast(Store, TreeRepository(reference.path, reference.tag, self.run.warn))
-        key = (reference.path, frozenset(elsewhere))
+            return TreeRepository(reference.path, reference.tag, self.run.warn)
+        key = (reference.path, frozenset(external_blobs))
         with self._lock:
             if key not in self._layouts:  # a thousand repositories are in one layout, which is looked into once
-                self._layouts[key] = OciLayout(reference.path, self.run.warn, elsewhere)
-            return NamedRepository(self._layouts[key], reference.tag)
+                self._layouts[key] = OciLayout(reference.path, self.run.warn, external_blobs)
+            return self._layouts[key].repository(reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
         """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""
@@ -103,7 +105,8 @@ class Stores:
             return list_repositories(self._client(reference))
         if reference.transport == "dir":
             return directory_tree.repositories(reference.path)
-        return repositories(self.open(reference), self.run.warn)
+        store = self.open(reference)
+        return repositories(store.tags(), store.reference(""), self.run.warn)
 
     def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """Run a credential helper, which has to answer within the timeout."""
@@ -118,20 +121,20 @@ class Stores:
         settings = self._registries.of(host, repository)
         return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
 
-    def _keeper(self, reference: EngineReference) -> Keeper:
+    def _backend(self, reference: EngineReference) -> ImageBackend:
         """The engine or file of a reference: one for the whole run."""
         key = (reference.transport, reference.path)
         with self._lock:
-            if key not in self._keepers:
-                self._keepers[key] = self._new_keeper(reference)
-                self._closing.callback(self._keepers[key].close)
-            return self._keepers[key]
+            if key not in self._backends:
+                self._backends[key] = self._new_backend(reference)
+                self._closing.callback(self._backends[key].close)
+            return self._backends[key]
 
-    def _new_keeper(self, reference: EngineReference) -> Keeper:
+    def _new_backend(self, reference: EngineReference) -> ImageBackend:
         """Imports what it needs: each task pays for its imports, and few have to do with engines."""
         if reference.transport in ENGINES:
             from .._engine.find import find
-            from .._stores.engine import EngineImages
+            from .._stores.engine_images import EngineImages
 
             return EngineImages(reference.transport, find(reference.transport, self._policy.timeout, self.run))
         from .._stores.docker_archive import DockerArchive

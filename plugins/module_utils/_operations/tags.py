@@ -19,8 +19,7 @@ from .._image import reference as references
 from .._image.manifest import Manifest
 from .._image.reference import Reference
 from .._image.tag_selection import TagSelection
-from .._stores.base import Store
-from .._transfer.engines import config_store
+from .._stores.repository import Store
 from .._transfer.plan import CopyRequest, Plan, plan_copy
 from .stores import Stores
 
@@ -86,9 +85,8 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores)
         if moved and not stores.run.dry_run:
             _retag(store, moved, {name: digest for plan in plans for name, digest in plan.before.items()})
         named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.stale_tags}
-        engine = config_store(store)
-        if engine and named and not stores.run.dry_run:
-            engine.set_names(named)
+        if named and not stores.run.dry_run:
+            store.set_tags(named)
     before, after = _in_order_of(targets, plans)
     swapped = sorted(name for name, target in text.items() if target != name and text.get(target) == name)
     if any(before[name] == before[text[name]] for name in swapped):

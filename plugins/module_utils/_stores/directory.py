@@ -18,17 +18,27 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
-from .._files import STAGING, locked, open_regular, read_regular, remove_abandoned, staged, sync_directory, write_file
+from .._files import (
+    STAGING,
+    ReentrantLock,
+    locked,
+    open_regular,
+    read_regular,
+    remove_abandoned,
+    staged,
+    sync_directory,
+    write_file,
+)
 from .._image import digest as digests
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import is_whole, reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from .base import Store
+from .location import Location
+from .repository import Lockable, Store
 
 _VERSION = b"Directory Transport Version: %s\n"
 # 1.2 differs in that other algorithms than sha256 are part of the names.
@@ -45,20 +55,19 @@ _NAMES = re.compile(
 )
 
 
-class Directory:
+class Directory(Store, Lockable):
     """The image of one directory. It has no name: the empty one and its digest stand for it."""
 
     def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
         self._path = path
         self._warn = warn
         self._prepared = False
-        self._is_locked = False
-        self._threads = threading.RLock()
+        self._locks = ReentrantLock()
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The directory: another one has its own blobs."""
-        return "dir:%s" % os.path.realpath(self._path), ""
+    def location(self) -> Location:
+        """The directory."""
+        return Location("dir", "dir:%s" % os.path.realpath(self._path))
 
     def reference(self, name: str) -> str:
         """``dir:PATH``."""
@@ -76,10 +85,6 @@ class Directory:
                 return None
             return found if name in ("", found.digest) else None
 
-    def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`."""
-        return self.resolve(name)
-
     def tags(self) -> list[str]:
         """None: the image has no name."""
         self._top(None)
@@ -90,13 +95,9 @@ class Directory:
         with file_errors("read", self._path):
             return self._read_manifest(name) if digests.is_digest(name) else self._top(None)
 
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """Read the file in large chunks."""
         return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
-
-    def has_content(self) -> bool:
-        """Looking costs nothing here."""
-        return True
 
     def has_manifest(self, digest: str) -> bool:
         """Looks for all files that it needs."""
@@ -106,26 +107,18 @@ class Directory:
             except ImageError:
                 return False
 
-    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+    def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
         with file_errors("read", self._path):
-            return is_whole(descriptor, wanted, self._has, self._read_manifest)
+            return is_whole(image, wanted, self._has, self._read_manifest)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
         return self._size(self._blob_path(blob.digest)) == blob.size
 
-    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+    def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
         """What has no file."""
         return [blob.digest for blob in blobs if not self.has_blob(blob)]
-
-    def mount_source(self, source: Store) -> str:
-        """Never: blobs of another place are copied."""
-        return ""
-
-    def is_same(self, source: Store) -> bool:
-        """Whether both are the same directory."""
-        return isinstance(source, Directory) and os.path.realpath(source._path) == os.path.realpath(self._path)
 
     # Writing
 
@@ -164,12 +157,6 @@ class Directory:
                     raise ContentMissing("content of %s was removed from the directory meanwhile" % manifest.digest)
                 self._replace(manifest)
 
-    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """There is no name to move."""
-
-    def commit(self) -> None:
-        """What was put is there."""
-
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
         """Holds the lock under which others would replace the image and remove what it needed."""
@@ -182,7 +169,7 @@ class Directory:
         """There is no name to remove."""
         return ""
 
-    def delete_manifest(self, digest: str) -> bool:
+    def delete(self, digest: str) -> bool:
         """Remove the image with its directory, if it is this one still."""
         with file_errors("write", self._path), contextlib.ExitStack() as stack:
             if not self._is_image(digest):
@@ -199,9 +186,6 @@ class Directory:
             with contextlib.suppress(OSError):  # there may be other files
                 os.rmdir(self._path)
         return True
-
-    def close(self) -> None:
-        """Nothing stays open."""
 
     def _replace(self, manifest: Manifest) -> None:
         needed, _complete = reachable(
@@ -340,31 +324,25 @@ class Directory:
                 stream.flush()
                 os.fsync(stream.fileno())
 
+    def _staged(self, name: str) -> t.ContextManager[t.BinaryIO]:
+        return self._made(lambda: staged(self._path, os.path.join(self._path, name)), _ATTEMPTS)
+
+    def _lock(self, attempts: int = _ATTEMPTS) -> t.ContextManager[None]:
+        return self._locks.hold(lambda: self._made(lambda: locked(os.path.join(self._path, "version")), attempts))
+
     @contextlib.contextmanager
-    def _staged(self, name: str) -> t.Iterator[t.BinaryIO]:
+    def _made(self, make: t.Callable[[], t.ContextManager[t.BinaryIO]], attempts: int) -> t.Iterator[t.BinaryIO]:
+        """Use a file of the directory, which is made again if others remove it before this one can use it."""
         with contextlib.ExitStack() as stack:
-            target = os.path.join(self._path, name)
-            yield self._enter(stack, lambda: staged(self._path, target), _ATTEMPTS)
-
-    @contextlib.contextmanager
-    def _lock(self, attempts: int = _ATTEMPTS) -> t.Iterator[None]:
-        with self._threads, contextlib.ExitStack() as stack:
-            if not self._is_locked:
-                self._enter(stack, lambda: locked(os.path.join(self._path, "version")), attempts)
-                self._is_locked = True
-                stack.callback(setattr, self, "_is_locked", False)
-            yield
-
-    def _enter(
-        self, stack: contextlib.ExitStack, make: t.Callable[[], t.ContextManager[t.BinaryIO]], attempts: int
-    ) -> t.BinaryIO:
-        """Begin to use a file of the directory, which is made again where another one has removed it meanwhile."""
-        for _attempt in range(attempts - 1):
-            try:
-                return stack.enter_context(make())
-            except FileNotFoundError:
-                os.makedirs(self._path, exist_ok=True)
-        return stack.enter_context(make())
+            for _attempt in range(attempts - 1):
+                try:
+                    stream = stack.enter_context(make())
+                    break
+                except FileNotFoundError:
+                    os.makedirs(self._path, exist_ok=True)
+            else:
+                stream = stack.enter_context(make())
+            yield stream
 
     def _prepare(self) -> None:
         """Make the directory, and clear what killed runs left."""

@@ -25,9 +25,10 @@ from .._image import digest as digests
 from .._image import reference as references
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
-from .base import Store
 from .directory import Directory
+from .location import Location
 from .oci_index import MAX_ENTRIES
+from .repository import Repository, Store
 
 
 class TreeImage(Directory):
@@ -39,9 +40,9 @@ class TreeImage(Directory):
         self._name = name
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The tree, and the directory in it: what another one has can be had by a link."""
-        return "dir:%s" % os.path.realpath(self._root), self._name
+    def location(self) -> Location:
+        """The directory in the tree: the files of others can be linked."""
+        return Location("dir", "dir:%s" % os.path.realpath(self._root), self._name, shares_content=False)
 
     def resolve(self, name: str) -> Descriptor | None:
         """The image; if ``name`` is a digest, only if it has that."""
@@ -50,11 +51,6 @@ class TreeImage(Directory):
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The image, or a manifest that it refers to."""
         return super().manifest(name if digests.is_digest(name) else "", legacy)
-
-    def mount_source(self, source: Store) -> str:
-        """The directory of the source, where it is in the same tree."""
-        place, other = self.place, source.place
-        return other[1] if place[0] == other[0] and place != other else ""
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """Link to the file of the directory ``mount_from`` of the tree, if it has one; else write it."""
@@ -77,8 +73,8 @@ class TreeImage(Directory):
             os.rename(staged, target)
 
 
-class TreeRepository:
-    """The images of one repository in a tree. What needs the content of one is asked of :meth:`image`."""
+class TreeRepository(Repository):
+    """The images of one repository in a tree: each is a store of its own."""
 
     def __init__(self, root: str, repository: str, warn: t.Callable[[str], None]) -> None:
         """Raises InvalidReference for a name that would lead out of the tree, or that no path can have."""
@@ -90,12 +86,12 @@ class TreeRepository:
         self._warn = warn
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The tree; images have places of their own."""
-        return "dir:%s" % os.path.realpath(self._root), self._repository
+    def location(self) -> Location:
+        """The repository in the tree; its images have locations of their own."""
+        return Location("dir", "dir:%s" % os.path.realpath(self._root), self._repository, shares_content=False)
 
-    def image(self, name: str) -> TreeImage:
-        """The image of that tag or digest, which need not be there."""
+    def open(self, name: str) -> Store:
+        """The directory of that tag or digest, which may be absent."""
         return TreeImage(self._root, self._directory(name), self._warn)
 
     def reference(self, name: str) -> str:
@@ -104,27 +100,17 @@ class TreeRepository:
 
     def resolve(self, name: str) -> Descriptor | None:
         """What the directory of that name has."""
-        return self.image(name).resolve(name)
+        return self.open(name).resolve(name)
 
     def find(self, name: str) -> Descriptor | None:
         """As :meth:`resolve`; for a digest, any image or child of an image in this repository."""
         if not digests.is_digest(name):
             return self.resolve(name)
         with contextlib.suppress(NotFound):
-            for image in map(self.image, self.tags()):
+            for image in map(self.open, self.tags()):
                 with contextlib.suppress(NotFound):
                     return image.manifest(name).descriptor
         return None
-
-    def has_manifest(self, digest: str) -> bool:
-        """Whether an image has it, complete."""
-        with contextlib.suppress(NotFound):
-            return any(self.image(name).has_manifest(digest) for name in self.tags())
-        return False
-
-    def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The image in the directory of that name."""
-        return self.image(name).manifest(name, legacy)
 
     def tags(self) -> list[str]:
         """The tags, and the digests, for which there are directories. Raises NotFound where there is none."""
@@ -140,16 +126,9 @@ class TreeRepository:
             raise NotFound("there is no image of that repository", self.reference(""))
         return names
 
-    def has_content(self) -> bool:
-        """Looking costs nothing here."""
-        return True
-
     def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the directory of that tag."""
-        return "tag" if self.image(tag).delete_manifest(digest) else ""
-
-    def close(self) -> None:
-        """Nothing stays open."""
+        return "tag" if self.open(tag).delete(digest) else ""
 
     def _directory(self, name: str) -> str:
         """The directory of a tag or digest; that of ``latest`` may have neither in its name."""

@@ -15,30 +15,42 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
-from .._files import prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
+from .._files import (
+    ReentrantLock,
+    keep_access,
+    prefix_for,
+    remove_abandoned,
+    reserved,
+    staged,
+    status_of_regular,
+    sync_directory,
+)
 from .._image import digest as digests
-from .._image.platform import Platform
 from .._image.saved import SavedImage
 from .docker_save import DockerSave, archive
+from .image_backend import ImageBackend, ReadLayers
 from .layers import is_intact
+from .location import Location
 from .tar_reader import TarImage
 
 
-class DockerArchive:
+class DockerArchive(ImageBackend):
     """One file. It is read again only when it was replaced meanwhile."""
 
     def __init__(self, path: str) -> None:
-        self.place = "docker-archive:%s" % os.path.realpath(path)
         self._path = path
         self._opened: list[TarImage] = []
         self._images: list[SavedImage] = []
         self._identity: tuple[int, ...] = ()
-        self._is_locked = False
-        self._guard = threading.RLock()
+        self._locks = ReentrantLock()
+
+    @property
+    def location(self) -> Location:
+        """The file."""
+        return Location("docker-archive", "docker-archive:%s" % os.path.realpath(self._path))
 
     def find(self, name: str) -> str | None:
         """The ID of a name, an ID that is there, or a position. Raises ImageError where an empty name means several."""
@@ -64,17 +76,13 @@ class DockerArchive:
         """The image of this ID."""
         return next(image for image in self._read() if image.id == image_id)
 
-    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+    def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
         """A file that can be read has all that its images need."""
         return bool(self.find(image_id))
 
-    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+    def is_intact(self, image_id: str, layers: ReadLayers | None = None) -> bool:
         """Reads the layers: nobody else looks after the file."""
         return self.is_whole(image_id) and all(map(is_intact, self.image(image_id).layers))
-
-    def platform(self) -> Platform | None:
-        """A file runs nothing."""
-        return None
 
     def add(self, image: SavedImage) -> None:
         """Write the file with this image, in place of what had its names."""
@@ -163,30 +171,19 @@ class DockerArchive:
         with file_errors("write", self._path):
             remove_abandoned(directory, prefix)
             with staged(directory, target, prefix=prefix) as stream:
-                self._keep_owner(stream, target)
+                keep_access(stream, target)
                 for chunk in archive(images):
                     stream.write(chunk)
 
-    def _keep_owner(self, stream: t.BinaryIO, target: str) -> None:
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            before = os.stat(target)
-            os.fchmod(stream.fileno(), before.st_mode & 0o777)
-            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
-
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[None]:
+        with file_errors("write", self._path), self._locks.hold(self._reserved):
+            yield
+
+    def _reserved(self) -> t.ContextManager[None]:
         target = os.path.realpath(self._path)
-        with self._guard, file_errors("write", self._path):
-            if self._is_locked:
-                yield
-                return
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            with reserved(target):
-                self._is_locked = True
-                try:
-                    yield
-                finally:
-                    self._is_locked = False
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        return reserved(target)
 
 
 def _merged(images: t.Iterable[SavedImage]) -> list[SavedImage]:

@@ -14,6 +14,7 @@ and the first is written, as both tools read that.
 
 from __future__ import annotations
 
+import copy
 import threading
 import typing as t
 
@@ -32,9 +33,16 @@ class LayoutReferrers:
 
     def __init__(self, images: OciImages) -> None:
         self._images = images
+        self._named = images
         self._lock = threading.Lock()
         self._pending: dict[str, list[Manifest]] = {}
         self._unnamed: tuple[Index, dict[str, list[Descriptor]]] | None = None
+
+    def of_repository(self, repository: OciImages) -> LayoutReferrers:
+        """The same lists, with the tags of cosign among those of a repository of the layout."""
+        other = copy.copy(self)
+        other._named = repository
+        return other
 
     @property
     def is_pending(self) -> bool:
@@ -55,7 +63,7 @@ class LayoutReferrers:
 
     def cosign_tags(self, subject: str) -> list[str]:
         """The names here under which cosign keeps something for a digest."""
-        return [tag for tag in referrers.cosign_tags(subject) if self._images.resolve(tag)]
+        return [tag for tag in referrers.cosign_tags(subject) if self._named.resolve(tag)]
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
         """Make the list of a subject have these manifests, when the index is written next."""
@@ -85,7 +93,8 @@ class LayoutReferrers:
     def with_pending(self, entries: list[Entry]) -> list[Entry]:
         """Entries of an index with the lists that are to be written; the lock must be held."""
         with self._lock:
-            pending, self._pending = self._pending, {}
+            pending = dict(self._pending)
+            self._pending.clear()
         index = Index(entries, self._images.kind)
         for subject, manifests in pending.items():
             if not all(self._images.is_complete(manifest.descriptor, None) for manifest in manifests):

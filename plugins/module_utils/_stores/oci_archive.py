@@ -20,16 +20,16 @@ import threading
 import typing as t
 
 from .._errors import InvalidContent, LocalFailure, NotFound, file_errors
-from .._files import prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
+from .._files import keep_access, prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
 from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from .base import Store
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
+from .repository import Committing
 from .tar_reader import TarImage
 from .tar_writer import TarWriter
 
@@ -37,7 +37,7 @@ from .tar_writer import TarWriter
 _PIECE = 16 * 1024 * 1024
 
 
-class OciArchive(OciImages):
+class OciArchive(OciImages, Committing):
     """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
 
     transport = "oci-archive"
@@ -52,17 +52,13 @@ class OciArchive(OciImages):
 
     # Reading
 
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """Read the member in large chunks."""
         return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A member under the digest is trusted when its size is right."""
         return self._size(blob.digest) == blob.size
-
-    def is_same(self, source: Store) -> bool:
-        """Whether both are the same file."""
-        return isinstance(source, OciArchive) and source._target == self._target
 
     # Writing
 
@@ -120,7 +116,7 @@ class OciArchive(OciImages):
             remove_abandoned(directory, prefix_for(self._target))
             needed = self._needed(entries)
             with staged(directory, self._target, prefix=prefix_for(self._target)) as stream:
-                self._keep_owner(stream)
+                keep_access(stream, self._target)
                 self._write(TarWriter(stream), documents.encode(document), needed)
         else:
             os.unlink(self._target)
@@ -149,12 +145,6 @@ class OciArchive(OciImages):
         writer.add_bytes("index.json", index)
         writer.add_bytes("oci-layout", documents.encode(VERSION))
         writer.finish()
-
-    def _keep_owner(self, stream: t.BinaryIO) -> None:
-        with contextlib.suppress(FileNotFoundError, PermissionError):
-            before = os.stat(self._target)
-            os.fchmod(stream.fileno(), before.st_mode & 0o777)
-            os.fchown(stream.fileno(), before.st_uid, before.st_gid)
 
     # What is in the archive
 
@@ -224,7 +214,7 @@ class _Spool:
     def __bool__(self) -> bool:
         return bool(self._places)
 
-    def add(self, digest: str, size: int, chunks: t.Iterable[bytes]) -> None:
+    def add(self, digest: str, size: int, chunks: t.Iterable[digests.Chunk]) -> None:
         """Take in content of this size, piece by piece: who made it may have lied about the size.
 
         Raises OSError, and what the chunks raise.

@@ -9,25 +9,29 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
+import copy
 import os
-import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, NotFound, file_errors
+from .._files import ReentrantLock
 from .._image import digest as digests
 from .._image import media_types
-from .._image.descriptor import Descriptor, OpenBlob
+from .._image.descriptor import Descriptor
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
-from .base import Store
 from .layout_referrers import LayoutReferrers, own_images
+from .location import Location
+from .named import AllNames, RepositoryNames
 from .oci_index import Entry, Index, name_of, new_entry
+from .repository import Lockable, Store
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
-class OciImages:
+class OciImages(Store, Lockable):
     """What a name means is the subject of :class:`Index`. Subclasses say where the files are, and how they are replaced."""
 
     transport: t.ClassVar[str]
@@ -36,10 +40,17 @@ class OciImages:
     def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
         self._path = path
         self._warn = warn
-        self._is_locked = False
-        self._threads = threading.RLock()
-        self._kept: tuple[object, Index] | None = None
+        self._names = AllNames()
+        self._locks = ReentrantLock()
+        self._index_cache = _IndexCache()
         self.referrers = LayoutReferrers(self)
+
+    def repository(self, name: str) -> OciImages:
+        """The images whose names are references of this repository. Both share what was read, and the lock."""
+        other = copy.copy(self)
+        other._names = RepositoryNames(name)
+        other.referrers = self.referrers.of_repository(other)
+        return other
 
     @property
     def path(self) -> str:
@@ -47,95 +58,79 @@ class OciImages:
         return self._path
 
     @property
-    def place(self) -> tuple[str, str]:
+    def location(self) -> Location:
         """All images of a layout or archive share its blobs."""
-        return "%s:%s" % (self.transport, os.path.realpath(self._path)), ""
+        root = "%s:%s" % (self.transport, os.path.realpath(self._path))
+        return Location(self.transport, root, self._names.repository)
 
     # What subclasses know
 
+    @abc.abstractmethod
     def _document(self) -> dict[str, t.Any]:
         """The index, read anew; a new one where there is none yet."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _identity(self) -> object:
         """What is another whenever the index was changed; None where it cannot be told."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _check_exists(self) -> None:
         """Raises NotFound where there is nothing at all."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _read_manifest(self, digest: str) -> Manifest:
         """Raises NotFound, or an error that says what is wrong with it."""
-        raise NotImplementedError
 
-    def has_blob(self, blob: Descriptor) -> bool:
-        """Whether there is content of the right size: none is ever put in place before it is verified."""
-        raise NotImplementedError
-
-    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """What is not here."""
-        return [blob.digest for blob in blobs if not self.has_blob(blob)]
-
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
-        """Read in large chunks, and verify."""
-        raise NotImplementedError
-
-    def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Take in a blob; it is never mounted."""
-        raise NotImplementedError
-
-    def put_manifest(self, manifest: Manifest) -> None:
-        """Manifests are blobs here."""
-        raise NotImplementedError
-
+    @abc.abstractmethod
     def _prepare(self) -> None:
         """Make it possible to hold the lock."""
 
+    @abc.abstractmethod
     def _hold(self) -> t.ContextManager[object]:
         """Under which the index is replaced."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _rewrite(self, document: dict[str, t.Any], entries: list[Entry]) -> None:
         """Replace the entries of the index, and remove what only those which are gone needed."""
-        raise NotImplementedError
 
     # Reading
 
     def reference(self, name: str) -> str:
         """``oci:PATH:NAME``, or with another transport."""
-        return "%s:%s%s" % (self.transport, self._path, ":" + name if name and not digests.is_digest(name) else "")
+        full = self._names.full(name) or self._names.repository
+        return "%s:%s%s" % (self.transport, self._path, ":" + full if full and not digests.is_digest(full) else "")
 
     def resolve(self, name: str) -> Descriptor | None:
         """The entry of that name, or of that digest."""
+        full = self._names.full(name)
         with file_errors("read", self._path):
-            if not digests.is_digest(name):
-                return self._choose(name)
-            found = self.index().by_digest.get(name)
-            return Descriptor.from_document(found[-1]) if found else None
+            return self._by_digest(full) if digests.is_digest(full) else self._choose(full)
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`: an entry needs nothing to be found."""
-        return self.resolve(name)
+        """As :meth:`resolve`; for a digest, any entry of the layout."""
+        found = self.resolve(name)
+        if found or not digests.is_digest(name):
+            return found
+        with file_errors("read", self._path):
+            return self._by_digest(name)
 
     def tags(self) -> list[str]:
         """The names of its images."""
         with file_errors("read", self._path):
             self._check_exists()
-            return self.index().names()
+            found = self._names.tags(self.index().names())
+        if self._names.repository and not found:
+            raise NotFound("there is no image of that repository", self.reference(""))
+        return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
         with file_errors("read", self._path):
             self._check_exists()
-            entry = None if digests.is_digest(name) else self._choose(name)
+            entry = None if digests.is_digest(name) else self._choose(self._names.full(name))
             if entry is None and not digests.is_digest(name):
                 raise NotFound("the %s has no image of that name" % self.kind, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
-
-    def has_content(self) -> bool:
-        """Looking costs nothing here."""
-        return True
 
     def has_manifest(self, digest: str) -> bool:
         """Looks for all files that it needs."""
@@ -143,30 +138,30 @@ class OciImages:
             descriptor = self._descriptor(digest)
             return descriptor is not None and self.is_complete(descriptor, None)
 
-    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+    def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Looks for all files that it needs."""
         with file_errors("read", self._path):
-            return is_whole(descriptor, wanted, self.has_blob, self._read_manifest)
+            return is_whole(image, wanted, self.has_blob, self._read_manifest)
 
-    def mount_source(self, source: Store) -> str:
-        """Never: blobs of another place are copied."""
-        return ""
+    def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+        """What is not here."""
+        return [blob.digest for blob in blobs if not self.has_blob(blob)]
 
     # Writing
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Enter the manifest into the index, in place of what had these names."""
+        names = self._names.of_published(tags, manifest.digest)
         self.put_manifest(manifest)
         with file_errors("write", self._path), self._lock():
             if not self.is_complete(manifest.descriptor, wanted):
                 raise ContentMissing("content of %s was removed from the %s meanwhile" % (manifest.digest, self.kind))
             document = self._document()
-            kept = Index(document["manifests"], self.kind).without(tags)
-            if not tags:
+            kept = Index(document["manifests"], self.kind).without(names)
+            if not names:
                 kept = [entry for entry in kept if entry.get("digest") != manifest.digest or name_of(entry)]
-            kept += [new_entry(manifest, tag) for tag in tags or [""]]
-            self._replace(document, kept)
-        self._warn_of_format(manifest, tags)
+            self._replace(document, kept + [new_entry(manifest, name) for name in names or [""]])
+        self._warn_of_format(manifest, names)
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """One change of the index: a name may move to what another one has named so far."""
@@ -175,13 +170,11 @@ class OciImages:
                 if not self.has_blob(manifest.descriptor):
                     raise ContentMissing("%s was removed from the %s meanwhile" % (manifest.digest, self.kind))
             document = self._document()
-            kept = Index(document["manifests"], self.kind).without(manifests)
-            self._replace(document, kept + [new_entry(manifest, name) for name, manifest in manifests.items()])
-        for name, manifest in manifests.items():
+            named = {self._names.full(tag): manifest for tag, manifest in manifests.items()}
+            kept = Index(document["manifests"], self.kind).without(named)
+            self._replace(document, kept + [new_entry(manifest, name) for name, manifest in named.items()])
+        for name, manifest in named.items():
             self._warn_of_format(manifest, [name])
-
-    def commit(self) -> None:
-        """What was put is there."""
 
     def lists_changed(self) -> None:
         """Write the lists of referrers that are pending."""
@@ -203,14 +196,11 @@ class OciImages:
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the entries of that name, and the files that no other entry needs."""
-        return "tag" if self._remove(lambda index: index.named(tag)) else ""
+        return "tag" if self._remove(lambda index: index.named(self._names.full(tag))) else ""
 
-    def delete_manifest(self, digest: str) -> bool:
+    def delete(self, digest: str) -> bool:
         """Remove the entries with that digest, and the files that no other entry needs."""
         return self._remove(lambda index: index.by_digest.get(digest, []))
-
-    def close(self) -> None:
-        """Nothing stays open."""
 
     def _remove(self, find: t.Callable[[Index], list[Entry]]) -> bool:
         with file_errors("write", self._path), self._lock():
@@ -233,28 +223,18 @@ class OciImages:
                 % (self.transport, self._path, self.kind)
             )
 
-    @contextlib.contextmanager
-    def _lock(self) -> t.Iterator[None]:
-        with self._threads:
-            if self._is_locked:
-                yield
-                return
-            with self._hold():
-                self._is_locked = True
-                try:
-                    yield
-                finally:
-                    self._is_locked = False
+    def _lock(self) -> t.ContextManager[None]:
+        return self._locks.hold(self._hold)
 
     # The index
 
     def index(self) -> Index:
         """To look into, and not to change: it is read again only where it is another. Writers read it under the lock."""
-        identity, kept = self._identity(), self._kept
-        if kept is None or identity is None or kept[0] != identity:
-            # Should it be replaced between the two, it has another identity the next time.
-            kept = self._kept = identity, Index(self._document()["manifests"], self.kind)
-        return kept[1]
+        return self._index_cache.get(self._identity(), lambda: Index(self._document()["manifests"], self.kind))
+
+    def _by_digest(self, digest: str) -> Descriptor | None:
+        found = self.index().by_digest.get(digest)
+        return Descriptor.from_document(found[-1]) if found else None
 
     def _choose(self, name: str) -> Descriptor | None:
         index = self.index()
@@ -268,3 +248,18 @@ class OciImages:
             return self._read_manifest(digest).descriptor
         except ImageError:
             return None
+
+
+class _IndexCache:
+    """The index that was read last."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, Index] | None = None
+
+    def get(self, identity: object, read: t.Callable[[], Index]) -> Index:
+        """The index, read again if its identity is another one than the last time, or None."""
+        kept = self._kept
+        if kept is None or identity is None or kept[0] != identity:
+            # Should it be replaced between the two, it has another identity the next time.
+            kept = self._kept = identity, read()
+        return kept[1]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import typing as t
 
 from .._errors import ImageError, InvalidContent, LocalFailure, NotFound, file_errors, local_failure
@@ -25,7 +26,6 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
-from .base import Store
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 
@@ -33,27 +33,29 @@ from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 class OciLayout(OciImages):
     """The images of one layout.
 
-    Blobs whose digests are ``elsewhere`` count as being here: a layout that is carried to where they are needs no
-    second copy of them.
+    Blobs whose digests are in ``external_blobs`` count as present: a layout that is carried to where they are needs no second
+    copy of them.
     """
 
     transport = "oci"
     kind = "layout"
 
-    def __init__(self, path: str, warn: t.Callable[[str], None], elsewhere: t.Collection[str] = frozenset()) -> None:
+    def __init__(
+        self, path: str, warn: t.Callable[[str], None], external_blobs: t.Collection[str] = frozenset()
+    ) -> None:
         super().__init__(path, warn)
-        self._elsewhere = elsewhere
-        self._prepared = False
+        self._external_blobs = external_blobs
+        self._prepared = threading.Event()
 
     # Reading
 
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """Read the file in large chunks."""
         return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
-        return blob.digest in self._elsewhere or self._has_file(blob)
+        return blob.digest in self._external_blobs or self._has_file(blob)
 
     def _has_file(self, blob: Descriptor) -> bool:
         try:
@@ -61,13 +63,9 @@ class OciLayout(OciImages):
         except OSError:
             return False
 
-    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
+    def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
         """What has no file."""
         return [blob.digest for blob in blobs if not self._has_file(blob)]
-
-    def is_same(self, source: Store) -> bool:
-        """Whether both are the same directory."""
-        return isinstance(source, OciLayout) and os.path.realpath(source._path) == os.path.realpath(self._path)
 
     # Writing
 
@@ -180,7 +178,7 @@ class OciLayout(OciImages):
 
     def _prepare(self) -> None:
         """Make the directory a layout, and clear what killed runs left."""
-        if self._prepared:
+        if self._prepared.is_set():
             return
         marker = os.path.join(self._path, "oci-layout")
         self._refuse_other_directories()
@@ -198,4 +196,4 @@ class OciLayout(OciImages):
             for directory in (self._path, *(entry.path for entry in os.scandir(blobs) if entry.is_symlink())):
                 remove_abandoned(directory)
         sync_directory(self._path)
-        self._prepared = True
+        self._prepared.set()

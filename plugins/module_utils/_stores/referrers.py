@@ -13,7 +13,7 @@ import typing as t
 
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
-from .base import Store
+from .repository import Store
 
 
 class Referrers(t.Protocol):

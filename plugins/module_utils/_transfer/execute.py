@@ -17,8 +17,7 @@ import typing as t
 
 from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
-from .engines import config_store
-from .known import bare
+from .._stores.repository import commit, exclusive
 from .plan import Plan, plan_copy
 
 
@@ -53,11 +52,9 @@ def carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Pl
 
 def repair(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
     """As :func:`carry_out`, looking for all content one by one while nobody else may remove anything."""
-    request = dataclasses.replace(
-        plan.request, destination=bare(plan.request.destination), thorough=True, may_mount=False
-    )
+    request = dataclasses.replace(plan.request, listed=None, thorough=True, may_mount=False)
     try:
-        with request.destination.exclusive():
+        with exclusive(request.destination):
             again = plan_copy(request, pool)
             execute(again, pool, moved)
     except ContentMissing as error:
@@ -85,10 +82,10 @@ def publish(plan: Plan) -> None:
     if plan.stale_tags and plan.selection:
         tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
         plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
-    elif plan.stale_tags and (engine := config_store(plan.request.destination)):
-        engine.set_names(dict.fromkeys(plan.stale_tags, plan.top.digest))
+    elif plan.stale_tags:
+        plan.request.destination.set_tags(dict.fromkeys(plan.stale_tags, plan.top.digest))
     else:
-        plan.request.destination.commit()
+        commit(plan.request.destination)
 
 
 def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:

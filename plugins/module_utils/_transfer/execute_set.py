@@ -21,7 +21,6 @@ from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .execute import Moved, Stopped, publish, repair
-from .known import KnownDestination
 from .parallel import Alone, Workers
 from .plan import Plan
 
@@ -43,9 +42,9 @@ class Work:
         self.missing = len(plan.blobs)
 
     @property
-    def place(self) -> tuple[str, str]:
+    def location(self) -> tuple[str, str]:
         """Where its blobs go."""
-        return self.plan.request.destination.place
+        return _location(self.plan)
 
 
 class _Blob:
@@ -61,13 +60,13 @@ def mount_what_is_there(plans: t.Sequence[Plan]) -> None:
     """Let plans for new repositories mount blobs that were found in others of the same registry while they were planned."""
     homes: dict[tuple[str, str], str] = {}
     for plan in plans:
-        place, repository = plan.request.destination.place
-        for digest in t.cast(KnownDestination, plan.request.destination).blobs:
-            homes.setdefault((place, digest), repository)
+        root, repository = _location(plan)
+        for digest in plan.request.known.blobs:
+            homes.setdefault((root, digest), repository)
     for plan in plans:
-        place, repository = plan.request.destination.place
+        root, repository = _location(plan)
         for blob in plan.blobs:
-            home = homes.get((place, blob.digest), repository)
+            home = homes.get((root, blob.digest), repository)
             if home != repository:
                 plan.mounts.setdefault(blob.digest, home)
 
@@ -77,9 +76,9 @@ def foresee(plans: t.Iterable[Plan]) -> t.Iterator[Moved]:
     homes: dict[tuple[str, str], set[str]] = {}
     for plan in plans:
         moved = Moved()
-        place, repository = plan.request.destination.place
+        root, repository = _location(plan)
         for blob in plan.blobs:
-            known = homes.setdefault((place, blob.digest), set())
+            known = homes.setdefault((root, blob.digest), set())
             if repository not in known:
                 is_mounted = bool(known or plan.mount_from or blob.digest in plan.mounts)
                 moved.add(blob, is_mounted)
@@ -104,9 +103,9 @@ class _Execution:
     def run(self) -> None:
         blobs: dict[tuple[str, str], _Blob] = {}
         for work in self._works:
-            place, repository = work.place
+            root, repository = work.location
             for descriptor in work.plan.blobs:
-                blob = blobs.setdefault((place, descriptor.digest), _Blob(descriptor))
+                blob = blobs.setdefault((root, descriptor.digest), _Blob(descriptor))
                 blob.waiting.setdefault(repository, []).append(work)
             if not work.plan.blobs:
                 self._workers.add((_FINISH, 0), _bind(self._finish, work))
@@ -140,7 +139,7 @@ class _Execution:
     def _put(self, work: Work, blob: _Blob, repository: str) -> None:
         request = work.plan.request
         mount_from = blob.home or work.plan.mounts.get(blob.descriptor.digest) or work.plan.mount_from
-        if not mount_from and repository and not request.destination.has_content():
+        if not mount_from and repository and not request.known.has_content():
             # A run that was killed may have left it where no tag tells: mounting from itself costs no request more.
             mount_from = repository
         opened = self._opener(work, blob.descriptor)
@@ -196,7 +195,7 @@ class _Execution:
 
     def _push_once(self, work: Work, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
-        key = (work.place, manifest.digest)
+        key = (work.location, manifest.digest)
         with self._lock_of(work, manifest.digest):
             if key not in self._pushed:
                 work.plan.request.destination.put_manifest(manifest)
@@ -204,7 +203,13 @@ class _Execution:
 
     def _lock_of(self, work: Work, digest: str) -> threading.Lock:
         with self._lock:
-            return self._pushing.setdefault((work.place, digest), threading.Lock())
+            return self._pushing.setdefault((work.location, digest), threading.Lock())
+
+
+def _location(plan: Plan) -> tuple[str, str]:
+    """Where the blobs of a plan go: the root, and the repository in it that they belong to."""
+    location = plan.request.destination.location
+    return location.root, location.owner
 
 
 def _main_reference(plan: Plan) -> str:

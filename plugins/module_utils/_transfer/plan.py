@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
@@ -21,9 +22,9 @@ from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
 from .._image.platform import Platform
-from .._stores.base import Store
+from .._stores.repository import Store
 from .conversion import Conversion, convert_selection
-from .engines import config_store, known_by, nearest
+from .known import Known
 from .selection import Selection, select, select_one
 
 
@@ -47,7 +48,8 @@ class CopyRequest:
     are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
     content one by one; without ``may_mount`` all that is missing is moved.
     ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
-    Where ``seen`` is given, with a single tag, neither side is asked again. In a set (``is_set``) ``platforms`` is a filter, and
+    ``listed`` is what is known of the destination already. Where ``seen`` is given, with a single tag, neither side is asked
+    again. In a set (``is_set``) ``platforms`` is a filter, and
     artifacts keep their format.
     """
 
@@ -65,6 +67,12 @@ class CopyRequest:
     unsigned: bool = False
     is_set: bool = False
     seen: Seen | None = None
+    listed: Known | None = None
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """What was found out about the destination."""
+        return self.listed or Known(self.destination)
 
 
 @dataclasses.dataclass
@@ -108,10 +116,34 @@ def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor) -> Plan:
 
     An image that is there already costs one look at each side. Raises :class:`ImageError`.
     """
-    image_id, request = nearest(request)
+    image_id, request = _nearest(request)
     plan = _Planner(request, pool).plan()
     plan.source_digest = image_id or plan.source_digest
     return plan
+
+
+def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
+    """The request as it is best carried out; before it the ID of the image at the source where it changed.
+
+    A manifest that is made for an image may differ from the one that was made for it before, by another program or
+    another zlib. So if the destination has a manifest with that config under one of its names, this is the image: it
+    replaces the source.
+    """
+    source, destination = request.source, request.destination
+    if source.keeps_manifests or not destination.keeps_manifests:
+        return "", request
+    with naming(source.reference(request.name)):
+        found = source.resolve(request.name)
+    if not found:
+        return "", request
+    names = request.tags or ([request.digest] if request.digest else [])
+    for name in [] if request.thorough else names:
+        with contextlib.suppress(NotFound, InvalidContent), naming(destination.reference(name)):
+            manifest = destination.manifest(name)
+            is_it = source.identity(manifest).digest == found.digest
+            if is_it and destination.is_complete(manifest.descriptor, None):
+                return found.digest, dataclasses.replace(request, source=destination, name=manifest.digest)
+    return "", request
 
 
 class _Planner:
@@ -119,7 +151,7 @@ class _Planner:
         self._request = request
         self._source = request.source
         self._destination = request.destination
-        self._engine = config_store(request.destination)
+        self._known = request.known
         self._pool = pool
         self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
 
@@ -133,27 +165,29 @@ class _Planner:
         is_same = known is not None and all(digest == known.digest for digest in before.values())
         if known and is_same and self._destination.is_complete(known, None):
             return Plan(request, known, known.digest, before)
-        if known and self._engine:
-            self._engine.expect(known.digest, lambda: self._config_bytes(self._read_top(known)))
-            if self._engine.is_complete(known, None):
-                return Plan(request, known, known.digest, before)
+        if known and self._destination.holds(known, lambda: self._config_bytes(self._read_top(known))):
+            return Plan(request, known, known.digest, before)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             deletion_marker.refuse(original, self._content.read_config)
             selected = self._select(original)
-            conversion = Conversion() if self._engine or self._is_kept(original) else request.conversion
+            conversion = Conversion() if self._keeps_format(original) else request.conversion
             converted = convert_selection(selected, conversion, self._content)
         selection = converted.selection
-        top = known_by(self._destination, selection.manifest)
+        top = self._destination.identity(selection.manifest)
         self._check_digest(top.digest)
         before = before or self._look([top.digest])
         self._name_alike(before, top.digest)
-        source_digest = known_by(self._source, original).digest
+        source_digest = self._source.identity(original).digest
         plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
         if selection is not selected and conversion.family and plan.stale_tags:
             self._check_unsigned(original)
         is_damaged = not self._is_complete(plan.top, selection)
-        if is_damaged and self._destination.is_same(self._source) and self._is_lost(selection, original):
+        if (
+            is_damaged
+            and self._destination.location.has_content_of(self._source.location)
+            and self._is_lost(selection, original)
+        ):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
         is_new = plan.top.digest not in before.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
@@ -164,22 +198,20 @@ class _Planner:
 
     def _select(self, original: Manifest) -> Selection:
         """What is wanted of the image, in a form that the destination can keep."""
-        request, engine = self._request, self._engine
-        if engine:
-            selection = select_one(original, request.platforms, engine.platform, self._content)
-            image = selection.manifest
-            engine.check(image)
-            engine.expect(known_by(engine, image).digest, lambda: self._config_bytes(image))
-            return selection
-        if request.as_image:
-            return select_one(original, request.platforms, lambda: None, self._content)
-        source = config_store(self._source)
-        selection = select(original, request.platforms, request.sparse, self._content, is_filter=request.is_set)
-        return Selection(source.compressed(selection.manifest, self._pool)) if source else selection
+        request, destination = self._request, self._destination
+        if request.as_image or not destination.keeps_manifests:
+            selection = select_one(original, request.platforms, destination.platform, self._content)
+        else:
+            selection = select(original, request.platforms, request.sparse, self._content, is_filter=request.is_set)
+        image = selection.manifest
+        destination.check(image, lambda: self._config_bytes(image))
+        if destination.keeps_manifests:
+            selection = dataclasses.replace(selection, manifest=self._source.registry_form(image, self._pool))
+        return selection
 
-    def _is_kept(self, original: Manifest) -> bool:
-        """Whether an artifact in a set is to stay in its format: it is not what a format was asked for."""
-        return self._request.is_set and convert.is_artifact(original)
+    def _keeps_format(self, original: Manifest) -> bool:
+        """Whether the format does not change: the destination has its own, or a set has artifacts, which have none."""
+        return not self._destination.keeps_manifests or (self._request.is_set and convert.is_artifact(original))
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
@@ -187,7 +219,7 @@ class _Planner:
         for name in names:
             try:
                 with naming(self._destination.reference(name)):
-                    descriptor = seen.destination if seen else self._destination.resolve(name)
+                    descriptor = seen.destination if seen else self._known.resolve(name)
             except InvalidContent:  # whatever it is, it is not what is to be there
                 descriptor = None
             found[name] = descriptor.digest if descriptor else None
@@ -195,7 +227,7 @@ class _Planner:
 
     def _name_alike(self, before: dict[str, str | None], digest: str) -> None:
         """What has no name of its own has a digest by every algorithm: by that of ``digest`` it may be this one."""
-        if before.get("") and before[""] != digest and self._destination.resolve(digest):
+        if before.get("") and before[""] != digest and self._known.resolve(digest):
             before[""] = digest
 
     def _compare(self, before: dict[str, str | None]) -> Descriptor | None:
@@ -207,10 +239,10 @@ class _Planner:
         request = self._request
         if request.thorough or request.platforms or request.as_image or not before:
             return None
-        if self._engine:
-            if not config_store(self._source):
-                return None
-        elif request.conversion or None in before.values():
+        keeps_manifests = self._destination.keeps_manifests
+        if self._source.keeps_manifests != keeps_manifests:
+            return None
+        if keeps_manifests and (request.conversion or None in before.values()):
             return None
         if request.seen:
             return request.seen.source
@@ -264,12 +296,12 @@ class _Planner:
         if selection.manifest.digest == original.digest:
             return True
         graph = Graph([selection.manifest], load, selection.children)
-        return not all(map(self._destination.has_blob, graph.blobs())) or not all(map(self._is_there, graph.skipped))
+        return not all(map(self._known.has_blob, graph.blobs())) or not all(map(self._is_there, graph.skipped))
 
     def _is_complete(self, top: Descriptor, selection: Selection) -> bool:
         """Whether the destination has all that the image needs, whatever its names stand for."""
-        if self._engine and self._request.thorough:
-            return self._engine.is_intact(top.digest)
+        if self._request.thorough:
+            return self._destination.is_intact(top, selection.wanted)
         return self._destination.is_complete(top, selection.wanted)
 
     def _find_missing(self, plan: Plan, selection: Selection, is_damaged: bool) -> None:
@@ -278,10 +310,10 @@ class _Planner:
         Looking for single blobs is worth its requests only where the destination may have some, and not where
         mounting costs no more than looking.
         """
-        if self._engine:
+        if not self._destination.keeps_manifests:
             plan.blobs = selection.manifest.blobs if is_damaged else []
             return
-        if self._destination.is_same(self._source):
+        if self._destination.location.has_content_of(self._source.location):
             made = list(selection.replaced.values())
             present = list(self._pool.map(self._is_there, selection.replaced))
             plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
@@ -289,12 +321,12 @@ class _Planner:
         request = self._request
         look = request.thorough or any(plan.before.values())
         if request.may_mount:
-            plan.mount_from = self._destination.mount_source(self._source)
+            plan.mount_from = self._destination.location.mount_source(self._source.location)
         if not look and not plan.mount_from:
-            look = self._destination.has_content()
+            look = self._known.has_content()
         blobs = plan.blobs = self._walk(plan, selection, look)
         if request.thorough or (look and not plan.mount_from):
-            present = list(self._pool.map(self._destination.has_blob, plan.blobs))
+            present = list(self._pool.map(self._known.has_blob, plan.blobs))
             plan.blobs = [blob for blob, there in zip(plan.blobs, present) if not there]
             plan.skipped = len(blobs) - len(plan.blobs)
 
@@ -322,4 +354,4 @@ class _Planner:
         return graph.blobs()
 
     def _is_there(self, digest: str) -> bool:
-        return self._destination.has_manifest(digest)
+        return self._known.has_manifest(digest)

@@ -14,8 +14,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import med
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
-from ansible_collections.drayage.registry.plugins.module_utils._stores.by_config import ConfigStore, Staging
+from ansible_collections.drayage.registry.plugins.module_utils._stores.config_store import ConfigStore
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
+from ansible_collections.drayage.registry.plugins.module_utils._stores.staging import Staging
 from ansible_collections.drayage.registry.tests.unit.support.images import Image, described, encode, platform
 
 

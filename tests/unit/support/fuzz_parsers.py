@@ -39,7 +39,12 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry import 
     failures,
     session,
 )
-from ansible_collections.drayage.registry.plugins.module_utils._stores import docker_save, engine, oci_index, tar_reader
+from ansible_collections.drayage.registry.plugins.module_utils._stores import (
+    docker_save,
+    engine_images,
+    oci_index,
+    tar_reader,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_index import Index
 from ansible_collections.drayage.registry.plugins.module_utils._transfer import selection
 from ansible_collections.drayage.registry.plugins.modules import image_inspect
@@ -158,7 +163,7 @@ def parse_engine(content: bytes) -> None:
     except ValueError:
         return
     if isinstance(answer, dict):  # the client has seen to that
-        found = engine.EngineImages("docker-daemon", _Engine(answer))
+        found = engine_images.EngineImages("docker-daemon", _Engine(answer))
         for call in (lambda: found.find("r.example/a:1"), found.names, lambda: found.is_whole(DIGEST, lambda: [])):
             _quietly(call)
 

@@ -7,28 +7,32 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
+from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
+from ansible_collections.drayage.registry.plugins.module_utils._stores.repository import Store
 from ansible_collections.drayage.registry.tests.unit.support.images import Image
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """A repository ``host/name``; repositories of one host mount from each other.
 
     ``asked`` holds each call that would be a request to a registry, as a pair of method and name. ``is_damaged`` makes
     it say that of what it has, something is missing.
     """
 
+    # A mapping of instances; to call it is to list the tags, where a test needs that.
+    tags: t.Any = None
+
     def __init__(self, host: str = "r.example", name: str = "app") -> None:
         self.host, self.name = host, name
         self.content: dict[str, bytes] = {}
         self.manifests: dict[str, Manifest] = {}
-        self.tags: dict[str, str] = {}
+        self.tags = {}
         self.is_damaged = False
         self.asked: list[tuple[str, str]] = []
 
@@ -44,8 +48,8 @@ class MemoryStore:
         return self
 
     @property
-    def place(self) -> tuple[str, str]:
-        return self.host, self.name
+    def location(self) -> Location:
+        return Location("docker", self.host, self.name, shares_content=False)
 
     def counted(self) -> dict[str, int]:
         """How often each method was called."""
@@ -85,18 +89,12 @@ class MemoryStore:
         self.asked.append(("has_manifest", digest))
         return digest in self.manifests
 
-    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+    def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
         return not self.is_damaged
 
     def has_blob(self, blob: Descriptor) -> bool:
         self.asked.append(("has_blob", blob.digest))
         return blob.digest in self.content
-
-    def mount_source(self, source: t.Any) -> str:
-        return source.name if isinstance(source, MemoryStore) and source.host == self.host else ""
-
-    def is_same(self, source: t.Any) -> bool:
-        return isinstance(source, MemoryStore) and (source.host, source.name) == (self.host, self.name)
 
     def put_blob(self, blob: Descriptor, open_blob: t.Callable[[], t.Iterable[bytes]], mount_from: str) -> bool:
         self.asked.append(("put_blob", blob.digest))
@@ -120,11 +118,8 @@ class MemoryStore:
             self.asked.append(("publish", tag))
             self.tags[tag] = manifest.digest
 
-    def commit(self) -> None:
-        pass
+    def delete(self, digest: str) -> bool:
+        raise NotImplementedError
 
-    def exclusive(self) -> t.ContextManager[None]:
-        return contextlib.nullcontext()
-
-    def close(self) -> None:
-        pass
+    def delete_tag(self, tag: str, digest: str) -> str:
+        raise NotImplementedError

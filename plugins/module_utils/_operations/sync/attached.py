@@ -18,7 +18,7 @@ import typing as t
 
 from ..._errors import naming
 from ..._image.descriptor import Descriptor
-from ..._stores.base import Store
+from ..._stores.repository import Repository
 from ..._transfer.parallel import for_each
 from ..other_tags import current_tags
 
@@ -26,7 +26,7 @@ _ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 
 
 def without_needed(
-    store: Store, unwanted: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
+    store: Repository, unwanted: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
 ) -> dict[str, Descriptor]:
     """What can go of the tags that are not selected: nothing that is attached to an image which stays.
 

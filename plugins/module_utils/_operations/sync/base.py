@@ -33,17 +33,17 @@ class Base:
 
     def makes_needless(self, plan: Plan, place: str) -> bool:
         """Whether a layout need not have an image, because it is where the layout will be carried."""
-        is_registry = plan.request.destination.place[1] != ""
-        return plan.changed and not is_registry and self.has(place, plan.top.digest)
+        shares_content = plan.request.destination.location.owner == ""
+        return plan.changed and shares_content and self.has(place, plan.top.digest)
 
     def find_missing(self, plan: Plan) -> dict[str, str]:
         """For what the source cannot give, the repository of the destination to mount it from; before the first byte.
 
         Raises NotFound that names the digests of what is nowhere.
         """
-        lacking = set(plan.request.source.lacks(plan.blobs))
-        place = plan.request.destination.place
-        found = {blob.digest: self._repository_with(blob, place[0]) for blob in plan.blobs if blob.digest in lacking}
+        lacking = set(plan.request.source.missing_blobs(plan.blobs))
+        root = plan.request.destination.location.root
+        found = {blob.digest: self._repository_with(blob, root) for blob in plan.blobs if blob.digest in lacking}
         missing = [digest for digest, repository in found.items() if not repository]
         if missing:
             shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")

@@ -16,8 +16,7 @@ import typing as t
 
 from ..._errors import ImageError, InvalidContent, naming
 from ..._image.descriptor import Descriptor
-from ..._stores.base import Store
-from ..._transfer.known import KnownDestination
+from ..._stores.repository import Store
 from ..._transfer.parallel import for_each
 from ..._transfer.plan import Seen
 from .images import Image, Target, failed
@@ -39,9 +38,7 @@ def compare(rows: t.Sequence[Target | Image], jobs: int) -> dict[int, Image | Se
 
 
 def _is_comparable(target: Target) -> bool:
-    destination = target.pair.destination
-    is_listed = isinstance(destination, KnownDestination) and target.name in (destination.names or ())
-    return is_listed and not target.pair.platforms
+    return target.name in (target.known.tags or ()) and not target.pair.platforms
 
 
 class _Comparison:
@@ -58,11 +55,11 @@ class _Comparison:
         """Ask one side about a target; who has the second answer decides."""
         number, is_source = half
         target = self._targets[number]
-        store, name = target.pair.destination, target.name
+        store, name = target.known.store, target.name
         if is_source:
-            store, name = target.pair.source, target.source_name
+            store, name = target.origin, target.source_name
         with self._lock:
-            limit = self._limits[store.place[0]]
+            limit = self._limits[store.location.root]
         with limit:
             answer = _ask(store, name)
         with self._lock:
@@ -82,7 +79,7 @@ class _Comparison:
                 self.found[number] = failed(origin, place, answer)
                 return
         seen = Seen(t.cast("Descriptor | None", source), t.cast("Descriptor | None", destination))
-        if seen.source and seen.is_same and target.pair.destination.is_complete(seen.source, None):
+        if seen.source and seen.is_same and target.known.store.is_complete(seen.source, None):
             self.found[number] = Image(origin, place, "unchanged", seen.source.digest, None, 0, "")
         else:
             self.found[number] = seen

@@ -15,20 +15,19 @@ from ..._errors import ImageError, naming
 from ..._image.graph import Content, Graph
 from ..._image.manifest import Manifest
 from ..._image.platform import Platform
-from ..._transfer.known import bare
 from .images import Image, Target
 from .inventory import Record
 
 
 def record(image: Image, target: Target) -> Record:
     """The record of an image that is at its destination. Raises ImageError."""
-    store = bare(target.pair.destination)
+    store = target.known.store
     with naming(image.dest):
         top = store.manifest(image.digest)
         content = Content(store.manifest, store.open_blob)
         graph = Graph([top], content.load_present)  # children that are absent were left out on purpose
         manifests, blobs = list(graph.manifests.values()), graph.blobs()
-        source = target.pair.source
+        source = target.origin
         config = _config(manifests, content, Content(source.manifest, source.open_blob))
         created = config.get("created")
         return {

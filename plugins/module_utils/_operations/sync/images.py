@@ -17,7 +17,8 @@ from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
 from ..._image.platform import Platform
 from ..._image.tag_selection import TagSelection
-from ..._stores.base import Store
+from ..._stores.repository import Repository, Store
+from ..._transfer.known import Known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,17 +107,19 @@ class Pair:
     """A repository to read from, and the one to write to, with what is wanted of it."""
 
     entry: Entry
-    source: Store
-    destination: Store
+    source: Repository
+    destination: Repository
     platforms: tuple[Platform, ...]
     missing_ok: bool
 
 
 class Target(t.NamedTuple):
-    """One image to be at one place: a tag, or a digest."""
+    """One image to be at one place: a tag, or a digest. ``origin`` is where it is now, ``known`` what is known of where it goes."""
 
     pair: Pair
     name: str
+    origin: Store
+    known: Known
 
     @property
     def source_name(self) -> str:
@@ -126,12 +129,12 @@ class Target(t.NamedTuple):
     @property
     def source(self) -> str:
         """The reference of the image at the source."""
-        return self.pair.source.reference(self.source_name)
+        return self.origin.reference(self.source_name)
 
     @property
     def place(self) -> str:
         """The reference of the image at the destination."""
-        return self.pair.destination.reference(self.name)
+        return self.known.store.reference(self.name)
 
 
 @dataclasses.dataclass
@@ -185,7 +188,7 @@ class PrunableTags:
     ``is_ours`` tells which of the tags this host deletes if several share the work; ``left_to_others`` are the rest.
     """
 
-    destination: Store
+    destination: Repository
     tags: t.Mapping[str, Descriptor]
     needed: frozenset[str]
     declared: frozenset[str]

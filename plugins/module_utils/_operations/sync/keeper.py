@@ -35,7 +35,7 @@ class Keeper:
 
         Records of images that are not of this run stay as they are, and so do those of images that failed.
         """
-        places = {target.pair.destination.reference(target.name): target for target in targets}
+        places = {target.place: target for target in targets}
         present = [(image, places[image.dest]) for image in images if image.dest in places]
         found = [record for record in for_each(self._record, present, self._jobs) if record]
         deleted = [image.dest for image in images if image.action == "deleted"]
@@ -47,12 +47,12 @@ class Keeper:
     def _record(self, present: tuple[Image, Target]) -> Record | None:
         """None for what is not here, or not to be looked at because nothing was done to it and it is known."""
         image, target = present
-        destination = target.pair.destination
+        store = target.known.store
         if image.action == "unchanged" and not image.digest and image.dest not in self._before.records:
             with naming(image.dest):
-                kept = destination.find(target.name)
+                kept = store.find(target.name)
             image = dataclasses.replace(image, digest=kept.digest if kept else "")
-        is_layout = destination.place[1] == ""
+        is_layout = store.location.owner == ""
         if not image.digest or (is_layout and self._base.has(image.dest, image.digest)):
             return None
         known = self._before.of_digest(image.digest)

@@ -18,7 +18,7 @@ from ..._errors import ImageError, InvalidReference, NotFound, naming
 from ..._image import reference as references
 from ..._image.platform import Platform
 from ..._image.reference import LocalReference, RegistryReference
-from ..._stores.base import Store
+from ..._stores.repository import Repository as OpenRepository
 from ..stores import Stores
 from .images import Entry, Image, Pair, SyncOptions, failed
 
@@ -93,13 +93,13 @@ def _without_name(text: str) -> RegistryReference:
 class Names:
     """Opens the repositories of a declaration; each is opened once."""
 
-    def __init__(self, options: SyncOptions, stores: Stores, elsewhere: t.Collection[str] = frozenset()) -> None:
+    def __init__(self, options: SyncOptions, stores: Stores, external_blobs: t.Collection[str] = frozenset()) -> None:
         self._options = options
         self._stores = stores
-        self._elsewhere = elsewhere
+        self._external_blobs = external_blobs
         self._src = Root.parse("src", options.src) if options.src is not None else None
         self._dest = Root.parse("dest", options.dest) if options.dest is not None else None
-        self._opened: dict[tuple[object, ...], Store] = {}
+        self._opened: dict[tuple[object, ...], OpenRepository] = {}
         self._listed: dict[Repository, list[str]] = {}
 
     def text(self, entry: Entry) -> str:
@@ -215,13 +215,13 @@ class Names:
             self._listed[place] = self._stores.repositories(place)
         return self._listed[place]
 
-    def _open(self, repository: Repository, writable: bool = False) -> Store:
+    def _open(self, repository: Repository, writable: bool = False) -> OpenRepository:
         key = (repository, writable)
         if key not in self._opened:
             with naming(_text(repository)):
                 if isinstance(repository, LocalReference):
-                    elsewhere = self._elsewhere if writable else frozenset()
-                    self._opened[key] = self._stores.open_named(repository, elsewhere)
+                    external_blobs = self._external_blobs if writable else frozenset()
+                    self._opened[key] = self._stores.open_named(repository, external_blobs)
                 else:
                     deletes = writable and self._options.prune
                     self._opened[key] = self._stores.open(repository, writable=writable, deletes=deletes)

@@ -15,7 +15,7 @@ import typing as t
 from ..._errors import ImageError, naming
 from ..._image import digest as digests
 from ..._image.descriptor import Descriptor
-from ..._stores.base import Store
+from ..._stores.repository import Repository
 from ..._transfer.parallel import for_each
 from ..other_tags import current_tags, delete_untagged
 from . import attached
@@ -35,7 +35,7 @@ def look_up(found: t.Sequence[Stale], images: t.Iterable[Image], jobs: int) -> t
     places = [_Place(stale, declared[stale.store.reference("")]) for stale in found]
     pairs = [(place.store, tag) for place in places for tag in place.tags]
 
-    def look(pair: tuple[Store, str]) -> Descriptor | Image | None:
+    def look(pair: tuple[Repository, str]) -> Descriptor | Image | None:
         store, tag = pair
         try:
             with naming(store.reference(tag)):
@@ -138,12 +138,12 @@ class _Removal:
         )
 
 
-def _check_unmoved(store: Store, tag: str, known: Descriptor) -> None:
+def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:
     """Raise ImageError if the tag was given to another image during this run."""
     now = store.find(tag)
     if now and now.digest != known.digest:
         raise ImageError("moved to %s during this run; it was not deleted" % now.digest, hint="Run the task again")
 
 
-def _deleted(store: Store, tag: str, known: Descriptor) -> Image:
+def _deleted(store: Repository, tag: str, known: Descriptor) -> Image:
     return Image("", store.reference(tag), "deleted", known.digest, known.digest, 0, "")

@@ -27,9 +27,9 @@ from ..._errors import (
 from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.tag_selection import TagSelection, compile_pattern
-from ..._stores.base import Store
-from ..._stores.directory_tree import TreeRepository
-from ..._transfer.known import KnownDestination
+from ..._stores.location import Location
+from ..._stores.repository import Repository
+from ..._transfer.known import Known
 from ..._transfer.parallel import for_each
 from .images import Entry, Image, Pair, SyncOptions, Target, failed
 from .names import Names
@@ -43,13 +43,20 @@ _REFUSALS = (AccessDenied, Refused)
 _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, LocalFailure)
 
 
+class _Tags(t.NamedTuple):
+    """The tags of a repository at the destination; None if they could not be listed."""
+
+    repository: Repository
+    names: t.Collection[str] | None
+
+
 class Stale(t.NamedTuple):
     """Tags of a repository that are not selected, and the digests and tags that are: of all shares.
 
     ``is_ours`` tells which of the tags are in this share.
     """
 
-    store: Store
+    store: Repository
     tags: list[str]
     digests: list[str]
     selected: list[str]
@@ -79,6 +86,7 @@ class Surveyor:
         self._rows: list[Target | Image] = []
         self._targets: dict[tuple[str, str], Target] = {}
         self._broken: set[str] = set()
+        self._known: dict[Location, Known] = {}
         self._is_complete = True
 
     def survey(self, entries: t.Sequence[Entry]) -> Survey:
@@ -103,21 +111,20 @@ class Surveyor:
                 wanted[place].update(self._choose(pair, known[place], listed))
         return Survey(self._rows, self._unwanted(known, wanted))
 
-    def _choose(
-        self, pair: Pair, destination: KnownDestination | ImageError, listed: list[str] | ImageError | None
-    ) -> list[str]:
+    def _choose(self, pair: Pair, tags: _Tags | ImageError, listed: list[str] | ImageError | None) -> list[str]:
         """Take in the targets of a pair; returns their names, those of other shares too. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
             cause = "is source and destination at once, and what prune removes there would be gone for good"
             raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
-        if isinstance(destination, ImageError):
-            self._fail(source, place, destination)
+        if isinstance(tags, ImageError):
+            self._fail(source, place, tags)
             return []
         names = self._select(pair, listed)
-        pair = dataclasses.replace(pair, destination=destination)
         for name in names:
-            self._add(Target(_narrowed(pair, name), name))
+            store = pair.destination.open(name)
+            known = self._known.setdefault(store.location, Known(store, tags.names))
+            self._add(Target(pair, name, pair.source.open(name), known))
         return names
 
     def _pairs(self, entry: Entry) -> list[Pair] | ImageError:
@@ -133,27 +140,28 @@ class Surveyor:
         self._is_complete = self._is_complete and bool(pairs)
         return [pair for pair in pairs if not self._by_repository or self._slice.has(pair.destination.reference(""))]
 
-    def _has(self, store: Store, name: str) -> bool:
-        return self._by_repository or self._slice.has(store.reference(name))
+    def _has(self, repository: Repository, name: str) -> bool:
+        return self._by_repository or self._slice.has(repository.reference(name))
 
-    def _list(
-        self, pairs: t.Sequence[Pair]
-    ) -> tuple[dict[str, KnownDestination | ImageError], dict[str, list[str] | ImageError]]:
+    def _list(self, pairs: t.Sequence[Pair]) -> tuple[dict[str, _Tags | ImageError], dict[str, list[str] | ImageError]]:
         """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
         answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._jobs)
-        known = {place: self._known(store, answer) for (place, store), answer in zip(destinations.items(), answers)}
+        known = {
+            place: self._tags_of(repository, answer)
+            for (place, repository), answer in zip(destinations.items(), answers)
+        }
         return known, dict(zip(sources, answers[len(destinations) :]))
 
-    def _known(self, store: Store, answer: list[str] | ImageError) -> KnownDestination | ImageError:
+    def _tags_of(self, repository: Repository, answer: list[str] | ImageError) -> _Tags | ImageError:
         if isinstance(answer, NotFound):
-            return KnownDestination(store, ())
+            return _Tags(repository, ())
         if not isinstance(answer, ImageError):
-            return KnownDestination(store, answer)
+            return _Tags(repository, answer)
         # Some registries refuse to list a repository that is yet to be made.
         needs_list = self._options.prune or self._options.existing == "keep"
-        return KnownDestination(store, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
+        return _Tags(repository, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
 
     def _select(self, pair: Pair, listed: list[str] | ImageError | None) -> list[str]:
         """The names an entry wants, in the order of its tags, then of their versions."""
@@ -212,7 +220,7 @@ class Surveyor:
 
     def _add(self, target: Target) -> None:
         """Take in a target, if it is in this share. Raises ImageError where another entry wants another image there."""
-        destination = target.pair.destination
+        destination = target.known.store
         key = destination.reference(""), target.name
         other = self._targets.get(key)
         if other is None:
@@ -229,22 +237,20 @@ class Surveyor:
                 "Let one of them exclude it",
             )
 
-    def _unwanted(
-        self, known: t.Mapping[str, KnownDestination | ImageError], wanted: t.Mapping[str, set[str]]
-    ) -> list[Stale]:
+    def _unwanted(self, known: t.Mapping[str, _Tags | ImageError], wanted: t.Mapping[str, set[str]]) -> list[Stale]:
         if not self._options.prune or not self._is_complete:
             return []
         found = []
-        for place, destination in known.items():
-            if place in self._broken or isinstance(destination, ImageError):
+        for place, tags in known.items():
+            if place in self._broken or isinstance(tags, ImageError):
                 continue
-            names = sorted(set(destination.names or ()) - wanted[place])
+            names = sorted(set(tags.names or ()) - wanted[place])
             names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
             if names:
                 digests_wanted = list(filter(digests.is_digest, wanted[place]))
                 selected = [name for name in wanted[place] if not digests.is_digest(name)]
-                is_ours = functools.partial(self._has, destination)
-                found.append(Stale(destination.store, names, digests_wanted, selected, is_ours))
+                is_ours = functools.partial(self._has, tags.repository)
+                found.append(Stale(tags.repository, names, digests_wanted, selected, is_ours))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:
@@ -261,17 +267,7 @@ def _collision_hint(target: Target) -> str:
     return "Set scoped: true, which keeps the whole names of the sources"
 
 
-def _narrowed(pair: Pair, name: str) -> Pair:
-    """In a tree of directories each image of a repository has content of its own."""
-    source, destination = pair.source, pair.destination
-    if isinstance(source, TreeRepository):
-        source = source.image(name)
-    if isinstance(destination, KnownDestination) and isinstance(destination.store, TreeRepository):
-        destination = KnownDestination(destination.store.image(name), destination.names)
-    return dataclasses.replace(pair, source=source, destination=destination)
-
-
-def _list_tags(store: Store) -> list[str] | ImageError:
+def _list_tags(store: Repository) -> list[str] | ImageError:
     try:
         with naming(store.reference("")):
             return store.tags()

@@ -14,10 +14,9 @@ import typing as t
 
 from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
-from ..._stores.base import Store
+from ..._stores.repository import Store
 from ..._transfer import execute_set as sets
 from ..._transfer.conversion import Conversion
-from ..._transfer.known import KnownDestination
 from ..._transfer.parallel import Alone, for_each
 from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
 from ..stores import Stores
@@ -116,16 +115,16 @@ class _Sync:
 
     def _plan(self, target: Target, seen: Seen | None) -> _Planned:
         """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
-        pair, name = target
+        pair, name = target.pair, target.name
         source, place = target.source, target.place
-        listed = pair.destination.names if isinstance(pair.destination, KnownDestination) else None
-        if self._options.existing == "keep" and name in (listed or ()):
+        if self._options.existing == "keep" and name in (target.known.tags or ()):
             return Image(source, place, "unchanged", "", None, 0, ""), None
         is_digest = digests.is_digest(name)
         request = CopyRequest(
-            source=pair.source,
+            source=target.origin,
             name=target.source_name,
-            destination=pair.destination,
+            destination=target.known.store,
+            listed=target.known,
             tags=() if is_digest else (name,),
             digest=name if is_digest and not pair.platforms and not self._conversion else "",
             platforms=pair.platforms,
@@ -139,7 +138,7 @@ class _Sync:
                 try:
                     plan = plan_copy(request, Alone())
                 except NotFound:
-                    if pair.missing_ok and _is_absent(pair.source, target.source_name):
+                    if pair.missing_ok and _is_absent(target.origin, target.source_name):
                         return None
                     raise
                 if self._base.makes_needless(plan, place):

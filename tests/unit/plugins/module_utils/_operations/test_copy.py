@@ -42,8 +42,8 @@ class MemoryStores:
     def repository(self, host, name, kind=MemoryStore):
         return self.repositories.setdefault((host, name), kind(host, name))
 
-    def open(self, reference, writable=False, beside=""):
-        self.opened.append((str(reference), writable, beside))
+    def open(self, reference, writable=False, mount_from=""):
+        self.opened.append((str(reference), writable, mount_from))
         if isinstance(reference, RegistryReference):
             return self.repository(reference.host, reference.repository)
         return OciLayout(reference.path, lambda text: None)

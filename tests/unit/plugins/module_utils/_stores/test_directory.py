@@ -256,15 +256,15 @@ def test_what_is_no_file_is_not_taken_for_content(store, path, make):
 
 
 def test_deleting(store, path):
-    assert store.delete_manifest(ONE.digest) is False
+    assert store.delete(ONE.digest) is False
     publish(store, INDEX, *CHILDREN)
-    assert store.delete_manifest(ONE.digest) is False
+    assert store.delete(ONE.digest) is False
     (path / "notes").write_bytes(b"x")
-    assert store.delete_manifest(INDEX.digest) is True
+    assert store.delete(INDEX.digest) is True
     assert listed(path) == {"notes"}
     (path / "notes").unlink()
     publish(store, ONE)
-    assert store.delete_manifest(ONE.digest) is True
+    assert store.delete(ONE.digest) is True
     assert not path.exists()
 
 
@@ -284,17 +284,17 @@ def test_a_directory_that_is_deleted_while_it_is_written_to_is_made_again(store,
     publish(store, ONE)
     other = Directory(str(path), warnings.append)
     fill(other, TWO)
-    assert store.delete_manifest(ONE.digest) is True
+    assert store.delete(ONE.digest) is True
     assert not path.exists()
     with pytest.raises(ContentMissing, match="was removed from the directory meanwhile"):
         other.publish(TWO.manifest, [""], None)
-    assert store.delete_manifest(ONE.digest) is False
+    assert store.delete(ONE.digest) is False
 
     (path / "version").unlink()
     path.rmdir()
     publish(other, TWO)
     assert listed(path) == FIXED | blobs(TWO)
-    store.delete_manifest(TWO.digest)
+    store.delete(TWO.digest)
     publish(other, INDEX, *CHILDREN)
     assert other.is_complete(INDEX.descriptor, None)
 
@@ -305,7 +305,7 @@ def test_who_waits_while_the_directory_is_deleted_writes_into_a_new_one(store, p
     with store.exclusive():
         other.start()
         other.join(0.2)
-        store.delete_manifest(ONE.digest)
+        store.delete(ONE.digest)
     other.join(5)
     assert listed(path) == FIXED | blobs(TWO)
 
@@ -314,11 +314,11 @@ def test_what_another_one_deletes_meanwhile_is_gone(store, path, warnings):
     publish(store, ONE)
     found = []
     late = Directory(str(path), warnings.append)
-    other = threading.Thread(target=lambda: found.append(late.delete_manifest(ONE.digest)))
+    other = threading.Thread(target=lambda: found.append(late.delete(ONE.digest)))
     with store.exclusive():
         other.start()
         other.join(0.2)
-        store.delete_manifest(ONE.digest)
+        store.delete(ONE.digest)
     other.join(5)
     assert found == [False]
     assert not path.exists()
@@ -334,9 +334,9 @@ def test_a_directory_that_cannot_be_made_is_not_tried_for_ever(store, path):
 def test_what_is_missing_is_told(store, path):
     with pytest.raises(NotFound, match="there is no image in the directory %s" % path):
         store.manifest("")
-    assert store.lacks([images.descriptor(b"one")]) == [digests.of(b"one")]
+    assert store.missing_blobs([images.descriptor(b"one")]) == [digests.of(b"one")]
     publish(store, ONE)
-    assert store.lacks(ONE.manifest.blobs) == []
+    assert store.missing_blobs(ONE.manifest.blobs) == []
     (path / digests.of(b"one")[7:]).unlink()
     with pytest.raises(NotFound, match="blob %s is missing in the directory" % digests.of(b"one")):
         list(store.open_blob(images.descriptor(b"one")))

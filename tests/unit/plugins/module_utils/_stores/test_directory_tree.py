@@ -36,7 +36,7 @@ def repository(root, warnings):
 
 
 def put(repository, name, image):
-    store = repository.image(name)
+    store = repository.open(name)
     fill(store, image)
     store.publish(image.manifest, [name], None)
 
@@ -53,7 +53,7 @@ def test_tags_and_digests_have_directories(repository, root):
     assert sorted(app.tags()) == ["1.0", TWO.digest]
     assert (app.resolve("1.0").digest, app.resolve(TWO.digest).digest) == (ONE.digest, TWO.digest)
     assert app.resolve("1.1") is None
-    assert app.manifest("1.0").raw == ONE.manifest.raw
+    assert app.open("1.0").manifest("1.0").raw == ONE.manifest.raw
     assert app.reference("1.0") == "dir:%s/r.example:5000/team/app:1.0" % root
     assert app.reference(TWO.digest) == "dir:%s/r.example:5000/team/app@%s" % (root, TWO.digest)
     assert app.delete_tag("1.0", ONE.digest) == "tag"
@@ -81,7 +81,7 @@ def test_a_directory_without_a_tag_is_latest(repository, root):
     assert repositories(str(root)) == ["team/app"]
     assert sorted(app.tags()) == ["1.0", "latest"]
     assert app.resolve("latest").digest == ONE.digest
-    assert app.manifest("latest").raw == ONE.manifest.raw
+    assert app.open("latest").manifest("latest").raw == ONE.manifest.raw
     assert app.resolve("2.0") is None
     assert app.reference("latest") == "dir:%s/team/app:latest" % root
     put(app, "latest", TWO)
@@ -120,10 +120,10 @@ def test_no_repository_is_outside(repository, name):
 def test_what_another_image_has_is_linked(repository, root):
     app = repository("app")
     put(app, "1", ONE)
-    first, second = app.image("1"), app.image("2")
-    assert second.place == (first.place[0], "app:2")
-    assert second.mount_source(first) == "app:1"
-    assert first.mount_source(app.image("1")) == ""
+    first, second = app.open("1"), app.open("2")
+    assert (second.location.root, second.location.repository) == (first.location.root, "app:2")
+    assert second.location.mount_source(first.location) == "app:1"
+    assert first.location.mount_source(app.open("1").location) == ""
     file = root / "app:1" / digests.split(SHARED.digest)[1]
 
     def never():

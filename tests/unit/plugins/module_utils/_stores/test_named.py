@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound
-from ansible_collections.drayage.registry.plugins.module_utils._stores.named import NamedRepository, repositories
+from ansible_collections.drayage.registry.plugins.module_utils._stores.named import repositories
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 
@@ -27,8 +27,8 @@ def layout(tmp_path):
 def repository(layout):
     """A repository of it, beside others whose names begin like its own."""
     for name in ("r.example/a", "r.example:5000/app", "r.example/app-b"):
-        NamedRepository(layout, name).publish(MADE.manifest, ["1"], None)
-    return NamedRepository(layout, "r.example/app")
+        layout.repository(name).publish(MADE.manifest, ["1"], None)
+    return layout.repository("r.example/app")
 
 
 def test_an_image_by_digest_has_a_name_of_its_own(layout, repository):
@@ -41,21 +41,25 @@ def test_an_image_by_digest_has_a_name_of_its_own(layout, repository):
     repository.delete_tag("1", MADE.digest)
     assert repository.tags() == [MADE.digest]
     assert repository.resolve(MADE.digest).digest == repository.manifest(MADE.digest).digest == MADE.digest
-    assert "r.example/app" in repositories(layout, print)
+    assert "r.example/app" in repositories(layout.tags(), layout.reference(""), print)
 
 
 def test_other_repositories_are_not_seen(layout, repository):
     with pytest.raises(NotFound, match=r"layout:r.example/app: there is no image of that repository"):
         repository.tags()
     with pytest.raises(NotFound):
-        NamedRepository(layout, "r.example").tags()
-    assert repositories(layout, print) == ["r.example/a", "r.example/app-b", "r.example:5000/app"]
+        layout.repository("r.example").tags()
+    assert repositories(layout.tags(), layout.reference(""), print) == [
+        "r.example/a",
+        "r.example/app-b",
+        "r.example:5000/app",
+    ]
 
 
 def test_names_without_a_repository_are_told(layout, repository):
     layout.publish(MADE.manifest, ["1.0", "r.example/app", "localhost:5000/app"], None)
     warnings = []
-    assert "localhost" not in repositories(layout, warnings.append)
+    assert "localhost" not in repositories(layout.tags(), layout.reference(""), warnings.append)
     (told,) = warnings
     assert told.endswith(
         "/layout: left out what is not named by a repository and a tag: 1.0, localhost:5000/app, r.example/app"

@@ -189,8 +189,8 @@ def test_deleting(store, path, tmp_path):
     assert store.delete_tag("3", ONE.digest) == ""
     assert store.delete_tag("1", ONE.digest) == "tag"
     assert names(path) == [("2", ONE.digest)]
-    assert store.delete_manifest(TWO.digest) is False
-    assert store.delete_manifest(ONE.digest) is True
+    assert store.delete(TWO.digest) is False
+    assert store.delete(ONE.digest) is True
     assert os.listdir(tmp_path) == []
     with pytest.raises(NotFound, match="there is no archive at %s" % path):
         store.tags()
@@ -257,7 +257,7 @@ def test_content_that_turns_out_wrong_is_forgotten(store, path):
         with pytest.raises(DigestMismatch):
             store.put_blob(blob, lambda wrong=wrong: digests.verified(wrong, blob.digest, blob.size), "")
     assert not store.has_blob(blob)
-    assert store.lacks([blob]) == [blob.digest]
+    assert store.missing_blobs([blob]) == [blob.digest]
     store.put_blob(blob, lambda: [b"ri", b"ght"], "")
     assert b"".join(store.open_blob(blob)) == b"right"
 

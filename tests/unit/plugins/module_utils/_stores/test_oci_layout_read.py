@@ -325,8 +325,8 @@ def test_a_file_in_the_place_of_the_layout_is_a_plain_error(layout, path):
 def test_two_stores_of_one_directory_are_the_same(layout, path, tmp_path, warnings):
     path.mkdir()
     (tmp_path / "link").symlink_to(path)
-    assert layout.is_same(OciLayout(str(tmp_path / "link"), warnings.append))
-    assert not layout.is_same(OciLayout(str(tmp_path / "other"), warnings.append))
+    assert layout.location.has_content_of(OciLayout(str(tmp_path / "link"), warnings.append).location)
+    assert not layout.location.has_content_of(OciLayout(str(tmp_path / "other"), warnings.append).location)
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("1", ":1"), ("", ""), (ONE.digest, "")])

@@ -366,7 +366,7 @@ def test_writers_at_the_same_time_do_not_lose_each_others_images(path, warnings)
 
 
 def test_a_layout_never_mounts_and_always_says_to_look(layout, path, warnings):
-    assert layout.mount_source(OciLayout(str(path), warnings.append)) == ""
+    assert layout.location.mount_source(OciLayout(str(path), warnings.append).location) == ""
     assert layout.has_content()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute_set import Work, execute_set, foresee
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import KnownDestination
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import Alone
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
@@ -48,7 +48,7 @@ class Honest(MemoryStore):
 def there():
     """Two empty repositories of another registry."""
     all_of_them = {}
-    return [KnownDestination(Honest(name, all_of_them), ()) for name in ("a", "b")]
+    return [Known(Honest(name, all_of_them), ()) for name in ("a", "b")]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def works():
 
     def make(sources, destinations, **more):
         pairs = zip(sources, destinations)
-        requests = [CopyRequest(source, "1", destination, ("1",), **more) for source, destination in pairs]
+        requests = [CopyRequest(source, "1", known.store, ("1",), listed=known, **more) for source, known in pairs]
         return [Work(plan_copy(request, Alone())) for request in requests]
 
     return make
@@ -109,13 +109,13 @@ def test_a_manifest_of_many_tags_is_never_pushed_twice_at_once(works, there):
 def test_whether_anything_is_there_is_asked_once(works, here):
     """Where the tags could not be listed: of each blob it would be asked again."""
     destination = MemoryStore("s.example", "a")
-    execute_set(works(here[:1], [KnownDestination(destination, None)]), 1, keep_going=False)
+    execute_set(works(here[:1], [Known(destination)]), 1, keep_going=False)
     assert destination.counted()["has_content"] == 1
 
 
 def test_content_that_is_gone_again_is_brought_again(works, here, there):
     destination = there[0].store.add(A, tag="old")
-    there[0].names = frozenset(("old",))
+    there[0].tags = frozenset(("old",))
     made = works(here[:1], there[:1])
     assert made[0].plan.blobs == []
     destination.content.clear()

@@ -11,9 +11,10 @@ import dataclasses
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
-from ansible_collections.drayage.registry.plugins.module_utils._stores.by_config import ConfigStore, Staging
+from ansible_collections.drayage.registry.plugins.module_utils._stores.config_store import ConfigStore
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
-from ansible_collections.drayage.registry.plugins.module_utils._stores.engine import EngineImages
+from ansible_collections.drayage.registry.plugins.module_utils._stores.engine_images import EngineImages
+from ansible_collections.drayage.registry.plugins.module_utils._stores.staging import Staging
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import Moved, carry_out
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
 from ansible_collections.drayage.registry.tests.unit.support.containerd_engine import ContainerdEngine, target_of

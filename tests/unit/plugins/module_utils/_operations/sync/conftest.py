@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
-from ansible_collections.drayage.registry.plugins.module_utils._stores.named import NamedRepository
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
@@ -37,9 +36,6 @@ class Repository(MemoryStore):
             raise Refused("returned 500")
         return self.resolve(name)
 
-    def lacks(self, blobs):
-        return []
-
     def delete_tag(self, tag, digest):
         self.asked.append(("delete_tag", tag))
         if tag in self.broken:
@@ -47,8 +43,8 @@ class Repository(MemoryStore):
         del self.tags[tag]
         return "unique_manifest"
 
-    def delete_manifest(self, digest):
-        self.asked.append(("delete_manifest", digest))
+    def delete(self, digest):
+        self.asked.append(("delete", digest))
         for name in [name for name, named in self.tags.items() if named == digest]:
             del self.tags[name]
         return self.manifests.pop(digest, None) is not None
@@ -68,8 +64,8 @@ class Memory:
     def open(self, reference, writable=False, deletes=False):
         return self[reference.context]
 
-    def open_named(self, reference, elsewhere=frozenset()):
-        return NamedRepository(OciLayout(reference.path, print, elsewhere), reference.tag)
+    def open_named(self, reference, external_blobs=frozenset()):
+        return OciLayout(reference.path, print, external_blobs).repository(reference.tag)
 
     def repositories(self, reference):
         if reference.host not in self.catalog:

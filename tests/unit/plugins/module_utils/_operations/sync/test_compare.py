@@ -13,7 +13,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Ac
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.compare import compare
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, Pair, Target
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import KnownDestination
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import Alone
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, Seen, plan_copy
 from ansible_collections.drayage.registry.tests.unit.support.images import image
@@ -42,8 +42,8 @@ def targets(source, there):
     """Make targets of names, with the names that the destination has listed."""
 
     def make(*names, listed=("1", "2"), platforms=()):
-        pair = Pair(Entry("app"), source, KnownDestination(there, listed), platforms, False)
-        return [Target(pair, name) for name in names]
+        pair = Pair(Entry("app"), source, there, platforms, False)
+        return [Target(pair, name, source, Known(there, listed)) for name in names]
 
     return make
 
@@ -104,8 +104,8 @@ def test_both_sides_are_asked_at_once(source, there, targets):
 
 def test_one_registry_is_asked_no_more_often_at_once_than_allowed(source, targets):
     pair = targets("1")[0].pair
-    source.host = pair.destination.store.host = "r.example"
-    source.resolve = pair.destination.store.resolve = alone(source.resolve)
+    source.host = pair.destination.host = "r.example"
+    source.resolve = pair.destination.resolve = alone(source.resolve)
     found = compare(targets("1", "2"), 1)
     assert [image.action for image in found.values()] == ["unchanged", "unchanged"]
 

@@ -215,7 +215,7 @@ class TestNothingDeclared:
         memory["s.example/b"].add(B, tag="2")
         place = "oci:%s" % tmp_path
         sync({"name": "a"}, {"name": "b"}, dest=place)
-        memory.repositories = lambda reference: repositories(OciLayout(reference.path, print), print)
+        memory.repositories = lambda reference: repositories(OciLayout(reference.path, print).tags(), "oci", print)
         synced = run_sync(SyncOptions(src=place, dest="d.example"), memory)
         assert told(synced) == [("a:1", "created"), ("b:2", "created")]
 

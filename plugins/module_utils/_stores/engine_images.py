@@ -22,11 +22,13 @@ from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
 from .docker_save import DockerSave, archive
+from .image_backend import ImageBackend, ReadLayers
 from .layers import Staged
+from .location import Location
 from .tar_reader import TarImage
 
 
-class EngineImages:
+class EngineImages(ImageBackend):
     """The images of one engine. What was read of an image is kept for the run.
 
     Where Docker keeps images in containerd, it knows them by the digest of a manifest or an index, and by no other: which
@@ -34,7 +36,7 @@ class EngineImages:
     """
 
     def __init__(self, transport: str, engine: Engine) -> None:
-        self.place = "%s:%s" % (transport, engine.place)
+        self._location = Location(transport, "%s:%s" % (transport, engine.place))
         self._engine = engine
         self._lock = threading.Lock()
         self._saved: dict[str, SavedImage] = {}
@@ -42,6 +44,11 @@ class EngineImages:
         self._has_other_ids: bool | None = None
         self._image_ids: dict[str, str] = {}
         self._layers: dict[str, list[str]] = {}
+
+    @property
+    def location(self) -> Location:
+        """The engine."""
+        return self._location
 
     def find(self, name: str) -> str | None:
         """The ID of a name, or of an ID that is there; also of one that only the engine knows it by.
@@ -65,13 +72,9 @@ class EngineImages:
         known = [image for image in list(self._saved.values()) if image.id == image_id]
         return known[0] if known else self._export(self._engine_id(image_id))
 
-    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
+    def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
         """An engine vouches for what it has."""
         return self._has(image_id, layers)
-
-    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
-        """As :meth:`is_whole`."""
-        return self.is_whole(image_id, layers)
 
     def platform(self) -> Platform | None:
         """What the engine runs on."""
@@ -101,10 +104,6 @@ class EngineImages:
         removed = [self._engine.remove(name) or self._remove_other(name) for name in names]
         return any(removed)
 
-    def exclusive(self) -> t.ContextManager[None]:
-        """Engines have no such thing."""
-        return contextlib.nullcontext()
-
     def close(self) -> None:
         """Close connections and files."""
         for tar in self._files:
@@ -120,7 +119,7 @@ class EngineImages:
         """What the engine calls an image, as far as that was seen."""
         return next((known for known, other in list(self._image_ids.items()) if other == image_id), image_id)
 
-    def _has(self, image_id: str, layers: t.Callable[[], list[str]] | None) -> bool:
+    def _has(self, image_id: str, layers: ReadLayers | None) -> bool:
         engine_id = self._engine_id(image_id)
         while not self._inspect(engine_id):
             if self._image_ids.pop(engine_id, None) is None:
@@ -135,7 +134,7 @@ class EngineImages:
         except Refused:
             return None
 
-    def _search(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> str | None:
+    def _search(self, image_id: str, layers: ReadLayers | None = None) -> str | None:
         """What the engine calls an image that it does not know by its ID; ``layers`` saves looking into every image."""
         if not self._knows_others():
             return None

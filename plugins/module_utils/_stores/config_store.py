@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Stores that know an image by its ID, the digest of its config, and keep no manifest of it: engines and their archives.
+"""A store that knows an image by its ID, the digest of its config, and keeps no manifest of it.
 
 To be read, an image gets a manifest: the same each time, with layers as they are kept. Registries are given one with
 compressed layers, whose digest may differ from one zlib to another, and so whether they have an image already is told
@@ -15,7 +15,7 @@ by its config.
 from __future__ import annotations
 
 import concurrent.futures
-import threading
+import dataclasses
 import typing as t
 
 from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound
@@ -28,116 +28,46 @@ from .._image.platform import Platform
 from .._image.reference import EngineReference
 from .._image.saved import Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
-from .base import Store
-from .layers import Staged, Surplus, compression, digest_of, gzipped, plain, require_zstd
+from .image_backend import ImageBackend, ReadLayers
+from .layers import compression, digest_of, gzipped, plain, require_zstd
+from .location import Location
+from .repository import Lockable, Store
+from .staging import Staging
 
 
-class Keeper(t.Protocol):
-    """An engine or an archive: what has images. Names are spelled out, as ``host/path:tag``."""
-
-    place: str
-
-    def find(self, name: str) -> str | None:
-        """The ID of what a name, an ID or a position stands for; an empty name means the only image."""
-
-    def names(self) -> list[str]:
-        """All names, each once. Raises NotFound where there is no such place."""
-
-    def image(self, image_id: str) -> SavedImage:
-        """The image of this ID, to be read. Raises NotFound."""
-
-    def is_whole(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
-        """Whether an image of this ID is here, with its layers; ``layers`` tells their digests to who must search."""
-
-    def is_intact(self, image_id: str, layers: t.Callable[[], list[str]] | None = None) -> bool:
-        """As :meth:`is_whole`, with layers that still have the content that its config tells."""
-
-    def platform(self) -> Platform | None:
-        """What runs here; None where nothing does."""
-
-    def add(self, image: SavedImage) -> None:
-        """Have this image, and make its names stand for it, whatever they stood for."""
-
-    def name(self, ids: t.Mapping[str, str]) -> None:
-        """Make names stand for images that are here, by their IDs. Raises ContentMissing where one is not."""
-
-    def remove(self, names: t.Collection[str]) -> bool:
-        """Remove these names, or an image by its ID, and images that lose their last one; False without any."""
-
-    def exclusive(self) -> t.ContextManager[None]:
-        """While this is held, nobody else changes anything, where that can be had."""
-
-    def close(self) -> None:
-        """Let go of connections and files."""
-
-
-class Staging:
-    """Content on its way, of all images of a run: what came for a keeper, and layers compressed for registries."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.configs: dict[str, bytes] = {}
-        self.layers: dict[str, Staged] = {}
-        self.compressed: dict[str, Staged] = {}
-        self.contents: dict[str, t.Callable[[], t.Iterable[bytes]]] = {}
-        self.surplus = Surplus()
-        self.expected: dict[str, t.Callable[[], bytes]] = {}
-
-    def keep(self, place: dict[str, Staged], digest: str, chunks: t.Iterable[bytes]) -> Staged:
-        """Stage content under this digest, if that was not done yet."""
-        if digest not in place:
-            staged = Staged(chunks)
-            with self._lock:
-                kept = place.setdefault(digest, staged)
-            if kept is not staged:
-                staged.close()
-        return place[digest]
-
-    def close(self) -> None:
-        """Let go of all files."""
-        for staged in (*self.layers.values(), *self.compressed.values()):
-            staged.close()
-
-
-class ConfigStore:
-    """The images of one repository of a keeper; without a repository, those of a file.
+class ConfigStore(Store, Lockable):
+    """The images of one repository of an engine or archive; without a repository, all of an archive.
 
     A name is a tag of the repository, an ID, or for a file without a repository a name in full or a position.
     """
 
-    def __init__(self, keeper: Keeper, staging: Staging, reference: EngineReference) -> None:
-        self._keeper = keeper
+    keeps_manifests = False
+
+    def __init__(self, backend: ImageBackend, staging: Staging, reference: EngineReference) -> None:
+        self._backend = backend
         self._staging = staging
         self._reference = reference
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Layers belong to the engine or file, not to one of its repositories."""
-        return self._keeper.place, ""
+    def location(self) -> Location:
+        """The repository; layers belong to the engine or file."""
+        return dataclasses.replace(self._backend.location, repository=self._reference.repository)
 
     def reference(self, name: str) -> str:
         """``transport:[FILE:]NAME:TAG``."""
         context = self._reference.context
         return "%s:%s" % (context, name) if name and not digests.is_digest(name) else context
 
-    def platform(self) -> Platform | None:
-        """What runs here; None where nothing does."""
-        return self._keeper.platform()
-
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
         """The config, by its digest; engines do not tell its size."""
-        found = self._keeper.find(self._full(name))
+        found = self._backend.find(self._full(name))
         return Descriptor(media_types.DOCKER_CONFIG, found, 0) if found else None
-
-    def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`."""
-        return self.resolve(name)
 
     def tags(self) -> list[str]:
         """The tags of the repository, or all names of a file. Raises NotFound where there are none of it."""
-        names = self._keeper.names()
+        names = self._backend.names()
         if not self._reference.repository:
             return names
         found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
@@ -147,21 +77,21 @@ class ConfigStore:
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """One made for the image, whose layers are as they are kept."""
-        found = self._keeper.find(self._full(name))
+        found = self._backend.find(self._full(name))
         if not found:
-            names = sorted(self._keeper.names())
+            names = sorted(self._backend.names())
             hint = "There are: %s" % ", ".join(names[:20]) if names else ""
             raise NotFound("there is no image of that %s" % ("ID" if digests.is_digest(name) else "name"), hint=hint)
-        image = self._keeper.image(found)
+        image = self._backend.image(found)
         self._staging.contents[image.id] = lambda: [image.config]
         return manifest_of(image.config, [self._described(layer) for layer in image.layers])
 
-    def compressed(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
-        """The image of this manifest with its plain layers compressed, as registries keep them."""
-        config = b"".join(self._contents(manifest.config.digest)) if manifest.config else b""
+    def registry_form(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
+        """The image of this manifest with its plain layers compressed."""
+        config = digests.collect(self._contents(manifest.config.digest)) if manifest.config else b""
         return manifest_of(config, list(pool.map(self._compressed, manifest.layers)))
 
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """Read the config or a layer."""
         return digests.verified(self._contents(blob.digest), blob.digest, blob.size)
 
@@ -171,19 +101,15 @@ class ConfigStore:
 
     def has_manifest(self, digest: str) -> bool:
         """Of an image, by its ID."""
-        return self._keeper.is_whole(digest, self._layers_of(digest))
+        return self._backend.is_whole(digest, self._layers_of(digest))
 
-    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
+    def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Engines vouch for what they have; in a file the layers are looked for."""
-        return self.has_manifest(descriptor.digest)
+        return self.has_manifest(image.digest)
 
-    def is_intact(self, image_id: str) -> bool:
-        """As :meth:`has_manifest`, but in a file all layers are read."""
-        return self._keeper.is_intact(image_id, self._layers_of(image_id))
-
-    def expect(self, image_id: str, read_config: t.Callable[[], bytes]) -> None:
-        """Say where the config of an image can be read that will be asked for; few engines need to know it."""
-        self._staging.expected[image_id] = read_config
+    def is_intact(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
+        """In a file all layers are read."""
+        return self._backend.is_intact(image.digest, self._layers_of(image.digest))
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Whether it is one of those that were described, and has the content that it should have."""
@@ -192,21 +118,22 @@ class ConfigStore:
         except (DigestMismatch, NotFound):
             return False
 
-    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """Nothing is certain: layers have other digests here."""
-        return []
+    # What an image is known by
 
-    def mount_source(self, source: Store) -> str:
-        """Never."""
-        return ""
+    def identity(self, manifest: Manifest) -> Descriptor:
+        """The config."""
+        return manifest.config or manifest.descriptor
 
-    def is_same(self, source: Store) -> bool:
-        """Whether both are in the same engine or file."""
-        return isinstance(source, ConfigStore) and source._keeper.place == self._keeper.place
+    def holds(self, image: Descriptor, read_config: t.Callable[[], bytes]) -> bool:
+        """As :meth:`is_complete`: few backends need the config to find an image."""
+        self._staging.configs_elsewhere[image.digest] = read_config
+        return self.is_complete(image, None)
 
-    # Writing
+    def platform(self) -> Platform | None:
+        """What runs here; None where nothing does."""
+        return self._backend.platform()
 
-    def check(self, manifest: Manifest) -> None:
+    def check(self, manifest: Manifest, read_config: t.Callable[[], bytes]) -> None:
         """Raise :class:`ImageError` where an image cannot be kept here."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
@@ -220,13 +147,16 @@ class ConfigStore:
                 raise ImageError("engines cannot read its layers of the type %s" % layer.media_type)
             if layer.media_type in media_types.ZSTD_LAYERS:
                 require_zstd()
+        self._staging.configs_elsewhere[config.digest] = read_config
+
+    # Writing
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """Keep the config, or the plain content of the layer, until the image is published."""
         if blob.media_type in media_types.IMAGE_CONFIGS:
             if blob.size > MAX_CONFIG:
                 raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
-            self._staging.configs[blob.digest] = b"".join(map(bytes, open_blob()))
+            self._staging.configs[blob.digest] = digests.collect(open_blob())
         else:
             content = plain(open_blob(), blob.size, self._staging.surplus)
             self._staging.keep(self._staging.layers, blob.digest, content)
@@ -236,49 +166,38 @@ class ConfigStore:
         """No manifest is kept here; an image that was brought again takes the place of the damaged one."""
         config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
         if config is not None:
-            self._keeper.add(SavedImage(config, self._staged_layers(config, manifest)))
+            self._backend.add(SavedImage(config, self._staged_layers(config, manifest)))
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Hand the image over with its names; where it is there already, the names alone."""
         names = [self._full(tag) for tag in tags]
         config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
         if config is None:
-            self._keeper.name(dict.fromkeys(names, manifest.config.digest if manifest.config else ""))
+            self._backend.name(dict.fromkeys(names, manifest.config.digest if manifest.config else ""))
         else:
-            self._keeper.add(SavedImage(config, self._staged_layers(config, manifest), tuple(names)))
+            self._backend.add(SavedImage(config, self._staged_layers(config, manifest), tuple(names)))
 
-    def set_names(self, ids: t.Mapping[str, str]) -> None:
-        """Make tags stand for images that are here, by their IDs. Raises ContentMissing where one is not."""
-        self._keeper.name({self._full(tag): image_id for tag, image_id in ids.items()})
-
-    def commit(self) -> None:
-        """Nothing: there is no content here but that of images."""
-
-    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """Each name by itself."""
-        for tag, manifest in manifests.items():
-            self.publish(manifest, [tag], None)
+    def set_tags(self, identities: t.Mapping[str, str]) -> None:
+        """All at once, by image IDs."""
+        self._backend.name({self._full(tag): image_id for tag, image_id in identities.items()})
 
     def exclusive(self) -> t.ContextManager[None]:
         """Where that can be had."""
-        return self._keeper.exclusive()
+        return self._backend.exclusive()
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """Remove the name; the image too, if it has no other."""
-        return "tag" if self._keeper.remove([self._full(tag)]) else ""
+        return "tag" if self._backend.remove([self._full(tag)]) else ""
 
-    def delete_manifest(self, digest: str) -> bool:
+    def delete(self, digest: str) -> bool:
         """Remove the names that the image has in this repository; an image without names by its ID."""
-        names = self._keeper.names()
+        names = self._backend.names()
         ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
-        return self._keeper.remove([name for name in ours if self._keeper.find(name) == digest] or [digest])
+        return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
 
-    def close(self) -> None:
-        """Engines and files belong to the run, which closes them."""
-
-    def _layers_of(self, image_id: str) -> t.Callable[[], list[str]] | None:
-        """What the config says, to be read by who needs to know; None where nobody said where that can be read."""
-        config = self._staging.expected.get(image_id)
+    def _layers_of(self, image_id: str) -> ReadLayers | None:
+        """Reads the layers from the config, if that can be read elsewhere."""
+        config = self._staging.configs_elsewhere.get(image_id)
         return (lambda: diff_ids(config())) if config else None
 
     def _is_ours(self, context: str) -> bool:
@@ -288,7 +207,7 @@ class ConfigStore:
         is_tag = self._reference.repository and not digests.is_digest(name)
         return "%s:%s" % (self._reference.repository, name) if is_tag else name
 
-    def _contents(self, digest: str) -> t.Iterable[bytes]:
+    def _contents(self, digest: str) -> t.Iterable[digests.Chunk]:
         try:
             return self._staging.contents[digest]()
         except KeyError:
@@ -312,7 +231,7 @@ class ConfigStore:
         return self._offer(staged.digest, staged.size, media_types.DOCKER_LAYER, staged.chunks)
 
     def _offer(
-        self, digest: str, size: int, media_type: str, contents: t.Callable[[], t.Iterable[bytes]]
+        self, digest: str, size: int, media_type: str, contents: t.Callable[[], t.Iterable[digests.Chunk]]
     ) -> dict[str, t.Any]:
         self._staging.contents[digest] = contents
         return {"mediaType": media_type, "size": size, "digest": digest}

@@ -20,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
 from ansible_collections.drayage.registry.plugins.module_utils._stores import decompression, layers
@@ -115,6 +116,10 @@ def test_layer_that_bursts_does_not_fill_the_disk(path, monkeypatch):
     assert 0 < sum(sizes) < 90_000_000
 
 
+def by_id(image):
+    return Descriptor(media_types.DOCKER_CONFIG, image.id, 0)
+
+
 def artifact():
     return images.image("linux/amd64", config_type="application/vnd.oci.empty.v1+json").manifest
 
@@ -134,13 +139,13 @@ def with_layers(media_type):
 )
 def test_what_cannot_be_kept_is_refused_by_name(path, manifest, said):
     with pytest.raises(ImageError, match=said):
-        store(path).check(manifest)
+        store(path).check(manifest, bytes)
 
 
 def test_zstd_is_refused_before_anything_moves(path, monkeypatch):
     monkeypatch.setattr(layers, "zstandard", None)
     with pytest.raises(MissingLibrary):
-        store(path).check(with_layers("application/vnd.oci.image.layer.v1.tar+zstd"))
+        store(path).check(with_layers("application/vnd.oci.image.layer.v1.tar+zstd"), bytes)
 
 
 def test_config_of_another_digest_algorithm(path):
@@ -149,7 +154,7 @@ def test_config_of_another_digest_algorithm(path):
     described["digest"] = digests.of(config, "sha512")
     document = {**pushed(b"low").manifest.document, "config": described}
     with pytest.raises(ImageError, match="engines know sha256 only"):
-        store(path).check(Manifest.parse(images.encode(document)))
+        store(path).check(Manifest.parse(images.encode(document)), bytes)
 
 
 def test_manifest_that_is_made_has_layers_as_they_are_kept(path, pool):
@@ -162,9 +167,9 @@ def test_manifest_that_is_made_has_layers_as_they_are_kept(path, pool):
     assert b"".join(source.open_blob(made.layers[0])) == b"low" * 99
     assert b"".join(source.open_blob(made.config)) == config_for(b"low" * 99, b"high")
 
-    compressed = source.compressed(made, pool)
+    compressed = source.registry_form(made, pool)
     again = store(path)
-    assert compressed.digest == again.compressed(again.manifest("1"), pool).digest
+    assert compressed.digest == again.registry_form(again.manifest("1"), pool).digest
     assert {layer.media_type for layer in compressed.layers} == {media_types.DOCKER_LAYER}
     assert [gzip.decompress(b"".join(source.open_blob(layer))) for layer in compressed.layers] == [b"low" * 99, b"high"]
 
@@ -175,7 +180,7 @@ def test_layers_that_are_compressed_go_as_they_are(path, pool):
     DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
     source = store(path)
     made = source.manifest("1")
-    (layer,) = source.compressed(made, pool).layers
+    (layer,) = source.registry_form(made, pool).layers
     assert (layer.digest, layer.media_type) == (digests.of(compressed), media_types.DOCKER_LAYER)
     assert b"".join(source.open_blob(layer)) == compressed
 
@@ -195,16 +200,16 @@ def test_layer_that_was_damaged_is_missing(path):
     blobs = damaged.manifest("1").blobs
     assert [damaged.has_blob(blob) for blob in blobs] == [True, True, False]
     assert damaged.has_manifest(saved(b"low", b"high").id)
-    assert not damaged.is_intact(saved(b"low", b"high").id)
+    assert not damaged.is_intact(by_id(saved(b"low", b"high")), None)
 
 
 def test_compressed_layer_that_was_damaged(path):
     compressed = gzip.compress(b"low")
     kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
     DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
-    assert store(path).is_intact(saved(b"low").id)
+    assert store(path).is_intact(by_id(saved(b"low")), None)
     path.write_bytes(path.read_bytes().replace(compressed, compressed[:-4] + b"abcd"))
-    assert not store(path).is_intact(saved(b"low").id)
+    assert not store(path).is_intact(by_id(saved(b"low")), None)
 
 
 def test_names_of_a_repository_and_of_a_file(path):
@@ -228,7 +233,7 @@ def test_message_tells_what_there_is(path):
 
 def test_removing_an_image_leaves_its_names_in_other_repositories(path):
     DockerArchive(str(path)).add(saved(b"1", names=(NAME, "r.example/app:2", "r.example/other:3")))
-    assert store(path).delete_manifest(saved(b"1").id) is True
+    assert store(path).delete(saved(b"1").id) is True
     assert list(names(path)) == ["r.example/other:3"]
-    assert store(path, "").delete_manifest(saved(b"1").id) is True
+    assert store(path, "").delete(saved(b"1").id) is True
     assert not path.exists()

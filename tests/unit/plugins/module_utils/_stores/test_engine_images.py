@@ -14,7 +14,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     Refused,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._stores.engine import EngineImages
+from ansible_collections.drayage.registry.plugins.module_utils._stores.engine_images import EngineImages
 from ansible_collections.drayage.registry.tests.unit.support.containerd_engine import ContainerdEngine
 from ansible_collections.drayage.registry.tests.unit.support.engines import saved
 

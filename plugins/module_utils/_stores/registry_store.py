@@ -9,10 +9,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
-from .._errors import AccessDenied, naming
+from .._errors import AccessDenied
 from .._image import digest as digests
 from .._image import referrers
 from .._image.descriptor import Descriptor, OpenBlob
@@ -25,31 +24,32 @@ from .._registry.download import BlobReader
 from .._registry.referrers import ReferrersClient
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
-from .base import Store
+from .location import Location
+from .repository import Store
 
 
-class RegistryStore:
+class RegistryStore(Store):
     """``actions`` are the rights to ask for beside pulling, from the start: one token serves the whole run.
 
-    ``beside`` is a repository of the same registry that blobs may be mounted from.
+    ``mount_from`` is a repository of the same registry that blobs may be mounted from.
     """
 
     def __init__(
-        self, client: RegistryClient, repository: RegistryReference, actions: t.Iterable[str], beside: str = ""
+        self, client: RegistryClient, repository: RegistryReference, actions: t.Iterable[str], mount_from: str = ""
     ) -> None:
         self._client = client
         self._name = repository
         actions = frozenset(("pull", *actions))
-        self._access = Access(repository.repository, actions, beside)
+        self._access = Access(repository.repository, actions, mount_from)
         self._is_destination = "push" in actions
         self._uploader = BlobUploader(client, self._access)
         self._deleter = TagDeleter(client, self._access)
         self.referrers = ReferrersClient(client, self._access, reads_tags=not self._is_destination)
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The registry, and the repository."""
-        return "docker://%s" % self._name.host, self._name.repository
+    def location(self) -> Location:
+        """The repository: others of the registry have content of their own, which can be mounted."""
+        return Location("docker", "docker://%s" % self._name.host, self._name.repository, shares_content=False)
 
     def reference(self, name: str) -> str:
         """``host/repository:tag``, or ``@digest``."""
@@ -84,7 +84,7 @@ class RegistryStore:
         """One GET."""
         return self._client.get_manifest(self._access, name, legacy)
 
-    def open_blob(self, blob: Descriptor) -> t.Iterable[bytes]:
+    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """One GET; more where the connection breaks."""
         return digests.verified(BlobReader(self._client, self._access, blob), blob.digest, blob.size)
 
@@ -92,31 +92,11 @@ class RegistryStore:
         """One GET of the tag list."""
         return self._client.has_repository(self._access)
 
-    def has_manifest(self, digest: str) -> bool:
-        """One HEAD."""
-        return self.resolve(digest) is not None
-
-    def is_complete(self, descriptor: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """A registry took the manifest only because it had all of it."""
-        return True
-
     def has_blob(self, blob: Descriptor) -> bool:
         """One HEAD, and one GET to confirm that it is absent where nothing will be pushed, which would show it."""
         if self._client.has_blob(self._access, blob.digest):
             return True
         return not self._is_destination and self._client.can_read_blob(self._access, blob.digest)
-
-    def lacks(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """Nothing is certain before it is asked."""
-        return []
-
-    def mount_source(self, source: Store) -> str:
-        """The repository beside this one, where it is the source."""
-        return self._access.mount_from if isinstance(source, RegistryStore) else ""
-
-    def is_same(self, source: Store) -> bool:
-        """Whether host and repository are the same."""
-        return isinstance(source, RegistryStore) and source._name.context == self._name.context
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """One POST to mount, or POST and PUT."""
@@ -134,26 +114,10 @@ class RegistryStore:
         for name in tags or [manifest.digest]:
             self._client.put_manifest(self._access, name, manifest)
 
-    def commit(self) -> None:
-        """What was put is there."""
-
-    def exclusive(self) -> t.ContextManager[None]:
-        """Registries have no such thing."""
-        return contextlib.nullcontext()
-
-    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """One PUT a tag."""
-        for name, manifest in manifests.items():
-            with naming(self.reference(name)):
-                self._client.put_manifest(self._access, name, manifest)
-
     def delete_tag(self, tag: str, digest: str) -> str:
         """One DELETE if the registry deletes tags."""
         return self._deleter.delete(tag, digest)
 
-    def delete_manifest(self, digest: str) -> bool:
+    def delete(self, digest: str) -> bool:
         """One DELETE."""
         return self._client.delete_manifest(self._access, digest)
-
-    def close(self) -> None:
-        """Connections belong to the run, which closes them."""

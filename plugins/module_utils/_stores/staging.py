@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Content of images on its way between registries and what keeps whole images."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .._image.digest import Chunk
+from .layers import Staged, Surplus
+
+
+class Staging:
+    """The content of all images of a run: what came for a backend, and layers compressed for registries.
+
+    ``contents`` opens what was described in manifests that were made, ``configs_elsewhere`` reads the configs of images that a
+    backend may have, both by digest.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.configs: dict[str, bytes] = {}
+        self.layers: dict[str, Staged] = {}
+        self.compressed: dict[str, Staged] = {}
+        self.contents: dict[str, t.Callable[[], t.Iterable[Chunk]]] = {}
+        self.surplus = Surplus()
+        self.configs_elsewhere: dict[str, t.Callable[[], bytes]] = {}
+
+    def keep(self, kept_in: dict[str, Staged], digest: str, chunks: t.Iterable[Chunk]) -> Staged:
+        """Stage content under this digest, if that was not done yet."""
+        if digest not in kept_in:
+            staged = Staged(chunks)
+            with self._lock:
+                kept = kept_in.setdefault(digest, staged)
+            if kept is not staged:
+                staged.close()
+        return kept_in[digest]
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for staged in (*self.layers.values(), *self.compressed.values()):
+            staged.close()
