@@ -24,6 +24,7 @@ BUILD = REPOSITORY / ".build"
 
 # The programs that are asked for anywhere, each with the Debian package that has it.
 PROGRAMS = {
+    "chromium": "chromium",
     "docker": "docker.io",
     "docker-registry": "docker-registry",
     "dockerd": "docker.io",
@@ -158,6 +159,18 @@ def own_go_program(name: str) -> str | None:
             command = [go, "build", "-o", str(program_path), f"./{name}"]
             _run(command, f"build the Go program '{name}'", cwd=source)
     return str(program_path)
+
+
+def npm_package(name: str, version: str) -> Path | None:
+    """Return the directory of an npm package, which is downloaded once; None without npm. Nothing of it is run."""
+    npm = shutil.which("npm")
+    place = BUILD / "npm" / f"{name}-{version}"
+    found = place / "node_modules" / name
+    with locked(f"npm-{name}"):
+        if not found.exists() and npm:
+            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(place)]
+            _run([npm, "install", *options, f"{name}@{version}"], f"download the npm package '{name}'")
+    return found if found.exists() else None
 
 
 def python_versions() -> dict[str, str]:

@@ -86,6 +86,41 @@ def _reservation(path: str) -> str:
     return os.path.join(os.path.dirname(path), prefix_for(path) + "lock")
 
 
+@contextlib.contextmanager
+def claimed(path: str) -> t.Iterator[bool]:
+    """Hold the exclusive lock of a file that exists only as long; yields False if another process holds it.
+
+    The file contains the ID of the process. Raises LocalFailure.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = _claim(path, stack)
+        except OSError as error:
+            raise local_failure(error, "create the lock", path) from None
+        if stream:
+            stream.write(b"%d\n" % os.getpid())
+            stream.flush()
+        yield stream is not None
+
+
+def _claim(path: str, stack: contextlib.ExitStack) -> t.BinaryIO | None:
+    while True:
+        stream = stack.enter_context(open(_regular(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path), "r+b"))
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        if _is_at(stream, path):  # otherwise its last holder removed it
+            stack.callback(_remove, path)
+            stream.truncate()
+            return stream
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
 def prefix_for(path: str) -> str:
     """What files under way start with, beside a file whose directory is not ours."""
     return ".%s%s" % (os.path.basename(path)[:100], STAGING)

@@ -18,7 +18,7 @@ _TEXTS = ("tags", "include", "exclude", "semver")
 
 
 def image_options() -> dict[str, dict[str, t.Any]]:
-    """The argument spec of an element that is a mapping; its documentation is in image_sync."""
+    """The argument spec of an element that is a mapping; its documentation is the fragment _images."""
     return {
         "name": {"type": "str", "required": True},
         "dest": {"type": "str"},

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
+  - drayage.registry._images
   - drayage.registry._registries
 attributes:
   check_mode:
@@ -40,78 +41,6 @@ options:
       - Where to put them, in the same notations.
       - Without it each O(images[].dest) begins with its registry.
     type: str
-  images:
-    description:
-      - The repositories to bring, and which of their tags.
-      - Tags that are named in O(images[].tags) are wanted as they are. O(images[].include), O(images[].semver) and
-        O(images[].newest) choose among all tags of the repository, and so does an entry that has none of these four.
-        What matches O(images[].exclude) is not wanted in any case.
-      - A repository may have several entries. Two sources for one destination are an error, and so are two entries that
-        bring one image with different platforms.
-      - An entry may be a plain reference, V(name:tag), V(name@digest), or V(name:tag@digest) for a tag that must have this
-        digest. Without either the tag is V(latest). The name is what O(images[].name) takes.
-      - Without O(images) and O(source_file) it is all images that are in O(src), which must be a layout or a tree then.
-    type: list
-    elements: raw
-    suboptions:
-      name:
-        description:
-          - The repository. A path below O(src), or a whole reference such as V(quay.io/prometheus/node-exporter).
-          - V(path/*) means all repositories below a path, and V(*) all there are. Registries are asked for their catalog then,
-            which not all of them have. Those without a tag that is wanted are passed over, unless it is all of them.
-          - A pattern may find up to 10,000 repositories. A repository under an invalid name is a failed image, and does not
-            affect the others.
-        type: str
-        required: true
-      dest:
-        description:
-          - The repository to write to. A path below O(dest), or a whole reference where the task has no O(dest).
-          - The default is the path that the source has in its registry, without the host. In a layout it is the full name
-            with the host, so that it can be brought back from there.
-        type: str
-      tags:
-        description:
-          - Tags to bring, or digests of images. Put tags in quotes, or YAML reads V(1.10) as the number 1.1, which is an error.
-        type: list
-        elements: str
-        default: []
-      include:
-        description:
-          - Bring tags that match one of these regular expressions as a whole. One that matches none is an error.
-        type: list
-        elements: str
-        default: []
-      exclude:
-        description:
-          - Leave out tags that match one of these regular expressions as a whole.
-        type: list
-        elements: str
-        default: []
-      semver:
-        description:
-          - Bring tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x), as the option
-            O(drayage.registry.image_tags#module:semver) takes it.
-        type: str
-      semver_strict:
-        description:
-          - Whether only tags of three numbers, such as V(1.25.2) and V(v1.25.2), are versions. If V(false), V(1.25) and
-            V(20240101) are as well. What follows an underscore after three numbers, as in V(1.25.2_build), is build metadata.
-        type: bool
-        default: true
-      newest:
-        description:
-          - Of the tags that O(images[].include), O(images[].exclude) and O(images[].semver) leave, bring this many of the
-            highest versions.
-        type: int
-      platforms:
-        description:
-          - Bring these platforms only, as O(platforms) does for all entries.
-        type: list
-        elements: str
-      missing_ok:
-        description:
-          - As O(missing_ok), for this entry.
-        type: bool
   source_file:
     description:
       - A file on the managed node that declares what to bring in the format of C(skopeo sync --src yaml), or the same as JSON.
@@ -200,6 +129,12 @@ options:
       - Images that the file knows already are not asked for again. Records of images that were not part of a run stay,
         unless they were removed by O(prune).
       - The task is changed if the file changes.
+    type: path
+  exclusive:
+    description:
+      - A file on the managed node that only one task holds at a time, in a directory that exists. If another task holds it,
+        this one fails with RV(busy=true) before it sends a request. The file exists only while the task runs.
+      - Check mode ignores it.
     type: path
   base:
     description:
@@ -332,6 +267,16 @@ summary:
       description: The size of all blobs that were copied, in bytes.
       type: int
       sample: 7253794
+busy:
+  description: Whether another task holds the file of O(exclusive). Nothing was done then.
+  returned: success, and if images could not be brought
+  type: bool
+  sample: false
+error:
+  description: What went wrong, as in C(msg). Null if nothing did.
+  returned: success, and if images could not be brought
+  type: str
+  sample: null
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success, and if images could not be brought
@@ -342,6 +287,7 @@ requests:
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
+from ansible_collections.drayage.registry.plugins.module_utils._files import claimed
 from ansible_collections.drayage.registry.plugins.module_utils._images_option import image_options, read_images
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -356,11 +302,19 @@ def describe(synced: Synced) -> dict[str, t.Any]:
         "changed": synced.changed,
         "images": [image.result() for image in synced.images],
         "summary": synced.summary(),
+        "busy": False,
+        "error": synced.failure or None,
         "diff": {"before": before, "after": after},
     }
     if synced.failure:
         result["failure"] = synced.failure
     return result
+
+
+def busy(path: str) -> dict[str, t.Any]:
+    """The result of a task that found another one at work."""
+    message = "Another run is in progress: its task holds %s. Nothing was done. Wait until it has ended." % path
+    return {**describe(Synced([], message)), "busy": True}
 
 
 def main() -> None:
@@ -380,15 +334,20 @@ def main() -> None:
         "keep_going": {"type": "bool", "default": False},
         "slice": {"type": "str"},
         "inventory": {"type": "path"},
+        "exclusive": {"type": "path"},
         "base": {"type": "path"},
         **conversion_options(),
     }
     module = RegistryModule(spec, texts=("prune_keep",))
-    given = {name: module.params[name] for name in spec}
+    given = {name: module.params[name] for name in spec if name != "exclusive"}
+    lock = module.params["exclusive"]
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         options = SyncOptions(**dict(given, images=read_images(given["images"])))
-        return describe(sync(options, stores))
+        if not lock or module.check_mode:
+            return describe(sync(options, stores))
+        with claimed(lock) as is_free:
+            return describe(sync(options, stores)) if is_free else busy(lock)
 
     module.run(operation)
 

@@ -116,6 +116,7 @@ FILES: dict[str, dict[str, str]] = {
     "roles/mirror/README.md": {"etc/cron.d/.keep": "", "var/www/html/.keep": ""},
     "plugins/filter/find_images.py": {"srv/release/manifests.yaml": MANIFESTS},
     "plugins/filter/rewrite_images.py": {"srv/release/manifests.yaml": MANIFESTS},
+    "plugins/filter/inventory_summary.py": {"var/lib/drayage/mirror.json": NO_IMAGES},
     "plugins/filter/manifest_digest.py": {"manifest.json": IMAGE.manifests[IMAGE.digest][1].decode()},
 }
 

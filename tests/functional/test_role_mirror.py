@@ -13,7 +13,7 @@ import json
 
 import pytest
 
-from devtools import images
+from devtools import images, observe
 from devtools.servers import DockerRegistry
 
 APP = images.index(seed="app")
@@ -77,7 +77,7 @@ def test_a_mirror_is_kept_and_reported(
     text = page.read_text()
     assert "<title>Bits &amp; &lt;pieces&gt;</title>" in text
     assert f'{repository}/app:1.0<span class="tag new">new</span>' in text
-    assert f'<code title="{APP.digest}">' in text
+    assert f'data-copy="{APP.digest}"' in text
     assert "linux/amd64, linux/arm64" in text
     assert "http://" not in text
     assert "https://" not in text
@@ -120,8 +120,10 @@ def test_a_mirror_is_kept_and_reported(
     assert digests_in(guarded_registry, f"mirror/{repository}/app") == {"1.0": APP.digest, "2.0": NEXT.digest}
 
 
-def test_an_inventory_that_cannot_be_written_is_a_failure(run_playbook, registry, second_registry, repository):
-    """No user can make a file in /sys, and so the images are there but not the inventory."""
+def test_a_directory_that_cannot_hold_the_inventory_is_a_failure_before_anything_is_copied(
+    run_playbook, registry, second_registry, repository
+):
+    """No user can create a file in /sys."""
     images.push(TOOL, registry.host, f"{repository}/tool", "stable")
     variables = {
         "mirror_dest": second_registry.host,
@@ -129,5 +131,5 @@ def test_an_inventory_that_cannot_be_written_is_a_failure(run_playbook, registry
         "mirror_inventory": "/sys/inventory.json",
     }
     output = run_playbook("drayage.registry.mirror", variables=variables, succeeds=False)
-    assert "cannot write the inventory /sys/inventory.json" in output
-    assert digests_in(second_registry, f"{repository}/tool") == {"stable": TOOL.digest}
+    assert "cannot create the lock /sys/inventory-1-of-1.lock" in output
+    assert observe.tags_at(second_registry.host, f"{repository}/tool") == []

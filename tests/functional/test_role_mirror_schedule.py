@@ -93,7 +93,7 @@ def test_another_account_can_do_what_is_scheduled(mirror, registry, repository, 
     assert "changed=0 " in mirror(**given)
     state, etc = tmp_path / "state", tmp_path / "etc"
     of_user = [page / "index.html", *(path for path in state.rglob("*") if path.name[0] != ".")]
-    assert {path.name for path in of_user} == {"index.html", "drayage", "mirror.json", "mirror-last-change.json"}
+    assert {path.name for path in of_user} == {"index.html", "drayage", "mirror.json", "mirror-status.json"}
     of_user += [state, etc / "drayage" / "mirror.json"]
     assert [path for path in of_user if path.owner() != "nobody"] == []
     assert [path.stat().st_mode & 0o777 for path in (state, state / "drayage", etc, etc / "drayage")] == [0o755] * 4
@@ -110,7 +110,11 @@ def test_a_directory_in_which_the_account_cannot_write_is_named(mirror, tmp_path
 
 def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play):
     values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "mirror" / "vars" / "main.yml")}}
-    given = {"mirror_schedule": "daily", "mirror_inventory": "~/.local/state/drayage/mirror.json"}
+    given = {
+        "mirror_schedule": "daily",
+        "mirror_schedule_state": "present",
+        "mirror_inventory": "~/.local/state/drayage/mirror.json",
+    }
     show = {"ansible.builtin.debug": {"msg": "{{ mirror_schedule_user }} at {{ _mirror_inventory }}."}}
     output = play([values, *({**show, "vars": {**given, "mirror_schedule_user": user}} for user in ("nobody", "root"))])
     assert "nobody at ~nobody/.local/state/drayage/mirror.json." in output

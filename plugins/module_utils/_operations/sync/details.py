@@ -40,6 +40,7 @@ def record(image: Image, target: Target) -> Record:
             "created": created if isinstance(created, str) else None,
             "manifests": [manifest.digest for manifest in manifests],
             "blobs": [blob.digest for blob in blobs],
+            "blob_sizes": [blob.size for blob in blobs],
         }
 
 

@@ -20,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import In
 from ansible_collections.drayage.registry.plugins.module_utils._files import (
     STAGING,
     check_named,
+    claimed,
     is_missing,
     locked,
     open_regular,
@@ -394,3 +395,19 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one_of_the_same_file(t
         stream.write(b"x")
     assert names(tmp_path) == [".other.json.staging-dead", "auth.json"]
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_claim_is_for_one_at_a_time_and_leaves_nothing(tmp_path):
+    path = tmp_path / "lock"
+    with claimed(str(path)) as first:
+        with claimed(str(path)) as second:
+            assert (first, second) == (True, False)
+        assert path.read_text() == f"{os.getpid()}\n"
+    assert not path.exists()
+    with claimed(str(path)) as again:
+        assert again
+
+
+def test_a_claim_says_why_it_cannot_be_made(tmp_path):
+    with pytest.raises(LocalFailure, match="cannot create the lock .*/gone/lock"), claimed(f"{tmp_path}/gone/lock"):
+        pass

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: inventory_summary
+short_description: Summarize an inventory of images
+version_added: 0.1.0
+description:
+  - Adds up what the images of an inventory need, layer by layer. A layer that several images use is stored once.
+  - M(drayage.registry.image_sync) writes the inventory with its option O(drayage.registry.image_sync#module:inventory).
+positional: _input
+options:
+  _input:
+    description: The C(images) of the inventory.
+    type: list
+    elements: dict
+    required: true
+seealso:
+  - module: drayage.registry.image_sync
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Show how much the mirror stores
+  ansible.builtin.debug:
+    msg: "{{ (lookup('ansible.builtin.file', '/var/lib/drayage/mirror.json') | from_json).images | drayage.registry.inventory_summary }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The summary.
+  type: dict
+  contains:
+    bytes:
+      description: The size of all blobs, each counted once, in bytes.
+      type: int
+      sample: 104857600
+    repositories:
+      description: Each C(repository) with the number of its C(images) and the C(bytes) of its blobs. The largest comes first.
+      type: list
+      elements: dict
+      sample: [{repository: registry.example.com/mirror/app, images: 3, bytes: 73400320}]
+    unique:
+      description:
+        - For each reference, the bytes of those blobs that no image with another digest uses.
+        - Null if the inventory does not have the sizes of the image's blobs.
+      type: dict
+      sample: {"registry.example.com/mirror/app:1.0": 1048576}
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.plugin_utils._inventory import summarize
+
+
+def inventory_summary(images: t.Any) -> dict[str, t.Any]:
+    """Add up the records of an inventory."""
+    try:
+        return summarize(images)
+    except (AttributeError, LookupError, TypeError):
+        raise AnsibleFilterError(
+            "inventory_summary needs the 'images' of an inventory that image_sync wrote."
+        ) from None
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By the name that templates use."""
+        return {"inventory_summary": inventory_summary}
