@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 
 from ._process import RunCommand
 from ._text import clean, without_secrets
@@ -64,6 +65,12 @@ class Run:
     jobs: int = 24
     dry_run: bool = False
     statistics: RunStats = dataclasses.field(default_factory=RunStats)
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the task has been at work; None for a dry run, which does not do the work."""
+        return None if self.dry_run else time.monotonic() - self.began
 
     def warn(self, text: str) -> None:
         """Keep a warning for the user, see :meth:`RunStats.warn`."""

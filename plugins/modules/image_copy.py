@@ -246,6 +246,11 @@ bytes_copied:
   returned: success
   type: int
   sample: 3626897
+msg:
+  description: What the task did, or would do in check mode, in one sentence.
+  returned: success
+  type: str
+  sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted."
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -256,18 +261,36 @@ requests:
 import dataclasses
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 
-def describe(copied: Copied) -> dict[str, t.Any]:
+def sentence(copied: Copied, src: str, run: Run) -> str:
+    """What was or would be done."""
+    plan, moved = copied.plan, copied.moved
+    written = messages.listing(copied.references)
+    if not plan.changed:
+        return "%s: up to date with %s." % (written, src)
+    counts = [
+        "%s copied (%s)" % (messages.count(moved.copied, "blob"), messages.copied(moved.bytes, run.seconds)),
+        "%d mounted" % moved.mounted if moved.mounted else "",
+        "%d already there" % plan.skipped if plan.skipped else "",
+    ]
+    verb = "Would copy" if run.dry_run else "Copied"
+    return "%s %s to %s: %s." % (verb, src, written, ", ".join(filter(None, counts)))
+
+
+def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
     """What was or would be done, in the terms of RETURN."""
     plan, moved = copied.plan, copied.moved
     after = dict.fromkeys(copied.references, plan.top.digest)
     return {
         "changed": plan.changed,
+        "msg": sentence(copied, src, run),
         "image": copied.image,
         "dest": copied.references[0],
         "digest": plan.top.digest,
@@ -299,7 +322,7 @@ def main() -> None:
     options = CopyOptions(**{name: module.params[name] for name in names})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(copy(options, stores))
+        return describe(copy(options, stores), options.src, stores.run)
 
     module.run(operation)
 

@@ -120,6 +120,11 @@ method:
   returned: success
   type: str
   sample: tag
+msg:
+  description: What the task did, or would do in check mode, in one sentence.
+  returned: success
+  type: str
+  sample: "Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0). 2 other tags still point to the image."
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -129,15 +134,28 @@ requests:
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import Deleted, DeleteOptions, delete
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 
 
-def describe(deleted: Deleted) -> dict[str, t.Any]:
+def sentence(deleted: Deleted, image: str, dry_run: bool) -> str:
+    """What was or would be removed."""
+    if not deleted.digest:
+        return "%s does not exist: nothing to delete." % image
+    about = [deleted.digest, *([messages.listing(deleted.removed)] if len(deleted.removed) > 1 else [])]
+    kept = messages.count(len(deleted.kept), "other tag")
+    verb = "Would delete" if dry_run else "Deleted"
+    still = " %s still %s to the image." % (kept, "points" if len(deleted.kept) == 1 else "point")
+    return "%s %s (%s).%s" % (verb, image, "; tags ".join(about), still if deleted.kept else "")
+
+
+def describe(deleted: Deleted, image: str, dry_run: bool) -> dict[str, t.Any]:
     """What was or would be removed, in the terms of RETURN."""
     return {
         "changed": bool(deleted.digest),
+        "msg": sentence(deleted, image, dry_run),
         "digest": deleted.digest or None,
         "method": deleted.method or None,
         "removed_tags": deleted.removed,
@@ -157,7 +175,7 @@ def main() -> None:
     options = DeleteOptions(module.params["image"], module.params["scope"])
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(delete(options, stores))
+        return describe(delete(options, stores), options.image, stores.run.dry_run)
 
     module.run(operation)
 

@@ -259,6 +259,11 @@ missing:
   type: list
   elements: str
   sample: []
+msg:
+  description: What was found, in one sentence.
+  returned: success
+  type: str
+  sample: "registry.example.com/app:1.4 is an index of 2 platforms (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)."
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -268,6 +273,7 @@ requests:
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._image import document as documents
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
@@ -282,14 +288,30 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.store
 _MAX_LEVELS = 64
 
 
-def describe(found: Inspected, platform: str | None, raw: bool) -> dict[str, t.Any]:
+def sentence(found: Inspected, image: str) -> str:
+    """What was found."""
+    if not found.top:
+        return "%s does not exist." % image
+    kind = "an image"
+    if found.top.is_index:
+        kind = "an index of %s" % messages.count(len(found.platforms), "platform")
+    elif found.image and found.size:
+        kind = "an image of %s" % messages.size(found.size)
+    missing = ""
+    if found.missing:
+        missing = " Content that is missing: %s." % messages.listing(found.missing)
+    return "%s is %s (%s).%s" % (image, kind, found.digest, missing)
+
+
+def describe(found: Inspected, options: InspectOptions, raw: bool) -> dict[str, t.Any]:
     """What was found, in the terms of RETURN."""
     top, image = found.top, found.image
     platform_digest = None
-    if image and platform:
+    if image and options.platform:
         platform_digest = found.digest if image is top else image.digest
     return {
         "changed": False,
+        "msg": sentence(found, options.image),
         "exists": top is not None,
         "digest": found.digest if top else None,
         "platform_digest": platform_digest,
@@ -348,7 +370,7 @@ def main() -> None:
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         found = inspect(options, stores)
-        result = describe(found, options.platform, module.params["raw"])
+        result = describe(found, options, module.params["raw"])
         if documents.cut_nested(result, _MAX_LEVELS):
             text = (
                 "%s: manifest or config is nested more than %d levels deep; what is deeper was left out of the result"

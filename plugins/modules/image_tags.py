@@ -140,6 +140,11 @@ digests:
   returned: success
   type: dict
   sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}
+msg:
+  description: What the task did, or would do in check mode, in one sentence.
+  returned: success
+  type: str
+  sample: "Pointed 1 of 3 tags of registry.example.com/app to another image: stable."
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -149,6 +154,7 @@ requests:
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -163,14 +169,29 @@ def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
     selection = TagSelection.parse(include or (), exclude or (), semver, params["semver_strict"], newest)
     listed = list_tags(params["repository"], selection, params["digests"], stores)
     digests = listed.digests if params["digests"] else None
-    return {"changed": False, "exists": listed.exists, "tags": listed.tags, "digests": digests}
+    found = messages.count(len(listed.tags), "tag")
+    msg = "Found %s in %s." if listed.exists else "Found %s, because %s does not exist."
+    about = {"changed": False, "msg": msg % (found, params["repository"])}
+    return {**about, "exists": listed.exists, "tags": listed.tags, "digests": digests}
 
 
-def describe(assigned: Assigned) -> dict[str, t.Any]:
+def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.Any]:
     """What was or would be assigned, in the terms of RETURN."""
     names = assigned.references
+    moved = [name for name, digest in assigned.after.items() if assigned.before.get(name) != digest]
+    verb = "Would point" if dry_run else "Pointed"
+    msg = "%s %d of %s of %s to another image: %s." % (
+        verb,
+        len(moved),
+        messages.count(len(names), "tag"),
+        repository,
+        messages.listing(moved),
+    )
+    if not moved:
+        msg = "%s of %s: up to date." % (messages.count(len(names), "tag"), repository)
     return {
         "changed": assigned.changed,
+        "msg": msg,
         "exists": True,
         "tags": list(names),
         "digests": assigned.after,
@@ -202,7 +223,8 @@ def main() -> None:
     def operation(stores: Stores) -> dict[str, t.Any]:
         if params["tags"] is None:
             return list_wanted(params, stores)
-        return describe(assign_tags(params["repository"], params["tags"], stores))
+        assigned = assign_tags(params["repository"], params["tags"], stores)
+        return describe(assigned, params["repository"], stores.run.dry_run)
 
     module.run(operation)
 

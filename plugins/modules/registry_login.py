@@ -120,6 +120,11 @@ authfile:
   returned: success
   type: str
   sample: /run/user/1000/containers/auth.json
+msg:
+  description: What the task did, or would do in check mode, in one sentence.
+  returned: success
+  type: str
+  sample: "Logged in to registry.example.com as deploy; the credentials are in /run/user/1000/containers/auth.json."
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -135,11 +140,24 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.login
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 
 
-def describe(done: LoggedIn) -> dict[str, t.Any]:
+def sentence(done: LoggedIn, dry_run: bool) -> str:
+    """What was or would be done."""
+    if done.after and not done.changed:
+        return "Already logged in to %s as %s, according to %s." % (done.host, done.after, done.authfile)
+    if done.after:
+        verb = "Would log in" if dry_run else "Logged in"
+        return "%s to %s as %s; the credentials are in %s." % (verb, done.host, done.after, done.authfile)
+    if not done.changed:
+        return "Not logged in to %s, according to %s." % (done.host, done.authfile)
+    return "%s of %s in %s." % ("Would log out" if dry_run else "Logged out", done.host, done.authfile)
+
+
+def describe(done: LoggedIn, dry_run: bool) -> dict[str, t.Any]:
     """What was or would be done, in the terms of RETURN."""
     place = {"authfile": done.authfile, "host": done.host}
     return {
         "changed": done.changed,
+        "msg": sentence(done, dry_run),
         "login": done.after,
         "authfile": done.authfile,
         "diff": {"before": {**place, "login": done.before}, "after": {**place, "login": done.after}},
@@ -162,7 +180,7 @@ def main() -> None:
         password = module.secret(module.params["password"], "password")
         given = {name: module.params[name] for name in ("host", "username", "state")}
         options = LoginOptions(password=password, **given)
-        return describe(login(options, stores))
+        return describe(login(options, stores), stores.run.dry_run)
 
     module.run(operation)
 

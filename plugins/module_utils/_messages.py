@@ -1,0 +1,54 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Numbers, sizes and lists in the words of a message for people."""
+
+from __future__ import annotations
+
+import typing as t
+
+# How many references a message lists.
+SHOWN = 10
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 image", "2,997 images"."""
+    return "{:,} {}{}".format(number, noun, "" if number == 1 else "s")
+
+
+def size(number: int) -> str:
+    """A number of bytes in decimal units: "999 B", "12.3 MB"."""
+    if number < 1000:
+        return "%d B" % number
+    power = 1
+    while power < len(_UNITS) and number >= 999.95 * 1000**power:
+        power += 1
+    return "%.1f %s" % (number / 1000**power, _UNITS[power - 1])
+
+
+def duration(seconds: float) -> str:
+    """A time that passed: "14 s", "2 min 5 s", "3 h 20 min"."""
+    whole = max(round(seconds), 1)
+    if whole < 60:
+        return "%d s" % whole
+    if whole < 3600:
+        return "%d min %d s" % divmod(whole, 60)
+    return "%d h %d min" % divmod(whole // 60, 60)
+
+
+def listing(names: t.Sequence[str]) -> str:
+    """The first names of many: "a, b and 3 others"."""
+    more = len(names) - SHOWN
+    text = ", ".join(names[:SHOWN])
+    return "%s and %s" % (text, count(more, "other")) if more > 0 else text
+
+
+def copied(number: int, seconds: float | None = None) -> str:
+    """How much was copied: "12.3 MB in 14 s". The time is left out if it is below a second, or not known."""
+    return "%s in %s" % (size(number), duration(seconds)) if seconds and seconds >= 1 else size(number)
