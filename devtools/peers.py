@@ -30,6 +30,13 @@ def find(name: str) -> str | None:
     return provision.go_program(module, version, name, builds=is_allowed)
 
 
+def find_policy_judge() -> str | None:
+    """Return the path of the program that asks containers/image about policies, as :func:`find` does for slow ones."""
+    is_allowed = bool(os.environ.get(BUILD_ALL))
+    tags = "containers_image_openpgp exclude_graphdriver_btrfs"
+    return provision.own_go_program("policyjudge", module="go_policy", tags=tags, builds=is_allowed)
+
+
 class Peer:
     """A program that reads what is attached to an image, with a home of its own below ``home``."""
 

@@ -145,9 +145,12 @@ def _go_program(module: str, version: str, name: str, builds: bool) -> str | Non
     return str(ours / name)
 
 
-def own_go_program(name: str) -> str | None:
-    """Return the path of the Go program in devtools/go/NAME, built if its source is new; None without a Go toolchain."""
-    source = REPOSITORY / "devtools" / "go"
+def own_go_program(name: str, *, module: str = "go", tags: str = "", builds: bool = True) -> str | None:
+    """Return the path of the Go program in devtools/MODULE/NAME, built if its source is new; None without a Go toolchain.
+
+    ``tags`` are those of the build. Without ``builds`` it must be there already.
+    """
+    source = REPOSITORY / "devtools" / module
     go = shutil.which("go")
     if not go:
         return None
@@ -155,8 +158,10 @@ def own_go_program(name: str) -> str | None:
     key = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     program_path = BUILD / "go" / key / name
     with locked(f"go-{name}"):
+        if not program_path.exists() and not builds:
+            return None
         if not program_path.exists():
-            command = [go, "build", "-o", str(program_path), f"./{name}"]
+            command = [go, "build", "-tags", tags, "-o", str(program_path), f"./{name}"]
             _run(command, f"build the Go program '{name}'", cwd=source)
     return str(program_path)
 

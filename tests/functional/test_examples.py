@@ -25,6 +25,7 @@ from devtools import images, module_runner, provision
 from devtools.engines import Engine
 from devtools.examples import IMAGE, Document, Site, documents
 from devtools.provision import REPOSITORY
+from devtools.signing import Key
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 GROUPS = {
@@ -70,10 +71,16 @@ REGISTRY = {
     "registry_user": getpass.getuser(),
 }
 
+# Keys of examples that sign and verify.
+KEY = Key()
+KEY_FILES = {"etc/keys/release.key": KEY.private, "etc/keys/release.pub": KEY.public}
+SIGNING = {"vault_signing_key": KEY.private}
+
 # Values for variables that examples leave to their reader.
 VARIABLES: dict[str, dict] = {
     "docs/docsite/rst/guide_registry.rst": REGISTRY,
     "roles/registry/README.md": REGISTRY,
+    "plugins/modules/image_sign.py": SIGNING,
     "plugins/filter/image_reference.py": {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
@@ -103,6 +110,7 @@ spec:
 
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
+    "plugins/modules/image_verify.py": KEY_FILES,
     "docs/docsite/rst/guide_registry.rst": {"etc/systemd/unit": "", "registry.pem": ""},
     "roles/registry/README.md": {"etc/systemd/unit": ""},
     "plugins/modules/image_sync.py": {

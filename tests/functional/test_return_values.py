@@ -12,6 +12,7 @@ import yaml
 
 from devtools import images
 from devtools.provision import REPOSITORY
+from devtools.signing import Key
 
 INDEX, OTHER = images.index(), images.single(seed="other")
 # What Ansible adds, or shows only if it is asked to.
@@ -112,6 +113,18 @@ def test_image_inspect(run, source):
     missing = run("image_inspect", image=f"{source}:none", tags=True, verify=True)
     assert (missing.exists, missing.digest, missing.platforms) == (False, None, [])
     run("image_inspect", image=f"{source}:none", check_mode=True)
+
+
+def test_image_sign_and_verify(run, source):
+    key = Key()
+    for options in ({}, {"predicate_type": "cyclonedx", "predicate": {"a": 1}}):
+        first, second = twice(run, "image_sign", image=f"{source}:1", key_content=key.private, **options)
+        for name in ("digest", "digests", "identity", "fingerprint", "public_key"):
+            assert first.raw[name] == second.raw[name], name
+    for options in ({}, {"attestations": ["cyclonedx"]}):
+        verified = run("image_verify", image=f"{source}:1", public_keys=[key.public], **options)
+        assert (verified.changed, verified.digest) == (False, INDEX.digest)
+    twice(run, "image_sign", image=f"{source}:1", key_content=key.private, state="absent")
 
 
 def test_image_tags(run, source):

@@ -49,14 +49,18 @@ class Envelope:
         """Read the JSON of an envelope. Raises :class:`InvalidContent`."""
         return cls.from_document(documents.read(content, "the envelope of a signature"))
 
-    def document(self, with_key_id: bool = False) -> dict[str, t.Any]:
-        """The envelope as JSON has it. cosign's ``.att`` has an empty key ID, a sigstore bundle has none."""
-        key_id = {"keyid": ""} if with_key_id else {}
+    def document(self) -> dict[str, t.Any]:
+        """The envelope as a sigstore bundle has it."""
         return {
             "payloadType": self.payload_type,
             "payload": strict_base64.encode(self.payload),
-            "signatures": [{**key_id, "sig": strict_base64.encode(signature)} for signature in self.signatures],
+            "signatures": [{"sig": strict_base64.encode(signature)} for signature in self.signatures],
         }
+
+    def encode(self) -> bytes:
+        """The JSON of a layer under cosign's tag, where key IDs are empty."""
+        signatures = [{"keyid": "", **signature} for signature in self.document()["signatures"]]
+        return documents.encode({**self.document(), "signatures": signatures})
 
     def signer(self, keys: t.Iterable[PublicKey]) -> PublicKey | None:
         """The key that signed it, of these."""

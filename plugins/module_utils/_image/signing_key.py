@@ -49,6 +49,11 @@ class PublicKey:
         return "sha256:" + hashlib.sha256(self.der).hexdigest()
 
     @property
+    def short_name(self) -> str:
+        """The beginning of the fingerprint, for people."""
+        return "the key %s" % self.fingerprint[: len("sha256:") + 12]
+
+    @property
     def hint(self) -> str:
         """The hint of a sigstore bundle: the same hash in base64."""
         return base64.b64encode(hashlib.sha256(self.der).digest()).decode("ascii")

@@ -15,6 +15,7 @@ repositories that they do not know.
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS
 from .._image.manifest import MAX_SIZE, Manifest
+from .._settling import wait_for_others
 from .action import Action
 from .auth import Access
 from .client import RegistryClient
@@ -161,13 +163,15 @@ class ReferrersClient:
         """
         with self._writing.setdefault(subject, threading.Lock()):
             for attempt in range(_WRITES):
+                if attempt > 1:
+                    self._client.session.back_off(attempt - 2)
+                start = time.monotonic()
                 current = self._read_own(subject)
                 wanted = change(current)
                 if wanted is None or (current and wanted.children == current.children):
                     return
-                if attempt > 1:
-                    self._client.session.back_off(attempt - 2)
                 self._replace(subject, current, wanted)
+                wait_for_others(start)
         raise Refused(
             "cannot update the list of referrers of %s: other clients overwrote it %d times" % (subject, _WRITES),
             hint="Run the task again when nobody else attaches anything to this image",

@@ -99,7 +99,8 @@ def test_an_envelope_is_signed_with_its_type():
     assert _KEY.public.verify(b"DSSEv1 29 http://example.com/HelloWorld 11 hello world", envelope.signatures[0])
     assert envelope.signer([_KEY.public]) == _KEY.public
     assert Envelope("http://example.com/Other", b"hello world", envelope.signatures).signer([_KEY.public]) is None
-    assert envelope.document(with_key_id=True)["signatures"][0]["keyid"] == ""
+    assert json.loads(envelope.encode())["signatures"][0]["keyid"] == ""
+    assert Envelope.parse(envelope.encode()) == envelope
     with pytest.raises(InvalidContent):
         Envelope.from_document({**envelope.document(), "payload": "aGk"})
 

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Signing images and attesting claims about them, so that a second run changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import ImageError, InvalidReference, NotFound, naming
+from .._image import envelope as envelopes
+from .._image import reference as references
+from .._image import simple_signing, statement, strict_base64
+from .._image.bundle import Bundle
+from .._image.descriptor import Descriptor
+from .._image.envelope import Envelope
+from .._image.graph import Graph
+from .._image.manifest import Manifest
+from .._image.reference import EngineReference, Reference, RegistryReference
+from .._image.signing_key import SigningKey
+from .._image.simple_signing import Payload
+from .._image.statement import Statement, Subject
+from .._stores.repository import Store
+from .._transfer.parallel import for_each
+from .signing.evidence import Evidence
+from .signing.reading import ATTESTATIONS, SIGNATURES, SignatureReader, tag_of
+from .signing.signature import BUNDLE, FORMATS, TAG, Demand, Verified
+from .signing.writing import SignatureWriter
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class SignOptions:
+    """The options of image_sign. ``predicate_type`` is empty for a signature, else it and ``predicate`` are a claim."""
+
+    image: str
+    key: SigningKey
+    formats: t.Sequence[str] = FORMATS
+    children: bool = True
+    identity: str = ""
+    annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    predicate_type: str = ""
+    predicate: t.Any = None
+    is_present: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class SignedDigest:
+    """A manifest, and the formats in which this key has signed it, before and after."""
+
+    digest: str
+    before: list[str]
+    after: list[str]
+
+    @property
+    def added(self) -> list[str]:
+        """The formats that are new."""
+        return [name for name in self.after if name not in self.before]
+
+    @property
+    def removed(self) -> list[str]:
+        """The formats that are gone."""
+        return [name for name in self.before if name not in self.after]
+
+
+@dataclasses.dataclass(frozen=True)
+class Signed:
+    """What became of an image and its children."""
+
+    digest: str
+    identity: str
+    manifests: list[SignedDigest]
+
+
+def sign(options: SignOptions, stores: Stores) -> Signed:
+    """Make the signatures of this key be there, or be gone. Raises ImageError."""
+    reference = references.parse(options.image)
+    _check(reference, options)
+    removes = not options.is_present
+    store = stores.open(reference, writable=True, deletes=removes)
+    with naming(reference):
+        top = _manifest(store, reference)
+        identity = _identity(options.identity, reference)
+        subjects = [top.descriptor]
+        if options.children and not options.predicate_type:
+            subjects = list({subject.digest: subject for subject in (top.descriptor, *_below(store, top))}.values())
+        signer = _Signer(options, store, identity, stores.run.dry_run)
+        # The lists of referrers of one repository are learnt once: the first manifest is signed alone.
+        done = [signer.settle(subjects[0], top)]
+        done += for_each(lambda subject: signer.settle(subject, None), subjects[1:], stores.run.jobs)
+    return Signed(top.digest, identity, done)
+
+
+class _Signer:
+    def __init__(self, options: SignOptions, store: Store, identity: str, dry_run: bool) -> None:
+        self._options = options
+        self._identity = identity
+        self._dry_run = dry_run
+        self._reader = SignatureReader(store)
+        self._writer = SignatureWriter(store)
+        self._suffix = ATTESTATIONS if options.predicate_type else SIGNATURES
+        if BUNDLE in options.formats and not self._writer.takes_bundles:
+            raise ImageError("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
+
+    def settle(self, subject: Descriptor, manifest: Manifest | None) -> SignedDigest:
+        """Sign or unsign one manifest."""
+        if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
+            raise ImageError("cosign has no tag for %s" % subject.digest, hint="Leave tag out of formats")
+        found = self._own(subject, manifest)
+        before = [name for name in FORMATS if any(each.format == name for each in found)]
+        if self._options.is_present:
+            missing = [name for name in FORMATS if name in self._options.formats and name not in before]
+            after = [name for name in FORMATS if name in before or name in missing]
+            if not self._dry_run:
+                self._add(subject, missing)
+        else:
+            after = [name for name in before if name not in self._options.formats]
+            if not self._dry_run:
+                self._remove(subject, [each for each in found if each.format in self._options.formats])
+        return SignedDigest(subject.digest, before, after)
+
+    def _own(self, subject: Descriptor, manifest: Manifest | None) -> list[Verified]:
+        """What this key has signed already: to stay, it must say the same, and to go, it may say anything."""
+        options = self._options
+        kind = options.predicate_type or statement.SIGN
+        demand = Demand((options.key.public,), predicate_type=kind)
+        if options.is_present:
+            demand = dataclasses.replace(demand, annotations=options.annotations)
+        found = Evidence(self._reader, subject.digest, manifest).matching(demand)
+        return [each for each in found if not options.is_present or self._says_the_same(each)]
+
+    def _says_the_same(self, found: Verified) -> bool:
+        if self._options.predicate_type:
+            return bool(found.claim.predicate == self._options.predicate)
+        # A bundle of cosign carries no name.
+        return found.format == BUNDLE or found.claim.identity == self._identity
+
+    def _add(self, subject: Descriptor, formats: t.Collection[str]) -> None:
+        key, digest = self._options.key, subject.digest
+        made = self._statement(digest)
+        if BUNDLE in formats:
+            self._writer.add_bundle(subject, Bundle.sign(made, key).encode(), made.predicate_type)
+        if TAG not in formats:
+            return
+        if self._options.predicate_type:
+            content = Envelope.sign(statement.PAYLOAD_TYPE, made.encode(), key).encode()
+            annotations = {simple_signing.SIGNATURE_ANNOTATION: "", "predicateType": made.predicate_type}
+            self._writer.add_layer(digest, self._suffix, envelopes.MEDIA_TYPE, content, annotations)
+        else:
+            optional = self._options.annotations or None
+            payload = Payload(simple_signing.COSIGN, self._identity, digest, optional).encode()
+            annotations = {simple_signing.SIGNATURE_ANNOTATION: strict_base64.encode(key.sign(payload))}
+            self._writer.add_layer(digest, self._suffix, simple_signing.MEDIA_TYPE, payload, annotations)
+
+    def _statement(self, digest: str) -> Statement:
+        """What a bundle claims: as cosign does it, a signature has no name, and an attestation no annotations."""
+        options = self._options
+        if options.predicate_type:
+            subject = Subject.of(digest, self._identity)
+            return Statement(options.predicate_type, (subject,), options.predicate, statement.V0_1)
+        return Statement(statement.SIGN, (Subject.of(digest, annotations=options.annotations),), {})
+
+    def _remove(self, subject: Descriptor, found: t.Sequence[Verified]) -> None:
+        layers = [each.location for each in found if each.format == TAG]
+        if layers:
+            self._writer.remove_layers(subject.digest, self._suffix, layers)
+        self._writer.remove_bundles(subject.digest, [each.location for each in found if each.format == BUNDLE])
+
+
+def _check(reference: Reference, options: SignOptions) -> None:
+    if isinstance(reference, EngineReference):
+        hint = "Push the image, and sign it in the registry"
+        raise InvalidReference("engines and docker archives keep no signatures", reference, hint)
+    if not options.formats:
+        raise ImageError("formats is empty", reference, "Give tag, bundle or both")
+
+
+def _identity(given: str, reference: Reference) -> str:
+    """The name that is signed."""
+    if given:
+        return str(references.parse_registry(given))
+    if isinstance(reference, RegistryReference):
+        return reference.context
+    raise ImageError("a local image has no name of its own to sign", hint="Set identity")
+
+
+def _manifest(store: Store, reference: Reference) -> Manifest:
+    try:
+        manifest = store.manifest(references.name_or_default(reference))
+    except NotFound as error:
+        raise NotFound("cannot sign it: %s" % error.cause, hint="Push the image first") from None
+    if reference.digest and manifest.digest != reference.digest:
+        raise ImageError("it has the digest %s" % manifest.digest)
+    return manifest
+
+
+def _below(store: Store, top: Manifest) -> list[Descriptor]:
+    """The manifests below an index."""
+    graph = Graph([top], lambda level: [store.manifest(each.digest) if each.is_index else None for each in level])
+    return [*(each.descriptor for each in graph.manifests.values()), *graph.skipped.values()]

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What is signed about one digest, read as far as it is needed, and the sentence that says why it does not suffice."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import typing as t
+
+from ..._errors import ImageError
+from ..._image import statement as statements
+from ..._image.manifest import Manifest
+from .reading import ATTESTATIONS, SIGNATURES, Found, SignatureReader
+from .signature import Demand, Reason, Rejection, Verified
+
+
+class NotVerified(ImageError):
+    """An image lacks the signature, or the attestation, that it must have."""
+
+
+class Evidence:
+    """The signatures and attestations of a digest. ``manifest`` is the image, where it is at hand."""
+
+    def __init__(self, reader: SignatureReader, digest: str, manifest: Manifest | None = None) -> None:
+        self.digest = digest
+        self._reader = reader
+        self._manifest = manifest
+
+    @functools.cached_property
+    def _signatures(self) -> list[Found]:
+        return list(self._reader.of_tag(self.digest, SIGNATURES))
+
+    @functools.cached_property
+    def _attestations(self) -> list[Found]:
+        return list(self._reader.of_tag(self.digest, ATTESTATIONS))
+
+    @functools.cached_property
+    def _bundles(self) -> list[Found]:
+        return list(self._reader.of_referrers(self.digest))
+
+    def _found(self, predicate_type: str, with_bundles: bool) -> t.Iterator[Found]:
+        """Lists are read when the loop comes to them."""
+        is_signature = predicate_type == statements.SIGN
+        yield from self._signatures if is_signature else self._attestations
+        if with_bundles:
+            yield from self._bundles
+
+    def first(self, demand: Demand, with_bundles: bool = True) -> Verified:
+        """The first signature that meets the demand. Raises :class:`NotVerified`."""
+        rejections = []
+        for outcome in self._judged(demand, with_bundles):
+            if isinstance(outcome, Verified):
+                return outcome
+            rejections.append(outcome)
+        raise self._not_verified(demand, rejections)
+
+    def all(self, demand: Demand) -> list[Verified]:
+        """All signatures that meet the demand, of which there is one at least. Raises :class:`NotVerified`."""
+        outcomes = list(self._judged(demand, with_bundles=True))
+        verified = [outcome for outcome in outcomes if isinstance(outcome, Verified)]
+        if not verified:
+            raise self._not_verified(demand, [outcome for outcome in outcomes if isinstance(outcome, Rejection)])
+        return verified
+
+    def matching(self, demand: Demand) -> list[Verified]:
+        """As :meth:`all`; empty if there is none."""
+        outcomes = self._judged(demand, with_bundles=True)
+        return [outcome for outcome in outcomes if isinstance(outcome, Verified)]
+
+    def _judged(self, demand: Demand, with_bundles: bool) -> t.Iterator[Verified | Rejection]:
+        for found in self._found(demand.predicate_type, with_bundles):
+            outcome = demand.judge(found, self.digest, self._manifest)
+            if outcome:
+                yield outcome
+
+    def _not_verified(self, demand: Demand, rejections: list[Rejection]) -> NotVerified:
+        what = "signature"
+        if demand.predicate_type != statements.SIGN:
+            what = "attestation of type %s" % demand.predicate_type
+        if not rejections:
+            hint = (
+                "Sign it, for example with image_sign"
+                if what == "signature"
+                else "Attest it, for example with image_sign"
+            )
+            return NotVerified("%s has no %s" % (self.digest, what), hint=hint)
+        best = max(rejections, key=lambda rejection: rejection.reason)
+        return NotVerified("%s is not verified: %s" % (self.digest, _cause(best, what, demand, len(rejections))))
+
+
+def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:
+    if best.reason == Reason.OTHER_KEY:
+        keys = ", ".join(itertools.islice((key.name for key in demand.keys), 10))
+        return "none of its %ss (%d) was made with %s" % (what, count, keys)
+    if best.reason == Reason.OTHER_DIGEST:
+        return "the %s is of another digest, %s" % (what, best.detail or "none")
+    if best.reason == Reason.OTHER_IDENTITY:
+        if not best.detail:
+            return "the %s carries no name, and the identity asks for one" % what
+        return "the %s is for %s, which the identity does not accept" % (what, best.detail)
+    if best.reason == Reason.OTHER_ANNOTATIONS:
+        return "the %s has other annotations" % what
+    return "the %s is damaged: %s" % (what, best.detail)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Simple signing with GPG: ``signature-N`` files in a directory or a lookaside directory, read with the program ``gpg``.
+
+docs/signature-protocols.md of containers/image says where they are, and containers-signature(5) what they hold. Keys are
+imported into a keyring that lives as long as one check, so that no key of the user counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import typing as t
+
+from ..._errors import ImageError, InvalidContent, file_errors
+from ..._files import is_missing, read_named, read_regular
+from ..._image import digest as digests
+from ..._image.policy import Requirement
+from ..._image.reference import LocalReference, Reference
+from ..._image.simple_signing import ATOMIC, MAX_SIZE, Payload
+from ..._process import RunCommand
+from .evidence import NotVerified
+from .registries_d import RegistriesD
+from .signature import Claim, Reason, Rejection, Verified
+
+GPG = "gpg"
+_SECONDS = 60.0
+_MAX_OUTPUT = 1024 * 1024
+_MAX_KEYRING = 4 * 1024 * 1024
+# Nobody signs an image more often.
+_MOST = 100
+_VALID = re.compile(r"\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
+_BAD = re.compile(r"\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|DECRYPTION_OKAY)")
+
+
+class GpgSignatures:
+    """Checks what ``signedBy`` requires."""
+
+    def __init__(self, run_command: RunCommand, registries_d: RegistriesD) -> None:
+        self._run_command = run_command
+        self._registries_d = registries_d
+
+    def check(self, image: Reference, requirement: Requirement, digest: str) -> Verified:
+        """The first signature that one of the keys made of this digest. Raises :class:`NotVerified`, ImageError."""
+        files = self._files(image, digest)
+        if not files:
+            raise NotVerified(
+                "%s has no GPG signature" % digest, hint="Sign it, for example with skopeo standalone-sign"
+            )
+        with _keyring(self._run_command) as keyring:
+            for number, path in enumerate(requirement.paths):
+                keyring.add(read_named(path, _MAX_KEYRING, "the GPG key"), "path-%d" % number)
+            for number, content in enumerate(requirement.data):
+                keyring.add(content, "data-%d" % number)
+            rejections = []
+            for path in files:
+                outcome = _judge(keyring, path, image, requirement, digest)
+                if isinstance(outcome, Verified):
+                    return outcome
+                rejections.append(outcome)
+        best = max(rejections, key=lambda rejection: rejection.reason)
+        raise NotVerified("%s is not verified: %s" % (digest, best.detail))
+
+    def _files(self, image: Reference, digest: str) -> list[str]:
+        """The signatures of a digest, in their order: they are numbered from 1 without gaps."""
+        if isinstance(image, LocalReference) and image.transport == "dir":
+            return _of_directory(image.path, digest)
+        directory = self._registries_d.lookaside(image, digest)
+        return _numbered(os.path.join(directory, "signature-%d")) if directory else []
+
+
+def _of_directory(path: str, digest: str) -> list[str]:
+    """In ``dir:`` those of the image itself have plain names, those of children begin with the digest."""
+    with file_errors("read", path):
+        top = read_regular(os.path.join(path, "manifest.json"), MAX_SIZE)
+    is_top = digests.of(top, digests.split(digest)[0]) == digest
+    prefix = "" if is_top else digests.split(digest)[1] + "."
+    return _numbered(os.path.join(path, prefix.replace("%", "%%") + "signature-%d"))
+
+
+def _numbered(pattern: str) -> list[str]:
+    directory, name = os.path.split(pattern)
+    found = []
+    for number in range(1, _MOST + 1):
+        path = os.path.join(directory, name % number)
+        if is_missing(path):
+            break
+        found.append(path)
+    return found
+
+
+def _judge(
+    keyring: Keyring, path: str, image: Reference, requirement: Requirement, digest: str
+) -> Verified | Rejection:
+    try:
+        content, fingerprint = keyring.open(path)
+        payload = Payload.parse(content) if fingerprint else None
+    except InvalidContent as error:
+        return Rejection(Reason.DAMAGED, "the signature %s is damaged: %s" % (path, error.cause))
+    if not payload:
+        return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % path)
+    if payload.type != ATOMIC or payload.digest != digest:
+        return Rejection(Reason.OTHER_DIGEST, "the signature %s is of another digest, %s" % (path, payload.digest))
+    if not requirement.identity.accepts(image, payload.identity):
+        cause = "the signature %s is for %s, which the identity does not accept" % (path, payload.identity)
+        return Rejection(Reason.OTHER_IDENTITY, cause)
+    claim = Claim(payload.digest, payload.identity, payload.optional or {})
+    return Verified(digest, "GPG key %s" % fingerprint, fingerprint, "gpg", claim, path)
+
+
+class Keyring:
+    """Public keys in a directory of their own."""
+
+    def __init__(self, directory: str, run_command: RunCommand) -> None:
+        self._directory = directory
+        self._run_command = run_command
+        self._fingerprints: set[str] = set()
+
+    def add(self, content: bytes, name: str) -> None:
+        """Import the keys of a file. Raises ImageError if there is none."""
+        path = os.path.join(self._directory, name)
+        with file_errors("write", path), open(path, "wb") as stream:
+            stream.write(content)
+        status, out, err = self._gpg("--status-fd", "1", "--import", path)
+        found = re.findall(r"\[GNUPG:\] IMPORT_OK [0-9]+ ([0-9A-F]{40,64})", out)
+        if status or not found:
+            raise ImageError("a GPG key cannot be imported: %s" % (err.strip() or "no key in it").splitlines()[-1])
+        self._fingerprints.update(found)
+
+    def open(self, path: str) -> tuple[bytes, str]:
+        """What is signed in a file, and the fingerprint of the key that signed it; empty if it is none of these."""
+        target = os.path.join(self._directory, "payload")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(target)
+        _status, out, _err = self._gpg("--status-fd", "1", "--output", target, "--decrypt", path)
+        valid = _VALID.findall(out)
+        if len(valid) != 1 or _BAD.search(out) or "[GNUPG:] GOODSIG " not in out or is_missing(target):
+            return b"", ""
+        primary = valid[0][1]
+        with file_errors("read", target):
+            return read_regular(target, MAX_SIZE), primary if primary in self._fingerprints else ""
+
+    def _gpg(self, *arguments: str) -> tuple[int, str, str]:
+        command = [GPG, "--batch", "--no-tty", "--homedir", self._directory, "--no-autostart", *arguments]
+        try:
+            return self._run_command(command, "", _SECONDS, _MAX_OUTPUT)
+        except OSError:
+            raise ImageError("the program gpg is needed and was not found", hint="Install GnuPG on the node") from None
+
+
+@contextlib.contextmanager
+def _keyring(run_command: RunCommand) -> t.Iterator[Keyring]:
+    directory = tempfile.mkdtemp(prefix="drayage-gpg-")
+    try:
+        yield Keyring(directory, run_command)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

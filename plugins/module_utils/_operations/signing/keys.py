@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Keys as users give them: as a file, or as text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..._errors import ImageError
+from ..._files import read_named
+from ..._image import signing_key as keys
+from ..._image.signing_key import PublicKey, SigningKey
+
+# Keys are some kilobytes.
+_MAX_FILE = 1024 * 1024
+
+
+def public_key(given: str) -> PublicKey:
+    """A public key: PEM, or the path of a file with it. Raises ImageError."""
+    if "-----BEGIN" in given:
+        key = keys.load_public(given, "the given key")
+        return dataclasses.replace(key, name=key.short_name)
+    return public_key_in_file(given)
+
+
+def public_key_in_file(path: str) -> PublicKey:
+    """A public key in a file with PEM. Raises ImageError."""
+    return keys.load_public(read_named(path, _MAX_FILE, "the public key"), path)
+
+
+def signing_key(path: str | None, content: str | None, passphrase: str | None) -> SigningKey:
+    """The private key of a file, or of a text, of which no message says more than that it is the option's."""
+    if path:
+        return keys.load_private(read_named(path, _MAX_FILE, "the private key"), passphrase, path)
+    if not content:
+        raise ImageError("no private key is given", hint="Set key or key_content")
+    return keys.load_private(content, passphrase, "key_content")

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Where signatures of a registry's images are kept, as containers-registries.d(5) says it: only what reading them needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+from urllib.parse import unquote, urlsplit
+
+from ..._errors import ImageError, MissingLibrary, file_errors, parsing
+from ..._files import read_named
+from ..._image import digest as digests
+from ..._image.policy import scopes_of
+from ..._image.reference import Reference, RegistryReference
+
+_MAX_FILE = 1024 * 1024
+_BUILT_IN = "file:///var/lib/containers/sigstore"
+_FIELDS = frozenset(("lookaside", "lookaside-staging", "sigstore", "sigstore-staging", "use-sigstore-attachments"))
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistriesD:
+    """``namespaces`` maps scopes to their settings, the empty scope to those of ``default-docker``."""
+
+    namespaces: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def read(cls, directory: str) -> RegistriesD:
+        """Read the files ``*.yaml`` of a directory. Raises ImageError."""
+        found: dict[str, t.Mapping[str, t.Any]] = {}
+        with file_errors("read", directory):
+            names = sorted(name for name in os.listdir(directory) if name.endswith(".yaml"))
+        for name in names:
+            path = os.path.join(directory, name)
+            for scope, settings in _namespaces(path).items():
+                if scope in found:
+                    raise ImageError("%s is configured a second time" % (scope or "default-docker"), path)
+                found[scope] = settings
+        return cls(found)
+
+    def uses_attachments(self, image: Reference) -> bool:
+        """Whether cosign's tags count for this image; without any configuration they do."""
+        if not self.namespaces:
+            return True
+        return self._setting(image, "use-sigstore-attachments") is True
+
+    def lookaside(self, image: Reference, digest: str) -> str:
+        """The directory of the GPG signatures of a digest; empty for what is in no registry. Raises ImageError."""
+        if not isinstance(image, RegistryReference):
+            return ""
+        base = self._setting(image, "lookaside") or self._setting(image, "sigstore") or _BUILT_IN
+        url = urlsplit(str(base))
+        if url.scheme != "file":
+            hint = "Use a file: URL, and copy the signatures there"
+            raise ImageError("the lookaside location %s is not supported yet" % base, hint=hint)
+        algorithm, encoded = digests.split(digest)
+        return "%s/%s@%s=%s" % (unquote(url.path).rstrip("/"), image.repository, algorithm, encoded)
+
+    def _setting(self, image: Reference, name: str) -> object:
+        """The setting of the longest scope that has it."""
+        for scope in (*scopes_of(image)[1], ""):
+            value = self.namespaces.get(scope, {}).get(name)
+            if value is not None:
+                return value
+        return None
+
+
+def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
+    try:
+        import yaml
+    except ImportError:
+        raise MissingLibrary("PyYAML") from None
+    content = read_named(path, _MAX_FILE, "the configuration of signatures")
+    try:
+        document = yaml.safe_load(content) or {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ImageError("is not YAML", path) from None
+    with parsing("the configuration of signatures %s" % path):
+        found = dict(document.get("docker") or {})
+        if document.get("default-docker"):
+            found[""] = document["default-docker"]
+        for scope, settings in found.items():
+            if not isinstance(scope, str) or not isinstance(settings, dict) or set(settings) - _FIELDS:
+                raise ImageError("the settings of %s are not those of containers-registries.d(5)" % scope, path)
+        return found

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What an image must show before it is used: signatures by given keys, or what a policy requires."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ..._errors import ImageError, naming
+from ..._files import read_named
+from ..._image import digest as digests
+from ..._image import signing_key
+from ..._image import statement as statements
+from ..._image.descriptor import Descriptor
+from ..._image.manifest import Manifest
+from ..._image.policy import InvalidPolicy, Policy, Requirement
+from ..._image.reference import Reference
+from ..._image.signed_identity import IdentityRule
+from ..._image.signing_key import PublicKey
+from ..._process import RunCommand
+from ..._stores.repository import Store
+from .evidence import Evidence, NotVerified
+from .gpg import GpgSignatures
+from .keys import public_key, public_key_in_file
+from .reading import SignatureReader
+from .registries_d import RegistriesD
+from .signature import Demand, Verified
+
+# Policies are some kilobytes.
+_MAX_FILE = 1024 * 1024
+DEFAULT_POLICY = "/etc/containers/policy.json"
+DEFAULT_REGISTRIES_D = "/etc/containers/registries.d"
+
+
+class Rule(t.Protocol):
+    """What is checked before an image is copied."""
+
+    def check(
+        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
+    ) -> list[Verified]:
+        """The signatures that suffice, for a manifest and those of its children that matter. Raises NotVerified."""
+
+
+@dataclasses.dataclass(frozen=True)
+class KeyRule:
+    """A signature by one of these keys; its children are what an index says, so that the signature of this covers them.
+
+    ``attestations`` are types of predicates of which the image must have one, signed with one of the keys.
+    """
+
+    keys: tuple[PublicKey, ...]
+    identity: IdentityRule | None = None
+    attestations: tuple[str, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> KeyRule:
+        """Read ``public_keys``, ``identity`` and ``attestations`` as users give them. Raises ImageError."""
+        keys = tuple(public_key(given) for given in options["public_keys"])
+        if not keys:
+            raise ImageError("public_keys is empty", hint="Give one key at least")
+        identity = options.get("identity")
+        rule = IdentityRule.from_document(identity) if identity else None
+        types = tuple(statements.predicate_type(kind) for kind in options.get("attestations") or ())
+        return cls(keys, rule, types)
+
+    def demands(self, image: Reference) -> list[Demand]:
+        """The signature, and each attestation."""
+        rule = self.identity
+        accepts = (lambda signed: rule.accepts(image, signed)) if rule else None
+        attested = [Demand(self.keys, predicate_type=kind) for kind in self.attestations]
+        return [Demand(self.keys, accepts), *attested]
+
+    def check(
+        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
+    ) -> list[Verified]:
+        """As :class:`Rule`."""
+        evidence = Evidence(SignatureReader(store), manifest.digest, manifest)
+        return [evidence.first(demand) for demand in self.demands(image)]
+
+
+class PolicyRule:
+    """What containers-policy.json(5) requires. As podman does it, each manifest that is used is judged by itself."""
+
+    def __init__(self, policy: Policy, name: str, registries_d: RegistriesD, run_command: RunCommand) -> None:
+        self._policy = policy
+        self._name = name
+        self._registries_d = registries_d
+        self._gpg = GpgSignatures(run_command, registries_d)
+        self._keys: dict[tuple[object, ...], tuple[PublicKey, ...]] = {}
+
+    @classmethod
+    def from_options(cls, policy: str, registries_d: str | None, run_command: RunCommand) -> PolicyRule:
+        """Read a policy; ``default`` is the node's own, with the node's own ``registries_d``. Raises ImageError."""
+        path = DEFAULT_POLICY if policy == "default" else policy
+        if policy == "default" and not registries_d and os.path.isdir(DEFAULT_REGISTRIES_D):
+            registries_d = DEFAULT_REGISTRIES_D
+        with naming(path):
+            read = Policy.parse(read_named(path, _MAX_FILE, "the policy"))
+        return cls(read, path, RegistriesD.read(registries_d) if registries_d else RegistriesD(), run_command)
+
+    def check(
+        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
+    ) -> list[Verified]:
+        """As :class:`Rule`; empty if the policy accepts the image without a signature."""
+        requirements = self._policy.requirements(image)
+        reader = SignatureReader(store)
+        found: list[Verified] = []
+        for digest in dict.fromkeys([manifest.digest, *(child.digest for child in children)]):
+            own = manifest if digest == manifest.digest else None
+            found.extend(self._check_one(image, requirements, Evidence(reader, digest, own)))
+        return found
+
+    def _check_one(
+        self, image: Reference, requirements: t.Sequence[Requirement], evidence: Evidence
+    ) -> t.Iterator[Verified]:
+        for requirement in requirements:
+            if requirement.unsupported:
+                raise InvalidPolicy(requirement.unsupported, "%s for %s" % (self._name, image))
+            if requirement.type == "reject":
+                raise NotVerified("the policy %s rejects this image" % self._name)
+            if requirement.type == "signedBy":
+                yield self._gpg.check(image, requirement, evidence.digest)
+            elif requirement.type == "sigstoreSigned":
+                yield self._check_sigstore(image, requirement, evidence)
+            elif requirement.type != "insecureAcceptAnything":
+                raise InvalidPolicy("the requirement %r is unknown" % requirement.type, self._name)
+
+    def _check_sigstore(self, image: Reference, requirement: Requirement, evidence: Evidence) -> Verified:
+        identity = requirement.identity
+        if not self._registries_d.uses_attachments(image):
+            cause = "use-sigstore-attachments is not set for this image, so that no sigstore signature counts"
+            raise NotVerified(cause, hint="Set it in registries.d")
+        keys = self._keys_of(requirement)
+        demand = Demand(keys, lambda signed: identity.accepts(image, signed))
+        # containers/image reads cosign's tag and no bundles.
+        return evidence.first(demand, with_bundles=False)
+
+    def _keys_of(self, requirement: Requirement) -> tuple[PublicKey, ...]:
+        source = (requirement.paths, requirement.data)
+        if source not in self._keys:
+            files = [public_key_in_file(path) for path in requirement.paths]
+            given = [signing_key.load_public(content, "the key in %s" % self._name) for content in requirement.data]
+            self._keys[source] = (*files, *given)
+        return self._keys[source]
+
+
+def children_of(manifest: Manifest) -> list[Descriptor]:
+    """The manifests that an index lists."""
+    return [child for child in manifest.children if child.is_manifest and digests.is_digest(child.digest)]

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Storing signatures beside an image, and removing them, so that those of others stay."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import typing as t
+
+from ..._errors import InvalidContent, Refused
+from ..._image import bundle as bundles
+from ..._image import digest as digests
+from ..._image import document as documents
+from ..._image import media_types, simple_signing
+from ..._image.descriptor import Descriptor
+from ..._image.manifest import Manifest
+from ..._settling import wait_for_others
+from ..._stores.referrers import referrers_of
+from ..._stores.repository import Store, commit
+from .reading import SignatureReader, tag_of
+
+_EMPTY = b"{}"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+_CREATED = "org.opencontainers.image.created"
+# How often a tag is written again because another signer has overwritten it.
+_WRITES = 10
+
+_Layers = list[dict[str, t.Any]]
+
+
+class SignatureWriter:
+    """Changes the signatures in one repository."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reader = SignatureReader(store)
+        self._referrers = referrers_of(store)
+
+    @property
+    def takes_bundles(self) -> bool:
+        """Whether the store can keep referrers."""
+        return self._referrers is not None
+
+    def add_layer(
+        self, digest: str, suffix: str, media_type: str, content: bytes, annotations: t.Mapping[str, str]
+    ) -> None:
+        """Add a layer to cosign's tag for a digest; those that are there stay. Raises ImageError."""
+        blob = self._put(media_type, content)
+        layer = {"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": dict(annotations)}
+        self._write(digest, suffix, lambda layers: None if layer in layers else [*layers, layer])
+
+    def remove_layers(self, digest: str, suffix: str, locations: t.Collection[str]) -> None:
+        """Remove the layers of these signatures from cosign's tag; with the last one the tag goes."""
+
+        def remaining(layers: _Layers) -> _Layers | None:
+            kept = [layer for layer in layers if not _is_at(layer, locations)]
+            return kept if len(kept) < len(layers) else None
+
+        self._write(digest, suffix, remaining)
+
+    def add_bundle(self, subject: Descriptor, content: bytes, predicate_type: str) -> None:
+        """Add a referrer with a bundle. Raises ImageError."""
+        if not self._referrers:
+            raise Refused("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
+        config, layer = self._put(_EMPTY_TYPE, _EMPTY), self._put(bundles.MEDIA_TYPE, content)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        annotations = {
+            bundles.CONTENT_ANNOTATION: "dsse-envelope",
+            bundles.PREDICATE_TYPE_ANNOTATION: predicate_type,
+            _CREATED: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        document = {
+            "schemaVersion": 2,
+            "mediaType": media_types.OCI_MANIFEST,
+            "artifactType": bundles.MEDIA_TYPE,
+            "config": _document(config),
+            "layers": [_document(layer)],
+            "subject": _document(subject),
+            "annotations": annotations,
+        }
+        manifest = Manifest.parse(documents.encode(document))
+        self._store.put_manifest(manifest)
+        self._referrers.attach(subject.digest, [manifest])
+        commit(self._store)
+
+    def remove_bundles(self, subject: str, referrers: t.Collection[str]) -> None:
+        """Remove these referrers of a digest."""
+        if self._referrers and referrers:
+            for referrer in referrers:
+                self._store.delete(referrer)
+            self._referrers.detach(subject, referrers)
+            commit(self._store)
+
+    def _put(self, media_type: str, content: bytes) -> Descriptor:
+        blob = Descriptor(media_type, digests.of(content), len(content))
+        self._store.put_blob(blob, lambda: [content], "")
+        return blob
+
+    def _write(self, digest: str, suffix: str, change: t.Callable[[_Layers], _Layers | None]) -> None:
+        """Write the tag until reading it shows that nothing is left to change: another signer may write at the same time.
+
+        No registry makes a write depend on what it replaces.
+        """
+        tag = tag_of(digest, suffix)
+        for _attempt in range(_WRITES):
+            start = time.monotonic()
+            current = self._reader.tagged(digest, suffix)
+            if current and current.is_index:
+                raise InvalidContent("the tag %s, which is for signatures, points to an index" % tag)
+            wanted = change(_layers(current))
+            if wanted is None:
+                return
+            if wanted or not current:
+                self._publish(tag, current, wanted)
+            else:
+                self._store.delete_tag(tag, current.digest)
+            wait_for_others(start)
+        cause = "cannot update the signatures of %s: other clients overwrote the tag %s %d times"
+        raise Refused(cause % (digest, tag, _WRITES), hint="Run the task again when nobody else signs this image")
+
+    def _publish(self, tag: str, current: Manifest | None, layers: _Layers) -> None:
+        config = self._put(media_types.OCI_CONFIG, documents.encode(_config(layers)))
+        document = dict(current.document) if current else {}
+        document.update(schemaVersion=2, mediaType=media_types.OCI_MANIFEST, config=_document(config), layers=layers)
+        self._store.publish(Manifest.parse(documents.encode(document)), [tag], None)
+
+
+def _config(layers: _Layers) -> dict[str, t.Any]:
+    """The config of an image that consists of these layers, as cosign makes it."""
+    epoch = "0001-01-01T00:00:00Z"
+    return {
+        "architecture": "",
+        "created": epoch,
+        "history": [{"created": epoch} for _layer in layers],
+        "os": "",
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+        "config": {},
+    }
+
+
+def _layers(manifest: Manifest | None) -> _Layers:
+    return list(manifest.document.get("layers") or ()) if manifest else []
+
+
+def _is_at(layer: t.Mapping[str, t.Any], locations: t.Collection[str]) -> bool:
+    annotations = layer.get("annotations") or {}
+    return layer["digest"] in locations or annotations.get(simple_signing.SIGNATURE_ANNOTATION) in locations
+
+
+def _document(descriptor: Descriptor) -> dict[str, t.Any]:
+    return {"mediaType": descriptor.media_type, "digest": descriptor.digest, "size": descriptor.size}

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Verifying the signatures of an image: by keys, or as a policy says."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import ImageError, NotFound, naming
+from .._image import reference as references
+from .._image import statement as statements
+from .._image.manifest import Manifest
+from .._image.reference import Reference
+from .._stores.repository import Store
+from .signing.evidence import Evidence, NotVerified
+from .signing.reading import SignatureReader
+from .signing.rules import KeyRule, PolicyRule, children_of
+from .signing.signature import Demand, Verified
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyOptions:
+    """The options of image_verify: either keys with what belongs to them, or a policy."""
+
+    image: str
+    keys: KeyRule | None = None
+    policy: PolicyRule | None = None
+    annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifiedImage:
+    """An image, and the signatures and attestations that count."""
+
+    digest: str
+    signatures: list[Verified]
+
+
+def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
+    """Raises :class:`NotVerified` where something is missing, ImageError where that cannot be seen."""
+    reference = references.parse(options.image)
+    store = stores.open(reference)
+    with naming(reference):
+        manifest = _manifest(store, reference)
+        if options.keys:
+            found = _by_keys(options.keys, options.annotations, reference, store, manifest)
+        elif options.policy:
+            found = options.policy.check(reference, store, manifest, children_of(manifest))
+            if not found:
+                cause = "the policy accepts this image without a signature, so that nothing was verified"
+                raise NotVerified(cause, hint="Require a signature in the policy, or give public_keys")
+        else:
+            raise ImageError("neither keys nor a policy are given")
+    return VerifiedImage(manifest.digest, found)
+
+
+def _by_keys(
+    rule: KeyRule, annotations: t.Mapping[str, str], reference: Reference, store: Store, manifest: Manifest
+) -> list[Verified]:
+    """All that counts, not only the first: each kind must be there."""
+    evidence = Evidence(SignatureReader(store), manifest.digest, manifest)
+    return [each for demand in rule.demands(reference) for each in evidence.all(_with(demand, annotations))]
+
+
+def _with(demand: Demand, annotations: t.Mapping[str, str]) -> Demand:
+    is_signature = demand.predicate_type == statements.SIGN
+    return dataclasses.replace(demand, annotations=annotations) if is_signature else demand
+
+
+def _manifest(store: Store, reference: Reference) -> Manifest:
+    try:
+        manifest = store.manifest(references.name_or_default(reference))
+    except NotFound as error:
+        raise NotFound("there is nothing to verify: %s" % error.cause) from None
+    if reference.digest and manifest.digest != reference.digest:
+        raise ImageError("it has the digest %s" % manifest.digest)
+    return manifest

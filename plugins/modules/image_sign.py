@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_sign
+short_description: Sign a container image, or attest a claim about it
+version_added: 0.2.0
+description:
+  - Signs an image and its platforms with a key, in the formats of cosign. With O(predicate), signs an attestation instead.
+  - Does nothing if this key has signed the same digest with the same identity already. Signatures of other keys stay.
+  - The signatures are stored in the repository of the image.
+extends_documentation_fragment:
+  - drayage.registry._attributes
+  - drayage.registry._registries
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  image:
+    description:
+      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]) or V(oci-archive:FILE[:REF]).
+      - The digest is signed. Give V(@digest) to be certain which image that is, whatever happens to the tag.
+    type: str
+    required: true
+  key:
+    description:
+      - The path of a private key on the managed node, in PEM. Keys of cosign, OpenSSL and Skopeo are supported.
+      - The key is for ECDSA on P-256, P-384 or P-521, for Ed25519, or for RSA with 2048 bits or more.
+    type: path
+  key_content:
+    description:
+      - The private key itself, for example from a vault.
+    type: str
+  passphrase:
+    description:
+      - The passphrase of an encrypted key.
+    type: str
+  formats:
+    description:
+      - The formats to sign in.
+      - V(tag) stores a signature under the tag C(sha256-DIGEST.sig), which Podman, Skopeo, CRI-O and OpenShift read.
+        Attestations are stored under C(sha256-DIGEST.att).
+      - V(bundle) stores a sigstore bundle as a referrer of the image, which cosign 3 and policy-controller read. Registries
+        without a referrers API keep a list of referrers under the tag C(sha256-DIGEST).
+    type: list
+    elements: str
+    choices:
+      - tag
+      - bundle
+    default:
+      - tag
+      - bundle
+  children:
+    description:
+      - Whether to sign the images of all platforms too, and not only the index. Podman and Skopeo require that.
+      - Attestations are about O(image) alone.
+    type: bool
+    default: true
+  identity:
+    description:
+      - The name that is signed with the digest. It defaults to the repository of O(image), as with cosign.
+      - Required for an image in a layout or archive. A bundle carries no name, unless it is an attestation.
+    type: str
+  annotations:
+    description:
+      - Further text to sign. An existing signature counts if it has these annotations.
+    type: dict
+    default: {}
+  predicate:
+    description:
+      - The claim to attest, for example an SBOM. Read a file with P(ansible.builtin.file#lookup) and
+        P(ansible.builtin.from_json#filter).
+    type: dict
+  predicate_type:
+    description:
+      - The type of O(predicate), a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
+        V(slsaprovenance1).
+      - Without O(predicate) and with O(state=absent), all attestations of this type by this key are removed.
+    type: str
+  state:
+    description:
+      - With V(absent), the signatures that were made with this key are removed. Those of other keys stay.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+requirements:
+  - cryptography >= 3.3.2
+notes:
+  - Nothing is sent to a transparency log. With cosign, verify with C(--insecure-ignore-tlog).
+seealso:
+  - module: drayage.registry.image_verify
+  - module: drayage.registry.image_copy
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Sign a release, and the images of all its platforms
+  drayage.registry.image_sign:
+    image: registry.example.com/prod/app:1.4.2
+    key_content: "{{ vault_signing_key }}"
+    passphrase: "{{ vault_signing_passphrase }}"
+  register: signed
+
+- name: Attest the SBOM of the image that was signed
+  drayage.registry.image_sign:
+    image: "registry.example.com/prod/app@{{ signed.digest }}"
+    key_content: "{{ vault_signing_key }}"
+    passphrase: "{{ vault_signing_passphrase }}"
+    predicate_type: cyclonedx
+    predicate:
+      bomFormat: CycloneDX
+      specVersion: "1.6"
+
+- name: Withdraw the signatures of a key
+  drayage.registry.image_sign:
+    image: registry.example.com/prod/app:1.4.2
+    key_content: "{{ vault_signing_key }}"
+    passphrase: "{{ vault_signing_passphrase }}"
+    state: absent
+"""
+
+RETURN = r"""
+digest:
+  description: The digest of O(image).
+  returned: success
+  type: str
+  sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+digests:
+  description: All digests that were to be signed, that of O(image) first.
+  returned: success
+  type: list
+  elements: str
+  sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]
+identity:
+  description: The name that is signed.
+  returned: success
+  type: str
+  sample: registry.example.com/prod/app
+fingerprint:
+  description: The SHA-256 of the public key in DER.
+  returned: success
+  type: str
+  sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
+public_key:
+  description: The public key in PEM, for RV(ignore:image_verify) and cosign.
+  returned: success
+  type: str
+signatures:
+  description: The signatures that were added or removed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest that is signed.
+      type: str
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    format:
+      description: V(tag) or V(bundle).
+      type: str
+      sample: tag
+    action:
+      description: V(added) or V(removed).
+      type: str
+      sample: added
+msg:
+  description: What the task did, or would do in check mode, in one sentence.
+  returned: success
+  type: str
+  sample: "Signed registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0) with the key sha256:2a6ffcb8d5ac. 6 signatures were added."
+requests:
+  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  returned: success
+  type: int
+  sample: 9
+"""
+
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
+from ansible_collections.drayage.registry.plugins.module_utils._image.statement import predicate_type
+from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import Signed, SignOptions, sign
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.keys import signing_key
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+
+
+def sentence(options: SignOptions, digest: str, changes: int, dry_run: bool) -> str:
+    """What was or would be signed."""
+    what = "%s (%s)" % (options.image, digest)
+    noun = "attestation" if options.predicate_type else "signature"
+    key = options.key.public.short_name
+    if not changes:
+        state = "has the %ss of %s already" if options.is_present else "has no %s of %s"
+        return "%s %s: nothing to do." % (what, state % (noun, key))
+    verb = ("Would sign" if dry_run else "Signed") if options.is_present else "Would update" if dry_run else "Updated"
+    done = ("would be" if dry_run else "was" if changes == 1 else "were") + (
+        " added" if options.is_present else " removed"
+    )
+    return "%s %s with %s. %s %s." % (verb, what, key, messages.count(changes, noun), done)
+
+
+def describe(signed: Signed, options: SignOptions, dry_run: bool) -> dict[str, t.Any]:
+    """What was or would be signed, in the terms of RETURN."""
+    public = options.key.public
+    changes = [
+        {"digest": each.digest, "format": name, "action": action}
+        for each in signed.manifests
+        for action, names in (("added", each.added), ("removed", each.removed))
+        for name in names
+    ]
+    return {
+        "changed": bool(changes),
+        "msg": sentence(options, signed.digest, len(changes), dry_run),
+        "digest": signed.digest,
+        "digests": [each.digest for each in signed.manifests],
+        "identity": signed.identity,
+        "fingerprint": public.fingerprint,
+        "public_key": public.pem,
+        "signatures": changes,
+        "diff": {
+            "before": {each.digest: each.before for each in signed.manifests},
+            "after": {each.digest: each.after for each in signed.manifests},
+        },
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = RegistryModule(
+        {
+            "image": {"type": "str", "required": True},
+            "key": {"type": "path", "no_log": False},
+            "key_content": {"type": "str", "no_log": True},
+            "passphrase": {"type": "str", "no_log": True},
+            "formats": {"type": "list", "elements": "str", "choices": ["tag", "bundle"], "default": ["tag", "bundle"]},
+            "children": {"type": "bool", "default": True},
+            "identity": {"type": "str"},
+            "annotations": {"type": "dict", "default": {}},
+            "predicate": {"type": "dict"},
+            "predicate_type": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        mutually_exclusive=[("key", "key_content")],
+        required_one_of=[("key", "key_content")],
+        required_by={"predicate": "predicate_type"},
+    )
+    params = module.params
+
+    def operation(stores: Stores) -> dict[str, t.Any]:
+        options = SignOptions(
+            image=params["image"],
+            key=signing_key(params["key"], params["key_content"], params["passphrase"]),
+            formats=params["formats"],
+            children=params["children"],
+            identity=params["identity"] or "",
+            annotations={name: str(value) for name, value in params["annotations"].items()},
+            predicate_type=predicate_type(params["predicate_type"] or ""),
+            predicate=params["predicate"],
+            is_present=params["state"] == "present",
+        )
+        return describe(sign(options, stores), options, stores.run.dry_run)
+
+    module.run(operation)
+
+
+if __name__ == "__main__":
+    main()
