@@ -69,7 +69,8 @@ def tally(requests: Iterable[Request]) -> dict[str, int]:
 def _kind(request: Request) -> str:
     if "/blobs/uploads/" in request.path:
         return "mount" if "mount=" in request.query else "upload"
-    for part, kind in (("/manifests/", "manifest"), ("/blobs/", "blob"), ("/tags/list", "tags")):
+    kinds = (("/manifests/", "manifest"), ("/blobs/", "blob"), ("/tags/list", "tags"), ("/referrers/", "referrers"))
+    for part, kind in kinds:
         if part in request.path:
             return kind
     return request.path

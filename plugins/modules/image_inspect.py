@@ -67,6 +67,17 @@ options:
       - This costs one request for each of them. Contents of blobs are not read, but for those in files of C(docker save).
     type: bool
     default: false
+  referrers:
+    description:
+      - List what is attached to the image and to its children, such as signatures, SBOMs and attestations, as RV(referrers).
+        With O(platform), only what is attached to the image itself and to its child for this platform.
+      - Referrers are found by the API of the OCI distribution specification 1.1, or by the tags that it defines for registries
+        without this API. cosign's tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) are found in the list of tags.
+      - This costs one request for each manifest that something can be attached to, one for each that is attached, and one
+        for the list of tags.
+      - It is an error for an engine, a C(docker save) file or a directory, because these cannot hold referrers.
+    type: bool
+    default: false
 seealso:
   - module: drayage.registry.image_tags
   - module: drayage.registry.image_copy
@@ -100,6 +111,13 @@ EXAMPLES = r"""
     src: registry.example.com/staging/app:1.4.2
     dest: registry.example.com/prod/app:1.4.2
   when: not release.exists
+
+- name: Make sure that a release has an SBOM
+  drayage.registry.image_inspect:
+    image: registry.example.com/prod/app:1.4.2
+    referrers: true
+  register: app
+  failed_when: app.referrers | selectattr('artifact_type', 'eq', 'application/spdx+json') | length == 0
 
 - name: Make sure that a layout is complete before it goes on a journey
   drayage.registry.image_inspect:
@@ -264,6 +282,51 @@ msg:
   returned: success
   type: str
   sample: "registry.example.com/app:1.4 is an index of 2 platforms (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)."
+referrers:
+  description:
+    - What is attached to the image and its children, each followed by what is attached to it.
+    - Null unless O(referrers=true), and if the image does not exist.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the manifest that is attached.
+      type: str
+      sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
+    subject:
+      description: The digest of the manifest that it is attached to.
+      type: str
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    artifact_type:
+      description: What it is. The artifact type of its manifest, or else the media type of its config. Null if it has neither.
+      type: str
+      sample: application/vnd.dev.sigstore.bundle.v0.3+json
+    media_type:
+      description: The media type of its manifest.
+      type: str
+      sample: application/vnd.oci.image.manifest.v1+json
+    size:
+      description: The length of its manifest, in bytes.
+      type: int
+      sample: 843
+    annotations:
+      description: The annotations of its manifest.
+      type: dict
+      sample: {"dev.sigstore.bundle.content": "dsse-envelope"}
+    scheme:
+      description:
+        - How it is attached. V(referrers) if its manifest names the subject, V(tag) if it has one of cosign's tags.
+      type: str
+      sample: referrers
+    tag:
+      description: The tag that it has, null if C(scheme) is V(referrers).
+      type: str
+      sample: null
+    depth:
+      description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+      type: int
+      sample: 1
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -284,6 +347,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.inspe
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 
+_OPTIONS = ("image", "platform", "tags", "verify", "referrers")
 # Ansible and its callbacks recurse on a result, and fail from some 250 levels on.
 _MAX_LEVELS = 64
 
@@ -323,6 +387,7 @@ def describe(found: Inspected, options: InspectOptions, raw: bool) -> dict[str, 
         "annotations": top.annotations if top else {},
         "tags": found.tags,
         "missing": found.missing,
+        "referrers": None if found.referrers is None else [one.result for one in found.referrers],
         **describe_image(found),
     }
 
@@ -364,9 +429,10 @@ def main() -> None:
             "raw": {"type": "bool", "default": False},
             "tags": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": False},
+            "referrers": {"type": "bool", "default": False},
         }
     )
-    options = InspectOptions(**{name: module.params[name] for name in ("image", "platform", "tags", "verify")})
+    options = InspectOptions(**{name: module.params[name] for name in _OPTIONS})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         found = inspect(options, stores)

@@ -19,11 +19,13 @@ from .._image import config as configs
 from .._image import deletion_marker, media_types, schema1
 from .._image import document as documents
 from .._image import reference as references
-from .._image.graph import Content, Graph
+from .._image.graph import Content, Graph, Map
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
+from .._stores.referrers import required
 from .._stores.repository import Store
+from .._transfer.attached import Attachment, depth_first, find_attached
 from .._transfer.selection import Selection, find_image
 from .stores import Stores
 
@@ -38,6 +40,7 @@ class InspectOptions:
     platform: str | None = None
     tags: bool = False
     verify: bool = False
+    referrers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Inspected:
     """What was found. ``top`` is None where the image is absent.
 
     ``image`` is the single image that is told of: ``top`` itself, or its child for the platform that was asked for;
-    None for an index of which no platform was asked for. ``tags`` and ``missing`` are None where not asked for.
+    None for an index of which no platform was asked for. ``tags``, ``missing`` and ``referrers`` are None where not asked for.
     ``digest`` is what the place knows the image by.
     """
 
@@ -55,6 +58,7 @@ class Inspected:
     tags: list[str] | None = None
     missing: list[str] | None = None
     digest: str | None = None
+    referrers: list[Attachment] | None = None
 
     @property
     def platforms(self) -> list[str]:
@@ -97,6 +101,8 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
     if options.tags and not reference.has_names:
         raise InvalidReference("a directory holds one image, without a name", reference, "Leave out tags")
     store = stores.open(reference)
+    if options.referrers:
+        required(store)
     with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         tags = list_names(store) if options.tags else None
         try:
@@ -112,7 +118,18 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
             missing = [part.digest for part in Graph([top], content.load_present).missing(has_blobs)]
         image = reader.image_of(top, platform)
         config = reader.config_of(image) if image else None
-        return Inspected(top, image, config, tags, missing, store.identity(top).digest)
+        attached = _attached(store, top, image, pool.map) if options.referrers else None
+        return Inspected(top, image, config, tags, missing, store.identity(top).digest, attached)
+
+
+def _attached(store: Store, top: Manifest, image: Manifest | None, in_parallel: Map) -> list[Attachment]:
+    """What is attached to an image and its children, or to the child that was asked for; depth first."""
+    subjects = [top.digest]
+    if image and image is not top:
+        subjects.append(image.digest)
+    elif not image:
+        subjects += [child.digest for child in top.children if child.is_manifest]
+    return depth_first(find_attached(store, subjects, (), in_parallel), subjects)
 
 
 def list_names(store: Store) -> list[str]:

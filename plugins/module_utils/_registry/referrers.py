@@ -19,7 +19,7 @@ import time
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import InvalidContent, NotFound, Refused
+from .._errors import ContentMissing, InvalidContent, NotFound, Refused
 from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS
@@ -203,6 +203,15 @@ class ReferrersClient:
                 return
             except Refused:
                 pass  # an empty list says the same
-        self._client.put_manifest(self._access, tag, wanted)
+        try:
+            self._client.put_manifest(self._access, tag, wanted)
+        except ContentMissing:  # some registries refuse a list that has what was deleted
+            self._client.put_manifest(self._access, tag, self._without_absent(current, wanted))
         if self._tags is not None:
             self._tags.add(tag)
+
+    def _without_absent(self, current: Manifest | None, wanted: Manifest) -> Manifest:
+        """A list without those entries of the ``current`` one whose manifests are certainly gone."""
+        known = [entry.digest for entry in current.children] if current else []
+        absent = {one for one in known if not self._client.head_manifest(self._access, one, is_certain=True)}
+        return referrers.without_entries(wanted, absent)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._errors import ImageError
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .repository import Store
@@ -41,4 +42,16 @@ class Referrers(t.Protocol):
 def referrers_of(store: Store) -> Referrers | None:
     """The referrers that a store keeps; None for stores that cannot, such as engines and docker archives."""
     found: Referrers | None = getattr(store, "referrers", None)
+    return found
+
+
+def required(store: Store) -> Referrers:
+    """The referrers that a store keeps. Raises :class:`ImageError` for one that cannot."""
+    found = referrers_of(store)
+    if found is None:
+        raise ImageError(
+            "cannot hold referrers",
+            store.reference(""),
+            "Leave out referrers, or use a registry, an OCI layout or an archive of one",
+        )
     return found

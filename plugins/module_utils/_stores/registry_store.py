@@ -82,7 +82,9 @@ class RegistryStore(Store):
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """One GET."""
-        return self._client.get_manifest(self._access, name, legacy)
+        found = self._client.get_manifest(self._access, name, legacy)
+        self.referrers.note_repository()
+        return found
 
     def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
         """One GET; more where the connection breaks."""

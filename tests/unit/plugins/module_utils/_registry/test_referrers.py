@@ -39,10 +39,11 @@ def referrer(name="one", subject=SUBJECT):
 class Registry:
     """A registry of one repository: it has the referrers API or not, and sends OCI-Subject or not."""
 
-    def __init__(self, api=False, states_subject=False, deletes=True):
+    def __init__(self, api=False, states_subject=False, deletes=True, checks=False):
         self.api = api
         self.states_subject = states_subject
         self.deletes = deletes
+        self.checks = checks
         self.content = {}  # by tag or digest
         self.server = None
 
@@ -65,6 +66,8 @@ class Registry:
         return Reply(200, {"Content-Type": kind, "Docker-Content-Digest": digests.of(raw)}, raw)
 
     def put(self, name, raw):
+        if self.checks and not all(one["digest"] in self.content for one in json.loads(raw).get("manifests") or ()):
+            return refused(400, "MANIFEST_BLOB_UNKNOWN")
         self.content[name] = self.content[digests.of(raw)] = raw
         subject = json.loads(raw).get("subject", {}).get("digest")
         headers = {"OCI-Subject": subject} if self.api and self.states_subject and subject else {}
@@ -260,6 +263,19 @@ def test_another_writer_removes_the_entry(open_client):
     client.push(one)
     client.attach(SUBJECT, [one])
     assert digests_of(client.entries(SUBJECT)) == sorted((one.digest, referrer("other").digest))
+
+
+def test_an_entry_whose_manifest_was_deleted(open_client):
+    """Distribution refuses a list that has it, so that nothing could be attached any more."""
+    registry = Registry(checks=True)
+    first, second, third = referrer("one"), referrer("two"), referrer("three")
+    client, _log = open_client(registry)
+    for manifest in (first, second, third):
+        client.push(manifest)
+    client.attach(SUBJECT, [first, second])
+    registry.delete(first.digest)
+    client.attach(SUBJECT, [third])
+    assert digests_of(client.entries(SUBJECT)) == digests_of([second, third])
 
 
 def test_a_writer_that_never_ends_is_an_error(open_client):

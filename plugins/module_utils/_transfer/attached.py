@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What is attached to images: referrers, what refers to these in turn, and what cosign keeps under tags.
+
+Lists of referrers only hint. Each manifest is read, and counts if its subject is the one that the list is for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._errors import DigestMismatch, InvalidContent, NotFound
+from .._image import referrers
+from .._image.descriptor import Descriptor
+from .._image.graph import MAX_MANIFESTS, Map
+from .._image.manifest import Manifest
+from .._stores.referrers import Referrers, required
+from .._stores.repository import Store
+
+# An SBOM, its signature, and a timestamp of that: nobody goes deeper.
+MAX_DEPTH = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Attachment:
+    """A manifest that is attached to the one with the digest ``subject``, by ``tag`` if that is one of cosign's.
+
+    ``depth`` is 1 for what is attached to an image, 2 for what is attached to that, and so on.
+    """
+
+    manifest: Manifest
+    subject: str
+    depth: int
+    tag: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest of what is attached."""
+        return self.manifest.digest
+
+    @property
+    def result(self) -> dict[str, t.Any]:
+        """As modules return it."""
+        return {
+            "digest": self.digest,
+            "subject": self.subject,
+            "artifact_type": self.manifest.artifact_type or None,
+            "media_type": self.manifest.media_type,
+            "size": self.manifest.size,
+            "annotations": self.manifest.annotations,
+            "scheme": "tag" if self.tag else "referrers",
+            "tag": self.tag or None,
+            "depth": self.depth,
+        }
+
+    def matches(self, types: t.Collection[str]) -> bool:
+        """Whether it is of one of these types: of cosign's tags, the media types of their layers count too."""
+        if referrers.matches(self.manifest, types):
+            return True
+        return bool(self.tag) and any(layer.media_type in types for layer in self.manifest.layers)
+
+
+class _Hint(t.NamedTuple):
+    """What a list says is attached to a subject."""
+
+    subject: str
+    name: str
+    tag: str
+    size: int | None
+
+
+def find_attached(
+    store: Store, subjects: t.Iterable[str], types: t.Collection[str] = (), in_parallel: Map = map
+) -> list[Attachment]:
+    """What is attached to manifests of a store, subjects before what is attached to them.
+
+    With ``types``, only what has one of these artifact types, and all that is attached to that. Raises ImageError, among
+    others for stores that cannot hold referrers.
+    """
+    finder = _Finder(store, required(store), types, in_parallel)
+    found: dict[tuple[str, str, str], Attachment] = {}
+    level, depth = list(dict.fromkeys(subjects)), 0
+    asked = set(level)
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise InvalidContent("what is attached to it is nested more than %d deep" % MAX_DEPTH)
+        fresh = finder.attached_to(level, depth)
+        found.update(((one.subject, one.digest, one.tag), one) for one in fresh)
+        if len(found) > MAX_MANIFESTS:
+            raise InvalidContent("more than %d manifests are attached to it" % MAX_MANIFESTS)
+        level = [digest for digest in dict.fromkeys(one.digest for one in fresh) if digest not in asked]
+        asked.update(level)
+    return list(found.values())
+
+
+def depth_first(found: t.Sequence[Attachment], subjects: t.Iterable[str]) -> list[Attachment]:
+    """What is attached to the subjects, each followed by what is attached to it."""
+    by_subject: dict[str, list[Attachment]] = {}
+    for one in found:
+        by_subject.setdefault(one.subject, []).append(one)
+    todo = [one for subject in subjects for one in by_subject.pop(subject, ())][::-1]
+    ordered = []
+    while todo:
+        one = todo.pop()
+        ordered.append(one)
+        todo.extend(reversed(by_subject.pop(one.digest, ())))
+    return ordered
+
+
+class _Finder:
+    def __init__(self, store: Store, kept: Referrers, types: t.Collection[str], in_parallel: Map) -> None:
+        self._store = store
+        self._kept = kept
+        self._types = types
+        self._in_parallel = in_parallel
+
+    def attached_to(self, subjects: t.Sequence[str], depth: int) -> list[Attachment]:
+        hints = [hint for found in self._in_parallel(self._hints, subjects) for hint in found]
+        manifests = self._in_parallel(self._read, hints)
+        found = [
+            Attachment(manifest, hint.subject, depth, hint.tag) for hint, manifest in zip(hints, manifests) if manifest
+        ]
+        return [one for one in found if depth > 1 or one.matches(self._types)]
+
+    def _hints(self, subject: str) -> list[_Hint]:
+        # Registries filter by one type only, and what they apply it to is not always the type of the manifest.
+        entries: list[Descriptor] = self._kept.entries(subject)
+        listed = [_Hint(subject, entry.digest, "", entry.size) for entry in entries if entry.digest != subject]
+        return listed + [_Hint(subject, tag, tag, None) for tag in self._kept.cosign_tags(subject)]
+
+    def _read(self, hint: _Hint) -> Manifest | None:
+        """What a list hints at; None if that is absent, or is not attached to the subject."""
+        try:
+            manifest = self._store.manifest(hint.name)
+        except NotFound:
+            return None
+        if hint.tag:
+            return manifest if manifest.digest != hint.subject else None
+        if not referrers.is_referrer(manifest, hint.subject):
+            return None
+        if manifest.size != hint.size:
+            cause = "%s has %d bytes, but its list of referrers says %d"
+            raise DigestMismatch(cause % (manifest.digest, manifest.size, hint.size))
+        return manifest
