@@ -26,7 +26,8 @@ attributes:
 options:
   image:
     description:
-      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]) or V(oci-archive:FILE[:REF]).
+      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]) or V(oci-archive:FILE[:REF]). With
+        O(gpg_key), also V(dir:PATH).
       - The digest is signed. Give V(@digest) to be certain which image that is, whatever happens to the tag.
     type: str
     required: true
@@ -41,8 +42,22 @@ options:
     type: str
   passphrase:
     description:
-      - The passphrase of an encrypted key.
+      - The passphrase of an encrypted key, or of O(gpg_key).
     type: str
+  gpg_key:
+    description:
+      - The fingerprint or user ID of a GPG key on the managed node, to sign with the program C(gpg) instead, as
+        C(skopeo standalone-sign) does it. Signatures are stored as C(signature-N) files beside the image of a directory, or in
+        O(lookaside). O(formats) and O(annotations) do not apply.
+    type: str
+  gpg_home:
+    description:
+      - The home directory of GPG with that key. It defaults to that of the user.
+    type: path
+  lookaside:
+    description:
+      - The directory for GPG signatures of an image in a registry, as a C(lookaside) URL of containers-registries.d(5) names it.
+    type: path
   formats:
     description:
       - The formats to sign in.
@@ -67,7 +82,8 @@ options:
   identity:
     description:
       - The name that is signed with the digest. It defaults to the repository of O(image), as with cosign.
-      - Required for an image in a layout or archive. A bundle carries no name, unless it is an attestation.
+      - Required for an image in a layout, archive or directory. For GPG, the tag belongs to the name.
+      - A bundle carries no name, unless it is an attestation.
     type: str
   annotations:
     description:
@@ -95,6 +111,7 @@ options:
     default: present
 requirements:
   - cryptography >= 3.3.2
+  - C(gpg), with O(gpg_key)
 notes:
   - Nothing is sent to a transparency log. With cosign, verify with C(--insecure-ignore-tlog).
 seealso:
@@ -122,6 +139,13 @@ EXAMPLES = r"""
       bomFormat: CycloneDX
       specVersion: "1.6"
 
+- name: Sign the image of a directory with GPG
+  drayage.registry.image_sign:
+    image: dir:/srv/transfer/app
+    gpg_key: release@example.com
+    gpg_home: /etc/keys/gnupg
+    identity: registry.example.com/prod/app:1.4.2
+
 - name: Withdraw the signatures of a key
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
@@ -148,12 +172,12 @@ identity:
   type: str
   sample: registry.example.com/prod/app
 fingerprint:
-  description: The SHA-256 of the public key in DER.
+  description: The SHA-256 of the public key in DER, or the fingerprint of the GPG key.
   returned: success
   type: str
   sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
 public_key:
-  description: The public key in PEM, for RV(ignore:image_verify) and cosign.
+  description: The public key in PEM, or that of GPG with armor. Verifiers need it.
   returned: success
   type: str
 signatures:
@@ -167,7 +191,7 @@ signatures:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     format:
-      description: V(tag) or V(bundle).
+      description: V(tag), V(bundle) or V(gpg).
       type: str
       sample: tag
     action:
@@ -192,28 +216,26 @@ from ansible_collections.drayage.registry.plugins.module_utils import _messages 
 from ansible_collections.drayage.registry.plugins.module_utils._image.statement import predicate_type
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import Signed, SignOptions, sign
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.keys import signing_key
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 
 
-def sentence(options: SignOptions, digest: str, changes: int, dry_run: bool) -> str:
-    """What was or would be signed."""
-    what = "%s (%s)" % (options.image, digest)
-    noun = "attestation" if options.predicate_type else "signature"
-    key = options.key.public.short_name
+def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], changes: int, dry_run: bool) -> str:
+    """What was or would be signed; ``what`` is whether it is to be there, and a noun for it."""
+    about = "%s (%s)" % (image, signed.digest)
+    is_present, noun = what
     if not changes:
-        state = "has the %ss of %s already" if options.is_present else "has no %s of %s"
-        return "%s %s: nothing to do." % (what, state % (noun, key))
-    verb = ("Would sign" if dry_run else "Signed") if options.is_present else "Would update" if dry_run else "Updated"
-    done = ("would be" if dry_run else "was" if changes == 1 else "were") + (
-        " added" if options.is_present else " removed"
-    )
-    return "%s %s with %s. %s %s." % (verb, what, key, messages.count(changes, noun), done)
+        state = "has the %ss of %s already" if is_present else "has no %s of %s"
+        return "%s %s: nothing to do." % (about, state % (noun, key))
+    verb = ("Would sign" if dry_run else "Signed") if is_present else ("Would update" if dry_run else "Updated")
+    done = "would be" if dry_run else "was" if changes == 1 else "were"
+    action = "added" if is_present else "removed"
+    return "%s %s with %s. %s %s %s." % (verb, about, key, messages.count(changes, noun), done, action)
 
 
-def describe(signed: Signed, options: SignOptions, dry_run: bool) -> dict[str, t.Any]:
+def describe(signed: Signed) -> dict[str, t.Any]:
     """What was or would be signed, in the terms of RETURN."""
-    public = options.key.public
     changes = [
         {"digest": each.digest, "format": name, "action": action}
         for each in signed.manifests
@@ -222,18 +244,48 @@ def describe(signed: Signed, options: SignOptions, dry_run: bool) -> dict[str, t
     ]
     return {
         "changed": bool(changes),
-        "msg": sentence(options, signed.digest, len(changes), dry_run),
         "digest": signed.digest,
         "digests": [each.digest for each in signed.manifests],
         "identity": signed.identity,
-        "fingerprint": public.fingerprint,
-        "public_key": public.pem,
         "signatures": changes,
         "diff": {
             "before": {each.digest: each.before for each in signed.manifests},
             "after": {each.digest: each.after for each in signed.manifests},
         },
     }
+
+
+def with_key(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
+    """Sign with a key in PEM; returns its name for people, its fingerprint and its public half too."""
+    options = SignOptions(
+        image=params["image"],
+        key=signing_key(params["key"], params["key_content"], params["passphrase"]),
+        formats=params["formats"],
+        children=params["children"],
+        identity=params["identity"] or "",
+        annotations={name: str(value) for name, value in params["annotations"].items()},
+        predicate_type=predicate_type(params["predicate_type"] or ""),
+        predicate=params["predicate"],
+        is_present=params["state"] == "present",
+    )
+    public = options.key.public
+    return sign(options, stores), public.short_name, public.fingerprint, public.pem
+
+
+def with_gpg(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
+    """As :func:`with_key`, with a key of GPG."""
+    options = GpgOptions(
+        image=params["image"],
+        key=params["gpg_key"],
+        home=params["gpg_home"] or "",
+        passphrase=params["passphrase"] or "",
+        lookaside=params["lookaside"] or "",
+        identity=params["identity"] or "",
+        children=params["children"],
+        is_present=params["state"] == "present",
+    )
+    done = sign_with_gpg(options, stores)
+    return done.signed, "the GPG key %s" % done.fingerprint, done.fingerprint, done.public_key
 
 
 def main() -> None:
@@ -244,6 +296,9 @@ def main() -> None:
             "key": {"type": "path", "no_log": False},
             "key_content": {"type": "str", "no_log": True},
             "passphrase": {"type": "str", "no_log": True},
+            "gpg_key": {"type": "str", "no_log": False},
+            "gpg_home": {"type": "path"},
+            "lookaside": {"type": "path"},
             "formats": {"type": "list", "elements": "str", "choices": ["tag", "bundle"], "default": ["tag", "bundle"]},
             "children": {"type": "bool", "default": True},
             "identity": {"type": "str"},
@@ -252,25 +307,19 @@ def main() -> None:
             "predicate_type": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        mutually_exclusive=[("key", "key_content")],
-        required_one_of=[("key", "key_content")],
-        required_by={"predicate": "predicate_type"},
+        mutually_exclusive=[("key", "key_content", "gpg_key"), ("gpg_key", "predicate_type")],
+        required_one_of=[("key", "key_content", "gpg_key")],
+        required_by={"predicate": "predicate_type", "gpg_home": "gpg_key", "lookaside": "gpg_key"},
     )
     params = module.params
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        options = SignOptions(
-            image=params["image"],
-            key=signing_key(params["key"], params["key_content"], params["passphrase"]),
-            formats=params["formats"],
-            children=params["children"],
-            identity=params["identity"] or "",
-            annotations={name: str(value) for name, value in params["annotations"].items()},
-            predicate_type=predicate_type(params["predicate_type"] or ""),
-            predicate=params["predicate"],
-            is_present=params["state"] == "present",
-        )
-        return describe(sign(options, stores), options, stores.run.dry_run)
+        signed, name, fingerprint, public = (with_gpg if params["gpg_key"] else with_key)(params, stores)
+        result = describe(signed)
+        noun = "attestation" if params["predicate_type"] else "signature"
+        what, changes = (params["state"] == "present", noun), len(result["signatures"])
+        message = sentence(params["image"], signed, name, what, changes, stores.run.dry_run)
+        return {**result, "msg": message, "fingerprint": fingerprint, "public_key": public}
 
     module.run(operation)
 

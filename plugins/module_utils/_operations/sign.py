@@ -84,7 +84,7 @@ def sign(options: SignOptions, stores: Stores) -> Signed:
     removes = not options.is_present
     store = stores.open(reference, writable=True, deletes=removes)
     with naming(reference):
-        top = _manifest(store, reference)
+        top = manifest_of(store, reference)
         identity = _identity(options.identity, reference)
         subjects = [top.descriptor]
         if options.children and not options.predicate_type:
@@ -189,7 +189,8 @@ def _identity(given: str, reference: Reference) -> str:
     raise ImageError("a local image has no name of its own to sign", hint="Set identity")
 
 
-def _manifest(store: Store, reference: Reference) -> Manifest:
+def manifest_of(store: Store, reference: Reference) -> Manifest:
+    """The image to sign. Raises ImageError."""
     try:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:

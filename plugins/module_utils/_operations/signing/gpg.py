@@ -32,13 +32,16 @@ from .registries_d import RegistriesD
 from .signature import Claim, Reason, Rejection, Verified
 
 GPG = "gpg"
-_SECONDS = 60.0
-_MAX_OUTPUT = 1024 * 1024
+SECONDS = 60.0
+MAX_OUTPUT = 1024 * 1024
 _MAX_KEYRING = 4 * 1024 * 1024
+_NAME = "signature-"
 # Nobody signs an image more often.
 _MOST = 100
-_VALID = re.compile(r"\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
-_BAD = re.compile(r"\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|DECRYPTION_OKAY)")
+_VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
+_GOOD = re.compile(r"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
+_BAD = re.compile(r"^\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|DECRYPTION_OKAY)", re.MULTILINE)
+_IMPORTED = re.compile(r"^\[GNUPG:\] IMPORT_OK [0-9]+ ([0-9A-F]{40,64})", re.MULTILINE)
 
 
 class GpgSignatures:
@@ -50,56 +53,61 @@ class GpgSignatures:
 
     def check(self, image: Reference, requirement: Requirement, digest: str) -> Verified:
         """The first signature that one of the keys made of this digest. Raises :class:`NotVerified`, ImageError."""
-        files = self._files(image, digest)
+        files = numbered(*location(image, digest, self._registries_d))
         if not files:
             raise NotVerified(
                 "%s has no GPG signature" % digest, hint="Sign it, for example with skopeo standalone-sign"
             )
-        with _keyring(self._run_command) as keyring:
-            for number, path in enumerate(requirement.paths):
-                keyring.add(read_named(path, _MAX_KEYRING, "the GPG key"), "path-%d" % number)
-            for number, content in enumerate(requirement.data):
-                keyring.add(content, "data-%d" % number)
+        with keyring_of(requirement, self._run_command) as keyring:
             rejections = []
             for path in files:
-                outcome = _judge(keyring, path, image, requirement, digest)
+                outcome = judge(keyring, path, image, requirement, digest)
                 if isinstance(outcome, Verified):
                     return outcome
                 rejections.append(outcome)
         best = max(rejections, key=lambda rejection: rejection.reason)
         raise NotVerified("%s is not verified: %s" % (digest, best.detail))
 
-    def _files(self, image: Reference, digest: str) -> list[str]:
-        """The signatures of a digest, in their order: they are numbered from 1 without gaps."""
-        if isinstance(image, LocalReference) and image.transport == "dir":
-            return _of_directory(image.path, digest)
-        directory = self._registries_d.lookaside(image, digest)
-        return _numbered(os.path.join(directory, "signature-%d")) if directory else []
+
+def location(image: Reference, digest: str, registries_d: RegistriesD) -> tuple[str, str]:
+    """The directory of the signatures of a digest, and how their names begin. Raises ImageError."""
+    if isinstance(image, LocalReference) and image.transport == "dir":
+        return image.path, _prefix(image.path, digest) + _NAME
+    return registries_d.lookaside(image, digest), _NAME
 
 
-def _of_directory(path: str, digest: str) -> list[str]:
-    """In ``dir:`` those of the image itself have plain names, those of children begin with the digest."""
+def _prefix(path: str, digest: str) -> str:
+    """In ``dir:`` the signatures of the image itself have plain names; those of its children begin with the digest."""
     with file_errors("read", path):
         top = read_regular(os.path.join(path, "manifest.json"), MAX_SIZE)
     is_top = digests.of(top, digests.split(digest)[0]) == digest
-    prefix = "" if is_top else digests.split(digest)[1] + "."
-    return _numbered(os.path.join(path, prefix.replace("%", "%%") + "signature-%d"))
+    return "" if is_top else digests.split(digest)[1] + "."
 
 
-def _numbered(pattern: str) -> list[str]:
-    directory, name = os.path.split(pattern)
-    found = []
-    for number in range(1, _MOST + 1):
-        path = os.path.join(directory, name % number)
+def numbered(directory: str, name: str) -> list[str]:
+    """The files of signatures in their order: they are numbered from 1 without gaps. None without a directory."""
+    found: list[str] = []
+    while directory and len(found) < _MOST:
+        path = os.path.join(directory, "%s%d" % (name, len(found) + 1))
         if is_missing(path):
             break
         found.append(path)
     return found
 
 
-def _judge(
-    keyring: Keyring, path: str, image: Reference, requirement: Requirement, digest: str
-) -> Verified | Rejection:
+@contextlib.contextmanager
+def keyring_of(requirement: Requirement, run_command: RunCommand) -> t.Iterator[Keyring]:
+    """A keyring with the keys of a requirement. Raises ImageError."""
+    with _keyring(run_command) as keyring:
+        for number, path in enumerate(requirement.paths):
+            keyring.add(read_named(path, _MAX_KEYRING, "the GPG key"), "path-%d" % number)
+        for number, content in enumerate(requirement.data):
+            keyring.add(content, "data-%d" % number)
+        yield keyring
+
+
+def judge(keyring: Keyring, path: str, image: Reference, requirement: Requirement, digest: str) -> Verified | Rejection:
+    """What becomes of the signature in a file."""
     try:
         content, fingerprint = keyring.open(path)
         payload = Payload.parse(content) if fingerprint else None
@@ -130,7 +138,7 @@ class Keyring:
         with file_errors("write", path), open(path, "wb") as stream:
             stream.write(content)
         status, out, err = self._gpg("--status-fd", "1", "--import", path)
-        found = re.findall(r"\[GNUPG:\] IMPORT_OK [0-9]+ ([0-9A-F]{40,64})", out)
+        found = _IMPORTED.findall(out)
         if status or not found:
             raise ImageError("a GPG key cannot be imported: %s" % (err.strip() or "no key in it").splitlines()[-1])
         self._fingerprints.update(found)
@@ -142,7 +150,7 @@ class Keyring:
             os.unlink(target)
         _status, out, _err = self._gpg("--status-fd", "1", "--output", target, "--decrypt", path)
         valid = _VALID.findall(out)
-        if len(valid) != 1 or _BAD.search(out) or "[GNUPG:] GOODSIG " not in out or is_missing(target):
+        if len(valid) != 1 or _BAD.search(out) or not _GOOD.search(out) or is_missing(target):
             return b"", ""
         primary = valid[0][1]
         with file_errors("read", target):
@@ -151,7 +159,7 @@ class Keyring:
     def _gpg(self, *arguments: str) -> tuple[int, str, str]:
         command = [GPG, "--batch", "--no-tty", "--homedir", self._directory, "--no-autostart", *arguments]
         try:
-            return self._run_command(command, "", _SECONDS, _MAX_OUTPUT)
+            return self._run_command(command, "", SECONDS, MAX_OUTPUT)
         except OSError:
             raise ImageError("the program gpg is needed and was not found", hint="Install GnuPG on the node") from None
 

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Simple signing with GPG, as ``skopeo standalone-sign`` does it: for directories, and for lookaside directories."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import tempfile
+import time
+import typing as t
+
+from .._errors import ImageError, InvalidReference, file_errors, naming
+from .._files import read_regular, reserved, write_file
+from .._image import reference as references
+from .._image.graph import Graph
+from .._image.policy import Requirement
+from .._image.reference import LocalReference, Reference, RegistryReference
+from .._image.signed_identity import IdentityRule
+from .._image.simple_signing import ATOMIC, MAX_SIZE, Payload
+from .._process import RunCommand
+from .sign import Signed, SignedDigest, manifest_of
+from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, judge, keyring_of, location, numbered
+from .signing.registries_d import RegistriesD
+from .signing.signature import Verified
+from .stores import Stores
+
+_CREATOR = "drayage.registry"
+_FINGERPRINT = re.compile(r"^fpr:+([0-9A-F]{40,64}):", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class GpgOptions:
+    """The options of image_sign that belong to GPG. ``lookaside`` is a directory for the signatures of registries."""
+
+    image: str
+    key: str
+    home: str = ""
+    passphrase: str = ""
+    lookaside: str = ""
+    identity: str = ""
+    children: bool = True
+    is_present: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class GpgSigned:
+    """What became of an image, and the fingerprint and the public key (armored) that signed it."""
+
+    signed: Signed
+    fingerprint: str
+    public_key: str
+
+
+def sign_with_gpg(options: GpgOptions, stores: Stores) -> GpgSigned:
+    """Make the signatures of this GPG key be there, or be gone. Raises ImageError."""
+    reference = references.parse(options.image)
+    registries_d = _registries_d(reference, options.lookaside)
+    store = stores.open(reference)
+    program = _Program(options, stores.run.run_command)
+    with naming(reference):
+        identity = _identity(options.identity, reference)
+        top = manifest_of(store, reference)
+        found = [top.digest]
+        if options.children:
+            graph = Graph(
+                [top], lambda level: [store.manifest(each.digest) if each.is_index else None for each in level]
+            )
+            found = list(dict.fromkeys([*found, *graph.manifests, *graph.skipped]))
+        fingerprint, public = program.public_key()
+        rule = IdentityRule("exactReference", {"dockerReference": identity})
+        requirement = Requirement("signedBy", (), (public.encode("ascii"),), rule)
+        settled = []
+        for digest in found:
+            where = location(reference, digest, registries_d)
+            payload = Payload(ATOMIC, identity, digest, {"creator": _CREATOR, "timestamp": int(time.time())})
+            settled.append(_settle(reference, where, payload, requirement, program, options, stores))
+    return GpgSigned(Signed(top.digest, identity, settled), fingerprint, public)
+
+
+def _settle(
+    reference: Reference,
+    where: tuple[str, str],
+    payload: Payload,
+    requirement: Requirement,
+    program: _Program,
+    options: GpgOptions,
+    stores: Stores,
+) -> SignedDigest:
+    """Sign or unsign one manifest, while nobody else does."""
+    directory, name = where
+    dry_run = stores.run.dry_run
+    with file_errors("write", directory):
+        if not dry_run:
+            os.makedirs(directory, exist_ok=True)
+        with contextlib.nullcontext() if dry_run else reserved(os.path.join(directory, name)):
+            own = _own(reference, where, payload.digest, requirement, stores.run.run_command)
+            before = ["gpg"] if own else []
+            after = ["gpg"] if options.is_present else []
+            if not dry_run and options.is_present and not own:
+                target = os.path.join(directory, "%s%d" % (name, len(numbered(*where)) + 1))
+                write_file(directory, target, program.sign(payload.encode()))
+            if not dry_run and not options.is_present:
+                _remove(where, own)
+    return SignedDigest(payload.digest, before, after)
+
+
+def _own(
+    reference: Reference, where: tuple[str, str], digest: str, requirement: Requirement, run_command: RunCommand
+) -> list[str]:
+    """The files with signatures by this key of this digest and identity."""
+    files = numbered(*where)
+    if not files:
+        return []
+    with keyring_of(requirement, run_command) as keyring:
+        outcomes = {path: judge(keyring, path, reference, requirement, digest) for path in files}
+    return [path for path, outcome in outcomes.items() if isinstance(outcome, Verified)]
+
+
+def _remove(where: tuple[str, str], removed: t.Collection[str]) -> None:
+    """Remove files, and number those after them anew: readers stop at the first number that is missing."""
+    files = numbered(*where)
+    kept = [path for path in files if path not in removed]
+    for path, target in zip(kept, files):
+        if path != target:
+            os.replace(path, target)
+    for path in files[len(kept) :]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+class _Program:
+    """gpg, with the keyring of the user or that of ``home``."""
+
+    def __init__(self, options: GpgOptions, run_command: RunCommand) -> None:
+        self._options = options
+        self._run_command = run_command
+
+    def public_key(self) -> tuple[str, str]:
+        """The fingerprint of the key, and the public key (armored). Raises ImageError."""
+        listed = self._run(["--with-colons", "--list-secret-keys", self._options.key])
+        found = _FINGERPRINT.search(listed)
+        if not found:
+            raise ImageError("gpg has no private key %s" % self._options.key, hint="Check gpg_key and gpg_home")
+        return found.group(1), self._run(["--armor", "--export", found.group(1)])
+
+    def sign(self, content: bytes) -> bytes:
+        """The signed message that holds this content. Raises ImageError."""
+        directory = tempfile.mkdtemp(prefix="drayage-gpg-")
+        try:
+            source, target = os.path.join(directory, "payload"), os.path.join(directory, "signature")
+            with open(source, "wb") as stream:
+                stream.write(content)
+            secret: list[str] = []
+            if self._options.passphrase:
+                secret = ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
+            self._run([*secret, "--local-user", self._options.key, "--output", target, "--sign", source])
+            return read_regular(target, MAX_SIZE)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _run(self, arguments: list[str]) -> str:
+        home = ["--homedir", self._options.home] if self._options.home else []
+        command = [GPG, "--batch", "--no-tty", *home, *arguments]
+        try:
+            status, out, err = self._run_command(command, self._options.passphrase, SECONDS, MAX_OUTPUT)
+        except OSError:
+            raise ImageError("the program gpg is needed and was not found", hint="Install GnuPG on the node") from None
+        if status:
+            raise ImageError("gpg failed: %s" % (err.strip() or "no reason given").splitlines()[-1])
+        return out
+
+
+def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
+    """A configuration in which signatures of registries are in the one directory."""
+    if isinstance(reference, RegistryReference):
+        if not lookaside:
+            raise InvalidReference("GPG signatures need a lookaside directory", reference, "Set lookaside")
+        return RegistriesD({"": {"lookaside": "file://%s" % os.path.abspath(lookaside)}})
+    if isinstance(reference, LocalReference) and reference.transport == "dir":
+        return RegistriesD()
+    raise InvalidReference("GPG signatures are kept in directories or for registries", reference, "Use dir:PATH")
+
+
+def _identity(given: str, reference: Reference) -> str:
+    """The name that is signed, with its tag: the default of policies asks for one."""
+    if given:
+        named = references.parse_registry(given)
+    elif isinstance(reference, RegistryReference):
+        named = reference
+    else:
+        raise ImageError("a local image has no name of its own to sign", hint="Set identity")
+    return str(named if named.name else dataclasses.replace(named, tag="latest"))

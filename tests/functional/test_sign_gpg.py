@@ -1,0 +1,163 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Simple signing with GPG: skopeo accepts what we sign, and we accept what skopeo signs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from devtools import images
+from devtools.provision import program
+
+IMAGE = images.single(seed="gpg")
+NAME = "registry.example.com/prod/app:1"
+
+pytestmark = pytest.mark.skipif(not shutil.which("gpg"), reason="the program gpg is not installed")
+
+
+class Gpg:
+    """A home of GPG with one key."""
+
+    def __init__(self, home, name, passphrase=""):
+        home.mkdir(mode=0o700)
+        self.home = str(home)
+        user = f"{name} <{name}@example.com>"
+        self.run(
+            "--passphrase",
+            passphrase,
+            "--pinentry-mode",
+            "loopback",
+            "--quick-gen-key",
+            user,
+            "ed25519",
+            "sign",
+            "never",
+        )
+        listed = self.run("--with-colons", "--list-keys").decode()
+        self.fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+        self.public = home / "public.gpg"
+        self.public.write_bytes(self.run("--export", self.fingerprint))
+
+    def run(self, *arguments):
+        command = ["gpg", "--batch", "--homedir", self.home, *arguments]
+        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+
+    def skopeo(self, *arguments):
+        environment = {**os.environ, "GNUPGHOME": self.home}
+        command = [program("skopeo"), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def gpg(tmp_path_factory):
+    made = Gpg(tmp_path_factory.mktemp("g") / "a", "right", "planted-gpg-passphrase")
+    yield made
+    subprocess.run(["gpgconf", "--homedir", made.home, "--kill", "all"], check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def plain_gpg(tmp_path_factory):
+    made = Gpg(tmp_path_factory.mktemp("g") / "b", "plain")
+    yield made
+    subprocess.run(["gpgconf", "--homedir", made.home, "--kill", "all"], check=False, timeout=60)
+
+
+@pytest.fixture
+def run(run_module):
+    return lambda module, **options: run_module(module, **options).raw
+
+
+@pytest.fixture
+def directory(run, registry, repository, tmp_path):
+    images.push(IMAGE, registry.host, repository, "1")
+    path = tmp_path / "directory"
+    assert run("image_copy", src=f"{registry.host}/{repository}:1", dest=f"dir:{path}")["changed"]
+    return path
+
+
+def _policy(path, key, identity):
+    requirement = {"type": "signedBy", "keyType": "GPGKeys", "keyPath": str(key.public), "signedIdentity": identity}
+    path.write_text(json.dumps({"default": [requirement]}))
+    return str(path)
+
+
+_EXACT = {"type": "exactReference", "dockerReference": NAME}
+
+
+def test_skopeo_accepts_our_signature_and_we_skopeos(run, gpg, plain_gpg, directory, tmp_path):
+    options = {"image": f"dir:{directory}", "gpg_key": gpg.fingerprint, "gpg_home": gpg.home, "identity": NAME}
+    secret = {"passphrase": "planted-gpg-passphrase"}
+    planned = run("image_sign", **options, **secret, check_mode=True)
+    assert planned["changed"], planned
+    assert not (directory / "signature-1").exists()
+    signed = run("image_sign", **options, **secret)
+    assert signed["signatures"] == [{"digest": IMAGE.digest, "format": "gpg", "action": "added"}], signed
+    assert signed["fingerprint"] == gpg.fingerprint
+    assert not run("image_sign", **options, **secret)["changed"]
+    manifest = directory / "manifest.json"
+    verified = gpg.skopeo("standalone-verify", str(manifest), NAME, gpg.fingerprint, str(directory / "signature-1"))
+    assert verified.returncode == 0, verified.stderr
+
+    theirs = directory / "signature-2"
+    made = plain_gpg.skopeo("standalone-sign", str(manifest), NAME, plain_gpg.fingerprint, "-o", str(theirs))
+    assert made.returncode == 0, made.stderr
+    for key in (gpg, plain_gpg):
+        found = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", key, _EXACT))
+        (signature,) = found["signatures"]
+        assert (signature["format"], signature["fingerprint"]) == ("gpg", key.fingerprint)
+        assert signature["identity"] == NAME
+    assert not run("image_sign", **{**options, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home})["changed"]
+    assert run("image_sign", **options, **secret, state="absent")["changed"]
+    assert not (directory / "signature-2").exists()
+    failed = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", gpg, _EXACT))
+    assert "was made with none of the given GPG keys" in failed["msg"]
+
+
+def test_other_names_and_damaged_signatures_are_refused(run, plain_gpg, directory, tmp_path):
+    failed = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", plain_gpg, _EXACT))
+    assert failed["msg"] == (
+        f"dir:{directory}: {IMAGE.digest} has no GPG signature. Sign it, for example with skopeo standalone-sign."
+    )
+    options = {"image": f"dir:{directory}", "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
+    run("image_sign", **options, identity="registry.example.com/prod/other:1")
+    failed = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", plain_gpg, _EXACT))
+    assert "is for registry.example.com/prod/other:1, which the identity does not accept" in failed["msg"]
+    run("image_sign", **options, identity=NAME)
+    signature = directory / "signature-2"
+    whole = signature.read_bytes()
+    policy = _policy(tmp_path / "p.json", plain_gpg, _EXACT)
+    assert not run("image_verify", image=f"dir:{directory}", policy=policy).get("failed")
+    for position in range(0, len(whole), max(1, len(whole) // 6)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0x10
+        signature.write_bytes(damaged)
+        assert run("image_verify", image=f"dir:{directory}", policy=policy)["failed"], position
+
+
+def test_a_lookaside_directory_has_the_signatures_of_a_registry(run, plain_gpg, registry, repository, tmp_path):
+    images.push(IMAGE, registry.host, repository, "1")
+    image, lookaside = f"{registry.host}/{repository}:1", tmp_path / "lookaside"
+    options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
+    assert run("image_sign", **options)["msg"] == f"{image}: GPG signatures need a lookaside directory. Set lookaside."
+    assert run("image_sign", **options, lookaside=str(lookaside))["changed"]
+    assert not run("image_sign", **options, lookaside=str(lookaside))["changed"]
+    assert (lookaside / f"{repository}@sha256={IMAGE.digest[7:]}" / "signature-1").exists()
+    (tmp_path / "registries.d").mkdir()
+    configured = tmp_path / "registries.d" / "default.yaml"
+    configured.write_text(f"default-docker: {{lookaside: 'file://{lookaside}'}}\n")
+    policy = _policy(tmp_path / "p.json", plain_gpg, {"type": "matchExact"})
+    found = run("image_verify", image=image, policy=policy, registries_d=str(configured.parent))
+    assert [signature["identity"] for signature in found["signatures"]] == [image]
+    again = tmp_path / "policies"
+    again.mkdir()
+    copied = plain_gpg.skopeo(
+        "--policy", policy, "--registries.d", str(configured.parent), "copy", "--src-tls-verify=false",
+        f"docker://{image}", f"dir:{again}/copy",
+    )  # fmt: skip
+    assert copied.returncode == 0, copied.stderr
