@@ -21,7 +21,7 @@ test-quick: ## lint, the units and one copy between registries, in little more t
 lint: ## style, documentation, changelog and licences
 	@$(TOOLCHAIN) lint
 
-sanity: ## ansible-test sanity on a fresh copy of the tree, also as sanity-2.16, -2.19 and -2.21; ARGS="--test import" goes to it
+sanity: ## ansible-test sanity on a fresh copy of the tree, also as sanity-2.16 and -2.21; ARGS="--test import" goes to it
 	@$(TOOLCHAIN) sanity $(ARGS)
 
 sanity-%:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run modules in forks of a process that has already imported what they import.
+"""Run modules, and ansible-playbook, in forks of a process that has already imported what they import.
 
 To start an interpreter and import requests and ansible-core takes longer than most modules run for. A fork has all of
 that, and is otherwise a process of its own: environment, exit status, and nothing shared with the run before.
@@ -25,8 +25,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from devtools.fork_coverage import Recorder
@@ -43,14 +44,21 @@ esac
 _LIMITS = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NOFILE")
 
 
+# What the scripts of a server import.
+MODULES = "modules"
+PLAYBOOKS = "playbooks"
+
+
 class ForkServer:
     """A process that forks itself for each script; it ends when this object or its owner does.
+
+    ``scripts`` tells which ones it is for: MODULES or PLAYBOOKS, whose forks share what ansible-core packs for a node.
 
     ``interpreter`` is a program that runs a script as the Python of the server would, in a fork: for programs that
     start Python themselves, such as ansible-playbook.
     """
 
-    def __init__(self, python: str, environment: dict[str, str]) -> None:
+    def __init__(self, python: str, environment: dict[str, str], scripts: str = MODULES) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="drayage-")
         self._address = os.path.join(self._directory.name, "socket")
         self.interpreter = Path(self._directory.name, "python")
@@ -61,20 +69,20 @@ class ForkServer:
             listener.bind(self._address)
             listener.listen(64)
             passed = [listener.fileno(), ours.fileno()]
-            command = [python, __file__, "serve", *map(str, passed)]
+            command = [python, __file__, "serve", scripts, *map(str, passed)]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment, pass_fds=passed
             )
 
-    def run(self, script: Path, text: str, environment: dict[str, str], seconds: float) -> tuple[str, str, int]:
-        """Run a script with ``text`` as its standard input; return its output, its errors and its exit status.
+    def run(self, argv: list[str], text: str, environment: dict[str, str], seconds: float) -> tuple[str, str, int]:
+        """Run a script with its arguments and ``text`` as its standard input; return its output, errors and exit status.
 
         It has the working directory, the limits and the umask of this process. TimeoutExpired is raised after
         ``seconds``; the script is killed then.
         """
         with _file(text) as stdin, _file() as stdout, _file() as stderr:
             files = (stdin.fileno(), stdout.fileno(), stderr.fileno())
-            status = _ask(self._address, [str(script)], environment, files, seconds)
+            status = _ask(self._address, argv, environment, files, seconds)
             return _content(stdout), _content(stderr), status
 
     def close(self) -> None:
@@ -201,7 +209,16 @@ def _become(request: dict) -> None:
     sys.path.insert(0, os.path.dirname(sys.argv[0]))
 
 
-def _preload() -> None:
+def _preload_playbooks() -> None:
+    """Import what ansible-playbook imports until it knows its playbook, and the plugins that each one uses."""
+    for name in ("cli.playbook", "executor.playbook_executor", "executor.task_queue_manager", "inventory.manager"):
+        importlib.import_module(f"ansible.{name}")
+    for name in ("action.normal", "callback.default", "connection.local", "shell.sh", "strategy.linear"):
+        importlib.import_module(f"ansible.plugins.{name}")
+    gc.freeze()
+
+
+def _preload_modules() -> None:
     """Import what the modules import, by importing them."""
     package = importlib.import_module(_MODULES)
     for path in sorted(Path(next(iter(package.__path__))).glob("[a-z]*.py")):
@@ -224,19 +241,37 @@ def _recorder() -> Recorder | None:
     return recorder
 
 
-def serve(listener: int, lifeline: int) -> None:
+def serve(scripts: str, listener: int, lifeline: int) -> None:
     """Run what is asked for on one socket until the other one is closed; both are file descriptors."""
     # Ctrl-C is for the client, whose end ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    recorder = _recorder()
+    recorder = _recorder() if scripts == MODULES else None
     sys.path.pop(0)  # the directory of this file is none of the script's
-    _preload()
+    (_preload_modules if scripts == MODULES else _preload_playbooks)()
     if recorder:
         recorder.imported()
     request = _serve(socket.socket(fileno=listener), socket.socket(fileno=lifeline), recorder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _become(request)
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    if scripts == MODULES:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        _run_and_leave(sys.argv[0])
+
+
+def _run_and_leave(script: str) -> NoReturn:
+    """Run a script without what Python does at its end: ansible-core would remove the directory that forks share."""
+    status: object = 1
+    try:
+        runpy.run_path(script, run_name="__main__")
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 1)
 
 
 def interpret(address: str, *argv: str) -> int:
@@ -247,6 +282,6 @@ def interpret(address: str, *argv: str) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve(*map(int, sys.argv[2:]))
+        serve(sys.argv[2], *map(int, sys.argv[3:]))
     else:
         sys.exit(interpret(*sys.argv[2:]))

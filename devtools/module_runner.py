@@ -63,7 +63,7 @@ def run(
     if any(name.startswith(_READ_AT_START) for name in env or ()):
         stdout, stderr, status = _run_process(module, text, environment)
     else:
-        stdout, stderr, status = _fork_server().run(_script(module), text, environment, _TIMEOUT)
+        stdout, stderr, status = _fork_server().run([str(_script(module))], text, environment, _TIMEOUT)
     output = f"{stdout}\n{stderr}"
     try:
         raw = json.loads(stdout)

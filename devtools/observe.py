@@ -9,10 +9,11 @@ import hashlib
 import http.client
 import json
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from devtools.access_log import Request
+from devtools.process import wait_until
 
 _ACCEPT = ", ".join(
     (
@@ -77,11 +78,20 @@ def _kind(request: Request) -> str:
 
 
 def _get(host: str, path: str) -> bytes | None:
-    with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
-        connection.request("GET", path, headers={"Accept": _ACCEPT})
-        response = connection.getresponse()
-        content = response.read()
-    if response.status == 404:
+    found: list[tuple[int, bytes]] = []
+
+    def is_settled() -> bool:
+        with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+            connection.request("GET", path, headers={"Accept": _ACCEPT})
+            response = connection.getresponse()
+            found.append((response.status, response.read()))
+        return response.status != 500
+
+    # distribution 2 writes the file of a tag in place: for a moment it is empty, and reading it fails.
+    with suppress(TimeoutError):
+        wait_until(is_settled, 10)
+    status, content = found[-1]
+    if status == 404:
         return None
-    assert response.status == 200, (path, response.status, content)
+    assert status == 200, (path, status, content)
     return content

@@ -9,15 +9,12 @@ import os
 from pathlib import Path
 
 from devtools.provision import BUILD, locked
-from devtools.toolchain.stacks import (
-    controller,
-    pythons,
-)
+from devtools.toolchain.stacks import OLDEST_CORE, controller, newest_release, pythons
 from devtools.toolchain.steps import Outcome, step
 from devtools.toolchain.tree import copy_tree
 
-# The releases of ansible-core whose ansible-test is run: the oldest supported, one between, and the newest.
-SANITY_CORES = ("2.16", "2.19", "2.21")
+# The releases of ansible-core whose ansible-test is run: the oldest supported and the newest.
+SANITY_CORES = (OLDEST_CORE, newest_release())
 
 # ansible-test fetches this script from a server of its own, into a cache by this name (one for a range of releases).
 GET_PIP_NAMES = ("get_pip_23_1_2.py", "get_pip_24_2.py", "get_pip_25_2.py")
@@ -46,12 +43,15 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
         cache.mkdir(parents=True, exist_ok=True)
         for name in GET_PIP_NAMES:
             (cache / name).write_text(GET_PIP, encoding="utf-8")
-        # It looks for Pythons by name on the PATH, and takes the shim of a version manager for one.
-        directories = [stack.home / "bin", *(Path(path).parent for path in pythons().values())]
+        # It looks for Pythons by name on the PATH, and takes the shim of a version manager for one. For each one found
+        # it makes an environment, to import every file: the oldest and that of the controller differ most.
+        oldest = next(iter(pythons().values()))
+        directories = [stack.home / "bin", Path(oldest).parent]
         path = os.pathsep.join([*map(str, directories), "/usr/local/bin", "/usr/bin", "/bin"])
         said: list[str] = []
         command = ["ansible-test", "sanity", *arguments]
         passed = step(stack, command, cwd=tree, said=said, HOME=str(place / "home"), PATH=path)
     ran = sum(line.startswith("Running sanity test") for line in said)
     # ansible-test passes a tree in which it has found nothing to test.
-    return Outcome(passed and ran > 0, f"{ran} runs of tests; ansible-core {core}, Pythons {', '.join(pythons())}")
+    tried = f"Pythons {next(iter(pythons()))} and {stack.python_version}"
+    return Outcome(passed and ran > 0, f"{ran} runs of tests; ansible-core {core}, {tried}")

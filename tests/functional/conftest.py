@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -18,13 +15,12 @@ from typing import Callable
 
 import pytest
 
-from devtools import faults, images, module_runner
+from devtools import faults, images, module_runner, playbook_runner
 from devtools.certificates import Authority
 from devtools.engines import Dockerd, Engine, Podman
 from devtools.process import wait_until
 from devtools.servers import DockerRegistry, GgcrRegistry, ModernRegistry, OciRegistry
 from devtools.token_service import TokenService
-from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _numbers = itertools.count(1)
 
@@ -93,28 +89,17 @@ def kill_copy(tmp_path: Path, registry: DockerRegistry, repository: str) -> Call
 def run_playbook(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a playbook on this machine, by file or name, and returns its output.
 
-    Its modules run in forks; ``test_examples.py`` has each of them run by a Python of its own.
+    It and its modules run in forks; ``test_examples.py`` has each of them run by a Python of its own.
     """
-    link_collection()
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_NOCOLOR": "1",
-    }
 
     def run(playbook, *arguments, variables=None, succeeds=True):
         python = module_runner.interpreter()
-        given = json.dumps({"ansible_connection": "local", "ansible_python_interpreter": python, **(variables or {})})
-        program = Path(sys.executable).with_name("ansible-playbook")
-        command = [str(program), "-i", "localhost,", "-e", given, *arguments, str(playbook)]
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-        output = process.stdout + process.stderr
+        given = {"ansible_connection": "local", "ansible_python_interpreter": python, **(variables or {})}
+        output, status = playbook_runner.run(["-e", json.dumps(given), *arguments, str(playbook)], home)
         assert "Traceback" not in output, output
-        assert (process.returncode == 0) is succeeds, output
+        assert (status == 0) is succeeds, output
         return output
 
     return run

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run ansible-playbook on this machine, in a fork of a process that has imported ansible-core."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from devtools.fork_server import PLAYBOOKS, ForkServer
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
+
+_TIMEOUT = 600
+
+
+def run(arguments: list[str], home: Path) -> tuple[str, int]:
+    """Run ansible-playbook with these arguments and ``home`` as its home; return what it said, and its exit status."""
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "-i", "localhost,", *arguments]
+    stdout, stderr, status = _fork_server().run(command, "", _environment(home), _TIMEOUT)
+    return stdout + stderr, status
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return the environment of every run: ansible-core has read its settings from it before a fork is made."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+
+@functools.cache
+def _fork_server() -> ForkServer:
+    link_collection()
+    home = tempfile.TemporaryDirectory(prefix="drayage-")
+    server = ForkServer(sys.executable, _environment(Path(home.name)), PLAYBOOKS)
+    atexit.register(home.cleanup)
+    atexit.register(server.close)
+    return server
