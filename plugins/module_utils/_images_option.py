@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ._module import validated
-from ._operations.sync.images import Entry
+from ._operations.sync.declaration import Entry
 
 _TEXTS = ("tags", "include", "exclude", "semver")
 

@@ -271,7 +271,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 def sentence(copied: Copied, src: str, run: Run) -> str:
     """What was or would be done."""
-    plan, moved = copied.plan, copied.moved
+    plan, moved = copied.job.planned, copied.job.moved
     written = messages.listing(copied.references)
     if not plan.changed:
         return "%s: up to date with %s." % (written, src)
@@ -286,7 +286,7 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
 
 def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
     """What was or would be done, in the terms of RETURN."""
-    plan, moved = copied.plan, copied.moved
+    plan, moved = copied.job.planned, copied.job.moved
     after = dict.fromkeys(copied.references, plan.top.digest)
     return {
         "changed": plan.changed,
@@ -300,7 +300,7 @@ def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
         "blobs": {"copied": moved.copied, "mounted": moved.mounted, "skipped": plan.skipped},
         "platforms": plan.selection.platforms if plan.selection and plan.request.platforms else [],
         "bytes_copied": moved.bytes,
-        "diff": {"before": dict(zip(copied.references, plan.before.values())), "after": after},
+        "diff": {"before": dict(zip(copied.references, plan.previous.values())), "after": after},
     }
 
 

@@ -291,7 +291,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import cla
 from ansible_collections.drayage.registry.plugins.module_utils._images_option import image_options, read_images
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Synced, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 
 
@@ -300,7 +301,7 @@ def describe(synced: Synced) -> dict[str, t.Any]:
     before, after = synced.diff()
     result = {
         "changed": synced.changed,
-        "images": [image.result() for image in synced.images],
+        "images": synced.results(),
         "summary": synced.summary(),
         "busy": False,
         "error": synced.failure or None,

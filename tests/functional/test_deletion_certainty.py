@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import DeleteOptions, delete
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run

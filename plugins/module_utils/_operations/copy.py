@@ -19,8 +19,10 @@ from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
 from .._transfer.conversion import Conversion
-from .._transfer.execute import Moved, carry_out
-from .._transfer.plan import CopyRequest, Plan, plan_copy
+from .._transfer.execute import execute, predict
+from .._transfer.job import Job
+from .._transfer.plan import plan_copy
+from .._transfer.request import CopyRequest, Plan
 from .stores import Stores
 
 
@@ -41,13 +43,12 @@ class CopyOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Copied:
-    """A plan, and what was moved: as predicted where it was not executed.
+    """The job; in a dry run, what it moved is a prediction.
 
-    ``image`` is the reference by digest, where the destination has images by digest.
+    ``references`` are those of the destination; ``image`` is the one by digest, if the destination has images by digest.
     """
 
-    plan: Plan
-    moved: Moved
+    job: Job
     references: list[str]
     image: str
 
@@ -75,36 +76,32 @@ def copy(options: CopyOptions, stores: Stores) -> Copied:
         conversion=Conversion.of_options(options.format, options.attestations),
         unsigned=options.remove_signatures,
     )
-    with naming(destination), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
-        plan = plan_copy(request, pool)
-        moved = _predicted(plan)
-        if plan.changed and not stores.run.dry_run:
-            moved = Moved()
-            plan = _carry_out(plan, pool, moved)
+    job = Job(str(source), str(destination), request=request)
+    with naming(destination):
+        with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
+            job.decide(plan_copy(request, pool))
+        predict([job])
+        if job.is_pending and not stores.run.dry_run:
+            execute([job], stores.run.jobs)
+        if job.error:
+            raise _with_format(job.error, job.planned)
+    plan = job.planned
     if plan.changed and plan.lost:
         stores.run.warn(
             "%s: Docker's format has no annotations, so that these were left out: %s"
             % (destination, ", ".join(sorted(plan.lost)))
         )
-    written = [request.destination.reference(name) for name in plan.before]
-    return Copied(plan, moved, written, references.pinned(destination, plan.top.digest) or written[0])
+    written = [request.destination.reference(name) for name in plan.previous]
+    return Copied(job, written, references.pinned(destination, plan.top.digest) or written[0])
 
 
-def _carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
-    """Never with a conversion that nobody asked for, as it changes the digest; but the error tells of it."""
-    try:
-        return carry_out(plan, pool, moved)
-    except FormatRefused as error:
-        manifest = plan.selection.manifest if plan.selection and not plan.request.conversion.family else None
-        if manifest and (manifest.is_index or convert.is_image(manifest)):
-            other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
-            error.hint += "; format: %s would convert the image, which changes its digest" % other
-        raise
-
-
-def _predicted(plan: Plan) -> Moved:
-    count = len(plan.blobs)
-    return Moved(mounted=count) if plan.mount_from else Moved(copied=count, bytes=plan.bytes)
+def _with_format(error: ImageError, plan: Plan) -> ImageError:
+    """The error with a hint at a conversion that would help: it changes the digest, so nothing is converted unasked."""
+    manifest = plan.selection.manifest if plan.selection and not plan.request.conversion.family else None
+    if isinstance(error, FormatRefused) and manifest and (manifest.is_index or convert.is_image(manifest)):
+        other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
+        error.hint += "; format: %s would convert the image, which changes its digest" % other
+    return error
 
 
 def _check_registry(text: str, destination: Reference) -> None:

@@ -20,7 +20,8 @@ from .._image.manifest import Manifest
 from .._image.reference import Reference
 from .._image.tag_selection import TagSelection
 from .._stores.repository import Store
-from .._transfer.plan import CopyRequest, Plan, plan_copy
+from .._transfer.plan import plan_copy
+from .._transfer.request import CopyRequest, Plan
 from .stores import Stores
 
 # How many tags a warning lists.
@@ -81,10 +82,10 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores)
     with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         requests = [CopyRequest(store, target, store, tuple(names)) for target, names in groups.items()]
         plans = [plan_copy(request, pool) for request in requests]
-        moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.stale_tags}
+        moved = {name: plan.selection.manifest for plan in plans if plan.selection for name in plan.outdated_tags}
         if moved and not stores.run.dry_run:
-            _retag(store, moved, {name: digest for plan in plans for name, digest in plan.before.items()})
-        named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.stale_tags}
+            _retag(store, moved, {name: digest for plan in plans for name, digest in plan.previous.items()})
+        named = {name: plan.top.digest for plan in plans if not plan.selection for name in plan.outdated_tags}
         if named and not stores.run.dry_run:
             store.set_tags(named)
     before, after = _in_order_of(targets, plans)
@@ -120,8 +121,8 @@ def _put_back(store: Store, name: str, digest: str, written: Manifest) -> bool:
 
 
 def _in_order_of(names: t.Iterable[str], plans: list[Plan]) -> tuple[dict[str, str | None], dict[str, str]]:
-    before = {name: digest for plan in plans for name, digest in plan.before.items()}
-    after = {name: plan.top.digest for plan in plans for name in plan.before}
+    before = {name: digest for plan in plans for name, digest in plan.previous.items()}
+    after = {name: plan.top.digest for plan in plans for name in plan.previous}
     return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 

@@ -5,116 +5,279 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Carrying out a plan: blobs in parallel, then manifests, then the tags."""
+"""Execute any number of jobs at once, so that no blob moves twice to one registry or layout.
+
+Each blob that several jobs need is brought once, by the first of them; the repositories of the others then mount it
+from there. Big blobs start first. An image is finished, manifests first and then its tags, as soon as it has its blobs.
+"""
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
-import contextlib
 import dataclasses
+import functools
 import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
 from .._stores.repository import commit, exclusive
-from .plan import Plan, plan_copy
+from .job import Event, Job, Moved, Observe, ignore
+from .parallel import InlineExecutor, Workers, for_each
+from .plan import plan_copy
+from .request import Plan
 
+_FINISH, _MOUNT, _MOVE = range(3)
 
-@dataclasses.dataclass
-class Moved:
-    """What was done so far. ``bytes`` counts the blobs that went through this machine."""
-
-    copied: int = 0
-    mounted: int = 0
-    bytes: int = 0
-
-    def add(self, blob: Descriptor, was_mounted: bool) -> None:
-        """Count one more blob."""
-        if was_mounted:
-            self.mounted += 1
-        else:
-            self.copied += 1
-            self.bytes += blob.size
-
-
-def carry_out(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
-    """Make the destination have the image, add what that took to ``moved``, and return what was executed.
-
-    Where content that was believed to be at the destination is not (it was removed by a garbage collection, or by
-    another writer of the layout), all of it is looked at again. Raises ImageError.
-    """
-    with contextlib.suppress(ContentMissing):
-        execute(plan, pool, moved)
-        return plan
-    return repair(plan, pool, moved)
-
-
-def repair(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> Plan:
-    """As :func:`carry_out`, looking for all content one by one while nobody else may remove anything."""
-    request = dataclasses.replace(plan.request, listed=None, thorough=True, may_mount=False)
-    try:
-        with exclusive(request.destination):
-            again = plan_copy(request, pool)
-            execute(again, pool, moved)
-    except ContentMissing as error:
-        if request.sparse:
-            error.hint = "This registry wants every child of an index: use platform_mode: strip"
-        raise
-    return dataclasses.replace(again, before=plan.before, skipped=plan.skipped)
-
-
-def execute(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
-    """Make the destination have the image, and add what that took to ``moved``.
-
-    Raises the first :class:`ImageError`, with the tags of the destination as they were: those are written last.
-    """
-    request = plan.request
-    with naming(request.destination.reference(next(iter(plan.before)))):
-        _move_blobs(plan, pool, moved)
-        for manifest in plan.manifests:
-            request.destination.put_manifest(manifest)
-        publish(plan)
-
-
-def publish(plan: Plan) -> None:
-    """Make the tags name the image, whose content is there; or where they do, make its content last."""
-    if plan.stale_tags and plan.selection:
-        tags = [tag for tag in plan.stale_tags if tag in plan.request.tags]
-        plan.request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
-    elif plan.stale_tags:
-        plan.request.destination.set_tags(dict.fromkeys(plan.stale_tags, plan.top.digest))
-    else:
-        commit(plan.request.destination)
-
-
-def _move_blobs(plan: Plan, pool: concurrent.futures.Executor, moved: Moved) -> None:
-    """Big blobs first, so that none of them is what the others wait for at the end."""
-    stopped = threading.Event()
-    blobs = sorted(plan.blobs, key=lambda blob: blob.size, reverse=True)
-    futures = {pool.submit(_move, plan, blob, stopped): blob for blob in blobs}
-    try:
-        for future in concurrent.futures.as_completed(futures):
-            moved.add(futures[future], was_mounted=future.result())
-    finally:
-        stopped.set()
-        for future in futures:
-            future.cancel()
-        concurrent.futures.wait(futures)
-
-
-def _move(plan: Plan, blob: Descriptor, stopped: threading.Event) -> bool:
-    request = plan.request
-
-    def open_blob() -> t.Iterator[bytes]:
-        with naming(request.source.reference(request.name)):
-            for chunk in request.source.open_blob(blob):
-                if stopped.is_set():
-                    raise Stopped("stopped because another blob failed")
-                yield chunk
-
-    return request.destination.put_blob(blob, open_blob, plan.mount_from)
+_Place = tuple[str, str]
 
 
 class Stopped(ImageError):
-    """Not an error of its own: ends the transfers that are under way when one of them has failed."""
+    """Not an error of its own: ends the transfers that are in progress when another one has failed."""
+
+
+class _Blob:
+    """A blob for one registry or layout: the jobs that wait for it, by repository, and a repository that has it."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
+        self.waiting: dict[str, list[Job]] = collections.OrderedDict()
+        self.home = ""
+
+
+def mount_what_exists(jobs: t.Iterable[Job]) -> None:
+    """Let jobs for new repositories mount blobs that were found in others of the same registry during planning."""
+    plans = [job.planned for job in jobs]
+    homes: dict[tuple[str, str], str] = {}
+    for plan in plans:
+        root, repository = _place(plan)
+        for digest in plan.request.known.blobs:
+            homes.setdefault((root, digest), repository)
+    for plan in plans:
+        root, repository = _place(plan)
+        for blob in plan.blobs:
+            home = homes.get((root, blob.digest), repository)
+            if home != repository:
+                plan.mounts.setdefault(blob.digest, home)
+
+
+def predict(jobs: t.Iterable[Job]) -> None:
+    """Set what each job will move if they are executed together: what an earlier one brings is mounted, or exists."""
+    homes: dict[tuple[str, str], set[str]] = {}
+    for job in jobs:
+        plan = job.planned
+        job.moved = Moved(0, 0, 0)
+        root, repository = _place(plan)
+        for blob in plan.blobs:
+            known = homes.setdefault((root, blob.digest), set())
+            if repository not in known:
+                job.moved.add(blob, bool(known or plan.mount_from or blob.digest in plan.mounts))
+                known.add(repository)
+
+
+def execute(jobs: t.Sequence[Job], threads: int, keep_going: bool = False, observe: Observe = ignore) -> None:
+    """Make the destinations have the images, and note in each job what came of it.
+
+    A job is done, or has an error, or neither if it was not tried: without ``keep_going`` the first error ends the run.
+    If content is missing that was believed to exist at a destination (a garbage collection removed it, or another writer
+    of the layout), all of it is looked for again. Tags are written last, so that they stay as they were if a job fails.
+    """
+    if jobs:
+        _Execution(jobs, threads, keep_going, observe).run()
+
+
+class _Execution:
+    def __init__(self, jobs: t.Sequence[Job], threads: int, keep_going: bool, observe: Observe) -> None:
+        self._jobs = jobs
+        self._threads = threads
+        self._keep_going = keep_going
+        self._observe = observe
+        self._missing = {job: len(job.planned.blobs) for job in jobs}
+        self._workers = Workers(min(threads, len(jobs) + sum(self._missing.values())))
+        self._lock = threading.Lock()
+        self._pushing: dict[tuple[_Place, str], threading.Lock] = {}
+        self._pushed: set[tuple[_Place, str]] = set()
+
+    def run(self) -> None:
+        for job in self._jobs:
+            job.moved = Moved(0, 0, 0)
+            self._observe(Event.PLANNED, job, None, 0)
+        blobs: dict[tuple[str, str], _Blob] = {}
+        for job in self._jobs:
+            root, repository = _place(job.planned)
+            for descriptor in job.planned.blobs:
+                blob = blobs.setdefault((root, descriptor.digest), _Blob(descriptor))
+                blob.waiting.setdefault(repository, []).append(job)
+            if not job.planned.blobs:
+                self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
+        for blob in blobs.values():
+            self._add_transfer(blob, next(iter(blob.waiting)))
+        self._workers.run()
+
+    def _add_transfer(self, blob: _Blob, repository: str) -> None:
+        self._workers.add((_MOVE, -blob.descriptor.size), functools.partial(self._bring, blob, repository))
+
+    def _bring(self, blob: _Blob, repository: str) -> None:
+        """Get a blob into a repository, through the first job there that can; then into all others that wait."""
+        waiting = blob.waiting[repository]
+        has_it = False
+        for job in waiting:
+            if not job.error and not has_it and not self._workers.is_stopped:
+                has_it = self._attempt(job, functools.partial(self._mount_or_put, job, blob, repository))
+        if has_it:
+            self._arrived(waiting)
+        if not blob.home:
+            self._open_to_others(blob, repository, repository if has_it else "")
+
+    def _open_to_others(self, blob: _Blob, repository: str, home: str) -> None:
+        others = [name for name in blob.waiting if name != repository]
+        if home:
+            blob.home = home
+            for name in others:
+                self._workers.add((_MOUNT, 0), functools.partial(self._bring, blob, name))
+        elif others:
+            del blob.waiting[repository]
+            self._add_transfer(blob, others[0])
+
+    def _mount_or_put(self, job: Job, blob: _Blob, repository: str) -> None:
+        self._put(job, blob.descriptor, self._mount_source(job, blob, repository))
+
+    def _mount_source(self, job: Job, blob: _Blob, repository: str) -> str:
+        plan = job.planned
+        found = blob.home or plan.mounts.get(blob.descriptor.digest) or plan.mount_from
+        if not found and repository and plan.request.is_set and not plan.request.known.has_content():
+            # A run that was killed may have left it where no tag points to: mounting from itself costs no request more.
+            return repository
+        return found
+
+    def _put(self, job: Job, blob: Descriptor, mount_from: str) -> None:
+        opened = functools.partial(self._open, job, blob)
+        was_mounted = job.planned.request.destination.put_blob(blob, opened, mount_from)
+        with self._lock:
+            job.moved.add(blob, was_mounted)
+        self._observe(Event.BLOB_MOUNTED if was_mounted else Event.BLOB_FINISHED, job, blob, 0)
+
+    def _open(self, job: Job, blob: Descriptor) -> t.Iterator[bytes]:
+        """The one place where content leaves its source."""
+        request = job.planned.request
+        self._observe(Event.BLOB_STARTED, job, blob, 0)
+        with naming(request.source.reference(request.name)):
+            for chunk in request.source.open_blob(blob):
+                if self._workers.is_stopped:
+                    raise Stopped("stopped because another transfer failed")
+                self._observe(Event.BLOB_BYTES, job, blob, len(chunk))
+                yield chunk
+
+    def _arrived(self, jobs: t.Iterable[Job]) -> None:
+        with self._lock:
+            for job in jobs:
+                self._missing[job] -= 1
+            ready = [job for job in jobs if not self._missing[job] and not job.error]
+        for job in ready:
+            self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
+
+    def _finish(self, job: Job) -> None:
+        if self._attempt(job, functools.partial(self._publish, job)):
+            job.is_done = True
+            self._observe(Event.FINISHED, job, None, 0)
+
+    def _attempt(self, job: Job, action: t.Callable[[], None]) -> bool:
+        try:
+            with naming(job.planned.main_reference):
+                action()
+        except Stopped:
+            return False
+        except ImageError as error:
+            self._fail(job, error)
+            return False
+        return True
+
+    def _fail(self, job: Job, error: ImageError) -> None:
+        with self._lock:
+            is_first = job.error is None
+            job.fail(error)
+        if not self._keep_going:
+            self._workers.stop()
+        if is_first:
+            self._observe(Event.FAILED, job, None, 0)
+
+    def _publish(self, job: Job) -> None:
+        plan = job.planned
+        try:
+            for manifest in (*plan.manifests, *plan.companions):
+                self._push_once(job, manifest)
+            with self._lock_of(job, plan.top.digest):
+                publish(plan)
+        except ContentMissing:
+            with self._lock_of(job, plan.top.digest):
+                self._repair(job)
+
+    def _push_once(self, job: Job, manifest: Manifest) -> None:
+        """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
+        key = (_place(job.planned), manifest.digest)
+        with self._lock_of(job, manifest.digest):
+            if key not in self._pushed:
+                job.planned.request.destination.put_manifest(manifest)
+                self._pushed.add(key)
+
+    def _lock_of(self, job: Job, digest: str) -> threading.Lock:
+        with self._lock:
+            return self._pushing.setdefault((_place(job.planned), digest), threading.Lock())
+
+    def _repair(self, job: Job) -> None:
+        """Look for all content one by one while nobody else may remove anything, and bring what is missing."""
+        before = job.planned
+        destination = before.request.destination
+        request = dataclasses.replace(before.request, listed=None, thorough=True, may_mount=False)
+        # Other images have the other threads.
+        threads = self._threads if len(self._jobs) == 1 else 1
+        pool = concurrent.futures.ThreadPoolExecutor(threads) if threads > 1 else InlineExecutor()
+        try:
+            with pool, exclusive(destination):
+                plan = plan_copy(request, pool)
+                job.plan = dataclasses.replace(plan, previous=before.previous, skipped=before.skipped)
+                job.digest = plan.top.digest  # a tag of the source may have moved
+                for_each(functools.partial(self._put_again, job), _by_size(plan.blobs), threads)
+                for manifest in (*plan.manifests, *plan.companions):
+                    destination.put_manifest(manifest)
+                publish(plan)
+        except ContentMissing as error:
+            if request.sparse:
+                error.hint = "This registry wants every child of an index: use platform_mode: strip"
+            raise
+
+    def _put_again(self, job: Job, blob: Descriptor) -> None:
+        try:
+            self._put(job, blob, "")
+        except ImageError as error:
+            if not isinstance(error, Stopped):
+                self._fail(job, error)
+            raise
+
+
+def publish(plan: Plan) -> None:
+    """Point the tags to the image, whose content exists; or, if they are up to date, commit what was put."""
+    request = plan.request
+    if plan.outdated_tags and plan.selection:
+        tags = [tag for tag in plan.outdated_tags if tag in request.tags]
+        request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
+    elif plan.outdated_tags:
+        request.destination.set_tags(dict.fromkeys(plan.outdated_tags, plan.top.digest))
+    else:
+        commit(request.destination)
+
+
+def _place(plan: Plan) -> _Place:
+    """Where the blobs of a plan go: the root, and the repository in it that they belong to."""
+    location = plan.request.destination.location
+    return location.root, location.owner
+
+
+def _by_size(blobs: t.Iterable[Descriptor]) -> list[Descriptor]:
+    return sorted(blobs, key=_size, reverse=True)
+
+
+def _size(blob: Descriptor) -> int:
+    return blob.size

@@ -20,7 +20,7 @@ _Result = t.TypeVar("_Result")
 
 
 def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], jobs: int) -> list[_Result]:
-    """What the function returns for each item, in their order; an error ends it all and is raised.
+    """What the function returns for each item, in their order; the first error ends it all and is raised.
 
     Unlike ``Executor.map`` it keeps nothing for items that wait, so that there may be very many.
     """
@@ -32,28 +32,28 @@ def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], j
     def work() -> None:
         while not errors:
             with lock:
-                number, item = next(numbered, (-1, None))
-            if number < 0:
+                taken = next(numbered, None)
+            if taken is None:
                 return
+            number, item = taken
             try:
-                results[number] = function(t.cast("_Item", item))
+                results[number] = function(item)
             except BaseException as error:
                 errors.append(error)
-                raise
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(work) for _thread in range(jobs)]
         try:
             concurrent.futures.wait(futures)
-        finally:
-            errors.append(KeyboardInterrupt())  # ends the threads where this one was interrupted
-    for future in futures:
-        future.result()
+        except BaseException as error:  # ends the threads too if this one was interrupted
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return [results[number] for number in range(len(results))]
 
 
-class Alone(concurrent.futures.Executor):
-    """An executor that does what it is given at once, in the thread that gives it: for work in a thread of many."""
+class InlineExecutor(concurrent.futures.Executor):
+    """An executor that calls each function at once, in the thread that submits it: for work in one thread of many."""
 
     def submit(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> concurrent.futures.Future[t.Any]:
         """Call the function; what it raises is raised here and now."""
@@ -68,13 +68,13 @@ class Workers:
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._changed = threading.Condition()
-        self._tasks: list[tuple[t.Any, int, t.Callable[[], None]]] = []
+        self._tasks: list[tuple[tuple[int, int], int, t.Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._busy = 0
         self._stopped = False
 
-    def add(self, rank: t.Any, task: t.Callable[[], None]) -> None:
-        """Have a task done, before all that have a higher rank. It must raise nothing that is to be handled."""
+    def add(self, rank: tuple[int, int], task: t.Callable[[], None]) -> None:
+        """Have a task done, before all that have a higher rank. It handles its own errors."""
         with self._changed:
             heapq.heappush(self._tasks, (rank, next(self._numbers), task))
             self._changed.notify()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
-import functools
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
@@ -21,103 +20,19 @@ from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
-from .._image.platform import Platform
-from .._stores.repository import Store
 from .conversion import Conversion, convert_selection
-from .known import Known
+from .request import CopyRequest, Heads, Plan
 from .selection import Selection, select, select_one
 
 
-class Seen(t.NamedTuple):
-    """What both sides named when they were asked."""
-
-    source: Descriptor | None
-    destination: Descriptor | None
-
-    @property
-    def is_same(self) -> bool:
-        """Whether both have it, and there is no difference."""
-        return bool(self.source and self.destination and self.source.digest == self.destination.digest)
-
-
-@dataclasses.dataclass(frozen=True)
-class CopyRequest:
-    """One image to be at one place.
-
-    ``tags`` is empty where the destination is named by ``digest`` alone. With ``sparse`` an index keeps children that
-    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
-    content one by one; without ``may_mount`` all that is missing is moved.
-    ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
-    ``listed`` is what is known of the destination already. Where ``seen`` is given, with a single tag, neither side is asked
-    again. In a set (``is_set``) ``platforms`` is a filter, and
-    artifacts keep their format.
-    """
-
-    source: Store
-    name: str
-    destination: Store
-    tags: tuple[str, ...]
-    digest: str = ""
-    platforms: tuple[Platform, ...] = ()
-    sparse: bool = False
-    as_image: bool = False
-    thorough: bool = False
-    may_mount: bool = True
-    conversion: Conversion = Conversion()
-    unsigned: bool = False
-    is_set: bool = False
-    seen: Seen | None = None
-    listed: Known | None = None
-
-    @functools.cached_property
-    def known(self) -> Known:
-        """What was found out about the destination."""
-        return self.listed or Known(self.destination)
-
-
-@dataclasses.dataclass
-class Plan:
-    """Blobs may move in any order; manifests go in theirs, children first; the tags come last of all.
-
-    ``before`` tells what each tag of the destination named; ``mount_from`` where blobs can be had without moving, and
-    ``mounts`` where single ones can; ``lost`` which annotations a conversion leaves out.
-    """
-
-    request: CopyRequest
-    top: Descriptor
-    source_digest: str
-    before: dict[str, str | None]
-    selection: Selection | None = None
-    manifests: list[Manifest] = dataclasses.field(default_factory=list)
-    blobs: list[Descriptor] = dataclasses.field(default_factory=list)
-    skipped: int = 0
-    mount_from: str = ""
-    mounts: dict[str, str] = dataclasses.field(default_factory=dict)
-    lost: tuple[str, ...] = ()
-
-    @property
-    def stale_tags(self) -> list[str]:
-        """The names at the destination that do not name this image yet."""
-        return [name for name, digest in self.before.items() if digest != self.top.digest]
-
-    @property
-    def changed(self) -> bool:
-        """Whether executing this plan would change the destination."""
-        return bool(self.stale_tags or self.manifests or self.blobs)
-
-    @property
-    def bytes(self) -> int:
-        """How much would be moved."""
-        return 0 if self.mount_from else sum(blob.size for blob in self.blobs)
-
-
-def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor) -> Plan:
+def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None = None) -> Plan:
     """Find out what is missing, with as few requests as the answer takes.
 
-    An image that is there already costs one look at each side. Raises :class:`ImageError`.
+    An image that is up to date costs one request to each side, or none for a single tag whose ``heads`` are given.
+    Raises :class:`ImageError`.
     """
     image_id, request = _nearest(request)
-    plan = _Planner(request, pool).plan()
+    plan = _Planner(request, pool, heads).plan()
     plan.source_digest = image_id or plan.source_digest
     return plan
 
@@ -147,8 +62,9 @@ def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
 
 
 class _Planner:
-    def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor) -> None:
+    def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None) -> None:
         self._request = request
+        self._heads = heads
         self._source = request.source
         self._destination = request.destination
         self._known = request.known
@@ -157,16 +73,16 @@ class _Planner:
 
     def plan(self) -> Plan:
         request = self._request
-        before = self._look(request.tags or ([request.digest] if request.digest else []))
-        known = self._compare(before)
+        previous = self._look(request.tags or ([request.digest] if request.digest else []))
+        known = self._compare(previous)
         if known:
             self._check_digest(known.digest)
-            self._name_alike(before, known.digest)
-        is_same = known is not None and all(digest == known.digest for digest in before.values())
+            self._name_alike(previous, known.digest)
+        is_same = known is not None and all(digest == known.digest for digest in previous.values())
         if known and is_same and self._destination.is_complete(known, None):
-            return Plan(request, known, known.digest, before)
+            return Plan(request, known, known.digest, previous)
         if known and self._destination.holds(known, lambda: self._config_bytes(self._read_top(known))):
-            return Plan(request, known, known.digest, before)
+            return Plan(request, known, known.digest, previous)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             deletion_marker.refuse(original, self._content.read_config)
@@ -176,11 +92,11 @@ class _Planner:
         selection = converted.selection
         top = self._destination.identity(selection.manifest)
         self._check_digest(top.digest)
-        before = before or self._look([top.digest])
-        self._name_alike(before, top.digest)
+        previous = previous or self._look([top.digest])
+        self._name_alike(previous, top.digest)
         source_digest = self._source.identity(original).digest
-        plan = Plan(request, top, source_digest, before, selection, lost=converted.lost)
-        if selection is not selected and conversion.family and plan.stale_tags:
+        plan = Plan(request, top, source_digest, previous, selection, lost=converted.lost)
+        if selection is not selected and conversion.family and plan.outdated_tags:
             self._check_unsigned(original)
         is_damaged = not self._is_complete(plan.top, selection)
         if (
@@ -189,10 +105,10 @@ class _Planner:
             and self._is_lost(selection, original)
         ):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
-        is_new = plan.top.digest not in before.values()
+        is_new = plan.top.digest not in previous.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection, is_damaged)
-        if is_damaged and not plan.stale_tags:
+        if is_damaged and not plan.outdated_tags:
             plan.manifests.append(selection.manifest)
         return plan
 
@@ -215,37 +131,36 @@ class _Planner:
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
-        seen = self._request.seen
         for name in names:
             try:
                 with naming(self._destination.reference(name)):
-                    descriptor = seen.destination if seen else self._known.resolve(name)
+                    descriptor = self._heads.destination if self._heads else self._known.resolve(name)
             except InvalidContent:  # whatever it is, it is not what is to be there
                 descriptor = None
             found[name] = descriptor.digest if descriptor else None
         return found
 
-    def _name_alike(self, before: dict[str, str | None], digest: str) -> None:
+    def _name_alike(self, previous: dict[str, str | None], digest: str) -> None:
         """What has no name of its own has a digest by every algorithm: by that of ``digest`` it may be this one."""
-        if before.get("") and before[""] != digest and self._known.resolve(digest):
-            before[""] = digest
+        if previous.get("") and previous[""] != digest and self._known.resolve(digest):
+            previous[""] = digest
 
-    def _compare(self, before: dict[str, str | None]) -> Descriptor | None:
+    def _compare(self, previous: dict[str, str | None]) -> Descriptor | None:
         """What the source names, where that could show that nothing is to be done; else None.
 
         The source is not asked where the destination has nothing: its manifest will be read anyway. Neither is it
         where only a part of an index is wanted or another format, as its digest would not tell.
         """
         request = self._request
-        if request.thorough or request.platforms or request.as_image or not before:
+        if request.thorough or request.platforms or request.as_image or not previous:
             return None
         keeps_manifests = self._destination.keeps_manifests
         if self._source.keeps_manifests != keeps_manifests:
             return None
-        if keeps_manifests and (request.conversion or None in before.values()):
+        if keeps_manifests and (request.conversion or None in previous.values()):
             return None
-        if request.seen:
-            return request.seen.source
+        if self._heads:
+            return self._heads.source
         with naming(self._source.reference(request.name)):
             return self._source.resolve(request.name)
 
@@ -319,7 +234,7 @@ class _Planner:
             plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
             return
         request = self._request
-        look = request.thorough or any(plan.before.values())
+        look = request.thorough or any(plan.previous.values())
         if request.may_mount:
             plan.mount_from = self._destination.location.mount_source(self._source.location)
         if not look and not plan.mount_from:
@@ -340,7 +255,7 @@ class _Planner:
 
         def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
             if look:
-                with naming(self._destination.reference(next(iter(plan.before)))):
+                with naming(self._destination.reference(next(iter(plan.previous)))):
                     found = list(self._pool.map(self._is_there, [child.digest for child in level]))
                 there.update(child.digest for child, is_there in zip(level, found) if is_there)
             needed = [child for child in level if thorough or child.digest not in there]

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Finding out which tags are the same on both sides: most of them are, in most runs, and both are asked at once."""
+"""Find out which tags are the same on both sides: in most runs most are, and both sides are asked at once."""
 
 from __future__ import annotations
 
@@ -17,72 +17,67 @@ import typing as t
 from ..._errors import ImageError, InvalidContent, naming
 from ..._image.descriptor import Descriptor
 from ..._stores.repository import Store
+from ..._transfer.job import Job
 from ..._transfer.parallel import for_each
-from ..._transfer.plan import Seen
-from .images import Image, Target, failed
+from ..._transfer.request import CopyRequest, Heads
 
 _Answer = t.Union[Descriptor, ImageError, None]
 
 
-def compare(rows: t.Sequence[Target | Image], jobs: int) -> dict[int, Image | Seen]:
-    """What is known of rows by their numbers: those that are done with, and for others what both sides named.
+def compare(jobs: t.Iterable[Job], threads: int) -> None:
+    """Decide the jobs that are up to date or cannot be asked about, and set the heads of the others.
 
-    Only tags that the destination has listed are looked at, and only where their digests tell whether they are the same.
-    No registry has more than ``jobs`` requests under way.
+    Only tags that the destination has listed are looked at, and only if their digests show whether they are the same.
+    No registry gets more than ``threads`` requests at once.
     """
-    targets = {number: row for number, row in enumerate(rows) if isinstance(row, Target) and _is_comparable(row)}
-    comparison = _Comparison(targets, jobs)
-    halves = ((number, is_source) for number in targets for is_source in (True, False))
-    for_each(comparison.look, halves, 2 * jobs)
-    return comparison.found
+    comparison = _Comparison(threads)
+    requests = ((job, job.request) for job in jobs if not job.action)
+    comparable = [(job, request) for job, request in requests if request and _is_comparable(job, request)]
+    halves = ((job, request, is_source) for job, request in comparable for is_source in (True, False))
+    for_each(comparison.look, halves, 2 * threads)
 
 
-def _is_comparable(target: Target) -> bool:
-    return target.name in (target.known.tags or ()) and not target.pair.platforms
+def _is_comparable(job: Job, request: CopyRequest) -> bool:
+    return job.name in (request.known.tags or ()) and not request.platforms
 
 
 class _Comparison:
-    def __init__(self, targets: t.Mapping[int, Target], jobs: int) -> None:
-        self.found: dict[int, Image | Seen] = {}
-        self._targets = targets
+    def __init__(self, threads: int) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, _Answer] = {}
+        self._waiting: dict[Job, _Answer] = {}
         self._limits: dict[str, threading.Semaphore] = collections.defaultdict(
-            functools.partial(threading.Semaphore, jobs)
+            functools.partial(threading.Semaphore, threads)
         )
 
-    def look(self, half: tuple[int, bool]) -> None:
-        """Ask one side about a target; who has the second answer decides."""
-        number, is_source = half
-        target = self._targets[number]
-        store, name = target.known.store, target.name
-        if is_source:
-            store, name = target.origin, target.source_name
+    def look(self, half: tuple[Job, CopyRequest, bool]) -> None:
+        """Ask one side about an image; whoever has the second answer decides."""
+        job, request, is_source = half
+        store, name = (request.source, request.name) if is_source else (request.destination, job.name)
         with self._lock:
             limit = self._limits[store.location.root]
         with limit:
             answer = _ask(store, name)
         with self._lock:
-            if number not in self._waiting:
-                self._waiting[number] = answer
+            if job not in self._waiting:
+                self._waiting[job] = answer
                 return
-            other = self._waiting.pop(number)
-        self._decide(number, *((answer, other) if is_source else (other, answer)))
+            other = self._waiting.pop(job)
+        _decide(job, request, *((answer, other) if is_source else (other, answer)))
 
-    def _decide(self, number: int, source: _Answer, destination: _Answer) -> None:
-        target = self._targets[number]
-        origin, place = target.source, target.place
-        if isinstance(destination, InvalidContent):
-            return  # whatever it is, it is not what is to be there
-        for answer in (destination, source):
-            if isinstance(answer, ImageError):
-                self.found[number] = failed(origin, place, answer)
-                return
-        seen = Seen(t.cast("Descriptor | None", source), t.cast("Descriptor | None", destination))
-        if seen.source and seen.is_same and target.known.store.is_complete(seen.source, None):
-            self.found[number] = Image(origin, place, "unchanged", seen.source.digest, None, 0, "")
+
+def _decide(job: Job, request: CopyRequest, source: _Answer, destination: _Answer) -> None:
+    if isinstance(destination, InvalidContent):
+        return  # whatever it is, it is not the image
+    if isinstance(destination, ImageError):
+        job.fail(destination)
+    elif isinstance(source, ImageError):
+        job.fail(source)
+    else:
+        heads = Heads(source, destination)
+        if source and heads.are_same and request.destination.is_complete(source, None):
+            job.decide_unchanged(source.digest)
         else:
-            self.found[number] = seen
+            job.heads = heads
 
 
 def _ask(store: Store, name: str) -> _Answer:

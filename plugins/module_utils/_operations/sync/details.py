@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the inventory tells of an image, read from where it is now."""
+"""What the inventory records of an image, read from its destination."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from ..._errors import ImageError, naming
 from ..._image.graph import Content, Graph
 from ..._image.manifest import Manifest
 from ..._image.platform import Platform
-from .images import Image, Target
+from ..._transfer.job import Job
+from ..._transfer.request import CopyRequest
 from .inventory import Record
 
 
-def record(image: Image, target: Target) -> Record:
-    """The record of an image that is at its destination. Raises ImageError."""
-    store = target.known.store
+def record(image: Job, request: CopyRequest, digest: str) -> Record:
+    """The record of an image that is at its destination under this digest. Raises ImageError."""
+    store = request.destination
     with naming(image.dest):
-        top = store.manifest(image.digest)
+        top = store.manifest(digest)
         content = Content(store.manifest, store.open_blob)
         graph = Graph([top], content.load_present)  # children that are absent were left out on purpose
         manifests, blobs = list(graph.manifests.values()), graph.blobs()
-        source = target.origin
-        config = _config(manifests, content, Content(source.manifest, source.open_blob))
+        at_source = Content(request.source.manifest, request.source.open_blob)
+        config = _config(manifests, content, at_source)
         created = config.get("created")
         return {
             "ref": image.dest,
             "src": image.src,
-            "digest": image.digest,
+            "digest": digest,
             "media_type": top.media_type,
             "platforms": _platforms(top, config),
             "size": sum(blob.size for blob in blobs),

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Converging a declared set: look at everything, decide everything, then write."""
+"""Synchronize a declared set: look at everything, decide everything, then write."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ import dataclasses
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
-from ..._image import digest as digests
-from ..._stores.repository import Store
-from ..._transfer import execute_set as sets
 from ..._transfer.conversion import Conversion
-from ..._transfer.parallel import Alone, for_each
-from ..._transfer.plan import CopyRequest, Plan, Seen, plan_copy
+from ..._transfer.execute import execute, mount_what_exists, predict
+from ..._transfer.job import Job, Moved, NotTried
+from ..._transfer.parallel import InlineExecutor, for_each
+from ..._transfer.plan import plan_copy
+from ..._transfer.request import CopyRequest, Plan
+from .. import prune
+from ..prune import PrunableTags
 from ..stores import Stores
-from . import prune
-from .base import Base
 from .compare import compare
-from .images import Entry, Image, PrunableTags, Synced, SyncOptions, Target, failed
-from .keeper import Keeper
-from .names import Names, Root
-from .survey import Surveyor
-
-_Planned = t.Optional[tuple[Image, t.Optional[Plan]]]
+from .declaration import Entry, SyncOptions
+from .discover import discover
+from .far_side import FarSide
+from .inventory_writer import InventoryWriter
+from .outcome import Synced, failure_of
+from .resolver import RepositoryResolver, SyncRoot
 
 # How many tags a message names.
 _SHOWN = 10
-_NOT_TRIED = "was not tried, because another image failed before"
 
 
 def sync(options: SyncOptions, stores: Stores) -> Synced:
@@ -51,12 +50,12 @@ def sync(options: SyncOptions, stores: Stores) -> Synced:
         options = dataclasses.replace(options, images=[*(options.images or ()), *entries])
     elif options.images is None:
         options = dataclasses.replace(options, images=[_everything(options.src)])
-    return _Sync(options, stores).run(stores.run.dry_run)
+    return _Sync(options, stores).run()
 
 
 def _everything(src: str | None) -> Entry:
     """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
-    if src is None or not Root.parse("src", src).transport:
+    if src is None or not SyncRoot.parse("src", src).transport:
         raise ImageError(
             "nothing is declared: neither images nor source_file is given",
             hint="Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there",
@@ -67,107 +66,87 @@ def _everything(src: str | None) -> Entry:
 class _Sync:
     def __init__(self, options: SyncOptions, stores: Stores) -> None:
         self._options = options
-        self._conversion = Conversion.of_options(options.format, options.attestations)
-        self._base = Base(options.base, stores)
-        self._names = Names(options, stores, self._base.blobs)
-        self._keeper = Keeper(options.inventory, self._base, stores.run.jobs) if options.inventory else None
-        self._jobs = stores.run.jobs
-        self._stores = stores
+        self._run = stores.run
+        self._far_side = FarSide(options.base, stores)
+        self._resolver = RepositoryResolver(options, stores, self._far_side.blobs)
+        self._inventory = None
+        if options.inventory:
+            self._inventory = InventoryWriter(options.inventory, self._far_side, self._run.jobs)
 
-    def run(self, dry_run: bool) -> Synced:
-        survey = Surveyor(self._options, self._names, self._jobs).survey(self._options.images or ())
-        # What is there is either compared, or kept without a look. Digests do not tell whether a conversion is up to date.
-        is_comparable = self._options.existing == "update" and not self._conversion
-        compared = compare(survey.rows, self._jobs) if is_comparable else {}
-
-        def plan(number: int) -> _Planned:
-            known = compared.pop(number, survey.rows[number])
-            if isinstance(known, Image):
-                return known, None
-            return self._plan(t.cast(Target, survey.rows[number]), known if isinstance(known, Seen) else None)
-
-        planned = [item for item in for_each(plan, range(len(survey.rows)), self._jobs) if item]
-        works = [(image, sets.Work(plan)) for image, plan in planned if plan]
-        sets.mount_what_is_there([work.plan for _image, work in works])
-        for (image, _work), moved in zip(works, sets.foresee(work.plan for _image, work in works)):
-            image.bytes_copied = moved.bytes
-        images = [image for image, _plan in planned]
-        prunable, troubles = prune.look_up(survey.unwanted, images, self._jobs)
-        images += troubles
-        self._check_deletions(prunable)
-        prunable = [place.in_share() for place in prunable]
+    def run(self) -> Synced:
+        """Look at everything, decide everything, then write."""
+        found = discover(self._options.images or (), self._options, self._resolver, self._run.jobs)
+        images = self._planned(found.jobs)
+        pending = [image for image in images if image.is_pending]
+        mount_what_exists(pending)
+        predict(pending)
+        images += prune.look_up(found.prunable, images, self._run.jobs)
+        self._check_deletions(found.prunable)
+        for place in found.prunable:
+            place.leave_to_others()
         if not self._may_write(images):
-            return Synced(images, _failure(images, _note(works)))
-        untried: set[int] = set()
-        if not dry_run:
-            sets.execute_set([work for _image, work in works], self._jobs, self._options.keep_going)
-            untried = _note(works)
-        self._warn_of_losses(work.plan for _image, work in works)
-        images += self._prune(prunable, images, dry_run)
-        synced = Synced(images, _failure(images, untried))
-        if self._keeper and not (dry_run and synced.changed):
-            targets = [row for row in survey.rows if isinstance(row, Target)]
-            try:
-                synced.inventory_changed = self._keeper.keep(images, targets, dry_run)
-            except ImageError as error:  # what was done is to be told all the same
-                synced.failure = synced.failure or str(error)
+            for image in pending:
+                image.moved = Moved(0, 0, 0)
+            _mark_untried(pending)
+            return Synced(images, failure_of(images))
+        if not self._run.dry_run:
+            execute(pending, self._run.jobs, self._options.keep_going)
+            _mark_untried(pending)
+        self._warn_of_losses(pending)
+        images += self._prune(found.prunable, images)
+        synced = Synced(images, failure_of(images))
+        self._update_inventory(synced)
         return synced
 
-    def _plan(self, target: Target, seen: Seen | None) -> _Planned:
-        """What an image needs; None for the plan where that is nothing, and for all where it need not be there."""
-        pair, name = target.pair, target.name
-        source, place = target.source, target.place
-        if self._options.existing == "keep" and name in (target.known.tags or ()):
-            return Image(source, place, "unchanged", "", None, 0, ""), None
-        is_digest = digests.is_digest(name)
-        request = CopyRequest(
-            source=target.origin,
-            name=target.source_name,
-            destination=target.known.store,
-            listed=target.known,
-            tags=() if is_digest else (name,),
-            digest=name if is_digest and not pair.platforms and not self._conversion else "",
-            platforms=pair.platforms,
-            is_set=True,
-            conversion=self._conversion,
-            unsigned=self._options.remove_signatures,
-            seen=seen,
-        )
+    def _planned(self, jobs: list[Job]) -> list[Job]:
+        """All jobs, decided, but those whose image may be absent and is."""
+        # Digests do not show whether a conversion is up to date.
+        if self._options.existing == "update" and not Conversion.of_options(
+            self._options.format, self._options.attestations
+        ):
+            compare(jobs, self._run.jobs)
+        for_each(self._plan, [job for job in jobs if not job.action], self._run.jobs)
+        return [job for job in jobs if job.action]
+
+    def _plan(self, job: Job) -> None:
+        """Decide what happens to an image; nothing is decided if it may be absent and is."""
+        request = job.request
+        if request is None:
+            return
+        if self._options.existing == "keep" and job.name in (request.known.tags or ()):
+            job.decide_unchanged()
+            return
         try:
-            with naming(place):
-                try:
-                    plan = plan_copy(request, Alone())
-                except NotFound:
-                    if pair.missing_ok and _is_absent(target.origin, target.source_name):
-                        return None
-                    raise
-                if self._base.makes_needless(plan, place):
-                    return Image(source, place, "unchanged", plan.top.digest, None, 0, ""), None
-                plan.mounts = self._base.find_missing(plan)
+            with naming(job.dest):
+                plan = _plan_if_present(job, request)
+                if plan is None:
+                    return
+                if self._far_side.makes_needless(plan, job.dest):
+                    job.decide_unchanged(plan.top.digest)
+                    return
+                plan.mounts = self._far_side.find_missing(plan)
         except ImageError as error:
-            return failed(source, place, error), None
-        before = next(iter(plan.before.values()))
-        action = "unchanged" if not plan.changed else "updated" if before else "created"
-        image = Image(source, place, action, plan.top.digest, before, 0, "")
-        return image, plan if plan.changed else None
+            job.fail(error)
+            return
+        job.decide(plan)
+        if not plan.changed:
+            job.plan = None  # there may be thousands of them
 
-    def _warn_of_losses(self, plans: t.Iterable[Plan]) -> None:
-        lost = sorted({name for plan in plans for name in plan.lost})
+    def _warn_of_losses(self, jobs: t.Iterable[Job]) -> None:
+        lost = sorted({name for job in jobs for name in job.planned.lost})
         if lost:
-            self._stores.run.warn(
-                "Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost)
-            )
+            self._run.warn("Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost))
 
-    def _prune(self, prunable: list[PrunableTags], images: t.Sequence[Image], dry_run: bool) -> list[Image]:
-        """Delete, but nothing where an image could not be brought: it may be the one that was to take over."""
+    def _prune(self, prunable: t.Iterable[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
+        """Delete, but nothing if an image of the repository failed: it may be the one that was to take over."""
         if not self._may_write(images):
             return []
-        failures = {image.repository for image in images if image.error}
-        safe = [place for place in prunable if place.destination.reference("") not in failures]
-        return prune.foresee(safe) if dry_run else prune.remove(safe, self._jobs)
+        failed = {image.repository for image in images if image.error}
+        safe = [place for place in prunable if place.repository not in failed]
+        return prune.predict_deletions(safe) if self._run.dry_run else prune.delete(safe, self._run.jobs)
 
-    def _check_deletions(self, prunable: t.Sequence[PrunableTags]) -> None:
-        names = [place.destination.reference(tag) for place in prunable for tag in place.tags]
+    def _check_deletions(self, prunable: t.Iterable[PrunableTags]) -> None:
+        names = [place.store.reference(tag) for place in prunable for tag in place.tags]
         limit = self._options.max_delete
         if limit is not None and len(names) > limit:
             raise ImageError(
@@ -176,42 +155,38 @@ class _Sync:
                 hint="Nothing was written. Raise max_delete if that is meant",
             )
 
-    def _may_write(self, images: t.Iterable[Image]) -> bool:
+    def _update_inventory(self, synced: Synced) -> None:
+        if self._inventory and not (self._run.dry_run and synced.changed):
+            try:
+                synced.inventory_changed = self._inventory.write(synced.images, self._run.dry_run)
+            except ImageError as error:  # what was done is reported all the same
+                synced.failure = synced.failure or str(error)
+
+    def _may_write(self, images: t.Iterable[Job]) -> bool:
         return self._options.keep_going or not any(image.error for image in images)
 
 
-def _is_absent(source: Store, name: str) -> bool:
-    """Whether it is the image itself that is not there, and not a part of it; schema 1 is there, though not copied."""
+def _plan_if_present(job: Job, request: CopyRequest) -> Plan | None:
+    """The plan; None if the image is absent from its source, and may be."""
     try:
-        source.manifest(name, legacy=True)
+        return plan_copy(request, InlineExecutor(), job.heads)
+    except NotFound:
+        if job.missing_ok and _is_absent(request):
+            return None
+        raise
+
+
+def _is_absent(request: CopyRequest) -> bool:
+    """Whether the image itself is absent, not only a part of it; schema 1 exists, though it is not copied."""
+    try:
+        request.source.manifest(request.name, legacy=True)
     except NotFound:
         return True
     return False
 
 
-def _note(works: t.Iterable[tuple[Image, sets.Work]]) -> set[int]:
-    """Put what really happened in place of what was foreseen; what was planned again may have moved meanwhile.
-
-    Returns which images (by ``id``) have nothing wrong with them but that others failed before.
-    """
-    untried = set()
-    for image, work in works:
-        image.bytes_copied = work.moved.bytes
-        image.digest = work.plan.top.digest
-        if not work.is_done:
-            error = work.error or ImageError(_NOT_TRIED, image.dest)
-            image.action, image.digest, image.error = "failed", "", str(error)
-        if not (work.is_done or work.error):
-            untried.add(id(image))
-    return untried
-
-
-def _failure(images: t.Sequence[Image], untried: t.Collection[int]) -> str:
-    """What is really wrong: the first error is not that of an image which only came too late."""
-    errors = [image.error for image in images if image.error and id(image) not in untried]
-    if not errors:
-        return ""
-    skipped = " Images not tried because of that: %d." % len(untried) if untried else ""
-    if len(errors) == 1:
-        return errors[0] + skipped
-    return "%d of %d images failed. The first error: %s%s" % (len(errors), len(images), errors[0], skipped)
+def _mark_untried(jobs: t.Iterable[Job]) -> None:
+    """Let those that were not executed fail, because others did."""
+    for job in jobs:
+        if not (job.is_done or job.error):
+            job.fail(NotTried("was not tried, because another image failed before", job.dest))

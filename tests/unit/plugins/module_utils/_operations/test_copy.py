@@ -157,9 +157,9 @@ def test_rights_are_asked_for_where_they_are_needed(run, stores, dest, beside):
 
 def test_a_second_run_changes_nothing(run):
     first, second = run("r.example/app:1", "s.example/app"), run("r.example/app:1", "s.example/app")
-    assert (first.plan.changed, second.plan.changed) == (True, False)
-    assert first.moved.copied == 3
-    assert (second.moved.copied, second.moved.bytes) == (0, 0)
+    assert (first.job.planned.changed, second.job.planned.changed) == (True, False)
+    assert first.job.moved.copied == 3
+    assert (second.job.moved.copied, second.job.moved.bytes) == (0, 0)
 
 
 @pytest.mark.parametrize("dest", ["s.example/app", "r.example/copy", "r.example/app:new"])
@@ -171,8 +171,12 @@ def test_a_dry_run_predicts_what_a_real_one_does_and_writes_nothing(run, stores,
     predicted = run("r.example/app:1", dest, dry_run=True, **more)
     assert (repository.tags, repository.manifests, repository.content) == before
     done = run("r.example/app:1", dest, **more)
-    assert (predicted.plan.changed, predicted.plan.top, predicted.moved) == (True, done.plan.top, done.moved)
-    assert (predicted.references, predicted.plan.before) == (done.references, done.plan.before)
+    assert (predicted.job.planned.changed, predicted.job.planned.top, predicted.job.moved) == (
+        True,
+        done.job.planned.top,
+        done.job.moved,
+    )
+    assert (predicted.references, predicted.job.planned.previous) == (done.references, done.job.planned.previous)
 
 
 def test_from_layout_to_layout_and_back_to_a_registry(run, stores, source, tmp_path):
@@ -189,8 +193,8 @@ def test_from_layout_to_layout_and_back_to_a_registry(run, stores, source, tmp_p
 def test_chosen_platforms_are_all_that_arrives(run, tmp_path, source):
     source.add(INDEX, tag="1")
     done = run("r.example/app:1", "oci:%s" % (tmp_path / "l"), platforms=["linux/arm64"])
-    assert layouts.stored(tmp_path / "l") == layouts.needed(ARM64) | {done.plan.top.digest}
-    assert done.plan.source_digest == INDEX.digest != done.plan.top.digest
+    assert layouts.stored(tmp_path / "l") == layouts.needed(ARM64) | {done.job.planned.top.digest}
+    assert done.job.planned.source_digest == INDEX.digest != done.job.planned.top.digest
 
 
 def test_a_sparse_index_keeps_its_digest(run, tmp_path, source):
@@ -203,10 +207,10 @@ def test_a_sparse_index_keeps_its_digest(run, tmp_path, source):
 def test_force_repairs_what_a_tag_hides(run, stores):
     run("r.example/app:1", "s.example/app")
     del stores.repository("s.example", "app").content[digests.of(b"shared")]
-    assert not run("r.example/app:1", "s.example/app").plan.changed
+    assert not run("r.example/app:1", "s.example/app").job.planned.changed
     repaired = run("r.example/app:1", "s.example/app", force=True)
-    assert repaired.plan.changed
-    assert repaired.moved.copied == 1
+    assert repaired.job.planned.changed
+    assert repaired.job.moved.copied == 1
     assert stores.repository("s.example", "app").content[digests.of(b"shared")] == b"shared"
 
 
@@ -227,8 +231,8 @@ def test_content_that_vanishes_under_way_is_sent_again(run, stores):
     done = run("r.example/app:1", "s.example/app")
     assert repository.tags == {"1": IMAGE.digest}
     assert set(repository.content) == {digests.of(content) for content in IMAGE.blobs}
-    assert done.plan.before == {"1": OLD.digest}
-    assert (done.moved.copied, done.moved.bytes) == (4, len(b"new") + sum(map(len, IMAGE.blobs)))
+    assert done.job.planned.previous == {"1": OLD.digest}
+    assert (done.job.moved.copied, done.job.moved.bytes) == (4, len(b"new") + sum(map(len, IMAGE.blobs)))
 
 
 def test_content_that_vanishes_behind_a_child_that_stays_is_sent_again_too(run, stores, source):
@@ -243,7 +247,7 @@ def test_content_that_vanishes_after_it_was_mounted_is_moved(run, stores):
     repository = stores.repository("r.example", "copy", Forgetful)
     done = run("r.example/app:1", "r.example/copy")
     assert repository.content == {digests.of(content): content for content in IMAGE.blobs}
-    assert (done.moved.mounted, done.moved.copied) == (3, 3)
+    assert (done.job.moved.mounted, done.job.moved.copied) == (3, 3)
 
 
 class Strict(MemoryStore):
@@ -287,11 +291,11 @@ class TestFormat:
     def test_a_second_run_in_another_format_changes_nothing(self, run, source, src):
         source.add(INDEX, tag="2")
         first = run(src, "s.example/app", format="docker")
-        assert first.plan.changed
-        assert first.plan.source_digest != first.plan.top.digest
-        assert first.plan.top.media_type in media_types.DOCKER
+        assert first.job.planned.changed
+        assert first.job.planned.source_digest != first.job.planned.top.digest
+        assert first.job.planned.top.media_type in media_types.DOCKER
         second = run(src, "s.example/app", format="docker")
-        assert (second.plan.changed, second.plan.top) == (False, first.plan.top)
+        assert (second.job.planned.changed, second.job.planned.top) == (False, first.job.planned.top)
 
     @pytest.mark.parametrize("dest", ["s.example/app", "r.example/copy", "r.example/app:new"])
     def test_a_dry_run_predicts_what_a_real_one_does_and_writes_nothing(self, run, stores, source, dest):
@@ -301,24 +305,28 @@ class TestFormat:
         predicted = run("r.example/app:1", dest, dry_run=True, format="docker", tags=["x"])
         assert (repository.tags, repository.manifests, repository.content) == before
         done = run("r.example/app:1", dest, format="docker", tags=["x"])
-        assert (predicted.plan.changed, predicted.plan.top, predicted.moved) == (True, done.plan.top, done.moved)
-        assert run("r.example/app:1", dest, format="docker", tags=["x"]).plan.changed is False
+        assert (predicted.job.planned.changed, predicted.job.planned.top, predicted.job.moved) == (
+            True,
+            done.job.planned.top,
+            done.job.moved,
+        )
+        assert run("r.example/app:1", dest, format="docker", tags=["x"]).job.planned.changed is False
 
     def test_there_and_back_gives_the_first_digest(self, run, stores, source):
         source.add(INDEX, tag="1")
         run("r.example/app:1", "s.example/app:docker", format="docker")
-        assert run("s.example/app:docker", "s.example/app:oci", format="oci").plan.top.digest == INDEX.digest
+        assert run("s.example/app:docker", "s.example/app:oci", format="oci").job.planned.top.digest == INDEX.digest
 
     def test_nothing_moves_where_only_the_format_changes(self, run, source):
         source.add(INDEX, tag="1")
         source.asked.clear()
         done = run("r.example/app:1", "r.example/app:docker", format="docker")
-        assert (done.moved.copied, done.moved.mounted, len(done.plan.manifests)) == (0, 0, 2)
+        assert (done.job.moved.copied, done.job.moved.mounted, len(done.job.planned.manifests)) == (0, 0, 2)
         assert not source.names("put_blob")
         source.tags.pop("docker")
         again = run("r.example/app:1", "r.example/app:docker", format="docker")
-        assert (again.plan.changed, again.plan.manifests) == (True, [])
-        assert run("r.example/app:1", "r.example/app:docker", format="docker", force=True).plan.changed is False
+        assert (again.job.planned.changed, again.job.planned.manifests) == (True, [])
+        assert run("r.example/app:1", "r.example/app:docker", format="docker", force=True).job.planned.changed is False
 
     def test_each_manifest_is_read_once(self, run, source):
         source.add(INDEX, tag="1")
@@ -328,7 +336,7 @@ class TestFormat:
 
     def test_a_copy_in_the_first_format_is_replaced(self, run, stores):
         run("r.example/app:1", "s.example/app")
-        assert run("r.example/app:1", "s.example/app", format="docker").plan.changed
+        assert run("r.example/app:1", "s.example/app", format="docker").job.planned.changed
         assert stores.repository("s.example", "app").tags == {"1": convert_image(IMAGE.manifest, "docker").digest}
 
     def test_within_one_layout(self, run, source, tmp_path):
@@ -336,12 +344,12 @@ class TestFormat:
         layout = "oci:%s" % (tmp_path / "l")
         run("r.example/app:1", layout + ":oci")
         done = run(layout + ":oci", layout + ":docker", format="docker")
-        assert dict(layouts.names(tmp_path / "l")) == {"oci": INDEX.digest, "docker": done.plan.top.digest}
-        assert run(layout + ":oci", layout + ":docker", format="docker").plan.changed is False
-        assert run(layout + ":docker", layout + ":back", format="oci").plan.top.digest == INDEX.digest
-        converted = next(iter(done.plan.selection.replaced))
+        assert dict(layouts.names(tmp_path / "l")) == {"oci": INDEX.digest, "docker": done.job.planned.top.digest}
+        assert run(layout + ":oci", layout + ":docker", format="docker").job.planned.changed is False
+        assert run(layout + ":docker", layout + ":back", format="oci").job.planned.top.digest == INDEX.digest
+        converted = next(iter(done.job.planned.selection.replaced))
         layouts.blob_file(tmp_path / "l", converted).unlink()
-        assert run(layout + ":oci", layout + ":docker", format="docker").plan.changed is True
+        assert run(layout + ":oci", layout + ":docker", format="docker").job.planned.changed is True
         assert layouts.blob_file(tmp_path / "l", converted).exists()
         layouts.blob_file(tmp_path / "l", digests.of(b"shared")).unlink()
         with pytest.raises(NotFound, match="some of its content is missing"):
@@ -352,7 +360,7 @@ class TestFormat:
         layout = "oci:%s" % (tmp_path / "l")
         run("r.example/app:1", layout + ":all")
         done = run(layout + ":all", layout + ":one", platforms=["linux/arm64"])
-        assert dict(layouts.names(tmp_path / "l")) == {"all": INDEX.digest, "one": done.plan.top.digest}
+        assert dict(layouts.names(tmp_path / "l")) == {"all": INDEX.digest, "one": done.job.planned.top.digest}
 
     def test_a_digest_in_the_destination_is_that_of_the_result(self, run, stores):
         converted = convert_image(IMAGE.manifest, "docker")
@@ -380,9 +388,9 @@ class TestFormat:
             "remove_signatures: true for a copy without it." % tag
         )
         assert stores.repository("s.example", "app").tags == {}
-        assert not run("r.example/app:1", "s.example/app", format="oci").plan.lost
+        assert not run("r.example/app:1", "s.example/app", format="oci").job.planned.lost
         run("r.example/app:1", "s.example/app", format="docker", remove_signatures=True)
-        assert run("r.example/app:1", "s.example/app", format="docker").plan.changed is False
+        assert run("r.example/app:1", "s.example/app", format="docker").job.planned.changed is False
         assert tag in source.tags
 
 

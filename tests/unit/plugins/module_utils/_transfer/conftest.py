@@ -9,7 +9,8 @@ import concurrent.futures
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 

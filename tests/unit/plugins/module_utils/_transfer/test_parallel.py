@@ -8,7 +8,11 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import Alone, Workers, for_each
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import (
+    InlineExecutor,
+    Workers,
+    for_each,
+)
 
 
 class TestForEach:
@@ -33,12 +37,12 @@ class TestForEach:
         assert done == [0, 1, 2]
 
 
-class TestAlone:
+class TestInlineExecutor:
     def test_work_is_done_at_once_in_this_thread(self):
-        assert Alone().submit(threading.get_ident).result() == threading.get_ident()
-        assert list(Alone().map(len, ["a", "bb"])) == [1, 2]
+        assert InlineExecutor().submit(threading.get_ident).result() == threading.get_ident()
+        assert list(InlineExecutor().map(len, ["a", "bb"])) == [1, 2]
         with pytest.raises(ZeroDivisionError):
-            Alone().submit(lambda: 1 / 0)
+            InlineExecutor().submit(lambda: 1 / 0)
 
 
 class TestWorkers:
@@ -48,10 +52,10 @@ class TestWorkers:
 
         def first():
             order.append("first")
-            workers.add(0, lambda: order.append("added"))
+            workers.add((0, 0), lambda: order.append("added"))
 
-        workers.add(2, lambda: order.append("last"))
-        workers.add(1, first)
+        workers.add((2, 0), lambda: order.append("last"))
+        workers.add((1, 0), first)
         workers.run()
         assert order == ["first", "added", "last"]
 
@@ -61,23 +65,23 @@ class TestWorkers:
 
         def spread():
             for _other in range(2):
-                workers.add(0, meeting.wait)
+                workers.add((0, 0), meeting.wait)
             meeting.wait()
 
-        workers.add(0, spread)
+        workers.add((0, 0), spread)
         workers.run()
 
     def test_nothing_begins_after_a_stop(self):
         order = []
         workers = Workers(1)
-        workers.add(1, workers.stop)
-        workers.add(2, lambda: order.append("never"))
+        workers.add((1, 0), workers.stop)
+        workers.add((2, 0), lambda: order.append("never"))
         workers.run()
         assert order == []
         assert workers.is_stopped
 
     def test_what_a_task_raises_is_raised(self):
         workers = Workers(2)
-        workers.add(1, lambda: 1 / 0)
+        workers.add((1, 0), lambda: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             workers.run()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+from ansible_collections.drayage.registry.tests.unit.support.jobs import predicted
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 OLD, NEW = image("linux/amd64", b"old", b"shared"), image("linux/amd64", b"new", b"shared")
@@ -27,7 +28,7 @@ def test_an_image_that_is_there_costs_one_look_at_each_side(plan, source, elsewh
     elsewhere.add(NEW, tag="1")
     result = plan(elsewhere, "1")
     assert not result.changed
-    assert (result.top.digest, result.source_digest, result.before) == (NEW.digest, NEW.digest, {"1": NEW.digest})
+    assert (result.top.digest, result.source_digest, result.previous) == (NEW.digest, NEW.digest, {"1": NEW.digest})
     assert source.counted() == {"resolve": 1}
     assert elsewhere.counted() == {"resolve": 1}
 
@@ -51,9 +52,9 @@ def test_a_first_copy_reads_the_manifest_and_asks_for_no_blob(plan, source, else
     source.add(NEW, tag="latest")
     result = plan(elsewhere, "1")
     assert result.changed
-    assert (result.before, result.stale_tags) == ({"1": None}, ["1"])
+    assert (result.previous, result.outdated_tags) == ({"1": None}, ["1"])
     assert digests_of(result.blobs) == blobs_of(NEW)
-    assert (result.bytes, result.skipped, result.manifests) == (sum(map(len, NEW.blobs)), 0, [])
+    assert (predicted(result).bytes, result.skipped, result.manifests) == (sum(map(len, NEW.blobs)), 0, [])
     assert source.asked == [("manifest", "latest")]
     assert elsewhere.counted() == {"resolve": 1, "has_content": 1}
 
@@ -64,7 +65,7 @@ def test_a_new_tag_in_a_repository_in_use_looks_for_each_blob_once(plan, source,
     result = plan(elsewhere, "1")
     assert digests_of(result.blobs) == [digests.of(b"new")]
     assert result.skipped == 2
-    assert result.bytes == len(b"new")
+    assert predicted(result).bytes == len(b"new")
     assert source.counted() == {"manifest": 1}
     assert elsewhere.counted() == {"resolve": 1, "has_content": 1, "has_blob": 3}
 
@@ -73,7 +74,7 @@ def test_an_update_knows_without_asking_that_there_is_content(plan, source, else
     source.add(NEW, tag="latest")
     elsewhere.add(OLD, tag="1")
     result = plan(elsewhere, "1")
-    assert result.before == {"1": OLD.digest}
+    assert result.previous == {"1": OLD.digest}
     assert digests_of(result.blobs) == [digests.of(b"new")]
     assert source.counted() == {"resolve": 1, "manifest": 1}
     assert elsewhere.counted() == {"resolve": 1, "has_blob": 3}
@@ -106,8 +107,8 @@ def test_only_some_tags_may_be_stale(plan, source, elsewhere):
     source.add(NEW, tag="latest")
     elsewhere.add(OLD, tag="1").add(NEW, tag="2")
     result = plan(elsewhere, "1", "2", "3")
-    assert result.before == {"1": OLD.digest, "2": NEW.digest, "3": None}
-    assert result.stale_tags == ["1", "3"]
+    assert result.previous == {"1": OLD.digest, "2": NEW.digest, "3": None}
+    assert result.outdated_tags == ["1", "3"]
     assert result.blobs == []
 
 
@@ -116,7 +117,7 @@ def test_blobs_are_mounted_unseen_within_a_registry(plan, source, beside):
     result = plan(beside, "1")
     assert result.mount_from == "app"
     assert digests_of(result.blobs) == blobs_of(NEW)
-    assert (result.bytes, result.skipped) == (0, 0)
+    assert (predicted(result).bytes, result.skipped) == (0, 0)
     assert source.asked == [("manifest", "latest")]
     assert beside.counted() == {"resolve": 1}
 
@@ -199,7 +200,7 @@ def test_a_sparse_index_is_complete_when_the_chosen_children_are_there(plan, sou
     assert elsewhere.asked == [("resolve", "1"), ("has_manifest", ARM64.digest)]
     result = plan(elsewhere, "1", platforms=["linux/amd64"], sparse=True)
     assert result.changed
-    assert (result.stale_tags, digests_of(result.manifests)) == ([], [AMD64.digest])
+    assert (result.outdated_tags, digests_of(result.manifests)) == ([], [AMD64.digest])
     assert result.top.digest == INDEX.digest
 
 

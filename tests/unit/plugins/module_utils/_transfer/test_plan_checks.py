@@ -10,6 +10,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Im
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+from ansible_collections.drayage.registry.tests.unit.support.jobs import predicted
 
 OLD, NEW = image("linux/amd64", b"old", b"shared"), image("linux/amd64", b"new", b"shared")
 AMD64, ARM64 = image("linux/amd64", b"amd64", b"shared"), image("linux/arm64", b"arm64", b"shared")
@@ -33,7 +34,7 @@ def test_a_thorough_copy_finds_what_is_missing_behind_a_tag_that_is_right(plan, 
     result = plan(elsewhere, "1", thorough=True)
     assert result.changed
     assert digests_of(result.blobs) == [digests.of(missing)]
-    assert (result.stale_tags, result.manifests) == ([], [])
+    assert (result.outdated_tags, result.manifests) == ([], [])
 
 
 def test_a_thorough_copy_finds_a_missing_child(plan, source, elsewhere):
@@ -72,7 +73,7 @@ def test_a_thorough_copy_within_a_registry_mounts_only_what_is_missing(plan, sou
 def test_without_mounting_what_is_missing_is_moved_even_within_a_registry(plan, source, beside):
     source.add(NEW, tag="latest")
     result = plan(beside, "1", may_mount=False)
-    assert (result.mount_from, result.bytes) == ("", sum(map(len, NEW.blobs)))
+    assert (result.mount_from, predicted(result).bytes) == ("", sum(map(len, NEW.blobs)))
 
 
 def test_damage_behind_a_tag_that_is_right_is_noticed_where_the_destination_can_tell(plan, source, elsewhere):
@@ -82,7 +83,7 @@ def test_damage_behind_a_tag_that_is_right_is_noticed_where_the_destination_can_
     elsewhere.is_damaged = True
     result = plan(elsewhere, "1")
     assert result.changed
-    assert (result.stale_tags, digests_of(result.blobs)) == ([], [digests.of(b"shared")])
+    assert (result.outdated_tags, digests_of(result.blobs)) == ([], [digests.of(b"shared")])
     assert digests_of(result.manifests) == [NEW.digest]
 
 
@@ -96,7 +97,7 @@ def test_damage_of_an_image_that_is_to_be_published_needs_nothing_more(plan, sou
 def test_a_destination_named_by_digest_alone_is_looked_for_by_it(plan, source, elsewhere):
     source.add(NEW, tag="latest")
     result = plan(elsewhere, digest=NEW.digest)
-    assert result.before == {NEW.digest: None}
+    assert result.previous == {NEW.digest: None}
     assert result.changed
     elsewhere.add(NEW)
     elsewhere.asked.clear()
@@ -108,7 +109,7 @@ def test_a_destination_without_any_name_is_looked_for_by_the_digest_of_the_sourc
     source.add(NEW)
     elsewhere.add(NEW)
     result = plan(elsewhere, name=NEW.digest)
-    assert (result.before, result.changed) == ({NEW.digest: NEW.digest}, False)
+    assert (result.previous, result.changed) == ({NEW.digest: NEW.digest}, False)
     assert elsewhere.asked == [("resolve", NEW.digest)]
 
 
@@ -140,7 +141,7 @@ def test_what_cannot_be_understood_at_the_destination_is_replaced(plan, source, 
 
     source.add(NEW, tag="latest")
     elsewhere.resolve = resolve
-    assert plan(elsewhere, "1").before == {"1": None}
+    assert plan(elsewhere, "1").previous == {"1": None}
 
 
 @pytest.mark.parametrize("there", [True, False])

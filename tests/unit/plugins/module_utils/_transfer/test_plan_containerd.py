@@ -15,10 +15,12 @@ from ansible_collections.drayage.registry.plugins.module_utils._stores.config_st
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.engine_images import EngineImages
 from ansible_collections.drayage.registry.plugins.module_utils._stores.staging import Staging
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import Moved, carry_out
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Moved
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
 from ansible_collections.drayage.registry.tests.unit.support.containerd_engine import ContainerdEngine, target_of
 from ansible_collections.drayage.registry.tests.unit.support.engines import pushed, saved, store
+from ansible_collections.drayage.registry.tests.unit.support.jobs import executed
 
 IMAGE = pushed(b"low", b"high")
 SAVED = saved(b"low", b"high")
@@ -40,9 +42,9 @@ def run(pool, engine):
         keeper, staging = EngineImages("docker-daemon", engine), Staging()
         opened = ConfigStore(keeper, staging, references.parse("docker-daemon:r.example/app"))
         plan = plan_copy(CopyRequest(source or opened, name, opened, tags, **more), pool)
-        moved = Moved()
+        moved = Moved(0, 0, 0)
         if plan.changed:
-            carry_out(plan, pool, moved)
+            moved = executed(plan).moved
         keeper.close()
         staging.close()
         return plan, moved
@@ -73,7 +75,7 @@ def test_a_broken_image_of_that_name_is_replaced(run, engine, source, there):
     engine.damaged.add(engine.have(dataclasses.replace(there, names=(APP,))))
     source.add(IMAGE, tag="latest")
     plan, moved = run(source, "latest", "1")
-    assert (plan.changed, plan.before, engine.loads, moved.copied) == (True, {"1": None}, 1, 3)
+    assert (plan.changed, plan.previous, engine.loads, moved.copied) == (True, {"1": None}, 1, 3)
     assert engine.named[APP] == target_of(SAVED)
     assert target_of(SAVED) not in engine.damaged
     plan, _moved = run(source, "latest", "1")
@@ -123,5 +125,5 @@ def test_image_that_was_removed_meanwhile_is_brought(pool, engine, source):
     plan = plan_copy(CopyRequest(source, "latest", opened, ("2",)), pool)
     assert plan.blobs == []
     engine.remove(target)
-    carry_out(plan, pool, Moved())
+    executed(plan)
     assert engine.named == {"r.example/other:1": target_of(saved(b"else")), "r.example/app:2": target_of(SAVED)}

@@ -12,10 +12,11 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Im
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import Moved, carry_out
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.engines import names, pushed, saved, store
+from ansible_collections.drayage.registry.tests.unit.support.jobs import executed
 
 AMD, ARM = pushed(b"amd", text="linux/amd64"), pushed(b"arm", text="linux/arm64")
 INDEX = images.index(
@@ -45,7 +46,7 @@ def run(pool):
     def make(source, name, destination, *tags, **more):
         plan = plan_copy(CopyRequest(source, name, destination, tags, **more), pool)
         if plan.changed:
-            carry_out(plan, pool, Moved())
+            executed(plan)
         return plan
 
     return make
@@ -154,7 +155,7 @@ def test_image_that_was_removed_meanwhile_is_brought(pool, source, archive, path
     plan = plan_copy(CopyRequest(source, "latest", archive, ("2",)), pool)
     assert plan.blobs == []
     DockerArchive(str(path)).remove([APP])
-    carry_out(plan, pool, Moved())
+    executed(plan)
     assert names(path) == {"r.example/app:2": AMD.manifest.config.digest}
 
 
@@ -176,7 +177,7 @@ def test_forced_run_mends_a_damaged_layer(run, source, archive, path):
     damage(path)
     assert run(source, "latest", store(path), "1").changed is False
     plan = run(source, "latest", store(path), "1", thorough=True)
-    assert (plan.changed, len(plan.blobs), plan.stale_tags) == (True, 2, [])
+    assert (plan.changed, len(plan.blobs), plan.outdated_tags) == (True, 2, [])
     assert layers_of(path) == [b"amd"]
     assert set(names(path)) == {APP, "r.example/other:1"}
     assert run(source, "latest", store(path), "1", thorough=True).changed is False
@@ -186,7 +187,7 @@ def test_forced_run_mends_what_gets_a_name_more(run, source, archive, path):
     source.add(AMD, tag="latest")
     damage(path)
     plan = run(source, "latest", store(path), "1", "2", thorough=True)
-    assert (plan.changed, plan.stale_tags, layers_of(path)) == (True, ["2"], [b"amd"])
+    assert (plan.changed, plan.outdated_tags, layers_of(path)) == (True, ["2"], [b"amd"])
     assert set(names(path)) == {APP, "r.example/app:2"}
 
 

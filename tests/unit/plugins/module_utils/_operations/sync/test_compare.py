@@ -12,10 +12,11 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.compare import compare
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, Pair, Target
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import Alone
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import CopyRequest, Seen, plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import InlineExecutor
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest, Heads
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
@@ -24,7 +25,7 @@ OLD, NEW = image("linux/amd64", b"old"), image("linux/amd64", b"new")
 
 @pytest.fixture
 def pool():
-    return Alone()
+    return InlineExecutor()
 
 
 @pytest.fixture
@@ -38,76 +39,101 @@ def there():
 
 
 @pytest.fixture
-def targets(source, there):
-    """Make targets of names, with the names that the destination has listed."""
+def jobs(source, there):
+    """Make jobs for names, with the names that the destination has listed."""
 
     def make(*names, listed=("1", "2"), platforms=()):
-        pair = Pair(Entry("app"), source, there, platforms, False)
-        return [Target(pair, name, source, Known(there, listed)) for name in names]
+        known = Known(there, listed)
+        requests = [CopyRequest(source, name, there, (name,), platforms=platforms, listed=known) for name in names]
+        return [
+            Job(source.reference(request.name), there.reference(request.name), request.name, request)
+            for request in requests
+        ]
 
     return make
 
 
-def test_a_tag_that_is_the_same_is_done_with(source, there, targets):
-    found = compare(targets("1"), 4)
-    assert (found[0].action, found[0].digest) == ("unchanged", NEW.digest)
-    assert (found[0].src, found[0].dest) == ("r.example/app:1", "s.example/app:1")
+def compared(jobs, threads=4):
+    compare(jobs, threads)
+    return jobs
+
+
+def test_a_tag_that_is_the_same_is_decided(source, there, jobs):
+    (job,) = compared(jobs("1"))
+    assert (job.action, job.digest, job.heads, job.error) == ("unchanged", NEW.digest, None, None)
+    assert (job.src, job.dest) == ("r.example/app:1", "s.example/app:1")
     assert (source.asked, there.asked) == ([("resolve", "1")], [("resolve", "1")])
 
 
-def test_of_a_tag_that_moved_both_digests_are_known_and_nobody_is_asked_again(source, there, targets, pool):
-    target = targets("2")[0]
-    seen = compare([target], 4)[0]
-    assert (seen.source.digest, seen.destination.digest) == (NEW.digest, OLD.digest)
-    request = CopyRequest(source, "2", target.pair.destination, ("2",), seen=seen)
-    assert plan_copy(request, pool).before == {"2": OLD.digest}
+def test_of_a_tag_that_moved_both_digests_are_known_and_nobody_is_asked_again(source, there, jobs, pool):
+    (job,) = compared(jobs("2"))
+    assert job.action == ""
+    assert (job.heads.source.digest, job.heads.destination.digest) == (NEW.digest, OLD.digest)
+    assert plan_copy(job.request, pool, job.heads).previous == {"2": OLD.digest}
     assert source.counted()["resolve"] == there.counted()["resolve"] == 1
 
 
-def test_what_is_not_listed_is_not_asked_for(source, there, targets):
-    assert not compare(targets("1", listed=()), 4)
-    assert not compare(targets("1", listed=None), 4)
-    assert not compare(targets(NEW.digest), 4)
-    assert not compare(targets("1", platforms=(Platform.parse("linux/amd64"),)), 4)
+def test_what_is_not_listed_is_not_asked_for(source, there, jobs):
+    platforms = (Platform.parse("linux/amd64"),)
+    made = [jobs("1", listed=()), jobs("1", listed=None), jobs(NEW.digest), jobs("1", platforms=platforms)]
+    for job in compared([job for group in made for job in group]):
+        assert (job.action, job.heads) == ("", None)
     assert source.asked == there.asked == []
 
 
-def test_a_tag_that_went_since_it_was_listed_is_left_to_the_plan(there, targets):
+def test_what_is_decided_or_was_not_declared_is_left_alone(source, there, jobs):
+    (decided,) = jobs("1")
+    decided.decide_unchanged()
+    listed = Job.failed("r.example/app", "s.example/app", AccessDenied("access denied"))
+    compare([decided, listed, Job("r.example/app:1", "s.example/app:1", "1")], 4)
+    assert source.asked == there.asked == []
+
+
+def test_a_destination_of_which_nothing_is_known_is_not_asked(source, there):
+    job = Job("r.example/app:1", "s.example/app:1", "1", CopyRequest(source, "1", there, ("1",)))
+    compare([job], 4)
+    assert source.asked == there.asked == []
+
+
+def test_a_tag_that_went_since_it_was_listed_is_left_to_the_plan(there, jobs):
     del there.tags["1"]
-    assert compare(targets("1"), 4)[0] == Seen(NEW.manifest.descriptor, None)
+    (job,) = compared(jobs("1"))
+    assert (job.action, job.heads) == ("", Heads(NEW.manifest.descriptor, None))
 
 
-def test_an_image_that_is_damaged_is_left_to_the_plan(there, targets):
+def test_an_image_that_is_damaged_is_left_to_the_plan(there, jobs):
     there.is_damaged = True
-    assert isinstance(compare(targets("1"), 4)[0], Seen)
+    (job,) = compared(jobs("1"))
+    assert job.action == ""
+    assert job.heads.are_same
 
 
 @pytest.mark.parametrize("side", ["source", "there"])
-def test_a_registry_that_refuses_is_an_image_that_failed(request, targets, side):
+def test_a_registry_that_refuses_is_an_image_that_failed(request, jobs, side):
     request.getfixturevalue(side).resolve = fails(AccessDenied("access denied"))
-    found = compare(targets("1", "2"), 4)
-    assert [found[number].action for number in (0, 1)] == ["failed", "failed"]
-    assert found[0].error.startswith("r.example/app:1: " if side == "source" else "s.example/app:1: ")
+    found = compared(jobs("1", "2"))
+    assert [job.action for job in found] == ["failed", "failed"]
+    assert str(found[0].error).startswith("r.example/app:1: " if side == "source" else "s.example/app:1: ")
+    assert found[0].heads is None
 
 
-def test_a_destination_that_makes_no_sense_is_left_to_the_plan(there, targets):
+def test_a_destination_that_makes_no_sense_is_left_to_the_plan(there, jobs):
     there.resolve = fails(InvalidContent("is no manifest"))
-    assert not compare(targets("1"), 4)
+    (job,) = compared(jobs("1"))
+    assert (job.action, job.heads) == ("", None)
 
 
-def test_both_sides_are_asked_at_once(source, there, targets):
+def test_both_sides_are_asked_at_once(source, there, jobs):
     meeting = threading.Barrier(4, timeout=30)
     for store in (source, there):
         store.resolve = meets(meeting, store.resolve)
-    assert len(compare(targets("1", "2"), 2)) == 2
+    assert [job.action for job in compared(jobs("1", "2"), 2)] == ["unchanged", ""]
 
 
-def test_one_registry_is_asked_no_more_often_at_once_than_allowed(source, targets):
-    pair = targets("1")[0].pair
-    source.host = pair.destination.host = "r.example"
-    source.resolve = pair.destination.resolve = alone(source.resolve)
-    found = compare(targets("1", "2"), 1)
-    assert [image.action for image in found.values()] == ["unchanged", "unchanged"]
+def test_one_registry_is_asked_no_more_often_at_once_than_allowed(source, there, jobs):
+    source.host = there.host = "r.example"
+    source.resolve = there.resolve = alone(source.resolve)
+    assert [job.action for job in compared(jobs("1", "2"), 1)] == ["unchanged", "unchanged"]
 
 
 def fails(error):

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, LocalFailure, MissingLibrary
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.source_file import read_source_file
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 

@@ -10,16 +10,13 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import names
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import (
-    Entry,
-    Image,
-    Synced,
-    SyncOptions,
-)
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import resolver
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
 from ansible_collections.drayage.registry.plugins.module_utils._stores.named import repositories
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
@@ -49,7 +46,7 @@ class TestOrder:
         monkeypatch.setattr(memory["d.example/a"], "tags", refuse)
         (told_of,) = sync({"name": "a"}, keep_going=True).images
         assert (told_of.src, told_of.dest, told_of.action) == ("s.example/a", "d.example/a", "failed")
-        assert told_of.error == "d.example/a: does not answer."
+        assert str(told_of.error) == "d.example/a: does not answer."
 
     def test_a_selection_of_one_image_twice_is_one(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
@@ -75,7 +72,7 @@ class TestOrder:
         assert told(synced) == [("", "failed"), ("a:1", "created"), ("b:1", "created")]
         (failure,) = (image for image in synced.images if image.error)
         assert failure.src == "s.example/%s" % name
-        assert failure.error in synced.failure
+        assert str(failure.error) in synced.failure
         assert memory["d.example/b"].tags["1"] == B.digest
         assert {image.action for image in sync({"name": "*"}).images} == {"failed", "unchanged"}
 
@@ -86,7 +83,7 @@ class TestOrder:
         assert memory["d.example/a"].tags == {}
 
     def test_no_more_repositories_than_somebody_can_wait_for(self, memory, sync, monkeypatch):
-        monkeypatch.setattr(names, "_MAX_FOUND", 3)
+        monkeypatch.setattr(resolver, "_MAX_FOUND", 3)
         memory.catalog["s.example"] = ["team/1", "team/2", "team/3", "x/a"]
         memory["s.example/x/a"].add(A, tag="1")
         message = r"s.example/\*: finds 4 repositories, more than the 3 that one entry may have. Use several entries"
@@ -97,8 +94,8 @@ class TestOrder:
     def test_what_was_not_tried_is_not_what_is_wrong(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
         synced = sync({"name": "a"}, {"name": "b", "tags": ["1"]})
-        assert synced.failure == synced.images[1].error + " Images not tried because of that: 1."
-        assert synced.images[1].error.startswith("s.example/b:1: ")
+        assert synced.failure == str(synced.images[1].error) + " Images not tried because of that: 1."
+        assert str(synced.images[1].error).startswith("s.example/b:1: ")
 
     def test_what_may_be_missing_is_left_out(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
@@ -474,6 +471,7 @@ def test_the_digest_is_of_what_came_in_the_end(memory, sync, monkeypatch):
     ],
 )
 def test_the_parts_of_a_destination(reference, parts):
-    made = Image("s", reference, "created", A.digest, None, 0, "")
-    assert (made.repository, made.name) == parts
+    made = Job("s", reference, parts[1])
+    made.action, made.digest = "created", A.digest
+    assert made.repository == parts[0]
     assert Synced([made]).diff() == ({parts[0]: {}}, {parts[0]: {parts[1]: A.digest}})

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which repository goes where: from the names of the declaration to open stores."""
+"""Resolve the names of a declaration to open repositories: which one is copied to which."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from ..._image import reference as references
 from ..._image.platform import Platform
 from ..._image.reference import LocalReference, RegistryReference
 from ..._stores.repository import Repository as OpenRepository
+from ..._transfer.job import Job
 from ..stores import Stores
-from .images import Entry, Image, Pair, SyncOptions, failed
+from .declaration import Entry, SyncOptions
 
 # Each repository costs at least one request, and nobody is told of them before the task has ended.
 _MAX_FOUND = 10_000
@@ -29,14 +30,14 @@ Repository = t.Union[RegistryReference, LocalReference]
 
 
 @dataclasses.dataclass(frozen=True)
-class Root:
+class SyncRoot:
     """What ``src`` or ``dest`` names: a registry, a path of one, or (with ``transport``) a place on disk."""
 
     transport: str
     path: str
 
     @classmethod
-    def parse(cls, option: str, text: str) -> Root:
+    def parse(cls, option: str, text: str) -> SyncRoot:
         """Read the option. Raises InvalidReference."""
         text = text.strip()
         if not text.startswith("docker://"):
@@ -90,15 +91,26 @@ def _without_name(text: str) -> RegistryReference:
     return reference
 
 
-class Names:
+@dataclasses.dataclass(frozen=True)
+class RepositoryPair:
+    """A repository to read from, and the one to write to, with what an entry wants of it."""
+
+    entry: Entry
+    source: OpenRepository
+    destination: OpenRepository
+    platforms: tuple[Platform, ...]
+    missing_ok: bool
+
+
+class RepositoryResolver:
     """Opens the repositories of a declaration; each is opened once."""
 
     def __init__(self, options: SyncOptions, stores: Stores, external_blobs: t.Collection[str] = frozenset()) -> None:
         self._options = options
         self._stores = stores
         self._external_blobs = external_blobs
-        self._src = Root.parse("src", options.src) if options.src is not None else None
-        self._dest = Root.parse("dest", options.dest) if options.dest is not None else None
+        self._src = SyncRoot.parse("src", options.src) if options.src is not None else None
+        self._dest = SyncRoot.parse("dest", options.dest) if options.dest is not None else None
         self._opened: dict[tuple[object, ...], OpenRepository] = {}
         self._listed: dict[Repository, list[str]] = {}
 
@@ -109,7 +121,7 @@ class Names:
     def _in_full(self, name: str) -> str:
         return name if self._src is None else "%s/%s" % (self._src, name)
 
-    def pairs(self, entry: Entry) -> list[Pair | Image]:
+    def pairs(self, entry: Entry) -> list[RepositoryPair | Job]:
         """The repositories of an entry; a failed image stands for one that a pattern found under an invalid name.
 
         Raises ImageError.
@@ -123,14 +135,14 @@ class Names:
             raise ImageError("images: the name %r is not understood" % entry.name, hint=hint)
         return self._found(entry, start)
 
-    def _found(self, entry: Entry, start: str) -> list[Pair | Image]:
+    def _found(self, entry: Entry, start: str) -> list[RepositoryPair | Job]:
         """As :meth:`pairs`, for a pattern that begins with ``start``."""
         found = self._list(start)
         if len(found) > _MAX_FOUND:
             cause = "finds %d repositories, more than the %d that one entry may have" % (len(found), _MAX_FOUND)
             raise ImageError(cause, self.text(entry), "Use several entries, each for a path: path/*")
         own, platforms = self._own_output(entry, start), self._platforms(entry)
-        pairs: list[Pair | Image] = []
+        pairs: list[RepositoryPair | Job] = []
         for path in found:
             dest = None if entry.dest is None else "/".join(filter(None, (entry.dest.rstrip("/"), path[len(start) :])))
             try:
@@ -138,7 +150,7 @@ class Names:
                 if not (own and str(source).startswith(own)):
                     pairs.append(self._pair(entry, source, dest, platforms))
             except InvalidReference as error:
-                pairs.append(failed(self._in_full(path), "", error))
+                pairs.append(Job.failed(self._in_full(path), "", error))
         if not pairs and not self.missing_ok(entry):
             raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
         return pairs
@@ -155,9 +167,11 @@ class Names:
             written = "/".join(filter(None, (written, path)))
         return written + "/" if written.startswith(searched + "/") else ""
 
-    def _pair(self, entry: Entry, source: Repository, dest: str | None, platforms: tuple[Platform, ...]) -> Pair:
+    def _pair(
+        self, entry: Entry, source: Repository, dest: str | None, platforms: tuple[Platform, ...]
+    ) -> RepositoryPair:
         destination = self._open(self._destination(entry, dest, source), writable=True)
-        return Pair(entry, self._open(source), destination, platforms, self.missing_ok(entry))
+        return RepositoryPair(entry, self._open(source), destination, platforms, self.missing_ok(entry))
 
     def _platforms(self, entry: Entry) -> tuple[Platform, ...]:
         texts = self._options.platforms if entry.platforms is None else entry.platforms

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Tags that belong to an image by its digest: they are not selected by themselves, but stay as long as it does.
+"""Tags that belong to an image by its digest: nobody selects them themselves, but they stay as long as the image does.
 
 cosign keeps signatures, attestations and SBOMs under ``sha256-<digest>.sig``, ``.att`` and ``.sbom``. Without a suffix it
 is the referrers tag schema of the OCI distribution spec.
@@ -16,35 +16,35 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ..._errors import naming
-from ..._image.descriptor import Descriptor
-from ..._stores.repository import Repository
-from ..._transfer.parallel import for_each
-from ..other_tags import current_tags
+from .._errors import naming
+from .._image.descriptor import Descriptor
+from .._stores.repository import Repository
+from .._transfer.parallel import for_each
+from .other_tags import current_tags
 
 _ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 
 
 def without_needed(
-    store: Repository, unwanted: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
+    store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
 ) -> dict[str, Descriptor]:
-    """What can go of the tags that are not selected: nothing that is attached to an image which stays.
+    """Those of the prunable tags that can be deleted: no tag that is attached to an image which stays.
 
-    An image whose tags all go takes with it what is attached to it. One that is there without a tag, as is a child of an
-    index, stays, as do those whose digest is ``declared``. Raises ImageError.
+    If all tags of an image are deleted, so are those attached to it. An image without a tag, such as a child of an index,
+    stays, and so do those whose digest is ``declared``. Raises ImageError.
     """
-    found = subjects(unwanted)
+    found = subjects(prunable)
     if not found:
-        return dict(unwanted)
-    going = {known.digest for tag, known in unwanted.items() if tag not in found} - set(declared)
+        return dict(prunable)
+    going = {known.digest for tag, known in prunable.items() if tag not in found} - set(declared)
     with naming(store.reference("")):
         if going.intersection(found.values()):
-            others = current_tags(store, (), (), jobs, without=unwanted)
+            others = current_tags(store, (), (), jobs, without=prunable)
             # A tag that could not be looked at may keep any of them.
             going = set() if others is None else going - {known.digest for known in others.values()}
         there = dict(zip(found, for_each(store.find, found.values(), jobs)))
     needed = {tag for tag, subject in found.items() if there[tag] and subject not in going}
-    return {tag: known for tag, known in unwanted.items() if tag not in needed}
+    return {tag: known for tag, known in prunable.items() if tag not in needed}
 
 
 def subjects(tags: t.Iterable[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the far side of an air gap has already, so that it need not be carried there again."""
+"""What already exists on the far side of an air gap, so that it need not be carried there again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import re
 from ..._errors import NotFound
 from ..._image import reference as references
 from ..._image.descriptor import Descriptor
-from ..._transfer.plan import Plan
+from ..._transfer.request import Plan
 from ..stores import Stores
 from .inventory import Inventory
 
 
-class Base:
-    """The inventory of the far side; nothing is there where none is given."""
+class FarSide:
+    """The inventory of the far side; empty if none is given."""
 
     def __init__(self, path: str | None, stores: Stores) -> None:
         self._inventory = Inventory.load("base", path, must_exist=True) if path else Inventory()

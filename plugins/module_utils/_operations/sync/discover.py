@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is there on both sides, and so what is wanted: one list a repository on each side, all at once."""
+"""Find out what exists on both sides, and so what to copy: one list of tags a repository on each side, all at once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._stores.location import Location
-from ..._stores.repository import Repository
+from ..._stores.repository import Repository, Store
+from ..._transfer.conversion import Conversion
+from ..._transfer.job import Job
 from ..._transfer.known import Known
 from ..._transfer.parallel import for_each
-from .images import Entry, Image, Pair, SyncOptions, Target, failed
-from .names import Names
+from ..._transfer.request import CopyRequest
+from ..prune import PrunableTags
+from .declaration import Entry, SyncOptions
+from .resolver import RepositoryPair, RepositoryResolver
 from .slices import Slice
 
 _SELECTION_HINT = "Correct what is selected, or set missing_ok"
@@ -50,47 +54,39 @@ class _Tags(t.NamedTuple):
     names: t.Collection[str] | None
 
 
-class Stale(t.NamedTuple):
-    """Tags of a repository that are not selected, and the digests and tags that are: of all shares.
-
-    ``is_ours`` tells which of the tags are in this share.
-    """
-
-    store: Repository
-    tags: list[str]
-    digests: list[str]
-    selected: list[str]
-    is_ours: t.Callable[[str], bool]
-
-
 @dataclasses.dataclass
-class Survey:
-    """In the order of the declaration: targets, and what stands for those that could not be found out.
+class Discovered:
+    """In the order of the declaration: an image a job, and what stands for those that could not be found out.
 
-    ``unwanted`` has the tags that are no longer selected, by repository, where all sources could be listed.
+    ``prunable`` has the tags that nothing selects any longer, by repository, if all sources could be listed.
     """
 
-    rows: list[Target | Image]
-    unwanted: list[Stale]
+    jobs: list[Job]
+    prunable: list[PrunableTags]
 
 
-class Surveyor:
-    """Looks at all repositories of a declaration."""
+def discover(
+    entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, threads: int
+) -> Discovered:
+    """Look at all repositories of a declaration. Raises ImageError if the declaration itself is wrong."""
+    return _Discovery(options, resolver, threads).run(entries)
 
-    def __init__(self, options: SyncOptions, names: Names, jobs: int) -> None:
+
+class _Discovery:
+    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, threads: int) -> None:
         self._options = options
-        self._names = names
-        self._jobs = jobs
+        self._resolver = resolver
+        self._threads = threads
+        self._conversion = Conversion.of_options(options.format, options.attestations)
         self._slice = Slice.parse(options.slice)
         self._keep = [compile_pattern("prune_keep", text) for text in options.prune_keep]
-        self._rows: list[Target | Image] = []
-        self._targets: dict[tuple[str, str], Target] = {}
+        self._jobs: list[Job] = []
+        self._declared: dict[tuple[str, str], Job] = {}
         self._broken: set[str] = set()
         self._known: dict[Location, Known] = {}
         self._is_complete = True
 
-    def survey(self, entries: t.Sequence[Entry]) -> Survey:
-        """Find all targets. Raises ImageError where the declaration itself is wrong."""
+    def run(self, entries: t.Sequence[Entry]) -> Discovered:
         for entry in entries:
             _check(entry)
         # Whole repositories are shared out where there are many for each host: then no two hosts list the same one.
@@ -101,7 +97,7 @@ class Surveyor:
         wanted: dict[str, set[str]] = {place: set() for place in known}
         for entry, group in found:
             if isinstance(group, ImageError):
-                self._fail(self._names.text(entry), "", group)
+                self._fail(self._resolver.text(entry), "", group)
                 continue
             if entry.is_wildcard and entry.has_pattern:
                 self._check_wildcard(entry, group, [sources[pair.source.reference("")] for pair in group])
@@ -109,10 +105,12 @@ class Surveyor:
                 listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
                 place = pair.destination.reference("")
                 wanted[place].update(self._choose(pair, known[place], listed))
-        return Survey(self._rows, self._unwanted(known, wanted))
+        return Discovered(self._jobs, self._prunable(known, wanted))
 
-    def _choose(self, pair: Pair, tags: _Tags | ImageError, listed: list[str] | ImageError | None) -> list[str]:
-        """Take in the targets of a pair; returns their names, those of other shares too. Raises ImageError."""
+    def _choose(
+        self, pair: RepositoryPair, tags: _Tags | ImageError, listed: list[str] | ImageError | None
+    ) -> list[str]:
+        """Take in the images of a pair; returns their names, those of other shares too. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
             cause = "is source and destination at once, and what prune removes there would be gone for good"
@@ -124,18 +122,18 @@ class Surveyor:
         for name in names:
             store = pair.destination.open(name)
             known = self._known.setdefault(store.location, Known(store, tags.names))
-            self._add(Target(pair, name, pair.source.open(name), known))
+            self._add(self._job(pair, pair.source.open(name), known, name), pair)
         return names
 
-    def _pairs(self, entry: Entry) -> list[Pair] | ImageError:
+    def _pairs(self, entry: Entry) -> list[RepositoryPair] | ImageError:
         """The pairs of an entry in this share, or why they could not be found out."""
         try:
-            found = self._names.pairs(entry)
+            found = self._resolver.pairs(entry)
         except _TROUBLES as error:
             self._is_complete = False
             return error
-        self._rows += [row for row in found if isinstance(row, Image)]
-        pairs = [pair for pair in found if isinstance(pair, Pair)]
+        self._jobs += [job for job in found if isinstance(job, Job)]
+        pairs = [pair for pair in found if isinstance(pair, RepositoryPair)]
         # Nothing is no more certain than an error: its repositories may be gone for a moment only.
         self._is_complete = self._is_complete and bool(pairs)
         return [pair for pair in pairs if not self._by_repository or self._slice.has(pair.destination.reference(""))]
@@ -143,11 +141,13 @@ class Surveyor:
     def _has(self, repository: Repository, name: str) -> bool:
         return self._by_repository or self._slice.has(repository.reference(name))
 
-    def _list(self, pairs: t.Sequence[Pair]) -> tuple[dict[str, _Tags | ImageError], dict[str, list[str] | ImageError]]:
+    def _list(
+        self, pairs: t.Sequence[RepositoryPair]
+    ) -> tuple[dict[str, _Tags | ImageError], dict[str, list[str] | ImageError]]:
         """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
-        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._jobs)
+        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._threads)
         known = {
             place: self._tags_of(repository, answer)
             for (place, repository), answer in zip(destinations.items(), answers)
@@ -163,7 +163,7 @@ class Surveyor:
         needs_list = self._options.prune or self._options.existing == "keep"
         return _Tags(repository, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
 
-    def _select(self, pair: Pair, listed: list[str] | ImageError | None) -> list[str]:
+    def _select(self, pair: RepositoryPair, listed: list[str] | ImageError | None) -> list[str]:
         """The names an entry wants, in the order of its tags, then of their versions."""
         entry, selection = pair.entry, pair.entry.selection()
         names = dict.fromkeys(str(name) for name in entry.tags)
@@ -179,12 +179,14 @@ class Surveyor:
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
         return found
 
-    def _unlisted(self, pair: Pair, error: ImageError) -> None:
+    def _unlisted(self, pair: RepositoryPair, error: ImageError) -> None:
         self._broken.add(pair.destination.reference(""))
         if not ((pair.missing_ok or pair.entry.is_wildcard) and isinstance(error, NotFound)):
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
 
-    def _check_chosen(self, pair: Pair, selection: TagSelection, listed: list[str], chosen: list[str]) -> None:
+    def _check_chosen(
+        self, pair: RepositoryPair, selection: TagSelection, listed: list[str], chosen: list[str]
+    ) -> None:
         """An entry that selects nothing is a mistake, and so is a pattern; unless the user says otherwise.
 
         In any case it is no reason to remove what was selected before.
@@ -201,12 +203,14 @@ class Surveyor:
             cause = "none of its %d tags is selected" % len(listed) if listed else "it has no tags"
             self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))
 
-    def _check_wildcard(self, entry: Entry, pairs: t.Sequence[Pair], lists: t.Sequence[list[str] | ImageError]) -> None:
+    def _check_wildcard(
+        self, entry: Entry, pairs: t.Sequence[RepositoryPair], lists: t.Sequence[list[str] | ImageError]
+    ) -> None:
         """Of many repositories some may have nothing that is wanted, but not all of them."""
         found = [tags for tags in lists if not isinstance(tags, ImageError)]
         if not lists or len(found) < len(lists) or self._by_repository:  # not all can be seen
             return
-        selection, source = entry.selection(), self._names.text(entry)
+        selection, source = entry.selection(), self._resolver.text(entry)
         vain = _in_vain(selection, [tag for tags in found for tag in tags])
         if vain:
             cause = "no tag matches %s" % vain[0]
@@ -215,29 +219,44 @@ class Surveyor:
         else:
             return
         self._broken.update(pair.destination.reference("") for pair in pairs)
-        if not self._names.missing_ok(entry):
+        if not self._resolver.missing_ok(entry):
             self._fail(source, "", NotFound(cause, source, _SELECTION_HINT))
 
-    def _add(self, target: Target) -> None:
-        """Take in a target, if it is in this share. Raises ImageError where another entry wants another image there."""
-        destination = target.known.store
-        key = destination.reference(""), target.name
-        other = self._targets.get(key)
+    def _add(self, job: Job, pair: RepositoryPair) -> None:
+        """Take in an image, if it is in this share. Raises ImageError if another entry wants another image there."""
+        key = pair.destination.reference(""), job.name
+        other = self._declared.get(key)
         if other is None:
-            self._targets[key] = target
-            if self._has(destination, target.name):
-                self._rows.append(target)
-        elif other.source != target.source:
-            cause = "is the destination of both %s and %s" % (other.source, target.source)
-            raise ImageError(cause, target.place, _collision_hint(target))
-        elif set(other.pair.platforms) != set(target.pair.platforms):
-            raise ImageError(
-                "two entries select it with different platforms",
-                target.place,
-                "Let one of them exclude it",
-            )
+            self._declared[key] = job
+            if self._has(pair.destination, job.name):
+                self._jobs.append(job)
+        elif other.src != job.src:
+            cause = "is the destination of both %s and %s" % (other.src, job.src)
+            raise ImageError(cause, job.dest, _collision_hint(pair.entry, job.src))
+        elif other.request and set(other.request.platforms) != set(pair.platforms):
+            cause = "two entries select it with different platforms"
+            raise ImageError(cause, job.dest, "Let one of them exclude it")
 
-    def _unwanted(self, known: t.Mapping[str, _Tags | ImageError], wanted: t.Mapping[str, set[str]]) -> list[Stale]:
+    def _job(self, pair: RepositoryPair, source: Store, known: Known, name: str) -> Job:
+        """The image of this tag or digest; the source is asked for the digest that the entry gives, or the same name."""
+        is_digest = digests.is_digest(name)
+        request = CopyRequest(
+            source=source,
+            name=pair.entry.digest or name,
+            destination=known.store,
+            listed=known,
+            tags=() if is_digest else (name,),
+            digest=name if is_digest and not pair.platforms and not self._conversion else "",
+            platforms=pair.platforms,
+            is_set=True,
+            conversion=self._conversion,
+            unsigned=self._options.remove_signatures,
+        )
+        return Job(source.reference(request.name), known.store.reference(name), name, request, pair.missing_ok)
+
+    def _prunable(
+        self, known: t.Mapping[str, _Tags | ImageError], wanted: t.Mapping[str, set[str]]
+    ) -> list[PrunableTags]:
         if not self._options.prune or not self._is_complete:
             return []
         found = []
@@ -245,24 +264,22 @@ class Surveyor:
             if place in self._broken or isinstance(tags, ImageError):
                 continue
             names = sorted(set(tags.names or ()) - wanted[place])
-            names = [name for name in names if not any(pattern.fullmatch(name) for pattern in self._keep)]
+            names = [name for name in names if not _matches(self._keep, name)]
             if names:
-                digests_wanted = list(filter(digests.is_digest, wanted[place]))
-                selected = [name for name in wanted[place] if not digests.is_digest(name)]
                 is_ours = functools.partial(self._has, tags.repository)
-                found.append(Stale(tags.repository, names, digests_wanted, selected, is_ours))
+                found.append(PrunableTags(tags.repository, names, wanted[place], is_ours))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:
         self._broken.add(place)
-        self._rows.append(failed(source, place, error))
+        self._jobs.append(Job.failed(source, place, error))
 
 
-def _collision_hint(target: Target) -> str:
+def _collision_hint(entry: Entry, source: str) -> str:
     """What to do about two images for one destination; a host with a port cannot be a part of a name."""
-    if not target.pair.entry.is_of_file:
+    if not entry.is_of_file:
         return "Give one of them another dest"
-    if ":" in target.source.partition("/")[0]:
+    if ":" in source.partition("/")[0]:
         return "Remove one of them from the source file, and declare it in images with another dest"
     return "Set scoped: true, which keeps the whole names of the sources"
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.images import Entry, SyncOptions
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.names import Names, Root
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.resolver import (
+    RepositoryResolver,
+    SyncRoot,
+)
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 
@@ -29,7 +32,7 @@ class FakeStores:
 
 
 def pairs(entry, repositories=(), **options):
-    found = Names(SyncOptions(**options), FakeStores(*repositories)).pairs(Entry(**entry))
+    found = RepositoryResolver(SyncOptions(**options), FakeStores(*repositories)).pairs(Entry(**entry))
     return [(pair.source.reference(""), pair.destination.reference("")) for pair in found]
 
 
@@ -103,7 +106,7 @@ def test_what_is_written_below_its_own_source_is_not_found_again(options, expect
 def test_a_catalog_is_read_once():
     stores = FakeStores("team/a", "x/b")
     asked = []
-    names = Names(SyncOptions(src="s.example", dest="r.example"), stores)
+    names = RepositoryResolver(SyncOptions(src="s.example", dest="r.example"), stores)
     stores.repositories = lambda reference: asked.append(reference) or ["team/a", "x/b"]
     assert [len(names.pairs(Entry(name=name))) for name in ("team/*", "x/*", "*")] == [1, 1, 2]
     assert len(asked) == 1
@@ -131,11 +134,11 @@ def test_names_that_make_no_sense(entry, options, message):
 @pytest.mark.parametrize("url", ["https://bob:s3cret@r.example/x", "http://bob:s3cret@r.example", "ftp://bob:s3cret@r"])
 def test_a_password_in_a_url_is_not_told(url):
     with pytest.raises(ImageError, match="is a URL, not a reference") as caught:
-        Root.parse("dest", url)
+        SyncRoot.parse("dest", url)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["team", "team/a", "", "docker-daemon:x"])
 def test_what_is_no_place_for_a_set(text):
     with pytest.raises(ImageError):
-        Root.parse("dest", text)
+        SyncRoot.parse("dest", text)

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What image_sync is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._errors import InvalidReference
+from ..._image import digest as digests
+from ..._image.tag_selection import TagSelection
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One entry of ``images``, as the user wrote it, or ``is_of_file``: an entry of a source file.
+
+    Names in a source file are full, even if the task has a ``src``, and its expressions need not match a whole tag
+    (``anchored``). ``digest`` is what the only tag of a plain reference must point to; empty: what it points to.
+    """
+
+    name: str
+    dest: str | None = None
+    tags: t.Sequence[str] = ()
+    include: t.Sequence[str] = ()
+    exclude: t.Sequence[str] = ()
+    semver: str | None = None
+    semver_strict: bool = True
+    newest: int | None = None
+    platforms: t.Sequence[str] | None = None
+    missing_ok: bool | None = None
+    anchored: bool = True
+    digest: str = ""
+    is_of_file: bool = False
+
+    @classmethod
+    def of_reference(cls, text: str) -> Entry:
+        """An entry that is a plain reference, ``NAME[:TAG][@DIGEST]``; without either it means the tag ``latest``.
+
+        Raises InvalidReference. Whether the name and the tag are in the grammar is checked as for any other entry.
+        """
+        rest, at, digest = text.strip().partition("@")
+        if at and not digests.is_digest(digest):
+            hint = "A digest is sha256: and 64 hexadecimal digits"
+            raise InvalidReference("%r is not a digest" % digest, "images: %s" % rest, hint)
+        name, colon, tag = rest.rpartition(":")
+        if not colon or "/" in tag:
+            name, tag = rest, ""
+        if tag:
+            return cls(name, tags=(tag,), digest=digest)
+        if digest or name.endswith("*"):
+            return cls(name, tags=(digest,) if digest else ())
+        return cls(name, tags=("latest",))
+
+    @property
+    def has_pattern(self) -> bool:
+        """Whether tags are to be chosen among those that there are."""
+        return bool(self.include or self.semver is not None or self.newest is not None or not self.tags)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it speaks of all repositories that are found."""
+        return self.name.endswith("*")
+
+    def selection(self) -> TagSelection:
+        """Its rules. Raises ImageError."""
+        include = self.include if self.anchored else [".*(?:%s).*" % pattern for pattern in self.include]
+        return TagSelection.parse(include, self.exclude, self.semver, self.semver_strict, self.newest)
+
+
+@dataclasses.dataclass(frozen=True)
+class SyncOptions:
+    """The options of image_sync."""
+
+    src: str | None = None
+    dest: str | None = None
+    images: t.Sequence[Entry] | None = None
+    source_file: str | None = None
+    scoped: bool | None = None
+    platforms: t.Sequence[str] = ()
+    format: str = "preserve"
+    attestations: str = "keep"
+    remove_signatures: bool = False
+    missing_ok: bool = False
+    existing: str = "update"
+    prune: bool = False
+    prune_keep: t.Sequence[str] = ()
+    max_delete: int | None = None
+    keep_going: bool = False
+    slice: str | None = None
+    inventory: str | None = None
+    base: str | None = None

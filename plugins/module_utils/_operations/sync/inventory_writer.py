@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Update the inventory of a destination with what a run has done there."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._errors import naming
+from ..._transfer.job import DELETED, UNCHANGED, Job
+from ..._transfer.parallel import for_each
+from .details import record
+from .far_side import FarSide
+from .inventory import Inventory, Record
+
+
+class InventoryWriter:
+    """Reads details of those images only that the inventory does not know yet."""
+
+    def __init__(self, path: str, far_side: FarSide, jobs: int) -> None:
+        """Raises ImageError where the file is there, but is no inventory."""
+        self._path = path
+        self._far_side = far_side
+        self._jobs = jobs
+        self._before = Inventory.load("inventory", path, must_exist=False)
+
+    def write(self, images: t.Sequence[Job], dry_run: bool) -> bool:
+        """Write the inventory if it changes, and return whether it does; a dry run only looks. Raises ImageError.
+
+        Records of images that are not of this run stay as they are, and so do those of images that failed.
+        """
+        found = [record for record in for_each(self._record, images, self._jobs) if record]
+        deleted = [image.dest for image in images if image.action == DELETED]
+        inventory = self._before.merged(found, deleted)
+        if dry_run or not inventory.differs(self._path):
+            return inventory.differs(self._path)
+        return Inventory.update("inventory", self._path, found, deleted)
+
+    def _record(self, image: Job) -> Record | None:
+        """None for what does not exist here, and for what is not looked at: it is unchanged, and in the inventory."""
+        if image.request is None:
+            return None
+        digest, destination = image.digest, image.request.destination
+        if image.action == UNCHANGED and not digest and image.dest not in self._before.records:
+            with naming(image.dest):
+                kept = destination.find(image.name)
+            digest = kept.digest if kept else ""
+        is_layout = destination.location.owner == ""
+        if not digest or (is_layout and self._far_side.has(image.dest, digest)):
+            return None
+        known = self._before.of_digest(digest)
+        return dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)

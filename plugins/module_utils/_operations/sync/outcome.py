@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What image_sync returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._transfer.job import CREATED, DELETED, FAILED, UNCHANGED, UPDATED, Job, NotTried
+
+_CHANGES = (CREATED, UPDATED, DELETED)
+
+
+@dataclasses.dataclass
+class Synced:
+    """All that came of a set. ``failure`` says in a sentence why the task fails, if it does."""
+
+    images: list[Job]
+    failure: str = ""
+    inventory_changed: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, written or removed."""
+        return self.inventory_changed or any(image.action in _CHANGES for image in self.images)
+
+    def results(self) -> list[dict[str, t.Any]]:
+        """The images as the module returns them."""
+        return [
+            {
+                "src": image.src,
+                "dest": image.dest,
+                "digest": image.digest,
+                "action": image.action,
+                "bytes_copied": image.moved.bytes,
+                "error": str(image.error) if image.error else None,
+            }
+            for image in self.images
+        ]
+
+    def diff(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+        """What tags that change point to before and after, by repository."""
+        before: dict[str, dict[str, str]] = {}
+        after: dict[str, dict[str, str]] = {}
+        for image in self.images:
+            if image.action in _CHANGES:
+                current = "" if image.action == DELETED else image.digest
+                for side, digest in ((before, image.previous), (after, current)):
+                    side.setdefault(image.repository, {}).update({image.name: digest} if digest else {})
+        return before, after
+
+    def summary(self) -> dict[str, int]:
+        """How many images ended how."""
+        counts = dict.fromkeys((CREATED, UPDATED, UNCHANGED, DELETED, FAILED), 0)
+        for image in self.images:
+            counts[image.action] += 1
+        return dict(counts, bytes_copied=sum(image.moved.bytes for image in self.images))
+
+
+def failure_of(images: t.Sequence[Job]) -> str:
+    """The first error that is not only that of an image which came too late; empty if there is none."""
+    errors = [str(image.error) for image in images if image.error and not isinstance(image.error, NotTried)]
+    if not errors:
+        return ""
+    untried = sum(isinstance(image.error, NotTried) for image in images)
+    skipped = " Images not tried because of that: %d." % untried if untried else ""
+    if len(errors) == 1:
+        return errors[0] + skipped
+    return "%d of %d images failed. The first error: %s%s" % (len(errors), len(images), errors[0], skipped)

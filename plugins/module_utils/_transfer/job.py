@@ -1,0 +1,157 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One image at one place, with all that a run finds out about it and does for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing as t
+
+from .._errors import ImageError
+from .._image.descriptor import Descriptor
+from .request import CopyRequest, Heads, Plan
+
+CREATED, UPDATED, UNCHANGED, DELETED, FAILED = "created", "updated", "unchanged", "deleted", "failed"
+
+
+@dataclasses.dataclass
+class Moved:
+    """What a job has moved, or will move. ``bytes`` counts the blobs that went through this machine."""
+
+    __slots__ = ("bytes", "copied", "mounted")
+
+    copied: int
+    mounted: int
+    bytes: int
+
+    def add(self, blob: Descriptor, was_mounted: bool) -> None:
+        """Count one more blob."""
+        if was_mounted:
+            self.mounted += 1
+        else:
+            self.copied += 1
+            self.bytes += blob.size
+
+
+class NotTried(ImageError):
+    """Nothing is wrong with the image itself, but the run stopped before it."""
+
+
+class Job:
+    """An image at one place. Each stage of a run fills in its fields, and leaves those of the others alone.
+
+    Declared: ``src`` and ``dest`` are the references for the user, and ``name`` is the tag or digest in ``dest`` (empty if it
+    has none). ``request`` says what to copy (None for what is only reported, such as a repository that could not be
+    listed), and ``missing_ok`` that the source may be absent.
+    Compared: ``heads`` holds what both sides point to. Planned: ``plan``.
+    Decided: ``action`` (empty until then), ``digest`` (empty if unknown) and ``previous``, what the destination pointed to.
+    Executed: ``moved`` (before that, the prediction) and ``is_done``. ``error`` says why the action is FAILED.
+    """
+
+    __slots__ = (
+        "action",
+        "dest",
+        "digest",
+        "error",
+        "heads",
+        "is_done",
+        "missing_ok",
+        "moved",
+        "name",
+        "plan",
+        "previous",
+        "request",
+        "src",
+    )
+
+    def __init__(
+        self, src: str, dest: str, name: str = "", request: CopyRequest | None = None, missing_ok: bool = False
+    ) -> None:
+        self.src = src
+        self.dest = dest
+        self.name = name
+        self.request = request
+        self.missing_ok = missing_ok
+        self.heads: Heads | None = None
+        self.plan: Plan | None = None
+        self.action = ""
+        self.digest = ""
+        self.previous: str | None = None
+        self.moved = Moved(0, 0, 0)
+        self.is_done = False
+        self.error: ImageError | None = None
+
+    @classmethod
+    def failed(cls, src: str, dest: str, error: ImageError, name: str = "") -> Job:
+        """What stands for images that could not be declared or looked at."""
+        job = cls(src, dest, name)
+        job.fail(error)
+        return job
+
+    @classmethod
+    def deleted(cls, dest: str, name: str, digest: str) -> Job:
+        """A tag of the destination that is removed."""
+        job = cls("", dest, name)
+        job.action, job.digest, job.previous = DELETED, digest, digest
+        return job
+
+    def decide_unchanged(self, digest: str = "") -> None:
+        """The destination is up to date; ``digest`` is empty if it was not looked at."""
+        self.action, self.digest = UNCHANGED, digest
+
+    def decide(self, plan: Plan) -> None:
+        """Take in a plan, which says what will happen."""
+        self.plan = plan
+        self.digest = plan.top.digest
+        self.previous = next(iter(plan.previous.values()))
+        self.action = UNCHANGED if not plan.changed else UPDATED if self.previous else CREATED
+
+    def fail(self, error: ImageError) -> None:
+        """Keep the first error; its frames are let go, as thousands of images may fail."""
+        if self.error is None:
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            self.action, self.digest, self.error = FAILED, "", error
+
+    @property
+    def planned(self) -> Plan:
+        """The plan of a job that has one."""
+        if self.plan is None:
+            raise ValueError("there is no plan for %s" % self.dest)
+        return self.plan
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the plan has anything to execute."""
+        return self.plan is not None and self.plan.changed and not self.is_done
+
+    @property
+    def repository(self) -> str:
+        """The destination without tag or digest."""
+        return self.dest[: -len(self.name) - 1] if self.name else self.dest
+
+
+class Event(enum.Enum):
+    """What an observer is told about a job, or about one of its blobs."""
+
+    PLANNED = enum.auto()
+    BLOB_STARTED = enum.auto()
+    BLOB_BYTES = enum.auto()
+    BLOB_FINISHED = enum.auto()
+    BLOB_MOUNTED = enum.auto()
+    FINISHED = enum.auto()
+    FAILED = enum.auto()
+
+
+# Called with the event, the job, its blob (None for events of the whole job) and the bytes that have just been read; by
+# several threads at once. A blob that is retried starts again.
+Observe = t.Callable[[Event, Job, t.Optional[Descriptor], int], None]
+
+
+def ignore(event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
+    """The observer that does nothing."""

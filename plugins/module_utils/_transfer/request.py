@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What to copy, and what that takes, as values."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from .._image.platform import Platform
+from .._stores.repository import Store
+from .conversion import Conversion
+from .known import Known
+from .selection import Selection
+
+
+class Heads(t.NamedTuple):
+    """What the name points to on each side; None where it is absent."""
+
+    source: Descriptor | None
+    destination: Descriptor | None
+
+    @property
+    def are_same(self) -> bool:
+        """Whether both sides have the image, and it is the same one."""
+        return bool(self.source and self.destination and self.source.digest == self.destination.digest)
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyRequest:
+    """One image to copy to one place.
+
+    ``tags`` is empty if the destination is declared by ``digest`` alone. With ``sparse`` an index keeps children that
+    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
+    content one by one; without ``may_mount`` all that is missing is moved.
+    ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
+    ``listed`` is what is known of the destination already. In a set (``is_set``) ``platforms`` is a filter, and artifacts
+    keep their format.
+    """
+
+    source: Store
+    name: str
+    destination: Store
+    tags: tuple[str, ...]
+    digest: str = ""
+    platforms: tuple[Platform, ...] = ()
+    sparse: bool = False
+    as_image: bool = False
+    thorough: bool = False
+    may_mount: bool = True
+    conversion: Conversion = Conversion()
+    unsigned: bool = False
+    is_set: bool = False
+    listed: Known | None = None
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """What was found out about the destination."""
+        return self.listed or Known(self.destination)
+
+
+@dataclasses.dataclass
+class Plan:
+    """Blobs may move in any order; manifests go in theirs, children first; then ``companions``; the tags come last of all.
+
+    ``previous`` holds what each tag of the destination pointed to; ``mount_from`` is the repository from which blobs can
+    be mounted, and ``mounts`` those for single ones; ``lost`` are the annotations that a conversion leaves out.
+    ``companions`` are the manifests that have to arrive before the tags besides those of the image itself, such as its
+    referrers, in their order; their blobs are in ``blobs`` too.
+    """
+
+    request: CopyRequest
+    top: Descriptor
+    source_digest: str
+    previous: dict[str, str | None]
+    selection: Selection | None = None
+    manifests: list[Manifest] = dataclasses.field(default_factory=list)
+    companions: list[Manifest] = dataclasses.field(default_factory=list)
+    blobs: list[Descriptor] = dataclasses.field(default_factory=list)
+    skipped: int = 0
+    mount_from: str = ""
+    mounts: dict[str, str] = dataclasses.field(default_factory=dict)
+    lost: tuple[str, ...] = ()
+
+    @property
+    def outdated_tags(self) -> list[str]:
+        """The tags of the destination that do not point to this image yet."""
+        return [name for name, digest in self.previous.items() if digest != self.top.digest]
+
+    @property
+    def changed(self) -> bool:
+        """Whether executing this plan would change the destination."""
+        return bool(self.outdated_tags or self.manifests or self.companions or self.blobs)
+
+    @property
+    def main_reference(self) -> str:
+        """The full reference of the image at the destination, by its first name there."""
+        return self.request.destination.reference(next(iter(self.previous)))
