@@ -5,13 +5,14 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What has to be done so that a destination has an image: decided in full before the first write."""
+"""Plan a copy: everything that it takes is decided before the first write."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 import typing as t
 
 from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
@@ -78,39 +79,47 @@ class _Planner:
         if known:
             self._check_digest(known.digest)
             self._name_alike(previous, known.digest)
-        is_same = known is not None and all(digest == known.digest for digest in previous.values())
-        if known and is_same and self._destination.is_complete(known, None):
-            return Plan(request, known, known.digest, previous)
-        if known and self._destination.holds(known, lambda: self._config_bytes(self._read_top(known))):
-            return Plan(request, known, known.digest, previous)
+            if self._needs_no_content(known, previous):
+                return Plan(request, known, known.digest, previous)
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             deletion_marker.refuse(original, self._content.read_config)
             selected = self._select(original)
             conversion = Conversion() if self._keeps_format(original) else request.conversion
             converted = convert_selection(selected, conversion, self._content)
-        selection = converted.selection
-        top = self._destination.identity(selection.manifest)
+        top = self._destination.identity(converted.selection.manifest)
         self._check_digest(top.digest)
         previous = previous or self._look([top.digest])
         self._name_alike(previous, top.digest)
         source_digest = self._source.identity(original).digest
-        plan = Plan(request, top, source_digest, previous, selection, lost=converted.lost)
-        if selection is not selected and conversion.family and plan.outdated_tags:
+        plan = Plan(request, top, source_digest, previous, converted.selection, lost=converted.lost)
+        if converted.selection is not selected and conversion.family and plan.outdated_tags:
             self._check_unsigned(original)
+        self._add_content(plan, converted.selection, original)
+        return plan
+
+    def _needs_no_content(self, known: Descriptor, previous: t.Mapping[str, str | None]) -> bool:
+        """Whether the destination has the image that the source points to, so that at most tags have to be written."""
+        is_same = all(digest == known.digest for digest in previous.values())
+        if is_same and self._destination.is_complete(known, None):
+            return True
+        return self._destination.holds(known, functools.partial(self._config_of, known))
+
+    def _config_of(self, known: Descriptor) -> bytes:
+        return self._config_bytes(self._read_top(known))
+
+    def _add_content(self, plan: Plan, selection: Selection, original: Manifest) -> None:
+        """Add the manifests and blobs that the destination lacks."""
+        request = self._request
         is_damaged = not self._is_complete(plan.top, selection)
-        if (
-            is_damaged
-            and self._destination.location.has_content_of(self._source.location)
-            and self._is_lost(selection, original)
-        ):
+        is_same_place = self._destination.location.has_content_of(self._source.location)
+        if is_damaged and is_same_place and self._is_lost(selection, original):
             raise NotFound("some of its content is missing", self._source.reference(request.name))
-        is_new = plan.top.digest not in previous.values()
+        is_new = plan.top.digest not in plan.previous.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection, is_damaged)
         if is_damaged and not plan.outdated_tags:
             plan.manifests.append(selection.manifest)
-        return plan
 
     def _select(self, original: Manifest) -> Selection:
         """What is wanted of the image, in a form that the destination can keep."""
@@ -120,7 +129,7 @@ class _Planner:
         else:
             selection = select(original, request.platforms, request.sparse, self._content, is_filter=request.is_set)
         image = selection.manifest
-        destination.check(image, lambda: self._config_bytes(image))
+        destination.check(image, functools.partial(self._config_bytes, image))
         if destination.keeps_manifests:
             selection = dataclasses.replace(selection, manifest=self._source.registry_form(image, self._pool))
         return selection
