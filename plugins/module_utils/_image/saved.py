@@ -56,7 +56,7 @@ class SavedImage:
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class SavedEntry:
     """An image in ``manifest.json``, by the names of its files."""
 
     config: str
@@ -64,7 +64,7 @@ class Entry:
     layers: tuple[str, ...]
 
     @classmethod
-    def from_document(cls, document: t.Any) -> Entry:
+    def from_document(cls, document: t.Any) -> SavedEntry:
         """Raises :class:`InvalidContent`."""
         if not isinstance(document, dict):
             raise InvalidContent("an entry of its manifest.json is not a JSON object")
@@ -81,7 +81,7 @@ class Entry:
         return {"Config": self.config, "RepoTags": list(self.names) or None, "Layers": list(self.layers)}
 
 
-def parse_entries(content: bytes) -> list[Entry]:
+def parse_entries(content: bytes) -> list[SavedEntry]:
     """Read ``manifest.json``. Raises :class:`InvalidContent`."""
     document = documents.read(content, "its manifest.json")
     if not isinstance(document, list):
@@ -89,7 +89,7 @@ def parse_entries(content: bytes) -> list[Entry]:
     if len(document) > _MAX_IMAGES:
         raise InvalidContent("its manifest.json lists more than %d images" % _MAX_IMAGES)
     with parsing("its manifest.json"):
-        entries = [Entry.from_document(item) for item in document]
+        entries = [SavedEntry.from_document(item) for item in document]
     if sum(len(entry.layers) for entry in entries) > _MAX_LAYERS_OF_ALL:
         raise InvalidContent("the images of its manifest.json have more than %d layers" % _MAX_LAYERS_OF_ALL)
     return entries

@@ -158,7 +158,7 @@ class ConfigStore(Store, Lockable):
                 raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
             self._staging.configs[blob.digest] = digests.collect(open_blob())
         else:
-            content = plain(open_blob(), blob.size, self._staging.surplus)
+            content = plain(open_blob(), blob.size, self._staging.expansion)
             self._staging.keep(self._staging.layers, blob.digest, content)
         return False
 

@@ -22,7 +22,7 @@ from .._image import digest as digests
 from .._image import document as documents
 from .._image.config import MAX_CONFIG
 from .._image.manifest import MAX_SIZE
-from .._image.saved import Entry, Layer, SavedImage, diff_ids, parse_entries
+from .._image.saved import Layer, SavedEntry, SavedImage, diff_ids, parse_entries
 from .tar_reader import TarImage
 from .tar_writer import END, file_chunks
 
@@ -59,7 +59,7 @@ class DockerSave:
             hint = "It is an OCI layout: use oci-archive:" if "oci-layout" in names else ""
             raise InvalidContent("is not an archive of docker save: it has no manifest.json", hint=hint) from None
 
-    def _image(self, entry: Entry) -> SavedImage:
+    def _image(self, entry: SavedEntry) -> SavedImage:
         content, image_id, expected = self._config(entry.config)
         if len(expected) != len(entry.layers):
             cause = "manifest.json lists %d layers of an image whose config has %d" % (len(entry.layers), len(expected))
@@ -95,7 +95,9 @@ class DockerSave:
 
 def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:
     """The content of an archive that holds every config and layer once; the same bytes for the same images."""
-    entries = [Entry(_hex(image.id) + ".json", image.names, tuple(map(_layer_file, image.layers))) for image in images]
+    entries = [
+        SavedEntry(_hex(image.id) + ".json", image.names, tuple(map(_layer_file, image.layers))) for image in images
+    ]
     index = documents.encode([entry.to_document() for entry in entries])
     yield from file_chunks(_INDEX, len(index), [index])
     for name, content in {entry.config: image.config for entry, image in zip(entries, images)}.items():

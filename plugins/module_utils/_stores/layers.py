@@ -64,15 +64,15 @@ class Staged:
         self._stream.close()
 
 
-class Surplus:
-    """What layers may become beyond their ratio, all of them together: many small ones could fill a disk too."""
+class ExpansionLimit:
+    """How many bytes all layers together may exceed their ratio by: many small ones could fill a disk too."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._left = ALWAYS_ALLOWED
 
     def take(self, size: int) -> bool:
-        """Use so many bytes of it; False where there is not as much."""
+        """Use so many bytes of the limit; False if not as many are left."""
         with self._lock:
             self._left -= size
             return self._left >= 0
@@ -85,7 +85,7 @@ def compression(start: bytes) -> str:
     return "zstd" if start.startswith(_ZSTD) else ""
 
 
-def plain(chunks: t.Iterable[bytes], size: int, surplus: Surplus | None = None) -> t.Iterator[bytes]:
+def plain(chunks: t.Iterable[bytes], size: int, expansion: ExpansionLimit | None = None) -> t.Iterator[bytes]:
     """The content of a layer of ``size`` bytes without its compression, in pieces of a limited size.
 
     Raises :class:`InvalidContent` where it is damaged or made to fill disks, :class:`MissingLibrary` where zstd cannot be
@@ -97,7 +97,7 @@ def plain(chunks: t.Iterable[bytes], size: int, surplus: Surplus | None = None) 
     content = _after(start, iterator)
     if not kind:
         return content
-    return _bounded(_gunzipped(content) if kind == "gzip" else _unzstd(content), size, surplus or Surplus())
+    return _bounded(_gunzipped(content) if kind == "gzip" else _unzstd(content), size, expansion or ExpansionLimit())
 
 
 def require_zstd() -> None:
@@ -130,11 +130,11 @@ def is_intact(layer: Layer) -> bool:
         return False
 
 
-def _bounded(chunks: t.Iterable[bytes], size: int, surplus: Surplus) -> t.Iterator[bytes]:
+def _bounded(chunks: t.Iterable[bytes], size: int, expansion: ExpansionLimit) -> t.Iterator[bytes]:
     left = MAX_RATIO * size
     for chunk in chunks:
         left -= len(chunk)
-        if left < 0 and not surplus.take(min(-left, len(chunk))):
+        if left < 0 and not expansion.take(min(-left, len(chunk))):
             cause = "a layer of %d bytes becomes more than %d times as large when it is decompressed" % (
                 size,
                 MAX_RATIO,

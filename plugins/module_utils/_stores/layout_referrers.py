@@ -22,7 +22,7 @@ from .._errors import ContentMissing, ImageError, Refused, file_errors
 from .._image import media_types, referrers
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
-from .oci_index import Entry, Index, name_of, new_entry
+from .oci_index import Index, IndexEntry, name_of, new_entry
 
 if t.TYPE_CHECKING:
     from .oci_images import OciImages
@@ -78,7 +78,7 @@ class LayoutReferrers:
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
         """Remove entries from the list of a subject, and entries of the index that have no name."""
 
-        def change(entries: list[Entry]) -> list[Entry]:
+        def change(entries: list[IndexEntry]) -> list[IndexEntry]:
             index = Index(entries, self._images.kind)
             current = self._check(index, subject)
             unnamed = {entry.digest for entry in self._unnamed_of(index).get(subject, ())}.intersection(digests)
@@ -90,7 +90,7 @@ class LayoutReferrers:
         if self.entries(subject):
             self._images.change_entries(change)
 
-    def with_pending(self, entries: list[Entry]) -> list[Entry]:
+    def with_pending(self, entries: list[IndexEntry]) -> list[IndexEntry]:
         """Entries of an index with the lists that are to be written; the lock must be held."""
         with self._lock:
             pending = dict(self._pending)
@@ -103,7 +103,7 @@ class LayoutReferrers:
             entries = self._replaced(entries, subject, referrers.with_entries(self._check(index, subject), manifests))
         return entries
 
-    def _replaced(self, entries: list[Entry], subject: str, wanted: Manifest) -> list[Entry]:
+    def _replaced(self, entries: list[IndexEntry], subject: str, wanted: Manifest) -> list[IndexEntry]:
         tag = referrers.list_tag(subject)
         kept = [entry for entry in entries if name_of(entry) != tag]
         if not wanted.children:
@@ -143,7 +143,7 @@ class LayoutReferrers:
             kept = self._unnamed = index, found
         return kept[1]
 
-    def _read(self, entry: Entry) -> Manifest | None:
+    def _read(self, entry: IndexEntry) -> Manifest | None:
         try:
             descriptor = Descriptor.from_document(entry)
             return self._images.manifest(descriptor.digest) if descriptor.is_manifest else None
@@ -151,12 +151,12 @@ class LayoutReferrers:
             return None
 
 
-def is_image(entry: Entry) -> bool:
+def is_image(entry: IndexEntry) -> bool:
     """Whether an entry of an index is an image of its own, rather than what is attached to one."""
     return not referrers.is_digest_tag(name_of(entry))
 
 
-def own_images(entries: list[Entry], read: t.Callable[[str], Manifest]) -> list[Entry]:
+def own_images(entries: list[IndexEntry], read: t.Callable[[str], Manifest]) -> list[IndexEntry]:
     """The entries that are images: without lists of referrers, and without unnamed parts and referrers of the others.
 
     oras enters each manifest of an image that it copies, children and referrers too.
@@ -174,7 +174,7 @@ def own_images(entries: list[Entry], read: t.Callable[[str], Manifest]) -> list[
     return [entry for entry in images if name_of(entry) or not _belongs(entry, parts, read)]
 
 
-def _belongs(entry: Entry, parts: set[str], read: t.Callable[[str], Manifest]) -> bool:
+def _belongs(entry: IndexEntry, parts: set[str], read: t.Callable[[str], Manifest]) -> bool:
     """Whether an entry without a name is a part of an image with a name, or refers to something."""
     if entry.get("digest") in parts:
         return True

@@ -25,7 +25,7 @@ from .._image.manifest import Manifest
 from .layout_referrers import LayoutReferrers, own_images
 from .location import Location
 from .named import AllNames, RepositoryNames
-from .oci_index import Entry, Index, name_of, new_entry
+from .oci_index import Index, IndexEntry, name_of, new_entry
 from .repository import Lockable, Store
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
@@ -90,7 +90,7 @@ class OciImages(Store, Lockable):
         """Under which the index is replaced."""
 
     @abc.abstractmethod
-    def _rewrite(self, document: dict[str, t.Any], entries: list[Entry]) -> None:
+    def _rewrite(self, document: dict[str, t.Any], entries: list[IndexEntry]) -> None:
         """Replace the entries of the index, and remove what only those which are gone needed."""
 
     # Reading
@@ -180,7 +180,7 @@ class OciImages(Store, Lockable):
         """Write the lists of referrers that are pending."""
         self.change_entries(lambda entries: entries)
 
-    def change_entries(self, change: t.Callable[[list[Entry]], list[Entry]]) -> None:
+    def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
         """Replace the entries of the index by what ``change`` makes of them under the lock."""
         with self.exclusive():
             document = self._document()
@@ -202,7 +202,7 @@ class OciImages(Store, Lockable):
         """Remove the entries with that digest, and the files that no other entry needs."""
         return self._remove(lambda index: index.by_digest.get(digest, []))
 
-    def _remove(self, find: t.Callable[[Index], list[Entry]]) -> bool:
+    def _remove(self, find: t.Callable[[Index], list[IndexEntry]]) -> bool:
         with file_errors("write", self._path), self._lock():
             document = self._document()
             gone = {id(entry) for entry in find(Index(document["manifests"], self.kind))}
@@ -211,7 +211,7 @@ class OciImages(Store, Lockable):
             self._replace(document, [entry for entry in document["manifests"] if id(entry) not in gone])
         return True
 
-    def _replace(self, document: dict[str, t.Any], entries: list[Entry]) -> None:
+    def _replace(self, document: dict[str, t.Any], entries: list[IndexEntry]) -> None:
         self._rewrite(document, self.referrers.with_pending(entries))
 
     def _warn_of_format(self, manifest: Manifest, names: t.Sequence[str]) -> None:

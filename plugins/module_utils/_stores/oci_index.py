@@ -33,26 +33,26 @@ _FULL_NAME = "io.containerd.image.name"
 # How many names a hint has.
 _SHOWN = 20
 
-Entry = dict[str, t.Any]
+IndexEntry = dict[str, t.Any]
 
 
 class Index:
     """The entries of an index, to be looked up by name and by digest; what is no text is left to who reads the entry."""
 
-    def __init__(self, entries: list[Entry], kind: str) -> None:
+    def __init__(self, entries: list[IndexEntry], kind: str) -> None:
         """``kind`` is what it is the index of, for messages."""
         self.entries = entries
-        self.by_digest: dict[str, list[Entry]] = {}
+        self.by_digest: dict[str, list[IndexEntry]] = {}
         self._kind = kind
-        self._by_name: dict[str, list[Entry]] = {}
-        self._by_full_name: dict[str, list[Entry]] = {}
+        self._by_name: dict[str, list[IndexEntry]] = {}
+        self._by_full_name: dict[str, list[IndexEntry]] = {}
         for entry in entries:
             self.by_digest.setdefault(str(entry.get("digest")), []).append(entry)
             self._by_name.setdefault(name_of(entry), []).append(entry)
             if _full_name_of(entry):
                 self._by_full_name.setdefault(_full_name_of(entry), []).append(entry)
 
-    def find(self, name: str) -> list[Entry]:
+    def find(self, name: str) -> list[IndexEntry]:
         """The entries of one image: by its name, its full name, or its position ``@N``; an empty name is the only image.
 
         Raises :class:`ImageError` if several images could be meant.
@@ -65,7 +65,7 @@ class Index:
             return self.entries
         return self.named(name)
 
-    def named(self, name: str) -> list[Entry]:
+    def named(self, name: str) -> list[IndexEntry]:
         """The entries of this name, or full name; an empty one means those without. Raises as :meth:`find`."""
         found = self._of(name)
         if name and len(digests_of(found)) > 1:
@@ -80,7 +80,7 @@ class Index:
             found.update((is_ambiguous and _full_name_of(entry) or name, None) for entry in entries)
         return list(filter(None, found))
 
-    def without(self, names: t.Iterable[str]) -> list[Entry]:
+    def without(self, names: t.Iterable[str]) -> list[IndexEntry]:
         """The entries but those of these names.
 
         Raises :class:`ImageError` if one is the name of several images which have other names too: none of them is meant.
@@ -100,7 +100,7 @@ class Index:
             names.append("(unnamed)")
         return "It has: %s" % (", ".join(sorted(names)[:_SHOWN]) or "no image")
 
-    def _ambiguous(self, name: str, entries: list[Entry]) -> ImageError:
+    def _ambiguous(self, name: str, entries: list[IndexEntry]) -> ImageError:
         cause = "the %s has several images named %s" % (self._kind, name)
         full_names = list(dict.fromkeys(map(_full_name_of, entries)))
         if all(full_names) and len(full_names) == len(digests_of(entries)):
@@ -110,7 +110,7 @@ class Index:
         positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
         return InvalidContent(cause, hint="Name one of: %s" % ", ".join(positions[:_SHOWN]))
 
-    def _of(self, name: str) -> list[Entry]:
+    def _of(self, name: str) -> list[IndexEntry]:
         return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])
 
 
@@ -144,19 +144,19 @@ def _checked(document: t.Any, path: str) -> dict[str, t.Any]:
     return document
 
 
-def digests_of(entries: t.Iterable[Entry]) -> set[str]:
+def digests_of(entries: t.Iterable[IndexEntry]) -> set[str]:
     """The digests that entries of an index have; what is no text is left to who reads the entry."""
     return {str(entry.get("digest")) for entry in entries}
 
 
-def name_of(entry: Entry) -> str:
+def name_of(entry: IndexEntry) -> str:
     """The name of an entry; empty if it has none."""
     return _annotation(entry, _REF_NAME)
 
 
-def new_entry(manifest: Manifest, name: str) -> Entry:
+def new_entry(manifest: Manifest, name: str) -> IndexEntry:
     """An entry for this manifest, without a name if that is empty."""
-    entry: Entry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
+    entry: IndexEntry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
     artifact_type = manifest.document.get("artifactType")
     if artifact_type and isinstance(artifact_type, str):
         entry["artifactType"] = artifact_type
@@ -165,12 +165,12 @@ def new_entry(manifest: Manifest, name: str) -> Entry:
     return entry
 
 
-def _full_name_of(entry: Entry) -> str:
+def _full_name_of(entry: IndexEntry) -> str:
     name = _annotation(entry, _FULL_NAME)
     return full_name(name) if name else ""
 
 
-def _annotation(entry: Entry, name: str) -> str:
+def _annotation(entry: IndexEntry, name: str) -> str:
     annotations = entry.get("annotations")
     value = annotations.get(name) if isinstance(annotations, dict) else None
     return value if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ import threading
 import typing as t
 
 from .._image.digest import Chunk
-from .layers import Staged, Surplus
+from .layers import ExpansionLimit, Staged
 
 
 class Staging:
@@ -29,7 +29,7 @@ class Staging:
         self.layers: dict[str, Staged] = {}
         self.compressed: dict[str, Staged] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[Chunk]]] = {}
-        self.surplus = Surplus()
+        self.expansion = ExpansionLimit()
         self.configs_elsewhere: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, kept_in: dict[str, Staged], digest: str, chunks: t.Iterable[Chunk]) -> Staged:

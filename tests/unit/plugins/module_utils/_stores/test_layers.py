@@ -79,12 +79,12 @@ def test_content_that_bursts_in_zstd():
 
 
 def test_many_layers_share_what_they_may_burst_by():
-    bomb, surplus = gzip.compress(bytes(20_000_000)), layers.Surplus()
+    bomb, expansion = gzip.compress(bytes(20_000_000)), layers.ExpansionLimit()
     for _count in range(3):
-        assert sum(map(len, layers.plain([bomb], len(bomb), surplus))) == 20_000_000
-    decompressed(bomb, surplus=surplus)
+        assert sum(map(len, layers.plain([bomb], len(bomb), expansion))) == 20_000_000
+    decompressed(bomb, expansion=expansion)
     usual = gzip.compress(CONTENT[:256])
-    assert b"".join(layers.plain([usual], len(usual), surplus)) == CONTENT[:256]
+    assert b"".join(layers.plain([usual], len(usual), expansion)) == CONTENT[:256]
 
 
 def test_zstd_wants_its_library(monkeypatch):
