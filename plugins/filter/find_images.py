@@ -10,7 +10,7 @@ short_description: Find the container images that documents refer to
 version_added: 0.1.0
 description:
   - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units
-    and ImagesLock files.
+    and ImagesLock files. Tasks of Tekton, workflows of Argo, bundles of OLM and sources of Flux and Argo CD are understood too.
   - Where a format says that a value is an image, the reference is certain. Elsewhere the filter returns what looks like a
     reference, with C(certain=false).
   - The filter reads no file and sends no request.
@@ -54,8 +54,9 @@ _value:
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
       description:
-        - What the value is. Certain are V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock) and
-          V(artifact) (a chart or a set of manifests in a registry).
+        - What the value is. Certain are V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock),
+          V(operator) (bundles and catalogs of OLM), V(stream) (image streams of OpenShift) and V(artifact) (a chart or a set of
+          manifests in a registry).
         - Not certain are V(values) (a pair of repository and tag), V(key) (the value of a key such as C(image)), V(environment),
           V(argument) and V(text).
       type: string

@@ -29,6 +29,11 @@ options:
       - Whole references take precedence over prefixes, and longer prefixes over shorter ones.
     type: raw
     required: true
+  default_tag:
+    description:
+      - The tag for a pair of C(repository) and C(tag) in Helm values whose tag is empty, as in P(drayage.registry.find_images#filter).
+    type: string
+    default: ""
 seealso:
   - plugin: drayage.registry.find_images
     plugin_type: filter
@@ -82,13 +87,13 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Im
 from ansible_collections.drayage.registry.plugins.plugin_utils._rewrite_images import Mapping, rewrite
 
 
-def rewrite_images(content: t.Any, mapping: t.Any) -> dict[str, t.Any]:
+def rewrite_images(content: t.Any, mapping: t.Any, default_tag: str = "") -> dict[str, t.Any]:
     """Replace references in a text, a document or a list of documents. Raises AnsibleFilterError."""
     if not isinstance(content, (str, dict, list, tuple)):
         kind = type(content).__name__
         raise AnsibleFilterError("rewrite_images: the input is neither text nor a document, but %r." % kind)
     try:
-        rewritten = rewrite(content, Mapping(mapping))
+        rewritten = rewrite(content, Mapping(mapping), default_tag)
     except ImageError as error:
         raise AnsibleFilterError("rewrite_images: %s" % error) from None
     return {"content": rewritten.content, "replaced": rewritten.replaced, "missing": rewritten.missing}

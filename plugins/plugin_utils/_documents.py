@@ -22,6 +22,10 @@ Path = tuple[t.Union[str, int], ...]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNITS = frozenset(("Container", "Image", "Volume"))
+_MERGE = "tag:yaml.org,2002:merge"
+_NULL = "tag:yaml.org,2002:null"
+# Aliases let a small text stand for any number of values. The largest charts render to some 100,000.
+_MAX_VALUES = 300_000
 
 
 class InvalidDocument(ImageError):
@@ -30,11 +34,15 @@ class InvalidDocument(ImageError):
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """Where the text of a scalar stands, as offsets, with the quotes around it; ``style`` is YAML's, such as ``'``."""
+    """Where the text of a scalar stands, as offsets, with the quotes around it; ``style`` is YAML's, such as ``'``.
+
+    ``in_flow`` says that it stands between brackets or braces, as everything does in JSON.
+    """
 
     start: int
     end: int
     style: str
+    in_flow: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,26 +64,60 @@ def load(text: str) -> list[Document]:
         raise InvalidDocument("is not valid YAML or JSON (%s)" % _reason(error)) from None
     except RecursionError:
         raise InvalidDocument("is nested too deeply") from None
-    return [_document(node) for node in nodes if node is not None]
+    reader = _Reader()
+    return [reader.document(node) for node in nodes if node is not None]
 
 
-def _document(node: yaml.Node) -> Document:
-    spans: dict[Path, Span] = {}
-    return Document(_value(node, (), spans, frozenset()), spans)
+class _Reader:
+    """Makes values of nodes. Scalars stay text: a tag of ``1.10`` is no number."""
 
+    def __init__(self) -> None:
+        self._left = _MAX_VALUES
+        self._spans: dict[Path, Span] = {}
 
-def _value(node: yaml.Node, path: Path, spans: dict[Path, Span], above: frozenset[int]) -> t.Any:
-    """The value of a node. Scalars stay text: a tag of ``1.10`` is no number. An alias within itself is left out."""
-    if id(node) in above:
-        return None
-    above = above | {id(node)}
-    if isinstance(node, yaml.MappingNode):
-        pairs = [(_key(key), value) for key, value in node.value]
-        return {key: _value(value, (*path, key), spans, above) for key, value in pairs}
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(value, (*path, number), spans, above) for number, value in enumerate(node.value)]
-    spans[path] = Span(node.start_mark.index, node.end_mark.index, getattr(node, "style", None) or "")
-    return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    def document(self, node: yaml.Node) -> Document:
+        """One document of the text. Raises InvalidDocument where aliases make too many values."""
+        self._spans = {}
+        return Document(self._value(node, (), frozenset(), False), self._spans)
+
+    def _value(self, node: yaml.Node, path: Path, above: frozenset[int], in_flow: bool) -> t.Any:
+        """The value of a node. An alias within itself is left out."""
+        if id(node) in above:
+            return None
+        self._count()
+        if isinstance(node, yaml.MappingNode):
+            members, above = self._members(node, above), above | {id(node)}
+            return {key: self._value(each, (*path, key), above, bool(node.flow_style)) for key, each in members.items()}
+        if isinstance(node, yaml.SequenceNode):
+            above = above | {id(node)}
+            return [
+                self._value(each, (*path, number), above, bool(node.flow_style))
+                for number, each in enumerate(node.value)
+            ]
+        style = getattr(node, "style", None) or ""
+        self._spans[path] = Span(node.start_mark.index, node.end_mark.index, style, in_flow)
+        return None if node.tag == _NULL else node.value
+
+    def _members(self, node: yaml.MappingNode, above: frozenset[int]) -> dict[str, yaml.Node]:
+        """The members of a mapping with those that merge keys (``<<``) bring, which yield to the mapping's own."""
+        self._count()
+        above = above | {id(node)}
+        merged: dict[str, yaml.Node] = {}
+        own: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                own[_key(key)] = value
+                continue
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(source, yaml.MappingNode) and id(source) not in above:
+                    for name, below in self._members(source, above).items():
+                        merged.setdefault(name, below)
+        return {**merged, **own}
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidDocument("has more than %d values" % _MAX_VALUES)
 
 
 def _key(node: yaml.Node) -> str:

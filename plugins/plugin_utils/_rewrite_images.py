@@ -12,14 +12,15 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import re
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
 
-from ._documents import Document, Path, Span, load
-from ._find_images import Found, find_in
+from ._documents import Document, Path, load
+from ._edits import Edits, new_values
+from ._find_images import find_in
+from ._found import Found
 
 _KBLD_ID = "kbld.carvel.dev/id"
 
@@ -70,25 +71,30 @@ class Mapping:
         elif set(given) == {"from", "to"}:
             self._prefixes[str(given["from"]).rstrip("/")] = str(given["to"]).rstrip("/")
         else:
-            self._exact.update((_full(str(key)), str(value)) for key, value in given.items())
+            self._exact.update((_exact(str(key)), str(value)) for key, value in given.items())
 
     def _lock(self, entry: t.Mapping[str, t.Any]) -> None:
         image = str(entry.get("image", ""))
         origin = (entry.get("annotations") or {}).get(_KBLD_ID)
         for name in filter(None, (origin, image, image.partition("@")[0])):
-            self._exact[_full(str(name))] = image
+            self._exact[_exact(str(name))] = image
 
     def _synced(self, image: t.Mapping[str, t.Any]) -> None:
         if image.get("action") in ("failed", "deleted"):
             return
-        dest, digest = str(image["dest"]), image.get("digest")
-        self._exact[_full(str(image["src"]))] = "%s@%s" % (dest, digest) if digest and "@" not in dest else dest
+        src, dest, digest = str(image["src"]), str(image["dest"]), image.get("digest")
+        new = "%s@%s" % (dest, digest) if digest and "@" not in dest else dest
+        self._exact[_exact(src)] = new
+        repository, at, _digest = src.partition("@")
+        tag = dest.partition("@")[0].rpartition("/")[2].partition(":")[2]
+        if at and tag:  # a tag whose digest was declared
+            self._exact["%s:%s" % (repository, tag)] = new
 
     def get(self, reference: str) -> str | None:
         """What a reference becomes; None where nothing says so."""
         full = _full(reference)
-        if full in self._exact:
-            return self._exact[full]
+        if _exact(reference) in self._exact:
+            return self._exact[_exact(reference)]
         for start in sorted(self._prefixes, key=len, reverse=True):
             if full == start or full.startswith((start + "/", start + ":", start + "@")):
                 return self._prefixes[start] + full[len(start) :]
@@ -103,104 +109,62 @@ def _full(text: str) -> str:
         return text
 
 
-def rewrite(content: t.Any, mapping: Mapping) -> Rewritten:
-    """Replace the references of a text, a parsed document, or a list of either. Raises InvalidDocument."""
-    rewritten = Rewritten(None)
-    rewritten.content = _rewrite_any(content, mapping, rewritten)
-    return rewritten
+def _exact(text: str) -> str:
+    """The same with the tag that is meant where none is given."""
+    full = _full(text)
+    named = "@" in full or ":" in full.rpartition("/")[2]
+    return full if named else full + ":latest"
 
 
-def _rewrite_any(content: t.Any, mapping: Mapping, rewritten: Rewritten) -> t.Any:
-    if isinstance(content, str):
-        return _rewrite_text(content, mapping, rewritten)
-    if isinstance(content, (list, tuple)):
-        return [_rewrite_any(item, mapping, rewritten) for item in content]
-    document = copy.deepcopy(content)
-    for found in find_in(Document(document)):
-        new = _lookup(found, mapping, rewritten)
-        for path, value in list(_values(found, new, lambda path: _get(document, path))) if new else ():
-            _set(document, path, value)
-    return document
+def rewrite(content: t.Any, mapping: Mapping, default_tag: str = "") -> Rewritten:
+    """Replace the references of a text, a parsed document, or a list of either. Raises InvalidDocument.
+
+    ``default_tag`` is for pairs of values without a tag.
+    """
+    rewriter = _Rewriter(mapping, default_tag)
+    rewriter.result.content = rewriter.rewrite(content)
+    return rewriter.result
 
 
-def _rewrite_text(text: str, mapping: Mapping, rewritten: Rewritten) -> str:
-    changes: dict[Span, str] = {}
-    for document in load(text):
-        for found in find_in(document):
-            new = _lookup(found, mapping, rewritten)
-            for path, value in _values(found, new, functools.partial(_get, document.value)) if new else ():
-                span = document.spans.get(path)
-                if span:
-                    old = changes.get(span, text[span.start : span.end])
-                    changes[span] = _replaced(old, str(_get(document.value, path) or ""), value, found, new, span)
-                else:
-                    place, line = _new_line(text, document.spans[found.parts["beside"]], str(path[-1]), value)
-                    changes[place] = line
-    for span in sorted(changes, key=lambda span: span.start, reverse=True):
-        text = text[: span.start] + changes[span] + text[span.end :]
-    return text
+class _Rewriter:
+    def __init__(self, mapping: Mapping, default_tag: str) -> None:
+        self.result = Rewritten(None)
+        self._mapping = mapping
+        self._default_tag = default_tag
 
+    def rewrite(self, content: t.Any) -> t.Any:
+        """The same content with other references."""
+        if isinstance(content, str):
+            return self._text(content)
+        if isinstance(content, (list, tuple)):
+            return [self.rewrite(item) for item in content]
+        document = copy.deepcopy(content)
+        for found, new in self._replaced(Document(document)):
+            for path, value in list(new_values(found, new, functools.partial(_get, document))):
+                _set(document, path, value)
+        return document
 
-def _replaced(raw: str, value: str, new_value: str, found: Found, new: str, span: Span) -> str:
-    """The text of a scalar with another value: what is not the reference stays, quotes and comments too."""
-    if "image" in found.parts and found.reference in raw:
-        return re.sub(_bounded(found.reference), lambda _match: new, raw)
-    if value and value in raw:
-        return raw.replace(value, new_value, 1)
-    return new_value if not span.style else '"%s"' % new_value
+    def _text(self, text: str) -> str:
+        edits = Edits(text)
+        for document in load(text):
+            for found, new in self._replaced(document):
+                for path, value in new_values(found, new, functools.partial(_get, document.value)):
+                    old = str(_get(document.value, path) or "")
+                    if path in document.spans:
+                        edits.replace(document.spans[path], old, value, found, new)
+                    elif "beside" in found.parts:
+                        edits.add(document.spans[found.parts["beside"]], str(path[-1]), value)
+        return edits.result()
 
-
-def _new_line(text: str, beside: Span, key: str, value: str) -> tuple[Span, str]:
-    """Where a key that is missing goes, and its text: on a line of its own, or within braces after the one beside it."""
-    start = text.rfind("\n", 0, beside.start) + 1
-    before = re.match(r"[\s-]*", text[start : beside.start])
-    column = before.end() if before else 0
-    if "{" in text[start : beside.start]:
-        return Span(beside.end, beside.end, ""), ", %s: %s" % (key, value)
-    end = text.find("\n", beside.end)
-    end = len(text) if end < 0 else end
-    return Span(end, end, ""), "\n%s%s: %s" % (" " * column, key, value)
-
-
-def _bounded(reference: str) -> str:
-    """A reference that is not a part of a longer one."""
-    return r"(?<![A-Za-z0-9._/:@-])%s(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])" % re.escape(reference)
-
-
-def _lookup(found: Found, mapping: Mapping, rewritten: Rewritten) -> str:
-    new = mapping.get(found.reference)
-    if new is None:
-        if found.reference not in rewritten.missing:
-            rewritten.missing.append(found.reference)
-        return ""
-    rewritten.replaced[found.reference] = new
-    return new
-
-
-def _values(found: Found, new: str, get: t.Callable[[Path], t.Any]) -> t.Iterator[tuple[Path, str]]:
-    """The values to set so that the parts of a reference make another one."""
-    parts = found.parts
-    if "image" in parts:
-        old = get(parts["image"])
-        yield parts["image"], re.sub(_bounded(found.reference), lambda _match: new, str(old))
-        return
-    reference = parse_registry(new)
-    if parts.get("registry") and get(parts["registry"]):
-        yield parts["registry"], reference.host
-        yield parts["repository"], reference.repository
-    else:
-        yield parts["repository"], reference.context
-    yield from _names(parts, reference)
-
-
-def _names(parts: t.Mapping[str, Path], reference: RegistryReference) -> t.Iterator[tuple[Path, str]]:
-    """The tag and the digest. Without a place of its own, a digest stands behind the tag, which is valid everywhere."""
-    if "digest" in parts:
-        yield parts["digest"], reference.digest
-        if "tag" in parts:
-            yield parts["tag"], reference.tag
-    elif "tag" in parts:
-        yield parts["tag"], reference.tag + ("@%s" % reference.digest if reference.digest else "")
+    def _replaced(self, document: Document) -> t.Iterator[tuple[Found, str]]:
+        """The references of a document that the mapping has, and what it has for them."""
+        for found in find_in(document, self._default_tag):
+            new = self._mapping.get(found.reference)
+            if new is not None:
+                self.result.replaced[found.reference] = new
+                yield found, new
+            elif found.reference not in self.result.missing:
+                self.result.missing.append(found.reference)
 
 
 def _get(value: t.Any, path: Path) -> t.Any:

@@ -188,7 +188,7 @@ CASES = {
         """
         % DIGEST,
         {"quay.io/a/app:1@" + DIGEST},
-        {"quay.io/a/app:1"},
+        set(),
     ),
     "Flux source": (
         """
@@ -274,6 +274,30 @@ def test_default_tag_fills_an_empty_one():
 def test_aliases_and_cycles():
     found = find_images("a: &a {image: quay.io/a/b:1, self: *a}\nb: *a\n")
     assert [item["reference"] for item in found] == ["quay.io/a/b:1"]
+
+
+def test_merge_keys_of_compose_files():
+    text = """
+    x-app: &app {image: "${APP:-ghcr.io/a/app:${TAG:-2}}"}
+    services:
+      web: {<<: *app}
+      own: {<<: [*app], image: "a/own:1"}
+    """
+    found = {item["path"]: (item["reference"], item["certain"]) for item in find_images(text)}
+    assert found == {"services.web.image": ("ghcr.io/a/app:2", True), "services.own.image": ("a/own:1", True)}
+
+
+@pytest.mark.parametrize(
+    ("first", "next_"),
+    [("a0: &a0 [%s]" % ", ".join("x" * 10), "[%s]"), ("a0: &a0 {x: x}", "{<<: [%s]}")],
+    ids=["lists", "merge keys"],
+)
+def test_aliases_that_multiply_are_refused(first, next_):
+    """Ten levels of ten aliases are ten billion values."""
+    levels = [first, *(f"a{n}: &a{n} {next_ % ', '.join([f'*a{n - 1}'] * 10)}" for n in range(1, 11))]
+    with pytest.raises(AnsibleFilterError) as error:
+        find_images("\n".join(levels))
+    assert str(error.value) == "find_images: the input has more than 300000 values."
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,16 @@ def test_what_no_mapping_knows_is_listed_once():
             "images": [{"image": f"r.example/app:1@{DIGEST}", "annotations": {"kbld.carvel.dev/id": "app:1"}}],
         },
         {"app:1": f"r.example/app:1@{DIGEST}"},
+        [
+            {
+                "src": f"docker.io/library/app@{DIGEST}",
+                "dest": "r.example/app:1",
+                "digest": DIGEST,
+                "action": "unchanged",
+            }
+        ],
     ],
-    ids=["result", "list", "lock", "dictionary"],
+    ids=["result", "list", "lock", "dictionary", "declared digest"],
 )
 def test_mappings(mapping):
     text = "services: {app: {image: app:1}}\n"
@@ -118,6 +126,36 @@ def test_failed_images_of_a_sync_are_no_mapping():
             id="text",
         ),
         pytest.param(
+            "services:\n  web:\n    image: nginx:${TAG:-1.25} # t\n",
+            "services:\n  web:\n    image: mirror.example.com/hub/library/nginx:1.25 # t\n",
+            id="compose, with a default",
+        ),
+        pytest.param(
+            "x: &x\n  image: nginx:1\nservices:\n  web: {<<: *x}\n",
+            "x: &x\n  image: mirror.example.com/hub/library/nginx:1\nservices:\n  web: {<<: *x}\n",
+            id="compose, merged",
+        ),
+        pytest.param(
+            '{"images": [{\n  "name": "nginx",\n  "newTag": "1"\n}]}',
+            '{"images": [{\n  "name": "nginx", "newName": "mirror.example.com/hub/library/nginx",\n  "newTag": "1"\n}]}',
+            id="kustomize, JSON",
+        ),
+        pytest.param(
+            "kind: OCIRepository\nspec:\n  url: oci://docker.io/a/b\n  ref: {tag: 1.2.3}\n",
+            "kind: OCIRepository\nspec:\n  url: oci://mirror.example.com/hub/a/b\n  ref: {tag: 1.2.3}\n",
+            id="Flux",
+        ),
+        pytest.param(
+            "kind: Application\nspec:\n  source: {repoURL: docker.io/charts, chart: app, targetRevision: 1.2.3+b}\n",
+            "kind: Application\nspec:\n  source: {repoURL: mirror.example.com/hub/charts, chart: app, targetRevision: 1.2.3+b}\n",
+            id="Argo CD",
+        ),
+        pytest.param(
+            "run: skopeo copy docker://docker.io/a/b:1 dir:x\n",
+            "run: skopeo copy docker://mirror.example.com/hub/a/b:1 dir:x\n",
+            id="text with a scheme",
+        ),
+        pytest.param(
             '{"services": {"a": {"image": "nginx:1"}}}',
             '{"services": {"a": {"image": "mirror.example.com/hub/library/nginx:1"}}}',
             id="JSON",
@@ -131,6 +169,36 @@ def test_places(text, expected):
 def test_digest_without_a_place_of_its_own_stands_behind_the_tag():
     result = rewrite_images("image: {repository: app, tag: '1'}\n", {"app:1": f"r.example/app:1@{DIGEST}"})
     assert result["content"] == f"image: {{repository: r.example/app, tag: '1@{DIGEST}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("image: {repository: app, tag: ''}", "image: {repository: r.example/app, tag: '1.10'}"),
+        ("image:\n  repository: app\n  tag:\n", 'image:\n  repository: r.example/app\n  tag: "1.10"\n'),
+        ("image:\n  repository: app # a\n", 'image:\n  repository: r.example/app # a\n  tag: "1.10"\n'),
+    ],
+    ids=["empty", "null", "absent"],
+)
+def test_pairs_without_a_tag(text, expected):
+    """The tag of the mapping is not the one that the chart would take."""
+    result = rewrite_images(text, {"app:1.9": "r.example/app:1.10"}, "1.9")
+    assert yaml.safe_load(result["content"]) == yaml.safe_load(expected)
+    assert result["content"].replace('"', "'") == expected.replace('"', "'")
+
+
+def test_reference_without_a_tag_means_latest():
+    images = [
+        {"src": "docker.io/library/app:latest", "dest": "r.example/app:latest", "digest": DIGEST, "action": "created"}
+    ]
+    result = rewrite_images("services: {a: {image: app}}", images)
+    assert result["content"] == "services: {a: {image: r.example/app:latest@%s}}" % DIGEST
+
+
+def test_digest_of_a_chart_without_its_algorithm():
+    text = "image: {repository: app, tag: '1', sha: %s}" % ("1" * 64)
+    result = rewrite_images(text, {"app:1@sha256:" + "1" * 64: f"r.example/app:1@{DIGEST}"})
+    assert result["content"] == "image: {repository: r.example/app, tag: '1', sha: %s}" % ("0" * 64)
 
 
 def test_longest_prefix_and_whole_references_win():

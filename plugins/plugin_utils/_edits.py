@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Put another reference where one stands: into the values of a document, and into its text."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
+
+from ._documents import Path, Span
+from ._found import Found
+
+_OCI = "oci://"
+# What YAML would read as a number, a boolean or null without quotes.
+_NOT_TEXT = re.compile(
+    r"[-+]?[0-9._]+(?:e[-+]?[0-9]+)?|0[xob][0-9a-f_]+|true|false|yes|no|on|off|null|~|", re.IGNORECASE
+)
+
+_BEFORE = r"(?:(?<=\bdocker://)|(?<=\bdocker-image://)|(?<![A-Za-z0-9._/:@-]))"
+
+Get = t.Callable[[Path], t.Any]
+
+
+def new_values(found: Found, new: str, get: Get) -> t.Iterator[tuple[Path, str]]:
+    """The values to set so that the parts of a reference make another one; ``get`` returns the present ones."""
+    if "image" in found.parts:
+        path = found.parts["image"]
+        text = str(get(path))
+        replaced = _substituted(text, found.reference, new)
+        if replaced is None and found.kind == "compose":  # variables with defaults make it, as in nginx:${TAG:-1.25}
+            replaced = new
+        if replaced is not None:
+            yield path, replaced
+    elif "url" in found.parts:
+        yield from _values_of_artifact(found.parts, parse_registry(new), get)
+    else:
+        yield from _values_of_pair(found, parse_registry(new), get)
+
+
+def _values_of_pair(found: Found, new: RegistryReference, get: Get) -> t.Iterator[tuple[Path, str]]:
+    """Without a place of its own, a digest stands behind the tag, where charts accept it.
+
+    A key for the tag is added where there is none and the tag would be lost.
+    """
+    parts = found.parts
+    if parts.get("registry") and get(parts["registry"]):
+        yield parts["registry"], new.host
+        yield parts["repository"], new.repository
+    else:
+        yield parts["repository"], new.context
+    has_place = "digest" in parts or "sha" in parts
+    if "digest" in parts:
+        yield parts["digest"], new.digest
+    elif "sha" in parts:
+        yield parts["sha"], new.digest.partition(":")[2]
+    digest = "@%s" % new.digest if new.digest and not has_place else ""
+    if "tag" in parts and (new.tag or not has_place):
+        yield parts["tag"], (new.tag or str(get(parts["tag"]) or "").partition("@")[0]) + digest
+    elif (
+        "tag" not in parts and new.tag and (digest or not new.digest) and new.tag != parse_registry(found.reference).tag
+    ):
+        key = "newTag" if found.kind == "kustomize" else "tag"
+        yield (*parts["beside"][:-1], key), new.tag + digest
+
+
+def _values_of_artifact(parts: t.Mapping[str, Path], new: RegistryReference, get: Get) -> t.Iterator[tuple[Path, str]]:
+    """Tags of charts are versions, in which a plus became an underscore; digests have no place beside them."""
+    prefix = _OCI if str(get(parts["url"])).startswith(_OCI) else ""
+    if "chart" in parts:
+        above, _slash, name = new.context.rpartition("/")
+        yield parts["url"], prefix + above
+        yield parts["chart"], name
+    else:
+        yield parts["url"], prefix + new.context
+    if "tag" in parts and new.tag and str(get(parts["tag"])).replace("+", "_") != new.tag:
+        yield parts["tag"], new.tag
+    if "digest" in parts and new.digest:
+        yield parts["digest"], new.digest
+
+
+class Edits:
+    """Changes of a text, which all refer to the text as it was."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._changes: dict[Span, str] = {}
+
+    def replace(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
+        """Give a scalar another value: what is not the reference stays, with quotes and comments."""
+        raw = self._changes.get(span, self._text[span.start : span.end])
+        replaced = _substituted(raw, found.reference, new) if "image" in found.parts else None
+        if replaced is None and (old == value or span in self._changes):  # the second time by an alias
+            return
+        if replaced is None and old and old in raw:
+            replaced = raw.replace(old, value, 1)
+        if replaced is None:
+            quoted = bool(span.style) or bool(_NOT_TEXT.fullmatch(value))
+            after_colon = span.start == span.end and self._text[span.start - 1 : span.start] == ":"
+            replaced = " " * after_colon + ('"%s"' % value if quoted else value)
+        self._changes[span] = replaced
+
+    def add(self, beside: Span, key: str, value: str) -> None:
+        """Add a member after the one whose value stands ``beside``: on a line of its own, or within the braces."""
+        if beside.in_flow:
+            quote = '"' if beside.style == '"' or _NOT_TEXT.fullmatch(value) else ""
+            self._insert(beside.end, f", {quote}{key}{quote}: {quote}{value}{quote}")
+            return
+        start = self._text.rfind("\n", 0, beside.start) + 1
+        before = re.match(r"[\s-]*", self._text[start : beside.start])
+        end = self._text.find("\n", beside.end)
+        end = len(self._text) if end < 0 else end
+        value = '"%s"' % value if _NOT_TEXT.fullmatch(value) else value
+        self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, value))
+
+    def _insert(self, offset: int, text: str) -> None:
+        place = Span(offset, offset, "")
+        self._changes[place] = self._changes.get(place, "") + text
+
+    def result(self) -> str:
+        """The text with all changes."""
+        pieces, at = [], 0
+        for span in sorted(self._changes, key=lambda span: span.start):
+            pieces += [self._text[at : span.start], self._changes[span]]
+            at = span.end
+        return "".join([*pieces, self._text[at:]])
+
+
+def _substituted(text: str, reference: str, new: str) -> str | None:
+    """The text with another reference, also where it stands several times, but not where it is a part of a longer one."""
+    bounded = _BEFORE + re.escape(reference) + r"(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])"
+    replaced, count = re.subn(bounded, lambda _match: new, text)
+    return replaced if count else None
