@@ -20,6 +20,8 @@ options:
         bring one image with different platforms.
       - An entry may be a plain reference, V(name:tag), V(name@digest), or V(name:tag@digest) for a tag that must have this
         digest. Without either the tag is V(latest). The name is what O(images[].name) takes.
+      - The filter P(drayage.registry.find_images#filter) and the lookup P(drayage.registry.images_of#lookup) return lists that
+        this option takes as they are, without O(src).
       - Without O(images) and O(source_file) it is all images that are in O(src), which must be a layout or a tree then.
     type: list
     elements: raw

@@ -14,6 +14,8 @@ import typing as t
 from ._module import validated
 from ._operations.sync.declaration import Entry
 
+# The keys of what find_images and images_of return.
+_FOUND = frozenset(("reference", "kind", "path", "certain", "file"))
 _TEXTS = ("tags", "include", "exclude", "semver")
 
 
@@ -34,12 +36,15 @@ def image_options() -> dict[str, dict[str, t.Any]]:
 
 
 def read_images(values: list[t.Any] | None) -> list[Entry] | None:
-    """The entries of ``images``, which are mappings or plain references. Raises ImageError."""
+    """The entries of ``images``: mappings, plain references, or references that were found in documents. Raises ImageError."""
     if values is None:
         return None
-    return [
-        Entry.of_reference(value)
-        if isinstance(value, str)
-        else Entry(**validated("images[%d]" % number, value, image_options(), _TEXTS))
-        for number, value in enumerate(values)
-    ]
+    return [_read("images[%d]" % number, value) for number, value in enumerate(values)]
+
+
+def _read(name: str, value: object) -> Entry:
+    if isinstance(value, dict) and isinstance(value.get("reference"), str) and not set(value) - _FOUND:
+        value = value["reference"]
+    if isinstance(value, str):
+        return Entry.of_reference(value)
+    return Entry(**validated(name, value, image_options(), _TEXTS))

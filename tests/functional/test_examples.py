@@ -59,6 +59,9 @@ IMAGES: dict[str, tuple[str, ...]] = {
     "roles/promote/README.md": ("registry.example.com/prod/app:stable-previous",),
     "plugins/filter/find_images.py": ("quay.io/example/app:1.4",),
     "plugins/filter/rewrite_images.py": ("quay.io/example/app:1.4",),
+    "plugins/lookup/images_of.py": ("quay.io/example/app:1.4",),
+    "plugins/modules/image_lock.py": ("quay.io/example/app:1.4",),
+    "docs/docsite/rst/guide_closures.rst": ("quay.io/example/app:1.4",),
 }
 
 # The role registry sets up a service of the machine: here it writes below our directory, and starts nothing.
@@ -109,6 +112,13 @@ spec:
       image: quay.io/example/app:1.4
 """
 
+COMPOSE = """\
+# The shop
+services:
+  shop:
+    image: quay.io/example/app:1.4
+"""
+
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
     "plugins/modules/image_verify.py": KEY_FILES,
@@ -126,6 +136,9 @@ FILES: dict[str, dict[str, str]] = {
     "plugins/filter/find_images.py": {"srv/release/manifests.yaml": MANIFESTS},
     "plugins/filter/rewrite_images.py": {"srv/release/manifests.yaml": MANIFESTS},
     "plugins/filter/inventory_summary.py": {"var/lib/drayage/mirror.json": NO_IMAGES},
+    "plugins/lookup/images_of.py": {"srv/release/manifests.yaml": MANIFESTS, "srv/shop/compose.yml": COMPOSE},
+    "plugins/modules/image_lock.py": {"srv/release/manifests.yaml": MANIFESTS},
+    "docs/docsite/rst/guide_closures.rst": {"srv/shop/compose.yml": COMPOSE},
     "plugins/filter/manifest_digest.py": {"manifest.json": IMAGE.manifests[IMAGE.digest][1].decode()},
 }
 

@@ -127,6 +127,12 @@ def test_image_sign_and_verify(run, source):
     twice(run, "image_sign", image=f"{source}:1", key_content=key.private, state="absent")
 
 
+def test_image_lock(run, source, tmp_path):
+    path = str(tmp_path / "images.lock.yml")
+    twice(run, "image_lock", path=path, images=[f"{source}:1"])
+    run("image_lock", path=path, update="none")
+
+
 def test_image_tags(run, source):
     assert run("image_tags", repository=source).digests is None
     run("image_tags", repository=source, digests=True, check_mode=True)

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: images_of
+short_description: Find the container images that charts, manifests and compose files refer to
+version_added: 0.1.0
+description:
+  - Returns every image reference in files and directories on the controller, as the filter P(drayage.registry.find_images#filter) does
+    for texts. M(drayage.registry.image_sync) and M(drayage.registry.image_lock) take the result as their O(ignore:images).
+  - Helm charts are rendered by C(helm template) if the program is installed. Without it, the lookup reads the annotation
+    C(artifacthub.io/images) and the values of the chart, and shows a warning. These images are less complete.
+extends_documentation_fragment:
+  - drayage.registry._registries
+options:
+  _terms:
+    description:
+      - The paths, each a file, a directory, or a Helm chart (a directory with a C(Chart.yaml), or a C(.tgz) archive).
+      - Of a directory, all files whose names end in C(.yaml), C(.yml), C(.json), C(.container), C(.image), C(.volume) and C(.kube) are
+        read, and all charts below it. Hidden directories are skipped, and files that are not valid are skipped with a warning.
+    type: list
+    elements: path
+    required: true
+  confirm:
+    description:
+      - Whether to ask the registries about each reference, with one HEAD request, and to drop what does not exist.
+      - This is how references that are not certain become reliable. The task fails if a registry cannot be asked about a
+        certain reference. If it cannot be asked about another one, this one is dropped with a warning.
+    type: bool
+    default: false
+  certain:
+    description:
+      - Whether to return only references that are certain, see RV(_raw[].certain).
+    type: bool
+    default: false
+  default_tag:
+    description:
+      - The tag for pairs of C(repository) and C(tag) whose tag is empty. The default for values of a chart is its C(appVersion).
+    type: str
+    default: ""
+  values:
+    description:
+      - Files with values for C(helm template), the later ones take precedence.
+    type: list
+    elements: path
+    default: []
+  release:
+    description:
+      - The name of the release for C(helm template).
+    type: str
+    default: release
+  namespace:
+    description:
+      - The namespace for C(helm template).
+    type: str
+    default: default
+  kube_version:
+    description:
+      - The version of Kubernetes for C(helm template), for charts that depend on it.
+    type: str
+    default: ""
+  helm:
+    description:
+      - The program to render charts with, a name or a path. It has two minutes for a chart.
+    type: str
+    default: helm
+  registries:
+    vars:
+      - name: drayage_registry_registries
+  authfile:
+    vars:
+      - name: drayage_registry_authfile
+notes:
+  - Use C(query) rather than C(lookup), which returns the element itself instead of a list if there is only one.
+  - Defaults of modules (C(module_defaults)) do not apply to lookups. Set the variables C(drayage_registry_registries) and
+    C(drayage_registry_authfile) instead, and use them in C(module_defaults) too.
+seealso:
+  - plugin: drayage.registry.find_images
+    plugin_type: filter
+  - plugin: drayage.registry.rewrite_images
+    plugin_type: filter
+  - module: drayage.registry.image_lock
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Mirror every image that a compose file needs
+  drayage.registry.image_sync:
+    images: "{{ query('drayage.registry.images_of', '/srv/shop/compose.yml', certain=true) }}"
+    dest: registry.example.com/mirror
+
+- name: List the images of manifests that exist in their registries
+  ansible.builtin.debug:
+    msg: "{{ query('drayage.registry.images_of', '/srv/release', confirm=true) | map(attribute='reference') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The references, each once.
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The reference as the document has it.
+      type: str
+      sample: quay.io/prometheus/node-exporter:v1.8.2
+    kind:
+      description: What the value is, as the filter P(drayage.registry.find_images#filter) returns it.
+      type: str
+      sample: container
+    path:
+      description: Where the value is in its document.
+      type: str
+      sample: spec.template.spec.containers[0].image
+    certain:
+      description: Whether the format of the document says that this is an image.
+      type: bool
+      sample: true
+    file:
+      description: The file in which the reference was found first. For a rendered chart, the chart.
+      type: str
+      sample: /srv/release/manifests.yaml
+"""
+
+import os
+import typing as t
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
+from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import canonical
+from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import find_each
+from ansible_collections.drayage.registry.plugins.plugin_utils._documents import InvalidDocument
+from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find
+from ansible_collections.drayage.registry.plugins.plugin_utils._helm import HelmOptions, render
+from ansible_collections.drayage.registry.plugins.plugin_utils._lookup import RegistryLookup, run_command
+from ansible_collections.drayage.registry.plugins.plugin_utils._sources import Chart, Text, sources
+
+Item = dict[str, t.Any]
+
+
+class LookupModule(RegistryLookup):
+    """The lookup of this file."""
+
+    name = "images_of"
+
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[Item]:
+        """Return the references of all paths. Raises AnsibleLookupError."""
+        self.set_options(var_options=variables, direct=kwargs)
+        found: dict[str, Item] = {}
+        with self.reporting():
+            for term in self._flatten(terms):
+                for item in self._images(self._path(term, variables)):
+                    known = found.setdefault(item["reference"], item)
+                    if item["certain"] and not known["certain"]:
+                        found[item["reference"]] = item
+            items = [item for item in found.values() if item["certain"] or not self.get_option("certain")]
+            return self._confirmed(items) if self.get_option("confirm") else items
+
+    def _path(self, term: t.Any, variables: dict[str, t.Any] | None) -> str:
+        if not isinstance(term, str) or not term:
+            raise ImageError("%r is not a path" % (term,))
+        path = os.path.expanduser(str(term))
+        if os.path.isabs(path):
+            return path
+        # A relative path begins where that of lookup('file') does.
+        return self.find_file_in_search_path(variables or {}, "files", path, ignore_missing=True) or os.path.abspath(
+            path
+        )
+
+    def _images(self, path: str) -> t.Iterator[Item]:
+        for source in sources(path):
+            if isinstance(source, Chart):
+                yield from self._of_chart(source)
+            else:
+                yield from self._of_text(source, self.get_option("default_tag"), is_given=source.file == path)
+
+    def _of_chart(self, chart: Chart) -> t.Iterator[Item]:
+        names = ("release", "namespace", "values", "kube_version")
+        options = HelmOptions(self.get_option("helm"), **{name: self.get_option(name) for name in names})
+        rendered = render(chart.path, options, run_command)
+        if rendered.warning:
+            self.warn(rendered.warning)
+        for text in rendered.texts:
+            yield from self._of_text(text, self.get_option("default_tag") or rendered.default_tag, is_given=True)
+
+    def _of_text(self, text: Text, default_tag: str, is_given: bool) -> t.Iterator[Item]:
+        try:
+            found = find(text.content, default_tag)
+        except InvalidDocument as error:
+            if is_given:
+                raise error.about(text.file) from None
+            self.warn("%s is skipped: it %s" % (text.file, error))
+            return
+        for item in found:
+            yield {**describe(item), "file": text.file}
+
+    def _confirmed(self, items: list[Item]) -> list[Item]:
+        """The items whose images exist."""
+        references = {item["reference"]: canonical(parse_registry(item["reference"])) for item in items}
+        with self.stores(self.registry_params()) as stores:
+            found = find_each(list(references.values()), stores)
+        kept, unknown = [], []
+        for item in items:
+            result = found[references[item["reference"]]]
+            if isinstance(result, ImageError) and item["certain"] and not isinstance(result, NotFound):
+                raise result
+            if isinstance(result, ImageError) and not isinstance(result, NotFound):
+                unknown.append("%s (%s)" % (item["reference"], result.cause))
+            elif result and not isinstance(result, ImageError):
+                kept.append(item)
+            elif item["certain"]:
+                self.warn("%s in %s does not exist in its registry" % (item["reference"], item["file"]))
+        if unknown:
+            self.warn("these may be images, but their registries could not be asked: %s" % ", ".join(unknown))
+        return kept

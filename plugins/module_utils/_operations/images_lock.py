@@ -1,0 +1,128 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The ImagesLock file of Carvel's imgpkg and kbld: which digest each reference stands for.
+
+The rules are those of imgpkg: unknown keys are refused, an image has a digest, a tag may stand before it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import sys
+import typing as t
+
+from .._errors import ImageError, MissingLibrary, local_failure
+from .._files import is_missing, replaced, reserved
+from .._image.reference import RegistryReference, parse_registry
+from .sync.plain_document import Node, read
+
+API_VERSION = "imgpkg.carvel.dev/v1alpha1"
+KIND = "ImagesLock"
+ID = "kbld.carvel.dev/id"
+ORIGINS = "kbld.carvel.dev/origins"
+PLATFORMS = "drayage.registry/platforms"
+SOURCE = "drayage.registry/source"
+
+
+@dataclasses.dataclass(frozen=True)
+class LockedImage:
+    """An entry: ``image`` has a digest, ``annotations`` are as they stand in the file."""
+
+    image: RegistryReference
+    annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def requested(self) -> RegistryReference:
+        """What was locked: the reference without its digest, or with it if it has no tag."""
+        try:
+            return canonical(parse_registry(self.annotations[ID]))
+        except (KeyError, ImageError):
+            return dataclasses.replace(self.image, digest="") if self.image.tag else self.image
+
+    @property
+    def platforms(self) -> list[str]:
+        """The platforms that are wanted of the image; none means all."""
+        return [text.strip() for text in self.annotations.get(PLATFORMS, "").split(",") if text.strip()]
+
+    def encoded(self) -> dict[str, t.Any]:
+        """As it stands in the file."""
+        annotations = dict(sorted(self.annotations.items()))
+        return {"image": str(self.image), **({"annotations": annotations} if annotations else {})}
+
+
+def canonical(reference: RegistryReference) -> RegistryReference:
+    """The reference with the tag that it means where it has neither tag nor digest."""
+    return reference if reference.name else dataclasses.replace(reference, tag="latest")
+
+
+def read_lock(path: str) -> list[LockedImage]:
+    """The entries of a file. Raises ImageError that names the file and the entry."""
+    node = read(path)
+    document = node.mapping()
+    for key in document:
+        if key not in ("apiVersion", "kind", "images"):
+            raise node.wrong("the key %r is not understood" % key, "An ImagesLock has apiVersion, kind and images")
+    for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if key not in document or document[key].value != wanted:
+            raise node.wrong("is no ImagesLock: %s is not %s" % (key, wanted))
+    items = document["images"].items() if "images" in document else []
+    return [_entry(Node(item.value, "%s[%d]" % (item.where, number))) for number, item in enumerate(items)]
+
+
+def _entry(node: Node) -> LockedImage:
+    parts = node.mapping()
+    for key in parts:
+        if key not in ("image", "annotations"):
+            raise node.wrong("the key %r is not understood" % key, "An entry has image and annotations")
+    if "image" not in parts:
+        raise node.wrong("has no image")
+    text = parts["image"].text()
+    try:
+        image = parse_registry(text)
+    except ImageError as error:
+        raise parts["image"].wrong(error.cause, error.hint) from None
+    if not image.digest:
+        raise parts["image"].wrong("%s has no digest" % text, "Write NAME:TAG@DIGEST, or NAME@DIGEST")
+    annotations = parts["annotations"].mapping() if "annotations" in parts else {}
+    return LockedImage(image, {key: value.text() for key, value in annotations.items()})
+
+
+def origin_of(text: str) -> dict[str, str]:
+    """kbld's annotations: the reference as it stands in manifests, and where its digest came from. Raises ImageError."""
+    reference = canonical(parse_registry(text))
+    tag = '    tag: "%s"\n' % reference.tag if reference.tag else ""
+    return {ID: text, ORIGINS: "- resolved:\n%s    url: %s\n" % (tag, reference)}
+
+
+def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
+    """Write the file, whole or not at all; its permissions stay. Raises ImageError."""
+    content = encode(images)
+    try:
+        with reserved(os.path.abspath(path)), replaced(path, _mode(path)) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise local_failure(OSError(error.errno, error.strerror), "write the lock file", path) from None
+
+
+def _mode(path: str) -> int:
+    return 0o666 if is_missing(path) else stat.S_IMODE(os.stat(path).st_mode)
+
+
+def encode(images: t.Iterable[LockedImage]) -> bytes:
+    """The content of the file, sorted, the same for the same images. Each ``image`` stands on one line."""
+    try:
+        import yaml
+    except ImportError:
+        raise MissingLibrary("PyYAML") from None
+
+    entries = [each.encoded() for each in sorted(images, key=lambda each: str(each.image))]
+    document = {"apiVersion": API_VERSION, "kind": KIND, "images": entries}
+    text = yaml.safe_dump(document, sort_keys=False, width=sys.maxsize, allow_unicode=True)
+    return ("---\n" + text).encode("utf-8")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Pin references in an ImagesLock file, or check that the pins still hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .. import _messages as messages
+from .._errors import ImageError
+from .._files import is_missing
+from .._image.platform import Platform
+from .._image.reference import RegistryReference, parse_registry
+from . import images_lock
+from .images_lock import LockedImage, canonical
+from .resolve import require_digests
+from .stores import Stores
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """An image to lock: the reference as it was given, in full, and the files that it stands in, if that is known."""
+
+    text: str
+    reference: RegistryReference
+    sources: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Locked:
+    """The entries before and after. ``failure`` says in a sentence why the task fails, if it does."""
+
+    before: list[LockedImage]
+    after: list[LockedImage]
+    changed: bool
+    failure: str = ""
+
+    @property
+    def moved(self) -> list[dict[str, str]]:
+        """The pins that differ from what was locked before."""
+        old = {each.requested: each.image.digest for each in self.before}
+        return [
+            {"image": str(each.requested), "before": old[each.requested], "after": each.image.digest}
+            for each in self.after
+            if each.requested in old and old[each.requested] != each.image.digest
+        ]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many images are added, moved and removed."""
+        old, new = ({each.requested for each in images} for images in (self.before, self.after))
+        return len(new - old), len(self.moved), len(old - new)
+
+    def diff(self) -> dict[str, dict[str, str]]:
+        """The pins before and after, by what was locked."""
+        sides = {"before": self.before, "after": self.after}
+        return {side: {str(each.requested): each.image.digest for each in images} for side, images in sides.items()}
+
+
+def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
+    """The images of an option whose elements are references or results of find_images and images_of.
+
+    Each image once, with all its sources. Raises ImageError.
+    """
+    found: dict[RegistryReference, list[str]] = {}
+    texts: dict[RegistryReference, str] = {}
+    for number, value in enumerate(values):
+        given = value.get("reference") if isinstance(value, dict) else value
+        if not isinstance(given, str):
+            cause = "images[%d] is neither a reference nor a mapping with one" % number
+            raise ImageError(cause, hint="Give references, or what the lookup images_of returns")
+        reference = canonical(parse_registry(given.strip()))
+        texts.setdefault(reference, given.strip())
+        sources = found.setdefault(reference, [])
+        source = value.get("file") if isinstance(value, dict) else None
+        if isinstance(source, str) and source and source not in sources:
+            sources.append(source)
+    return [Wanted(texts[reference], reference, tuple(sorted(sources))) for reference, sources in found.items()]
+
+
+def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Sequence[str], stores: Stores) -> Locked:
+    """Make the file lock these images, or without any, those that it has.
+
+    ``update`` is ``missing`` (look up what is not locked yet), ``all``, or ``none`` (look up all of them, and write
+    nothing). Raises ImageError.
+    """
+    normalized = ",".join(str(Platform.parse(text)) for text in platforms)
+    before = [] if is_missing(path) and update != "none" else images_lock.read_lock(path)
+    known = {each.requested: each for each in before}
+    requested = [Wanted(str(reference), reference) for reference in known] if wanted is None else wanted
+    if not requested:
+        raise ImageError("there is nothing to lock", hint="Give references in images")
+    digests = _digests([each.reference for each in requested], known, update, stores)
+    after = [_entry(each, digests[each.reference], known.get(each.reference), normalized) for each in requested]
+    after.sort(key=lambda each: str(each.image))
+    changed = _as_set(before) != _as_set(after)
+    locked = Locked(before, after, changed)
+    if update == "none":
+        return dataclasses.replace(locked, changed=False, failure=_failure(path, locked))
+    if changed and not stores.run.dry_run:
+        images_lock.save_lock(path, after)
+    return locked
+
+
+def _digests(
+    requested: t.Sequence[RegistryReference],
+    known: t.Mapping[RegistryReference, LockedImage],
+    update: str,
+    stores: Stores,
+) -> dict[RegistryReference, str]:
+    """What each reference is pinned to; the registry is asked for what has no digest and no pin that counts."""
+    pinned = {each: each.digest for each in requested if each.digest}
+    if update == "missing":
+        kept = {each: known[each].image.digest for each in requested if each in known and each not in pinned}
+        pinned.update(kept)
+    return {**pinned, **require_digests([each for each in requested if each not in pinned], stores)}
+
+
+def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: str) -> LockedImage:
+    """The entry with its annotations; those of others in the file stay."""
+    annotations = dict(known.annotations) if known else {}
+    if images_lock.ID not in annotations:
+        annotations.update(images_lock.origin_of(wanted.text))
+    if platforms:
+        annotations[images_lock.PLATFORMS] = platforms
+    if wanted.sources:
+        annotations[images_lock.SOURCE] = ", ".join(wanted.sources)
+    return LockedImage(dataclasses.replace(wanted.reference, digest=digest), annotations)
+
+
+def _as_set(images: t.Iterable[LockedImage]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """For comparison: the order of entries does not count."""
+    return sorted((str(each.image), sorted(each.annotations.items())) for each in images)
+
+
+def _failure(path: str, locked: Locked) -> str:
+    """Why the locked images are not the present ones; empty if they are."""
+    moved = ["%s (%s, locked as %s)" % (each["image"], each["after"], each["before"]) for each in locked.moved]
+    known = {each.requested for each in locked.before}
+    missing = [str(each.requested) for each in locked.after if each.requested not in known]
+    causes = []
+    if moved:
+        causes.append("these images have moved: %s" % messages.listing(moved))
+    if missing:
+        causes.append("these images are not locked: %s" % messages.listing(missing))
+    hint = "Run the task with update=all and review the difference" if moved else "Run the task with update=missing"
+    return "%s does not hold: %s. %s." % (path, "; ".join(causes), hint) if causes else ""

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which manifests references point to, looked up for any number of them in parallel."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from .. import _messages as messages
+from .._errors import ImageError, LoginRefused, NotFound, naming
+from .._image.reference import RegistryReference, name_or_default
+from .stores import Stores
+
+
+def find_digest(reference: RegistryReference, stores: Stores) -> str:
+    """The digest that a reference points to; empty if there is no such image. One HEAD. Raises ImageError."""
+    with naming(reference):
+        try:
+            found = stores.open(reference).find(name_or_default(reference))
+        except NotFound:
+            return ""
+    return found.digest if found else ""
+
+
+def find_digests(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
+    """The digest of each reference, empty for those that do not exist.
+
+    The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
+    """
+    found: dict[RegistryReference, str] = {}
+    for batch in _batches(references):
+        with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
+            futures = [pool.submit(find_digest, reference, stores) for reference in batch]
+            try:
+                found.update((reference, future.result()) for reference, future in zip(batch, futures))
+            finally:
+                for future in futures:
+                    future.cancel()
+    return {reference: found[reference] for reference in dict.fromkeys(references)}
+
+
+def find_each(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
+    """As :func:`find_digests`, but the error of a reference is its value.
+
+    Raises LoginRefused: all that follows would fail for the same reason.
+    """
+
+    def find(reference: RegistryReference) -> str | ImageError:
+        try:
+            return find_digest(reference, stores)
+        except LoginRefused:
+            raise
+        except ImageError as error:
+            return error
+
+    found: dict[RegistryReference, str | ImageError] = {}
+    for batch in _batches(references):
+        with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
+            found.update(zip(batch, pool.map(find, batch)))
+    return {reference: found[reference] for reference in dict.fromkeys(references)}
+
+
+def _batches(references: t.Iterable[RegistryReference]) -> list[list[RegistryReference]]:
+    """One reference of each registry, and then the others.
+
+    The first response shows how to log in. Otherwise all requests that are sent at once would be sent without a token.
+    """
+    first: dict[str, RegistryReference] = {}
+    others = [each for each in dict.fromkeys(references) if first.setdefault(each.host, each) != each]
+    return [batch for batch in (list(first.values()), others) if batch]
+
+
+def require_digests(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
+    """As :func:`find_digests`; it is an error if one of them does not exist. Raises ImageError."""
+    found = find_digests(references, stores)
+    absent = [str(reference) for reference, digest in found.items() if not digest]
+    if absent:
+        raise NotFound("not found", messages.listing(absent), "Check the name and the tag")
+    return found

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The documents that a Helm chart stands for: rendered by ``helm template``, or read from the chart without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+import yaml
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped, RunCommand
+from ansible_collections.drayage.registry.plugins.module_utils._text import clean
+
+from ._sources import MAX_FILE, Text, chart_files
+
+# Of the messages of helm, which may quote whole templates.
+_SHOWN = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class HelmOptions:
+    """How charts are rendered; ``seconds`` is how long one may take."""
+
+    program: str = "helm"
+    release: str = "release"
+    namespace: str = "default"
+    values: t.Sequence[str] = ()
+    kube_version: str = ""
+    seconds: float = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """Texts of a chart, and the tag of images without one: ``appVersion``. ``warning`` says why helm was not used."""
+
+    texts: list[Text]
+    default_tag: str = ""
+    warning: str = ""
+
+
+def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
+    """The documents of a chart. Raises ImageError."""
+    argv = [options.program, "template", options.release, os.path.abspath(path), "--namespace", options.namespace]
+    argv += [part for values in options.values for part in ("--values", os.path.abspath(values))]
+    argv += ["--kube-version", options.kube_version] if options.kube_version else []
+    try:
+        status, output, errors = run(argv, "", options.seconds, MAX_FILE)
+    except FileNotFoundError:
+        return _unrendered(path, options)
+    except OSError as error:
+        raise ImageError("cannot run %s (%s)" % (options.program, error.strerror), path) from None
+    except ProgramStopped as error:
+        raise ImageError("%s template %s" % (options.program, error.cause), path) from None
+    if status:
+        shown = " ".join(clean(errors).split())[:_SHOWN]
+        raise ImageError("helm cannot render the chart (%s)" % shown, path, "Give the values that it needs in values")
+    return Rendered([Text(path, output)])
+
+
+def _unrendered(path: str, options: HelmOptions) -> Rendered:
+    """The annotation with its images and the values: those of the chart, and those that were given."""
+    texts = chart_files(path)
+    own = [text for text in texts if text.file.endswith("Chart.yaml")]
+    version = _app_version(own[0]) if own else ""
+    cause = "%s: %s is not installed, so the images are those of the chart's annotation and values" % (
+        path,
+        options.program,
+    )
+    return Rendered(texts, version, cause)
+
+
+def _app_version(chart: Text) -> str:
+    try:
+        document = yaml.load(chart.content, Loader=yaml.BaseLoader)  # text, not numbers
+    except (yaml.YAMLError, RecursionError):
+        raise InvalidContent("is not valid YAML", chart.file) from None
+    version = document.get("appVersion") if isinstance(document, dict) else None
+    return version if isinstance(version, str) else ""

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What lookups need to reach registries from the controller: the options of the modules, programs, and a cache."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import registry_options
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, file_errors
+from ansible_collections.drayage.registry.plugins.module_utils._files import locked
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
+from ansible_collections.drayage.registry.plugins.module_utils._process import Guard
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+
+_CACHE = "drayage-registry-digests.json"
+_MAX_CACHE = 64 * 1024 * 1024
+_SECRETS = ("password", "token")
+
+
+class RegistryLookup(LookupBase):
+    """A lookup with the options that the modules share."""
+
+    name = "lookup"
+
+    def registry_params(self) -> dict[str, t.Any]:
+        """The shared options, checked and completed as for a module. Raises ImageError."""
+        given = {name: self._option(name) for name in registry_options()}
+        result = ArgumentSpecValidator(registry_options()).validate(
+            {name: value for name, value in given.items() if value is not None}
+        )
+        if result.error_messages:
+            raise ImageError("; ".join(result.error_messages))
+        return dict(result.validated_parameters)
+
+    def _option(self, name: str) -> t.Any:
+        """An option. ansible-core does not template the variables that options of lookups come from."""
+        value, origin = self.get_option_and_origin(name)
+        if self._templar is not None and str(origin).startswith("var"):
+            return self._templar.template(value)
+        return value
+
+    @contextlib.contextmanager
+    def stores(self, params: dict[str, t.Any]) -> t.Iterator[Stores]:
+        """The stores that these options describe; what there is to warn about is shown at the end."""
+        run = Run(run_command, params["jobs"])
+        try:
+            with open_stores(params, run) as stores:
+                yield stores
+        except ImageError as error:
+            error.cause = run.statistics.hide(error.cause)
+            raise
+        finally:
+            for warning in run.statistics.warnings:
+                self.warn(warning)
+
+    def warn(self, text: str) -> None:
+        """Show a warning."""
+        Display().warning("%s: %s" % (self.name, text))
+
+    @contextlib.contextmanager
+    def reporting(self) -> t.Iterator[None]:
+        """Errors of the block end the task with their message."""
+        try:
+            yield
+        except ImageError as error:
+            raise AnsibleLookupError("%s: %s" % (self.name, error)) from None
+
+
+def run_command(
+    argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
+) -> tuple[int, str, str]:
+    """Run a program on the controller, as :class:`RunCommand` describes."""
+    guard = Guard(seconds, limit)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        guard.attach(process)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                output, errors = pool.submit(_read, process.stdout), pool.submit(_read, process.stderr)
+                _write(process.stdin, stdin)
+            process.wait()
+        finally:
+            guard.release()
+    return process.returncode, output.result(), errors.result()
+
+
+def _write(stream: t.Any, text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # a program need not read what it is given
+        stream.write(text.encode())
+        stream.close()
+
+
+def _read(stream: t.Any) -> str:
+    return b"".join(iter(lambda: stream.read(65536), b"")).decode("utf-8", "replace")
+
+
+class DigestCache:
+    """The digests that were looked up in this run of ansible-playbook, for all of its tasks and hosts.
+
+    They are in a file of the run's own directory: tasks are separate processes. Those who hold the cache keep others
+    waiting, so that a hundred hosts that need the same digests ask the registry once.
+    """
+
+    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+        """``params`` are the shared options: with others, a registry may be another one."""
+        public = {**params, "registries": [_public(entry) for entry in params["registries"]]}
+        text = json.dumps(public, sort_keys=True, default=str)
+        self._key = hashlib.sha256(text.encode()).hexdigest()
+        self._path = os.path.join(vars(constants)["DEFAULT_LOCAL_TMP"], _CACHE)
+
+    @contextlib.contextmanager
+    def hold(self) -> t.Iterator[dict[str, str]]:
+        """The digests by reference, which are kept with what the block adds. Raises ImageError."""
+        with file_errors("use the cache of digests", self._path), locked(self._path) as stream:
+            stored = self._load(stream.read(_MAX_CACHE))
+            known = stored.setdefault(self._key, {})
+            before = dict(known)
+            try:
+                yield known
+            finally:
+                if known != before:
+                    stream.seek(0)
+                    stream.truncate()
+                    stream.write(json.dumps(stored).encode())
+
+    @staticmethod
+    def _load(content: bytes) -> dict[str, dict[str, str]]:
+        try:
+            stored = json.loads(content)
+        except ValueError:  # empty, or cut off by a task that was killed
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+
+def _public(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {name: value for name, value in entry.items() if name not in _SECRETS}

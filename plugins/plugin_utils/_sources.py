@@ -1,0 +1,179 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The text of documents in files, directories and Helm charts, within bounds: a chart may come from anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import tarfile
+import typing as t
+import zlib
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, LocalFailure, file_errors
+from ansible_collections.drayage.registry.plugins.module_utils._files import open_regular, read_named
+
+# Bytes. The largest rendered charts have some 10 MiB.
+MAX_FILE = 64 * 1024 * 1024
+MAX_TOTAL = 256 * 1024 * 1024
+_MAX_FILES = 10_000
+_MAX_NESTED = 3  # archives of charts within archives of charts
+_SUFFIXES = (".yaml", ".yml", ".json", ".container", ".image", ".volume", ".kube")
+_CHART_FILES = ("Chart.yaml", "values.yaml")
+_ARCHIVES = (".tgz", ".tar.gz")
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text, and the file that it is from."""
+
+    file: str
+    content: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A directory or archive with a Helm chart."""
+
+    path: str
+
+
+def sources(path: str) -> t.Iterator[Text | Chart]:
+    """What there is under a path, in the order of names. Raises ImageError."""
+    if is_chart(path):
+        yield Chart(path)
+    elif os.path.isdir(path):
+        yield from _walk(path)
+    else:
+        yield Text(path, _decoded(read_named(path, MAX_FILE, "the file"), path))
+
+
+def is_chart(path: str) -> bool:
+    """Whether this is an archive, or the directory of a chart."""
+    return path.endswith(_ARCHIVES) or os.path.isfile(os.path.join(path, "Chart.yaml"))
+
+
+def _walk(top: str) -> t.Iterator[Text | Chart]:
+    count = total = 0
+    for directory, below, files in os.walk(top):
+        if is_chart(directory):
+            below.clear()
+            yield Chart(directory)
+            continue
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.join(directory, name)
+            if name.endswith(_ARCHIVES):
+                yield Chart(path)
+            elif name.endswith(_SUFFIXES):
+                count, content = count + 1, read_named(path, MAX_FILE, "the file")
+                total += len(content)
+                if count > _MAX_FILES or total > MAX_TOTAL:
+                    cause = "has more than %d files, or more than %d bytes in them" % (_MAX_FILES, MAX_TOTAL)
+                    raise LocalFailure(cause, top, "Give the directories that are needed")
+                yield Text(path, _decoded(content, path))
+
+
+def chart_files(path: str) -> list[Text]:
+    """Chart.yaml and values.yaml of a chart and of the charts within it, each Chart.yaml before its values.
+
+    Raises ImageError.
+    """
+    if not os.path.isdir(path):
+        with file_errors("read the chart", path), open_regular(path) as stream:
+            files = _in_archive(stream, path, _Budget(), _MAX_NESTED)
+    else:
+        files = [
+            Text(
+                os.path.join(directory, name),
+                _decoded(read_named(os.path.join(directory, name), MAX_FILE, "the file"), path),
+            )
+            for directory, below, names in os.walk(path)
+            if _sort(below)
+            for name in _CHART_FILES
+            if name in names and _is_chart_directory(os.path.relpath(directory, path))
+        ]
+    if not files:
+        raise InvalidContent("is no Helm chart: it has no Chart.yaml", path)
+    return files
+
+
+def _sort(names: list[str]) -> bool:
+    names.sort()
+    return True
+
+
+def _is_chart_directory(relative: str) -> bool:
+    """Whether it is the chart's own directory, or one of ``charts/NAME`` at any level."""
+    parts = [] if relative == "." else relative.split("/")
+    return len(parts) % 2 == 0 and all(part == "charts" for part in parts[::2])
+
+
+class _Budget:
+    """What an archive may still unpack to."""
+
+    def __init__(self) -> None:
+        self.size = MAX_TOTAL
+        self.members = _MAX_FILES
+
+    def spend(self, member: tarfile.TarInfo) -> bool:
+        """Whether a member is within the bounds."""
+        self.size -= max(member.size, 0)
+        self.members -= 1
+        return self.size >= 0 and self.members >= 0
+
+
+def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> list[Text]:
+    """The files of a .tgz, which is read as a stream: nothing is written, and no more than the budget is unpacked."""
+    found: dict[str, Text] = {}
+    try:
+        with tarfile.open(fileobj=_Bounded(stream, path, budget), mode="r|gz") as archive:
+            for member in archive:
+                if not budget.spend(member):
+                    cause = "unpacks to more than %d files or %d bytes" % (_MAX_FILES, MAX_TOTAL)
+                    raise InvalidContent(cause, path, "Check where this archive comes from")
+                directory, _slash, name = member.name.rpartition("/")
+                relative = directory.partition("/")[2] or "."
+                content = archive.extractfile(member) if member.isreg() else None
+                if content is None or member.size > MAX_FILE:
+                    continue
+                where = "%s/%s" % (path, member.name)
+                if name in _CHART_FILES and _is_chart_directory(relative):
+                    found[member.name] = Text(where, _decoded(content.read(), where))
+                elif name.endswith(_ARCHIVES) and relative.rpartition("/")[2] == "charts" and levels:
+                    inner = _in_archive(io.BytesIO(content.read()), where, budget, levels - 1)
+                    found.update((text.file, text) for text in inner)
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
+        raise InvalidContent("is not a readable .tgz archive (%s)" % error, path) from None
+    return [found[name] for name in sorted(found)]
+
+
+class _Bounded(io.RawIOBase):
+    """A stream of an archive: compressed bytes count as well, as each of them may stand for a thousand."""
+
+    def __init__(self, stream: t.BinaryIO, path: str, budget: _Budget) -> None:
+        super().__init__()
+        self._stream = stream
+        self._path = path
+        self._budget = budget
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises InvalidContent if there are too many."""
+        chunk = self._stream.read(size)
+        self._budget.size -= len(chunk)
+        if self._budget.size < 0:
+            raise InvalidContent("has more than %d bytes" % MAX_TOTAL, self._path)
+        return chunk
+
+
+def _decoded(content: bytes, path: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except ValueError:
+        raise LocalFailure("%s is not text in UTF-8" % path) from None

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""image_lock: what is in the file, when it is written, and who else can read it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+import yaml
+
+from devtools import images
+
+APP, NEXT = images.index(seed="app"), images.index(seed="next")
+TOOL = images.single(seed="tool")
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def pushed(registry, repository):
+    """Push two images, and return the place of their repositories."""
+    images.push(APP, registry.host, f"{repository}/app", "1.0")
+    images.push(TOOL, registry.host, f"{repository}/tool", "latest")
+    registry.forget()
+    return f"{registry.host}/{repository}"
+
+
+def heads(registry):
+    return sum(request.method == "HEAD" for request in registry.requests())
+
+
+def test_locking_twice_changes_nothing(run_module, registry, pushed, tmp_path):
+    path = tmp_path / "images.lock.yml"
+    wanted = [
+        f"{pushed}/tool",
+        {"reference": f"{pushed}/app:1.0", "kind": "container", "certain": True, "file": "a.yaml"},
+    ]
+    options = {"path": str(path), "images": wanted, "platforms": ["linux/amd64"]}
+    planned = run_module("image_lock", check_mode=True, diff=True, **options)
+    assert (planned.raw["changed"], path.exists()) == (True, False)
+    locked = run_module("image_lock", **options)
+    assert (locked.raw["changed"], locked.raw["images"]) == (True, planned.raw["images"])
+    assert locked.raw["msg"] == f"Locked 2 images in {path}: 2 added, 0 moved, 0 removed."
+    assert heads(registry) == 4
+    content = path.read_bytes()
+    document = yaml.safe_load(content)
+    assert (document["apiVersion"], document["kind"]) == ("imgpkg.carvel.dev/v1alpha1", "ImagesLock")
+    assert [each["image"] for each in document["images"]] == [
+        f"{pushed}/app:1.0@{APP.digest}",
+        f"{pushed}/tool:latest@{TOOL.digest}",
+    ]
+    app, tool = (each["annotations"] for each in document["images"])
+    assert app["drayage.registry/source"] == "a.yaml"
+    assert app["drayage.registry/platforms"] == "linux/amd64"
+    assert tool["kbld.carvel.dev/id"] == f"{pushed}/tool"
+    registry.forget()
+    again = run_module("image_lock", **options)
+    assert (again.raw["changed"], again.raw["requests"], path.read_bytes()) == (False, 0, content)
+    assert registry.requests() == []
+    again = run_module("image_lock", **{**options, "images": list(reversed(wanted)), "update": "all"})
+    assert (again.raw["changed"], path.read_bytes()) == (False, content)
+
+
+def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushed, tmp_path):
+    path = tmp_path / "images.lock.yml"
+    run_module("image_lock", path=str(path), images=[f"{pushed}/app:1.0", f"{pushed}/tool:latest"])
+    assert not run_module("image_lock", path=str(path), update="none").failed
+    path.chmod(0o640)
+    content = path.read_bytes()
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    moved = [{"image": f"{pushed}/app:1.0", "before": APP.digest, "after": NEXT.digest}]
+    assert not run_module("image_lock", path=str(path)).raw["changed"]
+    failed = run_module("image_lock", path=str(path), update="none")
+    assert failed.raw["moved"] == moved
+    assert failed.raw["msg"] == (
+        f"{path} does not hold: these images have moved: {pushed}/app:1.0 ({NEXT.digest}, locked as {APP.digest}). "
+        "Run the task with update=all and review the difference."
+    )
+    planned = run_module("image_lock", check_mode=True, diff=True, path=str(path), update="all")
+    assert planned.raw["diff"]["before"][f"{pushed}/app:1.0"] == APP.digest
+    assert planned.raw["diff"]["after"][f"{pushed}/app:1.0"] == NEXT.digest
+    assert (planned.raw["moved"], path.read_bytes()) == (moved, content)
+    updated = run_module("image_lock", path=str(path), update="all")
+    assert (updated.raw["changed"], updated.raw["moved"]) == (True, moved)
+    assert path.read_bytes() == content.replace(APP.digest.encode(), NEXT.digest.encode())
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path / "home") is not None
+    assert [name for name in os.listdir(tmp_path) if "staging" in name] == []
+
+
+def test_other_tools_read_and_write_the_file(run_module, pushed, tmp_path):
+    """kbld finds images by its annotation, and Renovate replaces digests on lines; what it writes is no difference."""
+    path = tmp_path / "images.lock.yml"
+    run_module("image_lock", path=str(path), images=[f"{pushed}/app:1.0"])
+    text = path.read_text()
+    by_id = {each["annotations"]["kbld.carvel.dev/id"]: each["image"] for each in yaml.safe_load(text)["images"]}
+    assert by_id == {f"{pushed}/app:1.0": f"{pushed}/app:1.0@{APP.digest}"}
+    origins = yaml.safe_load(yaml.safe_load(text)["images"][0]["annotations"]["kbld.carvel.dev/origins"])
+    assert origins == [{"resolved": {"tag": "1.0", "url": f"{pushed}/app:1.0"}}]
+    lines = re.findall(r"^\s*-?\s*image:\s*['\"]?([^\s'\"@]+)@(sha256:[0-9a-f]{64})['\"]?\s*$", text, re.MULTILINE)
+    assert lines == [(f"{pushed}/app:1.0", APP.digest)]
+    path.write_text(
+        "# ours\n" + text.replace(APP.digest, DIGEST).replace("  annotations:\n", "  annotations:\n    a: b\n")
+    )
+    assert not run_module("image_lock", path=str(path)).raw["changed"]
+    assert path.read_text().startswith("# ours\n")
+    updated = run_module("image_lock", path=str(path), update="all")
+    assert updated.raw["images"][0]["annotations"]["a"] == "b"
+
+
+HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: Pod\n", "PATH: is no ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
+        (
+            HEAD + "image: []\n",
+            "PATH: the key 'image' is not understood. An ImagesLock has apiVersion, kind and images.",
+        ),
+        (
+            HEAD + "images:\n- image: a/b:1\n",
+            "PATH: images[0]: image: a/b:1 has no digest. Write NAME:TAG@DIGEST, or NAME@DIGEST.",
+        ),
+        (
+            HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
+            "PATH: images[0]: the key 'name' is not understood. An entry has image and annotations.",
+        ),
+        (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: a key stands twice in one mapping."),
+    ],
+)
+def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, message):
+    path = tmp_path / "images.lock.yml"
+    path.write_text(text)
+    failed = run_module("image_lock", path=str(path))
+    assert failed.raw["msg"] == message.replace("PATH", str(path))
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images": []}, "there is nothing to lock. Give references in images."),
+        ({}, "there is nothing to lock. Give references in images."),
+        (
+            {"images": [7]},
+            "images[0] is neither a reference nor a mapping with one. Give references, or what the lookup images_of returns.",
+        ),
+        (
+            {"images": ["PUSHED/app:2.0", "PUSHED/app:3.0"]},
+            "PUSHED/app:2.0, PUSHED/app:3.0: not found. Check the name and the tag.",
+        ),
+        ({"images": ["PUSHED/app:1.0"], "update": "none"}, "cannot read the file PATH: no such file or directory."),
+    ],
+)
+def test_bad_input(run_module, pushed, tmp_path, options, message):
+    path = tmp_path / "images.lock.yml"
+    given = yaml.safe_load(yaml.safe_dump(options).replace("PUSHED", pushed))
+    failed = run_module("image_lock", path=str(path), **given)
+    assert failed.raw["msg"] == message.replace("PUSHED", pushed).replace("PATH", str(path))
+    assert not path.exists()

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+
+import pytest
+import yaml
+from ansible.errors import AnsibleLookupError
+
+from ansible_collections.drayage.registry.plugins.lookup import images_of
+from ansible_collections.drayage.registry.plugins.plugin_utils import _sources
+
+CHART = "apiVersion: v2\nname: app\nappVersion: 2.10\n"
+ANNOTATED = CHART + "annotations:\n  artifacthub.io/images: |\n    - {name: app, image: 'ghcr.io/a/app:2.10'}\n"
+VALUES = "image: {repository: ghcr.io/a/web, tag: ''}\n"
+POD = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: 'a/pod:1'}]}\n"
+
+
+@pytest.fixture
+def find(monkeypatch, tmp_path):
+    """Return a function that runs the lookup with options, and its warnings."""
+    warnings: list[str] = []
+
+    def run(*paths, **given):
+        plugin = images_of.LookupModule()
+        documented = yaml.safe_load(images_of.DOCUMENTATION)["options"]
+        options = {name: document.get("default") for name, document in documented.items()}
+        options["helm"] = str(tmp_path / "bin" / "helm")
+        monkeypatch.setattr(plugin, "set_options", lambda **_options: None)
+        monkeypatch.setattr(plugin, "get_option", lambda option: {**options, **given}[option])
+        monkeypatch.setattr(plugin, "warn", warnings.append)
+        return plugin.run([str(path) for path in paths], {})
+
+    run.warnings = warnings
+    return run
+
+
+@pytest.fixture
+def helm(tmp_path):
+    """Return a function that installs a program of this name, with its script."""
+
+    def install(script):
+        path = tmp_path / "bin" / "helm"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + script)
+        path.chmod(0o755)
+
+    return install
+
+
+def references(found):
+    return [item["reference"] for item in found]
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def archive(path, files, prefix="app/"):
+    with tarfile.open(path, "w:gz") as stream:
+        for name, content in files.items():
+            content = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(prefix + name)
+            member.size = len(content)
+            stream.addfile(member, io.BytesIO(content))
+    return path
+
+
+def chart(path, metadata=ANNOTATED):
+    write(path / "values.yaml", VALUES)
+    write(path / "templates" / "a.yaml", "{{- if .Values.x }}\nimage: a/template:1\n{{- end }}\n")
+    write(path / "Chart.yaml", metadata)
+    return path
+
+
+def test_directory(find, tmp_path):
+    top = tmp_path / "top"
+    write(top / "b.yaml", POD)
+    write(top / "a" / "app.container", "[Container]\nImage=a/unit:1\n")
+    write(top / "a" / "broken.yml", "a: [")
+    write(top / ".git" / "c.yaml", "image: a/hidden:1\n")
+    write(top / "notes.txt", "image: a/text:1\n")
+    chart(top / "charts" / "app")
+    found = find(top)
+    assert references(found) == ["a/pod:1", "a/unit:1", "ghcr.io/a/app:2.10", "ghcr.io/a/web:2.10"]
+    assert found[0]["file"] == str(top / "b.yaml")
+    assert [item["certain"] for item in found] == [True, True, True, False]
+    skipped, unrendered = find.warnings
+    assert skipped.startswith(f"{top}/a/broken.yml is skipped: it is not valid YAML or JSON (")
+    assert unrendered.startswith(f"{top}/charts/app: ")
+    assert unrendered.endswith("is not installed, so the images are those of the chart's annotation and values")
+    assert references(find(top, certain=True)) == ["a/pod:1", "a/unit:1", "ghcr.io/a/app:2.10"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_chart_without_helm(find, tmp_path, packed):
+    """The charts within it count too, packed or not, and each reference once."""
+    inner = archive(tmp_path / "inner.tgz", {"Chart.yaml": CHART, "values.yaml": "image: a/inner:1\n"}, "inner/")
+    files = {
+        "Chart.yaml": ANNOTATED,
+        "values.yaml": VALUES,
+        "charts/db/values.yaml": "image: a/db:1\n",
+        "templates/values.yaml": "image: a/no:1\n",
+    }
+    if packed:
+        path = archive(tmp_path / "app.tgz", {**files, "charts/inner.tgz": inner.read_bytes()})
+        expected = {"ghcr.io/a/app:2.10", "ghcr.io/a/web:2.10", "a/db:1", "a/inner:1"}
+    else:
+        path, expected = tmp_path / "app", {"ghcr.io/a/app:2.10", "ghcr.io/a/web:2.10", "a/db:1"}
+        for name, text in files.items():
+            write(path / name, text)
+    assert set(references(find(path))) == expected
+
+
+def test_chart_with_helm(find, helm, tmp_path):
+    path = chart(tmp_path / "-app")
+    helm(f'echo "$@" > {tmp_path}/arguments\ncat <<EOF\n{POD}EOF\n')
+    found = find(path, values=[str(tmp_path / "v.yml")], kube_version="1.31", namespace="prod")
+    assert [(item["reference"], item["file"]) for item in found] == [("a/pod:1", str(path))]
+    assert find.warnings == []
+    assert (tmp_path / "arguments").read_text() == (
+        f"template release {path} --namespace prod --values {tmp_path}/v.yml --kube-version 1.31\n"
+    )
+
+
+def test_chart_that_helm_refuses(find, helm, tmp_path):
+    path = chart(tmp_path / "app")
+    helm("echo 'Error: values do not meet\n  the schema \033[31m' >&2; exit 1")
+    with pytest.raises(AnsibleLookupError) as error:
+        find(path)
+    assert str(error.value) == (
+        f"images_of: {path}: helm cannot render the chart (Error: values do not meet the schema). "
+        "Give the values that it needs in values."
+    )
+
+
+def test_helm_that_writes_without_end(find, helm, tmp_path, monkeypatch):
+    monkeypatch.setattr("ansible_collections.drayage.registry.plugins.plugin_utils._helm.MAX_FILE", 100_000)
+    path = chart(tmp_path / "app")
+    helm("exec yes")
+    with pytest.raises(AnsibleLookupError, match="helm template wrote more than 100000 bytes"):
+        find(path)
+
+
+def test_archives_that_unpack_without_bounds(find, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sources, "MAX_TOTAL", 1_000_000)
+    path = archive(tmp_path / "bomb.tgz", {"Chart.yaml": CHART, "values.yaml": b" " * 2_000_000})
+    assert path.stat().st_size < 10_000
+    with pytest.raises(AnsibleLookupError, match=r"bomb.tgz: unpacks to more than 10000 files or 1000000 bytes"):
+        find(path)
+    monkeypatch.setattr(_sources, "_MAX_FILES", 3)
+    path = archive(tmp_path / "many.tgz", {f"templates/{number}": "" for number in range(5)})
+    with pytest.raises(AnsibleLookupError, match=r"many.tgz: unpacks to more than 3 files"):
+        find(path)
+
+
+def test_archives_that_lie(find, tmp_path):
+    outside = tmp_path / "secret.yaml"
+    outside.write_text("image: a/secret:1\n")
+    path = tmp_path / "links.tgz"
+    with tarfile.open(path, "w:gz") as stream:
+        for name, target in (("app/values.yaml", str(outside)), ("app/Chart.yaml", "../secret.yaml")):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            stream.addfile(member)
+    with pytest.raises(AnsibleLookupError, match=r"links.tgz: is no Helm chart: it has no Chart.yaml"):
+        find(path)
+    for content in (b"", b"\x1f\x8b garbage", gzip.compress(b"x" * 600), b"PK\x03\x04"):
+        path.write_bytes(content)
+        with pytest.raises(AnsibleLookupError, match=r"links.tgz: is (not a readable .tgz archive|no Helm chart)"):
+            find(path)
+
+
+def test_files_that_are_none(find, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*pipe.yaml: it is not a file"):
+        find(tmp_path / "pipe.yaml")
+    with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*gone.yaml: no such file or directory"):
+        find(tmp_path / "gone.yaml")
+    with pytest.raises(AnsibleLookupError, match=r"a.yaml: is not valid YAML or JSON"):
+        find(write(tmp_path / "a.yaml", "a: ["))
