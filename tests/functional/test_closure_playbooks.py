@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks mirror_closure, export_closure and deploy_locked: from documents to a mirror, a bundle, and pinned documents."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+
+from devtools import images
+from devtools.observe import digest_at
+
+APP, TOOL, NEXT = images.index(seed="app"), images.single(seed="tool"), images.index(seed="next")
+
+MANIFEST = """\
+# What the shop runs
+apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: "PLACE/app:1.0"  # the release
+          args: ["--tool-image=PLACE/tool:2", "--old-image=PLACE/tool:1"]
+"""
+
+
+@pytest.fixture
+def manifest(registry, repository, tmp_path):
+    """Push the images of a manifest, and return its path."""
+    images.push(APP, registry.host, f"{repository}/app", "1.0")
+    images.push(TOOL, registry.host, f"{repository}/tool", "2")
+    path = tmp_path / "shop.yaml"
+    path.write_text(MANIFEST.replace("PLACE", f"{registry.host}/{repository}"))
+    return path
+
+
+def mirrored(manifest, old, new):
+    """Return the text that the rewritten copy should have: only the reference that does not exist stays."""
+    text = manifest.read_text().replace(f"{old}/app:1.0", f"{new}/app:1.0@{APP.digest}")
+    return text.replace(f"{old}/tool:2", f"{new}/tool:2@{TOOL.digest}")
+
+
+def test_mirror_of_a_manifest(run_playbook, registry, second_registry, repository, manifest, tmp_path):
+    variables = {
+        "closure_files": [str(manifest)],
+        "closure_dest": f"{second_registry.host}/mirror",
+        "closure_output": str(tmp_path / "out"),
+        "closure_lock_file": str(tmp_path / "shop.lock.yml"),
+    }
+    assert "changed=0" not in run_playbook("drayage.registry.mirror_closure", "--check", variables=variables)
+    assert not (tmp_path / "out").exists()
+    run_playbook("drayage.registry.mirror_closure", "--diff", variables=variables)
+    old, new = f"{registry.host}/{repository}", f"{second_registry.host}/mirror/{repository}"
+    assert digest_at(second_registry.host, new.partition("/")[2] + "/app", "1.0") == APP.digest
+    assert (tmp_path / "out" / "shop.yaml").read_text() == mirrored(manifest, old, new)
+    locked = yaml.safe_load((tmp_path / "shop.lock.yml").read_text())["images"]
+    assert [each["image"] for each in locked] == [f"{old}/app:1.0@{APP.digest}", f"{old}/tool:2@{TOOL.digest}"]
+    # The tag moves, the lock does not.
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    assert "changed=0" in run_playbook("drayage.registry.mirror_closure", variables=variables)
+
+
+def test_mirror_of_a_chart(request, registry, second_registry, repository, manifest, tmp_path, monkeypatch):
+    """helm is a script that returns what is in the templates."""
+    program = tmp_path / "bin" / "helm"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1 $2" = "template shop" ] && cat "$3"/templates/*\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    chart = tmp_path / "shop"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: shop\n")
+    (chart / "templates" / "deployment.yaml").write_text(manifest.read_text())
+    run_playbook = request.getfixturevalue("run_playbook")  # it takes PATH as it finds it
+    variables = {
+        "closure_charts": [{"chart": str(chart), "release": "shop", "namespace": "prod"}],
+        "closure_dest": f"{second_registry.host}/charts",
+        "closure_output": str(tmp_path / "out"),
+    }
+    run_playbook("drayage.registry.mirror_closure", variables=variables)
+    new = f"{second_registry.host}/charts/{repository}"
+    text = (tmp_path / "out" / "shop.yaml").read_text()
+    assert text.rstrip() == mirrored(manifest, f"{registry.host}/{repository}", new).rstrip()
+
+
+def test_bundle_for_a_site(run_playbook, registry, second_registry, repository, manifest, tmp_path):
+    bundle, site = tmp_path / "bundle", second_registry.host
+    variables = {
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+        "closure_site": site,
+        "airgap_export_dest": str(bundle),
+    }
+    run_playbook("drayage.registry.export_closure", variables=variables)
+    imported = {"airgap_import_src": str(bundle), "airgap_import_dest": site}
+    run_playbook("drayage.registry.airgap_import", variables=imported)
+    assert digest_at(site, f"{repository}/app", "1.0") == APP.digest
+    text = manifest.read_text().replace(registry.host, site)
+    assert (tmp_path / "out" / "shop.yaml").read_text() == text
+    assert "changed=0" in run_playbook("drayage.registry.export_closure", variables=variables)
+
+
+def test_deployment_by_lock_file(run_playbook, run_module, registry, second_registry, repository, manifest, tmp_path):
+    lock, old = tmp_path / "lock.yml", f"{registry.host}/{repository}"
+    assert not run_module("image_lock", path=str(lock), images=[f"{old}/app:1.0", f"{old}/tool:2"]).failed
+    variables = {
+        "closure_lock_file": str(lock),
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+        "closure_command": ["cp", str(tmp_path / "out" / "shop.yaml"), str(tmp_path / "applied")],
+    }
+    run_playbook("drayage.registry.deploy_locked", variables=variables)
+    assert (tmp_path / "applied").read_text() == mirrored(manifest, old, old)
+    variables["closure_dest"] = f"{second_registry.host}/prod"
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    run_playbook("drayage.registry.deploy_locked", variables=variables)
+    new = f"{second_registry.host}/prod/{repository}"
+    assert (tmp_path / "applied").read_text() == mirrored(manifest, old, new)
+    assert digest_at(second_registry.host, new.partition("/")[2] + "/app", "1.0") == APP.digest
+    assert "changed=0" in run_playbook("drayage.registry.deploy_locked", variables=variables)
+    output = run_playbook(
+        "drayage.registry.deploy_locked", variables={**variables, "closure_verify": True}, succeeds=False
+    )
+    assert f"these images have moved: {old}/app:1.0 ({NEXT.digest}, locked as {APP.digest})" in output
+
+
+def test_documents_with_images_that_are_not_locked(run_playbook, run_module, registry, repository, manifest, tmp_path):
+    lock = tmp_path / "lock.yml"
+    place = f"{registry.host}/{repository}"
+    assert not run_module("image_lock", path=str(lock), images=[f"{place}/tool:2"]).failed
+    variables = {
+        "closure_lock_file": str(lock),
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+    }
+    output = run_playbook("drayage.registry.deploy_locked", variables=variables, succeeds=False)
+    assert (
+        f"{lock} has no entry for {place}/app:1.0. No document was written. Add the images with image_lock." in output
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("playbook", ["mirror_closure", "export_closure"])
+def test_nothing_is_declared(run_playbook, playbook):
+    output = run_playbook(f"drayage.registry.{playbook}", variables={"airgap_export_dest": "/nowhere"}, succeeds=False)
+    assert "Nothing is declared: closure_files and closure_charts are empty. Nothing was changed." in output
