@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Options that all modules share; plugins/doc_fragments/_registries.py and _conversion.py document them."""
+"""Options that all modules share; plugins/doc_fragments/ documents them."""
 
 from __future__ import annotations
 
@@ -69,6 +69,22 @@ def conversion_options() -> dict[str, dict[str, t.Any]]:
         "format": {"type": "str", "choices": ["preserve", "oci", "docker"], "default": "preserve"},
         "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
         "remove_signatures": {"type": "bool", "default": False},
+    }
+
+
+def verification_options() -> dict[str, dict[str, t.Any]]:
+    """What images must show before they are copied; its documentation is plugins/doc_fragments/_verification.py."""
+    return {
+        "signed_by": {
+            "type": "dict",
+            "options": {
+                "public_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
+                "identity": {"type": "dict"},
+                "attestations": {"type": "list", "elements": "str", "default": []},
+            },
+        },
+        "policy": {"type": "path"},
+        "registries_d": {"type": "path"},
     }
 
 

@@ -29,8 +29,13 @@ options:
       - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]) or V(oci-archive:FILE[:REF]). With
         O(gpg_key), also V(dir:PATH).
       - The digest is signed. Give V(@digest) to be certain which image that is, whatever happens to the tag.
+      - Either O(image) or O(bundle) is required.
     type: str
-    required: true
+  bundle:
+    description:
+      - The directory of a bundle of the role P(drayage.registry.airgap_export#role), to sign instead of an image. The file
+        C(SHA256SUMS.sigstore.json) is written into it, a statement about C(SHA256SUMS), C(inventory.json) and the digests of all images.
+    type: path
   key:
     description:
       - The path of a private key on the managed node, in PEM. Keys of cosign, OpenSSL and Skopeo are supported.
@@ -156,7 +161,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of O(image).
+  description: The digest of O(image), or of the checksums of O(bundle).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -167,7 +172,7 @@ digests:
   elements: str
   sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]
 identity:
-  description: The name that is signed.
+  description: The name that is signed. Null for a bundle.
   returned: success
   type: str
   sample: registry.example.com/prod/app
@@ -216,6 +221,7 @@ from ansible_collections.drayage.registry.plugins.module_utils import _messages 
 from ansible_collections.drayage.registry.plugins.module_utils._image.statement import predicate_type
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import Signed, SignOptions, sign
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import sign_bundle
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.keys import signing_key
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -246,7 +252,7 @@ def describe(signed: Signed) -> dict[str, t.Any]:
         "changed": bool(changes),
         "digest": signed.digest,
         "digests": [each.digest for each in signed.manifests],
-        "identity": signed.identity,
+        "identity": signed.identity or None,
         "signatures": changes,
         "diff": {
             "before": {each.digest: each.before for each in signed.manifests},
@@ -257,6 +263,10 @@ def describe(signed: Signed) -> dict[str, t.Any]:
 
 def with_key(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
     """Sign with a key in PEM; returns its name for people, its fingerprint and its public half too."""
+    if params["bundle"]:
+        key = signing_key(params["key"], params["key_content"], params["passphrase"])
+        done = sign_bundle(params["bundle"], key, params["state"] == "present", stores.run)
+        return done, key.public.short_name, key.public.fingerprint, key.public.pem
     options = SignOptions(
         image=params["image"],
         key=signing_key(params["key"], params["key_content"], params["passphrase"]),
@@ -292,7 +302,8 @@ def main() -> None:
     """Run the module."""
     module = RegistryModule(
         {
-            "image": {"type": "str", "required": True},
+            "image": {"type": "str"},
+            "bundle": {"type": "path"},
             "key": {"type": "path", "no_log": False},
             "key_content": {"type": "str", "no_log": True},
             "passphrase": {"type": "str", "no_log": True},
@@ -307,8 +318,14 @@ def main() -> None:
             "predicate_type": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        mutually_exclusive=[("key", "key_content", "gpg_key"), ("gpg_key", "predicate_type")],
-        required_one_of=[("key", "key_content", "gpg_key")],
+        mutually_exclusive=[
+            ("image", "bundle"),
+            ("key", "key_content", "gpg_key"),
+            ("gpg_key", "predicate_type"),
+            ("gpg_key", "bundle"),
+            ("predicate_type", "bundle"),
+        ],
+        required_one_of=[("image", "bundle"), ("key", "key_content", "gpg_key")],
         required_by={"predicate": "predicate_type", "gpg_home": "gpg_key", "lookaside": "gpg_key"},
     )
     params = module.params
@@ -318,7 +335,7 @@ def main() -> None:
         result = describe(signed)
         noun = "attestation" if params["predicate_type"] else "signature"
         what, changes = (params["state"] == "present", noun), len(result["signatures"])
-        message = sentence(params["image"], signed, name, what, changes, stores.run.dry_run)
+        message = sentence(params["image"] or params["bundle"], signed, name, what, changes, stores.run.dry_run)
         return {**result, "msg": message, "fingerprint": fingerprint, "public_key": public}
 
     module.run(operation)

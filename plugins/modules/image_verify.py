@@ -33,8 +33,13 @@ options:
       - The image to verify, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
       - Use RV(digest) in what follows. The tag may point to another image a moment later.
+      - Either O(image) or O(bundle) is required.
     type: str
-    required: true
+  bundle:
+    description:
+      - The directory of a signed bundle of the role P(drayage.registry.airgap_export#role), to verify instead of an image. It must have
+        the files that were signed, each as it was, and no others.
+    type: path
   public_keys:
     description:
       - Public keys in PEM, each as the path of a file on the managed node or as its content.
@@ -92,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest that was verified.
+  description: The digest that was verified, for a bundle that of its checksums.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -149,6 +154,7 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import verify_bundle
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule, PolicyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.signature import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -196,7 +202,8 @@ def main() -> None:
     """Run the module."""
     module = RegistryModule(
         {
-            "image": {"type": "str", "required": True},
+            "image": {"type": "str"},
+            "bundle": {"type": "path"},
             "public_keys": {"type": "list", "elements": "str", "no_log": False},
             "identity": {"type": "dict"},
             "annotations": {"type": "dict", "default": {}},
@@ -204,11 +211,12 @@ def main() -> None:
             "policy": {"type": "path"},
             "registries_d": {"type": "path"},
         },
-        mutually_exclusive=[("public_keys", "policy")],
-        required_one_of=[("public_keys", "policy")],
+        mutually_exclusive=[("image", "bundle"), ("public_keys", "policy")],
+        required_one_of=[("image", "bundle"), ("public_keys", "policy")],
         required_by={
             "registries_d": "policy",
             "identity": "public_keys",
+            "bundle": "public_keys",
         },
     )
     params = module.params
@@ -217,13 +225,16 @@ def main() -> None:
             module.secret(given, "public_keys")
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        keys, policy = None, None
+        if params["bundle"]:
+            keys = KeyRule.from_options(params).keys
+            return describe(verify_bundle(params["bundle"], keys, stores.run), params["bundle"])
+        rule, policy = None, None
         if params["policy"]:
             policy = PolicyRule.from_options(params["policy"], params["registries_d"], stores.run.run_command)
         else:
-            keys = KeyRule.from_options(params)
+            rule = KeyRule.from_options(params)
         annotations = {name: str(value) for name, value in params["annotations"].items()}
-        options = VerifyOptions(params["image"], keys, policy, annotations)
+        options = VerifyOptions(params["image"], rule, policy, annotations)
         return describe(verify(options, stores), options.image)
 
     module.run(operation)

@@ -16,7 +16,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import ref
 from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import load_private
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignOptions, sign
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
-from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule, Used
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy as SessionPolicy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
@@ -71,10 +71,16 @@ class Table:
         store = self.stores.open(image)
         rule = PolicyRule.from_options(question["policy"], question["registriesd"], self.stores.run.run_command)
         try:
-            rule.check(image, store, store.manifest(image.name), ())
+            rule.check(image, _one(store, image))
         except NotVerified:
             return False
         return True
+
+
+def _one(store, image):
+    """The manifest alone, without its children, as the judge is asked about it."""
+    manifest = store.manifest(image.name)
+    return Used(store, manifest.digest, only=manifest.digest)
 
 
 @pytest.fixture
@@ -146,7 +152,7 @@ def test_invalid_policies_accept_nothing_here_or_there(table, tmp_path):
             image = references.parse(question["image"])
             store = table.stores.open(image)
             rule = PolicyRule.from_options(str(path), question["registriesd"], table.stores.run.run_command)
-            rule.check(image, store, store.manifest(image.name), ())
+            rule.check(image, _one(store, image))
     program = peers.find_policy_judge()
     if program:
         assert not [answer for answer in policy_cases.judge(program, questions) if answer["allowed"]]

@@ -91,14 +91,15 @@ def sign(options: SignOptions, stores: Stores) -> Signed:
             subjects = list({subject.digest: subject for subject in (top.descriptor, *_below(store, top))}.values())
         signer = _Signer(options, store, identity, stores.run.dry_run)
         # The lists of referrers of one repository are learnt once: the first manifest is signed alone.
-        done = [signer.settle(subjects[0], top)]
-        done += for_each(lambda subject: signer.settle(subject, None), subjects[1:], stores.run.jobs)
+        done = [signer.settle(subjects[0])]
+        done += for_each(signer.settle, subjects[1:], stores.run.jobs)
     return Signed(top.digest, identity, done)
 
 
 class _Signer:
     def __init__(self, options: SignOptions, store: Store, identity: str, dry_run: bool) -> None:
         self._options = options
+        self._store = store
         self._identity = identity
         self._dry_run = dry_run
         self._reader = SignatureReader(store)
@@ -107,11 +108,11 @@ class _Signer:
         if BUNDLE in options.formats and not self._writer.takes_bundles:
             raise ImageError("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
 
-    def settle(self, subject: Descriptor, manifest: Manifest | None) -> SignedDigest:
+    def settle(self, subject: Descriptor) -> SignedDigest:
         """Sign or unsign one manifest."""
         if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
             raise ImageError("cosign has no tag for %s" % subject.digest, hint="Leave tag out of formats")
-        found = self._own(subject, manifest)
+        found = self._own(subject)
         before = [name for name in FORMATS if any(each.format == name for each in found)]
         if self._options.is_present:
             missing = [name for name in FORMATS if name in self._options.formats and name not in before]
@@ -124,14 +125,14 @@ class _Signer:
                 self._remove(subject, [each for each in found if each.format in self._options.formats])
         return SignedDigest(subject.digest, before, after)
 
-    def _own(self, subject: Descriptor, manifest: Manifest | None) -> list[Verified]:
+    def _own(self, subject: Descriptor) -> list[Verified]:
         """What this key has signed already: to stay, it must say the same, and to go, it may say anything."""
         options = self._options
         kind = options.predicate_type or statement.SIGN
         demand = Demand((options.key.public,), predicate_type=kind)
         if options.is_present:
             demand = dataclasses.replace(demand, annotations=options.annotations)
-        found = Evidence(self._reader, subject.digest, manifest).matching(demand)
+        found = Evidence(self._reader, subject.digest, lambda: self._store.manifest(subject.digest)).matching(demand)
         return [each for each in found if not options.is_present or self._says_the_same(each)]
 
     def _says_the_same(self, found: Verified) -> bool:

@@ -20,7 +20,7 @@ from .._image.reference import Reference
 from .._stores.repository import Store
 from .signing.evidence import Evidence, NotVerified
 from .signing.reading import SignatureReader
-from .signing.rules import KeyRule, PolicyRule, children_of
+from .signing.rules import KeyRule, PolicyRule, Used
 from .signing.signature import Demand, Verified
 from .stores import Stores
 
@@ -52,7 +52,7 @@ def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
         if options.keys:
             found = _by_keys(options.keys, options.annotations, reference, store, manifest)
         elif options.policy:
-            found = options.policy.check(reference, store, manifest, children_of(manifest))
+            found = options.policy.check(reference, Used(store, manifest.digest, manifest))
             if not found:
                 cause = "the policy accepts this image without a signature, so that nothing was verified"
                 raise NotVerified(cause, hint="Require a signature in the policy, or give public_keys")
@@ -65,7 +65,7 @@ def _by_keys(
     rule: KeyRule, annotations: t.Mapping[str, str], reference: Reference, store: Store, manifest: Manifest
 ) -> list[Verified]:
     """All that counts, not only the first: each kind must be there."""
-    evidence = Evidence(SignatureReader(store), manifest.digest, manifest)
+    evidence = Evidence(SignatureReader(store), manifest.digest, lambda: manifest)
     return [each for demand in rule.demands(reference) for each in evidence.all(_with(demand, annotations))]
 
 

@@ -15,9 +15,8 @@ import typing as t
 
 from ..._errors import ImageError
 from ..._image import statement as statements
-from ..._image.manifest import Manifest
 from .reading import ATTESTATIONS, SIGNATURES, Found, SignatureReader
-from .signature import Demand, Reason, Rejection, Verified
+from .signature import Demand, ReadManifest, Reason, Rejection, Verified
 
 
 class NotVerified(ImageError):
@@ -25,12 +24,12 @@ class NotVerified(ImageError):
 
 
 class Evidence:
-    """The signatures and attestations of a digest. ``manifest`` is the image, where it is at hand."""
+    """The signatures and attestations of a digest. ``read`` reads the image itself, which few signatures need."""
 
-    def __init__(self, reader: SignatureReader, digest: str, manifest: Manifest | None = None) -> None:
+    def __init__(self, reader: SignatureReader, digest: str, read: ReadManifest) -> None:
         self.digest = digest
         self._reader = reader
-        self._manifest = manifest
+        self._read = read
 
     @functools.cached_property
     def _signatures(self) -> list[Found]:
@@ -75,7 +74,7 @@ class Evidence:
 
     def _judged(self, demand: Demand, with_bundles: bool) -> t.Iterator[Verified | Rejection]:
         for found in self._found(demand.predicate_type, with_bundles):
-            outcome = demand.judge(found, self.digest, self._manifest)
+            outcome = demand.judge(found, self.digest, self._read)
             if outcome:
                 yield outcome
 

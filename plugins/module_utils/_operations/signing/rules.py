@@ -10,15 +10,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import typing as t
 
 from ..._errors import ImageError, naming
 from ..._files import read_named
-from ..._image import digest as digests
 from ..._image import signing_key
 from ..._image import statement as statements
-from ..._image.descriptor import Descriptor
 from ..._image.manifest import Manifest
 from ..._image.policy import InvalidPolicy, Policy, Requirement
 from ..._image.reference import Reference
@@ -39,13 +38,37 @@ DEFAULT_POLICY = "/etc/containers/policy.json"
 DEFAULT_REGISTRIES_D = "/etc/containers/registries.d"
 
 
-class Rule(t.Protocol):
-    """What is checked before an image is copied."""
+@dataclasses.dataclass(frozen=True)
+class Used:
+    """An image in a store, and what is used of it: all of an index, the ``wanted`` digests below it, or one image of it alone.
 
-    def check(
-        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
-    ) -> list[Verified]:
-        """The signatures that suffice, for a manifest and those of its children that matter. Raises NotVerified."""
+    ``manifest`` is the image, if it was read already.
+    """
+
+    store: Store
+    digest: str
+    manifest: Manifest | None = None
+    wanted: frozenset[str] | None = None
+    only: str = ""
+
+    def read(self) -> Manifest:
+        """The manifest of this digest. Raises ImageError."""
+        return self.manifest or self.store.manifest(self.digest)
+
+    def digests(self) -> list[str]:
+        """The digests of all manifests that are used, the image first. Raises ImageError."""
+        if self.only:
+            return [self.only]
+        below = [child.digest for child in self.read().children if child.is_manifest]
+        used = [digest for digest in below if self.wanted is None or digest in self.wanted]
+        return list(dict.fromkeys([self.digest, *used]))
+
+
+class Rule(t.Protocol):
+    """What is checked before an image is used."""
+
+    def check(self, image: Reference, used: Used) -> list[Verified]:
+        """The signatures that suffice. Raises :class:`NotVerified`, ImageError."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +100,9 @@ class KeyRule:
         attested = [Demand(self.keys, predicate_type=kind) for kind in self.attestations]
         return [Demand(self.keys, accepts), *attested]
 
-    def check(
-        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
-    ) -> list[Verified]:
+    def check(self, image: Reference, used: Used) -> list[Verified]:
         """As :class:`Rule`."""
-        evidence = Evidence(SignatureReader(store), manifest.digest, manifest)
+        evidence = Evidence(SignatureReader(used.store), used.digest, used.read)
         return [evidence.first(demand) for demand in self.demands(image)]
 
 
@@ -105,16 +126,16 @@ class PolicyRule:
             read = Policy.parse(read_named(path, _MAX_FILE, "the policy"))
         return cls(read, path, RegistriesD.read(registries_d) if registries_d else RegistriesD(), run_command)
 
-    def check(
-        self, image: Reference, store: Store, manifest: Manifest, children: t.Iterable[Descriptor]
-    ) -> list[Verified]:
+    def check(self, image: Reference, used: Used) -> list[Verified]:
         """As :class:`Rule`; empty if the policy accepts the image without a signature."""
         requirements = self._policy.requirements(image)
-        reader = SignatureReader(store)
+        if all(requirement.type == "insecureAcceptAnything" for requirement in requirements):
+            return []
+        reader = SignatureReader(used.store)
         found: list[Verified] = []
-        for digest in dict.fromkeys([manifest.digest, *(child.digest for child in children)]):
-            own = manifest if digest == manifest.digest else None
-            found.extend(self._check_one(image, requirements, Evidence(reader, digest, own)))
+        for digest in used.digests():
+            evidence = Evidence(reader, digest, functools.partial(used.store.manifest, digest))
+            found.extend(self._check_one(image, requirements, evidence))
         return found
 
     def _check_one(
@@ -149,8 +170,3 @@ class PolicyRule:
             given = [signing_key.load_public(content, "the key in %s" % self._name) for content in requirement.data]
             self._keys[source] = (*files, *given)
         return self._keys[source]
-
-
-def children_of(manifest: Manifest) -> list[Descriptor]:
-    """The manifests that an index lists."""
-    return [child for child in manifest.children if child.is_manifest and digests.is_digest(child.digest)]

@@ -13,7 +13,7 @@ import dataclasses
 import enum
 import typing as t
 
-from ..._errors import ImageError
+from ..._errors import DigestMismatch, InvalidContent, NotFound
 from ..._image import statement as statements
 from ..._image.bundle import Bundle
 from ..._image.envelope import Envelope
@@ -25,6 +25,8 @@ from ..._image.statement import PAYLOAD_TYPE, Statement
 TAG = "tag"
 BUNDLE = "bundle"
 FORMATS = (TAG, BUNDLE)
+
+ReadManifest = t.Callable[[], Manifest]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Signature:
     format: str
     location: str
 
-    def signer(self, keys: t.Iterable[PublicKey], manifest: Manifest | None) -> PublicKey | None:
-        """The key that made it, of these. ``manifest`` is the image, which a bare signature is over."""
+    def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
+        """The key that made it, of these. ``read`` reads the image, which a bare signature is over."""
         raise NotImplementedError
 
     def claim(self, digest: str) -> Claim:
@@ -73,7 +75,7 @@ class SimpleSignature(Signature):
     payload: bytes
     signature: bytes
 
-    def signer(self, keys: t.Iterable[PublicKey], manifest: Manifest | None) -> PublicKey | None:
+    def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
         """The key that signed the payload."""
         return next((key for key in keys if key.verify(self.payload, self.signature)), None)
 
@@ -90,7 +92,7 @@ class EnvelopeSignature(Signature):
 
     envelope: Envelope
 
-    def signer(self, keys: t.Iterable[PublicKey], manifest: Manifest | None) -> PublicKey | None:
+    def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
         """The key that signed the envelope."""
         return self.envelope.signer(keys)
 
@@ -107,9 +109,9 @@ class BundleSignature(Signature):
 
     bundle: Bundle
 
-    def signer(self, keys: t.Iterable[PublicKey], manifest: Manifest | None) -> PublicKey | None:
+    def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
         """The key that signed the bundle."""
-        return self.bundle.signer(keys, manifest.raw if manifest else b"")
+        return self.bundle.signer(keys, b"" if self.bundle.envelope else read().raw)
 
     def claim(self, digest: str) -> Claim:
         """The statement, or the digest that was signed."""
@@ -169,16 +171,14 @@ class Demand:
     predicate_type: str = statements.SIGN
     annotations: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
-    def judge(
-        self, found: Signature | Rejection, digest: str, manifest: Manifest | None
-    ) -> Verified | Rejection | None:
+    def judge(self, found: Signature | Rejection, digest: str, read: ReadManifest) -> Verified | Rejection | None:
         """What becomes of a signature; None if it is about something else, such as an attestation of another type."""
         if isinstance(found, Rejection):
             return found
         try:
             claim = found.claim(digest)
-            key = found.signer(self.keys, manifest)
-        except ImageError as error:
+            key = found.signer(self.keys, read)
+        except (DigestMismatch, InvalidContent, NotFound) as error:
             return Rejection(Reason.DAMAGED, error.cause)
         if claim.predicate_type != self.predicate_type:
             return None

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What images must show before they are copied: nothing is written that does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._errors import naming
+from ..._image.reference import Reference
+from ..._process import RunCommand
+from ..._stores.repository import Store
+
+if t.TYPE_CHECKING:
+    from ..._transfer.plan import Plan
+    from .rules import Rule, Used
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """All rules must hold; without rules everything passes."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any], run_command: RunCommand) -> Gate:
+        """Read ``signed_by``, ``policy`` and ``registries_d``. Raises ImageError."""
+        if not options["signed_by"] and not options["policy"]:
+            return cls()
+        from .rules import KeyRule, PolicyRule  # few tasks verify, and each task pays for its imports
+
+        rules: list[Rule] = []
+        if options["signed_by"]:
+            rules.append(KeyRule.from_options(options["signed_by"]))
+        if options["policy"]:
+            rules.append(PolicyRule.from_options(options["policy"], options["registries_d"], run_command))
+        return cls(tuple(rules))
+
+    def check_plan(self, image: Reference, plan: Plan) -> None:
+        """Verify what a plan copies from ``image``, by digest: what its tag points to later does not matter.
+
+        Raises :class:`NotVerified`, ImageError.
+        """
+        if self.rules:
+            self._check(image, _used(plan))
+
+    def check_digest(self, image: Reference, store: Store, digest: str) -> None:
+        """Verify an image that is at the destination already, in the store that it comes from."""
+        if self.rules:
+            from .rules import Used
+
+            self._check(image, Used(store, digest))
+
+    def _check(self, image: Reference, used: Used) -> None:
+        with naming(image):
+            for rule in self.rules:
+                rule.check(image, used)
+
+
+def _used(plan: Plan) -> Used:
+    from .rules import Used
+
+    source, selection = plan.request.source, plan.selection
+    if not selection:
+        return Used(source, plan.source_digest)
+    original = selection.manifest if selection.manifest.digest == plan.source_digest else None
+    if plan.request.conversion:  # what is used has other digests than what is signed
+        return Used(source, plan.source_digest, original)
+    only = selection.manifest.digest if selection.only else ""
+    return Used(source, plan.source_digest, original, selection.wanted, only)

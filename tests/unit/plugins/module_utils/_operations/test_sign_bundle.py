@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signed bundles: every change of a file, of the list of files and of the signature is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import load_private
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import (
+    SIGNATURE,
+    sign_bundle,
+    verify_bundle,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+
+_DIGEST = "sha256:" + "a" * 64
+_RUN = Run(lambda *_arguments: (1, "", ""), 2)
+_DRY_RUN = Run(lambda *_arguments: (1, "", ""), 2, True)
+
+
+def _key():
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return load_private(pem, None, "k")
+
+
+KEY, OTHER = _key(), _key()
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """Return the directory of a bundle with two files and the inventory."""
+    path = tmp_path / "bundle"
+    files = {
+        "inventory.json": json.dumps(
+            {"images": [{"ref": "r.example/app:1", "src": "q.example/app:1", "digest": _DIGEST}]}
+        ),
+        "images/index.json": "{}",
+        "images/blobs/sha256/aa": "content",
+    }
+    lines = []
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(content)
+        lines.append(f"{hashlib.sha256(content.encode()).hexdigest()}  ./{name}\n")
+    (path / "SHA256SUMS").write_text("".join(sorted(lines)))
+    return path
+
+
+def _verify(bundle):
+    return verify_bundle(str(bundle), [KEY.public], _RUN)
+
+
+def _sign(bundle, key=KEY, run=_RUN, is_present=True):
+    (signed,) = sign_bundle(str(bundle), key, is_present, run).manifests
+    return signed.added or signed.removed
+
+
+def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
+    assert _sign(bundle, run=_DRY_RUN)
+    assert not (bundle / SIGNATURE).exists()
+    assert _sign(bundle)
+    content = (bundle / SIGNATURE).read_bytes()
+    assert not _sign(bundle)
+    assert (bundle / SIGNATURE).read_bytes() == content
+    verified = _verify(bundle)
+    assert verified.digest == "sha256:" + hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
+    (signature,) = verified.signatures
+    assert signature.claim.predicate["images"] == [
+        {"ref": "r.example/app:1", "src": "q.example/app:1", "digest": _DIGEST}
+    ]
+    assert _sign(bundle, OTHER)
+    with pytest.raises(NotVerified) as caught:
+        _verify(bundle)
+    assert "the signature of the bundle was not made with k. Nothing was imported" in str(caught.value)
+    assert not _sign(bundle, is_present=False)
+    assert _sign(bundle, OTHER, is_present=False)
+    with pytest.raises(NotVerified) as caught:
+        _verify(bundle)
+    assert "the bundle is not signed: it has no file SHA256SUMS.sigstore.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["inventory.json", "images/index.json", "images/blobs/sha256/aa", "SHA256SUMS"])
+def test_every_changed_byte_of_every_file_is_found(bundle, name):
+    _sign(bundle)
+    whole = (bundle / name).read_bytes()
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        (bundle / name).write_bytes(damaged)
+        with pytest.raises(ImageError):
+            _verify(bundle)
+    (bundle / name).write_bytes(whole)
+    _verify(bundle)
+    (bundle / name).unlink()
+    with pytest.raises(ImageError):
+        _verify(bundle)
+
+
+def test_every_changed_byte_of_the_envelope_is_found(bundle):
+    _sign(bundle)
+    whole = (bundle / SIGNATURE).read_bytes()
+    for position in range(whole.index(b'"dsseEnvelope"'), len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        (bundle / SIGNATURE).write_bytes(damaged)
+        with pytest.raises(NotVerified):
+            _verify(bundle)
+
+
+def test_files_that_nobody_signed_are_refused(bundle):
+    _sign(bundle)
+    (bundle / "images" / "more").write_text("x")
+    with pytest.raises(NotVerified) as caught:
+        _verify(bundle)
+    assert "the bundle has images/more, which is not signed" in str(caught.value)
+    (bundle / "images" / "more").unlink()
+    (bundle / "images" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(NotVerified):
+        _verify(bundle)
+
+
+def test_a_bundle_that_changed_is_signed_again(bundle):
+    _sign(bundle)
+    (bundle / "SHA256SUMS").write_text((bundle / "SHA256SUMS").read_text() + f"{'b' * 64}  ./images/new\n")
+    assert _sign(bundle)
+    (bundle / SIGNATURE).write_text("damaged")
+    assert _sign(bundle)
+    assert not _sign(bundle)
