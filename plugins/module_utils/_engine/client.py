@@ -14,6 +14,7 @@ import urllib.parse
 
 from .._errors import ConnectionFailed, NotFound, Refused
 from .._image import document as documents
+from .._registry.transport import Response
 from .connection import Connection
 
 # The list of some ten thousand images.
@@ -51,7 +52,7 @@ class EngineClient:
     def inspect(self, name: str) -> dict[str, t.Any] | None:
         """``Id`` and ``RepoTags`` of the image of a name or ID, and more; None where there is none."""
         response = self._send("GET", "/images/%s/json" % _quoted(name))
-        if response.status_code == 404:
+        if response.status == 404:
             response.close()
             return None
         return self._object(self._checked(response))
@@ -93,7 +94,7 @@ class EngineClient:
         """Close all connections."""
         self._connection.close()
 
-    def _send(self, method: str, path: str, **more: t.Any) -> t.Any:
+    def _send(self, method: str, path: str, **more: t.Any) -> Response:
         """All paths begin with the version of the API that the engine speaks, which is asked for once."""
         if not self._api:
             response = self._checked(self._connection.send("GET", "/_ping"))
@@ -103,15 +104,15 @@ class EngineClient:
                 raise self._unexpected()
         return self._connection.send(method, "/v%s%s" % (self._api, path), **more)
 
-    def _checked(self, response: t.Any) -> t.Any:
-        if response.status_code < 300:
+    def _checked(self, response: Response) -> Response:
+        if response.status < 300:
             return response
         said = self._message(response)
-        if response.status_code == 404:
+        if response.status == 404:
             raise NotFound("the engine says: %s" % said)
-        raise Refused("the engine returned %d (%s)" % (response.status_code, said), status=response.status_code)
+        raise Refused("the engine returned %d (%s)" % (response.status, said), status=response.status)
 
-    def _message(self, response: t.Any) -> str:
+    def _message(self, response: Response) -> str:
         try:
             said = self._json(response)
         except ConnectionFailed:
@@ -119,13 +120,13 @@ class EngineClient:
         message = said.get("message") if isinstance(said, dict) else None
         return " ".join(str(message).split())[:300]
 
-    def _object(self, response: t.Any) -> dict[str, t.Any]:
+    def _object(self, response: Response) -> dict[str, t.Any]:
         found = self._json(self._checked(response))
         if not isinstance(found, dict):
             raise self._unexpected()
         return found
 
-    def _json(self, response: t.Any) -> t.Any:
+    def _json(self, response: Response) -> t.Any:
         try:
             return documents.decode(self._connection.read(response, _MAX_ANSWER))
         except ValueError:

@@ -10,19 +10,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import os
-import socket
 import ssl
 import typing as t
 
-from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure, reason_of
+from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure
 from .._files import open_regular
 from .._image.digest import CHUNK
-from .._registry.library import BODY_ERRORS, REQUEST_ERRORS, library
+from .._registry.settings import RegistrySettings
+from .._registry.transport import RequestBody, Response, Transport
 from .._run import RunStats
 
 # Saving and loading may be silent for as long as they take.
 _WORK_SECONDS = 3600.0
+# Kept for the next requests; more are made when needed.
+_CONNECTIONS = 10
 
 
 class Endpoint(t.NamedTuple):
@@ -42,84 +46,80 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, timeout: float, statistics: RunStats) -> None:
         self.endpoint = endpoint
-        self._timeout = timeout
         self._statistics = statistics
-        self._session = library().Session()
-        self._session.trust_env = False
         if endpoint.socket:
-            self._session.mount("http://", _unix_adapter(endpoint.socket))
             self._base = "http://engine"
         else:
             self._base = "%s://%s" % ("https" if endpoint.tls else "http", endpoint.host)
-            self._set_tls()
+        self._settings = _settings(endpoint)
+        self._transport = Transport(_CONNECTIONS, timeout, uses_proxies=False, socket_path=endpoint.socket)
 
-    def send(self, method: str, path: str, data: t.Any = None, is_work: bool = False) -> t.Any:
+    def send(self, method: str, path: str, data: RequestBody = None, is_work: bool = False) -> Response:
         """Send a request and return its response, the body unread; ``is_work`` may take the engine long.
 
         Raises :class:`ConnectionFailed`, or :class:`AccessDenied` where the socket is not for this user.
         """
         self._statistics.count()
         headers = {"Content-Type": "application/x-tar"} if data is not None else {}
+        patience = _WORK_SECONDS if is_work else None
         try:
-            return self._session.request(
-                method,
-                self._base + path,
-                data=data,
-                headers={"Accept-Encoding": "identity", **headers},
-                timeout=(self._timeout, _WORK_SECONDS if is_work else self._timeout),
-                allow_redirects=False,
-                stream=True,
-            )
-        except REQUEST_ERRORS as error:
-            raise self._failure(error) from None
+            return self._transport.send(method, self._base + path, headers, data, self._settings, patience)
+        except ConnectionFailed as error:
+            text = "cannot reach the engine at %s: %s" % (self.endpoint, error.reason)
+            if error.system_errno == errno.EACCES:
+                raise AccessDenied(text, hint="Use become, or a user who may use this engine") from None
+            hint = "Start it, or say where it is in the environment of the task"
+            raise ConnectionFailed(text, hint=hint) from None
 
-    def read(self, response: t.Any, limit: int) -> bytes:
+    def read(self, response: Response, limit: int) -> bytes:
         """The whole body. Raises :class:`ConnectionFailed`, also for more than ``limit`` bytes."""
         return b"".join(self.chunks(response, CHUNK, limit))
 
-    def chunks(self, response: t.Any, size: int = CHUNK, limit: int | None = None) -> t.Iterator[bytes]:
+    def chunks(self, response: Response, size: int = CHUNK, limit: int | None = None) -> t.Iterator[bytes]:
         """The body in pieces of up to ``size`` bytes. Raises :class:`ConnectionFailed` where it breaks off."""
         seen = 0
         try:
             while True:
-                chunk = response.raw.read(size, decode_content=False)
+                chunk = self._next(response, size)
                 seen += len(chunk)
                 if limit is not None and seen > limit:
                     raise ConnectionFailed("the engine at %s sends more than %d bytes" % (self.endpoint, limit))
                 if not chunk:
                     return
                 yield chunk
-        except BODY_ERRORS:
-            raise ConnectionFailed("the connection to the engine at %s broke" % (self.endpoint,)) from None
         finally:
             response.close()
 
+    def _next(self, response: Response, size: int) -> bytes:
+        try:
+            return response.read(size)
+        except ConnectionFailed:
+            raise ConnectionFailed("the connection to the engine at %s broke" % (self.endpoint,)) from None
+
     def close(self) -> None:
         """Close all connections."""
-        self._session.close()
+        self._transport.close()
 
-    def _set_tls(self) -> None:
-        if not self.endpoint.tls:
-            return
-        ca, cert, key = (os.path.join(self.endpoint.tls, name) for name in ("ca.pem", "cert.pem", "key.pem"))
-        if self.endpoint.is_verified:
-            _require(ca, "which is to verify the engine")
-            with _usable("the file %s, which is to verify the engine, holds no certificate" % ca):
-                _context().load_verify_locations(ca)
-        self._session.verify = ca if self.endpoint.is_verified else False
-        if os.path.exists(cert) or os.path.exists(key):
-            _require(cert, "which belongs to %s" % key)
-            _require(key, "which belongs to %s" % cert)
-            with _usable("%s and %s are not a certificate and its key without a passphrase" % (cert, key)):
-                _context().load_cert_chain(cert, key, password=lambda: b"")
-            self._session.cert = (cert, key)
 
-    def _failure(self, error: BaseException) -> Exception:
-        reason = _reason(error)
-        text = "cannot reach the engine at %s: %s" % (self.endpoint, reason)
-        if reason == "permission denied":
-            return AccessDenied(text, hint="Use become, or a user who may use this engine")
-        return ConnectionFailed(text, hint="Start it, or say where it is in the environment of the task")
+def _settings(endpoint: Endpoint) -> RegistrySettings:
+    """The files for TLS, which exist and hold what they should. Raises :class:`LocalFailure`."""
+    host = endpoint.host or "engine"
+    if not endpoint.tls:
+        return RegistrySettings(host)
+    ca, cert, key = (os.path.join(endpoint.tls, name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    settings = RegistrySettings(host, validate_certs=False)
+    if endpoint.is_verified:
+        _require(ca, "which is to verify the engine")
+        with _usable("the file %s, which is to verify the engine, holds no certificate" % ca):
+            _context().load_verify_locations(ca)
+        settings = RegistrySettings(host, ca_path=ca)
+    if os.path.exists(cert) or os.path.exists(key):
+        _require(cert, "which belongs to %s" % key)
+        _require(key, "which belongs to %s" % cert)
+        with _usable("%s and %s are not a certificate and its key without a passphrase" % (cert, key)):
+            _context().load_cert_chain(cert, key, password=lambda: b"")
+        settings = dataclasses.replace(settings, client_cert=cert, client_key=key)
+    return settings
 
 
 def _require(path: str, purpose: str) -> None:
@@ -140,69 +140,3 @@ def _usable(otherwise: str) -> t.Iterator[None]:
 
 def _context() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _reason(error: BaseException) -> str:
-    """The word of the system in a chain of exceptions that wrap each other, or else what the innermost says."""
-    said = ""
-    seen: list[BaseException] = []
-    todo: list[object] = [error]
-    while todo:
-        current = todo.pop()
-        if not isinstance(current, BaseException) or current in seen:
-            continue
-        seen.append(current)
-        if isinstance(current, socket.timeout):
-            return "no answer in time"
-        if isinstance(current, OSError) and current.errno and current.strerror:
-            return reason_of(current)
-        inner = [current.__context__, getattr(current, "reason", None), *current.args]
-        todo += inner
-        if not said and not any(isinstance(item, BaseException) for item in inner):
-            said = " ".join(str(current).split())[:300]
-    return said.rstrip(".") or "the connection broke"
-
-
-def _unix_adapter(path: str) -> t.Any:
-    """An adapter of ``requests`` whose connections go to a socket: made here, as ``requests`` may be missing."""
-    import urllib3.connection
-    import urllib3.connectionpool
-
-    class UnixConnection(urllib3.connection.HTTPConnection):
-        """Connects to the socket, whatever the host."""
-
-        def _new_conn(self) -> socket.socket:
-            connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                connected.settimeout(self.timeout if isinstance(self.timeout, (int, float)) else None)
-                connected.connect(path)
-            except BaseException:
-                connected.close()
-                raise
-            return connected
-
-    class UnixPool(urllib3.connectionpool.HTTPConnectionPool):
-        """A pool of those."""
-
-        ConnectionCls = UnixConnection
-
-    http_adapter: t.Any = library().adapters.HTTPAdapter
-
-    class UnixAdapter(http_adapter):
-        """One pool for all hosts."""
-
-        def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-            super().init_poolmanager(*args, **kwargs)
-            self._unix_pool = UnixPool("engine")
-
-        def get_connection(self, url: t.Any, proxies: t.Any = None) -> t.Any:
-            return self._unix_pool
-
-        def get_connection_with_tls_context(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-            return self._unix_pool
-
-        def close(self) -> None:
-            self._unix_pool.close()
-            super().close()
-
-    return UnixAdapter()

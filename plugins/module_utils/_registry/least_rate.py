@@ -82,13 +82,14 @@ class _Response(http.client.HTTPResponse):
         raise http.client.HTTPException("too many trailers")
 
 
-def pool_classes(classes: t.Mapping[str, t.Any], rate: float, window: float) -> dict[str, t.Any]:
-    """Pools of connections as urllib3 has them, by scheme, whose responses must move."""
+def pool_classes(
+    classes: t.Mapping[str, t.Any], rate: float, window: float, more: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """Pools of connections as urllib3 has them, by scheme, whose responses must move; ``more`` are further methods."""
     response = functools.partial(_Response, rate=rate, window=window)
     made: dict[str, t.Any] = {}
     for scheme, pool in classes.items():
-        connection = type(
-            pool.ConnectionCls.__name__, (pool.ConnectionCls,), {"response_class": staticmethod(response)}
-        )
+        methods = {"response_class": staticmethod(response), **more}
+        connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), methods)
         made[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
     return made

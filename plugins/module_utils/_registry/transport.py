@@ -15,7 +15,9 @@ to a signed URL, and cookies would be shared by all users.
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
+import socket
 import ssl
 import threading
 import typing as t
@@ -30,6 +32,8 @@ _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
 # What requests would leave as it is: nothing in it needs encoding.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*")
 
+# The content of a request; what has no length is sent in chunks.
+RequestBody = t.Union[bytes, t.Iterable[bytes], None]
 # So much of a body that nobody reads is read all the same: it costs less than a new connection.
 _WORTH_READING = 64 * 1024
 _LONGEST_RETRY_AFTER = 100
@@ -140,11 +144,20 @@ class Transport:
     """Connections to any number of hosts, of which up to ``size`` are kept for each. Safe for many threads.
 
     ``timeout`` is in seconds, for connecting and for idle reads; ``min_rate`` is the least that a response has in bytes a
-    second, on average over that time.
+    second, on average over that time. With ``socket_path`` all connections are to that socket of this machine.
     """
 
-    def __init__(self, size: int, timeout: float, min_rate: float = 0.0) -> None:
+    def __init__(
+        self,
+        size: int,
+        timeout: float,
+        min_rate: float = 0.0,
+        uses_proxies: bool = True,
+        socket_path: str = "",
+    ) -> None:
         library()
+        self._uses_proxies = uses_proxies
+        self._socket_path = socket_path
         self._size = size
         self._timeout = timeout
         self._min_rate = min_rate
@@ -154,18 +167,24 @@ class Transport:
         self._adapters: dict[RegistrySettings | None, _Adapter] = {}
 
     def send(
-        self, method: str, url: str, headers: t.Mapping[str, str], data: t.Any, settings: RegistrySettings
+        self,
+        method: str,
+        url: str,
+        headers: t.Mapping[str, str],
+        data: RequestBody,
+        settings: RegistrySettings,
+        read_timeout: float | None = None,
     ) -> Response:
         """Send a request and return its response, whatever that is, with the body unread.
 
-        ``data`` is bytes, or an iterable with a length. Raises :class:`ConnectionFailed`; :class:`ImageError` for an option
+        ``read_timeout`` is for idle reads of this response alone. Raises :class:`ConnectionFailed`; :class:`ImageError` for an option
         or a variable of the environment that cannot be used; and what the iterable raises.
         """
         proxy = ""
         try:
             request = _prepare(method, url, headers, data)
             proxy = self._proxy_for(url)
-            response = self._exchange(request, proxy, settings)
+            response = self._exchange(request, proxy, settings, read_timeout or self._timeout)
         except REQUEST_ERRORS as error:
             failure = broken_connection(urls.host(url), error, proxies.shown(proxy))
         else:
@@ -175,12 +194,12 @@ class Transport:
             self._forget_idle_connections()
         raise failure
 
-    def _exchange(self, request: t.Any, proxy: str, settings: RegistrySettings) -> t.Any:
+    def _exchange(self, request: t.Any, proxy: str, settings: RegistrySettings, read_timeout: float) -> t.Any:
         is_plain = request.url.startswith("http:")
         return self._adapter(None if is_plain else settings).send(
             request,
             stream=True,
-            timeout=self._timeout,
+            timeout=(self._timeout, read_timeout),
             verify=settings.validate_certs,
             proxies={"http" if is_plain else "https": proxy} if proxy else {},
         )
@@ -188,6 +207,8 @@ class Transport:
     def _proxy_for(self, url: str) -> str:
         """The URL of the proxy for this URL, looked up once a host; empty for none. Raises :class:`ImageError`."""
         place = "/".join(url.split("/", 3)[:3])
+        if not self._uses_proxies:
+            return ""
         if place not in self._proxies:
             self._proxies[place] = proxies.proxy_for(place.partition(":")[0], urls.host(url))
         return self._proxies[place]
@@ -208,7 +229,7 @@ class Transport:
             with self._lock:
                 adapter = self._adapters.get(settings)
                 if adapter is None:
-                    adapter = _Adapter(self._size, _tls(settings), self._min_rate, self._timeout)
+                    adapter = _Adapter(self._size, _tls(settings), self._min_rate, self._timeout, self._socket_path)
                     self._adapters[settings] = adapter
         return adapter
 
@@ -224,10 +245,13 @@ def _tls(settings: RegistrySettings | None) -> ssl.SSLContext | None:
 class _Adapter(HTTPAdapter):
     """An adapter whose connections all have the same TLS context, or none, and the same least rate."""
 
-    def __init__(self, size: int, context: ssl.SSLContext | None, min_rate: float, window: float) -> None:
+    def __init__(
+        self, size: int, context: ssl.SSLContext | None, min_rate: float, window: float, socket_path: str
+    ) -> None:
         self._options = {"ssl_context": context} if context else {}
         self._min_rate = min_rate
         self._window = window
+        self._socket_path = socket_path
         super().__init__(pool_connections=4, pool_maxsize=size)
 
     def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
@@ -243,14 +267,33 @@ class _Adapter(HTTPAdapter):
 
     def _watch(self, manager: t.Any) -> None:
         classes = manager.pool_classes_by_scheme
-        manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window)
+        more = {"_new_conn": _connect_to(self._socket_path)} if self._socket_path else {}
+        manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window, more)
 
     def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
         """The context has the certificates; requests would have them read for each connection."""
         conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
 
 
-def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: t.Any) -> t.Any:
+def _connect_to(path: str) -> t.Callable[[t.Any], socket.socket]:
+    """How a connection of urllib3 is made to a socket of this machine; another name of its own that it may change."""
+
+    def connect(connection: t.Any) -> socket.socket:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(connection.timeout if isinstance(connection.timeout, (int, float)) else None)
+            connected.connect(path)
+        except BaseException as error:
+            connected.close()
+            if isinstance(error, OSError) and not error.errno:  # Python's own, of a path that no socket can have
+                raise OSError(errno.ENAMETOOLONG, str(error)) from None
+            raise
+        return connected
+
+    return connect
+
+
+def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: RequestBody) -> t.Any:
     request = library().PreparedRequest()
     request.method = method
     if _PLAIN_URL.fullmatch(url) and "/." not in url:

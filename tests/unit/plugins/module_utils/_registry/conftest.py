@@ -16,6 +16,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer
+from ansible_collections.drayage.registry.tests.unit.support.scripted_transport import Script, client_of, stop_clock
 
 
 @pytest.fixture
@@ -86,3 +87,22 @@ def serve():
     for session, server in opened:
         session.close()
         server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time passes only while somebody waits."""
+    return stop_clock(monkeypatch)
+
+
+@pytest.fixture
+def scripted(clock):
+    """Make a client of a registry that gives these replies, and their script; all of them must have been asked for."""
+    scripts = []
+
+    def make(*replies, **options):
+        scripts.append(Script(*replies))
+        return client_of(scripts[-1], **options), scripts[-1]
+
+    yield make
+    assert [script.replies for script in scripts if script.replies] == []

@@ -243,7 +243,7 @@ def test_a_redirect_has_the_settings_of_its_host(connect):
     session, network = connect(answer(302, Location="https://cdn.example/x"), answer(200), others=[own])
     session.exchange("GET", URL, {})
     assert [options["verify"] for options in network.options] == [True, False]
-    assert [options["timeout"] for options in network.options] == [7.0, 7.0]
+    assert [options["timeout"] for options in network.options] == [(7.0, 7.0)] * 2
 
 
 def test_nothing_is_sent_that_nobody_asked_for(connect, monkeypatch, tmp_path):
