@@ -94,7 +94,8 @@ class RegistryClient:
         """Call ``send`` with the headers and an Authorization, and again if the response is a challenge.
 
         Only challenges of the registry count, not those of the storage that it may redirect to. If sending ``again`` is
-        not possible, because the body was a stream, the next request carries what the challenge asks for, and ``was_challenged`` of the response is true.
+        not possible, because the body was a stream, the next request carries what the challenge asks for, and
+        ``was_challenged`` of the response is true.
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))

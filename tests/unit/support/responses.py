@@ -28,9 +28,9 @@ class _Original(io.BytesIO):
     def isclosed(self) -> bool:
         return self.closed
 
-    def read(self, *amount: t.Any) -> bytes:
-        data = super().read(*amount)
-        if self._error and not data:
+    def read(self, amount: int | None = None) -> bytes:
+        data = super().read(amount)
+        if self._error and (amount is None or len(data) < amount):
             raise self._error
         return data
 
