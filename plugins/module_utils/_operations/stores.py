@@ -15,8 +15,8 @@ import threading
 import typing as t
 
 from .._argspec import text_of_secret
-from .._errors import ImageError
-from .._image.reference import ENGINES, EngineReference, LocalReference, Reference, RegistryReference
+from .._errors import ImageError, InvalidReference
+from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
@@ -25,23 +25,12 @@ from .._registry.helper_program import MAX_OUTPUT
 from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run
-from .._stores import directory_tree
 from .._stores.config_store import ConfigStore
-from .._stores.directory import Directory
-from .._stores.directory_tree import TreeRepository
 from .._stores.image_backend import ImageBackend
-from .._stores.named import repositories
-from .._stores.oci_archive import OciArchive
-from .._stores.oci_layout import OciLayout
 from .._stores.registry_store import RegistryStore
-from .._stores.repository import Repository, Store
+from .._stores.repository import Closing, Repository, Root, Store
 from .._stores.staging import Staging
-
-_LOCAL: dict[str, t.Callable[[str, t.Callable[[str], None]], Store]] = {
-    "oci": OciLayout,
-    "oci-archive": OciArchive,
-    "dir": Directory,
-}
+from .transports import BACKENDS, ROOTS, STORES
 
 
 class Stores:
@@ -63,7 +52,7 @@ class Stores:
         self._staging = Staging()
         self._closing.callback(self._staging.close)
         self._backends: dict[tuple[str, str], ImageBackend] = {}
-        self._layouts: dict[tuple[str, frozenset[str]], OciLayout] = {}
+        self._roots: dict[tuple[str, str, frozenset[str]], Root] = {}
 
     def __enter__(self) -> Stores:
         return self
@@ -81,32 +70,33 @@ class Stores:
             return RegistryStore(self._client(reference), reference, actions, mount_from)
         if isinstance(reference, EngineReference):
             return ConfigStore(self._backend(reference), self._staging, reference)
-        store = _LOCAL[reference.transport](reference.path, self.run.warn)
-        if isinstance(store, OciArchive):
+        store = STORES[reference.transport](reference.path, self.run.warn)
+        if isinstance(store, Closing):
             self._closing.callback(store.close)
         return store
 
     def open_named(self, reference: LocalReference, external_blobs: t.Collection[str] = frozenset()) -> Repository:
-        """The images of one repository in a layout or a tree of directories; its name is the reference's.
+        """The images of one repository in a layout or a tree of directories; its name is the tag of the reference.
 
         Blobs whose digests are in ``external_blobs`` need not be in a layout.
         """
-        if reference.transport == "dir":
-            return TreeRepository(reference.path, reference.tag, self.run.warn)
-        key = (reference.path, frozenset(external_blobs))
-        with self._lock:
-            if key not in self._layouts:  # a thousand repositories are in one layout, which is looked into once
-                self._layouts[key] = OciLayout(reference.path, self.run.warn, external_blobs)
-            return self._layouts[key].repository(reference.tag)
+        return self._root(reference, frozenset(external_blobs)).repository(reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
         """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""
-        if isinstance(reference, RegistryReference):
-            return list_repositories(self._client(reference))
-        if reference.transport == "dir":
-            return directory_tree.repositories(reference.path)
-        store = self.open(reference)
-        return repositories(store.tags(), store.reference(""), self.run.warn)
+        if isinstance(reference, LocalReference):
+            return self._root(reference, frozenset()).repositories()
+        if isinstance(reference, EngineReference):
+            raise InvalidReference("has no repositories that could be listed", reference)
+        return list_repositories(self._client(reference))
+
+    def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> Root:
+        """One for the whole run: a thousand repositories are in one layout, which is looked into once."""
+        key = (reference.transport, reference.path, external_blobs)
+        with self._lock:
+            if key not in self._roots:
+                self._roots[key] = ROOTS[reference.transport](reference.path, self.run.warn, external_blobs)
+            return self._roots[key]
 
     def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """Run a credential helper, which has to answer within the timeout."""
@@ -126,20 +116,9 @@ class Stores:
         key = (reference.transport, reference.path)
         with self._lock:
             if key not in self._backends:
-                self._backends[key] = self._new_backend(reference)
+                self._backends[key] = BACKENDS[reference.transport](*key, self._policy.timeout, self.run)
                 self._closing.callback(self._backends[key].close)
             return self._backends[key]
-
-    def _new_backend(self, reference: EngineReference) -> ImageBackend:
-        """Imports what it needs: each task pays for its imports, and few have to do with engines."""
-        if reference.transport in ENGINES:
-            from .._engine.find import find
-            from .._stores.engine_images import EngineImages
-
-            return EngineImages(reference.transport, find(reference.transport, self._policy.timeout, self.run))
-        from .._stores.docker_archive import DockerArchive
-
-        return DockerArchive(reference.path)
 
     def _client(self, reference: RegistryReference) -> RegistryClient:
         host = reference.host

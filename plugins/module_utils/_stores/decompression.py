@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Archives that are compressed as a whole, made plain in a file without a name, within bounds."""
+"""Compressed content, and archives that are compressed as a whole, within bounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import zlib
 
 from .._errors import InvalidContent, file_errors
 from .._files import temporary_directory
-from .._image.digest import CHUNK
+from .._image.digest import CHUNK, Chunk
 
 # Programs and libraries compress to a third or a fifth. What becomes a hundred times as large, and is large, is made
 # to fill disks; who has such an archive for a good reason can decompress it beforehand.
@@ -31,9 +31,17 @@ _READ = 64 * 1024
 class _Decompressor(t.Protocol):
     """What bz2 and lzma have, and gzip is made to have."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool:
+        """Whether the end of the stream was reached."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether there is no output left without more input."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the stream."""
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
         """At most so many bytes; the rest of the data is kept for the next call."""
@@ -59,11 +67,14 @@ class _Gzip:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
-class _Format(t.NamedTuple):
+class Format(t.NamedTuple):
     """How to make a decompressor, and what it raises for content that is not of its format."""
 
-    make: t.Callable[[], t.Any]
+    make: t.Callable[[], _Decompressor]
     failures: tuple[type[Exception], ...]
+
+
+GZIP = Format(_Gzip, (zlib.error,))
 
 
 _MODULES = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\0", "lzma"))
@@ -89,63 +100,83 @@ def spool() -> t.BinaryIO:
     """A temporary file without a name, for content of any size."""
     directory = temporary_directory()
     with file_errors("write", directory):
-        return t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
+        return tempfile.TemporaryFile(dir=directory, buffering=0)
 
 
-def _format(name: str) -> _Format:
+def _format(name: str) -> Format:
     """Pythons may have been built without some of these modules."""
     if name == "gzip":
-        return _Format(_Gzip, (zlib.error, EOFError))
+        return GZIP
     try:
         module = importlib.import_module(name)
     except ImportError:
         cause = "the archive is compressed, and the Python of this node was built without %s" % name
         raise InvalidContent(cause, hint="Decompress it first") from None
     if name == "bz2":
-        return _Format(module.BZ2Decompressor, (OSError, EOFError))
-    return _Format(module.LZMADecompressor, (module.LZMAError, EOFError))
+        return Format(module.BZ2Decompressor, (OSError,))
+    return Format(module.LZMADecompressor, (module.LZMAError,))
 
 
-def _spooled(stream: t.BinaryIO, path: str, format_: _Format) -> t.BinaryIO:
+def decompress(chunks: t.Iterable[Chunk], format_: Format) -> t.Iterator[bytes]:
+    """The plain content. Several compressed streams after one another are one (RFC 1952, 2.2), and zeros may follow.
+
+    Raises what the format does for other content, and EOFError if it is cut off.
+    """
+    rest = iter(chunks)
+    decompressor = format_.make()
+    data: bytes | None = b""
+    while True:
+        if decompressor.eof:
+            data = decompressor.unused_data.lstrip(b"\0")
+            while data == b"":
+                data = _next(rest, b"\0")
+            if data is None:
+                return
+            decompressor = format_.make()
+        if not data and decompressor.needs_input:
+            data = _next(rest)
+        chunk = decompressor.decompress(data or b"", CHUNK)
+        if data is None and not chunk and not decompressor.eof:
+            raise EOFError
+        data = b""
+        yield chunk
+
+
+def _next(chunks: t.Iterator[Chunk], padding: bytes = b"") -> bytes | None:
+    """The next chunk, without the padding that it begins with; None at the end."""
+    chunk = next(chunks, None)
+    return None if chunk is None else bytes(chunk).lstrip(padding) if padding else bytes(chunk)
+
+
+def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
     size = os.fstat(stream.fileno()).st_size
     limit = max(ALWAYS_ALLOWED, MAX_RATIO * size)
+    failures: tuple[type[Exception], ...] = (EOFError, *format_.failures)
     plain = spool()
     try:
         written = 0
-        for chunk in _chunks(stream, path, format_):
+        for chunk in decompress(_read(stream, path), format_):
             written += len(chunk)
             if written > limit:
                 cause = "the archive has %d bytes but becomes more than %d when it is decompressed" % (size, limit)
                 raise InvalidContent(cause, hint="If it is meant to, decompress it first")
             with file_errors("write", "the temporary file for %s" % path):
                 plain.write(chunk)
+    except failures:
+        plain.close()
+        raise InvalidContent("the archive is damaged: it cannot be decompressed") from None
     except BaseException:
         plain.close()
         raise
     return plain
 
 
-def _chunks(stream: t.BinaryIO, path: str, format_: _Format) -> t.Iterator[bytes]:
-    """The plain content; several compressed streams after one another are one, as their programs have it."""
-    offset, data, is_fresh = 0, b"", True
-    decompressor: _Decompressor = format_.make()
-    try:
-        while True:
-            if decompressor.eof:
-                data = decompressor.unused_data.lstrip(b"\0")  # what rounds up the size of a tape
-                decompressor, is_fresh = format_.make(), True
-            at_end = False
-            if not data and decompressor.needs_input:
-                with file_errors("read", path):
-                    data = os.pread(stream.fileno(), _READ, offset)
-                offset += len(data)
-                at_end = not data
-            if at_end and is_fresh:
-                return
-            chunk = decompressor.decompress(data, CHUNK)
-            if at_end and not chunk and not decompressor.eof:
-                raise EOFError
-            data, is_fresh = b"", False
-            yield chunk
-    except format_.failures:
-        raise InvalidContent("the archive is damaged: it cannot be decompressed") from None
+def _read(stream: t.BinaryIO, path: str) -> t.Iterator[bytes]:
+    offset = 0
+    while True:
+        with file_errors("read", path):
+            data = os.pread(stream.fileno(), _READ, offset)
+        if not data:
+            return
+        offset += len(data)
+        yield data

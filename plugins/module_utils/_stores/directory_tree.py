@@ -28,7 +28,23 @@ from .._image.manifest import Manifest
 from .directory import Directory
 from .location import Location
 from .oci_index import MAX_ENTRIES
-from .repository import Repository, Store
+from .repository import Repository, Root, Store
+
+
+class DirectoryTree(Root):
+    """A tree of images."""
+
+    def __init__(self, root: str, warn: t.Callable[[str], None]) -> None:
+        self._root = root
+        self._warn = warn
+
+    def repository(self, name: str) -> TreeRepository:
+        """The directories whose names begin with that of the repository."""
+        return TreeRepository(self._root, name, self._warn)
+
+    def repositories(self) -> list[str]:
+        """Those of which the tree has images."""
+        return repositories(self._root)
 
 
 class TreeImage(Directory):

@@ -23,7 +23,7 @@ from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
 from .docker_save import DockerSave, archive
 from .image_backend import ImageBackend, ReadLayers
-from .layers import Staged
+from .layers import SpooledBlob
 from .location import Location
 from .tar_reader import TarImage
 
@@ -177,7 +177,7 @@ class EngineImages(ImageBackend):
             return self._saved[engine_id]
 
     def _exported(self, engine_id: str) -> tuple[SavedImage, TarImage]:
-        staged = Staged(self._engine.export(engine_id))
+        staged = SpooledBlob(self._engine.export(engine_id))
         tar = TarImage("what the engine saved of %s" % engine_id, staged.release())
         try:
             images = DockerSave(tar).images

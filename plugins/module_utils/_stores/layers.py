@@ -16,9 +16,9 @@ import typing as t
 import zlib
 
 from .._errors import InvalidContent, MissingLibrary, file_errors
-from .._image.digest import CHUNK
+from .._image.digest import CHUNK, Chunk
 from .._image.saved import Layer
-from .decompression import ALWAYS_ALLOWED, MAX_RATIO, spool
+from .decompression import ALWAYS_ALLOWED, GZIP, MAX_RATIO, decompress, spool
 
 try:
     import zstandard
@@ -32,10 +32,10 @@ _LEVEL = 6
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
-class Staged:
+class SpooledBlob:
     """Content that waits in a temporary file. ``size`` is in bytes, ``digest`` that of the content (sha256)."""
 
-    def __init__(self, chunks: t.Iterable[bytes]) -> None:
+    def __init__(self, chunks: t.Iterable[Chunk]) -> None:
         self._stream = spool()
         hasher = hashlib.sha256()
         self.size = 0
@@ -85,7 +85,7 @@ def compression(start: bytes) -> str:
     return "zstd" if start.startswith(_ZSTD) else ""
 
 
-def plain(chunks: t.Iterable[bytes], size: int, expansion: ExpansionLimit | None = None) -> t.Iterator[bytes]:
+def plain(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit | None = None) -> t.Iterator[bytes]:
     """The content of a layer of ``size`` bytes without its compression, in pieces of a limited size.
 
     Raises :class:`InvalidContent` where it is damaged or made to fill disks, :class:`MissingLibrary` where zstd cannot be
@@ -106,7 +106,7 @@ def require_zstd() -> None:
         raise MissingLibrary("zstandard")
 
 
-def gzipped(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
+def gzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     """The content compressed, the same each time by the same zlib."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     for chunk in chunks:
@@ -114,7 +114,7 @@ def gzipped(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
     yield compressor.flush()
 
 
-def digest_of(chunks: t.Iterable[bytes]) -> str:
+def digest_of(chunks: t.Iterable[Chunk]) -> str:
     """The sha256 digest of content of any size."""
     hasher = hashlib.sha256()
     for chunk in chunks:
@@ -130,7 +130,7 @@ def is_intact(layer: Layer) -> bool:
         return False
 
 
-def _bounded(chunks: t.Iterable[bytes], size: int, expansion: ExpansionLimit) -> t.Iterator[bytes]:
+def _bounded(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit) -> t.Iterator[bytes]:
     left = MAX_RATIO * size
     for chunk in chunks:
         left -= len(chunk)
@@ -143,33 +143,22 @@ def _bounded(chunks: t.Iterable[bytes], size: int, expansion: ExpansionLimit) ->
         yield chunk
 
 
-def _after(start: bytes, rest: t.Iterator[bytes]) -> t.Iterator[bytes]:
+def _after(start: bytes, rest: t.Iterator[Chunk]) -> t.Iterator[Chunk]:
     if start:
         yield start
     yield from rest
 
 
-def _gunzipped(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
-    """RFC 1952, 2.2: several members after one another are one content. What follows them must be zeros."""
-    inner = zlib.decompressobj(_GZIP_WINDOW)
+def _gunzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     try:
-        for chunk in chunks:
-            data = bytes(chunk)
-            while data:
-                if inner.eof:
-                    data = data.lstrip(b"\0")
-                    if not data:
-                        break
-                    inner = zlib.decompressobj(_GZIP_WINDOW)
-                yield inner.decompress(data, CHUNK)
-                data = inner.unused_data if inner.eof else inner.unconsumed_tail
-    except zlib.error:
+        yield from decompress(chunks, GZIP)
+    except GZIP.failures:
         raise InvalidContent("a layer is damaged: it cannot be decompressed") from None
-    if not inner.eof:
-        raise InvalidContent("a layer is damaged: its compressed content is cut off")
+    except EOFError:
+        raise InvalidContent("a layer is damaged: its compressed content is cut off") from None
 
 
-def _unzstd(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
+def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     require_zstd()
     reader = zstandard.ZstdDecompressor().stream_reader(_Stream(chunks), read_across_frames=True)
     try:
@@ -185,7 +174,7 @@ def _unzstd(chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
 class _Stream:
     """Chunks as a file to read."""
 
-    def __init__(self, chunks: t.Iterable[bytes]) -> None:
+    def __init__(self, chunks: t.Iterable[Chunk]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
 

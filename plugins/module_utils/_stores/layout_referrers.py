@@ -14,6 +14,7 @@ and the first is written, as both tools read that.
 
 from __future__ import annotations
 
+import abc
 import copy
 import threading
 import typing as t
@@ -23,22 +24,43 @@ from .._image import media_types, referrers
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .oci_index import Index, IndexEntry, name_of, new_entry
+from .repository import Store
 
-if t.TYPE_CHECKING:
-    from .oci_images import OciImages
+
+class IndexedStore(Store):
+    """A store whose images are the entries of an index, where lists of referrers are images too."""
+
+    kind: t.ClassVar[str]
+
+    @property
+    @abc.abstractmethod
+    def path(self) -> str:
+        """Where it is on disk."""
+
+    @abc.abstractmethod
+    def index(self) -> Index:
+        """The index as it is now, to look into and not to change."""
+
+    @abc.abstractmethod
+    def lists_changed(self) -> None:
+        """Write the lists of referrers that are pending, now or with what is written next."""
+
+    @abc.abstractmethod
+    def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
+        """Replace the entries of the index by what ``change`` makes of them, while nobody else changes it."""
 
 
 class LayoutReferrers:
     """The referrers of the manifests in one layout or archive; changes of lists are kept until the index is written."""
 
-    def __init__(self, images: OciImages) -> None:
+    def __init__(self, images: IndexedStore) -> None:
         self._images = images
         self._named = images
         self._lock = threading.Lock()
         self._pending: dict[str, list[Manifest]] = {}
         self._unnamed: tuple[Index, dict[str, list[Descriptor]]] | None = None
 
-    def of_repository(self, repository: OciImages) -> LayoutReferrers:
+    def of_repository(self, repository: IndexedStore) -> LayoutReferrers:
         """The same lists, with the tags of cosign among those of a repository of the layout."""
         other = copy.copy(self)
         other._named = repository

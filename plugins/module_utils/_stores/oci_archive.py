@@ -29,7 +29,7 @@ from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
-from .repository import Committing
+from .repository import Closing, Committing
 from .tar_reader import TarImage
 from .tar_writer import TarWriter
 
@@ -37,7 +37,7 @@ from .tar_writer import TarWriter
 _PIECE = 16 * 1024 * 1024
 
 
-class OciArchive(OciImages, Committing):
+class OciArchive(OciImages, Committing, Closing):
     """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
 
     transport = "oci-archive"

@@ -22,20 +22,19 @@ from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
-from .layout_referrers import LayoutReferrers, own_images
+from .layout_referrers import IndexedStore, LayoutReferrers, own_images
 from .location import Location
 from .named import AllNames, RepositoryNames
 from .oci_index import Index, IndexEntry, name_of, new_entry
-from .repository import Lockable, Store
+from .repository import Lockable
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
-class OciImages(Store, Lockable):
+class OciImages(IndexedStore, Lockable):
     """What a name means is the subject of :class:`Index`. Subclasses say where the files are, and how they are replaced."""
 
     transport: t.ClassVar[str]
-    kind: t.ClassVar[str]
 
     def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
         self._path = path

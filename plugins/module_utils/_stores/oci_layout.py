@@ -26,11 +26,13 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
+from .named import repositories
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
+from .repository import Root
 
 
-class OciLayout(OciImages):
+class OciLayout(OciImages, Root):
     """The images of one layout.
 
     Blobs whose digests are in ``external_blobs`` count as present: a layout that is carried to where they are needs no second
@@ -46,6 +48,10 @@ class OciLayout(OciImages):
         super().__init__(path, warn)
         self._external_blobs = external_blobs
         self._prepared = threading.Event()
+
+    def repositories(self) -> list[str]:
+        """The repositories that the names of its images have; warns about names that have none."""
+        return repositories(self.tags(), self.reference(""), self._warn)
 
     # Reading
 

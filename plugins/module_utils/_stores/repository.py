@@ -169,6 +169,26 @@ class Store(Repository):
         self.retag({tag: self.manifest(digest) for tag, digest in identities.items()})
 
 
+class Root(abc.ABC):
+    """A place with any number of repositories."""
+
+    @abc.abstractmethod
+    def repository(self, name: str) -> Repository:
+        """The repository of this name, which may be absent. Raises InvalidReference for a name that none can have."""
+
+    @abc.abstractmethod
+    def repositories(self) -> list[str]:
+        """The names of all repositories, in order. Raises NotFound if there is no such place."""
+
+
+class Closing(abc.ABC):
+    """A store that keeps files open."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close them. The store can be used again."""
+
+
 class Lockable(abc.ABC):
     """A store that can keep others from changing it."""
 

@@ -13,7 +13,7 @@ import threading
 import typing as t
 
 from .._image.digest import Chunk
-from .layers import ExpansionLimit, Staged
+from .layers import ExpansionLimit, SpooledBlob
 
 
 class Staging:
@@ -26,16 +26,16 @@ class Staging:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.configs: dict[str, bytes] = {}
-        self.layers: dict[str, Staged] = {}
-        self.compressed: dict[str, Staged] = {}
+        self.layers: dict[str, SpooledBlob] = {}
+        self.compressed: dict[str, SpooledBlob] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[Chunk]]] = {}
         self.expansion = ExpansionLimit()
         self.configs_elsewhere: dict[str, t.Callable[[], bytes]] = {}
 
-    def keep(self, kept_in: dict[str, Staged], digest: str, chunks: t.Iterable[Chunk]) -> Staged:
+    def keep(self, kept_in: dict[str, SpooledBlob], digest: str, chunks: t.Iterable[Chunk]) -> SpooledBlob:
         """Stage content under this digest, if that was not done yet."""
         if digest not in kept_in:
-            staged = Staged(chunks)
+            staged = SpooledBlob(chunks)
             with self._lock:
                 kept = kept_in.setdefault(digest, staged)
             if kept is not staged:

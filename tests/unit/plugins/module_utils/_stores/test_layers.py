@@ -110,7 +110,7 @@ def test_gzipped_tells_neither_time_nor_name():
 
 
 def test_staged_content():
-    staged = layers.Staged(pieces(CONTENT))
+    staged = layers.SpooledBlob(pieces(CONTENT))
     assert (staged.size, staged.digest) == (len(CONTENT), digests.of(CONTENT))
     assert b"".join(staged.chunks()) == b"".join(staged.chunks()) == CONTENT
     staged.close()

@@ -123,7 +123,7 @@ def test_compressed_archives(path, compress, monkeypatch, tmp_path):
     plain = tar(member("a", content), member("b", b"end"))
     half = len(plain) // 2
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for packed in (compress(plain), compress(plain[:half]) + compress(plain[half:]), compress(plain) + bytes(1000)):
+    for packed in (compress(plain), compress(plain[:half]) + compress(plain[half:]), compress(plain) + bytes(200_000)):
         path.write_bytes(packed)
         with TarImage(str(path)) as archive:
             assert archive.read("a", 2_000_000) == content

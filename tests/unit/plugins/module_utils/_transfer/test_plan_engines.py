@@ -17,6 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer.request
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.engines import names, pushed, saved, store
 from ansible_collections.drayage.registry.tests.unit.support.jobs import executed
+from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
 AMD, ARM = pushed(b"amd", text="linux/amd64"), pushed(b"arm", text="linux/arm64")
 INDEX = images.index(
@@ -202,3 +203,13 @@ def test_artifact_is_refused_before_anything_moves(run, source, path):
     with pytest.raises(ImageError, match="is an artifact"):
         run(source, "latest", store(path), "1")
     assert "open_blob" not in source.counted()
+
+
+def test_an_image_without_its_index_is_pushed_as_any_other(run, archive):
+    """What an archive keeps plain, registries keep compressed, whatever platform_mode says."""
+    usual, single = (
+        run(archive, "1", MemoryStore("r.example", name), "1", **more)
+        for name, more in (("a", {}), ("b", {"as_image": True}))
+    )
+    assert single.top.digest == usual.top.digest
+    assert [layer.media_type for layer in single.selection.manifest.layers] == [media_types.DOCKER_LAYER]

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The table of transports on the node: which class opens the images of each.
+
+Registries are not in it, because their stores share connections: see :class:`.stores.Stores`.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._run import Run
+from .._stores.directory import Directory
+from .._stores.directory_tree import DirectoryTree
+from .._stores.image_backend import ImageBackend
+from .._stores.oci_archive import OciArchive
+from .._stores.oci_layout import OciLayout
+from .._stores.repository import Root, Store
+
+Warn = t.Callable[[str], None]
+
+
+def _docker_archive(_transport: str, path: str, _timeout: float, _run: Run) -> ImageBackend:
+    from .._stores.docker_archive import DockerArchive
+
+    return DockerArchive(path)
+
+
+def _engine(transport: str, _path: str, timeout: float, run: Run) -> ImageBackend:
+    from .._engine.find import find
+    from .._stores.engine_images import EngineImages
+
+    return EngineImages(transport, find(transport, timeout, run))
+
+
+# The images of a path.
+STORES: dict[str, t.Callable[[str, Warn], Store]] = {"oci": OciLayout, "oci-archive": OciArchive, "dir": Directory}
+
+# Paths with many repositories, for sets of images. Those of a layout need not have the blobs whose digests are given.
+ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {
+    "oci": OciLayout,
+    "dir": lambda path, warn, _external_blobs: DirectoryTree(path, warn),
+}
+
+# What keeps whole images. Each imports what it needs: a task pays for its imports, and few have to do with engines.
+BACKENDS: dict[str, t.Callable[[str, str, float, Run], ImageBackend]] = {
+    "docker-archive": _docker_archive,
+    "docker-daemon": _engine,
+    "containers-storage": _engine,
+}
