@@ -88,6 +88,14 @@ def verification_options() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def referrers_options() -> dict[str, dict[str, t.Any]]:
+    """The options of what travels with images; their documentation is plugins/doc_fragments/_referrers.py."""
+    return {
+        "referrers": {"type": "bool", "default": False},
+        "artifact_types": {"type": "list", "elements": "str", "default": []},
+    }
+
+
 def check_text(option: str, value: object) -> None:
     """Refuse a value, or an element of a list, that YAML has read as something else than text.
 

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
+  - drayage.registry._referrers
   - drayage.registry._registries
 attributes:
   check_mode:
@@ -113,6 +114,12 @@ EXAMPLES = r"""
     tags:
       - "1.4"
       - stable
+
+- name: Publish a release with its signatures and SBOMs
+  drayage.registry.image_copy:
+    src: registry.example.com/staging/app:1.4.2
+    dest: registry.example.com/prod/app:1.4.2
+    referrers: true
 
 - name: Take two platforms of an image to a disk for an air-gapped site
   drayage.registry.image_copy:
@@ -246,6 +253,40 @@ bytes_copied:
   returned: success
   type: int
   sample: 3626897
+referrers:
+  description:
+    - What is attached to the image at the source. Empty without O(referrers).
+    - For an image that is up to date, it is what the source lists for the image itself.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the manifest that is attached.
+      type: str
+      sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
+    subject:
+      description: The digest of the manifest that it is attached to.
+      type: str
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    artifact_type:
+      description: Its artifact type, null if it has none.
+      type: str
+      sample: application/vnd.dev.sigstore.bundle.v0.3+json
+    tag:
+      description: The tag of cosign that it has, null for a referrer.
+      type: str
+      sample: null
+    depth:
+      description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+      type: int
+      sample: 1
+    action:
+      description:
+        - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
+          destination.
+      type: str
+      sample: copied
 msg:
   description: What the task did, or would do in check mode, in one sentence.
   returned: success
@@ -262,7 +303,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
-from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options, referrers_options
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -279,6 +320,7 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
         "%s copied (%s)" % (messages.count(moved.copied, "blob"), messages.copied(moved.bytes, run.seconds)),
         "%d mounted" % moved.mounted if moved.mounted else "",
         "%d already there" % plan.skipped if plan.skipped else "",
+        messages.count(len(plan.attached.missing), "referrer") if plan.attached and plan.attached.missing else "",
     ]
     verb = "Would copy" if run.dry_run else "Copied"
     return "%s %s to %s: %s." % (verb, src, written, ", ".join(filter(None, counts)))
@@ -287,7 +329,9 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
 def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
     """What was or would be done, in the terms of RETURN."""
     plan, moved = copied.job.planned, copied.job.moved
+    before = dict(zip(copied.references, plan.previous.values()))
     after = dict.fromkeys(copied.references, plan.top.digest)
+    attached = plan.attached.diff() if plan.attached else ({}, {})
     return {
         "changed": plan.changed,
         "msg": sentence(copied, src, run),
@@ -300,7 +344,8 @@ def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
         "blobs": {"copied": moved.copied, "mounted": moved.mounted, "skipped": plan.skipped},
         "platforms": plan.selection.platforms if plan.selection and plan.request.platforms else [],
         "bytes_copied": moved.bytes,
-        "diff": {"before": dict(zip(copied.references, plan.previous.values())), "after": after},
+        "referrers": copied.job.referrers,
+        "diff": {"before": {**before, **attached[0]}, "after": {**after, **attached[1]}},
     }
 
 
@@ -314,6 +359,7 @@ def main() -> None:
             "platforms": {"type": "list", "elements": "str", "default": []},
             "platform_mode": {"type": "str", "choices": ["strip", "sparse", "image"], "default": "strip"},
             **conversion_options(),
+            **referrers_options(),
             "force": {"type": "bool", "default": False},
         },
         texts=("tags",),

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
   - drayage.registry._images
+  - drayage.registry._referrers
   - drayage.registry._registries
 attributes:
   check_mode:
@@ -234,6 +235,39 @@ images:
           is counted there.
       type: int
       sample: 3626897
+    referrers:
+      description:
+        - What is attached to the image at the source. Empty without O(referrers).
+        - For an image that is up to date, it is what the source lists for the image itself.
+      type: list
+      elements: dict
+      contains:
+        digest:
+          description: The digest of the manifest that is attached.
+          type: str
+          sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
+        subject:
+          description: The digest of the manifest that it is attached to.
+          type: str
+          sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+        artifact_type:
+          description: Its artifact type, null if it has none.
+          type: str
+          sample: application/vnd.dev.sigstore.bundle.v0.3+json
+        tag:
+          description: The tag of cosign that it has, null for a referrer.
+          type: str
+          sample: null
+        depth:
+          description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+          type: int
+          sample: 1
+        action:
+          description:
+            - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
+              destination.
+          type: str
+          sample: copied
     error:
       description: Why it failed. Null if it did not.
       type: str
@@ -286,7 +320,7 @@ requests:
 
 import typing as t
 
-from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options, referrers_options
 from ansible_collections.drayage.registry.plugins.module_utils._files import claimed
 from ansible_collections.drayage.registry.plugins.module_utils._images_option import image_options, read_images
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
@@ -338,6 +372,7 @@ def main() -> None:
         "exclusive": {"type": "path"},
         "base": {"type": "path"},
         **conversion_options(),
+        **referrers_options(),
     }
     module = RegistryModule(spec, texts=("prune_keep",))
     given = {name: module.params[name] for name in spec if name != "exclusive"}

@@ -18,6 +18,7 @@ from .._image import convert
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
+from .._transfer.companions import check_referrers
 from .._transfer.conversion import Conversion
 from .._transfer.execute import execute, predict
 from .._transfer.job import Job
@@ -38,6 +39,8 @@ class CopyOptions:
     format: str = "preserve"
     attestations: str = "keep"
     remove_signatures: bool = False
+    referrers: bool = False
+    artifact_types: t.Sequence[str] = ()
     force: bool = False
 
 
@@ -75,8 +78,12 @@ def copy(options: CopyOptions, stores: Stores) -> Copied:
         thorough=options.force,
         conversion=Conversion.of_options(options.format, options.attestations),
         unsigned=options.remove_signatures,
+        referrers=options.referrers,
+        artifact_types=tuple(options.artifact_types),
     )
     job = Job(str(source), str(destination), request=request)
+    if options.referrers:
+        check_referrers(request.source, request.destination)
     with naming(destination):
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             job.decide(plan_copy(request, pool))

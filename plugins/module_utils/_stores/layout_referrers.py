@@ -188,9 +188,10 @@ def own_images(entries: list[IndexEntry], read: t.Callable[[str], Manifest]) -> 
     if not named or len(images) == len(named):
         return images
     parts: set[str] = set()
-    for entry in named:
+    for entry in images:
         try:
-            parts.update(child.digest for child in read(str(entry.get("digest"))).children)
+            if entry.get("mediaType") in media_types.INDEXES:
+                parts.update(child.digest for child in read(str(entry.get("digest"))).children)
         except ImageError:
             continue
     return [entry for entry in images if name_of(entry) or not _belongs(entry, parts, read)]

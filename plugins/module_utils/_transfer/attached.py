@@ -67,7 +67,7 @@ class Attachment:
 
 
 class _Hint(t.NamedTuple):
-    """What a list says is attached to a subject."""
+    """What a list says is attached to a subject; ``size`` is None for a tag."""
 
     subject: str
     name: str
@@ -133,6 +133,7 @@ class _Finder:
         # Registries filter by one type only, and what they apply it to is not always the type of the manifest.
         entries: list[Descriptor] = self._kept.entries(subject)
         listed = [_Hint(subject, entry.digest, "", entry.size) for entry in entries if entry.digest != subject]
+        listed.sort()  # some registries list them in another order each time
         return listed + [_Hint(subject, tag, tag, None) for tag in self._kept.cosign_tags(subject)]
 
     def _read(self, hint: _Hint) -> Manifest | None:

@@ -23,6 +23,7 @@ import typing as t
 from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
+from .._stores.referrers import required
 from .._stores.repository import commit, exclusive
 from .job import Event, Job, Moved, Observe, ignore
 from .parallel import InlineExecutor, Workers, for_each
@@ -208,11 +209,23 @@ class _Execution:
         try:
             for manifest in (*plan.manifests, *plan.companions):
                 self._push_once(job, manifest)
+            self._attach(job)
             with self._lock_of(job, plan.top.digest):
                 publish(plan)
         except ContentMissing:
             with self._lock_of(job, plan.top.digest):
                 self._repair(job)
+
+    def _attach(self, job: Job) -> None:
+        """List the referrers, and write cosign's tags, before the tags of the image: nobody sees these without them."""
+        destination, attached = job.planned.request.destination, job.planned.attached
+        if attached is None:
+            return
+        for subject, manifests in attached.by_subject.items():
+            required(destination).attach(subject, manifests)
+        for tag, manifest in attached.tags.items():
+            with self._lock_of(job, manifest.digest):
+                destination.publish(manifest, [tag], None)
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
@@ -242,6 +255,7 @@ class _Execution:
                 for_each(functools.partial(self._put_again, job), _by_size(plan.blobs), threads)
                 for manifest in (*plan.manifests, *plan.companions):
                     destination.put_manifest(manifest)
+                self._attach(job)
                 publish(plan)
         except ContentMissing as error:
             if request.sparse:

@@ -50,7 +50,8 @@ class Job:
     has none). ``request`` says what to copy (None for what is only reported, such as a repository that could not be
     listed), and ``missing_ok`` that the source may be absent.
     Compared: ``heads`` holds what both sides point to. Planned: ``plan``.
-    Decided: ``action`` (empty until then), ``digest`` (empty if unknown) and ``previous``, what the destination pointed to.
+    Decided: ``action`` (empty until then), ``digest`` (empty if unknown), ``previous``, what the destination pointed to, and
+    ``referrers``, what is attached to the image, as modules return it.
     Executed: ``moved`` (before that, the prediction) and ``is_done``. ``error`` says why the action is FAILED.
     """
 
@@ -66,6 +67,7 @@ class Job:
         "name",
         "plan",
         "previous",
+        "referrers",
         "request",
         "src",
     )
@@ -83,6 +85,7 @@ class Job:
         self.action = ""
         self.digest = ""
         self.previous: str | None = None
+        self.referrers: list[dict[str, t.Any]] = []
         self.moved = Moved(0, 0, 0)
         self.is_done = False
         self.error: ImageError | None = None
@@ -110,6 +113,7 @@ class Job:
         self.plan = plan
         self.digest = plan.top.digest
         self.previous = next(iter(plan.previous.values()))
+        self.referrers = plan.attached.results if plan.attached else []
         self.action = UNCHANGED if not plan.changed else UPDATED if self.previous else CREATED
 
     def fail(self, error: ImageError) -> None:

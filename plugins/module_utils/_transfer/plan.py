@@ -21,6 +21,7 @@ from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
+from .companions import AttachedPlanner
 from .conversion import Conversion, convert_selection
 from .request import CopyRequest, Heads, Plan
 from .selection import Selection, select, select_one
@@ -71,6 +72,7 @@ class _Planner:
         self._known = request.known
         self._pool = pool
         self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
+        self._attached = AttachedPlanner(request, pool, self._content) if request.referrers else None
 
     def plan(self) -> Plan:
         request = self._request
@@ -80,7 +82,7 @@ class _Planner:
             self._check_digest(known.digest)
             self._name_alike(previous, known.digest)
             if self._needs_no_content(known, previous):
-                return Plan(request, known, known.digest, previous)
+                return self._with_attached(Plan(request, known, known.digest, previous))
         original = self._read_top(known)
         with naming(self._source.reference(request.name)):
             deletion_marker.refuse(original, self._content.read_config)
@@ -96,6 +98,17 @@ class _Planner:
         if converted.selection is not selected and conversion.family and plan.outdated_tags:
             self._check_unsigned(original)
         self._add_content(plan, converted.selection, original)
+        if self._attached:
+            self._attached.add(plan, original, selected, converted.selection)
+        return plan
+
+    def _with_attached(self, plan: Plan) -> Plan:
+        """The plan of an unchanged image with what is attached to it at the source only."""
+        if self._attached:
+            plan.attached = self._attached.of_unchanged(plan.top)
+            if plan.attached is None:
+                selection = Selection(self._read_top(plan.top))
+                self._attached.add(plan, selection.manifest, selection, selection)
         return plan
 
     def _needs_no_content(self, known: Descriptor, previous: t.Mapping[str, str | None]) -> bool:
@@ -199,7 +212,7 @@ class _Planner:
 
     def _check_unsigned(self, original: Manifest) -> None:
         """Look for cosign's signature, which stands under a tag that is made of the digest."""
-        if self._request.unsigned:
+        if self._request.unsigned or self._request.referrers:  # then all that is attached is looked at
             return
         name = "%s-%s.sig" % digests.split(original.digest)
         with naming(self._source.reference(self._request.name)):

@@ -17,6 +17,7 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.repository import Store
+from .companions import Attached
 from .conversion import Conversion
 from .known import Known
 from .selection import Selection
@@ -42,6 +43,7 @@ class CopyRequest:
     are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
     content one by one; without ``may_mount`` all that is missing is moved.
     ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
+    With ``referrers`` what is attached to the image travels with it, of these ``artifact_types`` (empty: of all).
     ``listed`` is what is known of the destination already. In a set (``is_set``) ``platforms`` is a filter, and artifacts
     keep their format.
     """
@@ -59,6 +61,8 @@ class CopyRequest:
     conversion: Conversion = Conversion()
     unsigned: bool = False
     is_set: bool = False
+    referrers: bool = False
+    artifact_types: tuple[str, ...] = ()
     listed: Known | None = None
 
     @functools.cached_property
@@ -74,7 +78,8 @@ class Plan:
     ``previous`` holds what each tag of the destination pointed to; ``mount_from`` is the repository from which blobs can
     be mounted, and ``mounts`` those for single ones; ``lost`` are the annotations that a conversion leaves out.
     ``companions`` are the manifests that have to arrive before the tags besides those of the image itself, such as its
-    referrers, in their order; their blobs are in ``blobs`` too.
+    referrers, in their order; their blobs are in ``blobs`` too. ``attached`` is what is attached to the image, if that was
+    asked for: lists and tags that are written between the companions and the tags.
     """
 
     request: CopyRequest
@@ -84,6 +89,7 @@ class Plan:
     selection: Selection | None = None
     manifests: list[Manifest] = dataclasses.field(default_factory=list)
     companions: list[Manifest] = dataclasses.field(default_factory=list)
+    attached: Attached | None = None
     blobs: list[Descriptor] = dataclasses.field(default_factory=list)
     skipped: int = 0
     mount_from: str = ""
@@ -98,7 +104,8 @@ class Plan:
     @property
     def changed(self) -> bool:
         """Whether executing this plan would change the destination."""
-        return bool(self.outdated_tags or self.manifests or self.companions or self.blobs)
+        is_attached = not (self.attached and self.attached.missing)
+        return bool(self.outdated_tags or self.manifests or self.companions or self.blobs or not is_attached)
 
     @property
     def main_reference(self) -> str:

@@ -74,7 +74,8 @@ def _decide(job: Job, request: CopyRequest, source: _Answer, destination: _Answe
         job.fail(source)
     else:
         heads = Heads(source, destination)
-        if source and heads.are_same and request.destination.is_complete(source, None):
+        is_same = source and heads.are_same and request.destination.is_complete(source, None)
+        if source and is_same and not request.referrers:
             job.decide_unchanged(source.digest)
         else:
             job.heads = heads

@@ -87,6 +87,8 @@ class SyncOptions:
     format: str = "preserve"
     attestations: str = "keep"
     remove_signatures: bool = False
+    referrers: bool = False
+    artifact_types: t.Sequence[str] = ()
     missing_ok: bool = False
     existing: str = "update"
     prune: bool = False

@@ -26,6 +26,7 @@ from ..._errors import (
 )
 from ..._image import digest as digests
 from ..._image import reference as references
+from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._stores.location import Location
 from ..._stores.repository import Repository, Store
@@ -170,6 +171,8 @@ class _Discovery:
         if isinstance(listed, ImageError):
             self._unlisted(pair, listed)
         elif listed is not None:
+            if self._options.referrers:  # these go with the images that they belong to
+                listed = [name for name in listed if not is_digest_tag(name)]
             chosen = selection.select(listed)
             self._check_chosen(pair, selection, listed, chosen)
             names.update(dict.fromkeys(chosen))
@@ -251,6 +254,8 @@ class _Discovery:
             is_set=True,
             conversion=self._conversion,
             unsigned=self._options.remove_signatures,
+            referrers=self._options.referrers,
+            artifact_types=tuple(self._options.artifact_types),
         )
         return Job(source.reference(request.name), known.store.reference(name), name, request, pair.missing_ok)
 

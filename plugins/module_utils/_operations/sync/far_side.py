@@ -32,9 +32,15 @@ class FarSide:
         return self._inventory.has(reference, digest)
 
     def makes_needless(self, plan: Plan, place: str) -> bool:
-        """Whether a layout need not have an image, because it is where the layout will be carried."""
+        """Whether a layout need not have an image, because it is where the layout will be carried.
+
+        It needs one to which something is attached that is not there yet.
+        """
         shares_content = plan.request.destination.location.owner == ""
-        return plan.changed and shares_content and self.has(place, plan.top.digest)
+        if not (plan.changed and shares_content and self.has(place, plan.top.digest)):
+            return False
+        known = self._inventory.of_digest(plan.top.digest) or {}
+        return plan.attached is None or plan.attached.digests.issubset(known.get("referrers") or ())
 
     def find_missing(self, plan: Plan) -> dict[str, str]:
         """For what the source cannot give, the repository of the destination to mount it from; before the first byte.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._errors import naming
+from ..._transfer.companions import LEFT_OUT
 from ..._transfer.job import DELETED, UNCHANGED, Job
 from ..._transfer.parallel import for_each
 from .details import record
@@ -54,4 +55,10 @@ class InventoryWriter:
         if not digest or (is_layout and self._far_side.has(image.dest, digest)):
             return None
         known = self._before.of_digest(digest)
-        return dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)
+        found = dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)
+        if image.request.referrers:
+            found["referrers"] = [row["digest"] for row in image.referrers if row["action"] != LEFT_OUT]
+            found["artifact_types"] = sorted(
+                {str(row["artifact_type"]) for row in image.referrers if row["artifact_type"]}
+            )
+        return found

@@ -39,6 +39,7 @@ class Synced:
                 "digest": image.digest,
                 "action": image.action,
                 "bytes_copied": image.moved.bytes,
+                "referrers": image.referrers,
                 "error": str(image.error) if image.error else None,
             }
             for image in self.images

@@ -1,0 +1,225 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What travels with an image: what is attached to it and to its copied children, if the destination lacks it.
+
+What belongs to a manifest whose digest is not copied, such as an index that loses children, no longer fits and is left out.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import typing as t
+
+from .._errors import NotConvertible, naming
+from .._image.descriptor import Descriptor
+from .._image.graph import Content, Graph
+from .._image.manifest import Manifest
+from .._stores.referrers import required
+from .._stores.repository import Store
+from .attached import Attachment, depth_first, find_attached
+from .selection import Selection
+
+if t.TYPE_CHECKING:
+    from .request import CopyRequest, Plan
+
+COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
+
+
+@dataclasses.dataclass
+class Attached:
+    """What is attached to an image at the source.
+
+    ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
+    ``left_out`` what does not fit the image at the destination. ``listed`` is what an unchanged image has by its list alone.
+    """
+
+    missing: list[Attachment] = dataclasses.field(default_factory=list)
+    present: list[Attachment] = dataclasses.field(default_factory=list)
+    left_out: list[Attachment] = dataclasses.field(default_factory=list)
+    listed: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def digests(self) -> set[str]:
+        """The digests of all that belongs to the image at the destination."""
+        listed = {str(row["digest"]) for row in self.listed}
+        return listed.union(one.digest for one in (*self.missing, *self.present))
+
+    @property
+    def by_subject(self) -> dict[str, list[Manifest]]:
+        """The missing referrers for each list that has to have them."""
+        found: dict[str, list[Manifest]] = {}
+        for one in self.missing:
+            if not one.tag:
+                found.setdefault(one.subject, []).append(one.manifest)
+        return found
+
+    @property
+    def tags(self) -> dict[str, Manifest]:
+        """What cosign's missing tags have to point to."""
+        return {one.tag: one.manifest for one in self.missing if one.tag}
+
+    @property
+    def results(self) -> list[dict[str, t.Any]]:
+        """As modules return it."""
+        groups = ((self.missing, COPIED), (self.present, UNCHANGED), (self.left_out, LEFT_OUT))
+        return self.listed + [_row(one, action) for group, action in groups for one in group]
+
+    def diff(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The digests that are attached at the destination before and after, if that changes."""
+        if not self.missing:
+            return {}, {}
+        before = sorted(one.digest for one in self.present)
+        return {"referrers": before}, {"referrers": sorted([*before, *(one.digest for one in self.missing)])}
+
+
+def _row(one: Attachment, action: str) -> dict[str, t.Any]:
+    shown = one.result
+    return {**{name: shown[name] for name in _SHOWN}, "action": action}
+
+
+_SHOWN = ("digest", "subject", "artifact_type", "tag", "depth")
+
+
+def check_referrers(*stores: Store) -> None:
+    """Raise ImageError for a store that cannot hold referrers."""
+    for store in stores:
+        required(store)
+
+
+class AttachedPlanner:
+    """Plans what travels with one image. Raises ImageError, among others for places that cannot hold referrers."""
+
+    def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor, content: Content) -> None:
+        self._request = request
+        self._pool = pool
+        self._content = content
+        self._kept = required(request.destination)
+        self._kept_at_source = required(request.source)
+        self._types = request.artifact_types
+
+    def of_unchanged(self, image: Descriptor) -> Attached | None:
+        """What is attached to an image that both sides have; None if a closer look is needed.
+
+        One request to the source. If it has anything, one to the destination, and one to each for each of cosign's tags.
+        """
+        if self._request.thorough:
+            return None
+        with naming(self._request.source.reference(self._request.name)):
+            entries = self._kept_at_source.entries(image.digest)
+            tags = self._kept_at_source.cosign_tags(image.digest)
+        if self._types and (entries or tags):
+            return None  # a list does not always have the types of the manifests
+        present = {entry.digest for entry in self._kept.entries(image.digest)} if entries else set()
+        if not present.issuperset(entry.digest for entry in entries):
+            return None
+        rows = [_listed(image, entry.digest, entry.artifact_type) for entry in entries if entry.digest != image.digest]
+        for tag in tags:
+            ours, theirs = self._request.source.resolve(tag), self._request.known.resolve(tag)
+            if not ours or not theirs or ours.digest != theirs.digest:
+                return None
+            rows.append(_listed(image, ours.digest, None, tag))
+        return Attached(listed=rows)
+
+    def add(self, plan: Plan, original: Manifest, selected: Selection, selection: Selection) -> None:
+        """Add to the plan of an image what is attached to it and missing at the destination.
+
+        ``selected`` is what is wanted of the ``original`` image, and ``selection`` the same after a conversion. Raises
+        NotConvertible if something is attached to what is converted.
+        """
+        request = self._request
+        kept = self._kept_digests(original, selected, selection)
+        changed = [digest for digest in self._listed(selected, original) if digest not in kept]
+        with naming(request.source.reference(request.name)):
+            found = find_attached(request.source, [*kept, *changed], self._types, self._pool.map)
+        travelling, left_out = depth_first(found, kept), depth_first(found, changed)
+        if left_out and selection is not selected and not request.unsigned:
+            raise NotConvertible(
+                "has %d signatures or other referrers, and converting it would invalidate them" % len(left_out),
+                request.source.reference(request.name),
+                "Use format: preserve, or remove_signatures: true for a copy without them",
+            )
+        is_missing = self._missing(travelling)
+        plan.attached = Attached(
+            missing=[one for one, missing in zip(travelling, is_missing) if missing],
+            present=[one for one, missing in zip(travelling, is_missing) if not missing],
+            left_out=left_out,
+        )
+        if not request.destination.location.has_content_of(request.source.location):
+            self._add_content(plan, plan.attached.missing)
+
+    def _kept_digests(self, original: Manifest, selected: Selection, selection: Selection) -> list[str]:
+        """The digests of the manifests that are copied as they are."""
+        top = selection.manifest
+        # An image that was taken out of its index is as the source has it, an index without some children is not.
+        is_kept = top.digest == original.digest or (top.digest == selected.manifest.digest and not top.is_index)
+        made = set(selection.replaced) if is_kept else {top.digest, *selection.replaced}
+        return [digest for digest in self._listed(selection, top) if digest not in made]
+
+    def _listed(self, selection: Selection, top: Manifest) -> list[str]:
+        """The digests of ``top`` and of the wanted children on all levels of a selection."""
+
+        def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
+            return [self._index(child, selection) for child in level]
+
+        graph = Graph([selection.manifest], load, selection.children)
+        children = [child.digest for child in graph.listed() if child.is_manifest]
+        return list(dict.fromkeys([top.digest, *children]))
+
+    def _index(self, child: Descriptor, selection: Selection) -> Manifest | None:
+        """A nested index; None for an image, which has no children."""
+        if not child.is_index:
+            return None
+        return selection.replaced.get(child.digest) or self._content.manifest(child.digest)
+
+    def _missing(self, travelling: t.Sequence[Attachment]) -> list[bool]:
+        """For each attachment whether the destination lacks it. Nothing is asked of a repository without content."""
+        request, known = self._request, self._request.known
+        if not travelling or not known.has_content():
+            return [True] * len(travelling)
+        subjects = list(dict.fromkeys(one.subject for one in travelling if not one.tag))
+        lists = self._pool.map(self._kept.entries, subjects)
+        present = {subject: {entry.digest for entry in entries} for subject, entries in zip(subjects, lists)}
+
+        def is_missing(one: Attachment) -> bool:
+            if one.tag:
+                found = known.resolve(one.tag)
+                return found is None or found.digest != one.digest
+            if one.digest not in present[one.subject]:
+                return True
+            return request.thorough and not known.has_manifest(one.digest)
+
+        return list(self._pool.map(is_missing, travelling))
+
+    def _add_content(self, plan: Plan, missing: t.Sequence[Attachment]) -> None:
+        """Add the manifests and blobs of what is missing to a plan."""
+        request = self._request
+        if not missing:
+            return
+        graph = Graph([one.manifest for one in missing], self._content.load)
+        tagged = {one.digest for one in missing if one.tag}  # these are pushed under their tags
+        plan.companions += [manifest for manifest in graph.children_first() if manifest.digest not in tagged]
+        known = {blob.digest for blob in plan.blobs}
+        blobs = [blob for blob in graph.blobs() if blob.digest not in known]
+        if request.may_mount and not plan.mount_from:
+            plan.mount_from = request.destination.location.mount_source(request.source.location)
+        if request.thorough or (not plan.mount_from and request.known.has_content()):
+            present = list(self._pool.map(request.known.has_blob, blobs))
+            blobs = [blob for blob, is_present in zip(blobs, present) if not is_present]
+        plan.blobs += blobs
+
+
+def _listed(image: Descriptor, digest: str, artifact_type: str | None, tag: str = "") -> dict[str, t.Any]:
+    return {
+        "digest": digest,
+        "subject": image.digest,
+        "artifact_type": artifact_type,
+        "tag": tag or None,
+        "depth": 1,
+        "action": UNCHANGED,
+    }
