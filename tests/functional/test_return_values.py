@@ -34,7 +34,7 @@ def check(values, documents, where):
     assert set(values) == set(documents), where
     for name, document in documents.items():
         value = values[name]
-        inner = value if isinstance(value, list) else [value]
+        inner = value if isinstance(value, list) else [value] if value is not None else []
         for number, element in enumerate(inner if "contains" in document else []):
             check(element, document["contains"], f"{where}.{name}[{number}]")
 

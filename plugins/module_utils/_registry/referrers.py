@@ -126,8 +126,15 @@ class ReferrersClient:
         self._has_api = True
         return found
 
+    def note_tags(self, tags: t.Iterable[str]) -> None:
+        """Take note of all tags of the repository, so that they need not be listed for this."""
+        self._tags = set(filter(referrers.is_digest_tag, tags))
+        self.note_repository()
+
     def _list_by_tag(self, subject: str) -> list[Descriptor]:
-        if self._reads_tags and referrers.list_tag(subject) not in self._digest_tags():
+        if self._reads_tags:
+            self._digest_tags()
+        if self._tags is not None and referrers.list_tag(subject) not in self._tags:
             return []
         try:
             current = self._read(subject)
@@ -140,11 +147,10 @@ class ReferrersClient:
         with self._asking:
             if self._tags is None:
                 try:
-                    self._tags = set(filter(referrers.is_digest_tag, list_tags(self._client, self._access)))
-                    self.note_repository()
+                    self.note_tags(list_tags(self._client, self._access))
                 except NotFound:
                     self._tags = set()
-            return self._tags
+            return self._tags or set()
 
     def _read(self, subject: str) -> Manifest | None:
         """What the tag of a list points to; None if there is no such tag."""

@@ -78,7 +78,9 @@ class RegistryStore(Store):
 
     def tags(self) -> list[str]:
         """One GET a page."""
-        return list_tags(self._client, self._access)
+        found = list_tags(self._client, self._access)
+        self.referrers.note_tags(found)
+        return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """One GET."""
