@@ -51,6 +51,17 @@ options:
       - tag
       - manifest
     default: tag
+  referrers:
+    description:
+      - Remove what is attached to the image as well, such as signatures, SBOMs and attestations, and what is attached to these in
+        turn, after the image itself. It needs O(scope=manifest), because a tag may leave the image behind.
+      - This includes referrers, their entries in the lists that clients keep for registries without the referrers API, and the tags
+        of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)). What another tag points to stays.
+      - What is attached to the children of an index stays with these.
+      - If the image is absent and O(image) has its digest, what is left attached to that digest is removed.
+      - It is an error for a place that cannot hold referrers, such as an engine or a directory.
+    type: bool
+    default: false
 notes:
   - All tags of the repository are looked at, one request each, to find those that point to the same image.
   - A registry that does not delete tags, such as distribution 2, deletes manifests only, with all their tags. There the tag
@@ -86,6 +97,12 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "Removed {{ withdrawn.removed_tags | join(', ') }}"
   when: withdrawn is changed
+
+- name: Withdraw an image with its signatures and SBOMs
+  drayage.registry.image_delete:
+    image: registry.example.com/prod/app:1.4.2
+    scope: manifest
+    referrers: true
 
 - name: Remove an image from a layout, and the files that only it needs
   drayage.registry.image_delete:
@@ -125,6 +142,32 @@ msg:
   returned: success
   type: str
   sample: "Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0). 2 other tags still point to the image."
+referrers:
+  description: What was attached to the image and was removed with it. Empty without O(referrers).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: The digest of the manifest that was attached.
+      type: str
+      sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
+    subject:
+      description: The digest of the manifest that it was attached to.
+      type: str
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    artifact_type:
+      description: Its artifact type, null if it has none.
+      type: str
+      sample: application/vnd.dev.sigstore.bundle.v0.3+json
+    tag:
+      description: The tag of cosign that it had, null for a referrer.
+      type: str
+      sample: null
+    depth:
+      description: 1 for what was attached to the image, 2 for what was attached to that, and so on.
+      type: int
+      sample: 1
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
@@ -153,6 +196,7 @@ def sentence(deleted: Deleted, image: str, dry_run: bool) -> str:
 
 def describe(deleted: Deleted, image: str, dry_run: bool) -> dict[str, t.Any]:
     """What was or would be removed, in the terms of RETURN."""
+    attached = {"attached: %s" % (one.tag or one.digest): one.digest for one in deleted.attached}
     return {
         "changed": bool(deleted.digest),
         "msg": sentence(deleted, image, dry_run),
@@ -160,7 +204,8 @@ def describe(deleted: Deleted, image: str, dry_run: bool) -> dict[str, t.Any]:
         "method": deleted.method or None,
         "removed_tags": deleted.removed,
         "kept_tags": deleted.kept,
-        "diff": {"before": deleted.before, "after": deleted.after},
+        "referrers": [one.summary for one in deleted.attached],
+        "diff": {"before": {**deleted.before, **attached}, "after": {**deleted.after, **dict.fromkeys(attached)}},
     }
 
 
@@ -170,9 +215,10 @@ def main() -> None:
         {
             "image": {"type": "str", "required": True},
             "scope": {"type": "str", "choices": ["tag", "manifest"], "default": "tag"},
+            "referrers": {"type": "bool", "default": False},
         }
     )
-    options = DeleteOptions(module.params["image"], module.params["scope"])
+    options = DeleteOptions(**{name: module.params[name] for name in ("image", "scope", "referrers")})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         return describe(delete(options, stores), options.image, stores.run.dry_run)

@@ -13,16 +13,14 @@ is the referrers tag schema of the OCI distribution spec.
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from .._errors import naming
 from .._image.descriptor import Descriptor
+from .._image.referrers import subject_of_tag
 from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 from .other_tags import current_tags
-
-_ATTACHED = re.compile(r"sha256-([0-9a-f]{64})(?:\.(?:sig|att|sbom))?")
 
 
 def without_needed(
@@ -49,10 +47,4 @@ def without_needed(
 
 def subjects(tags: t.Iterable[str]) -> dict[str, str]:
     """The digest of the image that a tag belongs to, for those that belong to one."""
-    return {tag: subject for tag, subject in ((tag, _subject(tag)) for tag in tags) if subject}
-
-
-def _subject(tag: str) -> str:
-    """The digest of the image that a tag belongs to, if it does."""
-    match = _ATTACHED.fullmatch(tag)
-    return "sha256:" + match.group(1) if match else ""
+    return {tag: subject for tag, subject in ((tag, subject_of_tag(tag)) for tag in tags) if subject}

@@ -18,7 +18,10 @@ from .._image import reference as references
 from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
+from .._stores.referrers import required
 from .._stores.repository import Store
+from .._transfer.attached import Attachment
+from .delete_attached import attached_to, delete_attached
 from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
@@ -31,6 +34,7 @@ class DeleteOptions:
 
     image: str
     scope: str = "tag"
+    referrers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Deleted:
     """What went, or would go, and which tags of the same manifest stay. ``digest`` is empty where nothing was there.
 
     ``before`` and ``after`` tell what each reference concerned names; ``method`` is empty where nothing was deleted.
+    ``attached`` is what was attached to the image and went with it.
     """
 
     digest: str = ""
@@ -46,28 +51,60 @@ class Deleted:
     before: dict[str, str | None] = dataclasses.field(default_factory=dict)
     after: dict[str, str | None] = dataclasses.field(default_factory=dict)
     method: str = ""
+    attached: list[Attachment] = dataclasses.field(default_factory=list)
 
 
 def delete(options: DeleteOptions, stores: Stores) -> Deleted:
     """Remove a tag or an image, if it exists; a dry run only finds out what would go. Raises ImageError."""
     reference = references.parse(options.image)
     tag = _tag_to_delete(reference, options.scope)
-    store = stores.open(reference, deletes=True)
+    # Lists of referrers that clients keep are written again.
+    store = stores.open(reference, writable=options.referrers, deletes=True)
+    if options.referrers:
+        _check_referrers(options, store)
     with naming(reference):
         digest, tag = _look(store, reference, tag, options.scope)
         if not digest:
-            return Deleted()
+            return _delete_leftovers(store, reference, stores) if options.referrers else Deleted()
         others = read_other_tags(store, tag, stores.run.jobs)
         if others.doubt:
             _report_doubt(others.doubt, digest, tag, options.scope, stores)
         deleted = _foreseen(store, digest, tag, options.scope, others)
+        if options.referrers:
+            attached = attached_to(store, digest, others, stores.run.jobs)
+            deleted = dataclasses.replace(deleted, attached=attached)
         if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
             method = "digest" if store.delete(digest) else ""
+            delete_attached(store, deleted.attached)
         else:
             method = _delete_tag(store, tag, digest, others, stores.run.jobs)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
+
+
+def _check_referrers(options: DeleteOptions, store: Store) -> None:
+    required(store)
+    if options.scope != "manifest":
+        raise ImageError(
+            "referrers: what is attached to an image goes with the image only, and a tag may leave it behind",
+            options.image,
+            "Set scope: manifest, or leave out referrers",
+        )
+
+
+def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Deleted:
+    """Delete what is still attached to an image that is absent, as a task leaves it that failed in between."""
+    if not reference.digest or store.find(reference.digest):
+        return Deleted()
+    others = read_other_tags(store, "", stores.run.jobs)
+    attached = attached_to(store, reference.digest, others, stores.run.jobs)
+    if not attached:
+        return Deleted()
+    if not stores.run.dry_run:
+        delete_attached(store, attached)
+    method = "" if stores.run.dry_run else "digest"
+    return Deleted(reference.digest, method=method, attached=attached)
 
 
 def _tag_to_delete(reference: Reference, scope: str) -> str:

@@ -59,6 +59,12 @@ class Attachment:
             "depth": self.depth,
         }
 
+    @property
+    def summary(self) -> dict[str, t.Any]:
+        """As modules return it that say what became of it."""
+        shown = self.result
+        return {name: shown[name] for name in ("digest", "subject", "artifact_type", "tag", "depth")}
+
     def matches(self, types: t.Collection[str]) -> bool:
         """Whether it is of one of these types: of cosign's tags, the media types of their layers count too."""
         if referrers.matches(self.manifest, types):

@@ -68,7 +68,7 @@ class Attached:
     def results(self) -> list[dict[str, t.Any]]:
         """As modules return it."""
         groups = ((self.missing, COPIED), (self.present, UNCHANGED), (self.left_out, LEFT_OUT))
-        return self.listed + [_row(one, action) for group, action in groups for one in group]
+        return self.listed + [{**one.summary, "action": action} for group, action in groups for one in group]
 
     def diff(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """The digests that are attached at the destination before and after, if that changes."""
@@ -76,14 +76,6 @@ class Attached:
             return {}, {}
         before = sorted(one.digest for one in self.present)
         return {"referrers": before}, {"referrers": sorted([*before, *(one.digest for one in self.missing)])}
-
-
-def _row(one: Attachment, action: str) -> dict[str, t.Any]:
-    shown = one.result
-    return {**{name: shown[name] for name in _SHOWN}, "action": action}
-
-
-_SHOWN = ("digest", "subject", "artifact_type", "tag", "depth")
 
 
 def check_referrers(*stores: Store) -> None:

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Deleting what is attached to an image that was deleted: referrers, what refers to these in turn, and cosign's tags."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from .._errors import ImageError, NotFound, naming
+from .._stores.referrers import required
+from .._stores.repository import Store
+from .._transfer.attached import Attachment, depth_first, find_attached
+from .other_tags import OtherTags
+
+
+def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> list[Attachment]:
+    """What is attached to an image and goes with it, each followed by what is attached to it. Raises ImageError.
+
+    What a tag of its own points to stays, with all that is attached to it.
+    """
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        found = depth_first(find_attached(store, [digest], (), pool.map), [digest])
+    kept: set[str] = set()
+    going = []
+    for one in found:
+        if one.subject in kept or set(others.pointing_to(one.digest)) - {one.tag}:
+            kept.add(one.digest)
+        else:
+            going.append(one)
+    return going
+
+
+def delete_attached(store: Store, found: t.Sequence[Attachment]) -> None:
+    """Delete what is attached to an image that is gone, the deepest first, and its entries in lists of referrers.
+
+    Raises ImageError that says what is left.
+    """
+    by_subject: dict[str, list[str]] = {}
+    try:
+        for one in reversed(found):
+            _delete(store, one)
+            if not one.tag:
+                by_subject.setdefault(one.subject, []).append(one.digest)
+        for subject, digests in by_subject.items():
+            required(store).detach(subject, digests)
+    except ImageError as error:
+        hint = "The image itself was deleted. Run the task again with its digest to delete what is attached to it"
+        error.hint = ". ".join(filter(None, (error.hint.rstrip("."), hint)))
+        raise
+
+
+def _delete(store: Store, one: Attachment) -> None:
+    with naming(store.reference(one.tag or one.digest)):
+        try:
+            store.delete(one.digest)
+            # Some registries keep the tags of a manifest that was deleted.
+            if one.tag and store.resolve(one.tag):
+                store.delete_tag(one.tag, one.digest)
+        except NotFound:
+            pass
