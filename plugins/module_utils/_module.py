@@ -39,6 +39,7 @@ class RegistryModule:
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
         self._check_texts(texts)
+        self._conceal_private_keys()
 
     def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
         """Call ``operation`` and end the module with what it returns, or with the message of its error.
@@ -71,6 +72,13 @@ class RegistryModule:
         if text:
             self.ansible.no_log_values.add(text)
         return text
+
+    def _conceal_private_keys(self) -> None:
+        """Keep private keys out of results that are given in place of public ones by mistake."""
+        for options in (self.params, self.params.get("signed_by") or {}):
+            for given in options.get("public_keys") or ():
+                if "PRIVATE" in given:
+                    self.ansible.no_log_values.add(given)
 
     def _run_command(
         self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None

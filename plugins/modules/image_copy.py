@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - drayage.registry._conversion
   - drayage.registry._referrers
   - drayage.registry._registries
+  - drayage.registry._verification
 attributes:
   check_mode:
     support: full
@@ -303,9 +304,14 @@ import dataclasses
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
-from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options, referrers_options
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import (
+    conversion_options,
+    referrers_options,
+    verification_options,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import Gate
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
@@ -360,6 +366,7 @@ def main() -> None:
             "platform_mode": {"type": "str", "choices": ["strip", "sparse", "image"], "default": "strip"},
             **conversion_options(),
             **referrers_options(),
+            **verification_options(),
             "force": {"type": "bool", "default": False},
         },
         texts=("tags",),
@@ -368,7 +375,8 @@ def main() -> None:
     options = CopyOptions(**{name: module.params[name] for name in names})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        return describe(copy(options, stores), options.src, stores.run)
+        gate = Gate.from_options(module.params, stores.run.run_command)
+        return describe(copy(options, stores, gate), options.src, stores.run)
 
     module.run(operation)
 

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - drayage.registry._images
   - drayage.registry._referrers
   - drayage.registry._registries
+  - drayage.registry._verification
 attributes:
   check_mode:
     support: full
@@ -320,10 +321,15 @@ requests:
 
 import typing as t
 
-from ansible_collections.drayage.registry.plugins.module_utils._argspec import conversion_options, referrers_options
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import (
+    conversion_options,
+    referrers_options,
+    verification_options,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import claimed
 from ansible_collections.drayage.registry.plugins.module_utils._images_option import image_options, read_images
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import Gate
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
@@ -374,16 +380,19 @@ def main() -> None:
         **conversion_options(),
         **referrers_options(),
     }
+    declared = tuple(spec)
+    spec.update(verification_options())
     module = RegistryModule(spec, texts=("prune_keep",))
-    given = {name: module.params[name] for name in spec if name != "exclusive"}
+    given = {name: module.params[name] for name in declared if name != "exclusive"}
     lock = module.params["exclusive"]
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         options = SyncOptions(**dict(given, images=read_images(given["images"])))
+        gate = Gate.from_options(module.params, stores.run.run_command)
         if not lock or module.check_mode:
-            return describe(sync(options, stores))
+            return describe(sync(options, stores, gate))
         with claimed(lock) as is_free:
-            return describe(sync(options, stores)) if is_free else busy(lock)
+            return describe(sync(options, stores, gate)) if is_free else busy(lock)
 
     module.run(operation)
 

@@ -49,7 +49,7 @@ options:
   identity:
     description:
       - Which name must be signed with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for example
-        C({type: matchRepository}). Without it, the digest alone counts, as with cosign.
+        with the C(type) V(matchRepository). Without it, the digest alone counts, as with cosign.
       - Sigstore bundles carry no name, so that only signatures of the format V(tag) can have it.
     type: dict
   annotations:
@@ -220,9 +220,6 @@ def main() -> None:
         },
     )
     params = module.params
-    for given in params["public_keys"] or ():
-        if "PRIVATE" in given:  # by mistake: it is refused, and must not be shown
-            module.secret(given, "public_keys")
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         if params["bundle"]:

@@ -122,6 +122,7 @@ services:
 # Files that examples read; the paths are seen from the playbook, whose directory is "/" in examples too.
 FILES: dict[str, dict[str, str]] = {
     "plugins/modules/image_verify.py": KEY_FILES,
+    "docs/docsite/rst/guide_sign.rst": {**KEY_FILES, "srv/release/sbom.json": '{"bomFormat": "CycloneDX"}'},
     "docs/docsite/rst/guide_registry.rst": {"etc/systemd/unit": "", "registry.pem": ""},
     "roles/registry/README.md": {"etc/systemd/unit": ""},
     "plugins/modules/image_sync.py": {

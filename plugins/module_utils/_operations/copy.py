@@ -24,6 +24,7 @@ from .._transfer.execute import execute, predict
 from .._transfer.job import Job
 from .._transfer.plan import plan_copy
 from .._transfer.request import CopyRequest, Plan
+from .signing.gate import OPEN, Gate
 from .stores import Stores
 
 
@@ -56,10 +57,10 @@ class Copied:
     image: str
 
 
-def copy(options: CopyOptions, stores: Stores) -> Copied:
+def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     """Make the destination be the source; a dry run only finds out what that would do.
 
-    Raises :class:`ImageError`.
+    Nothing is written unless the image passes the gate. Raises :class:`ImageError`.
     """
     source = references.parse(options.src)
     destination = references.named_after(references.parse(options.dest), source)
@@ -87,6 +88,7 @@ def copy(options: CopyOptions, stores: Stores) -> Copied:
     with naming(destination):
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             job.decide(plan_copy(request, pool))
+        gate.check_plan(source, request.source, job.planned)
         predict([job])
         if job.is_pending and not stores.run.dry_run:
             execute([job], stores.run.jobs)

@@ -13,14 +13,16 @@ import dataclasses
 import typing as t
 
 from ..._errors import ImageError, NotFound, naming
+from ..._image import reference as references
 from ..._transfer.conversion import Conversion
 from ..._transfer.execute import execute, mount_what_exists, predict
-from ..._transfer.job import Job, Moved, NotTried
+from ..._transfer.job import UNCHANGED, Job, Moved, NotTried
 from ..._transfer.parallel import InlineExecutor, for_each
 from ..._transfer.plan import plan_copy
 from ..._transfer.request import CopyRequest, Plan
 from .. import prune
 from ..prune import PrunableTags
+from ..signing.gate import OPEN, Gate
 from ..stores import Stores
 from .compare import compare
 from .declaration import Entry, SyncOptions
@@ -34,9 +36,10 @@ from .resolver import RepositoryResolver, SyncRoot
 _SHOWN = 10
 
 
-def sync(options: SyncOptions, stores: Stores) -> Synced:
+def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
     """Make the destinations what is declared; a dry run only finds out what that would do.
 
+    An image that does not pass the gate fails, and is not written.
     Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
     """
     if options.max_delete is not None and options.max_delete < 0:
@@ -50,7 +53,7 @@ def sync(options: SyncOptions, stores: Stores) -> Synced:
         options = dataclasses.replace(options, images=[*(options.images or ()), *entries])
     elif options.images is None:
         options = dataclasses.replace(options, images=[_everything(options.src)])
-    return _Sync(options, stores).run()
+    return _Sync(options, stores, gate).run()
 
 
 def _everything(src: str | None) -> Entry:
@@ -64,8 +67,9 @@ def _everything(src: str | None) -> Entry:
 
 
 class _Sync:
-    def __init__(self, options: SyncOptions, stores: Stores) -> None:
+    def __init__(self, options: SyncOptions, stores: Stores, gate: Gate) -> None:
         self._options = options
+        self._gate = gate
         self._run = stores.run
         self._far_side = FarSide(options.base, stores)
         self._resolver = RepositoryResolver(options, stores, self._far_side.blobs)
@@ -105,6 +109,7 @@ class _Sync:
             self._options.format, self._options.attestations
         ):
             compare(jobs, self._run.jobs)
+            for_each(self._check_unchanged, [job for job in jobs if job.action == UNCHANGED], self._run.jobs)
         for_each(self._plan, [job for job in jobs if not job.action], self._run.jobs)
         return [job for job in jobs if job.action]
 
@@ -121,6 +126,7 @@ class _Sync:
                 plan = _plan_if_present(job, request)
                 if plan is None:
                     return
+                self._gate.check_plan(references.parse(job.src), request.source, plan)
                 if self._far_side.makes_needless(plan, job.dest):
                     job.decide_unchanged(plan.top.digest)
                     return
@@ -131,6 +137,14 @@ class _Sync:
         job.decide(plan)
         if not plan.changed:
             job.plan = None  # there may be thousands of them
+
+    def _check_unchanged(self, job: Job) -> None:
+        """Let an image fail that is up to date, but does not pass the gate: others may have brought it."""
+        if job.request:
+            try:
+                self._gate.check_digest(references.parse(job.src), job.request.source, job.digest)
+            except ImageError as error:
+                job.fail(error)
 
     def _warn_of_losses(self, jobs: t.Iterable[Job]) -> None:
         lost = sorted({name for job in jobs for name in job.planned.lost})

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""signed_by and policy: what is not verified is not written, and what was verified is what is written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import load_public
+from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions, copy
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import Gate
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.reading import SignatureReader
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+from devtools import images
+from devtools.observe import digest_at
+from devtools.signing import Key
+
+INDEX = images.index(seed="gate")
+OTHER = images.index(seed="gate, other")
+KEY = Key()
+SIGNED_BY = {"public_keys": [KEY.public]}
+
+
+@pytest.fixture
+def run(run_module):
+    return lambda module, **options: run_module(module, **options).raw
+
+
+@pytest.fixture
+def sides(registry, second_registry, repository):
+    """Push an image, and return its reference and that of a destination in another registry."""
+    images.push(INDEX, registry.host, repository, "1")
+    return f"{registry.host}/{repository}:1", f"{second_registry.host}/{repository}:1"
+
+
+def _writes(server):
+    return [request for request in server.requests() if request.method not in ("GET", "HEAD")]
+
+
+def _policy(path, **requirement):
+    path.write_text(json.dumps({"default": [requirement]}))
+    return str(path)
+
+
+@pytest.mark.parametrize("formats", [["tag"], ["bundle"]])
+def test_only_signed_images_are_copied(run, sides, second_registry, repository, formats):
+    source, destination = sides
+    options = {"src": source, "dest": destination, "signed_by": SIGNED_BY}
+    for check_mode in (True, False):
+        failed = run("image_copy", **options, check_mode=check_mode)
+        assert failed["msg"] == f"{source}: {INDEX.digest} has no signature. Sign it, for example with image_sign."
+    assert not _writes(second_registry)
+    run("image_sign", image=source, key_content=KEY.private, formats=formats, children=False)
+    failed = run("image_copy", **{**options, "signed_by": {"public_keys": [Key().public]}})
+    assert "none of its signatures (1) was made with" in failed["msg"]
+    assert not _writes(second_registry)
+    assert run("image_copy", **options)["changed"]
+    assert digest_at(second_registry.host, repository, "1") == INDEX.digest
+    assert run("image_copy", **options)["changed"] is False
+
+
+def test_an_image_that_is_there_already_must_be_signed_too(run, sides, registry):
+    source, destination = sides
+    assert run("image_copy", src=source, dest=destination)["changed"]
+    assert "has no signature" in run("image_copy", src=source, dest=destination, signed_by=SIGNED_BY)["msg"]
+    declared = {"images": [{"name": source.rpartition(":")[0], "tags": ["1"], "dest": destination.rpartition(":")[0]}]}
+    failed = run("image_sync", **declared, signed_by=SIGNED_BY)
+    assert failed["failed"]
+    assert [image["action"] for image in failed["images"]] == ["failed"]
+    run("image_sign", image=source, key_content=KEY.private)
+    registry.forget()
+    assert run("image_copy", src=source, dest=destination, signed_by=SIGNED_BY)["changed"] is False
+    assert [request.method for request in registry.requests()] == ["HEAD", "GET"]
+    assert run("image_sync", **declared, signed_by=SIGNED_BY)["changed"] is False
+
+
+def test_the_digest_that_was_verified_is_the_one_that_is_copied(
+    run, sides, registry, second_registry, repository, monkeypatch
+):
+    source, destination = sides
+    run("image_sign", image=source, key_content=KEY.private, children=False, formats=["tag"])
+    images.push(OTHER, registry.host, repository, "other")
+    read = SignatureReader.of_tag
+
+    def read_while_the_tag_moves(reader, digest, suffix):
+        images.push(OTHER, registry.host, repository, "1")
+        return read(reader, digest, suffix)
+
+    monkeypatch.setattr(SignatureReader, "of_tag", read_while_the_tag_moves)
+    gate = Gate((KeyRule((load_public(KEY.public, "key"),)),))
+    run_here = Run(lambda *_arguments: (1, "", ""), 4)
+    with Stores([], None, Policy(60, 0, 4, 0), run_here) as stores:
+        copy(CopyOptions(source, destination), stores, gate)
+    assert digest_at(registry.host, repository, "1") == OTHER.digest
+    assert digest_at(second_registry.host, repository, "1") == INDEX.digest
+
+
+def test_in_a_set_an_unsigned_image_fails_alone(run, registry, second_registry, repository):
+    images.push(INDEX, registry.host, repository, "signed")
+    images.push(OTHER, registry.host, repository, "unsigned")
+    run("image_sign", image=f"{registry.host}/{repository}:signed", key_content=KEY.private, children=False)
+    options = {
+        "images": [
+            {
+                "name": f"{registry.host}/{repository}",
+                "tags": ["signed", "unsigned"],
+                "dest": f"{second_registry.host}/{repository}",
+            }
+        ],
+        "signed_by": {
+            **SIGNED_BY,
+            "identity": {"type": "exactRepository", "dockerRepository": f"{registry.host}/{repository}"},
+        },
+    }
+    failed = run("image_sync", **options)
+    assert not _writes(second_registry)
+    assert "has no signature" in failed["msg"]
+    failed = run("image_sync", **options, keep_going=True)
+    assert [image["action"] for image in failed["images"]] == ["created", "failed"]
+    assert digest_at(second_registry.host, repository, "signed") == INDEX.digest
+    assert digest_at(second_registry.host, repository, "unsigned") is None
+
+
+def test_a_policy_judges_each_platform_that_is_copied(run, sides, registry, second_registry, repository, tmp_path):
+    source, destination = sides
+    (tmp_path / "key.pub").write_text(KEY.public)
+    identity = {"type": "matchRepository"}
+    requirement = {"type": "sigstoreSigned", "keyPath": str(tmp_path / "key.pub"), "signedIdentity": identity}
+    policy = _policy(tmp_path / "policy.json", **requirement)
+    options = {"src": source, "dest": destination, "policy": policy}
+    run("image_sign", image=source, key_content=KEY.private, children=False)
+    failed = run("image_copy", **options)
+    children = [digest for digest in INDEX.manifests if digest != INDEX.digest]
+    assert any(f"{source}: {child} has no signature." in failed["msg"] for child in children), failed
+    assert not _writes(second_registry)
+    run("image_sign", image=source, key_content=KEY.private)
+    assert run("image_copy", **options)["changed"]
+    one = run(
+        "image_copy", **{**options, "dest": destination + "-amd64"}, platforms=["linux/amd64"], platform_mode="image"
+    )
+    assert one["changed"]
+    rejecting = _policy(tmp_path / "reject.json", type="reject")
+    failed = run("image_copy", **{**options, "policy": rejecting})
+    assert failed["msg"] == f"{source}: the policy {rejecting} rejects this image."
+    keyless = _policy(tmp_path / "fulcio.json", type="sigstoreSigned", fulcio={})
+    failed = run("image_copy", **{**options, "policy": keyless})
+    assert failed["msg"] == f"{keyless} for {source}: keyless signatures (fulcio) are not supported yet."
+    absent = str(tmp_path / "absent.json")
+    failed = run("image_copy", **{**options, "policy": absent})
+    assert failed["msg"] == f"{absent}: cannot read the policy {absent}: no such file or directory."
