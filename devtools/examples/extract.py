@@ -94,6 +94,8 @@ def _in_rst(name: str, text: str) -> Iterator[Block]:
             option = _RST_CAPTION.match(lines[start])
             caption = option[1].strip() if option else caption
             start += 1
+        if caption and not caption.startswith("/"):
+            continue  # a file of a project, such as requirements.yml, which no example reads
         yield Block(f"{name}:{number + 1}", _indented(lines[start:], len(opened[1])), caption)
 
 

@@ -18,6 +18,7 @@ PLACE = BUILD / "docs"
 
 # Where the documentation of Ansible itself is, and the pages of it that ours name; the plugins come on top.
 ANSIBLE_DOCS = "https://docs.ansible.com/projects/ansible/devel/"
+IMAGES = "https://raw.githubusercontent.com/drayage/registry/main/docs/images/"
 ANSIBLE_PAGES = {
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
@@ -75,6 +76,7 @@ def docs(arguments: list[str]) -> Outcome:
         )
         if passed:
             _know_ansible(PLACE)
+            _take_images(PLACE / "rst")
             passed = step(
                 stack,
                 [
@@ -93,6 +95,15 @@ def docs(arguments: list[str]) -> Outcome:
             )
     pages = list((PLACE / "html").rglob("*.html"))
     return Outcome(passed and bool(pages), f"{len(pages)} pages in {(PLACE / 'html').relative_to(REPOSITORY)}")
+
+
+def _take_images(place: Path) -> None:
+    """Show the images of this tree: antsibull-docs copies none, so pages link to the published ones."""
+    shutil.copytree(REPOSITORY / "docs" / "images", place / "images")
+    for path in place.rglob("*.rst"):
+        text = path.read_text(encoding="utf-8")
+        if IMAGES in text:
+            path.write_text(text.replace(IMAGES, "/images/"), encoding="utf-8")
 
 
 def _know_ansible(place: Path) -> None:

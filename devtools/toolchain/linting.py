@@ -16,6 +16,7 @@ def lint(arguments: list[str]) -> Outcome:
         ["ruff", "format", "--check", "--output-format=concise", "."],
         ["mypy", "--package", "ansible_collections.drayage.registry.plugins"],
         ["codespell"],
+        ["python", "-m", "devtools.toolchain.prose"],
         ["yamllint", "--strict", "."],
         ["antsibull-changelog", "lint"],
         ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs=all", "."],

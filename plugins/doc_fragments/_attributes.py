@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What every module says of itself."""
+    """Attributes that all modules share."""
 
     DOCUMENTATION = r"""
 options: {}

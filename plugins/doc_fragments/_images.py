@@ -6,82 +6,82 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option C(images); its argument spec is plugins/module_utils/_images_option.py."""
+    """The option C(images). The argument spec is plugins/module_utils/_images_option.py."""
 
     DOCUMENTATION = r"""
 options:
   images:
     description:
-      - The repositories to bring, and which of their tags.
-      - Tags that are named in O(images[].tags) are wanted as they are. O(images[].include), O(images[].semver) and
-        O(images[].newest) choose among all tags of the repository, and so does an entry that has none of these four.
-        What matches O(images[].exclude) is not wanted in any case.
-      - A repository may have several entries. Two sources for one destination are an error, and so are two entries that
-        bring one image with different platforms.
-      - An entry may be a plain reference, V(name:tag), V(name@digest), or V(name:tag@digest) for a tag that must have this
-        digest. Without either the tag is V(latest). The name is what O(images[].name) takes.
-      - The filter P(drayage.registry.find_images#filter) and the lookup P(drayage.registry.images_of#lookup) return lists that
-        this option takes as they are, without O(src).
-      - Without O(images) and O(source_file) it is all images that are in O(src), which must be a layout or a tree then.
+      - The repositories to copy, and the tags to copy from each.
+      - O(images[].tags) selects tags by name. O(images[].include), O(images[].semver) and O(images[].newest) select from all tags of the
+        repository. An entry with none of these four selects all tags. O(images[].exclude) always takes precedence.
+      - A repository can have several entries. It is an error if two sources have the same destination, or if two entries
+        select one image with different platforms.
+      - Instead of a mapping, an entry can be a reference, V(name:tag), V(name@digest) or V(name:tag@digest). V(name:tag@digest) copies the image with
+        this digest and points the tag to it. The tag defaults to V(latest). V(name) has the format of O(images[].name).
+      - The option accepts the lists of the filter P(drayage.registry.find_images#filter) and the lookup P(drayage.registry.images_of#lookup). Do not set
+        O(src) in this case.
+      - Without O(images) and O(source_file), all images in O(src) are copied, which must then be a layout or a directory tree.
     type: list
     elements: raw
     suboptions:
       name:
         description:
-          - The repository. A path below O(src), or a whole reference such as V(quay.io/prometheus/node-exporter).
-          - V(path/*) means all repositories below a path, and V(*) all there are. Registries are asked for their catalog then,
-            which not all of them have. Those without a tag that is wanted are passed over, unless it is all of them.
-          - A pattern may find up to 10,000 repositories. A repository under an invalid name is a failed image, and does not
-            affect the others.
+          - The repository, as a path below O(src) or a full name such as V(quay.io/prometheus/node-exporter).
+          - V(path/*) selects all repositories below a path, and V(*) selects all repositories. The registry must support the catalog API. Repositories
+            without a matching tag are skipped. It is an error if no repository has one.
+          - A pattern can match up to 10,000 repositories. A repository with an invalid name counts as a failed image and does not affect the
+            others.
         type: str
         required: true
       dest:
         description:
-          - The repository to write to. A path below O(dest), or a whole reference where the task has no O(dest).
-          - The default is the path that the source has in its registry, without the host. In a layout it is the full name
-            with the host, so that it can be brought back from there.
+          - The destination repository, as a path below O(dest), or as a full name if the task has no O(dest).
+          - The default is the path of the source repository without its registry host. In a layout, the default is the full name
+            with the host, so that a later task can copy the image from there.
         type: str
       tags:
         description:
-          - Tags to bring, or digests of images. Put tags in quotes, or YAML reads V(1.10) as the number 1.1, which is an error.
+          - The tags or digests to copy. Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1, which the module rejects.
         type: list
         elements: str
         default: []
       include:
         description:
-          - Bring tags that match one of these regular expressions as a whole. One that matches none is an error.
+          - Copy tags that match one of these regular expressions. An expression must match the whole tag. It is an error if an expression matches
+            no tag.
         type: list
         elements: str
         default: []
       exclude:
         description:
-          - Leave out tags that match one of these regular expressions as a whole.
+          - Leave out tags that match one of these regular expressions. An expression must match the whole tag.
         type: list
         elements: str
         default: []
       semver:
         description:
-          - Bring tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x), as the option
-            O(drayage.registry.image_tags#module:semver) takes it.
+          - Copy tags that are versions in this range, such as V(">=1.25, <2"), V(^1.4) or V(1.x || 3.x), in the notation of the option
+            O(drayage.registry.image_tags#module:semver).
         type: str
       semver_strict:
         description:
-          - Whether only tags of three numbers, such as V(1.25.2) and V(v1.25.2), are versions. If V(false), V(1.25) and
-            V(20240101) are as well. What follows an underscore after three numbers, as in V(1.25.2_build), is build metadata.
+          - Whether only tags with three numbers, such as V(1.25.2) and V(v1.25.2), are versions. With V(false), V(1.25) and
+            V(20240101) are versions, too. An underscore after three numbers starts build metadata, as in V(1.25.2_build).
         type: bool
         default: true
       newest:
         description:
-          - Of the tags that O(images[].include), O(images[].exclude) and O(images[].semver) leave, bring this many of the
-            highest versions.
+          - Copy at most this many tags, those with the highest versions, after O(images[].include), O(images[].exclude) and O(images[].semver) are
+            applied.
         type: int
       platforms:
         description:
-          - Bring these platforms only, as O(platforms) does for all entries.
+          - The platforms to copy, like O(platforms) but for this entry.
         type: list
         elements: str
       missing_ok:
         description:
-          - As O(missing_ok), for this entry.
+          - Like O(missing_ok), but for this entry.
         type: bool
 """

@@ -6,13 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: image_reference
-short_description: The parts of an image reference
+short_description: Split an image reference into its parts
 version_added: 0.1.0
 description:
-  - Splits a reference as the modules of this collection take it into its parts, and spells it out in full.
-  - Docker Hub's short names are understood, so V(alpine) is V(docker.io/library/alpine). No tag is added to a reference
-    that has none.
-  - Nothing is asked of a registry, and no file is looked at.
+  - Splits a reference, in the notation of the modules of this collection, into its parts, and returns its full name.
+  - Short names of Docker Hub are expanded, so V(alpine) becomes V(docker.io/library/alpine). No tag is added.
+  - The filter sends no request and reads no file.
 positional: _input
 options:
   _input:
@@ -29,7 +28,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Keep the name and tag of an image, in another registry
+- name: Copy an image under the same name and tag to another registry
   drayage.registry.image_copy:
     src: "{{ image }}"
     dest: "registry.example.com/{{ parts.repository }}:{{ parts.tag | default('latest', true) }}"
@@ -46,23 +45,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The parts. Those that a reference does not have are null.
+  description: The parts. Parts that the reference does not have are null.
   type: dictionary
   contains:
     name:
-      description: The whole reference, spelled out in full.
+      description: The full reference.
       type: string
       sample: docker.io/library/alpine:3.20
     transport:
-      description: Where the image is, V(docker) for a registry.
+      description: The transport. V(docker) is a registry.
       type: string
       sample: docker
     host:
-      description: The registry, with its port where one is given.
+      description: The registry host, with its port if there is one.
       type: string
       sample: docker.io
     repository:
-      description: The path in the registry. Images of engines have such names too.
+      description: The path of the repository. Images in container engines have one, too.
       type: string
       sample: library/alpine
     tag:
@@ -70,11 +69,11 @@ _value:
       type: string
       sample: "3.20"
     digest:
-      description: The digest; of an image of an engine, its ID.
+      description: The digest. For an image in a container engine, its ID.
       type: string
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     path:
-      description: The path of a layout, archive or directory, as it is given.
+      description: The path of a layout, archive or directory, as given.
       type: string
       sample: /srv/images
     ref:

@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: manifest_digest
-short_description: The digest of a manifest
+short_description: Compute the digest of a manifest
 version_added: 0.1.0
 description:
-  - Computes the digest that registries know an image manifest or index by, from its text.
-  - This is the SHA-256 of the bytes. For a signed manifest of Docker's old schema 1 it is that of the manifest without
-    the signatures, as C(skopeo manifest-digest) does it.
-  - The filter does not look at what the text says. Whether it is a manifest at all is not checked.
+  - Computes the digest by which a registry identifies an image manifest or index, from its text.
+  - The digest is the SHA-256 of the bytes. For a signed Docker schema 1 manifest, it is the SHA-256 of the manifest without its
+    signatures, as C(skopeo manifest-digest) computes it.
+  - The filter does not check whether the text is a valid manifest.
 positional: _input
 options:
   _input:
     description:
-      - The text of the manifest, to the byte. Blanks and line ends count, so give what a registry or a file said as it is.
+      - The exact text of the manifest. Spaces and line endings count, so pass the content of the file or response unchanged.
     type: string
     required: true
 notes:
-  - Ansible's P(ansible.builtin.file#lookup) lookup removes line ends from the end of a file. Turn that off with C(rstrip=false).
-  - Before ansible-core 2.19, templates decode text that looks like JSON when it goes through a variable of its own. Give
+  - The P(ansible.builtin.file#lookup) lookup removes trailing line endings from a file. Use C(rstrip=false).
+  - Before ansible-core 2.19, templates decode text that looks like JSON if it is stored in a separate variable. Pass
     the result of a lookup or a task to the filter directly.
 seealso:
   - plugin: drayage.registry.image_reference
@@ -32,7 +32,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Tell the digest of a manifest in a file
+- name: Show the digest of a manifest in a file
   ansible.builtin.debug:
     msg: "{{ lookup('ansible.builtin.file', 'manifest.json', rstrip=false) | drayage.registry.manifest_digest }}"
 """

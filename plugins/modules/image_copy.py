@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_copy
-short_description: Copy a container image between registries, files and engines
+short_description: Copy a container image between registries, layouts, archives and engines
 version_added: 0.1.0
 description:
-  - Makes O(dest) be the image that O(src) is, with the same digest, whether it is a single image or a multi-platform one.
-  - Neither a container runtime nor a tool like skopeo is needed on the managed node.
-  - Nothing is moved that is there already. Within one registry blobs are mounted from repository to repository,
-    and within one repository only the tag is written.
-  - If O(dest) has the image already, one look at each side is all that happens.
+  - Copies a single or multi-platform image between registries, OCI layouts, archives, directories and container engines. The digest stays the same.
+  - The managed node needs neither a container engine nor a program such as C(skopeo).
+  - Content that already exists at the destination is not transferred again. Within one registry, blobs are mounted from one repository
+    into the other. Within one repository, only the tag is written.
+  - If the destination is up to date, the task sends one HEAD request to each side.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
@@ -32,56 +32,59 @@ options:
   src:
     description:
       - The image to copy.
-      - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
-        reference without a tag means V(latest). With both a tag and a digest, the digest decides.
-      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
-        archive. Without V(REF) there must be one image only.
-      - V(dir:PATH) for the only image of a directory, as C(skopeo copy) makes it.
-      - V(docker-daemon:NAME[:TAG]) for one of a Docker Engine, found by E(DOCKER_HOST) as C(docker) finds it, and
-        V(containers-storage:NAME[:TAG]) for one of Podman, Buildah and CRI-O, by the service of Podman (E(CONTAINER_HOST), or
-        its usual socket) or else by the program C(podman). V(sha256:ID) instead of the name stands for the image of that ID.
-      - V(docker-archive:FILE[:NAME[:TAG]]) for one of a file of C(docker save) or C(podman save).
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. Short names of Docker Hub, such as V(alpine), are
+        accepted. The tag defaults to V(latest). If there is a tag and a digest, the digest takes precedence.
+      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is one in a tar archive of a
+        layout. V(REF) can be omitted if there is only one image.
+      - V(dir:PATH) is the image in a directory that C(skopeo copy) wrote.
+      - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. The module finds the engine like C(docker) does, with
+        E(DOCKER_HOST).
+      - V(containers-storage:NAME[:TAG]) is an image in the storage of Podman, Buildah and CRI-O. The module connects to the Podman service
+        (E(CONTAINER_HOST) or the default socket), or else runs the program C(podman).
+      - In a container engine, V(sha256:ID) instead of the name selects an image by its ID.
+      - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) wrote.
     type: str
     required: true
   dest:
     description:
-      - What to make of it, in the same notations.
-      - Without a tag, digest or V(REF) the tag of O(src) is taken. The image of a directory has no name. A
-        V(docker-archive) without a name takes the whole name of O(src).
-      - Engines and V(docker-archive) know an image by its ID, which is the digest of its configuration, and have images for
-        one platform only. See O(platforms).
-      - With a digest, the copy fails before anything is written if the image has another one.
+      - The destination, in the same notation as O(src).
+      - Without a tag, digest or V(REF), the tag of O(src) is used. The image in a directory has no name. Without a name,
+        V(docker-archive) uses the full name of O(src).
+      - Container engines and V(docker-archive) files identify an image by its ID, which is the digest of its configuration, and
+        store images for one platform only. See O(platforms).
+      - If O(dest) has a digest and the image has a different one, the task fails before it writes anything.
     type: str
     required: true
   tags:
     description:
-      - Further tags (or names of a layout or archive) that are to name the same image at O(dest).
-      - Put tags in quotes, or YAML reads V(1.10) as the number 1.1, which is an error.
+      - Additional tags for the image at O(dest). In a layout or archive, these are additional names.
+      - Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1, which the module rejects.
     type: list
     elements: str
     default: []
   platforms:
     description:
-      - Copy only these platforms of a multi-platform image, written V(os/architecture[/variant]) such as V(linux/arm64).
-        The default is to copy all of them.
-      - An architecture includes those that it runs, so V(linux/arm/v7) takes V(linux/arm/v6) where there is no V(v7).
-      - Attestations, such as provenance and SBOMs, stay with the platforms they belong to.
-      - If O(src) is a single image, it must be for every platform listed.
-      - Reading the index of O(src) is necessary to know the result, which costs one request more than without this option.
-      - Into an engine goes the image for the platform that the engine runs on, unless another one is named here. For a
-        V(docker-archive) one must be named if there are several.
+      - Copy only these platforms of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
+        By default, all platforms are copied.
+      - An architecture matches compatible older variants. If there is no V(linux/arm/v7), V(linux/arm/v7) selects V(linux/arm/v6).
+      - Attestations, such as provenance and SBOMs, are copied together with their platform.
+      - If O(src) is a single image, it must match every platform in the list.
+      - The module has to read the index of O(src), which costs one request more than without this option.
+      - To a container engine, the module copies the image for the platform of the engine, unless you select another one here. For a
+        V(docker-archive), select one platform if the image has several.
     type: list
     elements: str
     default: []
   platform_mode:
     description:
-      - What becomes of the index when O(platforms) selects a part of it.
-      - With V(strip) the index lists what was copied, and so gets a digest of its own.
-      - With V(sparse) the index stays as it is, with its digest, and lists children that are not there. Many registries
-        refuse this.
-      - With V(image) the image for the one platform is copied without its index, for places that accept no index, such as AWS
-        Lambda. O(platforms) must list one platform, unless O(src) has only one. Attestations belong to the index and are not copied.
-      - It has no effect if O(dest) is a container engine or a V(docker-archive), which never keep an index.
+      - How to handle the index if O(platforms) selects only some of its platforms.
+      - With V(strip), the index lists only the copied platforms. Its digest changes.
+      - With V(sparse), the index and its digest stay unchanged, although some of the listed images do not exist at O(dest). Many
+        registries reject such an index.
+      - With V(image), the image for one platform is copied without the index, for services that accept no index, such as AWS
+        Lambda. O(platforms) must list exactly one platform, unless O(src) has only one. Attestations belong to the index and are not
+        copied.
+      - This option has no effect if O(dest) is a container engine or a V(docker-archive), which store no index.
     type: str
     choices:
       - strip
@@ -90,25 +93,25 @@ options:
     default: strip
   force:
     description:
-      - Look for every manifest and blob at O(dest), even if O(dest) has the right digest, and copy what is missing.
-      - This repairs a destination that has lost content. The task is changed only if something was missing.
+      - Check every manifest and blob at O(dest), even if O(dest) has the expected digest, and copy those that are missing.
+      - Use it to repair a destination that has lost content. The task is changed only if something was missing.
     type: bool
     default: false
 seealso:
   - name: OCI distribution specification
-    description: What a registry must answer.
+    description: The API that registries implement.
     link: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 author:
   - The drayage.registry contributors (@drayage)
 """
 
 EXAMPLES = r"""
-- name: Put a release into the private registry
+- name: Copy a release to the private registry
   drayage.registry.image_copy:
     src: docker.io/library/alpine:3.20
     dest: registry.example.com/library/alpine:3.20
 
-- name: Promote what staging runs to production, without moving a byte
+- name: Promote an image from staging to production
   drayage.registry.image_copy:
     src: registry.example.com/staging/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     dest: registry.example.com/prod/app:1.4.2
@@ -116,13 +119,13 @@ EXAMPLES = r"""
       - "1.4"
       - stable
 
-- name: Publish a release with its signatures and SBOMs
+- name: Copy a release with its signatures and SBOMs
   drayage.registry.image_copy:
     src: registry.example.com/staging/app:1.4.2
     dest: registry.example.com/prod/app:1.4.2
     referrers: true
 
-- name: Take two platforms of an image to a disk for an air-gapped site
+- name: Copy two platforms of an image to an OCI layout for an air-gapped site
   drayage.registry.image_copy:
     src: quay.io/prometheus/node-exporter:v1.8.2
     dest: oci:/srv/transfer/images:node-exporter-v1.8.2
@@ -130,7 +133,7 @@ EXAMPLES = r"""
       - linux/amd64
       - linux/arm64
 
-- name: Copy one platform as a plain image to a registry for AWS Lambda
+- name: Copy one platform without its index, for AWS Lambda
   drayage.registry.image_copy:
     src: quay.io/prometheus/node-exporter:v1.8.2
     dest: registry.example.com/lambda/node-exporter:v1.8.2
@@ -138,14 +141,14 @@ EXAMPLES = r"""
       - linux/arm64
     platform_mode: image
 
-- name: Bring an image to a registry that takes Docker's format only
+- name: Copy an image to a registry that accepts only the Docker format
   drayage.registry.image_copy:
     src: quay.io/prometheus/node-exporter:v1.8.2
     dest: legacy.example.com/monitoring/node-exporter:v1.8.2
     format: docker
     attestations: drop
 
-- name: Push from that disk, with credentials and the site's own CA
+- name: Push an image from the OCI layout, with credentials and a private CA
   drayage.registry.image_copy:
     src: oci:/srv/transfer/images:node-exporter-v1.8.2
     dest: registry.site.example/monitoring/node-exporter:v1.8.2
@@ -155,7 +158,7 @@ EXAMPLES = r"""
         password: "{{ vault_registry_password }}"
         ca_path: /etc/pki/site-ca.pem
 
-- name: Make one file of an image, the same bytes every time
+- name: Export an image to a reproducible tar archive
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: oci-archive:/srv/transfer/app.tar:1.4.2
@@ -165,19 +168,19 @@ EXAMPLES = r"""
     src: registry.example.com/prod/app:1.4.2
     dest: docker-daemon:registry.example.com/prod/app:1.4.2
 
-- name: Make a file that docker load reads, for another kind of machine
+- name: Export an image for another architecture to a file for docker load
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-archive:/srv/transfer/app-arm64.tar
     platforms:
       - linux/arm64
 
-- name: Load such a file into the images of podman
+- name: Load that file into the storage of podman
   drayage.registry.image_copy:
     src: docker-archive:/srv/transfer/app-arm64.tar
     dest: containers-storage:registry.example.com/prod/app:1.4.2
 
-- name: Have the layers of an image as files
+- name: Copy the layers of an image to a directory
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: dir:/srv/look/app
@@ -186,29 +189,29 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - The image at the destination by its digest, V(repository@digest).
-    - For a container engine or a V(docker-archive) it is the reference by ID. For layouts, archives and directories, which have
+    - The reference of the image at the destination by its digest, V(repository@digest).
+    - For a container engine or a V(docker-archive), it is the reference by ID. For layouts, archives and directories, which have
       no references by digest, it is RV(dest).
   returned: success
   type: str
   sample: registry.example.com/prod/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 dest:
-  description: The reference of the image at the destination, in full.
+  description: The full reference of the image at the destination.
   returned: success
   type: str
   sample: registry.example.com/prod/app:1.4.2
 digest:
   description:
     - The digest of the image at the destination.
-    - With a container engine or V(docker-archive) it is the ID of the image, and the same holds for RV(src_digest).
+    - In a container engine or a V(docker-archive), it is the ID of the image. The same applies to RV(src_digest).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 src_digest:
   description:
     - The digest of the image at the source.
-    - It differs from RV(digest) only if O(platforms) or O(attestations) removed a part of it, or O(format) changed it, or if
-      only one of both is the ID of an image.
+    - It differs from RV(digest) only if O(platforms) or O(attestations) left something out, if O(format) converted the image, or if
+      only one of the two is an image ID.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -218,39 +221,39 @@ media_type:
   type: str
   sample: application/vnd.oci.image.index.v1+json
 tags:
-  description: The tags of O(dest) and O(tags), all of which name the image now. Empty if O(dest) is a digest or a directory.
+  description: The tags of O(dest) and O(tags), which now point to the image. Empty if O(dest) is a digest or a directory.
   returned: success
   type: list
   elements: str
   sample: ["1.4.2", "1.4", "stable"]
 platforms:
   description:
-    - The platforms of a multi-platform image that O(platforms) selected, as its index lists them.
-    - Empty for a single image, and without O(platforms), because all platforms are copied then and the index need not be read
-      if the destination is up to date.
+    - The platforms of a multi-platform image that O(platforms) selected, in the order of its index.
+    - Empty for a single image. Also empty without O(platforms), because the module then copies all platforms and does not read
+      the index if the destination is up to date.
   returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64/v8"]
 blobs:
-  description: How many blobs (layers and configurations) went which way.
+  description: The number of blobs (layers and configurations) by how they were handled.
   returned: success
   type: dict
   contains:
     copied:
-      description: Blobs that were read from the source and written to the destination.
+      description: Blobs that were copied from the source to the destination.
       type: int
       sample: 4
     mounted:
-      description: Blobs that the registry took over from the other repository.
+      description: Blobs that the registry mounted from another repository.
       type: int
       sample: 0
     skipped:
-      description: Blobs that were found at the destination when looking for them one by one.
+      description: Blobs that the module checked individually and that already existed at the destination.
       type: int
       sample: 2
 bytes_copied:
-  description: The size of the blobs that were copied, in bytes.
+  description: The total size of the copied blobs, in bytes.
   returned: success
   type: int
   sample: 3626897
@@ -294,7 +297,7 @@ msg:
   type: str
   sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted."
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 13

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_delete
-short_description: Remove one tag of a container image, or an image with all its tags
+short_description: Delete one tag of a container image, or an image with all its tags
 version_added: 0.1.0
 description:
-  - Removes one tag and no other, on every registry that can delete at all, or a manifest with all the tags that point to it.
-  - What is not there already needs no removal, so the task is not changed then. No access is an error.
-  - Registries keep the contents of deleted images until their garbage collection runs. In an OCI layout, files that no
-    other image needs go at once.
+  - Deletes exactly one tag, on every registry that supports deletion, or a manifest with all tags that point to it.
+  - If the tag or image does not exist, the task is not changed. If access to it is denied, the task fails.
+  - A registry keeps the blobs of deleted images until its garbage collection runs. In an OCI layout, the module immediately deletes
+    the files that no other image needs.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -27,25 +27,24 @@ attributes:
 options:
   image:
     description:
-      - What to remove, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
+      - The tag or image to delete, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
-      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) or V(docker-archive:FILE:NAME:TAG) for a tag of an image in
-        an engine or file, which goes with its last one. Nothing is removed that a container uses.
-      - There is no default for the tag. With both a tag and a digest, nothing is removed unless the tag points to that
-        digest.
-      - Without V(REF) and with O(scope=manifest), an OCI layout or archive must hold one image only. With the last image of an
-        archive its file goes.
-      - The image of a directory has no name. It is removed, with the directory, by O(scope=manifest).
+      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or a
+        file. Deleting the last tag of an image deletes the image. Images that a container uses are not deleted.
+      - There is no default tag. If there is a tag and a digest, nothing is deleted unless the tag points to that digest.
+      - With O(scope=manifest), V(REF) can be omitted if the OCI layout or archive contains only one image. Deleting the last image of an
+        archive deletes the file.
+      - The image in a directory has no name. O(scope=manifest) deletes it together with the directory.
     type: str
     required: true
   scope:
     description:
-      - How much to remove.
-      - With V(tag) the tag alone. Other tags of the same image stay.
-      - With V(manifest) the manifest with all the tags that point to it. Its children stay if it is an index. If an index
+      - Whether to delete one tag or the whole image.
+      - V(tag) deletes only the tag. Other tags of the same image stay.
+      - V(manifest) deletes the manifest and all tags that point to it. If it is an index, the manifests it lists stay. If another index
         lists it, that index is broken afterwards.
-      - If the list of tags is outdated or incomplete, RV(removed_tags) would be incomplete too. With V(manifest), nothing is
-        removed then if O(image) has a tag, and the task warns if O(image) has a digest alone.
+      - An outdated or incomplete tag list in the registry makes RV(removed_tags) incomplete. In this case, V(manifest) deletes nothing and fails if
+        O(image) has a tag, and warns if O(image) has only a digest.
     type: str
     choices:
       - tag
@@ -53,24 +52,24 @@ options:
     default: tag
   referrers:
     description:
-      - Remove what is attached to the image as well, such as signatures, SBOMs and attestations, and what is attached to these in
-        turn, after the image itself. It needs O(scope=manifest), because a tag may leave the image behind.
+      - Also delete what is attached to the image, such as signatures, SBOMs and attestations, and what is attached to these, after the image
+        itself. Requires O(scope=manifest), because deleting a tag may keep the image.
       - This includes referrers, their entries in the lists that clients keep for registries without the referrers API, and the tags
         of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)). What another tag points to stays.
-      - What is attached to the children of an index stays with these.
-      - If the image is absent and O(image) has its digest, what is left attached to that digest is removed.
-      - It is an error for a place that cannot hold referrers, such as an engine or a directory.
+      - What is attached to the children of an index is not deleted.
+      - If the image does not exist and O(image) has its digest, the module deletes what is still attached to that digest.
+      - It is an error for a transport that cannot store referrers, such as a container engine or a directory.
     type: bool
     default: false
 notes:
-  - All tags of the repository are looked at, one request each, to find those that point to the same image.
-  - A registry that does not delete tags, such as distribution 2, deletes manifests only, with all their tags. There the tag
-    is pointed to an empty image with a digest of its own, which is then deleted. This needs the right to push. The module
-    first makes sure that the registry deletes at all, and puts the tag back if the deletion fails.
-  - After that, the image itself is deleted only if it is certain that nothing else points to it. The list of tags must show
-    that this tag is gone, and none of at most 100 other tags may point to this image or to an index that might list it.
-    Otherwise the image stays in the registry without this tag.
-  - If the task is killed in between, the tag points to an empty image, which the other modules refuse. Run the task again.
+  - The module sends one request for each tag of the repository to find the tags that point to the same image.
+  - Some registries, such as distribution 2, cannot delete a tag. They can only delete a manifest with all its tags. On these, the module points the
+    tag to an empty image with a unique digest and deletes that image. This requires permission to push. The module first checks that
+    the registry supports deletion, and restores the tag if the deletion fails.
+  - The module then deletes the image itself only if it is certain that nothing else refers to it. The tag list must no longer contain the
+    tag, and none of at most 100 other tags may point to this image or to an index that might list it. Otherwise the image stays in the
+    registry without this tag.
+  - If the task is killed in between, the tag points to the empty image, which the other modules reject. Run the task again.
 seealso:
   - module: drayage.registry.image_inspect
   - module: drayage.registry.image_tags
@@ -79,61 +78,61 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Remove the tag of a branch that was merged, and no other
+- name: Delete the tag of a merged branch
   drayage.registry.image_delete:
     image: registry.example.com/staging/app:feature-login
 
-- name: Remove a tag only if it still names the image that was reviewed
+- name: Delete a tag only if it still points to the reviewed image
   drayage.registry.image_delete:
     image: registry.example.com/staging/app:candidate@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 
-- name: Withdraw an image under all its tags
+- name: Delete an image with all its tags
   drayage.registry.image_delete:
     image: registry.example.com/prod/app:1.4.2
     scope: manifest
   register: withdrawn
 
-- name: Tell which tags are gone
+- name: Show the deleted tags
   ansible.builtin.debug:
-    msg: "Removed {{ withdrawn.removed_tags | join(', ') }}"
+    msg: "Deleted {{ withdrawn.removed_tags | join(', ') }}"
   when: withdrawn is changed
 
-- name: Withdraw an image with its signatures and SBOMs
+- name: Delete an image with its signatures and SBOMs
   drayage.registry.image_delete:
     image: registry.example.com/prod/app:1.4.2
     scope: manifest
     referrers: true
 
-- name: Remove an image from a layout, and the files that only it needs
+- name: Delete an image from an OCI layout
   drayage.registry.image_delete:
     image: oci:/srv/transfer/images:node-exporter-v1.7.0
 """
 
 RETURN = r"""
 digest:
-  description: The digest of the image that was removed, or of which a tag was removed. Null if there was nothing to remove.
+  description: The digest of the deleted image, or of the image whose tag was deleted. Null if there was nothing to delete.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 removed_tags:
-  description: The tags that were removed.
+  description: The deleted tags.
   returned: success
   type: list
   elements: str
   sample: ["1.4.2"]
 kept_tags:
-  description: Other tags that point to the same image, and still do.
+  description: Other tags that still point to the same image.
   returned: success
   type: list
   elements: str
   sample: ["1.4", "stable"]
 method:
   description:
-    - How it was removed.
-    - V(tag), the tag was deleted.
-    - V(digest), the manifest was deleted.
-    - V(unique_manifest), the tag was pointed to an empty image, which was deleted. The manifest stays without this tag.
-    - Null if nothing was removed, and in check mode, because only an attempt shows what the registry supports.
+    - The method of deletion.
+    - V(tag) means that the registry deleted the tag.
+    - V(digest) means that the registry deleted the manifest.
+    - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The manifest stays without this tag.
+    - Null if nothing was deleted. Also null in check mode, because only a real deletion shows what the registry supports.
   returned: success
   type: str
   sample: tag
@@ -143,7 +142,7 @@ msg:
   type: str
   sample: "Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0). 2 other tags still point to the image."
 referrers:
-  description: What was attached to the image and was removed with it. Empty without O(referrers).
+  description: The deleted referrers. Empty without O(referrers).
   returned: success
   type: list
   elements: dict
@@ -169,7 +168,7 @@ referrers:
       type: int
       sample: 1
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 5

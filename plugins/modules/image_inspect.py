@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_inspect
-short_description: Tell what a container image is, without pulling it
+short_description: Inspect a container image without pulling it
 version_added: 0.1.0
 description:
-  - Tells digest, platforms, configuration, layers and labels of an image in a registry, a file or directory, or a container engine.
-  - This module only reads, and never changes anything.
-  - A multi-platform image costs one request, a single image two, and one platform of a multi-platform image three.
-  - An image that is not there is a result, RV(exists=false). No access to it is an error.
+  - Returns digest, platforms, configuration, layers and labels of an image in a registry, layout, archive, directory or container engine.
+  - The module only reads and is never changed.
+  - It sends one request for a multi-platform image, two for a single image, and three for one platform of a multi-platform image.
+  - If the image does not exist, the module returns RV(exists=false). If access is denied, the task fails.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -33,38 +33,37 @@ attributes:
 options:
   image:
     description:
-      - The image to look at.
-      - V([docker://]host[:port]/path[:tag][@digest]) for one of a registry. Docker Hub's short names are understood, and a
-        reference without a tag means V(latest). With both a tag and a digest, the digest decides.
-      - V(oci:PATH[:REF]) for one of an OCI layout on the managed node, V(oci-archive:FILE[:REF]) for one of a layout in a tar
-        archive. Without V(REF) there must be one image only.
-      - V(dir:PATH) for the only image of a directory.
-      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) or V(docker-archive:FILE[:NAME[:TAG]]) for one of an
-        engine, or of a file that C(docker save) made. These have no manifest, so that one is made up to be looked at.
-        The digest is the ID of the image. An engine must hand out the whole image for this.
+      - The image to inspect.
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. Short names of Docker Hub, such as V(alpine), are
+        accepted. The tag defaults to V(latest). If there is a tag and a digest, the digest takes precedence.
+      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is one in a tar archive of a
+        layout. V(REF) can be omitted if there is only one image.
+      - V(dir:PATH) is the image in a directory.
+      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a
+        container engine or a C(docker save) file. These store no manifest, so the module generates one. The digest is the ID of the image.
+        The module has to read the whole image from an engine.
     type: str
     required: true
   platform:
     description:
-      - Look into a multi-platform image and tell of its image for this platform, written V(os/architecture[/variant])
-        such as V(linux/arm64).
+      - Inspect the image for this platform of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
       - A single image must be for this platform.
     type: str
   raw:
     description:
-      - Return the text of the manifest as well, byte for byte.
+      - Also return the exact text of the manifest.
     type: bool
     default: false
   tags:
     description:
-      - List the tags of the repository, or the names in the layout, as well. This costs one request more, or several
-        where a registry sends the list in pages.
+      - Also list the tags of the repository, or the names in the layout. This costs one more request, or several if the registry
+        paginates the list.
     type: bool
     default: false
   verify:
     description:
-      - Look for every child and every blob of the image, on all platforms, and return what is not there as RV(missing).
-      - This costs one request for each of them. Contents of blobs are not read, but for those in files of C(docker save).
+      - Check that every manifest and every blob of the image exists, for all platforms, and return those that do not as RV(missing).
+      - This costs one request for each of them. The module does not read the contents of blobs, except in C(docker save) files.
     type: bool
     default: false
   referrers:
@@ -86,7 +85,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Pin an image to what its tag means today
+- name: Resolve a tag to its digest
   drayage.registry.image_inspect:
     image: docker.io/library/alpine:3.20
   register: alpine
@@ -95,31 +94,31 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "docker.io/library/alpine@{{ alpine.digest }}, for {{ alpine.platforms | join(' and ') }}"
 
-- name: Look at the image that an arm64 machine would run
+- name: Inspect the image for one platform
   drayage.registry.image_inspect:
     image: docker.io/library/alpine:3.20
     platform: linux/arm64
   register: arm64
 
-- name: See whether a release is published already
+- name: Check whether a release is already published
   drayage.registry.image_inspect:
     image: registry.example.com/prod/app:1.4.2
   register: release
 
-- name: Publish it if it is not
+- name: Publish the release
   drayage.registry.image_copy:
     src: registry.example.com/staging/app:1.4.2
     dest: registry.example.com/prod/app:1.4.2
   when: not release.exists
 
-- name: Make sure that a release has an SBOM
+- name: Check that a release has an SBOM
   drayage.registry.image_inspect:
     image: registry.example.com/prod/app:1.4.2
     referrers: true
   register: app
   failed_when: app.referrers | selectattr('artifact_type', 'eq', 'application/spdx+json') | length == 0
 
-- name: Make sure that a layout is complete before it goes on a journey
+- name: Check that a layout is complete before it is shipped
   drayage.registry.image_inspect:
     image: oci:/srv/transfer/images:node-exporter-v1.8.2
     verify: true
@@ -130,18 +129,18 @@ EXAMPLES = r"""
 RETURN = r"""
 exists:
   description:
-    - Whether the image is there. It is not if the tag, the repository or the layout is missing.
-    - All other values but RV(tags) are returned only if it is.
+    - Whether the image exists. V(false) if the tag, the repository or the layout does not exist.
+    - All values except RV(tags) are null or empty if the image does not exist.
   returned: success
   type: bool
   sample: true
 digest:
-  description: The digest of what O(image) names, be it an index or a single image. Null if the image does not exist.
+  description: The digest of the index or of the single image. Null if the image does not exist.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 platform_digest:
-  description: The digest of the image for O(platform). It is RV(digest) if that is a single image. Null without O(platform).
+  description: The digest of the image for O(platform). Equal to RV(digest) for a single image. Null without O(platform).
   returned: success
   type: str
   sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
@@ -151,26 +150,26 @@ media_type:
   type: str
   sample: application/vnd.oci.image.index.v1+json
 manifest:
-  description: The manifest or index, decoded. Null if the image does not exist.
+  description: The decoded manifest or index. Null if the image does not exist.
   returned: success
   type: dict
   sample: {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
 raw:
   description:
-    - The text of the manifest or index. Its SHA-256 is RV(digest), unless it is of schema 1, which carries signatures
-      that do not count.
+    - The text of the manifest or index. Its SHA-256 is RV(digest), except for a schema 1 manifest, whose digest does not cover its
+      signatures.
     - Null unless O(raw=true).
   returned: success
   type: str
   sample: '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 platforms:
-  description: The platforms that an index lists, or the platform of a single image. Attestations are none.
+  description: The platforms in the index, or the platform of a single image. Attestations do not count.
   returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64"]
 children:
-  description: What an index lists. Empty for a single image.
+  description: The entries of the index. Empty for a single image.
   returned: success
   type: list
   elements: dict
@@ -184,23 +183,23 @@ children:
       type: str
       sample: application/vnd.oci.image.manifest.v1+json
     size:
-      description: The length of the child's manifest, in bytes.
+      description: The size of the manifest of the child, in bytes.
       type: int
       sample: 1022
     platform:
-      description: The platform of the child, null if the index tells none.
+      description: The platform of the child. Null if the index has none.
       type: str
       sample: linux/amd64
     artifact_type:
-      description: The artifact type of the child, null if the index tells none.
+      description: The artifact type of the child. Null if the index has none.
       type: str
       sample: null
     annotations:
-      description: The annotations that the index has for the child.
+      description: The annotations of the child in the index.
       type: dict
       sample: {}
     attests:
-      description: The digest of the child that this one is an attestation of, null if it is none.
+      description: The digest of the image that this child is an attestation for. Null if it is not an attestation.
       type: str
       sample: null
 annotations:
@@ -210,15 +209,15 @@ annotations:
   sample: {"org.opencontainers.image.revision": "4b1c7f0"}
 config:
   description:
-    - The configuration of the image, null if it has none that is a JSON object.
-    - What is nested more than 64 levels deep is left out, with a warning.
-    - Null for an index without O(platform), because it has several images. RV(created), RV(architecture), RV(os) and RV(size)
-      are null then too, and RV(layers) and RV(labels) are empty.
+    - The configuration of the image. Null if it has no configuration or if the configuration is not a JSON object.
+    - Values nested more than 64 levels deep are left out, with a warning.
+    - Null for an index without O(platform), because an index refers to several images. RV(created), RV(architecture), RV(os) and RV(size)
+      are then null as well, and RV(layers) and RV(labels) are empty.
   returned: success
   type: dict
   sample: {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"]}}
 layers:
-  description: The layers of the image, from the lowest.
+  description: The layers of the image, starting with the base layer.
   returned: success
   type: list
   elements: dict
@@ -228,11 +227,11 @@ layers:
       type: str
       sample: sha256:c6a83fedfae6ed8a4f5f7cbb6a7b6f1c1ec3d86fea8cb9e5ba2e5e6673fde9f6
     media_type:
-      description: The media type of the layer, null for a schema 1 image, which does not tell.
+      description: The media type of the layer. Null for a schema 1 image, which does not contain it.
       type: str
       sample: application/vnd.oci.image.layer.v1.tar+gzip
     size:
-      description: The size of the layer in bytes, null for a schema 1 image.
+      description: The size of the layer in bytes. Null for a schema 1 image.
       type: int
       sample: 3622892
 labels:
@@ -241,38 +240,37 @@ labels:
   type: dict
   sample: {"org.opencontainers.image.version": "3.20"}
 created:
-  description: When the image was made, as its configuration tells, null if it does not.
+  description: The creation time of the image. Null if its configuration has none.
   returned: success
   type: str
   sample: "2026-01-14T22:09:47Z"
 architecture:
-  description: The architecture of the image, null if its configuration does not tell.
+  description: The architecture of the image. Null if its configuration has none.
   returned: success
   type: str
   sample: amd64
 os:
-  description: The operating system of the image, null if its configuration does not tell.
+  description: The operating system of the image. Null if its configuration has none.
   returned: success
   type: str
   sample: linux
 size:
   description:
-    - The size of configuration and layers in bytes, each blob counted once, as it is in the registry. Null for a
-      schema 1 image.
+    - The total size of configuration and layers in the registry, in bytes. Each blob counts once. Null for a schema 1 image.
   returned: success
   type: int
   sample: 3623473
 tags:
   description:
-    - The tags of the repository, or the names in the layout. Those that are no versions come first, by name, and then
-      the versions from the oldest to the newest.
+    - The tags of the repository, or the names in the layout. Tags that are not versions come first, in alphabetical order, followed
+      by the versions from the oldest to the newest.
     - Null unless O(tags=true).
   returned: success
   type: list
   elements: str
   sample: ["latest", "3.19", "3.20"]
 missing:
-  description: The digests of the children and blobs that are not there. Empty if the image is whole, and null unless O(verify=true).
+  description: The digests of missing manifests and blobs. Empty if the image is complete. Null unless O(verify=true).
   returned: success
   type: list
   elements: str
@@ -328,7 +326,7 @@ referrers:
       type: int
       sample: 1
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 1

@@ -52,7 +52,7 @@ options:
   gpg_key:
     description:
       - The fingerprint or user ID of a GPG key on the managed node, to sign with the program C(gpg) instead, as
-        C(skopeo standalone-sign) does it. Signatures are stored as C(signature-N) files beside the image of a directory, or in
+        C(skopeo standalone-sign) does it. Signatures are stored as C(signature-N) files next to the image of a directory, or in
         O(lookaside). O(formats) and O(annotations) do not apply.
     type: str
   gpg_home:
@@ -166,7 +166,7 @@ digest:
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 digests:
-  description: All digests that were to be signed, that of O(image) first.
+  description: The digests that this task signs. The digest of O(image) comes first.
   returned: success
   type: list
   elements: str

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_sync
-short_description: Make a set of container images at a destination be what is declared
+short_description: Synchronize a declared set of container images
 version_added: 0.1.0
 description:
-  - Makes many repositories of a registry, or of an OCI layout, hold the images that are declared, with the digests that these
-    have at their sources. It takes the place of a loop over M(drayage.registry.image_copy), and of C(skopeo sync).
-  - Everything is looked at and decided before the first byte is written. Images move in parallel, and a layer that several of
-    them share is uploaded once to a registry and mounted from there.
-  - A set that is there already costs one list of tags for each repository and one HEAD for each tag, on either side.
+  - Copies a declared set of images to many repositories of a registry, or to an OCI layout. Images keep their digests. Use it instead of a loop over
+    M(drayage.registry.image_copy), and instead of C(skopeo sync).
+  - The module plans all changes before it writes anything. It then copies images in parallel. A layer that several images share is uploaded to a
+    registry once and mounted into the other repositories.
+  - If the destination is up to date, the task requests, from each side, one tag list for each repository and one HEAD for each tag.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
@@ -32,54 +32,53 @@ attributes:
 options:
   src:
     description:
-      - Where the repositories of O(images) are found. V(host[:port]) for a registry, V(host[:port]/path) for a part of one,
-        or V(oci:PATH) for an OCI layout whose images are named by full references.
-      - V(dir:PATH) for a tree of directories as C(skopeo sync) makes it, one V(repository:tag) an image. A directory without
-        a tag in its name is the tag V(latest).
-      - Without it each O(images[].name) begins with its registry.
+      - The source of the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) a path in a registry, and V(oci:PATH) an OCI
+        layout in which the names of images are full references.
+      - V(dir:PATH) is a tree of directories that C(skopeo sync) wrote, with one directory V(repository:tag) for each image. A directory
+        without a tag in its name has the tag V(latest).
+      - Without O(src), each O(images[].name) must begin with a registry.
     type: str
   dest:
     description:
-      - Where to put them, in the same notations.
-      - Without it each O(images[].dest) begins with its registry.
+      - The destination, in the same notation as O(src).
+      - Without O(dest), each O(images[].dest) must begin with a registry.
     type: str
   source_file:
     description:
-      - A file on the managed node that declares what to bring in the format of C(skopeo sync --src yaml), or the same as JSON.
-        Its entries come after those of O(images).
-      - All its keys are understood, C(credentials), C(tls-verify) and C(cert-dir) included. An entry of O(registries) for the
-        same host wins. It is completed with credentials and certificates of the file where it has none, and what the file
-        says of C(tls-verify) does not count then.
-      - YAML needs the Python library PyYAML on the managed node.
+      - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. Its entries are
+        added after those of O(images).
+      - All keys of the format are supported, including C(credentials), C(tls-verify) and C(cert-dir). An entry of O(registries) for the
+        same host takes precedence. Credentials and certificates that the entry lacks are taken from the file. C(tls-verify) of the file is then
+        ignored.
+      - YAML requires the Python library PyYAML on the managed node.
     type: path
   scoped:
     description:
-      - How destinations are named where no O(images[].dest) is given. V(true) puts the whole name of the source, with its
-        host, below O(dest). V(false) takes nothing but the last part of it. These are the names that C(skopeo sync) gives
-        with and without C(--scoped).
-      - If not given, names of O(source_file) are those that C(skopeo sync) gives without C(--scoped), except in a layout. All
-        other names are as O(images[].dest) describes.
-      - Two images with the same destination are an error before anything is written.
+      - How to build the destination names of entries without O(images[].dest). V(true) puts the full name of the source, including its host, below
+        O(dest). V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped).
+      - By default, entries of O(source_file) get the names that C(skopeo sync) uses without C(--scoped), except in a layout. All other entries get
+        the names that O(images[].dest) describes.
+      - If two images have the same destination, the task fails before it writes anything.
     type: bool
   platforms:
     description:
-      - Bring only these platforms of multi-platform images, written V(os/architecture[/variant]), instead of all.
-        What is left of an index has a digest of its own.
-      - An index keeps those platforms of this list that it has. It is an error if it has none of them. Single images and
-        artifacts, such as charts and signatures, are brought as they are, whatever their platform is.
+      - Copy only these platforms of multi-platform images, in the form V(os/architecture[/variant]). By default, all platforms are copied. If this leaves
+        out a platform, the digest of the index changes.
+      - The index does not need to have every platform in the list. It is an error if it has none of them. Single images and
+        artifacts, such as charts and signatures, are copied unchanged, whatever their platform.
     type: list
     elements: str
     default: []
   missing_ok:
     description:
-      - Whether it is no error if a repository or a tag is not there, or if an entry selects nothing.
+      - Ignore repositories and tags that do not exist, and entries that select nothing. By default, these are errors.
     type: bool
     default: false
   existing:
     description:
-      - What to do about tags that are at the destination already.
-      - With V(update) they are made what they are at the source.
-      - With V(keep) they stay as they are, and the source is not asked about them. This is for tags that never move.
+      - What to do with tags that already exist at the destination.
+      - V(update) points them to the image that they point to at the source.
+      - V(keep) leaves them unchanged, without a request to the source. Use it for tags that never move.
     type: str
     choices:
       - update
@@ -87,49 +86,46 @@ options:
     default: update
   prune:
     description:
-      - Remove tags of the repositories that are written to, if they are not selected by any entry.
-      - One tag is removed at a time, never its siblings of the same digest. Repositories that are not declared are not
-        touched. Nothing is removed from a repository whose source could not be listed, of which an entry or one of its
-        expressions selects nothing, or in which an image could not be brought; and nothing at all if it could not be
-        found out what V(path/*) stands for.
-      - What is attached to an image by a tag made of its digest, such as C(sha256-<digest>.sig) of cosign or the tags of
-        the referrers tag schema, stays as long as that image does.
-      - It is an error if a repository is its own source then.
+      - Delete tags from the destination repositories if no entry selects them.
+      - Each deletion removes exactly one tag and no other tag of the same image. Repositories that are not declared are never changed.
+      - Nothing is deleted from a repository if its source could not be listed, if one of its entries or their expressions selects nothing, or if
+        one of its images failed. Nothing at all is deleted if V(path/*) could not be resolved.
+      - Tags that belong to an image by its digest, such as C(sha256-<digest>.sig) of cosign or those of the referrers tag schema, are kept as
+        long as the image is.
+      - It is an error if a repository is its own source.
     type: bool
     default: false
   prune_keep:
     description:
-      - Tags that O(prune) leaves alone, as regular expressions that match them as a whole.
+      - Regular expressions for tags that O(prune) never deletes. An expression must match the whole tag.
     type: list
     elements: str
     default: []
   max_delete:
     description:
-      - Fail before anything is written, in check mode too, if O(prune) would remove more tags than this.
-      - With O(slice) the tags that other hosts would remove count too, unless whole repositories are shared out.
+      - The maximum number of tags that O(prune) may delete. If it would delete more, the task fails before it writes anything, also in check mode.
+      - With O(slice), tags that other hosts would delete count as well, unless whole repositories are divided among the hosts.
     type: int
   keep_going:
     description:
-      - Whether to bring what can be brought if something cannot. The task fails in the end, and RV(images) tells what became
-        of each image.
-      - Otherwise nothing is written if it is seen beforehand that an image cannot be had, and no further image is begun
-        after one has failed.
+      - Continue with the other images if an image fails. The task still fails at the end, and RV(images) contains the outcome for each image.
+      - By default, nothing is written if the plan already shows that an image does not exist or cannot be read. After an image fails during the copy, no
+        further copies are started.
     type: bool
     default: false
   slice:
     description:
-      - Do only this share of the set, such as V(2/5) for the second of five. The shares are disjoint and together they are
-        the set, so that as many hosts can do one each.
-      - Which share an image is in depends on its name at the destination alone. With a hundred or more entries for each
-        share, whole repositories are shared out.
+      - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
+        divide the work.
+      - The share of an image depends only on its name at the destination. With at least one hundred entries for each share, whole
+        repositories are divided instead of single images.
     type: str
   inventory:
     description:
-      - A JSON file on the managed node to keep in step with what is at the destination. For each image it has its reference
-        (C(ref)), source (C(src)), digest, media type, platforms, size in bytes, date of creation, and the digests of all its
-        manifests and blobs.
-      - Images that the file knows already are not asked for again. Records of images that were not part of a run stay,
-        unless they were removed by O(prune).
+      - A JSON file on the managed node in which the module records the images at the destination. A record contains the reference (C(ref)), source (C(src)),
+        digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
+      - The module does not request images again that are already recorded. Records of images outside this run are kept, unless O(prune)
+        deleted the image.
       - The task is changed if the file changes.
     type: path
   exclusive:
@@ -140,11 +136,11 @@ options:
     type: path
   base:
     description:
-      - An O(inventory) of the far side of an air gap, as a file on the managed node.
-      - If O(dest) is a layout, it gets only what the far side lacks. Images that are there under the same name with the same
-        digest are left out, and of the others those blobs that are there.
-      - If O(src) is such a layout, blobs that it lacks are taken from other repositories of the destination that have them
-        by this inventory.
+      - The O(inventory) of an air-gapped site, as a file on the managed node.
+      - If O(dest) is a layout, it receives only what the site does not have. Images that the site has under the same name and with the same
+        digest are left out. For all other images, blobs that the site has are left out.
+      - If O(src) is such a layout, blobs that it does not contain are mounted from the repositories of the destination that have them
+        according to this inventory.
     type: path
 seealso:
   - module: drayage.registry.image_copy
@@ -154,7 +150,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Keep a mirror of what the platform needs
+- name: Mirror a list of images
   drayage.registry.image_sync:
     dest: registry.example.com/mirror
     images:
@@ -180,7 +176,7 @@ EXAMPLES = r"""
         dest: team
         semver: ">=1.0"
 
-- name: Take a release to a disk for an air-gapped site
+- name: Copy a release to an OCI layout for an air-gapped site
   drayage.registry.image_sync:
     dest: oci:/srv/transfer/bundle
     images:
@@ -189,14 +185,14 @@ EXAMPLES = r"""
       - name: ghcr.io/example/app
         tags: ["1.4.2"]
 
-- name: Put all that is on the disk into the registry of the site
+- name: Copy all images of the layout to the registry of the site
   drayage.registry.image_sync:
     src: oci:/srv/transfer/bundle
     dest: registry.site.example
     images:
       - name: "*"
 
-- name: Do what a file for skopeo sync declares, this host's share of it
+- name: Copy the share of this host of the images in a skopeo sync file
   drayage.registry.image_sync:
     source_file: /etc/mirror/sync.yaml
     scoped: true
@@ -207,13 +203,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: What became, or would become, of each image. Images come in the order of the declaration, deleted ones last.
-  returned: success, and if images could not be brought
+  description: The outcome for each image, in the order of the declaration. Deleted images come last.
+  returned: success, and if images failed
   type: list
   elements: dict
   contains:
     src:
-      description: The source. Empty for an image that was deleted.
+      description: The source. Empty for a deleted image.
       type: str
       sample: docker.io/library/alpine:3.20
     dest:
@@ -222,8 +218,8 @@ images:
       sample: registry.example.com/mirror/library/alpine:3.20
     digest:
       description:
-        - The digest at the destination, or that was deleted.
-        - Empty if the image failed, and if it was kept by O(existing=keep) without being looked at.
+        - The digest at the destination, or the digest of the deleted image.
+        - Empty if the image failed. Also empty if O(existing=keep) kept the tag, because the module then does not resolve it.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     action:
@@ -232,8 +228,8 @@ images:
       sample: created
     bytes_copied:
       description:
-        - The size of the blobs that were copied for this image, in bytes. What an image shares with one that comes before it
-          is counted there.
+        - The total size of the blobs that were copied for this image, in bytes. A blob that several images share counts for the first of
+          them.
       type: int
       sample: 3626897
     referrers:
@@ -270,51 +266,51 @@ images:
           type: str
           sample: copied
     error:
-      description: Why it failed. Null if it did not.
+      description: The error message of a failed image, otherwise null.
       type: str
       sample: "registry.example.com/app:1.4: not found."
 summary:
-  description: How many images ended how, and how much was copied.
-  returned: success, and if images could not be brought
+  description: The number of images by outcome, and the amount of copied data.
+  returned: success, and if images failed
   type: dict
   contains:
     created:
-      description: Tags that the destination did not have.
+      description: Tags that did not exist at the destination.
       type: int
       sample: 2
     updated:
-      description: Tags that named another image.
+      description: Tags that pointed to a different image.
       type: int
       sample: 1
     unchanged:
-      description: Tags that are as they should be.
+      description: Tags that were up to date.
       type: int
       sample: 97
     deleted:
-      description: Tags that were removed.
+      description: Deleted tags.
       type: int
       sample: 0
     failed:
-      description: Images that could not be brought, and repositories that could not be listed.
+      description: Images that could not be copied, and repositories that could not be listed.
       type: int
       sample: 0
     bytes_copied:
-      description: The size of all blobs that were copied, in bytes.
+      description: The total size of the copied blobs, in bytes.
       type: int
       sample: 7253794
 busy:
   description: Whether another task holds the file of O(exclusive). Nothing was done then.
-  returned: success, and if images could not be brought
+  returned: success, and if images failed
   type: bool
   sample: false
 error:
   description: What went wrong, as in C(msg). Null if nothing did.
-  returned: success, and if images could not be brought
+  returned: success, and if images failed
   type: str
   sample: null
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
-  returned: success, and if images could not be brought
+  description: The number of HTTP requests that the task sent, including retries and token requests.
+  returned: success, and if images failed
   type: int
   sample: 202
 """

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_tags
-short_description: List the tags of a repository, or make them name other images of it
+short_description: List the tags of a repository, or point tags to other images
 version_added: 0.1.0
 description:
-  - Lists the tags of a repository, all of them or those that filters leave, and what they name.
-  - With O(tags), makes tags name what is declared. Nothing is uploaded but manifests that the repository has already.
-  - Without O(tags) it only reads, and the task is never changed.
+  - Lists the tags of a repository, all of them or those that match filters, with their digests on request.
+  - With O(tags), points tags to images that already exist in the repository. Only manifests are uploaded.
+  - Without O(tags), the module only reads and is never changed.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -26,54 +26,54 @@ attributes:
 options:
   repository:
     description:
-      - The repository, V([docker://]host[:port]/path), or V(oci:PATH) or V(oci-archive:FILE) for the names in an
-        OCI layout, or in an archive of one, on the managed node.
-      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) for the tags that images of a
-        container engine have in the repository V(NAME). V(docker-archive:FILE) for all names in the file.
-      - Docker Hub's short names are understood.
+      - The repository, V([docker://]host[:port]/path). Short names of Docker Hub, such as V(alpine), are accepted.
+      - V(oci:PATH) or V(oci-archive:FILE) selects the names in an OCI layout, or in an archive of one, on the managed node.
+      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags of the repository V(NAME) in a
+        container engine or file. V(docker-archive:FILE) selects all names in the file.
     type: str
     required: true
   include:
     description:
-      - List only tags that one of these regular expressions matches as a whole.
+      - List only tags that match one of these regular expressions. An expression must match the whole tag.
     type: list
     elements: str
   exclude:
     description:
-      - Leave out tags that one of these regular expressions matches as a whole, even if O(include) matches too.
+      - Leave out tags that match one of these regular expressions. An expression must match the whole tag. O(exclude) takes precedence over
+        O(include).
     type: list
     elements: str
   semver:
     description:
       - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4),
-        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) of a tag does not count. Neither does build metadata, which
-        follows V(_) in the tags of Helm's charts, as in V(1.2.3_build).
-      - Pre-releases, such as V(2.0.0-rc.1), are in a range only if it names one, as V(>=1.2.0-0) does. What follows a
-        hyphen is a pre-release by the rules of semantic versioning, so V(1.2.3-alpine) is one too.
-      - Pre-releases of the upper end are in a range only if it names one of this version, as
+        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) and build metadata are ignored. In tags of Helm charts, build metadata
+        follows an underscore, as in V(1.2.3_build).
+      - A range contains pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
+        versioning, everything after a hyphen is a pre-release, so V(1.2.3-alpine) is one too.
+      - A range contains pre-releases of its upper bound only if it mentions a pre-release of the same version, as
         V(">=3.2.0-rc.1, <3.2.0") does.
     type: str
   semver_strict:
     description:
-      - Whether only tags of three parts count as versions for O(semver) and O(newest). If V(false), V(1.2) counts as
-        V(1.2.0), and V(20260114) as a very high version. A tag of more than three parts, such as V(1.2.3.4), is not a version.
+      - Whether only tags with three numbers are versions for O(semver) and O(newest). With V(false), V(1.2) equals
+        V(1.2.0), and V(20260114) is a very high version. A tag with more than three numbers, such as V(1.2.3.4), is never a version.
     type: bool
     default: true
   newest:
     description:
-      - List only so many tags, those with the highest versions of what the other options leave. Tags that are no versions
-        are left out, and so are pre-releases unless O(semver) names one.
+      - List at most this many tags, those with the highest versions, after all other filters. Tags that are not versions are left out, and so
+        are pre-releases, unless O(semver) mentions one.
     type: int
   digests:
     description:
-      - Tell what each listed tag names. This costs one request for each tag.
+      - Return the digest that each listed tag points to. This costs one request for each tag.
     type: bool
     default: false
   tags:
     description:
-      - What tags are to name, each a tag or a digest of the same repository. Tags that are not mentioned stay as they are.
-      - Put versions in quotes, or YAML takes V(1.10) for the number 1.1.
-      - All targets are looked up before anything is written, so two tags may swap what they name.
+      - A mapping of tags to their targets. A target is another tag or a digest in the same repository. Other tags do not change.
+      - Put versions in quotes. Without quotes, YAML reads V(1.10) as the number 1.1.
+      - The module resolves all targets before it writes anything, so two tags can swap their images.
     type: dict
 seealso:
   - module: drayage.registry.image_copy
@@ -90,20 +90,20 @@ EXAMPLES = r"""
     newest: 1
   register: releases
 
-- name: Let tags follow it, without an upload
+- name: Point tags to it
   drayage.registry.image_tags:
     repository: registry.example.com/prod/app
     tags:
       "1": "{{ releases.tags[0] }}"
       stable: "{{ releases.tags[0] }}"
 
-- name: Roll back to the image that ran before
+- name: Roll back to a previous image
   drayage.registry.image_tags:
     repository: registry.example.com/prod/app
     tags:
       stable: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 
-- name: List builds of branches, with their digests
+- name: List branch builds with their digests
   drayage.registry.image_tags:
     repository: registry.example.com/staging/app
     include:
@@ -114,29 +114,29 @@ EXAMPLES = r"""
     digests: true
   register: branches
 
-- name: Show them
+- name: Show the digests
   ansible.builtin.debug:
     var: branches.digests
 """
 
 RETURN = r"""
 exists:
-  description: Whether the repository or layout is there.
+  description: Whether the repository or layout exists.
   returned: success
   type: bool
   sample: true
 tags:
   description:
-    - The tags that were listed. Those that are no versions come first, by name, and then the versions from the oldest to
-      the newest. Empty if there is no such repository.
-    - If O(tags) is given, the tags that it declares, in its order.
+    - The listed tags. Tags that are not versions come first, in alphabetical order, followed by the versions from the oldest to the
+      newest. Empty if the repository does not exist.
+    - With O(tags), the tags that it contains, in the same order.
   returned: success
   type: list
   elements: str
   sample: ["latest", "1.9.0", "1.10.0"]
 digests:
-  description: What each of RV(tags) names. A tag that lost its manifest is missing here, with a warning. Null unless
-    O(digests=true) or O(tags) is given.
+  description: The digest that each of RV(tags) points to. A tag whose manifest is missing is left out, with a warning. Null unless
+    O(digests=true) or O(tags) is set.
   returned: success
   type: dict
   sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}
@@ -146,7 +146,7 @@ msg:
   type: str
   sample: "Pointed 1 of 3 tags of registry.example.com/app to another image: stable."
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 1

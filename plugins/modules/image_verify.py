@@ -48,8 +48,8 @@ options:
     elements: str
   identity:
     description:
-      - Which name must be signed with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for example
-        with the C(type) V(matchRepository). Without it, the digest alone counts, as with cosign.
+      - The name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for
+        example a mapping with the C(type) V(matchRepository). Without it, only the digest counts, as with cosign.
       - Sigstore bundles carry no name, so that only signatures of the format V(tag) can have it.
     type: dict
   annotations:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_login
-short_description: Log in to a container registry and out of it
+short_description: Log in to or out of a container registry
 version_added: 0.1.0
 description:
-  - Keeps credentials for a registry where C(podman), C(skopeo), C(docker) and the modules of this collection look for them.
-  - Before anything is written, the registry is asked whether it takes the credentials. It is asked every time, in check
-    mode too, so that a password that has been changed is noticed.
-  - Other entries and settings of the auth file stay as they are, to the byte. It is replaced in one step, and tasks that
-    write to it at the same time do not lose each other's entries.
-  - O(registries) says how to reach the registry. Credentials in it play no part here.
-  - Neither a container runtime nor a tool like skopeo is needed on the managed node.
+  - Stores credentials for a registry in the file in which C(podman), C(skopeo), C(docker) and the modules of this collection look for them.
+  - Before it writes anything, the module verifies the credentials with the registry. It does so on every run and in check mode, so the task fails
+    if the password is no longer valid.
+  - Other entries and settings in the auth file are preserved exactly. The file is replaced atomically, and concurrent tasks do not lose each
+    other's entries.
+  - O(registries) configures the connection to the registry. Credentials in it are ignored.
+  - The managed node needs neither a container engine nor a program such as C(skopeo).
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -26,36 +26,34 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows who is logged in before and after. Secrets are never shown, so that another password for the same user is no
-        visible difference.
+      - Shows the user name before and after. Secrets are never shown, so a new password for the same user is not visible.
   idempotent:
     support: full
 options:
   host:
     description:
-      - The registry as it stands in references, V(host[:port]). V(docker.io) is Docker Hub.
-      - With a path, such as V(registry.example.com/team), the credentials are for the repositories below only.
-        C(podman) and C(skopeo) know such credentials, C(docker) does not.
+      - The registry, V(host[:port]), as it is written in image references. V(docker.io) is Docker Hub.
+      - With a path, such as V(registry.example.com/team), the credentials apply only to repositories below that path.
+        C(podman) and C(skopeo) support such credentials, C(docker) does not.
     type: str
     required: true
   username:
     description:
-      - Who to log in as. The name V(<token>) says that O(password) is an identity token (an OAuth2 refresh token).
+      - The user name. V(<token>) means that O(password) is an identity token (an OAuth2 refresh token).
       - Required if O(state=present).
     type: str
   password:
     description:
-      - The password, or the access token that the registry takes for one.
-      - A mapping is used as JSON. ansible-core before 2.19 makes one of the content of a JSON file, such as a key for
-        the user V(_json_key).
+      - The password or access token.
+      - A mapping is sent as JSON. ansible-core before 2.19 turns the content of a JSON file, such as a key for the user V(_json_key), into
+        a mapping.
       - Required if O(state=present).
     type: raw
   state:
     description:
-      - Whether there are to be credentials for O(host).
-      - With V(present) these credentials are kept, after the registry has taken them. A registry that asks for none takes
-        any.
-      - With V(absent) all credentials for O(host) are removed. The registry is not asked.
+      - Whether credentials for O(host) should exist.
+      - V(present) stores the credentials after the registry has accepted them. A registry without authentication accepts all credentials.
+      - V(absent) removes all credentials for O(host), without a request to the registry.
     type: str
     choices:
       - present
@@ -63,14 +61,14 @@ options:
     default: present
   authfile:
     description:
-      - The file to keep the credentials in. A missing file is made, for its owner only.
-      - If the file names a credential helper for O(host) or a credential store, the credentials are kept there.
-      - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used, and
-        if that is not set, C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, as with C(become), it is
-        the first of V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and
-        V(~/.config/containers/auth.json) that this user can write; for root, V(/run/containers/0/auth.json) comes first. The
-        places below C(/run) are emptied when the machine starts, and those of a session when the user's last session ends.
-      - For C(docker) give V(~/.docker/config.json).
+      - The file to store the credentials in. If it does not exist, the module creates it with access for the owner only.
+      - If the file configures a credential helper for O(host) or a credential store, the credentials are stored there.
+      - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used. If that is not set, the
+        default is C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), the default is
+        the first of V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that
+        the user can write to. For root, V(/run/containers/0/auth.json) comes first.
+      - Files below C(/run) are lost at the next boot. Files in V(/run/user/UID) are lost when the last session of the user ends.
+      - For C(docker), use V(~/.docker/config.json).
 seealso:
   - name: containers-auth.json(5)
     description: The format of the file.
@@ -86,14 +84,14 @@ EXAMPLES = r"""
     username: deploy
     password: "{{ vault_registry_password }}"
 
-- name: Let docker pull with these credentials
+- name: Log in to Docker Hub for docker
   drayage.registry.registry_login:
     host: docker.io
     username: example
     password: "{{ vault_docker_hub_token }}"
     authfile: ~/.docker/config.json
 
-- name: Use other credentials for the repositories of one team, at a registry with its own CA
+- name: Log in to the repositories of one team, at a registry with a private CA
   drayage.registry.registry_login:
     host: registry.example.com/team
     username: team
@@ -111,12 +109,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 login:
-  description: Who is logged in to O(host) afterwards according to RV(authfile), null for nobody.
+  description: The user that RV(authfile) has credentials for at O(host) after the task. Null if there are none.
   returned: success
   type: str
   sample: deploy
 authfile:
-  description: The auth file that was looked at, and changed if need be.
+  description: The auth file.
   returned: success
   type: str
   sample: /run/user/1000/containers/auth.json
@@ -126,7 +124,7 @@ msg:
   type: str
   sample: "Logged in to registry.example.com as deploy; the credentials are in /run/user/1000/containers/auth.json."
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 2

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: image_reference
-short_description: Is this an image reference
+short_description: Test whether a value is an image reference
 version_added: 0.1.0
 description:
-  - Tells whether a text is a reference that the modules of this collection take. Whether there is such an image is not
-    looked at.
+  - Returns whether a string is a valid reference in the notation of the modules of this collection. The test does not check whether the image
+    exists.
 positional: _input
 options:
   _input:
     description:
-      - What to look at.
+      - The value to test.
     type: raw
     required: true
 seealso:
@@ -26,20 +26,20 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Refuse what cannot be an image
+- name: Fail if a variable is not an image reference
   ansible.builtin.assert:
     that:
       - image is drayage.registry.image_reference
-    fail_msg: "{{ image }} is not an image."
+    fail_msg: "{{ image }} is not an image reference."
 
-- name: Tell which of many are none
+- name: Show the entries of a list that are not references
   ansible.builtin.debug:
     msg: "{{ images | reject('drayage.registry.image_reference') }}"
 """
 
 RETURN = r"""
 _value:
-  description: Whether it is one. Anything but text is none.
+  description: Whether the value is a reference. V(false) for values that are not strings.
   type: boolean
   sample: true
 """

@@ -71,15 +71,15 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
         attempts = [("airgap_import", {**place, "airgap_import_src": str(path)}) for path in paths]
         return refusals(play, tmp_path / "messages.json", *attempts)
 
-    found = f"on localhost: nothing was changed. Set airgap_import_src to {bundle}."
-    no_sums = "has no file SHA256SUMS, so it is not the directory of a bundle"
+    found = f"on localhost. Nothing was changed. Set airgap_import_src to {bundle}."
+    no_sums = "has no file SHA256SUMS, so it is not a bundle directory"
     assert run(*wrong) == [
-        f"airgap_import_src {archive} is a file, and not the directory of a bundle {found}",
+        f"airgap_import_src {archive} is a file, not a bundle directory {found}",
         f"airgap_import_src {wrong[1]} does not exist {found}",
         f"airgap_import_src {media} {no_sums} {found}",
         f"airgap_import_src {bundle / 'images'} {no_sums} {found}",
-        f"airgap_import_src {empty} {no_sums} on localhost: nothing was changed. Set airgap_import_src to the directory that "
-        "the role airgap_export made: it has images, inventory.json and SHA256SUMS.",
+        f"airgap_import_src {empty} {no_sums} on localhost. Nothing was changed. Set airgap_import_src to the directory that "
+        "the role airgap_export created: it contains images, inventory.json and SHA256SUMS.",
     ]
 
     # An archive alone: obeyed literally, the message leads to the bundle.
@@ -88,7 +88,7 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     archive.rename(away / archive.name)
     (message,) = run(away / archive.name)
     unpack = re.search(
-        r'Unpack it with "(tar .*?)", and set airgap_import_src to the directory that this makes\.$', message
+        r'Unpack it with "(tar .*?)", then set airgap_import_src to the directory it creates\.$', message
     )
     subprocess.run(unpack[1].split(), check=True)
     assert run(away / bundle.name) == [""]

@@ -46,14 +46,10 @@ def messages() -> set[str]:
 
 
 def quoted(guide):
-    """Return the messages that a guide explains: the terms of the definitions where something fails."""
+    """Return the messages that a guide explains: the terms of the definitions under "Error messages"."""
     text = guide.read_text(encoding="utf-8")
     if "troubleshooting" not in guide.name:
-        text = (
-            re.split(r"^When something fails\n-+\n", text, flags=re.MULTILINE)[-1]
-            if "When something fails" in text
-            else ""
-        )
+        text = text.partition("\nError messages\n")[2]
     return [message for terms in _TERM.findall(text) for message in re.findall(r"``(.+?)``", terms)]
 
 
