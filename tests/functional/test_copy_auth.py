@@ -188,7 +188,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         "name", ["run/containers/auth.json", ".config/containers/auth.json", ".docker/config.json"]
     )
-    def test_default_places(self, copy, htpasswd_registry, tmp_path, name):
+    def test_default_paths(self, copy, htpasswd_registry, tmp_path, name):
         file = tmp_path / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"auths": {htpasswd_registry.host: {"auth": encoded("alice", PASSWORD)}}}))

@@ -110,7 +110,7 @@ def test_skopeo_reads_the_registry_with_what_is_written(
     )
 
 
-def test_the_first_default_place_is_written_and_read(run_module, htpasswd_registry, repository, tmp_path):
+def test_the_first_default_path_is_written_and_read(run_module, htpasswd_registry, repository, tmp_path):
     result = run_module("registry_login", **alice(htpasswd_registry))
     assert result.authfile == f"{tmp_path}/home/run/containers/auth.json"
     images.write_layout(INDEX, tmp_path / "layout", "1")

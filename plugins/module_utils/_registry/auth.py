@@ -234,7 +234,7 @@ class Authenticator:
 
     def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
         if identity.identity_token:
-            self._session.traffic.note_secret("Bearer " + identity.identity_token)
+            self._session.statistics.note_secret("Bearer " + identity.identity_token)
             form = [("grant_type", "refresh_token"), ("refresh_token", identity.identity_token)]
             form += [("client_id", _CLIENT_ID)] + [pair for pair in query if pair[0] == "service"]
             form.append(("scope", " ".join(value for name, value in query if name == "scope")))

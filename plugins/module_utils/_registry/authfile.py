@@ -29,7 +29,7 @@ from .credentials import (
     ask,
     canonical,
     decode,
-    default_place,
+    default_path,
     exact_last,
     mapping,
     parse,
@@ -56,7 +56,7 @@ class AuthFile:
     """One auth file that is to be changed: the given one, that of REGISTRY_AUTH_FILE, or the first default place."""
 
     def __init__(self, path: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
-        self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_place())
+        self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_path())
         # What a link leads to is replaced, and not the link.
         self._target = os.path.realpath(self.path)
         self._run_helper = run_helper

@@ -39,8 +39,8 @@ def find(host: str) -> str | None:
     if host in ("", ".", "..") or "/" in host:  # a registry may send us to whatever host it likes
         return None
     home = os.path.join(os.path.expanduser("~"), ".config", "containers", "certs.d")
-    places = (os.path.join(place, host) for place in (home, *_SYSTEM))
-    return next(filter(_is_readable, places), None)
+    directories = (os.path.join(parent, host) for parent in (home, *_SYSTEM))
+    return next(filter(_is_readable, directories), None)
 
 
 def _is_readable(path: str) -> bool:

@@ -219,7 +219,7 @@ class RegistryClient:
         stated = headers.get("Docker-Content-Digest", manifest.digest)
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
         if is_sha256 and stated not in (digests.of(raw), manifest.digest):
-            self.session.traffic.warn(
+            self.session.statistics.warn(
                 "%s says that the digest of %s:%s is %s, but its content has %s"
                 % (self.session.host, access.repository, name, stated, manifest.digest)
             )

@@ -91,9 +91,9 @@ class Contacts:
 
     def of(self, url: str, host: str, trust: Trust, retries: int) -> Contact:
         """The contact with the host of a URL; ``host`` is how it is shown."""
-        place = ("/".join(url.split("/", 3)[:3]), trust)
-        contact = self._contacts.get(place)
+        key = ("/".join(url.split("/", 3)[:3]), trust)
+        contact = self._contacts.get(key)
         if contact is None:
             with self._lock:
-                contact = self._contacts.setdefault(place, Contact(host, retries))
+                contact = self._contacts.setdefault(key, Contact(host, retries))
         return contact

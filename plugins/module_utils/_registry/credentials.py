@@ -148,7 +148,7 @@ def default_files() -> list[str]:
     return [*_containers_files(), *_docker_files()]
 
 
-def default_place() -> str:
+def default_path() -> str:
     """The file to which credentials are written by default: the first one that containers-auth.json(5) names.
 
     A place in which this user cannot write is passed over: /run/containers is root's.

@@ -58,7 +58,7 @@ class Session:
     """Connections to the registry of one ``registries`` entry and to where it redirects. Safe for many threads."""
 
     def __init__(
-        self, host: str, settings: RegistrySettings, registries: Registries, policy: Policy, traffic: RunStats
+        self, host: str, settings: RegistrySettings, registries: Registries, policy: Policy, statistics: RunStats
     ) -> None:
         self.host = host
         self.settings = settings
@@ -66,7 +66,7 @@ class Session:
         self.base = urls.resolve("", address, address).rstrip("/")
         self._origin = urls.origin(self.base)
         self.policy = policy
-        self.traffic = traffic
+        self.statistics = statistics
         self._registries = registries
         self.quota: Quota | None = None
         self._limits = registries.limits(settings)
@@ -241,9 +241,9 @@ class Session:
     def _transmit_at_once(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, settings: RegistrySettings
     ) -> Response:
-        self.traffic.count()
+        self.statistics.count()
         if "Authorization" in headers:
-            self.traffic.note_secret(headers["Authorization"])
+            self.statistics.note_secret(headers["Authorization"])
         response = self._transport.send(method, url, headers, data, settings)
         self._note_warnings(response)
         return response
@@ -257,7 +257,7 @@ class Session:
         if "Warning" not in response.headers:
             return
         for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
-            self.traffic.warn("%s warns: %s" % (self.host, clean(re.sub(r"\\(.)", r"\1", text), 300)))
+            self.statistics.warn("%s warns: %s" % (self.host, clean(re.sub(r"\\(.)", r"\1", text), 300)))
 
 
 class _Pause:

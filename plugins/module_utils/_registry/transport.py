@@ -206,12 +206,12 @@ class Transport:
 
     def _proxy_for(self, url: str) -> str:
         """The URL of the proxy for this URL, looked up once a host; empty for none. Raises :class:`ImageError`."""
-        place = "/".join(url.split("/", 3)[:3])
+        origin = "/".join(url.split("/", 3)[:3])
         if not self._uses_proxies:
             return ""
-        if place not in self._proxies:
-            self._proxies[place] = proxies.proxy_for(place.partition(":")[0], urls.host(url))
-        return self._proxies[place]
+        if origin not in self._proxies:
+            self._proxies[origin] = proxies.proxy_for(origin.partition(":")[0], urls.host(url))
+        return self._proxies[origin]
 
     def _forget_idle_connections(self) -> None:
         """Where one that was kept turns out to be closed, the others are likely to be."""

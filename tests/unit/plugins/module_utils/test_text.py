@@ -58,19 +58,20 @@ def test_what_stands_before_a_host_is_not_shown(text, shown):
 
 
 def test_secrets_that_were_sent_are_hidden_in_warnings_and_messages():
-    traffic = RunStats()
-    traffic.note_secret("Bearer tok.en-1")
-    traffic.note_secret("Basic " + base64.b64encode(b"jane:sesame").decode())
-    traffic.warn("you sent tok.en-1, %s and sesame" % base64.b64encode(b"tok.en-1").decode())
-    assert traffic.warnings == ["you sent ***, *** and ***"]
-    assert traffic.hide("amFuZTpzZXNhbWU= or jane:sesame") == "*** or ***"
+    statistics = RunStats()
+    statistics.note_secret("Bearer tok.en-1")
+    statistics.note_secret("Basic " + base64.b64encode(b"jane:sesame").decode())
+    statistics.warn("you sent tok.en-1, %s and sesame" % base64.b64encode(b"tok.en-1").decode())
+    assert statistics.warnings == ["you sent ***, *** and ***"]
+    assert statistics.hide("amFuZTpzZXNhbWU= or jane:sesame") == "*** or ***"
 
 
 def test_an_identity_token_is_hidden_whatever_it_looks_like():
-    traffic = RunStats()
-    traffic.note_secret("Bearer Basic of life")
+    statistics = RunStats()
+    statistics.note_secret("Bearer Basic of life")
     assert (
-        traffic.hide("you sent Basic of life, %s" % base64.b64encode(b"Basic of life").decode()) == "you sent ***, ***"
+        statistics.hide("you sent Basic of life, %s" % base64.b64encode(b"Basic of life").decode())
+        == "you sent ***, ***"
     )
 
 

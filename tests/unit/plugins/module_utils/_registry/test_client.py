@@ -162,7 +162,7 @@ class TestGet:
         client, script = scripted(manifest())
         assert client.get_manifest(ACCESS, "1").digest == DIGEST
         assert (script.log, script.sent[0].headers) == ([GET], {"Accept": media_types.ACCEPT})
-        assert client.session.traffic.warnings == []
+        assert client.session.statistics.warnings == []
 
     def test_it_is_compared_with_the_digest_it_was_asked_for_by(self, scripted):
         client, _script = scripted(manifest())
@@ -182,7 +182,7 @@ class TestGet:
         client, _script = scripted(manifest(Docker_Content_Digest=stated))
         client.get_manifest(ACCESS, "1")
         text = "r.example says that the digest of app:1 is %s, but its content has %s" % (stated, DIGEST)
-        assert client.session.traffic.warnings == ([text] if is_told else [])
+        assert client.session.statistics.warnings == ([text] if is_told else [])
 
     def test_schema_1_is_refused_unless_it_is_asked_for(self, scripted):
         client, _script = scripted(Reply(200, {}, SCHEMA1), Reply(200, {}, SCHEMA1))

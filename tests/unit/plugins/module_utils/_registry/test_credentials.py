@@ -16,7 +16,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.credent
     AuthFiles,
     Credential,
     default_files,
-    default_place,
+    default_path,
 )
 
 
@@ -228,15 +228,15 @@ def test_credentials_are_written_to_the_first_place_that_this_user_can_write(hom
     monkeypatch.setattr(credentials, "_containers_files", lambda: places)
     writable = []
     monkeypatch.setattr("os.access", lambda path, mode: path in writable)
-    assert default_place() == places[0]  # whose error says what is wrong
+    assert default_path() == places[0]  # whose error says what is wrong
     for path in (tmp_path, tmp_path / "run", tmp_path / "user"):
         path.mkdir(exist_ok=True)
         writable[:] = [str(path)]
         expected = {tmp_path: 0, tmp_path / "run": 1, tmp_path / "user": 0}[path]
-        assert default_place() == places[expected]
+        assert default_path() == places[expected]
     (tmp_path / "config").mkdir()
     writable[:] = [str(tmp_path / "config")]
-    assert default_place() == places[2]
+    assert default_path() == places[2]
 
 
 def test_a_file_of_the_environment_stands_for_all(home, write, monkeypatch):

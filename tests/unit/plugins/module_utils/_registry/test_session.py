@@ -75,7 +75,7 @@ def test_retry_after_that_says_nothing(retry_after, value):
 
 
 def test_a_warning_is_kept_once_and_in_order():
-    traffic = RunStats()
+    statistics = RunStats()
     for text in ("a", "b", "a"):
-        traffic.warn(text)
-    assert traffic.warnings == ["a", "b"]
+        statistics.warn(text)
+    assert statistics.warnings == ["a", "b"]

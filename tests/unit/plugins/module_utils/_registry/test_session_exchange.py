@@ -100,7 +100,7 @@ def connect(monkeypatch, clock):
 def test_a_transient_answer_is_asked_for_again(connect, status):
     session, network = connect(answer(status), answer(status), answer(200))
     assert session.exchange("GET", URL, {}).status == 200
-    assert len(network.sent) == session.traffic.requests == 3
+    assert len(network.sent) == session.statistics.requests == 3
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 501])
@@ -276,13 +276,13 @@ def test_warnings_of_a_registry_reach_the_user_once(connect):
     session, _network = connect(answer(200, Warning='299 - "going away soon"'))
     for _turn in range(2):
         session.exchange("GET", URL, {})
-    assert session.traffic.warnings == ["r.example warns: going away soon"]
+    assert session.statistics.warnings == ["r.example warns: going away soon"]
 
 
 def test_other_warnings_are_not_for_the_user(connect):
     session, _network = connect(answer(200, Warning='110 - "Response is Stale"'))
     session.exchange("GET", URL, {})
-    assert session.traffic.warnings == []
+    assert session.statistics.warnings == []
 
 
 def test_a_body_is_read_up_to_its_limit(connect):
