@@ -52,13 +52,18 @@ class InventoryWriter:
                 kept = destination.find(image.name)
             digest = kept.digest if kept else ""
         is_layout = destination.location.owner == ""
-        if not digest or (is_layout and self._far_side.has(image.dest, digest)):
+        # A layout has an image of the far side only if something new is attached to it.
+        is_left_out = is_layout and image.action == UNCHANGED and self._far_side.has(image.dest, digest)
+        if not digest or is_left_out:
             return None
         known = self._before.of_digest(digest)
         found = dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)
-        if image.request.referrers:
-            found["referrers"] = [row["digest"] for row in image.referrers if row["action"] != LEFT_OUT]
-            found["artifact_types"] = sorted(
-                {str(row["artifact_type"]) for row in image.referrers if row["artifact_type"]}
-            )
-        return found
+        return dict(found, **_attached(image, found)) if image.request.referrers else found
+
+
+def _attached(image: Job, known: Record) -> Record:
+    """What is attached to an image. Of an unchanged one not all is looked at, so that what was known before counts."""
+    rows = [row for row in image.referrers if row["action"] != LEFT_OUT]
+    found = {str(row["digest"]) for row in rows}.union(known.get("referrers") or ())
+    types = {str(row["artifact_type"]) for row in rows if row["artifact_type"]}.union(known.get("artifact_types") or ())
+    return {"referrers": sorted(found), "artifact_types": sorted(types)}
