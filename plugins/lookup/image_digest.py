@@ -74,9 +74,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
-from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import canonical
-from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import require_digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
+from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import parse_image, require_digests
 from ansible_collections.drayage.registry.plugins.plugin_utils._lookup import DigestCache, RegistryLookup
 
 
@@ -89,15 +88,15 @@ class LookupModule(RegistryLookup):
         """Return a digest, or a pinned reference, for each term. Raises AnsibleLookupError."""
         self.set_options(var_options=variables, direct=kwargs)
         with self.reporting():
-            references = [canonical(_parse(term)) for term in self._flatten(terms)]
-            found = self._digests(references)
+            references = [_parse(term) for term in self._flatten(terms)]
+            found = self._digests(references, kwargs)
         if not self.get_option("pin"):
             return [found[reference] for reference in references]
         return [str(dataclasses.replace(reference, digest=found[reference])) for reference in references]
 
-    def _digests(self, references: list[RegistryReference]) -> dict[RegistryReference, str]:
+    def _digests(self, references: list[RegistryReference], direct: dict[str, t.Any]) -> dict[RegistryReference, str]:
         found = {reference: reference.digest for reference in references if reference.digest}
-        params = self.registry_params()
+        params = self.registry_params(direct)
         with DigestCache(params).hold() as known:
             if self.get_option("cache"):
                 found.update((each, known[str(each)]) for each in references if str(each) in known)
@@ -112,5 +111,4 @@ class LookupModule(RegistryLookup):
 def _parse(term: t.Any) -> RegistryReference:
     if not isinstance(term, str):
         raise ImageError("%r is not the text of a reference" % (term,))
-    text = str(term).strip()
-    return parse_registry(text[len("docker://") :] if text.startswith("docker://") else text)
+    return parse_image(str(term))

@@ -130,9 +130,7 @@ import os
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
-from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import canonical
-from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import find_each
+from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import find_each, parse_image
 from ansible_collections.drayage.registry.plugins.plugin_utils._documents import InvalidDocument
 from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find
 from ansible_collections.drayage.registry.plugins.plugin_utils._helm import HelmOptions, render
@@ -158,7 +156,7 @@ class LookupModule(RegistryLookup):
                     if item["certain"] and not known["certain"]:
                         found[item["reference"]] = item
             items = [item for item in found.values() if item["certain"] or not self.get_option("certain")]
-            return self._confirmed(items) if self.get_option("confirm") else items
+            return self._confirmed(items, kwargs) if self.get_option("confirm") else items
 
     def _path(self, term: t.Any, variables: dict[str, t.Any] | None) -> str:
         if not isinstance(term, str) or not term:
@@ -198,10 +196,10 @@ class LookupModule(RegistryLookup):
         for item in found:
             yield {**describe(item), "file": text.file}
 
-    def _confirmed(self, items: list[Item]) -> list[Item]:
+    def _confirmed(self, items: list[Item], direct: dict[str, t.Any]) -> list[Item]:
         """The items whose images exist."""
-        references = {item["reference"]: canonical(parse_registry(item["reference"])) for item in items}
-        with self.stores(self.registry_params()) as stores:
+        references = {item["reference"]: parse_image("docker://" + item["reference"]) for item in items}
+        with self.stores(self.registry_params(direct)) as stores:
             found = find_each(list(references.values()), stores)
         kept, unknown = [], []
         for item in items:

@@ -40,9 +40,9 @@ class RegistryLookup(LookupBase):
 
     name = "lookup"
 
-    def registry_params(self) -> dict[str, t.Any]:
-        """The shared options, checked and completed as for a module. Raises ImageError."""
-        given = {name: self._option(name) for name in registry_options()}
+    def registry_params(self, direct: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """The shared options, checked and completed as for a module; ``direct`` are those of the call. Raises ImageError."""
+        given = {name: self._option(name, direct) for name in registry_options()}
         result = ArgumentSpecValidator(registry_options()).validate(
             {name: value for name, value in given.items() if value is not None}
         )
@@ -50,12 +50,12 @@ class RegistryLookup(LookupBase):
             raise ImageError("; ".join(result.error_messages))
         return dict(result.validated_parameters)
 
-    def _option(self, name: str) -> t.Any:
+    def _option(self, name: str, direct: t.Mapping[str, t.Any]) -> t.Any:
         """An option. ansible-core does not template the variables that options of lookups come from."""
-        value, origin = self.get_option_and_origin(name)
-        if self._templar is not None and str(origin).startswith("var"):
-            return self._templar.template(value)
-        return value
+        value = self.get_option(name)
+        if name in direct or self._templar is None:
+            return value
+        return self._templar.template(value)
 
     @contextlib.contextmanager
     def stores(self, params: dict[str, t.Any]) -> t.Iterator[Stores]:

@@ -39,7 +39,6 @@ def lookup(monkeypatch, tmp_path):
         options = {option: document.get("default") for option, document in documented.items()}
         monkeypatch.setattr(plugin, "set_options", lambda **_options: None)
         monkeypatch.setattr(plugin, "get_option", lambda option: {**options, **given}[option])
-        monkeypatch.setattr(plugin, "get_option_and_origin", lambda option: (plugin.get_option(option), "direct"))
         monkeypatch.setattr(plugin, "warn", warnings.append)
         return plugin.run(list(terms), {})
 

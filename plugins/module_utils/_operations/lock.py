@@ -16,10 +16,10 @@ from .. import _messages as messages
 from .._errors import ImageError
 from .._files import is_missing
 from .._image.platform import Platform
-from .._image.reference import RegistryReference, parse_registry
+from .._image.reference import RegistryReference
 from . import images_lock
-from .images_lock import LockedImage, canonical
-from .resolve import require_digests
+from .images_lock import LockedImage
+from .resolve import parse_image, require_digests
 from .stores import Stores
 
 
@@ -75,7 +75,7 @@ def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
         if not isinstance(given, str):
             cause = "images[%d] is neither a reference nor a mapping with one" % number
             raise ImageError(cause, hint="Give references, or what the lookup images_of returns")
-        reference = canonical(parse_registry(given.strip()))
+        reference = parse_image(given)
         texts.setdefault(reference, given.strip())
         sources = found.setdefault(reference, [])
         source = value.get("file") if isinstance(value, dict) else None

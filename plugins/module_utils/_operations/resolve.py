@@ -10,12 +10,22 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import typing as t
 
 from .. import _messages as messages
-from .._errors import ImageError, LoginRefused, NotFound, naming
+from .._errors import ImageError, InvalidReference, LoginRefused, NotFound, naming
+from .._image import reference as references
 from .._image.reference import RegistryReference, name_or_default
 from .stores import Stores
+
+
+def parse_image(text: str) -> RegistryReference:
+    """The reference of an image in a registry, with the tag that is meant if it has none. Raises InvalidReference."""
+    reference = references.parse(text)
+    if not isinstance(reference, RegistryReference):
+        raise InvalidReference("is not in a registry", text, "Write host[:port]/path[:tag]")
+    return reference if reference.name else dataclasses.replace(reference, tag="latest")
 
 
 def find_digest(reference: RegistryReference, stores: Stores) -> str:
@@ -28,13 +38,13 @@ def find_digest(reference: RegistryReference, stores: Stores) -> str:
     return found.digest if found else ""
 
 
-def find_digests(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
+def find_digests(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
     """The digest of each reference, empty for those that do not exist.
 
     The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
     """
     found: dict[RegistryReference, str] = {}
-    for batch in _batches(references):
+    for batch in _batches(images):
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             futures = [pool.submit(find_digest, reference, stores) for reference in batch]
             try:
@@ -42,10 +52,10 @@ def find_digests(references: t.Sequence[RegistryReference], stores: Stores) -> d
             finally:
                 for future in futures:
                     future.cancel()
-    return {reference: found[reference] for reference in dict.fromkeys(references)}
+    return {reference: found[reference] for reference in dict.fromkeys(images)}
 
 
-def find_each(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
+def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
     """As :func:`find_digests`, but the error of a reference is its value.
 
     Raises LoginRefused: all that follows would fail for the same reason.
@@ -60,25 +70,25 @@ def find_each(references: t.Sequence[RegistryReference], stores: Stores) -> dict
             return error
 
     found: dict[RegistryReference, str | ImageError] = {}
-    for batch in _batches(references):
+    for batch in _batches(images):
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             found.update(zip(batch, pool.map(find, batch)))
-    return {reference: found[reference] for reference in dict.fromkeys(references)}
+    return {reference: found[reference] for reference in dict.fromkeys(images)}
 
 
-def _batches(references: t.Iterable[RegistryReference]) -> list[list[RegistryReference]]:
+def _batches(images: t.Iterable[RegistryReference]) -> list[list[RegistryReference]]:
     """One reference of each registry, and then the others.
 
     The first response shows how to log in. Otherwise all requests that are sent at once would be sent without a token.
     """
     first: dict[str, RegistryReference] = {}
-    others = [each for each in dict.fromkeys(references) if first.setdefault(each.host, each) != each]
+    others = [each for each in dict.fromkeys(images) if first.setdefault(each.host, each) != each]
     return [batch for batch in (list(first.values()), others) if batch]
 
 
-def require_digests(references: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
+def require_digests(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
     """As :func:`find_digests`; it is an error if one of them does not exist. Raises ImageError."""
-    found = find_digests(references, stores)
+    found = find_digests(images, stores)
     absent = [str(reference) for reference, digest in found.items() if not digest]
     if absent:
         raise NotFound("not found", messages.listing(absent), "Check the name and the tag")
