@@ -21,7 +21,7 @@ options:
         this digest and points the tag to it. The tag defaults to V(latest). V(name) has the format of O(images[].name).
       - The option accepts the lists of the filter P(drayage.registry.find_images#filter) and the lookup P(drayage.registry.images_of#lookup). Do not set
         O(src) in this case.
-      - Without O(images) and O(source_file), all images in O(src) are copied, which must then be a layout or a directory tree.
+      - Without O(images), and without a file that declares images, all images in O(src) are copied, which must then be a layout or a directory tree.
     type: list
     elements: raw
     suboptions:

@@ -47,10 +47,21 @@ options:
     description:
       - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. Its entries are
         added after those of O(images).
-      - All keys of the format are supported, including C(credentials), C(tls-verify) and C(cert-dir). An entry of O(registries) for the
+      - The module recognizes a file of C(regsync), an C(ImageSetConfiguration) of C(oc-mirror) with C(additionalImages), and C(Images) of
+        Hauler by their content. A key that it cannot follow is an error that names the key. Keys that say when and how fast
+        C(regsync) works are ignored with a warning.
+      - In a file of C(regsync), each entry has its destination. Do not set O(dest) in this case.
+      - All keys of the format of C(skopeo) are supported, including C(credentials), C(tls-verify) and C(cert-dir). An entry of O(registries) for the
         same host takes precedence. Credentials and certificates that the entry lacks are taken from the file. C(tls-verify) of the file is then
         ignored.
       - YAML requires the Python library PyYAML on the managed node.
+    type: path
+  lock_file:
+    description:
+      - An ImagesLock file on the managed node, as M(drayage.registry.image_lock) writes it. Its images are copied in addition to those
+        of O(images) and O(source_file).
+      - Each tag gets the image with the digest in the file, wherever the tag points to at the source.
+      - The annotation C(drayage.registry/platforms) of an entry takes precedence over O(platforms).
     type: path
   scoped:
     description:
@@ -361,6 +372,7 @@ def main() -> None:
         "dest": {"type": "str"},
         "images": {"type": "list", "elements": "raw", "options": image_options()},
         "source_file": {"type": "path"},
+        "lock_file": {"type": "path"},
         "scoped": {"type": "bool"},
         "platforms": {"type": "list", "elements": "str", "default": []},
         "missing_ok": {"type": "bool", "default": False},

@@ -149,3 +149,34 @@ def test_documents_with_images_that_are_not_locked(run_playbook, run_module, reg
 def test_nothing_is_declared(run_playbook, playbook):
     output = run_playbook(f"drayage.registry.{playbook}", variables={"airgap_export_dest": "/nowhere"}, succeeds=False)
     assert "Nothing is declared: closure_files and closure_charts are empty. Nothing was changed." in output
+
+
+def test_roles_take_lock_files(run_playbook, run_module, registry, second_registry, repository, tmp_path):
+    lock, place, site = tmp_path / "lock.yml", f"{registry.host}/{repository}", second_registry.host
+    images.push(APP, registry.host, f"{repository}/app", "1.0")
+    assert not run_module("image_lock", path=str(lock), images=[f"{place}/app:1.0"]).failed
+    promote = {
+        "promote_src": f"{place}/app:1.0",
+        "promote_dest": f"{site}/{repository}/prod",
+        "promote_lock_file": str(lock),
+    }
+    run_playbook("drayage.registry.promote", variables=promote)
+    assert digest_at(site, f"{repository}/prod", "stable") == APP.digest
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    output = run_playbook("drayage.registry.promote", variables=promote, succeeds=False)
+    assert f"it has the digest {NEXT.digest}, expected {APP.digest}. Nothing was changed." in output
+    images.push(APP, registry.host, f"{repository}/app", "2.0")
+    output = run_playbook(
+        "drayage.registry.promote", variables={**promote, "promote_src": f"{place}/app:2.0"}, succeeds=False
+    )
+    assert f"expected none in {lock}. Nothing was changed. Check promote_src and promote_lock_file." in output
+    mirror = {
+        "mirror_dest": site,
+        "mirror_lock_file": str(lock),
+        "mirror_inventory": str(tmp_path / "state" / "mirror.json"),
+    }
+    run_playbook("drayage.registry.mirror", variables=mirror)
+    assert digest_at(site, f"{repository}/app", "1.0") == APP.digest
+    export = {"airgap_export_dest": str(tmp_path / "bundle"), "airgap_export_lock_file": str(lock)}
+    run_playbook("drayage.registry.airgap_export", variables=export)
+    assert APP.digest in (tmp_path / "bundle" / "images" / "index.json").read_text()

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from devtools import images
+from devtools.observe import digest_at
 
 APP, NEXT = images.index(seed="app"), images.index(seed="next")
 TOOL = images.single(seed="tool")
@@ -86,7 +87,6 @@ def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushe
     assert (updated.raw["changed"], updated.raw["moved"]) == (True, moved)
     assert path.read_bytes() == content.replace(APP.digest.encode(), NEXT.digest.encode())
     assert path.stat().st_mode & 0o777 == 0o640
-    assert os.listdir(tmp_path / "home") is not None
     assert [name for name in os.listdir(tmp_path) if "staging" in name] == []
 
 
@@ -108,6 +108,51 @@ def test_other_tools_read_and_write_the_file(run_module, pushed, tmp_path):
     assert path.read_text().startswith("# ours\n")
     updated = run_module("image_lock", path=str(path), update="all")
     assert updated.raw["images"][0]["annotations"]["a"] == "b"
+
+
+def test_sync_of_a_lock_file(run_module, registry, second_registry, repository, pushed, tmp_path):
+    """The digest in the file decides, and its platforms; where the tag points to by now does not matter."""
+    path = str(tmp_path / "images.lock.yml")
+    run_module("image_lock", path=path, images=[f"{pushed}/app:1.0"])
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    options = {"dest": second_registry.host, "lock_file": path, "images": [f"{pushed}/tool"]}
+    synced = run_module("image_sync", **options)
+    assert [image["action"] for image in synced.raw["images"]] == ["created", "created"]
+    assert digest_at(second_registry.host, f"{repository}/app", "1.0") == APP.digest
+    assert run_module("image_sync", **options).changed is False
+    run_module("image_lock", path=path, update="all", platforms=["linux/arm64"])
+    assert run_module("image_sync", **options).changed is True
+    shown = run_module("image_inspect", image=f"{second_registry.host}/{repository}/app:1.0")
+    assert shown.raw["platforms"] == ["linux/arm64"]
+
+
+def test_sync_of_a_regsync_file(run_module, registry, second_registry, repository, pushed, tmp_path):
+    path = tmp_path / "regsync.yml"
+    target = f"{second_registry.host}/{repository}"
+    path.write_text(
+        f"""\
+version: 1
+defaults: {{parallel: 2}}
+creds: [{{registry: {second_registry.host}, tls: disabled}}]
+sync:
+  - {{source: "{pushed}/app", target: "{target}/copy", type: repository, tags: {{allow: ['1\\..*']}}}}
+  - {{source: "{pushed}/tool:latest", target: "{target}/tool:latest", type: image}}
+"""
+    )
+    synced = run_module("image_sync", source_file=str(path))
+    assert [image["dest"] for image in synced.raw["images"]] == [f"{target}/copy:1.0", f"{target}/tool:latest"]
+    assert digest_at(second_registry.host, f"{repository}/copy", "1.0") == APP.digest
+    assert run_module("image_sync", source_file=str(path)).changed is False
+    failed = run_module("image_sync", source_file=str(path), dest=second_registry.host)
+    assert failed.raw["msg"] == f"dest: {path} has a target for each image. Leave out dest."
+    path.write_text(
+        "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v2alpha1\n"
+        f"mirror: {{additionalImages: [{{name: '{pushed}/app:1.0'}}]}}\n"
+    )
+    synced = run_module("image_sync", source_file=str(path), dest=f"{second_registry.host}/oc")
+    assert [image["dest"] for image in synced.raw["images"]] == [f"{second_registry.host}/oc/{repository}/app:1.0"]
+    failed = run_module("image_sync", source_file=str(path), dest=second_registry.host, src=registry.host)
+    assert failed.raw["msg"] == f"src: the names in {path} begin with their registries. Leave out src."
 
 
 HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
@@ -145,6 +190,7 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
     [
         ({"images": []}, "there is nothing to lock. Give references in images."),
         ({}, "there is nothing to lock. Give references in images."),
+        ({"images": ["oci:/srv/app"]}, "oci:/srv/app: is not in a registry. Write host[:port]/path[:tag]."),
         (
             {"images": [7]},
             "images[0] is neither a reference nor a mapping with one. Give references, or what the lookup images_of returns.",

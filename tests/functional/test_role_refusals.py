@@ -46,13 +46,13 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
         ("airgap_export", {"airgap_export_dest": str(bundle), "airgap_export_image": images}),
     )
     nothing = (
-        "Nothing is declared for 127.0.0.1:1: mirror_images is empty, and mirror_source_file is not set. Nothing was changed. "
+        "Nothing is declared for 127.0.0.1:1: mirror_images is empty, and neither mirror_source_file nor mirror_lock_file is set. Nothing was changed. "
         "List the images to mirror in mirror_images."
     )
     assert messages == [
         nothing,
         nothing,
-        f"Nothing is declared for the bundle {bundle}: airgap_export_images is empty, and airgap_export_source_file is not set. "
+        f"Nothing is declared for the bundle {bundle}: airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
         "Nothing was changed. List the images to export in airgap_export_images.",
     ]
     assert not bundle.exists()

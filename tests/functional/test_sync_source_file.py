@@ -88,6 +88,6 @@ def test_names_that_collide_are_found_before_the_first_byte(
 def test_nothing_declared(run_module, registry, second_registry):
     result = run_module("image_sync", src=registry.host, dest=second_registry.host)
     assert result.msg == (
-        "nothing is declared: neither images nor source_file is given."
+        "nothing is declared: none of images, source_file and lock_file is given."
         " Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there."
     )

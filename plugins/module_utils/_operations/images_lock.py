@@ -21,6 +21,7 @@ import typing as t
 from .._errors import ImageError, MissingLibrary, local_failure
 from .._files import is_missing, replaced, reserved
 from .._image.reference import RegistryReference, parse_registry
+from .resolve import parse_image
 from .sync.plain_document import Node, read
 
 API_VERSION = "imgpkg.carvel.dev/v1alpha1"
@@ -42,7 +43,7 @@ class LockedImage:
     def requested(self) -> RegistryReference:
         """What was locked: the reference without its digest, or with it if it has no tag."""
         try:
-            return canonical(parse_registry(self.annotations[ID]))
+            return parse_image(self.annotations[ID])
         except (KeyError, ImageError):
             return dataclasses.replace(self.image, digest="") if self.image.tag else self.image
 
@@ -51,15 +52,16 @@ class LockedImage:
         """The platforms that are wanted of the image; none means all."""
         return [text.strip() for text in self.annotations.get(PLATFORMS, "").split(",") if text.strip()]
 
+    def entry(self) -> dict[str, t.Any]:
+        """The entry of ``images`` of image_sync that copies exactly this image."""
+        digest = self.image.digest if self.image.tag else ""
+        tags = [self.image.tag or self.image.digest]
+        return {"name": self.image.context, "tags": tags, "digest": digest, "platforms": self.platforms or None}
+
     def encoded(self) -> dict[str, t.Any]:
         """As it stands in the file."""
         annotations = dict(sorted(self.annotations.items()))
         return {"image": str(self.image), **({"annotations": annotations} if annotations else {})}
-
-
-def canonical(reference: RegistryReference) -> RegistryReference:
-    """The reference with the tag that it means where it has neither tag nor digest."""
-    return reference if reference.name else dataclasses.replace(reference, tag="latest")
 
 
 def read_lock(path: str) -> list[LockedImage]:
@@ -96,7 +98,7 @@ def _entry(node: Node) -> LockedImage:
 
 def origin_of(text: str) -> dict[str, str]:
     """kbld's annotations: the reference as it stands in manifests, and where its digest came from. Raises ImageError."""
-    reference = canonical(parse_registry(text))
+    reference = parse_image(text)
     tag = '    tag: "%s"\n' % reference.tag if reference.tag else ""
     return {ID: text, ORIGINS: "- resolved:\n%s    url: %s\n" % (tag, reference)}
 

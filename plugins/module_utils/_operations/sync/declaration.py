@@ -82,6 +82,7 @@ class SyncOptions:
     dest: str | None = None
     images: t.Sequence[Entry] | None = None
     source_file: str | None = None
+    lock_file: str | None = None
     scoped: bool | None = None
     platforms: t.Sequence[str] = ()
     format: str = "preserve"

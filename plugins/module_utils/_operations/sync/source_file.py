@@ -7,6 +7,8 @@
 
 """The file that ``skopeo sync --src yaml`` takes (skopeo-sync(1), "YAML file content"), as entries of our own.
 
+Files of regsync, oc-mirror and Hauler are recognized by their content, and read elsewhere.
+
 Where skopeo guesses, this does not: ``tls-verify: false`` leaves certificates unchecked, but never speaks plain HTTP.
 """
 
@@ -24,7 +26,9 @@ from ..._image.reference import RegistryReference
 from ..._image.tag_selection import POSIX_CLASS, TagSelection
 from ..._registry import cert_dir
 from ..._registry.settings import RegistrySettings, is_loopback
+from .image_list_file import is_image_list, read_image_list
 from .plain_document import Node, read
+from .regsync_file import is_regsync, read_regsync
 
 _KEYS = (
     "images",
@@ -43,7 +47,8 @@ _LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
 class FileRegistry:
     """What a file says of one registry: entries of ``images`` with full names, and how to reach it, if it says so.
 
-    Credentials are in ``settings`` alone.
+    Credentials are in ``settings`` alone. ``is_of_file`` in an entry is False where its names are not those that skopeo
+    gives.
     """
 
     host: str
@@ -56,13 +61,29 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
 
     Raises :class:`ImageError` that names the file, the registry and the repository.
     """
-    registries = [_registry(name, node, path) for name, node in read(path).mapping().items()]
+    document = read(path)
+    if is_regsync(document):
+        file = read_regsync(document, warn)
+        credentials = [FileRegistry(settings.host, [], settings) for settings in file.settings]
+        return [*credentials, FileRegistry("", [{**entry, "is_of_file": False} for entry in file.entries])]
+    if is_image_list(document):
+        return [FileRegistry("", [{**entry, "is_of_file": False} for entry in read_image_list(document)])]
+    registries = [_registry(name, node, path) for name, node in document.mapping().items()]
     for registry in registries:
         if not registry.entries:
             warn("%s names no images of %s" % (path, registry.host))
     if not registries:
         raise ImageError("%s names no registry" % path)
     return registries
+
+
+def check_places(path: str, registries: t.Iterable[FileRegistry], src: str | None, dest: str | None) -> None:
+    """Refuse ``src`` and ``dest`` of the task where the file says both. Raises ImageError."""
+    entries = [entry for registry in registries for entry in registry.entries]
+    if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
+        raise ImageError("src: the names in %s begin with their registries" % path, hint="Leave out src")
+    if dest is not None and any("dest" in entry for entry in entries):
+        raise ImageError("dest: %s has a target for each image" % path, hint="Leave out dest")
 
 
 def _registry(name: str, node: Node, path: str) -> FileRegistry:

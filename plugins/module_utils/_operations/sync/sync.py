@@ -44,23 +44,34 @@ def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
     """
     if options.max_delete is not None and options.max_delete < 0:
         raise ImageError("max_delete is %d, but must be 0 or more" % options.max_delete)
+    images = _declared(options, stores)
+    return _Sync(dataclasses.replace(options, images=images), stores, gate).run()
+
+
+def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
+    """The entries of the task and of its files. Few tasks have files, and each task pays for its imports."""
+    entries = list(options.images or ())
+    if options.lock_file:
+        from ..images_lock import read_lock
+
+        entries += [Entry(**image.entry()) for image in read_lock(options.lock_file)]
     if options.source_file:
-        from .source_file import read_source_file  # few tasks have one, and each task pays for its imports
+        from .source_file import check_places, read_source_file
 
         registries = read_source_file(options.source_file, stores.run.warn)
+        check_places(options.source_file, registries, options.src, options.dest)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
-        entries = [Entry(is_of_file=True, **entry) for registry in registries for entry in registry.entries]
-        options = dataclasses.replace(options, images=[*(options.images or ()), *entries])
-    elif options.images is None:
-        options = dataclasses.replace(options, images=[_everything(options.src)])
-    return _Sync(options, stores, gate).run()
+        entries += [Entry(**{"is_of_file": True, **entry}) for registry in registries for entry in registry.entries]
+    if options.images is None and not options.lock_file and not options.source_file:
+        entries.append(_everything(options.src))
+    return entries
 
 
 def _everything(src: str | None) -> Entry:
     """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
     if src is None or not SyncRoot.parse("src", src).transport:
         raise ImageError(
-            "nothing is declared: neither images nor source_file is given",
+            "nothing is declared: none of images, source_file and lock_file is given",
             hint="Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there",
         )
     return Entry("*")

@@ -204,7 +204,9 @@ def test_sources_of_a_file_that_collide_keep_whole_names_if_scoped(memory, sync)
 class TestNothingDeclared:
     def test_of_a_registry_is_an_error(self, memory):
         for options in ({}, {"src": "s.example"}):
-            with pytest.raises(ImageError, match="nothing is declared: neither images nor source_file is given. Give"):
+            with pytest.raises(
+                ImageError, match="nothing is declared: none of images, source_file and lock_file is given. Give"
+            ):
                 run_sync(SyncOptions(dest="d.example", **options), memory)
 
     def test_of_a_layout_means_everything(self, memory, sync, tmp_path):

@@ -1,0 +1,216 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The files that regsync takes (regclient's docs/regsync.md), as entries of our own.
+
+Every key is used, warned about because it has no meaning here, or refused by its name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..._errors import ImageError
+from ..._image import reference as references
+from ..._image.platform import Platform
+from ..._image.reference import RegistryReference
+from ..._image.tag_selection import TagSelection
+from ..._registry.settings import RegistrySettings
+from .plain_document import Node
+
+_TOP = ("version", "creds", "defaults", "sync")
+# They say when and how fast regsync works. A timer runs the playbook, and the options of the task limit the requests.
+_UNUSED = frozenset(
+    [
+        "interval",
+        "schedule",
+        "ratelimit",
+        "parallel",
+        "cacheCount",
+        "cacheTime",
+        "userAgent",
+        "blobLimit",
+        "fastCopy",
+        "fastCheck",
+        "mediaTypes",
+    ]
+)
+# What changes the result and has no counterpart; false is what this does anyway.
+_REFUSED = frozenset(
+    ["backup", "digestTags", "referrers", "forceRecursive", "includeExternal", "hooks", "skipDockerConfig"]
+)
+_CREDENTIALS = ("registry", "user", "pass", "tls", "reqPerSec", "reqConcurrent")
+_TLS: dict[str, dict[str, bool]] = {
+    "enabled": {},
+    "insecure": {"validate_certs": False},
+    "disabled": {"plain_http": True},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RegsyncFile:
+    """The entries of ``images``, with full names on both sides, and how to reach registries."""
+
+    entries: list[dict[str, t.Any]]
+    settings: list[RegistrySettings]
+
+
+def is_regsync(node: Node) -> bool:
+    """Whether a document is a file of regsync: no registry is called ``sync``."""
+    return isinstance(node.value, dict) and isinstance(node.value.get("sync"), list)
+
+
+def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
+    """The entries and settings of a file. Raises ImageError that names the file and the key."""
+    parts = {key: value for key, value in node.mapping().items() if not key.startswith("x-")}
+    for key in parts:
+        if key not in _TOP:
+            raise node.wrong("the key %r is not understood" % key, "There are: %s" % ", ".join(_TOP))
+    if "version" not in parts or parts["version"].value not in ("1", 1):
+        raise node.wrong("version should be 1")
+    unused: set[str] = set()
+    if "defaults" in parts:
+        _check_keys(parts["defaults"].mapping(), parts["defaults"], (), unused)
+    settings = [_settings(item) for item in parts["creds"].items()] if "creds" in parts else []
+    entries = [_entry(_numbered(item, number), unused) for number, item in enumerate(parts["sync"].items())]
+    if unused:
+        warn("%s: these keys have no meaning here and are not used: %s" % (node.where, ", ".join(sorted(unused))))
+    return RegsyncFile(entries, settings)
+
+
+def _numbered(node: Node, number: int) -> Node:
+    return Node(node.value, "%s[%d]" % (node.where, number))
+
+
+def _check_keys(parts: dict[str, Node], node: Node, known: t.Collection[str], unused: set[str]) -> None:
+    """Raises ImageError for a key that would be lost."""
+    for key, value in parts.items():
+        if key in known:
+            continue
+        if key in _UNUSED:
+            unused.add(key)
+        elif key not in _REFUSED:
+            raise node.wrong("the key %r is not understood" % key)
+        elif value.value not in (False, "false", None, "", []):
+            raise node.wrong("the key %r cannot be followed here" % key, "Remove it, or do this with regsync")
+
+
+def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
+    parts = node.mapping()
+    _check_keys(parts, node, ("source", "target", "type", "tags", "platforms", "platform"), unused)
+    if "platform" in parts:
+        raise parts["platform"].wrong(
+            "brings one image out of an index", "Write platforms: [...], which keeps an index"
+        )
+    for key in ("source", "target", "type"):
+        if key not in parts:
+            raise node.wrong("has no %s" % key)
+    kinds = {"image": _image, "repository": _repository, "registry": _registry}
+    kind = parts["type"].text()
+    if kind not in kinds:
+        raise parts["type"].wrong("should be one of: %s" % ", ".join(kinds))
+    platforms = [_platform(item) for item in parts["platforms"].items()] if "platforms" in parts else []
+    return {**kinds[kind](node, parts), **({"platforms": platforms} if platforms else {})}
+
+
+def _platform(node: Node) -> str:
+    try:
+        return str(Platform.parse(node.text()))
+    except ImageError as error:
+        raise node.wrong(error.cause, error.hint) from None
+
+
+def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
+    source, target = _reference(parts["source"]), _reference(parts["target"])
+    name = source.digest or source.tag or "latest"
+    if (target.tag or "latest") != name and not (source.digest and not target.name):
+        hint = "A tag keeps its name here. Use the module image_copy for this image"
+        raise node.wrong("copies %s to %s, which is another tag" % (source, target), hint)
+    if "tags" in parts:
+        raise parts["tags"].wrong("is for repositories, not for an image")
+    return {"name": source.context, "dest": target.context, "tags": [name]}
+
+
+def _repository(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
+    source, target = _reference(parts["source"]), _reference(parts["target"])
+    for side, reference in (("source", source), ("target", target)):
+        if reference.name:
+            raise parts[side].wrong("names an image, not a repository", "Leave out its tag, or write type: image")
+    return {"name": source.context, "dest": target.context, **_tags(parts)}
+
+
+def _registry(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
+    source, target = parts["source"].text(), parts["target"].text()
+    for side, text in (("source", source), ("target", target)):
+        if _reference(Node("%s/any" % text, parts[side].where)).context != "%s/any" % text:
+            raise parts[side].wrong("is not a registry", "Write host[:port]")
+    return {"name": "%s/*" % source, "dest": target, **_tags(parts)}
+
+
+def _reference(node: Node) -> RegistryReference:
+    text = node.text()
+    if "{{" in text:
+        raise node.wrong("is a template of regsync", "Write the value itself")
+    try:
+        return references.parse_registry(text)
+    except ImageError as error:
+        raise node.wrong(error.cause, error.hint) from None
+
+
+def _tags(parts: dict[str, Node]) -> dict[str, t.Any]:
+    """Expressions that match tags as a whole, as ours do."""
+    if "tags" not in parts:
+        return {}
+    tags = parts["tags"].mapping()
+    _check_keys(tags, parts["tags"], ("allow", "deny"), set())
+    rules = {
+        ours: [item.text() for item in tags[key].items()]
+        for key, ours in (("allow", "include"), ("deny", "exclude"))
+        if key in tags
+    }
+    try:
+        TagSelection.parse(rules.get("include", ()), rules.get("exclude", ()))
+    except ImageError as error:
+        raise parts["tags"].wrong(error.cause) from None
+    return dict(rules)
+
+
+def _settings(node: Node) -> RegistrySettings:
+    parts = node.mapping()
+    for key in parts:
+        if key not in _CREDENTIALS:
+            hint = "There are: %s. Give the rest in registries" % ", ".join(_CREDENTIALS)
+            raise node.wrong("the key %r cannot be followed here" % key, hint)
+    if "registry" not in parts:
+        raise node.wrong("has no registry")
+    found: dict[str, t.Any] = {}
+    for key, ours in (("user", "username"), ("pass", "password")):
+        if key in parts:
+            found[ours] = parts[key].text()
+            if "{{" in found[ours]:
+                raise parts[key].wrong("is a template of regsync", "Give the credentials in registries or authfile")
+    if len(found) == 1:
+        raise node.wrong("should have both user and pass")
+    tls = parts["tls"].text() if "tls" in parts else "enabled"
+    if tls not in _TLS:
+        raise parts["tls"].wrong("should be one of: %s" % ", ".join(_TLS))
+    for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
+        if key in parts:
+            found[ours] = _number(parts[key])
+    found.update(_TLS[tls])
+    return RegistrySettings(parts["registry"].text(), **found)
+
+
+def _number(node: Node) -> float:
+    try:
+        number = float(node.value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number < 1_000_000:
+        raise node.wrong("should be a number above 0")
+    return int(number) if number == int(number) else number

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.image_list_file import (
+    is_image_list,
+    read_image_list,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.plain_document import read
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.regsync_file import (
+    is_regsync,
+    read_regsync,
+)
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
+
+DIGEST = "sha256:" + "0" * 64
+
+# After the example in regsync's documentation.
+REGSYNC = """
+version: 1
+x-anchor: {any: thing}
+creds:
+  - {registry: "registry:5000", tls: disabled, user: u, pass: p, reqPerSec: 2.5, reqConcurrent: 3}
+  - {registry: docker.io, tls: insecure}
+defaults: {ratelimit: {min: 100, retry: 15m}, parallel: 2, interval: 60m, backup: "", digestTags: false}
+sync:
+  - {source: "busybox:latest", target: "registry:5000/library/busybox:latest", type: image, schedule: "15 3 * * *"}
+  - source: alpine
+    target: registry:5000/library/alpine
+    type: repository
+    platforms: [linux/amd64]
+    tags: {allow: ["3", '3\\.\\d+'], deny: ['3\\.0']}
+  - {source: quay.example, target: "registry:5000/quay", type: registry}
+"""
+
+
+@pytest.fixture
+def node(tmp_path):
+    """Return a function that reads a document."""
+
+    def make(text):
+        path = tmp_path / "file.yml"
+        path.write_text(text)
+        return read(str(path))
+
+    return make
+
+
+def test_regsync(node):
+    warnings: list[str] = []
+    document = node(REGSYNC)
+    assert is_regsync(document)
+    found = read_regsync(document, warnings.append)
+    assert found.entries == [
+        {"name": "docker.io/library/busybox", "dest": "registry:5000/library/busybox", "tags": ["latest"]},
+        {
+            "name": "docker.io/library/alpine",
+            "dest": "registry:5000/library/alpine",
+            "include": ["3", r"3\.\d+"],
+            "exclude": [r"3\.0"],
+            "platforms": ["linux/amd64"],
+        },
+        {"name": "quay.example/*", "dest": "registry:5000/quay"},
+    ]
+    assert found.settings == [
+        RegistrySettings(
+            "registry:5000", username="u", password="p", plain_http=True, requests_per_second=2.5, max_connections=3
+        ),
+        RegistrySettings("docker.io", validate_certs=False),
+    ]
+    (warning,) = warnings
+    assert warning.endswith("these keys have no meaning here and are not used: interval, parallel, ratelimit, schedule")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sync: []", "version should be 1."),
+        (
+            "version: 1\nsync: []\nimages: x",
+            "the key 'images' is not understood. There are: version, creds, defaults, sync.",
+        ),
+        ("version: 1\nsync: [{source: a}]", "sync[0]: has no target."),
+        (
+            "version: 1\nsync: [{source: a, target: b, type: other}]",
+            "type: should be one of: image, repository, registry.",
+        ),
+        (
+            "version: 1\nsync: [{source: 'a:1', target: 'b/c:2', type: image}]",
+            "sync[0]: copies docker.io/library/a:1 to docker.io/b/c:2, which is another tag. "
+            "A tag keeps its name here. Use the module image_copy for this image.",
+        ),
+        (
+            "version: 1\nsync: [{source: a, target: b, type: repository, hooks: {pre: x}}]",
+            "sync[0]: the key 'hooks' cannot be followed here. Remove it, or do this with regsync.",
+        ),
+        (
+            "version: 1\nsync: [{source: a, target: b, type: repository, tagSets: x}]",
+            "sync[0]: the key 'tagSets' is not understood.",
+        ),
+        (
+            "version: 1\nsync: [{source: '{{env \"A\"}}', target: b, type: repository}]",
+            "source: is a template of regsync. Write the value itself.",
+        ),
+        ("version: 1\nsync: []\ncreds: [{registry: a.b, user: u}]", "creds: should have both user and pass."),
+        (
+            "version: 1\nsync: []\ncreds: [{registry: a.b, regcert: x}]",
+            "creds: the key 'regcert' cannot be followed here. "
+            "There are: registry, user, pass, tls, reqPerSec, reqConcurrent. Give the rest in registries.",
+        ),
+        (
+            "version: 1\nsync: []\ncreds: [{registry: a.b, user: u, pass: '{{env \"PASS\"}}'}]",
+            "pass: is a template of regsync. Give the credentials in registries or authfile.",
+        ),
+        ("version: 1\nsync: [{source: a, target: b, type: repository, tags: {allow: ['(']}}]", "tags: "),
+        (
+            "version: 1\nsync: [{source: a, target: b, type: repository, platform: x}]",
+            "platform: brings one image out of an index.",
+        ),
+    ],
+)
+def test_what_regsync_files_cannot_say(node, text, message):
+    with pytest.raises(ImageError) as error:
+        read_regsync(node(text), lambda _warning: None)
+    assert message in str(error.value)
+    assert "file.yml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        kind: ImageSetConfiguration
+        apiVersion: mirror.openshift.io/v2alpha1
+        archiveSize: 4
+        mirror:
+          operators: []
+          additionalImages: [{name: "quay.io/a/b:1"}, {name: "quay.io/a/c@%s"}, {name: d}]
+        """
+        % DIGEST,
+        """
+        apiVersion: content.hauler.cattle.io/v1
+        kind: Images
+        metadata: {name: all}
+        spec: {images: [{name: "quay.io/a/b:1"}, {name: "quay.io/a/c@%s"}, {name: d}]}
+        """
+        % DIGEST,
+    ],
+    ids=["oc-mirror", "Hauler"],
+)
+def test_lists_of_images(node, text):
+    document = node(text)
+    assert is_image_list(document)
+    assert not is_regsync(document)
+    assert read_image_list(document) == [
+        {"name": "quay.io/a/b", "tags": ["1"]},
+        {"name": "quay.io/a/c", "tags": [DIGEST]},
+        {"name": "docker.io/library/d", "tags": ["latest"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v1alpha2\nmirror: {operators: [{catalog: x}]}",
+            "mirror: the key 'operators' cannot be followed here. Only lists of images are read: additionalImages.",
+        ),
+        (
+            "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: a, key: cosign.pub}]}",
+            "images[0]: the key 'key' cannot be followed here.",
+        ),
+        (
+            "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: A}]}",
+            "name: 'A' is not a repository name.",
+        ),
+    ],
+)
+def test_what_lists_of_images_cannot_say(node, text, message):
+    with pytest.raises(ImageError) as error:
+        read_image_list(node(text))
+    assert message in str(error.value)
