@@ -30,7 +30,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.platform i
 from ansible_collections.drayage.registry.plugins.module_utils._image.policy import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
 from ansible_collections.drayage.registry.plugins.module_utils._image.version import in_order
-from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import Inspected
+from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import Inspected, InspectOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.inventory import Inventory
 from ansible_collections.drayage.registry.plugins.module_utils._registry import (
     auth,
@@ -71,7 +71,7 @@ def parse_manifest(content: bytes) -> None:
 
 def _show(found: Inspected) -> None:
     """As image_inspect does."""
-    result = image_inspect.describe(found, "linux/arm", raw=True)
+    result = image_inspect.describe(found, InspectOptions("app:1", "linux/arm"), raw=True)
     documents.cut_nested(result, 64)
     json.dumps(result)
 
