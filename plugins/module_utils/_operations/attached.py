@@ -18,13 +18,14 @@ import typing as t
 from .._errors import naming
 from .._image.descriptor import Descriptor
 from .._image.referrers import subject_of_tag
+from .._run import Run
 from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 from .other_tags import current_tags
 
 
 def without_needed(
-    store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], jobs: int
+    store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], run: Run
 ) -> dict[str, Descriptor]:
     """Those of the prunable tags that can be deleted: no tag that is attached to an image which stays.
 
@@ -37,10 +38,10 @@ def without_needed(
     going = {known.digest for tag, known in prunable.items() if tag not in found} - set(declared)
     with naming(store.reference("")):
         if going.intersection(found.values()):
-            others = current_tags(store, (), (), jobs, without=prunable)
+            others = current_tags(store, (), (), run, without=prunable)
             # A tag that could not be looked at may keep any of them.
             going = set() if others is None else going - {known.digest for known in others.values()}
-        there = dict(zip(found, for_each(store.find, found.values(), jobs)))
+        there = dict(zip(found, for_each(store.find, found.values(), run.jobs)))
     needed = {tag for tag, subject in found.items() if there[tag] and subject not in going}
     return {tag: known for tag, known in prunable.items() if tag not in needed}
 

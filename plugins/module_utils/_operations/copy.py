@@ -91,7 +91,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
         gate.check_plan(source, request.source, job.planned)
         predict([job])
         if job.is_pending and not stores.run.dry_run:
-            execute([job], stores.run.jobs)
+            execute([job], stores.run)
         if job.error:
             raise _with_format(job.error, job.planned)
     plan = job.planned

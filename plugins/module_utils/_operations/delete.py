@@ -18,6 +18,7 @@ from .._image import reference as references
 from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
+from .._run import Run
 from .._stores.referrers import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment
@@ -66,7 +67,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
         digest, tag = _look(store, reference, tag, options.scope)
         if not digest:
             return _delete_leftovers(store, reference, stores) if options.referrers else Deleted()
-        others = read_other_tags(store, tag, stores.run.jobs)
+        others = read_other_tags(store, tag, stores.run)
         if others.doubt:
             _report_doubt(others.doubt, digest, tag, options.scope, stores)
         deleted = _foreseen(store, digest, tag, options.scope, others)
@@ -79,7 +80,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
             method = "digest" if store.delete(digest) else ""
             delete_attached(store, deleted.attached)
         else:
-            method = _delete_tag(store, tag, digest, others, stores.run.jobs)
+            method = _delete_tag(store, tag, digest, others, stores.run)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
 
 
@@ -97,7 +98,7 @@ def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Del
     """Delete what is still attached to an image that is absent, as a task leaves it that failed in between."""
     if not reference.digest or store.find(reference.digest):
         return Deleted()
-    others = read_other_tags(store, "", stores.run.jobs)
+    others = read_other_tags(store, "", stores.run)
     attached = attached_to(store, reference.digest, others, stores.run.jobs)
     if not attached:
         return Deleted()
@@ -154,11 +155,11 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
     stores.run.warn("%s may lack tags that point to %s: %s" % (what, digest, doubt))
 
 
-def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, jobs: int) -> str:
+def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run) -> str:
     """Delete a tag, and its image if that is the only way to free its space and certainly nothing else points to it."""
     method = store.delete_tag(tag, digest)
     if method == "unique_manifest" and not others.doubt and not others.pointing_to(digest):
-        if delete_untagged(store, [digest], [tag], list(others.tags), jobs):
+        if delete_untagged(store, [digest], [tag], list(others.tags), run):
             return "digest"
     return method
 

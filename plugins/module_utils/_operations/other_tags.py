@@ -20,6 +20,7 @@ import typing as t
 from .._errors import ImageError, NotFound, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
+from .._run import Run
 from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 
@@ -44,13 +45,13 @@ class OtherTags:
         return [tag for tag, descriptor in self.tags.items() if descriptor.digest == digest]
 
 
-def read_other_tags(store: Repository, tag: str, jobs: int) -> OtherTags:
+def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
     """All tags but ``tag``, which exists (empty for none). One request a tag, and the list. Raises ImageError."""
     try:
         names = store.tags()
     except NotFound as error:  # some registries forget a repository whose last tag was deleted
         return OtherTags({}, error.cause)
-    found = _resolve(store, [name for name in names if name != tag], jobs)
+    found = _resolve(store, [name for name in names if name != tag], run)
     absent = [name for name, descriptor in found.items() if descriptor is None]
     doubt = ""
     if tag and tag not in names:
@@ -65,7 +66,7 @@ def current_tags(
     store: Repository,
     deleted: t.Collection[str],
     needed: t.Collection[str],
-    jobs: int,
+    run: Run,
     without: t.Collection[str] = (),
     limit: int | None = None,
 ) -> dict[str, Descriptor] | None:
@@ -79,13 +80,13 @@ def current_tags(
     names = [*listed.difference(without), *(name for name in needed if digests.is_digest(name))]
     if listed.intersection(deleted) or not listed.issuperset(tags) or (limit is not None and len(names) > limit):
         return None
-    found = _resolve(store, names, jobs)
+    found = _resolve(store, names, run)
     present = {name: descriptor for name, descriptor in found.items() if descriptor}
     return present if len(present) == len(found) else None
 
 
 def delete_untagged(
-    store: Repository, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], jobs: int
+    store: Repository, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], run: Run
 ) -> list[str]:
     """Delete those ``untagged`` manifests which certainly nothing points to, and return their digests.
 
@@ -95,7 +96,7 @@ def delete_untagged(
     """
     removed: list[str] = []
     with contextlib.suppress(ImageError):
-        others = current_tags(store, deleted, needed, jobs, limit=_MAX_TAGS)
+        others = current_tags(store, deleted, needed, run, limit=_MAX_TAGS)
         # An index may list the manifest as its child.
         if others is None or any(descriptor.is_index for descriptor in others.values()):
             return removed
@@ -108,9 +109,9 @@ def delete_untagged(
     return removed
 
 
-def _resolve(store: Repository, names: t.Sequence[str], jobs: int) -> dict[str, Descriptor | None]:
+def _resolve(store: Repository, names: t.Sequence[str], run: Run) -> dict[str, Descriptor | None]:
     def find(name: str) -> Descriptor | None:
         with naming(store.reference(name)):
             return store.find(name)
 
-    return dict(zip(names, for_each(find, names, jobs)))
+    return dict(zip(names, for_each(find, names, run.jobs)))

@@ -17,6 +17,7 @@ import typing as t
 from .._errors import ImageError, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
+from .._run import Run
 from .._stores.repository import Repository
 from .._transfer.job import Job
 from .._transfer.parallel import for_each
@@ -70,7 +71,7 @@ class PrunableTags:
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
 
 
-def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], jobs: int) -> list[Job]:
+def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Run) -> list[Job]:
     """Find out what the tags point to now, and which of them can be deleted; return those that cannot be looked at.
 
     ``images`` are those that are declared.
@@ -82,13 +83,13 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], jobs: i
         place.declare(declared[place.repository])
     pairs = [(place, tag) for place in prunable for tag in place.names]
     failed = []
-    for (place, tag), found in zip(pairs, for_each(_look, pairs, jobs)):
+    for (place, tag), found in zip(pairs, for_each(_look, pairs, run.jobs)):
         if isinstance(found, ImageError):
             failed.append(Job.failed("", place.store.reference(tag), found, tag))
         elif found:
             place.tags[tag] = found
     for place in prunable:
-        place.tags = attached.without_needed(place.store, place.tags, place.declared, jobs)
+        place.tags = attached.without_needed(place.store, place.tags, place.declared, run)
     return failed
 
 
@@ -106,28 +107,28 @@ def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
     return [_deleted(place.store, tag, known) for place in prunable for tag, known in place.tags.items()]
 
 
-def delete(prunable: t.Iterable[PrunableTags], jobs: int) -> list[Job]:
+def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
     """Delete the tags, repository by repository, and report what came of each."""
-    found = for_each(functools.partial(_delete_in, jobs), prunable, jobs)
+    found = for_each(functools.partial(_delete_in, run), prunable, run.jobs)
     return [image for images in found for image in images]
 
 
-def _delete_in(jobs: int, place: PrunableTags) -> list[Job]:
-    return _Deletion(place, jobs).run()
+def _delete_in(run: Run, place: PrunableTags) -> list[Job]:
+    return _Deletion(place, run).delete()
 
 
 class _Deletion:
     """The deletions in one repository, one after the other."""
 
-    def __init__(self, place: PrunableTags, jobs: int) -> None:
+    def __init__(self, place: PrunableTags, run: Run) -> None:
         self._place = place
         self._store = place.store
-        self._jobs = jobs
+        self._run = run
         self._deleted: list[str] = []
         self._untagged: list[str] = []
         self._failed: set[str] = set()
 
-    def run(self) -> list[Job]:
+    def delete(self) -> list[Job]:
         """First the images, then what is attached to them, and last the manifests that are left without a tag."""
         tags = self._place.tags
         going = {known.digest for known in tags.values()}
@@ -138,7 +139,7 @@ class _Deletion:
             images.update((tag, self._remove_attached(tag, subject, staying)) for tag, subject in last.items())
         untagged = [digest for digest in self._untagged if digest not in self._place.declared | self._failed]
         if untagged:
-            delete_untagged(self._store, untagged, self._deleted, self._place.needed, self._jobs)
+            delete_untagged(self._store, untagged, self._deleted, self._place.needed, self._run)
         return [images[tag] for tag in tags]
 
     def _remove(self, tag: str, known: Descriptor) -> Job:
@@ -159,7 +160,7 @@ class _Deletion:
         """The digests of the images that stay; None if that is not certain."""
         going = {*self._place.tags, *self._place.left_to_others}
         try:
-            found = current_tags(self._store, self._deleted, self._place.needed, self._jobs, without=going)
+            found = current_tags(self._store, self._deleted, self._place.needed, self._run, without=going)
         except ImageError:
             return None
         if found is None:

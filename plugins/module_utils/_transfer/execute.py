@@ -23,6 +23,7 @@ import typing as t
 from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
+from .._run import Run
 from .._stores.referrers import required
 from .._stores.repository import commit, exclusive
 from .job import Event, Job, Moved, Observe, ignore
@@ -78,7 +79,7 @@ def predict(jobs: t.Iterable[Job]) -> None:
                 known.add(repository)
 
 
-def execute(jobs: t.Sequence[Job], threads: int, keep_going: bool = False, observe: Observe = ignore) -> None:
+def execute(jobs: t.Sequence[Job], run: Run, keep_going: bool = False, observe: Observe = ignore) -> None:
     """Make the destinations have the images, and note in each job what came of it.
 
     A job is done, or has an error, or neither if it was not tried: without ``keep_going`` the first error ends the run.
@@ -86,7 +87,7 @@ def execute(jobs: t.Sequence[Job], threads: int, keep_going: bool = False, obser
     of the layout), all of it is looked for again. Tags are written last, so that they stay as they were if a job fails.
     """
     if jobs:
-        _Execution(jobs, threads, keep_going, observe).run()
+        _Execution(jobs, run.jobs, keep_going, observe).execute()
 
 
 class _Execution:
@@ -101,7 +102,7 @@ class _Execution:
         self._pushing: dict[tuple[_Place, str], threading.Lock] = {}
         self._pushed: set[tuple[_Place, str]] = set()
 
-    def run(self) -> None:
+    def execute(self) -> None:
         for job in self._jobs:
             job.moved = Moved(0, 0, 0)
             self._observe(Event.PLANNED, job, None, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute, predict
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job, Moved
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import Plan
+from ansible_collections.drayage.registry.tests.unit.support import runs
 
 
 def job_of(plan: Plan) -> Job:
@@ -21,7 +22,7 @@ def job_of(plan: Plan) -> Job:
 def executed(plan: Plan, threads: int = 2, **more) -> Job:
     """Execute a plan by itself. Raises the error with which it fails."""
     job = job_of(plan)
-    execute([job], threads, **more)
+    execute([job], runs.run(threads), **more)
     if job.error:
         raise job.error
     assert job.is_done

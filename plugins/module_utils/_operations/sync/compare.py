@@ -16,6 +16,7 @@ import typing as t
 
 from ..._errors import ImageError, InvalidContent, naming
 from ..._image.descriptor import Descriptor
+from ..._run import Run
 from ..._stores.repository import Store
 from ..._transfer.job import Job
 from ..._transfer.parallel import for_each
@@ -24,17 +25,17 @@ from ..._transfer.request import CopyRequest, Heads
 _Answer = t.Union[Descriptor, ImageError, None]
 
 
-def compare(jobs: t.Iterable[Job], threads: int) -> None:
+def compare(jobs: t.Iterable[Job], run: Run) -> None:
     """Decide the jobs that are up to date or cannot be asked about, and set the heads of the others.
 
     Only tags that the destination has listed are looked at, and only if their digests show whether they are the same.
-    No registry gets more than ``threads`` requests at once.
+    No registry gets more than ``run.jobs`` requests at once.
     """
-    comparison = _Comparison(threads)
+    comparison = _Comparison(run)
     requests = ((job, job.request) for job in jobs if not job.action)
     comparable = [(job, request) for job, request in requests if request and _is_comparable(job, request)]
     halves = ((job, request, is_source) for job, request in comparable for is_source in (True, False))
-    for_each(comparison.look, halves, 2 * threads)
+    for_each(comparison.look, halves, 2 * run.jobs)
 
 
 def _is_comparable(job: Job, request: CopyRequest) -> bool:
@@ -42,11 +43,11 @@ def _is_comparable(job: Job, request: CopyRequest) -> bool:
 
 
 class _Comparison:
-    def __init__(self, threads: int) -> None:
+    def __init__(self, run: Run) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[Job, _Answer] = {}
         self._limits: dict[str, threading.Semaphore] = collections.defaultdict(
-            functools.partial(threading.Semaphore, threads)
+            functools.partial(threading.Semaphore, run.jobs)
         )
 
     def look(self, half: tuple[Job, CopyRequest, bool]) -> None:

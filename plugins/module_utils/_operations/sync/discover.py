@@ -28,6 +28,7 @@ from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
+from ..._run import Run
 from ..._stores.location import Location
 from ..._stores.repository import Repository, Store
 from ..._transfer.conversion import Conversion
@@ -66,18 +67,16 @@ class Discovered:
     prunable: list[PrunableTags]
 
 
-def discover(
-    entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, threads: int
-) -> Discovered:
+def discover(entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, run: Run) -> Discovered:
     """Look at all repositories of a declaration. Raises ImageError if the declaration itself is wrong."""
-    return _Discovery(options, resolver, threads).run(entries)
+    return _Discovery(options, resolver, run).discover(entries)
 
 
 class _Discovery:
-    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, threads: int) -> None:
+    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, run: Run) -> None:
         self._options = options
         self._resolver = resolver
-        self._threads = threads
+        self._run = run
         self._conversion = Conversion.of_options(options.format, options.attestations)
         self._slice = Slice.parse(options.slice)
         self._keep = [compile_pattern("prune_keep", text) for text in options.prune_keep]
@@ -87,7 +86,7 @@ class _Discovery:
         self._known: dict[Location, Known] = {}
         self._is_complete = True
 
-    def run(self, entries: t.Sequence[Entry]) -> Discovered:
+    def discover(self, entries: t.Sequence[Entry]) -> Discovered:
         for entry in entries:
             _check(entry)
         # Whole repositories are shared out where there are many for each host: then no two hosts list the same one.
@@ -148,7 +147,7 @@ class _Discovery:
         """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
-        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._threads)
+        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._run.jobs)
         known = {
             place: self._tags_of(repository, answer)
             for (place, repository), answer in zip(destinations.items(), answers)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._errors import naming
+from ..._run import Run
 from ..._transfer.companions import LEFT_OUT
 from ..._transfer.job import DELETED, UNCHANGED, Job
 from ..._transfer.parallel import for_each
@@ -23,22 +24,22 @@ from .inventory import Inventory, Record
 class InventoryWriter:
     """Reads details of those images only that the inventory does not know yet."""
 
-    def __init__(self, path: str, far_side: FarSide, jobs: int) -> None:
+    def __init__(self, path: str, far_side: FarSide, run: Run) -> None:
         """Raises ImageError where the file is there, but is no inventory."""
         self._path = path
         self._far_side = far_side
-        self._jobs = jobs
+        self._run = run
         self._before = Inventory.load("inventory", path, must_exist=False)
 
-    def write(self, images: t.Sequence[Job], dry_run: bool) -> bool:
+    def write(self, images: t.Sequence[Job]) -> bool:
         """Write the inventory if it changes, and return whether it does; a dry run only looks. Raises ImageError.
 
         Records of images that are not of this run stay as they are, and so do those of images that failed.
         """
-        found = [record for record in for_each(self._record, images, self._jobs) if record]
+        found = [record for record in for_each(self._record, images, self._run.jobs) if record]
         deleted = [image.dest for image in images if image.action == DELETED]
         inventory = self._before.merged(found, deleted)
-        if dry_run or not inventory.differs(self._path):
+        if self._run.dry_run or not inventory.differs(self._path):
             return inventory.differs(self._path)
         return Inventory.update("inventory", self._path, found, deleted)
 

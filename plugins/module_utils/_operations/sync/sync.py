@@ -86,16 +86,16 @@ class _Sync:
         self._resolver = RepositoryResolver(options, stores, self._far_side.blobs)
         self._inventory = None
         if options.inventory:
-            self._inventory = InventoryWriter(options.inventory, self._far_side, self._run.jobs)
+            self._inventory = InventoryWriter(options.inventory, self._far_side, self._run)
 
     def run(self) -> Synced:
         """Look at everything, decide everything, then write."""
-        found = discover(self._options.images or (), self._options, self._resolver, self._run.jobs)
+        found = discover(self._options.images or (), self._options, self._resolver, self._run)
         images = self._planned(found.jobs)
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)
         predict(pending)
-        images += prune.look_up(found.prunable, images, self._run.jobs)
+        images += prune.look_up(found.prunable, images, self._run)
         self._check_deletions(found.prunable)
         for place in found.prunable:
             place.leave_to_others()
@@ -105,7 +105,7 @@ class _Sync:
             _mark_untried(pending)
             return Synced(images, failure_of(images))
         if not self._run.dry_run:
-            execute(pending, self._run.jobs, self._options.keep_going)
+            execute(pending, self._run, self._options.keep_going)
             _mark_untried(pending)
         self._warn_of_losses(pending)
         images += self._prune(found.prunable, images)
@@ -119,7 +119,7 @@ class _Sync:
         if self._options.existing == "update" and not Conversion.of_options(
             self._options.format, self._options.attestations
         ):
-            compare(jobs, self._run.jobs)
+            compare(jobs, self._run)
             for_each(self._check_unchanged, [job for job in jobs if job.action == UNCHANGED], self._run.jobs)
         for_each(self._plan, [job for job in jobs if not job.action], self._run.jobs)
         return [job for job in jobs if job.action]
@@ -168,7 +168,7 @@ class _Sync:
             return []
         failed = {image.repository for image in images if image.error}
         safe = [place for place in prunable if place.repository not in failed]
-        return prune.predict_deletions(safe) if self._run.dry_run else prune.delete(safe, self._run.jobs)
+        return prune.predict_deletions(safe) if self._run.dry_run else prune.delete(safe, self._run)
 
     def _check_deletions(self, prunable: t.Iterable[PrunableTags]) -> None:
         names = [place.store.reference(tag) for place in prunable for tag in place.tags]
@@ -183,7 +183,7 @@ class _Sync:
     def _update_inventory(self, synced: Synced) -> None:
         if self._inventory and not (self._run.dry_run and synced.changed):
             try:
-                synced.inventory_changed = self._inventory.write(synced.images, self._run.dry_run)
+                synced.inventory_changed = self._inventory.write(synced.images)
             except ImageError as error:  # what was done is reported all the same
                 synced.failure = synced.failure or str(error)
 

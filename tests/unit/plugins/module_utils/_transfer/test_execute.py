@@ -21,6 +21,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event, Moved
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
+from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.jobs import executed, job_of
 
@@ -181,7 +182,11 @@ class TestObserver:
     def observed(self, plan, **more):
         events = []
         jobs = [job_of(plan)]
-        execute(jobs, 1, observe=lambda event, job, blob, size: events.append((event, job, blob and blob.digest, size)))
+        execute(
+            jobs,
+            runs.run(1),
+            observe=lambda event, job, blob, size: events.append((event, job, blob and blob.digest, size)),
+        )
         assert all(event[1] is jobs[0] for event in events)
         return [(event, digest, size) for event, _job, digest, size in events]
 

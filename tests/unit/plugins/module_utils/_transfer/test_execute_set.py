@@ -16,6 +16,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer.known i
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import InlineExecutor
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
+from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.jobs import job_of
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
@@ -75,7 +76,7 @@ def test_what_is_shared_is_read_once_and_mounted_after(jobs, here, there):
     made = jobs(here, there)
     predict(made)
     predicted = [job.moved for job in made]
-    execute(made, 4, keep_going=False)
+    execute(made, runs.run(4), keep_going=False)
     assert all(job.is_done and not job.error for job in made)
     assert [place.store.tags for place in there] == [{"1": A.manifest.digest}, {"1": B.manifest.digest}]
     reads = [digest for store in here for digest in store.names("open_blob")]
@@ -88,7 +89,7 @@ def test_the_next_source_takes_over_where_the_first_fails(jobs, here, there):
     made = jobs(here, there)
     for digest in SHARED:
         del here[0].content[digest]
-    execute(made, 1, keep_going=True)
+    execute(made, runs.run(1), keep_going=True)
     assert "is not there" in str(made[0].error)
     assert made[1].is_done
     assert [place.store.tags for place in there] == [{}, {"1": B.manifest.digest}]
@@ -100,7 +101,7 @@ def test_the_first_error_ends_it_where_that_is_wanted(jobs, here, there):
         here[0].content.pop(digest, None)
     for digest in blobs(B):
         here[1].content.pop(digest, None)
-    execute(made, 1, keep_going=False)
+    execute(made, runs.run(1), keep_going=False)
     assert [job.is_done for job in made] == [False, False]
     assert sum(job.error is not None for job in made) == 1
 
@@ -109,7 +110,7 @@ def test_a_manifest_of_many_tags_is_never_pushed_twice_at_once(jobs, there):
     both = index(entry(A), entry(B))
     source = MemoryStore("r.example", "a").add(A, B, both, tag="1")
     made = jobs([source] * 6, there[:1] * 6)
-    execute(made, 6, keep_going=False)
+    execute(made, runs.run(6), keep_going=False)
     pushed = there[0].store.names("put_manifest")
     assert pushed.count(A.manifest.digest) == pushed.count(B.manifest.digest) == 1
     assert there[0].store.tags == {"1": both.digest}
@@ -118,7 +119,7 @@ def test_a_manifest_of_many_tags_is_never_pushed_twice_at_once(jobs, there):
 def test_whether_anything_is_there_is_asked_once(jobs, here):
     """Where the tags could not be listed: of each blob it would be asked again."""
     destination = MemoryStore("s.example", "a")
-    execute(jobs(here[:1], [Known(destination)]), 1, keep_going=False)
+    execute(jobs(here[:1], [Known(destination)]), runs.run(1), keep_going=False)
     assert destination.counted()["has_content"] == 1
 
 
@@ -129,7 +130,7 @@ def test_content_that_is_gone_again_is_brought_again(jobs, here, there):
     assert made[0].plan.blobs == []
     destination.content.clear()
     destination.manifests.clear()
-    execute(made, 2, keep_going=False)
+    execute(made, runs.run(2), keep_going=False)
     assert made[0].is_done
     assert destination.tags["1"] == A.manifest.digest
     assert blobs(A) <= set(destination.content)
@@ -138,7 +139,7 @@ def test_content_that_is_gone_again_is_brought_again(jobs, here, there):
 def test_the_error_that_came_first_stays(jobs, here, there):
     (job,) = jobs(here[:1], there[:1])
     here[0].content.clear()
-    execute([job], 1, keep_going=True)
+    execute([job], runs.run(1), keep_going=True)
     largest = max(job.planned.blobs, key=lambda blob: blob.size)
     assert str(job.error) == "r.example/a:1: blob %s is not there." % largest.digest
     assert len(here[0].names("open_blob")) == 1
@@ -153,7 +154,7 @@ def test_an_image_of_one_repository_is_mounted_from_where_its_blobs_were_found(j
     assert made[1].planned.mounts == dict.fromkeys(blobs(A), "a")
     predict(made)
     assert [(job.moved.mounted, job.moved.copied, job.moved.bytes) for job in made] == [(0, 0, 0), (3, 0, 0)]
-    execute(made, 1, keep_going=False)
+    execute(made, runs.run(1), keep_going=False)
     assert [(job.moved.mounted, job.moved.copied, job.moved.bytes) for job in made] == [(0, 0, 0), (3, 0, 0)]
 
 
@@ -167,10 +168,10 @@ def test_a_new_repository_of_a_set_is_offered_as_its_own_source(jobs, here):
             return super().put_blob(blob, open_blob, "")
 
     new, used = Offered("s.example", "a"), Offered("s.example", "b").add(B, tag="0")
-    execute(jobs(here[:1], [Known(new, ())]), 1)
+    execute(jobs(here[:1], [Known(new, ())]), runs.run(1))
     assert asked == ["a"] * 3
     asked.clear()
-    execute(jobs(here[:1], [Known(used, ("0",))]), 1)
+    execute(jobs(here[:1], [Known(used, ("0",))]), runs.run(1))
     assert asked == [""]
 
 
@@ -179,11 +180,11 @@ def test_what_one_job_brings_is_there_for_others_of_the_same_repository(jobs, he
     made = jobs([source, source], [there[0], there[0]])
     predict(made)
     assert [job.moved.copied for job in made] == [3, 0]
-    execute(made, 1)
+    execute(made, runs.run(1))
     assert [job.is_done for job in made] == [True, True]
     assert [job.moved.copied for job in made] == [3, 0]
     assert len(source.names("open_blob")) == 3
 
 
 def test_no_job_is_no_work():
-    execute([], 4)
+    execute([], runs.run(4))

@@ -17,6 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer.known i
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import InlineExecutor
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest, Heads
+from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 
@@ -54,7 +55,7 @@ def jobs(source, there):
 
 
 def compared(jobs, threads=4):
-    compare(jobs, threads)
+    compare(jobs, runs.run(threads))
     return jobs
 
 
@@ -85,13 +86,13 @@ def test_what_is_decided_or_was_not_declared_is_left_alone(source, there, jobs):
     (decided,) = jobs("1")
     decided.decide_unchanged()
     listed = Job.failed("r.example/app", "s.example/app", AccessDenied("access denied"))
-    compare([decided, listed, Job("r.example/app:1", "s.example/app:1", "1")], 4)
+    compare([decided, listed, Job("r.example/app:1", "s.example/app:1", "1")], runs.run(4))
     assert source.asked == there.asked == []
 
 
 def test_a_destination_of_which_nothing_is_known_is_not_asked(source, there):
     job = Job("r.example/app:1", "s.example/app:1", "1", CopyRequest(source, "1", there, ("1",)))
-    compare([job], 4)
+    compare([job], runs.run(4))
     assert source.asked == there.asked == []
 
 
