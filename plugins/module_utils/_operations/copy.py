@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Copying one image: from a reference to a reference, by way of a plan."""
+"""Copy one image from one reference to another."""
 
 from __future__ import annotations
 

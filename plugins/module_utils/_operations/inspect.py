@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Telling what an image is, without moving it: the manifest, the config, and whether all of it is there."""
+"""Describe an image without moving it: its manifest, its config, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Inspected:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that an index lists, or the one that the config of a single image tells."""
+        """The platforms that an index lists, or the one in the config of a single image."""
         if self.top and self.top.is_index:
             return Selection(self.top).platforms
         found = Platform.from_document(self.config or {})

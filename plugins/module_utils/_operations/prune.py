@@ -21,7 +21,7 @@ from .._run import Run
 from .._stores.repository import Repository
 from .._transfer.job import Job
 from .._transfer.parallel import for_each
-from . import attached
+from . import attached_tags
 from .other_tags import current_tags, delete_untagged
 
 
@@ -89,7 +89,7 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
         elif found:
             place.tags[tag] = found
     for place in prunable:
-        place.tags = attached.without_needed(place.store, place.tags, place.declared, run)
+        place.tags = attached_tags.without_needed(place.store, place.tags, place.declared, run)
     return failed
 
 
@@ -132,7 +132,7 @@ class _Deletion:
         """First the images, then what is attached to them, and last the manifests that are left without a tag."""
         tags = self._place.tags
         going = {known.digest for known in tags.values()}
-        last = {tag: subject for tag, subject in attached.subjects(tags).items() if subject in going}
+        last = {tag: subject for tag, subject in attached_tags.subjects(tags).items() if subject in going}
         images = {tag: self._remove(tag, known) for tag, known in tags.items() if tag not in last}
         if last:
             staying = self._staying()

@@ -50,7 +50,7 @@ class Converted:
 
 
 def convert_selection(selection: Selection, conversion: Conversion, content: Content) -> Converted:
-    """Convert all that is wanted. Raises ImageError that names what cannot be converted."""
+    """Convert everything that was selected. Raises ImageError that names what cannot be converted."""
     if not conversion:
         return Converted(selection)
     converter = _Converter(selection, conversion, content)

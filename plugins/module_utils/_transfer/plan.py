@@ -135,7 +135,7 @@ class _Planner:
             plan.manifests.append(selection.manifest)
 
     def _select(self, original: Manifest) -> Selection:
-        """What is wanted of the image, in a form that the destination can keep."""
+        """Select by platform, in a form that the destination can keep."""
         request, destination = self._request, self._destination
         if request.as_image or not destination.keeps_manifests:
             selection = select_one(original, request.platforms, destination.platform, self._content)
@@ -157,7 +157,7 @@ class _Planner:
             try:
                 with naming(self._destination.reference(name)):
                     descriptor = self._heads.destination if self._heads else self._known.resolve(name)
-            except InvalidContent:  # whatever it is, it is not what is to be there
+            except InvalidContent:  # whatever it is, it is not the image
                 descriptor = None
             found[name] = descriptor.digest if descriptor else None
         return found
@@ -168,10 +168,10 @@ class _Planner:
             previous[""] = digest
 
     def _compare(self, previous: dict[str, str | None]) -> Descriptor | None:
-        """What the source names, where that could show that nothing is to be done; else None.
+        """What the source points to, if that can show that nothing has to be done; else None.
 
         The source is not asked where the destination has nothing: its manifest will be read anyway. Neither is it
-        where only a part of an index is wanted or another format, as its digest would not tell.
+        if only some platforms or another format are wanted: its digest would not show whether they are up to date.
         """
         request = self._request
         if request.thorough or request.platforms or request.as_image or not previous:
@@ -270,14 +270,14 @@ class _Planner:
     def _walk(self, plan: Plan, selection: Selection, look: bool) -> list[Descriptor]:
         """Add the manifests that are missing, children first; return the blobs that these and the top need.
 
-        A child that is at the destination has all that it needs there too, unless that is to be looked at closely.
+        A child that is at the destination has all that it needs there too, unless all content is looked for one by one.
         """
         thorough = self._request.thorough
         there: set[str] = set()
 
         def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
             if look:
-                with naming(self._destination.reference(next(iter(plan.previous)))):
+                with naming(plan.main_reference):
                     found = list(self._pool.map(self._is_there, [child.digest for child in level]))
                 there.update(child.digest for child, is_there in zip(level, found) if is_there)
             needed = [child for child in level if thorough or child.digest not in there]

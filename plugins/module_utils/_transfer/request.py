@@ -77,7 +77,7 @@ class Plan:
 
     ``previous`` holds what each tag of the destination pointed to; ``mount_from`` is the repository from which blobs can
     be mounted, and ``mounts`` those for single ones; ``lost`` are the annotations that a conversion leaves out.
-    ``companions`` are the manifests that have to arrive before the tags besides those of the image itself, such as its
+    ``companions`` are the manifests that have to arrive before the tags, in addition to those of the image, such as its
     referrers, in their order; their blobs are in ``blobs`` too. ``attached`` is what is attached to the image, if that was
     asked for: lists and tags that are written between the companions and the tags.
     """

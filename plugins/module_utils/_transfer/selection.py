@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which children of an index are wanted, and the index that remains."""
+"""Select the children of an index by platform."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Selection:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that the index tells of its wanted children, in its order; none for an image that has no index."""
+        """The platforms of the selected children, in the order of the index; none for an image that has no index."""
         if self.only:
             return [str(self.only)]
         children = [child for child in self.children(self.manifest) if not child.attests]
@@ -99,7 +99,7 @@ def select_one(
     default: t.Callable[[], Platform | None],
     content: Content,
 ) -> Selection:
-    """The one image for a place that keeps no index, by its platform; ``default`` tells what the place runs.
+    """The one image for a place that keeps no index, by its platform; ``default`` returns the platform that runs there.
 
     Raises ImageError that names the platforms there are where none or several are asked for.
     """

@@ -46,7 +46,7 @@ def record(image: Job, request: CopyRequest, digest: str) -> Record:
 
 
 def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
-    """What an index tells of its images, or the config of a single one."""
+    """The platforms that an index lists, or that of the config of a single image."""
     found = [child.platform for child in top.children if child.platform and not child.attests]
     if not top.is_index and config.get("os"):
         found = [Platform.from_document(config)]

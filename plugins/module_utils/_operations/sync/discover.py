@@ -113,7 +113,7 @@ class _Discovery:
         """Take in the images of a pair; returns their names, those of other shares too. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
-            cause = "is source and destination at once, and what prune removes there would be gone for good"
+            cause = "is both source and destination, so that what prune deletes there could not be copied again"
             raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
         if isinstance(tags, ImageError):
             self._fail(source, place, tags)
@@ -208,7 +208,7 @@ class _Discovery:
     def _check_wildcard(
         self, entry: Entry, pairs: t.Sequence[RepositoryPair], lists: t.Sequence[list[str] | ImageError]
     ) -> None:
-        """Of many repositories some may have nothing that is wanted, but not all of them."""
+        """Of many repositories some may have no matching tag, but not all of them."""
         found = [tags for tags in lists if not isinstance(tags, ImageError)]
         if not lists or len(found) < len(lists) or self._by_repository:  # not all can be seen
             return

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The inventory: a JSON file that tells which images a destination holds, and of which blobs they are made.
+"""The inventory: a JSON file that lists the images of a destination, with their blobs.
 
 It is what an export for an air-gapped site is compared with, so it has all that is needed to know what is there.
 """

@@ -322,7 +322,7 @@ class TestPrune:
                 sync({"name": "a"}, prune=True, max_delete=4, slice=share)
 
     def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
-        with pytest.raises(ImageError, match="d.example/a: is source and destination at once"):
+        with pytest.raises(ImageError, match="d.example/a: is both source and destination"):
             sync({"name": "d.example/a", "tags": ["1"], "is_of_file": True}, prune=True)
         assert set(memory["d.example/a"].tags) == {"1", "old"}
 
