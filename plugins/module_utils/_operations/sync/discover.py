@@ -121,8 +121,9 @@ class _Discovery:
         names = self._select(pair, listed)
         for name in names:
             store = pair.destination.open(name)
-            known = self._known.setdefault(store.location, Known(store, tags.names))
-            self._add(self._job(pair, pair.source.open(name), known, name), pair)
+            if store.location not in self._known:
+                self._known[store.location] = Known(store, tags.names)
+            self._add(self._job(pair, pair.source.open(name), self._known[store.location], name), pair)
         return names
 
     def _pairs(self, entry: Entry) -> list[RepositoryPair] | ImageError:

@@ -10,13 +10,14 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import resolver
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import discover, resolver
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
 from ansible_collections.drayage.registry.plugins.module_utils._stores.named import repositories
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
@@ -51,6 +52,14 @@ class TestOrder:
     def test_a_selection_of_one_image_twice_is_one(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
         assert told(sync({"name": "a"}, {"name": "a", "tags": ["1", "1"]})) == [("a:1", "created")]
+
+    def test_the_list_of_a_destination_is_taken_in_once(self, memory, sync, monkeypatch):
+        """Once for each image, it took time that grew with the square of their number."""
+        made = []
+        monkeypatch.setattr(discover, "Known", lambda *arguments: made.append(arguments) or Known(*arguments))
+        memory["s.example/a"].add(A, tag="1").add(B, tag="2").add(C, tag="3")
+        assert len(sync({"name": "a"}).images) == 3
+        assert len(made) == 1
 
     def test_different_platforms_for_one_image_are_an_error(self, memory, sync):
         memory["s.example/a"].add(A, tag="1")
