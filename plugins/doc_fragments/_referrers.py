@@ -21,7 +21,7 @@ options:
       - What is attached to a manifest that gets another digest no longer fits, and is left out. That is an index that loses
         platforms, and an image that O(format) converts. The latter is an error unless O(remove_signatures=true).
       - For an image that is up to date, only what is attached to the image itself is compared, and not what is attached to its
-        children. With O(force=true), where there is that option, all of it is compared.
+        children. With C(force=true), where there is that option, all of it is compared.
       - It is an error if the source or the destination cannot hold referrers, as engines, C(docker-archive) files and directories
         cannot.
     type: bool

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 
 import pytest
@@ -237,3 +238,41 @@ def test_keys_and_passphrases_appear_nowhere(play, registry, repository, tmp_pat
     for text in (secret.private, broken, plain.private):
         secrets += [line for line in text.splitlines() if "-----" not in line]
     assert not [secret for secret in secrets if secret in output]
+
+
+def test_without_cryptography_only_what_needs_it_asks_for_it(run, registry, second_registry, repository, tmp_path, key):
+    image = _push(registry, repository)
+    package = tmp_path / "absent" / "cryptography"
+    package.mkdir(parents=True)
+    cause = "raise ModuleNotFoundError(\"No module named 'cryptography'\", name='cryptography')\n"
+    (package / "__init__.py").write_text(cause)
+    environment = {"PYTHONPATH": f"{package.parent}:{os.environ.get('PYTHONPATH', '')}"}
+    copy = {"src": image, "dest": f"{second_registry.host}/{repository}:1"}
+    assert run("image_copy", **copy, env=environment)["changed"]
+    for module, options in (
+        ("image_sign", {"image": image, "key_content": key.private}),
+        ("image_verify", {"image": image, "public_keys": [key.public]}),
+        ("image_copy", {**copy, "signed_by": {"public_keys": [key.public]}}),
+    ):
+        failed = run(module, **options, env=environment)
+        assert failed["msg"].startswith("Failed to import the required Python library (cryptography) on"), failed
+
+
+def test_changed_bytes_in_the_storage_of_the_registry_are_never_verified(registry, repository, run, key):
+    image = _push(registry, repository, images.single(seed="storage"))
+    run("image_sign", image=image, key_content=key.private, annotations={"env": "prod"})
+    verify = {"image": image, "public_keys": [key.public]}
+    found = run("image_verify", **verify)["signatures"]
+    assert {signature["format"] for signature in found} == {"tag", "bundle"}
+    blobs = registry.storage / "docker" / "registry" / "v2" / "blobs" / "sha256"
+    signed = (b'"env":"prod"', b'"verificationMaterial"')
+    recent = sorted(blobs.glob("*/*/data"), key=lambda path: path.stat().st_mtime)[-12:]
+    stored = [path for path in recent if any(text in path.read_bytes() for text in signed)]
+    assert len(stored) == 2
+    for path in stored:
+        whole = path.read_bytes()
+        for position in (0, len(whole) // 3, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+            left = run("image_verify", **verify)["signatures"]
+            assert len(left) == 1, (path, position)
+        path.write_bytes(whole)

@@ -33,7 +33,8 @@ __all__ = ["cryptography", "ec", "ed25519", "hashes", "padding", "poly1305", "re
 def require() -> None:
     """Raise :class:`MissingLibrary` without ``cryptography``, :class:`ImageError` if it is too old."""
     if _FAILURE is not None:
-        raise MissingLibrary("cryptography", *_FAILURE)
+        missing = MissingLibrary("cryptography", *_FAILURE)
+        raise MissingLibrary("cryptography") if missing.is_absent else missing
     version = tuple(int(number) for number in re.findall("[0-9]+", cryptography.__version__)[:3])
     if version < OLDEST:
         raise ImageError(
