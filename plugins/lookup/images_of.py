@@ -135,7 +135,12 @@ from ansible_collections.drayage.registry.plugins.plugin_utils._documents import
 from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find
 from ansible_collections.drayage.registry.plugins.plugin_utils._helm import HelmOptions, render
 from ansible_collections.drayage.registry.plugins.plugin_utils._lookup import RegistryLookup, run_command
-from ansible_collections.drayage.registry.plugins.plugin_utils._sources import Chart, Text, sources
+from ansible_collections.drayage.registry.plugins.plugin_utils._sources import (
+    Chart,
+    Text,
+    Unreadable,
+    sources,
+)
 
 Item = dict[str, t.Any]
 
@@ -173,6 +178,8 @@ class LookupModule(RegistryLookup):
         for source in sources(path):
             if isinstance(source, Chart):
                 yield from self._of_chart(source)
+            elif isinstance(source, Unreadable):
+                self.warn(source.reason)
             else:
                 yield from self._of_text(source, self.get_option("default_tag"), is_given=source.file == path)
 

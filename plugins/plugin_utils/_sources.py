@@ -44,7 +44,14 @@ class Chart:
     path: str
 
 
-def sources(path: str) -> t.Iterator[Text | Chart]:
+@dataclasses.dataclass(frozen=True)
+class Unreadable:
+    """A file of a directory that cannot be read, and why, in a sentence."""
+
+    reason: str
+
+
+def sources(path: str) -> t.Iterator[Text | Chart | Unreadable]:
     """What there is under a path, in the order of names. Raises ImageError."""
     if is_chart(path):
         yield Chart(path)
@@ -59,7 +66,7 @@ def is_chart(path: str) -> bool:
     return path.endswith(_ARCHIVES) or os.path.isfile(os.path.join(path, "Chart.yaml"))
 
 
-def _walk(top: str) -> t.Iterator[Text | Chart]:
+def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
     count = total = 0
     for directory, below, files in os.walk(top):
         if is_chart(directory):
@@ -72,12 +79,16 @@ def _walk(top: str) -> t.Iterator[Text | Chart]:
             if name.endswith(_ARCHIVES):
                 yield Chart(path)
             elif name.endswith(_SUFFIXES):
-                count, content = count + 1, read_named(path, MAX_FILE, "the file")
-                total += len(content)
+                try:
+                    text = Text(path, _decoded(read_named(path, MAX_FILE, "the file"), path))
+                except LocalFailure as error:
+                    yield Unreadable(str(error))
+                    continue
+                count, total = count + 1, total + len(text.content)
                 if count > _MAX_FILES or total > MAX_TOTAL:
                     cause = "has more than %d files, or more than %d bytes in them" % (_MAX_FILES, MAX_TOTAL)
                     raise LocalFailure(cause, top, "Give the directories that are needed")
-                yield Text(path, _decoded(content, path))
+                yield text
 
 
 def chart_files(path: str) -> list[Text]:

@@ -87,13 +87,17 @@ def test_directory(find, tmp_path):
     write(top / "a" / "app.container", "[Container]\nImage=a/unit:1\n")
     write(top / "a" / "broken.yml", "a: [")
     write(top / ".git" / "c.yaml", "image: a/hidden:1\n")
+    (top / "a" / "latin.yml").write_bytes(b"image: \xe4/b:1\n")
+    os.mkfifo(top / "a" / "pipe.yml")
     write(top / "notes.txt", "image: a/text:1\n")
     chart(top / "charts" / "app")
     found = find(top)
     assert references(found) == ["a/pod:1", "a/unit:1", "ghcr.io/a/app:2.10", "ghcr.io/a/web:2.10"]
     assert found[0]["file"] == str(top / "b.yaml")
     assert [item["certain"] for item in found] == [True, True, True, False]
-    skipped, unrendered = find.warnings
+    skipped, undecoded, pipe, unrendered = find.warnings
+    assert undecoded == f"{top}/a/latin.yml is not text in UTF-8."
+    assert pipe == f"cannot read the file {top}/a/pipe.yml: it is not a file."
     assert skipped.startswith(f"{top}/a/broken.yml is skipped: it is not valid YAML or JSON (")
     assert unrendered.startswith(f"{top}/charts/app: ")
     assert unrendered.endswith("is not installed, so the images are those of the chart's annotation and values")
