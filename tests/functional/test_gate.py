@@ -154,3 +154,26 @@ def test_a_policy_judges_each_platform_that_is_copied(run, sides, registry, seco
     absent = str(tmp_path / "absent.json")
     failed = run("image_copy", **{**options, "policy": absent})
     assert failed["msg"] == f"{absent}: cannot read the policy {absent}: no such file or directory."
+
+
+@pytest.mark.parametrize("formats", [["tag"], ["bundle"]])
+def test_signatures_that_travel_in_a_layout_are_verified_at_the_far_side(
+    run, registry, second_registry, repository, tmp_path, formats
+):
+    images.push(INDEX, registry.host, repository, "1")
+    run("image_sign", image=f"{registry.host}/{repository}:1", key_content=KEY.private, formats=formats, children=False)
+    layout = f"oci:{tmp_path}/layout"
+    declared = {"src": registry.host, "dest": layout, "images": [{"name": repository, "tags": ["1"]}]}
+    without = run("image_sync", **{**declared, "dest": f"oci:{tmp_path}/without"})
+    assert not without.get("failed"), without
+    carried = run("image_sync", **declared, referrers=True)
+    assert not carried.get("failed"), carried
+    brought = {"dest": second_registry.host, "images": [{"name": "*"}], "signed_by": SIGNED_BY}
+    failed = run("image_sync", **brought, src=f"oci:{tmp_path}/without")
+    assert f"{INDEX.digest} has no signature" in failed["msg"]
+    if formats == ["tag"]:
+        failed = run("image_sync", **brought, src=layout)
+        assert "This tag belongs to another image. Set referrers: true, or exclude the tag." in failed["msg"]
+    verified = run("image_sync", **brought, src=layout, referrers=True)
+    assert not verified.get("failed"), json.dumps(verified)
+    assert digest_at(second_registry.host, repository, "1") == INDEX.digest

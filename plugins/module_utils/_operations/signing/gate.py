@@ -14,6 +14,7 @@ import typing as t
 
 from ..._errors import naming
 from ..._image.reference import Reference
+from ..._image.referrers import is_digest_tag
 from ..._process import RunCommand
 from ..._stores.repository import Store
 
@@ -58,9 +59,16 @@ class Gate:
             self._check(image, Used(store, digest))
 
     def _check(self, image: Reference, used: Used) -> None:
+        from .evidence import NotVerified
+
         with naming(image):
-            for rule in self.rules:
-                rule.check(image, used)
+            try:
+                for rule in self.rules:
+                    rule.check(image, used)
+            except NotVerified as error:
+                if is_digest_tag(image.tag.rpartition(":")[2]):
+                    error.hint = "This tag belongs to another image. Set referrers: true, or exclude the tag"
+                raise
 
 
 def _used(store: Store, plan: Plan) -> Used:
