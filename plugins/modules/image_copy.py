@@ -66,7 +66,7 @@ options:
     description:
       - Copy only these platforms of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
         By default, all platforms are copied.
-      - An architecture matches compatible older variants. If there is no V(linux/arm/v7), V(linux/arm/v7) selects V(linux/arm/v6).
+      - An architecture matches older variants that it can run. V(linux/arm/v7) selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
       - Attestations, such as provenance and SBOMs, are copied together with their platform.
       - If O(src) is a single image, it must match every platform in the list.
       - The module has to read the index of O(src), which costs one request more than without this option.

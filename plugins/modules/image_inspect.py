@@ -62,7 +62,7 @@ options:
     default: false
   verify:
     description:
-      - Check that every manifest and every blob of the image exists, for all platforms, and return those that do not as RV(missing).
+      - Check that every manifest and every blob of the image exists, for all platforms. RV(missing) lists those that do not.
       - This costs one request for each of them. The module does not read the contents of blobs, except in C(docker save) files.
     type: bool
     default: false
