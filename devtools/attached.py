@@ -95,16 +95,14 @@ def cosign_tag(image: Image, suffix: str = ".sig") -> str:
 
 def cosign_signature(digest: str, *signatures: bytes) -> Image:
     """Make what cosign keeps under such a tag; the signatures are no real ones."""
-    payload = json.dumps({"critical": {"image": {"docker-manifest-digest": digest}}}).encode()
-    layers = [
-        {
-            "mediaType": SIMPLE_SIGNING,
-            "digest": digest_of(payload),
-            "size": len(payload),
-            "annotations": {"dev.cosignproject.cosign/signature": base64.b64encode(one).decode()},
-        }
-        for one in signatures or (b"signed",)
-    ]
+    layers, payloads = [], {}
+    for one in signatures or (b"signed",):
+        document = {"critical": {"image": {"docker-manifest-digest": digest}}, "optional": {"by": one.decode()}}
+        payload = json.dumps(document).encode()
+        payloads[digest_of(payload)] = payload
+        annotations = {"dev.cosignproject.cosign/signature": base64.b64encode(one).decode()}
+        layer = {"mediaType": SIMPLE_SIGNING, "digest": digest_of(payload), "size": len(payload)}
+        layers.append({**layer, "annotations": annotations})
     config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}).encode()
     document = {
         "schemaVersion": 2,
@@ -112,4 +110,4 @@ def cosign_signature(digest: str, *signatures: bytes) -> Image:
         "config": {"mediaType": OCI.config, "digest": digest_of(config), "size": len(config)},
         "layers": layers,
     }
-    return image_of(document, blobs={digest_of(payload): payload, digest_of(config): config})
+    return image_of(document, blobs={**payloads, digest_of(config): config})

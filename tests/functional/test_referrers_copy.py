@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 import requests
 
@@ -170,6 +172,24 @@ class TestConverges:
             f"{registry.url}/v2/{repository}/copy/manifests/{tag}", headers={"Accept": again.media_type}
         )
         assert stored.content == again.manifests[again.digest][1]
+        assert copy(source, dest).changed is False
+
+    @pytest.mark.parametrize("to", ["registry", "oci"])
+    def test_signatures_of_both_sides_under_one_tag(self, copy, run_module, source, registry, repository, tmp_path, to):
+        """cosign keeps all signatures of an image under one tag: none of them is lost."""
+        tag = attached.cosign_tag(FAMILY.image)
+        dest = f"{registry.host}/{repository}/copy:1" if to == "registry" else f"oci:{tmp_path}/layout:1"
+        copy(source, dest)
+        own = attached.cosign_signature(FAMILY.image.digest, b"signed here")
+        images.push(own, registry.host, f"{repository}/own", "own")
+        run_module("image_copy", src=f"{registry.host}/{repository}/own:own", dest=dest[:-1] + tag)
+        result = copy(source, dest)
+        assert result.changed, result.msg
+        layers = run_module("image_inspect", image=dest[:-1] + tag, verify=True)
+        signatures = [layer["annotations"]["dev.cosignproject.cosign/signature"] for layer in layers.manifest["layers"]]
+        assert signatures == [base64.b64encode(text).decode() for text in (b"signed here", b"signed")]
+        assert layers.missing == []
+        assert layers.config["rootfs"]["diff_ids"] == [layer["digest"] for layer in layers.manifest["layers"]]
         assert copy(source, dest).changed is False
 
 

@@ -17,6 +17,7 @@ import dataclasses
 import typing as t
 
 from .._errors import NotConvertible, naming
+from .._image import cosign_tag
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
@@ -37,12 +38,14 @@ class Attached:
 
     ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
     ``left_out`` what does not fit the image at the destination. ``listed`` is what an unchanged image has by its list alone.
+    ``configs`` are those of cosign's manifests that have signatures of both sides, by their digests.
     """
 
     missing: list[Attachment] = dataclasses.field(default_factory=list)
     present: list[Attachment] = dataclasses.field(default_factory=list)
     left_out: list[Attachment] = dataclasses.field(default_factory=list)
     listed: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    configs: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
     @property
     def digests(self) -> set[str]:
@@ -94,6 +97,8 @@ class AttachedPlanner:
         self._kept = required(request.destination)
         self._kept_at_source = required(request.source)
         self._types = request.artifact_types
+        self._configs: dict[str, bytes] = {}
+        self._theirs: set[str] = set()
 
     def of_unchanged(self, image: Descriptor) -> Attached | None:
         """What is attached to an image that both sides have; None if a closer look is needed.
@@ -136,11 +141,13 @@ class AttachedPlanner:
                 request.source.reference(request.name),
                 "Use format: preserve, or remove_signatures: true for a copy without them",
             )
+        travelling = list(self._pool.map(self._with_theirs, travelling))
         is_missing = self._missing(travelling)
         plan.attached = Attached(
             missing=[one for one, missing in zip(travelling, is_missing) if missing],
             present=[one for one, missing in zip(travelling, is_missing) if not missing],
             left_out=left_out,
+            configs=self._configs,
         )
         if not request.destination.location.has_content_of(request.source.location):
             self._add_content(plan, plan.attached.missing)
@@ -169,6 +176,21 @@ class AttachedPlanner:
             return None
         return selection.replaced.get(child.digest) or self._content.manifest(child.digest)
 
+    def _with_theirs(self, one: Attachment) -> Attachment:
+        """What cosign has under a tag, with the signatures that only the destination has: these stay."""
+        found = self._request.known.resolve(one.tag) if one.tag and self._request.known.has_content() else None
+        if not found or found.digest == one.digest:
+            return one
+        theirs = self._request.destination.manifest(found.digest)
+        self._theirs.update(blob.digest for blob in theirs.blobs)
+        both = cosign_tag.merged(one.manifest, theirs)
+        if both is None:
+            return dataclasses.replace(one, manifest=theirs)
+        manifest, config = both
+        if config and manifest.config:
+            self._configs[manifest.config.digest] = config
+        return dataclasses.replace(one, manifest=manifest)
+
     def _missing(self, travelling: t.Sequence[Attachment]) -> list[bool]:
         """For each attachment whether the destination lacks it. Nothing is asked of a repository without content."""
         request, known = self._request, self._request.known
@@ -196,7 +218,7 @@ class AttachedPlanner:
         graph = Graph([one.manifest for one in missing], self._content.load)
         tagged = {one.digest for one in missing if one.tag}  # these are pushed under their tags
         plan.companions += [manifest for manifest in graph.children_first() if manifest.digest not in tagged]
-        known = {blob.digest for blob in plan.blobs}
+        known = {blob.digest for blob in plan.blobs}.union(self._configs, self._theirs)
         blobs = [blob for blob in graph.blobs() if blob.digest not in known]
         if request.may_mount and not plan.mount_from:
             plan.mount_from = request.destination.location.mount_source(request.source.location)

@@ -225,7 +225,10 @@ class _Execution:
         for subject, manifests in attached.by_subject.items():
             required(destination).attach(subject, manifests)
         for tag, manifest in attached.tags.items():
+            config = attached.configs.get(manifest.config.digest) if manifest.config else None
             with self._lock_of(job, manifest.digest):
+                if manifest.config and config:
+                    destination.put_blob(manifest.config, functools.partial(_one, config), "")
                 destination.publish(manifest, [tag], None)
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
@@ -270,6 +273,10 @@ class _Execution:
             if not isinstance(error, Stopped):
                 self._fail(job, error)
             raise
+
+
+def _one(content: bytes) -> t.Iterator[bytes]:
+    yield content
 
 
 def publish(plan: Plan) -> None:

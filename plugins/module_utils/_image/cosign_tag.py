@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What cosign keeps under a tag such as ``sha256-<hex>.sig``: an image whose layers are signatures or attestations.
+
+Two places may have different signatures of one image. Both sets are valid, as each layer is signed by itself.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import digest as digests
+from . import document as documents
+from . import media_types
+from .manifest import Manifest
+
+_Layers = list[dict[str, t.Any]]
+
+
+def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
+    """``theirs`` with the layers of ``ours`` that it lacks, and its config; None if it lacks none.
+
+    If ``ours`` has all layers of ``theirs``, it is returned as it is, with an empty config.
+    """
+    known, wanted = _layers(theirs), _layers(ours)
+    missing = [layer for layer in wanted if layer not in known]
+    if not missing:
+        return None
+    if all(layer in wanted for layer in known):
+        return ours, b""
+    layers = known + missing
+    config = documents.encode(
+        {
+            "architecture": "",
+            "os": "",
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+            "config": {},
+        }
+    )
+    described = {"mediaType": media_types.OCI_CONFIG, "digest": digests.of(config), "size": len(config)}
+    document = dict(theirs.document, config=described, layers=layers)
+    return Manifest.parse(documents.encode(document), theirs.media_type), config
+
+
+def _layers(manifest: Manifest) -> _Layers:
+    found = manifest.document.get("layers")
+    return list(found) if isinstance(found, list) and not manifest.is_index else []
