@@ -177,7 +177,7 @@ def _hint_of_url(scheme: str, rest: str) -> str:
     is_local = scheme in LOCAL_TRANSPORTS or scheme in ENGINE_TRANSPORTS
     if is_local and (rest.startswith("/") or scheme in ENGINES):
         return "Write %s:%s" % (scheme, rest)
-    if scheme == "oci" and "/" in rest and _is_host(rest.partition("/")[0]):
+    if scheme == "oci" and "/" in rest and is_host(rest.partition("/")[0]):
         return "Write %s" % rest
     if is_local:
         return "Write %s:/%s for a path, or the registry's host[:port]/path[:tag]" % (scheme, rest)
@@ -239,6 +239,11 @@ def is_prefix(text: str) -> bool:
     return _DOMAIN.fullmatch(host) is not None and (not slash or _PATH.fullmatch(path) is not None)
 
 
+def is_host(first: str) -> bool:
+    """Whether the first component of a name is a registry: Docker Hub has no such namespaces."""
+    return bool(re.search("[.:]", first)) or first == "localhost" or first.lower() != first
+
+
 def _split_tag(text: str) -> tuple[str, str | None]:
     name, colon, tag = text.rpartition(":")
     if not colon or "/" in tag:
@@ -249,16 +254,12 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 def _split_host(name: str) -> tuple[str, str]:
     """A first component is a host where it could not be one of Docker Hub's namespaces."""
     first, slash, rest = name.partition("/")
-    host, path = (first, rest) if slash and _is_host(first) else (DOCKER_HUB, name)
+    host, path = (first, rest) if slash and is_host(first) else (DOCKER_HUB, name)
     if host == "index.docker.io":
         host = DOCKER_HUB
     if host == DOCKER_HUB and "/" not in path:
         path = "library/" + path
     return host, path
-
-
-def _is_host(first: str) -> bool:
-    return bool(re.search("[.:]", first)) or first == "localhost" or first.lower() != first
 
 
 def _check_name(text: str, name: str, host: str, path: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import typing as t
 
 from ..._errors import ImageError, InvalidReference, NotFound, naming
@@ -50,7 +49,7 @@ class SyncRoot:
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
-        if not _is_host(host):
+        if not references.is_host(host):
             hint = "Write host[:port], or host[:port]/path; names of Docker Hub begin with docker.io/"
             raise InvalidReference("%s: names no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
@@ -72,10 +71,6 @@ class SyncRoot:
 
 
 _SETS = ("oci", "dir")
-
-
-def _is_host(text: str) -> bool:
-    return bool(re.search("[.:]", text)) or text == "localhost" or text != text.lower()
 
 
 def _without_scheme(text: str) -> str:
@@ -199,7 +194,7 @@ class RepositoryResolver:
         """
         full = source.context if isinstance(source, RegistryReference) else source.tag
         host, _slash, path = full.partition("/")
-        path = path if path and _is_host(host) else full
+        path = path if path and references.is_host(host) else full
         scoped = self._options.scoped
         if scoped is None and entry.is_of_file and not (self._dest and self._dest.transport == "oci"):
             scoped = False
@@ -211,7 +206,7 @@ class RepositoryResolver:
         """The names, as they would be written in an entry, of all repositories that begin so."""
         if self._src is None:
             host, _slash, path = start.partition("/")
-            if not _is_host(host):
+            if not references.is_host(host):
                 raise ImageError("images: %s* names no registry" % start, hint="Write host/*, or give the place as src")
             found = self._all(_without_name("%s/any" % host))
             return ["%s/%s" % (host, name) for name in found if name.startswith(path)]

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: location
+short_description: Describe where an image or a set of images is
+version_added: 0.1.0
+description:
+  - Splits a reference, or what M(drayage.registry.image_sync) takes as O(drayage.registry.image_sync#module:src) and
+    O(drayage.registry.image_sync#module:dest), into the place and the name of the image there.
+  - A text without a slash is a registry if it has a dot or a colon, or is V(localhost), and otherwise an image of Docker Hub.
+    For the parts of an image that may have a short name use the filter P(drayage.registry.image_reference#filter).
+  - The filter sends no request and reads no file.
+positional: _input
+options:
+  _input:
+    description:
+      - V([docker://]host[:port][/path][:tag][@digest]), V(oci:PATH[:NAME]), or one of the other transports that
+        M(drayage.registry.image_copy) takes.
+    type: string
+    required: true
+seealso:
+  - plugin: drayage.registry.image_reference
+    plugin_type: filter
+author:
+  - The drayage.registry contributors (@drayage)
+"""
+
+EXAMPLES = r"""
+- name: Create the directory of a mirror that is not a registry
+  ansible.builtin.file:
+    path: "{{ mirror.root }}"
+    state: directory
+    mode: "0755"
+  when: mirror.is_local
+  vars:
+    mirror: "{{ mirror_dest | drayage.registry.location }}"
+
+- name: Show the names of all images of a bundle, without the registries that they come from
+  ansible.builtin.debug:
+    msg: "{{ synced.images | map(attribute='dest') | map('drayage.registry.location') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The parts. Those that the text does not have are null.
+  type: dictionary
+  contains:
+    kind:
+      description: The transport, V(docker) for a registry.
+      type: string
+      sample: oci
+    root:
+      description:
+        - The registry, or the path of the layout, file or directory as it is given. Null for a container engine.
+      type: string
+      sample: /srv/images
+    full_name:
+      description: The name of the image without the layout or file that it is in.
+      type: string
+      sample: registry.example.com/team/app:1.0
+    host:
+      description: The registry in the name, with its port if one is given. Names in a layout may have one too.
+      type: string
+      sample: registry.example.com
+    name:
+      description: The name without the registry. It is the same wherever a mirror keeps the image.
+      type: string
+      sample: team/app:1.0
+    repository:
+      description: The name without tag and digest.
+      type: string
+      sample: team/app
+    tag:
+      description: The tag.
+      type: string
+      sample: "1.0"
+    digest:
+      description: The digest; for an image of an engine, its ID.
+      type: string
+      sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    is_local:
+      description: Whether the images are on the managed node rather than in a registry.
+      type: boolean
+      sample: true
+    is_loopback:
+      description: Whether it is a registry that is reached by a name of the managed node itself, such as V(localhost:5000).
+      type: boolean
+      sample: false
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
+from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import is_loopback
+
+_SCHEME = "docker://"
+
+
+def location(text: t.Any) -> dict[str, t.Any]:
+    """Where an image or a set of images is."""
+    if not isinstance(text, str):
+        raise AnsibleFilterError("location takes the text of one reference, or of src or dest of image_sync.")
+    try:
+        return _location(text.strip())
+    except ImageError as error:
+        raise AnsibleFilterError("location: %s" % error) from None
+
+
+def _location(text: str) -> dict[str, t.Any]:
+    host = text[len(_SCHEME) :] if text.startswith(_SCHEME) else text
+    host = host.rstrip("/")
+    is_of_node = text.partition(":")[0] in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS
+    if not is_of_node and "/" not in host and references.is_host(host):
+        references.parse_registry("%s/any" % host)
+        return _described("docker", host, host, "")
+    reference = references.parse(text)
+    if isinstance(reference, references.RegistryReference):
+        return _described("docker", reference.host, reference.host, str(reference)[len(reference.host) + 1 :])
+    rest = text[len(reference.transport) + 1 :]
+    if reference.transport in references.ENGINES:
+        path, full_name = "", str(reference)[len(reference.transport) + 1 :]
+    elif reference.has_names:
+        path, _colon, full_name = rest.partition(":")  # the path belongs to the managed node, and stays as it is given
+    else:
+        path, full_name = rest, ""
+    first, slash, name = full_name.partition("/")
+    has_host = bool(slash) and references.is_host(first)
+    return _described(reference.transport, path, first if has_host else "", name if has_host else full_name)
+
+
+def _described(kind: str, root: str, host: str, name: str) -> dict[str, t.Any]:
+    rest, at, digest = name.partition("@")
+    if not at and digests.is_digest(name):
+        rest, digest = "", name
+    repository, colon, tag = rest.rpartition(":")
+    if not colon or "/" in tag:
+        repository, tag = rest, ""
+    texts = {
+        "kind": kind,
+        "root": root,
+        "full_name": "/".join(filter(None, (host, name))) if name else "",
+        "host": host,
+        "name": name,
+        "repository": repository,
+        "tag": tag,
+        "digest": digest,
+    }
+    parts: dict[str, t.Any] = {key: value or None for key, value in texts.items()}
+    is_registry = kind == "docker"
+    return {**parts, "is_local": not is_registry, "is_loopback": is_registry and is_loopback(host)}
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By the name that templates use."""
+        return {"location": location}
