@@ -180,7 +180,7 @@ def write_file(directory: str, target: str, content: bytes) -> None:
         stream.write(content)
 
 
-def open_regular(path: str) -> t.BinaryIO:
+def open_regular(path: str) -> io.FileIO:
     """Open a file for reading, without a buffer. A pipe or device is refused: reading it might never end.
 
     Raises OSError, InvalidContent.
@@ -189,7 +189,7 @@ def open_regular(path: str) -> t.BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:  # a NUL, or half of a surrogate pair
         raise InvalidContent("%r is not a path" % path) from None
-    return t.cast(t.BinaryIO, open(_regular(descriptor, path), "rb", buffering=0))
+    return open(_regular(descriptor, path), "rb", buffering=0)
 
 
 def status_of_regular(path: str) -> os.stat_result:
@@ -213,7 +213,7 @@ def read_regular(path: str, limit: int) -> bytes:
 
     Raises OSError, or InvalidContent if it is no regular file or has more than ``limit`` bytes.
     """
-    with io.BufferedReader(t.cast(io.RawIOBase, open_regular(path))) as stream:
+    with io.BufferedReader(open_regular(path)) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
         raise InvalidContent("%s has more than %d bytes" % (path, limit))

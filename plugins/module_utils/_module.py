@@ -121,4 +121,5 @@ def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts
     result = ArgumentSpecValidator(spec).validate(value)
     if result.error_messages:
         raise ImageError("%s: %s" % (name, "; ".join(result.error_messages)))
-    return t.cast("dict[str, t.Any]", result.validated_parameters)
+    validated_parameters: dict[str, t.Any] = result.validated_parameters
+    return validated_parameters

@@ -126,7 +126,8 @@ def _nested(names: t.Sequence[str], value: t.Any) -> t.Any:
 
 
 def _skip(text: str, position: int) -> int:
-    return t.cast("re.Match[str]", _BLANKS.match(text, position)).end()
+    blanks = _BLANKS.match(text, position)
+    return blanks.end() if blanks else position
 
 
 def _members(text: str, start: int) -> list[_Member]:

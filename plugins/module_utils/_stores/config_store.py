@@ -177,6 +177,10 @@ class ConfigStore(Store, Lockable):
         else:
             self._backend.add(SavedImage(config, self._staged_layers(config, manifest), tuple(names)))
 
+    def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
+        """All at once: an image that loses its last name would be gone."""
+        self.set_tags({tag: self.identity(manifest).digest for tag, manifest in manifests.items()})
+
     def set_tags(self, identities: t.Mapping[str, str]) -> None:
         """All at once, by image IDs."""
         self._backend.name({self._full(tag): image_id for tag, image_id in identities.items()})
@@ -191,7 +195,10 @@ class ConfigStore(Store, Lockable):
 
     def delete(self, digest: str) -> bool:
         """Remove the names that the image has in this repository; an image without names by its ID."""
-        names = self._backend.names()
+        try:
+            names = self._backend.names()
+        except NotFound:
+            return False
         ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
         return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
 

@@ -119,7 +119,8 @@ class OciArchive(OciImages, Committing, Closing):
                 keep_access(stream, self._target)
                 self._write(TarWriter(stream), documents.encode(document), needed)
         else:
-            os.unlink(self._target)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._target)
             sync_directory(directory)
         self._opened = None
         self._new.remove(needed)
@@ -220,26 +221,26 @@ class _Spool:
         Raises OSError, and what the chunks raise.
         """
         pieces: list[tuple[int, int]] = []
-        offset = room = 0
+        descriptor = offset = room = 0
         for chunk in chunks:
             view = memoryview(chunk)
             while view:
                 if not room:
                     room = min(max(size, len(view)), _PIECE)
-                    offset = self._reserve(room)
+                    descriptor, offset = self._reserve(room)
                     pieces.append((offset, 0))
-                written = os.pwrite(t.cast(t.BinaryIO, self._stream).fileno(), view[:room], offset)
+                written = os.pwrite(descriptor, view[:room], offset)
                 pieces[-1] = (pieces[-1][0], pieces[-1][1] + written)
                 offset, room, size, view = offset + written, room - written, size - written, view[written:]
         self._places[digest] = pieces
 
-    def _reserve(self, size: int) -> int:
-        """The offset of room for so many bytes."""
+    def _reserve(self, size: int) -> tuple[int, int]:
+        """The descriptor of the file, and the offset of room for so many bytes."""
         with self._lock:
             if self._stream is None:
-                self._stream = t.cast(t.BinaryIO, tempfile.TemporaryFile(dir=self._directory, buffering=0))
+                self._stream = tempfile.TemporaryFile(dir=self._directory, buffering=0)
             self._end += size
-            return self._end - size
+            return self._stream.fileno(), self._end - size
 
     def size(self, digest: str) -> int | None:
         """Bytes of this content; None where it was not added."""

@@ -202,6 +202,9 @@ class OciImages(IndexedStore, Lockable):
         return self._remove(lambda index: index.by_digest.get(digest, []))
 
     def _remove(self, find: t.Callable[[Index], list[IndexEntry]]) -> bool:
+        with file_errors("read", self._path):
+            if not find(self.index()):  # there may be nothing at all, and so nothing to lock
+                return False
         with file_errors("write", self._path), self._lock():
             document = self._document()
             gone = {id(entry) for entry in find(Index(document["manifests"], self.kind))}

@@ -26,6 +26,8 @@ from .._stores.repository import Store
 # An SBOM, its signature, and a timestamp of that: nobody goes deeper.
 MAX_DEPTH = 8
 
+COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
+
 
 @dataclasses.dataclass(frozen=True)
 class Attachment:
@@ -70,6 +72,55 @@ class Attachment:
         if referrers.matches(self.manifest, types):
             return True
         return bool(self.tag) and any(layer.media_type in types for layer in self.manifest.layers)
+
+
+@dataclasses.dataclass
+class Attached:
+    """What is attached to an image at the source.
+
+    ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
+    ``left_out`` what does not fit the image at the destination. ``listed`` is what an unchanged image has by its list alone.
+    ``configs`` are those of cosign's manifests that have signatures of both sides, by their digests.
+    """
+
+    missing: list[Attachment] = dataclasses.field(default_factory=list)
+    present: list[Attachment] = dataclasses.field(default_factory=list)
+    left_out: list[Attachment] = dataclasses.field(default_factory=list)
+    listed: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    configs: dict[str, bytes] = dataclasses.field(default_factory=dict)
+
+    @property
+    def digests(self) -> set[str]:
+        """The digests of all that belongs to the image at the destination."""
+        listed = {str(row["digest"]) for row in self.listed}
+        return listed.union(one.digest for one in (*self.missing, *self.present))
+
+    @property
+    def by_subject(self) -> dict[str, list[Manifest]]:
+        """The missing referrers for each list that has to have them."""
+        found: dict[str, list[Manifest]] = {}
+        for one in self.missing:
+            if not one.tag:
+                found.setdefault(one.subject, []).append(one.manifest)
+        return found
+
+    @property
+    def tags(self) -> dict[str, Manifest]:
+        """What cosign's missing tags have to point to."""
+        return {one.tag: one.manifest for one in self.missing if one.tag}
+
+    @property
+    def results(self) -> list[dict[str, t.Any]]:
+        """As modules return it."""
+        groups = ((self.missing, COPIED), (self.present, UNCHANGED), (self.left_out, LEFT_OUT))
+        return self.listed + [{**one.summary, "action": action} for group, action in groups for one in group]
+
+    def diff(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The digests that are attached at the destination before and after, if that changes."""
+        if not self.missing:
+            return {}, {}
+        before = sorted(one.digest for one in self.present)
+        return {"referrers": before}, {"referrers": sorted([*before, *(one.digest for one in self.missing)])}
 
 
 class _Hint(t.NamedTuple):

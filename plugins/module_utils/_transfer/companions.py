@@ -23,62 +23,9 @@ from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
 from .._stores.referrers import required
 from .._stores.repository import Store
-from .attached import Attachment, depth_first, find_attached
+from .attached import UNCHANGED, Attached, Attachment, depth_first, find_attached
+from .request import CopyRequest, Plan
 from .selection import Selection
-
-if t.TYPE_CHECKING:
-    from .request import CopyRequest, Plan
-
-COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
-
-
-@dataclasses.dataclass
-class Attached:
-    """What is attached to an image at the source.
-
-    ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
-    ``left_out`` what does not fit the image at the destination. ``listed`` is what an unchanged image has by its list alone.
-    ``configs`` are those of cosign's manifests that have signatures of both sides, by their digests.
-    """
-
-    missing: list[Attachment] = dataclasses.field(default_factory=list)
-    present: list[Attachment] = dataclasses.field(default_factory=list)
-    left_out: list[Attachment] = dataclasses.field(default_factory=list)
-    listed: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    configs: dict[str, bytes] = dataclasses.field(default_factory=dict)
-
-    @property
-    def digests(self) -> set[str]:
-        """The digests of all that belongs to the image at the destination."""
-        listed = {str(row["digest"]) for row in self.listed}
-        return listed.union(one.digest for one in (*self.missing, *self.present))
-
-    @property
-    def by_subject(self) -> dict[str, list[Manifest]]:
-        """The missing referrers for each list that has to have them."""
-        found: dict[str, list[Manifest]] = {}
-        for one in self.missing:
-            if not one.tag:
-                found.setdefault(one.subject, []).append(one.manifest)
-        return found
-
-    @property
-    def tags(self) -> dict[str, Manifest]:
-        """What cosign's missing tags have to point to."""
-        return {one.tag: one.manifest for one in self.missing if one.tag}
-
-    @property
-    def results(self) -> list[dict[str, t.Any]]:
-        """As modules return it."""
-        groups = ((self.missing, COPIED), (self.present, UNCHANGED), (self.left_out, LEFT_OUT))
-        return self.listed + [{**one.summary, "action": action} for group, action in groups for one in group]
-
-    def diff(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """The digests that are attached at the destination before and after, if that changes."""
-        if not self.missing:
-            return {}, {}
-        before = sorted(one.digest for one in self.present)
-        return {"referrers": before}, {"referrers": sorted([*before, *(one.digest for one in self.missing)])}
 
 
 def check_referrers(*stores: Store) -> None:

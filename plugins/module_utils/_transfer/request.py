@@ -17,7 +17,7 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.repository import Store
-from .companions import Attached
+from .attached import Attached
 from .conversion import Conversion
 from .known import Known
 from .selection import Selection

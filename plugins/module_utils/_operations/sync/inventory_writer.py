@@ -13,7 +13,7 @@ import typing as t
 
 from ..._errors import naming
 from ..._run import Run
-from ..._transfer.companions import LEFT_OUT
+from ..._transfer.attached import LEFT_OUT
 from ..._transfer.job import DELETED, UNCHANGED, Job
 from ..._transfer.parallel import for_each
 from .details import record
