@@ -1,12 +1,13 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tour: copy an image into a real registry, promote it, and see that a second run changes nothing."""
+"""A tour: copy an image into a real registry, promote it, see that a second run changes nothing, and mirror it."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ PLACE = BUILD / "demo"
 PLAYBOOK = "demo/playbook.yml"
 STAGING = ("staging/app", "candidate")
 PRODUCTION = ("production/app", "stable")
+MIRROR = PLACE / "mirror"
+REPORT = MIRROR / "index.html"
 
 SUMMARY = """
 === Done: the registry is stopped, and nothing is left but .build
@@ -33,6 +36,8 @@ SUMMARY = """
 first run     changed=2    copied, and promoted
 second run    changed=0    {seen}
 check mode    changed=1    foreseen, and not done
+mirror        changed=2    kept with an inventory and a report, for your browser:
+    {report}
 
 Next, the same with an image from the internet:
     make demo ARGS='-e image=docker.io/library/alpine:3.20'
@@ -54,7 +59,7 @@ def main(arguments: list[str]) -> None:
         program = controller().program("ansible-playbook")
         with registry() as server:
             summary = tour(program, server, image)
-        clear("images")
+        clear("images", "mirror")
     print(summary)
 
 
@@ -109,7 +114,27 @@ def tour(program: str, server: DockerRegistry, image: str | None) -> str:
     server.forget()
     play(program, [*variables, "tag=next"], 1, "--check", "--diff")
     check_unwritten(server)
-    return SUMMARY.format(seen=seen)
+
+    heading(4, "A mirror of production, with a report")
+    mirror(program, server)
+    return SUMMARY.format(seen=seen, report=REPORT.as_uri())
+
+
+def mirror(program: str, server: DockerRegistry) -> None:
+    """Keep a mirror in the same registry, and see that its report is written."""
+    MIRROR.mkdir()
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": str(controller().python),
+        "mirror_src": server.host,
+        "mirror_dest": f"{server.host}/mirror",
+        "mirror_images": [{"name": PRODUCTION[0], "tags": [PRODUCTION[1]]}],
+        "mirror_inventory": str(MIRROR / "mirror.json"),
+        "mirror_report": str(REPORT),
+    }
+    play(program, [json.dumps(variables)], 2, playbook="drayage.registry.mirror")
+    if "production/app:stable" not in REPORT.read_text(encoding="utf-8"):
+        raise DemoError(f"The report {REPORT} does not show production/app:stable.")
 
 
 def make_image() -> str:
@@ -128,9 +153,9 @@ def heading(number: int, text: str) -> None:
     print(f"\n=== {number}. {text}\n", flush=True)
 
 
-def play(program: str, variables: list[str], expected: int, *options: str) -> None:
-    """Run the playbook, in which so many tasks are expected to change something."""
-    command = ["ansible-playbook", "-i", "localhost,", PLAYBOOK, *options]
+def play(program: str, variables: list[str], expected: int, *options: str, playbook: str = PLAYBOOK) -> None:
+    """Run a playbook, in which so many tasks are expected to change something."""
+    command = ["ansible-playbook", "-i", "localhost,", playbook, *options]
     for variable in variables:
         command += ["-e", variable]
     print("$", *command, flush=True)

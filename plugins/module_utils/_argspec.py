@@ -63,6 +63,11 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def transfer_options() -> dict[str, dict[str, t.Any]]:
+    """The argument spec of the fragment _transfer."""
+    return {"max_bytes": {"type": "int"}, "progress_file": {"type": "path"}}
+
+
 def conversion_options() -> dict[str, dict[str, t.Any]]:
     """The options of how images change; their documentation is plugins/doc_fragments/_conversion.py."""
     return {

@@ -49,6 +49,6 @@ def listing(names: t.Sequence[str]) -> str:
     return "%s and %s" % (text, count(more, "other")) if more > 0 else text
 
 
-def copied(number: int, seconds: float | None = None) -> str:
-    """How much was copied: "12.3 MB in 14 s". The time is left out if it is below a second, or not known."""
-    return "%s in %s" % (size(number), duration(seconds)) if seconds and seconds >= 1 else size(number)
+def took(seconds: float | None) -> str:
+    """How long something took, to add to a sentence: " in 14 s". Empty if that is below a second, or not known."""
+    return " in %s" % duration(seconds) if seconds and seconds >= 1 else ""

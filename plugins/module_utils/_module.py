@@ -12,6 +12,7 @@ Below this file nothing knows of Ansible; nothing else may end the module.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
@@ -49,7 +50,7 @@ class RegistryModule:
         """
         run = Run(self._run_command, self.params["jobs"], self.check_mode)
         try:
-            with open_stores(self.params, run, self.ansible.no_log_values.add) as stores:
+            with self._progress(run), open_stores(self.params, run, self.ansible.no_log_values.add) as stores:
                 result = operation(stores)
         except MissingLibrary as error:
             message = missing_required_lib(error.library) if error.is_absent else str(error)
@@ -63,7 +64,8 @@ class RegistryModule:
         result["requests"] = run.statistics.requests
         clean_values(result, exempt=("raw",))
         if "failure" in result:
-            self.ansible.fail_json(msg=result.pop("failure"), **result)
+            result["msg"] = result.pop("failure")
+            self.ansible.fail_json(**result)
         self.ansible.exit_json(**result)
 
     def secret(self, value: object, option: str) -> str | None:
@@ -95,6 +97,15 @@ class RegistryModule:
         finally:
             guard.release()
         return done
+
+    def _progress(self, run: Run) -> t.ContextManager[object]:
+        path = self.params.get("progress_file")
+        if not path:
+            return contextlib.nullcontext()
+        from ._progress import Progress, written  # most tasks have no such file, and each task pays for its imports
+
+        run.progress = Progress()
+        return written(path, run.progress)
 
     def _warn(self, run: Run) -> None:
         for warning in run.statistics.warnings:

@@ -12,13 +12,19 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+import typing as t
 
 from ._process import RunCommand
 from ._text import clean, without_secrets
 
+if t.TYPE_CHECKING:
+    from ._image.descriptor import Descriptor
+    from ._progress import Progress
+    from ._transfer.job import Event, Job
+
 
 class RunStats:
-    """The requests that a task has sent, its warnings, and the secrets that it must keep out of every message.
+    """The requests that a task has sent, those that registries still allow by host, its warnings, and the secrets that it must keep out of every message.
 
     Safe for many threads.
     """
@@ -27,6 +33,7 @@ class RunStats:
         self._lock = threading.Lock()
         self.requests = 0
         self.warnings: list[str] = []
+        self.quotas: dict[str, int] = {}
         self._authorizations: set[str] = set()
 
     def count(self) -> None:
@@ -53,7 +60,7 @@ class RunStats:
         return without_secrets(text, secrets)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Run:
     """One task.
 
@@ -65,12 +72,23 @@ class Run:
     jobs: int = 24
     dry_run: bool = False
     statistics: RunStats = dataclasses.field(default_factory=RunStats)
+    progress: Progress | None = None
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float | None:
         """How long the task has been at work; None for a dry run, which does not do the work."""
         return None if self.dry_run else time.monotonic() - self.began
+
+    def observe(self, event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
+        """Pass an event of the executor on to whoever shows the progress."""
+        if self.progress:
+            self.progress.observe(event, job, blob, size)
+
+    def enter(self, phase: str, current: str = "") -> None:
+        """Begin a part of the task, see :meth:`Progress.enter`."""
+        if self.progress:
+            self.progress.enter(phase, current)
 
     def warn(self, text: str) -> None:
         """Keep a warning for the user, see :meth:`RunStats.warn`."""

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
   - drayage.registry._referrers
+  - drayage.registry._transfer
   - drayage.registry._registries
   - drayage.registry._verification
 attributes:
@@ -280,7 +281,6 @@ referrers:
     tag:
       description: The tag of cosign that it has, null for a referrer.
       type: str
-      sample: null
     depth:
       description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
       type: int
@@ -296,6 +296,27 @@ msg:
   returned: success
   type: str
   sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted."
+cost:
+  description: What copying cost, or would cost in check mode.
+  returned: success
+  type: dict
+  contains:
+    download:
+      description: Bytes to read from each registry.
+      type: dict
+    upload:
+      description: Bytes to write to each registry.
+      type: dict
+    pulls:
+      description: Pulls that Docker Hub counts. Check mode needs the same number, because it reads the manifests too.
+      type: int
+      sample: 2
+    pulls_left:
+      description: Pulls that Docker Hub still allows. Null if there are none to count, or it did not say so.
+      type: int
+    free:
+      description: Free bytes on the disk of a local destination. Null for a registry or an engine.
+      type: int
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
@@ -310,6 +331,7 @@ from ansible_collections.drayage.registry.plugins.module_utils import _messages 
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import (
     conversion_options,
     referrers_options,
+    transfer_options,
     verification_options,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
@@ -326,7 +348,8 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
     if not plan.changed:
         return "%s: up to date with %s." % (written, src)
     counts = [
-        "%s copied (%s)" % (messages.count(moved.copied, "blob"), messages.copied(moved.bytes, run.seconds)),
+        "%s copied (%s)"
+        % (messages.count(moved.copied, "blob"), messages.size(moved.bytes) + messages.took(run.seconds)),
         "%d mounted" % moved.mounted if moved.mounted else "",
         "%d already there" % plan.skipped if plan.skipped else "",
         messages.count(len(plan.attached.missing), "referrer") if plan.attached and plan.attached.missing else "",
@@ -354,6 +377,7 @@ def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
         "platforms": plan.selection.platforms if plan.selection and plan.request.platforms else [],
         "bytes_copied": moved.bytes,
         "referrers": copied.job.referrers,
+        "cost": copied.cost,
         "diff": {"before": {**before, **attached[0]}, "after": {**after, **attached[1]}},
     }
 
@@ -369,6 +393,7 @@ def main() -> None:
             "platform_mode": {"type": "str", "choices": ["strip", "sparse", "image"], "default": "strip"},
             **conversion_options(),
             **referrers_options(),
+            **transfer_options(),
             **verification_options(),
             "force": {"type": "bool", "default": False},
         },

@@ -24,6 +24,7 @@ from .._transfer.execute import execute, predict
 from .._transfer.job import Job
 from .._transfer.plan import plan_copy
 from .._transfer.request import CopyRequest, Plan
+from .cost import check_bytes, cost_of, warn_of_shortage
 from .signing.gate import OPEN, Gate
 from .stores import Stores
 
@@ -43,6 +44,7 @@ class CopyOptions:
     referrers: bool = False
     artifact_types: t.Sequence[str] = ()
     force: bool = False
+    max_bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Copied:
     job: Job
     references: list[str]
     image: str
+    cost: dict[str, t.Any]
 
 
 def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
@@ -88,10 +91,15 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     with naming(destination):
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             job.decide(plan_copy(request, pool))
+        if gate.rules:
+            stores.run.enter("verifying", str(source))
         gate.check_plan(source, request.source, job.planned)
         predict([job])
+        cost = cost_of([job], stores.run.statistics)
+        check_bytes([job], options.max_bytes)
+        warn_of_shortage(cost, job.moved.bytes, stores.run.warn)
         if job.is_pending and not stores.run.dry_run:
-            execute([job], stores.run)
+            execute([job], stores.run, observe=stores.run.observe)
         if job.error:
             raise _with_format(job.error, job.planned)
     plan = job.planned
@@ -101,7 +109,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
             % (destination, ", ".join(sorted(plan.lost)))
         )
     written = [request.destination.reference(name) for name in plan.previous]
-    return Copied(job, written, references.pinned(destination, plan.top.digest) or written[0])
+    return Copied(job, written, references.pinned(destination, plan.top.digest) or written[0], cost)
 
 
 def _with_format(error: ImageError, plan: Plan) -> ImageError:

@@ -226,6 +226,7 @@ class Session:
         quota = read_quota(response.headers)
         if quota:
             self.quota = quota
+            self.statistics.quotas[self.host] = quota.remaining
             self._pause.extend(quota.wait)
 
     def _transmit(

@@ -95,6 +95,7 @@ class SyncOptions:
     prune: bool = False
     prune_keep: t.Sequence[str] = ()
     max_delete: int | None = None
+    max_bytes: int | None = None
     keep_going: bool = False
     slice: str | None = None
     inventory: str | None = None

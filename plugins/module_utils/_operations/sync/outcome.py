@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ... import _messages as messages
+from ..._run import Run
 from ..._transfer.job import CREATED, DELETED, FAILED, UNCHANGED, UPDATED, Job, NotTried
 
 _CHANGES = (CREATED, UPDATED, DELETED)
@@ -24,14 +26,20 @@ class Synced:
     images: list[Job]
     failure: str = ""
     inventory_changed: bool = False
+    cost: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
         """Whether anything was, or would be, written or removed."""
         return self.inventory_changed or any(image.action in _CHANGES for image in self.images)
 
-    def results(self) -> list[dict[str, t.Any]]:
+    def left_out(self, report: str) -> int:
+        """How many images are not in the results: those that did not change, if the task fails."""
+        return sum(image.action == UNCHANGED for image in self.images) if self.failure and report != "all" else 0
+
+    def results(self, report: str) -> list[dict[str, t.Any]]:
         """The images as the module returns them."""
+        left_out = self.left_out(report)
         return [
             {
                 "src": image.src,
@@ -43,6 +51,7 @@ class Synced:
                 "error": str(image.error) if image.error else None,
             }
             for image in self.images
+            if not left_out or image.action != UNCHANGED
         ]
 
     def diff(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
@@ -56,6 +65,19 @@ class Synced:
                     side.setdefault(image.repository, {}).update({image.name: digest} if digest else {})
         return before, after
 
+    def sentence(self, run: Run) -> str:
+        """What was or would be done."""
+        counts = self.summary()
+        done = [f"{counts[action]:,} {action}" for action in (*_CHANGES, UNCHANGED, FAILED) if counts[action]]
+        mounted = sum(image.moved.mounted for image in self.images)
+        size, verb = messages.size(counts["bytes_copied"]), "to copy" if run.dry_run else "copied"
+        moved = ["%s %s%s" % (size, verb, messages.took(run.seconds))] if counts["bytes_copied"] else []
+        moved += (
+            ["%s %s" % (messages.count(mounted, "blob"), "to mount" if run.dry_run else "mounted")] if mounted else []
+        )
+        parts = [", ".join(done) or "No images", ", ".join(moved)]
+        return "%s%s." % ("Check mode: " if run.dry_run else "", "; ".join(filter(None, parts)))
+
     def summary(self) -> dict[str, int]:
         """How many images ended how."""
         counts = dict.fromkeys((CREATED, UPDATED, UNCHANGED, DELETED, FAILED), 0)
@@ -66,11 +88,14 @@ class Synced:
 
 def failure_of(images: t.Sequence[Job]) -> str:
     """The first error that is not only that of an image which came too late; empty if there is none."""
-    errors = [str(image.error) for image in images if image.error and not isinstance(image.error, NotTried)]
+    failed = [image for image in images if image.error and not isinstance(image.error, NotTried)]
+    errors = [str(image.error) for image in failed]
     if not errors:
         return ""
     untried = sum(isinstance(image.error, NotTried) for image in images)
     skipped = " Images not tried because of that: %d." % untried if untried else ""
     if len(errors) == 1:
         return errors[0] + skipped
-    return "%d of %d images failed. The first error: %s%s" % (len(errors), len(images), errors[0], skipped)
+    names = messages.listing([image.dest for image in failed])
+    about = "%d of %s failed: %s." % (len(errors), messages.count(len(images), "image"), names)
+    return "%s The first error: %s%s" % (about, errors[0], skipped)

@@ -21,6 +21,7 @@ from ..._transfer.parallel import InlineExecutor, for_each
 from ..._transfer.plan import plan_copy
 from ..._transfer.request import CopyRequest, Plan
 from .. import prune
+from ..cost import check_bytes, cost_of, warn_of_shortage
 from ..prune import PrunableTags
 from ..signing.gate import OPEN, Gate
 from ..stores import Stores
@@ -95,6 +96,9 @@ class _Sync:
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)
         predict(pending)
+        cost = cost_of(pending, self._run.statistics)
+        check_bytes(pending, self._options.max_bytes)
+        warn_of_shortage(cost, sum(image.moved.bytes for image in pending), self._run.warn)
         images += prune.look_up(found.prunable, images, self._run)
         self._check_deletions(found.prunable)
         for place in found.prunable:
@@ -103,13 +107,13 @@ class _Sync:
             for image in pending:
                 image.moved = Moved(0, 0, 0)
             _mark_untried(pending)
-            return Synced(images, failure_of(images))
+            return Synced(images, failure_of(images), cost=cost)
         if not self._run.dry_run:
-            execute(pending, self._run, self._options.keep_going)
+            execute(pending, self._run, self._options.keep_going, self._run.observe)
             _mark_untried(pending)
         self._warn_of_losses(pending)
         images += self._prune(found.prunable, images)
-        synced = Synced(images, failure_of(images))
+        synced = Synced(images, failure_of(images), cost=cost)
         self._update_inventory(synced)
         return synced
 
@@ -137,6 +141,8 @@ class _Sync:
                 plan = _plan_if_present(job, request)
                 if plan is None:
                     return
+                if self._gate.rules:
+                    self._run.enter("verifying", job.src)
                 self._gate.check_plan(references.parse(job.src), request.source, plan)
                 if self._far_side.makes_needless(plan, job.dest):
                     job.decide_unchanged(plan.top.digest)

@@ -30,5 +30,5 @@ def test_lists_name_ten_and_count_the_rest() -> None:
     assert messages.listing(names[:11]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1 other"
     assert messages.listing(names[:2]) == "0, 1"
     assert messages.count(2997, "image") == "2,997 images"
-    assert messages.copied(1500, 0.4) == "1.5 kB"
-    assert messages.copied(1500, 14.2) == "1.5 kB in 14 s"
+    assert messages.took(None) == messages.took(0.4) == ""
+    assert messages.took(14.2) == " in 14 s"

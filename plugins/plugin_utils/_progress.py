@@ -1,0 +1,175 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Show what a module is doing: an action plugin that watches the progress file of its module."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import secrets
+import shlex
+import threading
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import merge_hash
+
+from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
+
+VARIABLE = "drayage_progress"
+ENVIRONMENT = "DRAYAGE_PROGRESS"
+
+# Seconds.
+FIRST = 5.0
+INTERVAL = 10.0
+
+_MAX_BYTES = 4096
+
+display = Display()
+
+
+class RegistryAction(ActionBase):
+    """Run the module of the same name, and show its progress if it takes long."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Return the result of the module, as it is."""
+        task_vars = task_vars or {}
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        is_async = bool(self._task.async_val)
+        watcher = None if is_async else self._watcher(task_vars)
+        arguments = dict(self._task.args)
+        with watcher or contextlib.nullcontext():
+            if watcher:
+                arguments["progress_file"] = watcher.path
+            done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=is_async)
+        result = merge_hash(result, done)
+        if watcher and watcher.has_shown and result.get("msg"):
+            watcher.conclude(result)
+        if not is_async:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _watcher(self, task_vars: dict[str, t.Any]) -> Watcher | None:
+        """Return what watches the module, None if nobody wants it or the connection cannot."""
+        style = str(task_vars.get(VARIABLE) or os.environ.get(ENVIRONMENT) or "lines")
+        with contextlib.suppress(Exception):
+            style = str(self._templar.template(style))
+        read = reader(self._connection)
+        if style not in ("lines", "json") or read is None or self._task.no_log:
+            return None
+        directories = self.get_shell_option("system_tmpdirs", ["/tmp"])
+        path = "%s/.drayage-progress-%s" % (directories[-1], secrets.token_hex(16))
+        return Watcher(path, read, task_vars.get("inventory_hostname", ""), style)
+
+
+def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
+    """Return a function that reads a file of the managed node in another thread; None for other connections."""
+    if connection.transport == "local":
+        return _read_local
+    if connection.transport != "ssh":
+        return None
+    # A connection of its own for the thread: privilege escalation keeps its state in the connection.
+    other = copy.copy(connection)
+    other.become = None
+
+    def read(path: str) -> bytes:
+        status, content, _errors = other.exec_command("head -c %d %s" % (_MAX_BYTES, shlex.quote(path)), sudoable=False)
+        return content if status == 0 else b""
+
+    return read
+
+
+def _read_local(path: str) -> bytes:
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        return stream.read(_MAX_BYTES)
+
+
+class Watcher:
+    """A thread that shows a line now and then; a context manager. None of its errors reaches the task."""
+
+    def __init__(self, path: str, read: t.Callable[[str], bytes], host: str, style: str) -> None:
+        self.path = path
+        self.has_shown = False
+        self._read = read
+        self._host = host
+        self._style = style
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+        self._before: dict[str, t.Any] = {}
+
+    def __enter__(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop the thread."""
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        seconds = FIRST
+        while not self._end.wait(seconds):
+            seconds = INTERVAL if self.has_shown else 1.0
+            with contextlib.suppress(Exception):
+                self._look()
+
+    def _look(self) -> None:
+        now = json.loads(self._read(self.path))
+        if now["images"] + now["bytes"] + [now["phase"]] != self._before.get("key"):
+            rate, left = _speed(self._before, now)
+            self._show(describe(now, rate, left) if self._style == "lines" else {**now, "rate": rate, "eta": left})
+            self._before = {**now, "key": now["images"] + now["bytes"] + [now["phase"]], "read": time.monotonic()}
+
+    def conclude(self, result: dict[str, t.Any]) -> None:
+        """Show the message of the result as the last line."""
+        text = str(result["msg"])
+        about = {"phase": "failed" if result.get("failed") else "done", "msg": text}
+        self._show(text if self._style == "lines" else about)
+
+    def _show(self, what: str | dict[str, t.Any]) -> None:
+        self.has_shown = True
+        if isinstance(what, str):
+            display.display("[%s] %s" % (self._host, what), stderr=True)
+        else:
+            display.display(json.dumps({"host": self._host, **what}), stderr=True)
+
+
+def _speed(before: dict[str, t.Any], now: dict[str, t.Any]) -> tuple[int, int | None]:
+    """Return bytes a second since the last look, and the seconds that are left; None if that cannot be told."""
+    seconds = now["seconds"] - before.get("seconds", 0)
+    rate = max(int((now["bytes"][0] - before.get("bytes", [0])[0]) / seconds), 0) if seconds > 0 else 0
+    left = now["bytes"][1] - now["bytes"][0]
+    return rate, round(left / rate) if rate else None
+
+
+def describe(now: dict[str, t.Any], rate: int, left: int | None) -> str:
+    """Return a line: "12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s"."""
+    if not now["images"][1]:
+        return "%s %s" % (now["phase"], now["current"] or "images")
+    parts = ["%d/%d images" % tuple(now["images"]), _of(*now["bytes"])]
+    if now["phase"] != "copying":
+        parts.insert(0, now["phase"])
+    if rate:
+        parts.append("%s/s" % messages.size(rate))
+    if left is not None and now["phase"] == "copying":
+        parts.append("ETA %s" % messages.duration(left))
+    return " · ".join(parts)
+
+
+def _of(done: int, total: int) -> str:
+    """Return "3.1/8.4 GB", or "900 kB/8.4 GB" if the units differ."""
+    first, second = messages.size(done), messages.size(total)
+    same = first.split(" ")[1] == second.split(" ")[1]
+    return "%s/%s" % (first.split(" ")[0] if same else first, second)
