@@ -176,8 +176,8 @@ class TestRedirects:
 
 def test_what_was_sent_as_authorization_is_hidden(scripted):
     client, _script = scripted(OK)
-    client.session.exchange("GET", URL, {"Authorization": "Bearer s.ecret"})
-    assert client.session.statistics.hide("you sent s.ecret") == "you sent ***"
+    client.session.exchange("GET", URL, {"Authorization": "Bearer t0p.hidden"})
+    assert client.session.statistics.hide("you sent t0p.hidden") == "you sent ***"
 
 
 @pytest.mark.parametrize(
