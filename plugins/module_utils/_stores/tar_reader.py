@@ -112,6 +112,11 @@ class TarImage:
         """Close the archive."""
         self._stream.close()
 
+    def __del__(self) -> None:
+        """An archive that was replaced stays open while a reader has it, and is closed with its last one."""
+        if hasattr(self, "_stream"):
+            self._stream.close()
+
     def _require(self, name: str) -> _Member:
         member = self._find(name)
         if member is None:

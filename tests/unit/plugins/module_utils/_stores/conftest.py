@@ -7,6 +7,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.tests.unit.support.closing import everything_closed
+
+
+@pytest.fixture(autouse=True)
+def close_what_was_made(monkeypatch):
+    with everything_closed(monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -32,6 +32,9 @@ class Docker:
     def has_other_ids(self):
         return False
 
+    def close(self):
+        pass
+
     def inspect(self, name):
         found = [image for key, image in self.named.items() if name in (key, image.id)]
         return {"Id": found[0].id} if found else None

@@ -11,7 +11,14 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
+from ansible_collections.drayage.registry.tests.unit.support.closing import everything_closed
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+
+
+@pytest.fixture(autouse=True)
+def close_what_was_made(monkeypatch):
+    with everything_closed(monkeypatch):
+        yield
 
 
 @pytest.fixture
