@@ -153,7 +153,7 @@ class TestAbsent:
         push(SINGLE)
         result = inspect(f"{registry.host}/{repository}:2", tags=True, verify=True, platform="linux/amd64", raw=True)
         assert (result.exists, result.tags) == (False, ["1"])
-        about_the_task = {"changed", "exists", "tags", "requests", "invocation"}
+        about_the_task = {"changed", "msg", "exists", "tags", "requests", "invocation"}
         assert {name: value for name, value in result.raw.items() if value and name not in about_the_task} == {}
 
     def test_digest(self, inspect, push, registry, repository):
