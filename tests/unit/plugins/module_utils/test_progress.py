@@ -20,7 +20,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._progress import 
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let what they start in the background ignore it
 from ansible_collections.drayage.registry.plugins.module_utils import _progress
 _progress._FIRST = _progress._INTERVAL = 0.01
 with _progress.written(sys.argv[1], _progress.Progress()):
