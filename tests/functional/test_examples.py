@@ -86,6 +86,10 @@ VARIABLES: dict[str, dict] = {
     "docs/docsite/rst/guide_registry.rst": REGISTRY,
     "roles/registry/README.md": REGISTRY,
     "plugins/modules/image_sign.py": SIGNING,
+    "plugins/filter/location.py": {
+        "mirror_dest": "oci:/srv/mirror",
+        "synced": {"images": [{"dest": "oci:/srv/bundle:registry.example.com/app:1.4"}]},
+    },
     "plugins/filter/image_reference.py": {
         "image": "ghcr.io/example/app:1.4.2",
         "images": ["ghcr.io/example/app:1.4.2", "registry.example.com/prod/app"],
