@@ -16,10 +16,13 @@ from devtools.toolchain.steps import Outcome, home, step
 
 PLACE = BUILD / "docs"
 
+# Where the images are published.
+IMAGES = "https://raw.githubusercontent.com/drayage/registry/main/docs/images/"
+
 # Where the documentation of Ansible itself is, and the pages of it that ours name; the plugins come on top.
 ANSIBLE_DOCS = "https://docs.ansible.com/projects/ansible/devel/"
-IMAGES = "https://raw.githubusercontent.com/drayage/registry/main/docs/images/"
 ANSIBLE_PAGES = {
+    "action_plugins": "plugins/action.html",
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
