@@ -207,7 +207,9 @@ msg:
   description: What the task did, or would do in check mode, in one sentence.
   returned: success
   type: str
-  sample: "Signed registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0) with the key sha256:2a6ffcb8d5ac. 6 signatures were added."
+  sample: >-
+    Signed registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)
+    with the key sha256:2a6ffcb8d5ac. 6 signatures were added.
 requests:
   description: How many HTTP requests the task sent, retries and requests for tokens included.
   returned: success
