@@ -141,8 +141,8 @@ msg:
   returned: success
   type: str
   sample: >-
-    Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)
-    . 2 other tags still point to the image.
+    Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0).
+    2 other tags still point to the image.
 referrers:
   description: The deleted referrers. Empty without O(referrers).
   returned: success
