@@ -188,10 +188,12 @@ class TestFailureAfterwards:
     def head_of(self, script, digest=None):
         """A HEAD that finds what was pushed, or this digest."""
 
+        unique = self.unique
+
         class Late(Reply):
             @property
-            def headers(late):
-                found = digest or self.unique(script[0])
+            def headers(self):
+                found = digest or unique(script[0])
                 return {
                     "Docker-Content-Digest": found,
                     "Content-Type": media_types.OCI_MANIFEST,

@@ -179,9 +179,11 @@ class TestSource:
     """What the source raises ends the upload, and nothing is left behind."""
 
     def test_that_fails_at_once_costs_no_body(self, uploader):
-        def broken():
+        def fail(_content):
             raise LocalFailure("cannot read")
-            yield b""
+
+        def broken():
+            yield from map(fail, [b""])
 
         pushing, script = uploader(STARTED, CANCELLED)
         with pytest.raises(LocalFailure):
