@@ -17,14 +17,21 @@ import typing as t
 from ._process import RunCommand
 from ._text import clean, without_secrets
 
-if t.TYPE_CHECKING:
-    from ._image.descriptor import Descriptor
-    from ._progress import Progress
-    from ._transfer.job import Event, Job
+
+class Progress(t.Protocol):
+    """What shows the progress of a task. It takes the events of the executor as :mod:`._transfer.execute` sends them."""
+
+    @property
+    def observe(self) -> t.Callable[..., None]:
+        """A function that is called with each event."""
+
+    def enter(self, phase: str, current: str = "") -> None:
+        """Begin a part of the task; ``current`` is the object at work."""
 
 
 class RunStats:
-    """The requests that a task has sent, those that registries still allow by host, its warnings, and the secrets that it must keep out of every message.
+    """What a task counts and keeps: its requests, and those that registries still allow by host; its warnings; and the
+    secrets that stay out of every message.
 
     Safe for many threads.
     """
@@ -80,10 +87,10 @@ class Run:
         """How long the task has been at work; None for a dry run, which does not do the work."""
         return None if self.dry_run else time.monotonic() - self.began
 
-    def observe(self, event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
-        """Pass an event of the executor on to whoever shows the progress."""
+    def observe(self, *event: t.Any) -> None:
+        """Pass an event of the executor on to what shows the progress."""
         if self.progress:
-            self.progress.observe(event, job, blob, size)
+            self.progress.observe(*event)
 
     def enter(self, phase: str, current: str = "") -> None:
         """Begin a part of the task, see :meth:`Progress.enter`."""

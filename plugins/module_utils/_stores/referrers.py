@@ -39,10 +39,18 @@ class Referrers(t.Protocol):
         """Remove these entries from the list of a subject; the manifests stay."""
 
 
+@t.runtime_checkable
+class HasReferrers(t.Protocol):
+    """A store whose images can have something attached to them."""
+
+    @property
+    def referrers(self) -> Referrers:
+        """What is attached to the images of this store."""
+
+
 def referrers_of(store: Store) -> Referrers | None:
     """The referrers that a store keeps; None for stores that cannot, such as engines and docker archives."""
-    found: Referrers | None = getattr(store, "referrers", None)
-    return found
+    return store.referrers if isinstance(store, HasReferrers) else None
 
 
 def required(store: Store) -> Referrers:

@@ -27,8 +27,10 @@ _UNUSED = ("storageConfig", "archiveSize", "metadata")
 
 def is_image_list(node: Node) -> bool:
     """Whether a document is one of these."""
-    kind = node.value.get("kind") if isinstance(node.value, dict) else None
-    return kind in _APIS and str(node.value.get("apiVersion")).startswith(_APIS[t.cast(str, kind)])
+    if not isinstance(node.value, dict):
+        return False
+    prefix = _APIS.get(str(node.value.get("kind")))
+    return prefix is not None and str(node.value.get("apiVersion")).startswith(prefix)
 
 
 def read_image_list(node: Node) -> list[dict[str, t.Any]]:

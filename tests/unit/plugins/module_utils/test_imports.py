@@ -26,7 +26,7 @@ FLOORS = (
     ("_engine",),
     ("_stores",),
     ("_transfer",),
-    ("_operations",),
+    ("_operations", "_progress"),
     ("_module",),
     ("_images_option",),
 )
