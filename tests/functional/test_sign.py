@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 
 import pytest
@@ -15,6 +14,7 @@ import requests
 
 from devtools import images
 from devtools.signing import Key
+from devtools.toolchain.stacks import COLLECTIONS
 
 _OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE = images.index(seed="sign")
@@ -246,7 +246,7 @@ def test_without_cryptography_only_what_needs_it_asks_for_it(run, registry, seco
     package.mkdir(parents=True)
     cause = "raise ModuleNotFoundError(\"No module named 'cryptography'\", name='cryptography')\n"
     (package / "__init__.py").write_text(cause)
-    environment = {"PYTHONPATH": f"{package.parent}:{os.environ.get('PYTHONPATH', '')}"}
+    environment = {"PYTHONPATH": f"{package.parent}:{COLLECTIONS}"}
     copy = {"src": image, "dest": f"{second_registry.host}/{repository}:1"}
     assert run("image_copy", **copy, env=environment)["changed"]
     for module, options in (
