@@ -54,7 +54,7 @@ def test_cron_is_given_nothing_that_it_does_not_understand(play, variables, regi
     schedules = ["*:0/30", "Mon..Fri 04:00", "fortnightly", "0 4 * *", "0 4 * * * *"]
     attempts = [("mirror", {**variables, "mirror_schedule": schedule}) for schedule in schedules]
     messages = refusals(play, tmp_path / "messages.json", *attempts)
-    assert [message.partition(": ")[0] for message in messages] == [
+    assert [message.partition(". ")[0] for message in messages] == [
         f"cron does not understand the mirror_schedule '{schedule}'" for schedule in schedules
     ]
     assert not (tmp_path / "drayage-mirror").exists()
@@ -105,7 +105,7 @@ def test_a_directory_in_which_the_account_cannot_write_is_named(mirror, tmp_path
     state = tmp_path / "state" / "drayage"
     state.mkdir(parents=True, mode=0o755)
     output = mirror(mirror_schedule_user="nobody", succeeds=False)
-    assert f"nobody cannot write into {state}" in output
+    assert f"User nobody cannot write to {state}" in output
 
 
 def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play):
