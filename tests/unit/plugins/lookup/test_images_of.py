@@ -11,6 +11,9 @@ import tarfile
 
 import pytest
 import yaml
+
+pytest.importorskip("jinja2", reason="lookups run on the controller only")
+
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.drayage.registry.plugins.lookup import images_of
