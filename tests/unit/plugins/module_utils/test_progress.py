@@ -88,12 +88,17 @@ def test_a_file_of_somebody_else_is_not_followed(tmp_path: Path, monkeypatch: py
 def test_a_signal_ends_the_task_as_ever_and_removes_the_file(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "progress"
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", SLOW, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout
     with process:
         process.stdout.readline()
         while not path.exists():
+            assert process.poll() is None, "the task ended by itself"
             os.sched_yield()
         process.send_signal(number)
         assert process.wait(timeout=30) == -number
