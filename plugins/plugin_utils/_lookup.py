@@ -129,7 +129,9 @@ class DigestCache:
     @contextlib.contextmanager
     def hold(self) -> t.Iterator[dict[str, str]]:
         """The digests by reference, which are kept with what the block adds. Raises ImageError."""
-        with file_errors("use the cache of digests", self._path), locked(self._path) as stream:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(file_errors("use the cache of digests", self._path))
+            stream = stack.enter_context(locked(self._path))
             stored = self._load(stream.read(_MAX_CACHE))
             known = stored.setdefault(self._key, {})
             before = dict(known)

@@ -146,7 +146,7 @@ def test_the_object_of_an_action_is_named(action):
 )
 def test_the_kind_of_a_refusal(status, code, message, kind):
     found = error(status, code, message)
-    assert type(found) is kind
+    assert found.__class__ is kind
     assert getattr(found, "status", status) == status
 
 
