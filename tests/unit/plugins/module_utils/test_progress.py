@@ -21,7 +21,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._transfer.job imp
 
 SLOW = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let what they start in the background ignore it
+# What is started in the background, or by nohup, ignores these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from ansible_collections.drayage.registry.plugins.module_utils import _progress
 _progress._FIRST = _progress._INTERVAL = 0.01
 with _progress.written(sys.argv[1], _progress.Progress()):
