@@ -49,7 +49,9 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
         directories = [stack.home / "bin", Path(oldest).parent]
         path = os.pathsep.join([*map(str, directories), "/usr/local/bin", "/usr/bin", "/bin"])
         said: list[str] = []
-        command = ["ansible-test", "sanity", *arguments]
+        # The pylint of the newest release finds what that of the oldest does, and takes as long as all else together.
+        left_out = [] if arguments or core == newest_release() else ["--skip-test", "pylint"]
+        command = ["ansible-test", "sanity", *left_out, *arguments]
         passed = step(stack, command, cwd=tree, said=said, HOME=str(place / "home"), PATH=path)
     ran = sum(line.startswith("Running sanity test") for line in said)
     # ansible-test passes a tree in which it has found nothing to test.

@@ -21,8 +21,11 @@ from devtools.toolchain.steps import Outcome, step
 NEWEST_ONLY = (
     "test_closure_playbooks.py",
     "test_copy_broken_archives.py",
+    "test_copy_format.py",
+    "test_declarations.py",
     "test_deletion_certainty.py",
     "test_demo_start.py",
+    "test_docker_archive.py",
     "test_examples.py::test_examples_run[guides]",
     "test_examples.py::test_examples_run[readmes]",
     "test_fixtures.py",
@@ -36,6 +39,7 @@ NEWEST_ONLY = (
     "test_release_playbook.py",
     "test_role_airgap.py",
     "test_role_airgap_signed.py",
+    "test_role_booleans.py",
     "test_role_mirror_hosts.py",
     "test_role_mirror_report.py",
     "test_role_mirror_schedule.py",
@@ -50,6 +54,7 @@ NEWEST_ONLY = (
     "test_sync_failures.py",
     "test_sync_format.py",
     "test_sync_layout.py",
+    "test_sync_messages.py",
     "test_sync_prune.py",
 )
 
