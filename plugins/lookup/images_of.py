@@ -134,13 +134,14 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.resol
 from ansible_collections.drayage.registry.plugins.plugin_utils._documents import InvalidDocument
 from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find
 from ansible_collections.drayage.registry.plugins.plugin_utils._helm import HelmOptions, render
-from ansible_collections.drayage.registry.plugins.plugin_utils._lookup import RegistryLookup, run_command
+from ansible_collections.drayage.registry.plugins.plugin_utils._lookup import RegistryLookup
 from ansible_collections.drayage.registry.plugins.plugin_utils._sources import (
     Chart,
     Text,
     Unreadable,
     sources,
 )
+from ansible_collections.drayage.registry.plugins.plugin_utils._stores import run_command
 
 Item = dict[str, t.Any]
 

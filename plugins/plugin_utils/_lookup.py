@@ -9,26 +9,22 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import hashlib
 import json
 import os
-import subprocess
 import typing as t
 
 from ansible import constants
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import registry_options
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, file_errors
 from ansible_collections.drayage.registry.plugins.module_utils._files import locked
-from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
-from ansible_collections.drayage.registry.plugins.module_utils._process import Guard
-from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.plugin_utils._stores import open_for_reading, registry_params
 
 _CACHE = "drayage-registry-digests.json"
 _MAX_CACHE = 64 * 1024 * 1024
@@ -42,13 +38,7 @@ class RegistryLookup(LookupBase):
 
     def registry_params(self, direct: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """The shared options, checked and completed as for a module; ``direct`` are those of the call. Raises ImageError."""
-        given = {name: self._option(name, direct) for name in registry_options()}
-        result = ArgumentSpecValidator(registry_options()).validate(
-            {name: value for name, value in given.items() if value is not None}
-        )
-        if result.error_messages:
-            raise ImageError("; ".join(result.error_messages))
-        return dict(result.validated_parameters)
+        return registry_params({name: self._option(name, direct) for name in registry_options()})
 
     def _option(self, name: str, direct: t.Mapping[str, t.Any]) -> t.Any:
         """An option. ansible-core does not template the variables that options of lookups come from."""
@@ -60,15 +50,16 @@ class RegistryLookup(LookupBase):
     @contextlib.contextmanager
     def stores(self, params: dict[str, t.Any]) -> t.Iterator[Stores]:
         """The stores that these options describe; what there is to warn about is shown at the end."""
-        run = Run(run_command, params["jobs"])
+        opened = open_for_reading(params)
+        statistics = opened.run.statistics
         try:
-            with open_stores(params, run) as stores:
+            with opened as stores:
                 yield stores
         except ImageError as error:
-            error.cause = run.statistics.hide(error.cause)
+            error.cause = statistics.hide(error.cause)
             raise
         finally:
-            for warning in run.statistics.warnings:
+            for warning in statistics.warnings:
                 self.warn(warning)
 
     def warn(self, text: str) -> None:
@@ -82,34 +73,6 @@ class RegistryLookup(LookupBase):
             yield
         except ImageError as error:
             raise AnsibleLookupError("%s: %s" % (self.name, error)) from None
-
-
-def run_command(
-    argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
-) -> tuple[int, str, str]:
-    """Run a program on the controller, as :class:`RunCommand` describes."""
-    guard = Guard(seconds, limit)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-        guard.attach(process)
-        try:
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                output, errors = pool.submit(_read, process.stdout), pool.submit(_read, process.stderr)
-                _write(process.stdin, stdin)
-            process.wait()
-        finally:
-            guard.release()
-    return process.returncode, output.result(), errors.result()
-
-
-def _write(stream: t.Any, text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # a program need not read what it is given
-        stream.write(text.encode())
-        stream.close()
-
-
-def _read(stream: t.Any) -> str:
-    return b"".join(iter(lambda: stream.read(65536), b"")).decode("utf-8", "replace")
 
 
 class DigestCache:

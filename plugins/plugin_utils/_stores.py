@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import subprocess
 import typing as t
 
@@ -24,18 +25,25 @@ from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 _CHUNK = 65536
 
 
-def open_for_reading(options: t.Mapping[str, t.Any]) -> Stores:
-    """The stores that the shared options of a plugin describe; what is missing in ``options`` has its default.
+def registry_params(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The shared options of a plugin, checked and completed as for a module; others are left out.
 
-    A context manager. Nothing is written through these stores. ``run.statistics`` has the warnings, and hides secrets in
-    messages. Raises :class:`ImageError`.
+    What is missing in ``options``, or None, has its default. Raises :class:`ImageError`.
     """
     spec = registry_options()
     given = {name: value for name, value in options.items() if name in spec and value is not None}
     result = ArgumentSpecValidator(spec).validate(given)
     if result.error_messages:
         raise ImageError("; ".join(result.error_messages))
-    params = result.validated_parameters
+    return dict(result.validated_parameters)
+
+
+def open_for_reading(params: dict[str, t.Any]) -> Stores:
+    """The stores that options checked by :func:`registry_params` describe. A context manager.
+
+    Nothing is written through these stores. ``run.statistics`` has the warnings, and hides secrets in messages. Raises
+    :class:`ImageError`.
+    """
     return open_stores(params, Run(run_command, params["jobs"], dry_run=True))
 
 
@@ -59,8 +67,9 @@ def run_command(
 
 def _give(stream: t.IO[bytes] | None, text: str) -> None:
     if stream:
-        stream.write(text.encode("utf-8"))
-        stream.close()
+        with contextlib.suppress(BrokenPipeError):  # a program need not read what it is given
+            stream.write(text.encode("utf-8"))
+            stream.close()
 
 
 def _read_all(stream: t.IO[bytes] | None) -> str:

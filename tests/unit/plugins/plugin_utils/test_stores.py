@@ -12,14 +12,18 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference
 from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped
-from ansible_collections.drayage.registry.plugins.plugin_utils._stores import open_for_reading, run_command
+from ansible_collections.drayage.registry.plugins.plugin_utils._stores import (
+    open_for_reading,
+    registry_params,
+    run_command,
+)
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 
 
 def test_a_plugin_reads_images_with_the_defaults_of_the_modules(tmp_path):
     image = images.image("linux/amd64", b"one")
     layouts.foreign_layout(tmp_path / "layout", ("1", image))
-    with open_for_reading({}) as stores:
+    with open_for_reading(registry_params({})) as stores:
         assert stores.open(LocalReference("oci", str(tmp_path / "layout"))).resolve("1").digest == image.digest
         assert (stores.run.jobs, stores.run.dry_run, stores.run.statistics.requests) == (24, True, 0)
 
@@ -31,7 +35,7 @@ def test_a_plugin_asks_the_credential_helpers_of_its_authfile(tmp_path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     authfile = tmp_path / "auth.json"
     authfile.write_text(json.dumps({"credHelpers": {"r.example": "test"}}))
-    with open_for_reading({"authfile": str(authfile)}) as stores:
+    with open_for_reading(registry_params({"authfile": str(authfile)})) as stores:
         assert str(stores._authfiles.find("r.example", "app")) == "user r.example"
 
 
@@ -51,7 +55,7 @@ def test_a_plugin_asks_the_credential_helpers_of_its_authfile(tmp_path, monkeypa
 )
 def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ImageError) as raised:
-        open_for_reading(options)
+        open_for_reading(registry_params(options))
     assert str(raised.value) == message
 
 
