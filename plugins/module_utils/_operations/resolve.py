@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import typing as t
 
@@ -17,7 +16,10 @@ from .. import _messages as messages
 from .._errors import ImageError, InvalidReference, LoginRefused, NotFound, naming
 from .._image import reference as references
 from .._image.reference import RegistryReference, name_or_default
+from .._transfer.parallel import for_each
 from .stores import Stores
+
+_Found = t.TypeVar("_Found")
 
 
 def parse_image(text: str) -> RegistryReference:
@@ -43,16 +45,7 @@ def find_digests(images: t.Sequence[RegistryReference], stores: Stores) -> dict[
 
     The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
     """
-    found: dict[RegistryReference, str] = {}
-    for batch in _batches(images):
-        with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
-            futures = [pool.submit(find_digest, reference, stores) for reference in batch]
-            try:
-                found.update((reference, future.result()) for reference, future in zip(batch, futures))
-            finally:
-                for future in futures:
-                    future.cancel()
-    return {reference: found[reference] for reference in dict.fromkeys(images)}
+    return _each(images, lambda reference: find_digest(reference, stores), stores)
 
 
 def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
@@ -69,10 +62,16 @@ def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[Reg
         except ImageError as error:
             return error
 
-    found: dict[RegistryReference, str | ImageError] = {}
+    return _each(images, find, stores)
+
+
+def _each(
+    images: t.Sequence[RegistryReference], find: t.Callable[[RegistryReference], _Found], stores: Stores
+) -> dict[RegistryReference, _Found]:
+    """What is found for each reference, once and in their order. The first error ends the search."""
+    found: dict[RegistryReference, _Found] = {}
     for batch in _batches(images):
-        with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
-            found.update(zip(batch, pool.map(find, batch)))
+        found.update(zip(batch, for_each(find, batch, stores.run.jobs)))
     return {reference: found[reference] for reference in dict.fromkeys(images)}
 
 
