@@ -49,6 +49,11 @@ def listing(names: t.Sequence[str]) -> str:
     return "%s and %s" % (text, count(more, "other")) if more > 0 else text
 
 
+def some(names: t.Sequence[str], most: int = SHOWN) -> str:
+    """The first names of many, without a number: "a, b and others"."""
+    return ", ".join(names[:most]) + (" and others" if len(names) > most else "")
+
+
 def took(seconds: float | None) -> str:
     """How long something took, to add to a sentence: " in 14 s". Empty if that is below a second, or not known."""
     return " in %s" % duration(seconds) if seconds and seconds >= 1 else ""

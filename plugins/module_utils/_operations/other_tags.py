@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import typing as t
 
+from .. import _messages as messages
 from .._errors import ImageError, NotFound, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
@@ -57,7 +58,7 @@ def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
     if tag and tag not in names:
         doubt = "the list of tags lacks %s, which exists" % tag
     elif absent:
-        shown = ", ".join(absent[:_SHOWN]) + (" and others" if len(absent) > _SHOWN else "")
+        shown = messages.some(absent, _SHOWN)
         doubt = "these tags are listed, but could not be found: %s" % shown
     return OtherTags({name: descriptor for name, descriptor in found.items() if descriptor}, doubt)
 

@@ -13,6 +13,7 @@ import concurrent.futures
 import dataclasses
 import typing as t
 
+from .. import _messages as messages
 from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import digest as digests
 from .._image import reference as references
@@ -23,9 +24,6 @@ from .._stores.repository import Store
 from .._transfer.plan import plan_copy
 from .._transfer.request import CopyRequest, Plan
 from .stores import Stores
-
-# How many tags a warning lists.
-_SHOWN = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +61,7 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
         found = dict(zip(tags, pool.map(store.find, tags))) if with_digests else {}
     absent = [tag for tag, descriptor in found.items() if descriptor is None]
     if absent:
-        shown = ", ".join(absent[:_SHOWN]) + (" and others" if len(absent) > _SHOWN else "")
+        shown = messages.some(absent)
         stores.run.warn("%s: these tags are listed, but do not exist: %s" % (reference, shown))
     return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
 

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .. import _messages as messages
 from .._image import digest as digests
 from .._image import reference as references
 from .._image import referrers
-
-# How many names a warning has.
-_SHOWN = 10
 
 
 class AllNames:
@@ -69,10 +67,7 @@ def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], No
     found = {name: _repository(name) for name in names}
     unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
-        warn(
-            "%s: left out what is not named by a repository and a tag: %s"
-            % (layout, ", ".join(unnamed[:_SHOWN]) + (" and others" if len(unnamed) > _SHOWN else ""))
-        )
+        warn("%s: left out what is not named by a repository and a tag: %s" % (layout, messages.some(unnamed)))
     return sorted(set(filter(None, found.values())))
 
 

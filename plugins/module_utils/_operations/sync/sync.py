@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ... import _messages as messages
 from ..._errors import ImageError, NotFound, naming
 from ..._image import reference as references
 from ..._transfer.conversion import Conversion
@@ -32,9 +33,6 @@ from .far_side import FarSide
 from .inventory_writer import InventoryWriter
 from .outcome import Synced, failure_of
 from .resolver import RepositoryResolver, SyncRoot
-
-# How many tags a message names.
-_SHOWN = 10
 
 
 def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
@@ -182,7 +180,7 @@ class _Sync:
         if limit is not None and len(names) > limit:
             raise ImageError(
                 "prune would delete %d tags, more than max_delete allows (%d): %s"
-                % (len(names), limit, ", ".join(names[:_SHOWN]) + (" and others" if len(names) > _SHOWN else "")),
+                % (len(names), limit, messages.some(names)),
                 hint="Nothing was written. Raise max_delete if that is meant",
             )
 
