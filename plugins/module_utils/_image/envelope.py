@@ -39,7 +39,8 @@ class Envelope:
         """Raises :class:`InvalidContent` for another shape."""
         with parsing("the envelope of a signature"):
             payload_type = document["payloadType"]
-            if not isinstance(payload_type, str):
+            # A lone surrogate, which JSON can escape, is no text that could have been signed.
+            if not isinstance(payload_type, str) or not payload_type.isprintable():
                 raise ValueError
             signatures = tuple(strict_base64.decode(item["sig"]) for item in document["signatures"])
             return cls(payload_type, strict_base64.decode(document["payload"]), signatures)

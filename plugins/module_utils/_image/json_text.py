@@ -19,7 +19,10 @@ import json
 import re
 import typing as t
 
-_BLANKS = re.compile(r"[ \t\r\n]*")
+# RFC 8259, 2. Python's str.strip() removes many more.
+BLANKS = " \t\r\n"
+
+_SKIPPED = re.compile("[%s]*" % BLANKS)
 _INDENT = re.compile(r"\{[ \t]*(\r?\n)([ \t]*)")
 _DECODER = json.JSONDecoder()
 
@@ -29,7 +32,7 @@ def put(text: str, path: t.Sequence[str], value: t.Any) -> str:
 
     New lines are indented as the others are, and in an empty document by a tab, which is docker's and podman's way.
     """
-    text = text.strip(" \t\r\n") and text or "{}"
+    text = text.strip(BLANKS) and text or "{}"
     style = _Style.of(text)
     start = _skip(text, 0)
     for depth, name in enumerate(path, 1):
@@ -126,7 +129,7 @@ def _nested(names: t.Sequence[str], value: t.Any) -> t.Any:
 
 
 def _skip(text: str, position: int) -> int:
-    blanks = _BLANKS.match(text, position)
+    blanks = _SKIPPED.match(text, position)
     return blanks.end() if blanks else position
 
 

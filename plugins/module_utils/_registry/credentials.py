@@ -24,6 +24,7 @@ import typing as t
 from .._errors import LocalFailure
 from .._files import read_named
 from .._image import document as documents
+from .._image import json_text
 from .helper_program import Helper, HelperUnusable, RunHelper
 
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -207,7 +208,7 @@ def read_text(path: str) -> str:
 def parse(text: str, path: str) -> dict[str, t.Any]:
     """The document that an auth file is; one without any text is empty. Raises :class:`LocalFailure`."""
     try:
-        document = documents.decode(text) if text.strip() else {}
+        document = documents.decode(text) if text.strip(json_text.BLANKS) else {}
     except ValueError:
         raise LocalFailure("the auth file %s is not JSON" % path) from None
     if not isinstance(document, dict):

@@ -26,6 +26,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import doc
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
 from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import Bundle
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
+from ansible_collections.drayage.registry.plugins.module_utils._image.graph import Content
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._image.policy import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
@@ -65,7 +66,7 @@ def parse_manifest(content: bytes) -> None:
         _quietly(convert.convert_index, manifest, family, {DIGEST: images.image().manifest}, {DIGEST: CONFIG})
         convert.lost_annotations(manifest, family)
     _quietly(manifest.with_children, lambda position: position > 0, {DIGEST: manifest})
-    _quietly(selection.select, manifest, [PLATFORM], False, _missing, _missing)
+    _quietly(selection.select, manifest, [PLATFORM], False, Content(_missing, _missing))
     _quietly(oci_index.new_entry, manifest, "1")
 
 

@@ -159,6 +159,7 @@ def test_a_keyless_bundle_belongs_to_no_key():
         {"verificationMaterial": None},
         {"dsseEnvelope": None},
         {"dsseEnvelope": {"payloadType": 1, "payload": "", "signatures": []}},
+        {"dsseEnvelope": {"payloadType": "\ud800", "payload": "", "signatures": []}},
         {"messageSignature": {}},
     ],
 )

@@ -150,7 +150,10 @@ def test_a_file_without_entries_has_none(find, document):
     assert find(document) == ANONYMOUS
 
 
-@pytest.mark.parametrize("text", ["{", pytest.param("[" * 100000, id="nested"), "not json", "[]", '"x"', "null", "5"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", pytest.param("[" * 100000, id="nested"), "not json", "[]", '"x"', "null", "5", "\f", "\x1f\n", "\u00a0"],
+)
 def test_a_broken_file_is_one_plain_error_that_names_it(find, tmp_path, text):
     with pytest.raises(LocalFailure) as caught:
         find(text)
