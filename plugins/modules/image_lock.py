@@ -14,7 +14,8 @@ description:
     Renovate updates such a file too.
   - The file is sorted, and written only if a pin or an annotation changes. It is replaced as a whole.
   - Entries for images that are not in O(images) are removed. Annotations that others have added to an entry stay.
-  - The task sends one HEAD request for each reference that it looks up, and several of them at the same time.
+  - The task sends one HEAD request for each reference that it looks up, and several of them at the same time. If O(platforms) is set,
+    it sends one GET request instead, which registries may count as a pull.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -35,7 +36,7 @@ options:
     description:
       - The references to pin, or what the filter P(drayage.registry.find_images#filter) or the lookup
         P(drayage.registry.images_of#lookup) returns. A reference without a tag means the tag V(latest).
-      - A reference that has a digest is written as it is, without a request.
+      - A reference that has a digest is written as it is, without a request unless O(platforms) is set.
       - The default is the images that are in the file.
     type: list
     elements: raw
@@ -55,6 +56,8 @@ options:
     description:
       - The platforms that are needed of these images, written V(os/architecture[/variant]). They are noted in the annotation
         C(drayage.registry/platforms), and M(drayage.registry.image_sync) copies only these platforms.
+      - The task fails if a multi-platform image lacks one of them. Images that the file notes with the same platforms are checked again
+        only if they are looked up, and none are checked with O(update=none).
     type: list
     elements: str
     default: []

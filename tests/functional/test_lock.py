@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
 
 import pytest
 import yaml
 
-from devtools import images
+from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
+from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import (
+    LockedImage,
+    origin_of,
+    read_lock,
+    save_lock,
+)
+from devtools import images, provision
 from devtools.observe import digest_at
 
 APP, NEXT = images.index(seed="app"), images.index(seed="next")
@@ -28,8 +37,17 @@ def pushed(registry, repository):
     return f"{registry.host}/{repository}"
 
 
-def heads(registry):
-    return sum(request.method == "HEAD" for request in registry.requests())
+@pytest.fixture(scope="module")
+def judge():
+    """Return a function that reads a lock file as imgpkg does."""
+    path = provision.own_go_program("lockjudge")
+    if not path:
+        pytest.skip("Go is not installed, so that nothing reads lock files as imgpkg does")
+
+    def read(file):
+        return json.loads(subprocess.run([path, str(file)], capture_output=True, check=True, timeout=60).stdout)
+
+    return read
 
 
 def test_locking_twice_changes_nothing(run_module, registry, pushed, tmp_path):
@@ -44,7 +62,7 @@ def test_locking_twice_changes_nothing(run_module, registry, pushed, tmp_path):
     locked = run_module("image_lock", **options)
     assert (locked.raw["changed"], locked.raw["images"]) == (True, planned.raw["images"])
     assert locked.raw["msg"] == f"Locked 2 images in {path}: 2 added, 0 moved, 0 removed."
-    assert heads(registry) == 4
+    assert [request.method for request in registry.requests()] == ["GET"] * 4
     content = path.read_bytes()
     document = yaml.safe_load(content)
     assert (document["apiVersion"], document["kind"]) == ("imgpkg.carvel.dev/v1alpha1", "ImagesLock")
@@ -62,6 +80,31 @@ def test_locking_twice_changes_nothing(run_module, registry, pushed, tmp_path):
     assert registry.requests() == []
     again = run_module("image_lock", **{**options, "images": list(reversed(wanted)), "update": "all"})
     assert (again.raw["changed"], path.read_bytes()) == (False, content)
+
+
+def test_images_without_a_platform_are_not_locked(run_module, registry, repository, pushed, tmp_path):
+    """One GET in place of the HEAD shows the platforms; what is noted with them is not asked for again."""
+    path = tmp_path / "images.lock.yml"
+    options = {"path": str(path), "images": [f"{pushed}/app:1.0", f"{pushed}/tool"]}
+    failed = run_module("image_lock", **options, platforms=["linux/amd64", "linux/s390x"])
+    assert failed.raw["msg"] == (
+        f"{pushed}/app:1.0: has no image for platform linux/s390x. It has: linux/amd64, linux/arm64."
+    )
+    assert not path.exists()
+    registry.forget()
+    assert run_module("image_lock", **options, platforms=["linux/arm64"]).raw["changed"]
+    assert [request.method for request in registry.requests()] == ["GET", "GET"]
+    registry.forget()
+    assert not run_module("image_lock", **options, platforms=["linux/arm64"]).raw["changed"]
+    assert registry.requests() == []
+    content = path.read_bytes()
+    failed = run_module("image_lock", **options, platforms=["linux/s390x"])
+    assert failed.raw["msg"].startswith(f"{pushed}/app:1.0@{APP.digest}: has no image for platform linux/s390x.")
+    single = images.index(platforms=["linux/amd64"], seed="next")
+    images.push(single, registry.host, f"{repository}/app", "1.0")
+    failed = run_module("image_lock", path=str(path), update="all")
+    assert failed.raw["msg"] == f"{pushed}/app:1.0: has no image for platform linux/arm64. It has: linux/amd64."
+    assert path.read_bytes() == content
 
 
 def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushed, tmp_path):
@@ -155,6 +198,38 @@ sync:
     assert failed.raw["msg"] == f"src: the names in {path} begin with their registries. Leave out src."
 
 
+# To Go's YAML these are booleans and numbers, or they are to Python's.
+TEXTS = (
+    "y",
+    "N",
+    "on",
+    "null",
+    "~",
+    "1e3",
+    "1_0",
+    "08",
+    "0x1f",
+    "0o17",
+    "0b1",
+    ".5",
+    "1.",
+    "12:30",
+    "2001-01-01",
+    "a: b",
+)
+
+
+def test_imgpkg_reads_what_is_written(judge, tmp_path):
+    image = parse_registry(f"registry.example.com/app:1.0@{DIGEST}")
+    annotations = {f"text {number}": text for number, text in enumerate(TEXTS)}
+    annotations.update(origin_of("nginx"), **{"1.5": "", "y": "a"})
+    path = tmp_path / "images.lock.yml"
+    save_lock(str(path), [LockedImage(image, annotations), LockedImage(parse_registry(f"a/b@{DIGEST}"))])
+    expected = {str(image): annotations, f"docker.io/a/b@{DIGEST}": None}
+    assert judge(path) == {"images": expected}
+    assert {str(each.image): dict(each.annotations) or None for each in read_lock(str(path))} == expected
+
+
 HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
 
 
@@ -177,9 +252,10 @@ HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
         (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: a key stands twice in one mapping."),
     ],
 )
-def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, message):
+def test_files_that_imgpkg_refuses_are_refused(run_module, judge, tmp_path, text, message):
     path = tmp_path / "images.lock.yml"
     path.write_text(text)
+    assert "error" in judge(path)
     failed = run_module("image_lock", path=str(path))
     assert failed.raw["msg"] == message.replace("PATH", str(path))
     assert path.read_text() == text

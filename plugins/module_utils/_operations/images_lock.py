@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import stat
 import sys
 import typing as t
@@ -30,6 +31,7 @@ ID = "kbld.carvel.dev/id"
 ORIGINS = "kbld.carvel.dev/origins"
 PLATFORMS = "drayage.registry/platforms"
 SOURCE = "drayage.registry/source"
+_NO_TEXT_TO_GO = re.compile(r"[yYnN]|[-+.]*[0-9][0-9a-fA-FoxX_.+-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +126,11 @@ def encode(images: t.Iterable[LockedImage]) -> bytes:
     except ImportError:
         raise MissingLibrary("PyYAML") from None
 
+    class Dumper(yaml.SafeDumper):
+        """Puts quotes around texts that are booleans or numbers only to the YAML of Go, which imgpkg and kbld use."""
+
+    Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NO_TEXT_TO_GO, None)
     entries = [each.encoded() for each in sorted(images, key=lambda each: str(each.image))]
     document = {"apiVersion": API_VERSION, "kind": KIND, "images": entries}
-    text = yaml.safe_dump(document, sort_keys=False, width=sys.maxsize, allow_unicode=True)
+    text = yaml.dump(document, Dumper=Dumper, sort_keys=False, width=sys.maxsize, allow_unicode=True)
     return ("---\n" + text).encode("utf-8")

@@ -90,14 +90,15 @@ def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Seque
     ``update`` is ``missing`` (look up what is not locked yet), ``all``, or ``none`` (look up all of them, and write
     nothing). Raises ImageError.
     """
-    normalized = ",".join(str(Platform.parse(text)) for text in platforms)
+    needed = [Platform.parse(text) for text in platforms]
+    noted = ",".join(map(str, needed))
     before = [] if is_missing(path) and update != "none" else images_lock.read_lock(path)
     known = {each.requested: each for each in before}
     requested = [Wanted(str(reference), reference) for reference in known] if wanted is None else wanted
     if not requested:
         raise ImageError("there is nothing to lock", hint="Give references in images")
-    digests = _digests([each.reference for each in requested], known, update, stores)
-    after = [_entry(each, digests[each.reference], known.get(each.reference), normalized) for each in requested]
+    digests = _digests([each.reference for each in requested], known, update, needed, stores)
+    after = [_entry(each, digests[each.reference], known.get(each.reference), noted) for each in requested]
     after.sort(key=lambda each: str(each.image))
     changed = _as_set(before) != _as_set(after)
     locked = Locked(before, after, changed)
@@ -112,14 +113,28 @@ def _digests(
     requested: t.Sequence[RegistryReference],
     known: t.Mapping[RegistryReference, LockedImage],
     update: str,
+    platforms: t.Sequence[Platform],
     stores: Stores,
 ) -> dict[RegistryReference, str]:
-    """What each reference is pinned to; the registry is asked for what has no digest and no pin that counts."""
+    """What each reference is pinned to; the registry is asked for what has no digest and no pin that counts.
+
+    It is asked about the platforms of all that is not locked with them already.
+    """
     pinned = {each: each.digest for each in requested if each.digest}
     if update == "missing":
         kept = {each: known[each].image.digest for each in requested if each in known and each not in pinned}
         pinned.update(kept)
-    return {**pinned, **require_digests([each for each in requested if each not in pinned], stores)}
+    absent = [each for each in requested if each not in pinned]
+    if update == "none":
+        return {**pinned, **require_digests(absent, stores)}
+    noted = {each: known[each].platforms for each in requested if each in known}
+    given = list(map(str, platforms))
+    unchecked = [each for each in pinned if given and noted.get(each) != given]
+    by_digest = {dataclasses.replace(each, digest=pinned[each]): each for each in unchecked}
+    needed = {each: platforms or list(map(Platform.parse, noted.get(each, ()))) for each in absent}
+    needed.update(dict.fromkeys(by_digest, platforms))
+    found = require_digests([*absent, *by_digest], stores, needed)
+    return {**pinned, **{by_digest.get(each, each): digest for each, digest in found.items()}}
 
 
 def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: str) -> LockedImage:

@@ -10,13 +10,17 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing as t
 
 from .. import _messages as messages
 from .._errors import ImageError, InvalidReference, LoginRefused, NotFound, naming
 from .._image import reference as references
+from .._image.graph import Content
+from .._image.platform import Platform
 from .._image.reference import RegistryReference, name_or_default
 from .._transfer.parallel import for_each
+from .._transfer.selection import select
 from .stores import Stores
 
 _Found = t.TypeVar("_Found")
@@ -40,16 +44,24 @@ def find_digest(reference: RegistryReference, stores: Stores) -> str:
     return found.digest if found else ""
 
 
-def find_digests(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
-    """The digest of each reference, empty for those that do not exist.
+def find_offering(reference: RegistryReference, platforms: t.Sequence[Platform], stores: Stores) -> str:
+    """As :func:`find_digest`, of an image that has these platforms if it is an index. One GET, and one a nested index.
 
-    The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
+    Raises ImageError that names the platform that is missing.
     """
-    return _each(images, lambda reference: find_digest(reference, stores), stores)
+    with naming(reference):
+        store = stores.open(reference)
+        try:
+            manifest = store.manifest(name_or_default(reference), legacy=True)
+        except NotFound:
+            return ""
+        if manifest.is_index:
+            select(manifest, platforms, True, Content(store.manifest, store.open_blob))
+        return manifest.digest
 
 
 def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
-    """As :func:`find_digests`, but the error of a reference is its value.
+    """The digest of each reference, empty for those that do not exist; the error of a reference is its value.
 
     Raises LoginRefused: all that follows would fail for the same reason.
     """
@@ -85,9 +97,21 @@ def _batches(images: t.Iterable[RegistryReference]) -> list[list[RegistryReferen
     return [batch for batch in (list(first.values()), others) if batch]
 
 
-def require_digests(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str]:
-    """As :func:`find_digests`; it is an error if one of them does not exist. Raises ImageError."""
-    found = find_digests(images, stores)
+def require_digests(
+    images: t.Sequence[RegistryReference],
+    stores: Stores,
+    platforms: t.Mapping[RegistryReference, t.Sequence[Platform]] = types.MappingProxyType({}),
+) -> dict[RegistryReference, str]:
+    """The digest of each reference. It is an error if one does not exist, or is an index without all of its ``platforms``.
+
+    The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
+    """
+
+    def find(reference: RegistryReference) -> str:
+        needed = platforms.get(reference)
+        return find_offering(reference, needed, stores) if needed else find_digest(reference, stores)
+
+    found = _each(images, find, stores)
     absent = [str(reference) for reference, digest in found.items() if not digest]
     if absent:
         raise NotFound("not found", messages.listing(absent), "Check the name and the tag")
