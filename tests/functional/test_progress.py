@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import ansible_runner
 import pytest
 
 from devtools import faults, images
@@ -95,11 +96,10 @@ def test_lines_arrive_in_a_pipe_while_the_task_runs(start, slow, left_behind, re
 
 def test_lines_are_events_of_ansible_runner(slow, registry, repository, tmp_path):
     """AWX shows the events of ansible-runner while the job runs."""
-    runner = pytest.importorskip("ansible_runner", reason="AWX brings ansible-runner")
     link_collection()
     task = {"drayage.registry.image_copy": {"src": slow, "dest": f"{registry.host}/{repository}/copy:1"}}
     events = []
-    done = runner.run(
+    done = ansible_runner.run(
         private_data_dir=str(tmp_path),
         playbook=[{"hosts": "all", "gather_facts": False, "tasks": [task]}],
         inventory={
