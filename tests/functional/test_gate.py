@@ -43,6 +43,10 @@ def _writes(server):
     return [request for request in server.requests() if request.method not in ("GET", "HEAD")]
 
 
+def _gets(server):
+    return len([request for request in server.requests() if request.method == "GET"])
+
+
 def _policy(path, **requirement):
     path.write_text(json.dumps({"default": [requirement]}))
     return str(path)
@@ -63,6 +67,37 @@ def test_only_signed_images_are_copied(run, sides, second_registry, repository, 
     assert run("image_copy", **options)["changed"]
     assert digest_at(second_registry.host, repository, "1") == INDEX.digest
     assert run("image_copy", **options)["changed"] is False
+
+
+# GET requests beyond those of the copy, for a signature of image_sign in this format alone. A signature under a tag is one; a
+# bundle is one for its list, after one for the tag that is not there; without the API, one more finds that out.
+COSTS = {"registry": (1, 3), "oci_registry": (1, 2), "ggcr_registry": (1, 2)}
+
+
+@pytest.mark.parametrize("server", COSTS)
+def test_requests_of_a_verification(request, run, second_registry, repository, server):
+    """Annotations and another name: no payload can be foreseen, so that it must come with the tag."""
+    source = request.getfixturevalue(server)
+    signed = {"key_content": KEY.private, "children": False, "annotations": {"env": "prod"}}
+    for number, (format_, expected) in enumerate(zip(("tag", "bundle"), COSTS[server])):
+        image = f"{source.host}/{repository}-{format_}:1"
+        images.push(INDEX, source.host, f"{repository}-{format_}", "1")
+        name = {"identity": "registry.example.com/prod/app"} if format_ == "tag" else {}
+        assert run("image_sign", image=image, formats=[format_], **signed, **name)["changed"]
+        counts = []
+        for gate in ({}, {"signed_by": SIGNED_BY}):
+            source.forget()
+            options = {"src": image, "dest": f"{second_registry.host}/{repository}-{number}-{len(gate)}:1", **gate}
+            assert run("image_copy", **options)["changed"]
+            counts.append(_gets(source))
+        assert counts[1] - counts[0] == expected, [each.path for each in source.requests()]
+        # Both read the image, and look for both formats.
+        source.forget()
+        assert not run("image_verify", image=image, public_keys=[KEY.public]).get("failed")
+        assert _gets(source) == 1 + COSTS[server][1]
+        source.forget()
+        assert run("image_sign", image=image, formats=[format_], **signed, **name)["changed"] is False
+        assert _gets(source) == 1 + COSTS[server][1]
 
 
 def test_an_image_that_is_there_already_must_be_signed_too(run, sides, registry):

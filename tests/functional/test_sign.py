@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from devtools import images
+from devtools.observe import digest_at
 from devtools.signing import Key
 from devtools.toolchain.stacks import COLLECTIONS
 
@@ -90,28 +91,33 @@ def test_a_second_key_keeps_the_first_and_withdraws_only_its_own(run, registry, 
     assert run("image_inspect", image=image)["digest"] == IMAGE.digest
 
 
-def test_signers_at_once_keep_what_others_have_signed(run, registry, repository):
-    """No registry can swap a tag for another: who loses a race that nobody could see signs again."""
-    image = _push(registry, repository, images.single(seed="concurrent"))
+@pytest.mark.parametrize(("server", "given"), [("registry", ["tag", "bundle"]), ("oci_registry", ["bundle"])])
+def test_signers_at_once_keep_what_others_have_signed(request, run, repository, server, given):
+    """No registry can swap a tag for another: who loses a race that nobody could see signs again.
+
+    Bundles in a registry with the referrers API share no tag, so that none is ever lost.
+    """
+    image = _push(request.getfixturevalue(server), repository, images.single(seed="concurrent"))
     keys = [Key("Ed25519") for _number in range(4)]
     failures = []
 
     def sign(each):
-        result = run("image_sign", image=image, key_content=each.private)
+        result = run("image_sign", image=image, key_content=each.private, formats=given)
         if result.get("failed"):
             failures.append(result)
+
+    def formats(each):
+        return {found["format"] for found in run("image_verify", image=image, public_keys=[each.public])["signatures"]}
 
     threads = [threading.Thread(target=sign, args=[each]) for each in keys]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for each in keys:
+    for each in keys if "tag" in given else ():
         sign(each)
     assert not failures
-    for each in keys:
-        found = run("image_verify", image=image, public_keys=[each.public])["signatures"]
-        assert {signature["format"] for signature in found} == {"tag", "bundle"}
+    assert all(formats(each) == set(given) for each in keys)
 
 
 def test_identity_annotations_and_attestations_are_what_is_signed(run, registry, repository, key):
@@ -262,20 +268,26 @@ def test_without_cryptography_only_what_needs_it_asks_for_it(run, registry, seco
 
 
 def test_changed_bytes_in_the_storage_of_the_registry_are_never_verified(registry, repository, run, key):
+    """The signature in the manifest of its tag, and payload and signature of the bundle in the list of referrers."""
     image = _push(registry, repository, images.single(seed="storage"))
-    run("image_sign", image=image, key_content=key.private, annotations={"env": "prod"})
+    signed = run("image_sign", image=image, key_content=key.private, annotations={"env": "prod"})
     verify = {"image": image, "public_keys": [key.public]}
     found = run("image_verify", **verify)["signatures"]
     assert {signature["format"] for signature in found} == {"tag", "bundle"}
     blobs = registry.storage / "docker" / "registry" / "v2" / "blobs" / "sha256"
-    signed = (b'"env":"prod"', b'"verificationMaterial"')
-    recent = sorted(blobs.glob("*/*/data"), key=lambda path: path.stat().st_mtime)[-12:]
-    stored = [path for path in recent if any(text in path.read_bytes() for text in signed)]
-    assert len(stored) == 2
-    for path in stored:
+    subject = signed["digest"].replace(":", "-")
+    for tag, text, left in (
+        (f"{subject}.sig", b'cosign/signature":"', "bundle"),
+        (subject, rb"payload\":\"", "tag"),
+        (subject, rb"sig\":\"", "tag"),
+    ):
+        digest = digest_at(registry.host, repository, tag)[7:]
+        path = blobs / digest[:2] / digest / "data"
         whole = path.read_bytes()
-        for position in (0, len(whole) // 3, len(whole) // 2, len(whole) - 1):
+        for distance in (0, 40):
+            position = whole.index(text) + len(text) + distance
             path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
-            left = run("image_verify", **verify)["signatures"]
-            assert len(left) == 1, (path, position)
+            found = run("image_verify", **verify)["signatures"]
+            assert [signature["format"] for signature in found] == [left], (tag, text, distance)
         path.write_bytes(whole)
+    assert len(run("image_verify", **verify)["signatures"]) == 2

@@ -32,7 +32,6 @@ _READABLE = frozenset(
 )
 
 CONTENT_ANNOTATION = "dev.sigstore.bundle.content"
-PREDICATE_TYPE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 
 # A bundle holds a statement: attestations with an SBOM have megabytes.
 MAX_SIZE = 32 * 1024 * 1024

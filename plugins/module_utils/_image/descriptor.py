@@ -15,7 +15,7 @@ import typing as t
 from .._errors import InvalidContent
 from . import digest as digests
 from . import document as documents
-from . import media_types
+from . import media_types, strict_base64
 from .platform import Platform
 
 # Starts the verified content of a blob, again for each try.
@@ -41,6 +41,7 @@ class Descriptor:
     annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
     platform: Platform | None = dataclasses.field(default=None, compare=False)
     artifact_type: str | None = dataclasses.field(default=None, compare=False)
+    data: str = dataclasses.field(default="", compare=False, repr=False)
 
     @classmethod
     def from_document(cls, document: object) -> Descriptor:
@@ -54,7 +55,7 @@ class Descriptor:
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
             raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"))
         annotations, artifact_type = document.get("annotations"), document.get("artifactType")
-        platform = document.get("platform")
+        platform, data = document.get("platform"), document.get("data")
         return cls(
             media_type=media_type,
             digest=digests.check(document.get("digest")),
@@ -62,7 +63,20 @@ class Descriptor:
             annotations=annotations if isinstance(annotations, dict) else {},
             platform=Platform.from_document(platform) if isinstance(platform, dict) else None,
             artifact_type=artifact_type if isinstance(artifact_type, str) else None,
+            data=data if isinstance(data, str) else "",
         )
+
+    @property
+    def embedded(self) -> bytes | None:
+        """The content, if the descriptor holds it in ``data``; None if it has none, or something else than its digest says."""
+        if not self.data or len(self.data) > 2 * self.size + 4:
+            return None
+        try:
+            content = strict_base64.decode(self.data)
+        except ValueError:
+            return None
+        is_content = len(content) == self.size and digests.of(content, digests.split(self.digest)[0]) == self.digest
+        return content if is_content else None
 
     @property
     def is_foreign(self) -> bool:

@@ -27,6 +27,13 @@ from .manifest import MAX_SIZE, Manifest
 # cosign's signatures, attestations and SBOMs of an image: "sha256-<hex>" and one of these.
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 
+# The annotations of entries in lists that save requests, and how many characters of each are believed to be meant: the type
+# of what a sigstore bundle claims, and the bundle itself, which image_sign adds where it is small.
+PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
+BUNDLE = "drayage.registry/bundle"
+MAX_BUNDLE = 4096
+_KEPT = {PREDICATE_TYPE: 256, BUNDLE: MAX_BUNDLE}
+
 _COSIGN_TAG = re.compile(r"sha256-([0-9a-f]{64})(?:%s)" % "|".join(map(re.escape, COSIGN_SUFFIXES)))
 _LIST_TAG = re.compile(r"sha256-([0-9a-f]{64})")
 _DIGEST_TAG = re.compile(r"[a-z0-9+._]{1,32}-[0-9a-f]{64}(?:%s)?" % "|".join(map(re.escape, COSIGN_SUFFIXES)))
@@ -74,7 +81,7 @@ def matches(manifest: Manifest, artifact_types: t.Collection[str]) -> bool:
 
 
 def read_entries(raw: bytes) -> list[Descriptor]:
-    """The entries of a response of the referrers API, each once, without their annotations.
+    """The entries of a response of the referrers API, each once, as :func:`hints` returns them.
 
     Raises :class:`InvalidContent`. Some registries return ``"manifests": null`` for an empty list.
     """
@@ -90,14 +97,21 @@ def read_entries(raw: bytes) -> list[Descriptor]:
 def hints(entries: t.Iterable[Descriptor]) -> list[Descriptor]:
     """The manifests among the entries of a list, each once, without what only the manifest itself can say.
 
-    Annotations are left out: a hostile list could hold any amount of them.
+    Of the annotations few are kept: a hostile list could hold any amount of them.
     """
     found = {
-        entry.digest: Descriptor(entry.media_type, entry.digest, entry.size, artifact_type=entry.artifact_type)
+        entry.digest: Descriptor(
+            entry.media_type, entry.digest, entry.size, _kept(entry.annotations), artifact_type=entry.artifact_type
+        )
         for entry in entries
         if entry.is_manifest
     }
     return list(found.values())
+
+
+def _kept(annotations: t.Mapping[str, t.Any]) -> dict[str, str]:
+    values = {name: annotations.get(name) for name in _KEPT}
+    return {name: text for name, text in values.items() if isinstance(text, str) and len(text) <= _KEPT[name]}
 
 
 def is_list(manifest: Manifest, subject: str) -> bool:

@@ -102,7 +102,8 @@ class _Signer:
         self._store = store
         self._identity = identity
         self._dry_run = dry_run
-        self._reader = SignatureReader(store)
+        # Only a referrer that was read itself is deleted.
+        self._reader = SignatureReader(store, believes_lists=options.is_present)
         self._writer = SignatureWriter(store)
         self._suffix = ATTESTATIONS if options.predicate_type else SIGNATURES
         if BUNDLE in options.formats and not self._writer.takes_bundles:
@@ -133,7 +134,12 @@ class _Signer:
         if options.is_present:
             demand = dataclasses.replace(demand, annotations=options.annotations)
         found = Evidence(self._reader, subject.digest, lambda: self._store.manifest(subject.digest)).matching(demand)
-        return [each for each in found if not options.is_present or self._says_the_same(each)]
+        return [each for each in found if not options.is_present or self._is_kept(each)]
+
+    def _is_kept(self, found: Verified) -> bool:
+        """Whether nothing needs to be signed; a list can have an entry for a bundle that is gone."""
+        is_there = found.format != BUNDLE or self._store.resolve(found.location) is not None
+        return is_there and self._says_the_same(found)
 
     def _says_the_same(self, found: Verified) -> bool:
         if self._options.predicate_type:

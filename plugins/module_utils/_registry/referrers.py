@@ -59,13 +59,14 @@ class ReferrersClient:
         """Take note that the repository exists, so that a 404 says that there is no API."""
         self._is_known = True
 
-    def entries(self, subject: str, artifact_type: str = "") -> list[Descriptor]:
+    def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """What the registry lists as referrers of a digest; whether each is one, its manifest says.
 
-        ``artifact_type`` is sent to registries with the API, which may apply it or not. Raises ImageError.
+        ``artifact_type`` is sent to registries with the API, which may apply it or not. With ``is_only``, the tags are not
+        listed for this. Raises ImageError.
         """
         found = self._ask(subject, artifact_type)
-        return self._list_by_tag(subject) if found is None else found
+        return self._list_by_tag(subject, self._reads_tags and not is_only) if found is None else found
 
     def cosign_tags(self, subject: str) -> list[str]:
         """The tags of this repository under which cosign keeps something for a digest. One list of tags for all."""
@@ -131,8 +132,8 @@ class ReferrersClient:
         self._tags = set(filter(referrers.is_digest_tag, tags))
         self.note_repository()
 
-    def _list_by_tag(self, subject: str) -> list[Descriptor]:
-        if self._reads_tags:
+    def _list_by_tag(self, subject: str, reads_tags: bool) -> list[Descriptor]:
+        if reads_tags:
             self._digest_tags()
         if self._tags is not None and referrers.list_tag(subject) not in self._tags:
             return []

@@ -71,7 +71,7 @@ class LayoutReferrers:
         """Whether a list is to be written with the index."""
         return bool(self._pending)
 
-    def entries(self, subject: str, artifact_type: str = "") -> list[Descriptor]:
+    def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """The list of a subject, and what refers to it without a list."""
         with file_errors("read", self._images.path):
             index = self._images.index()

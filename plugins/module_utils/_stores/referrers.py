@@ -20,10 +20,11 @@ from .repository import Store
 class Referrers(t.Protocol):
     """What is attached to the manifests of one repository. Every method may raise an ImageError."""
 
-    def entries(self, subject: str, artifact_type: str = "") -> list[Descriptor]:
+    def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """What the list of a digest's referrers holds; whether each is one, its manifest says.
 
-        ``artifact_type`` may be applied or not.
+        ``artifact_type`` may be applied or not. ``is_only`` says that few other subjects will be asked about, so that finding
+        out at once which of them have a list does not pay.
         """
 
     def cosign_tags(self, subject: str) -> list[str]:

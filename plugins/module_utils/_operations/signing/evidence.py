@@ -15,7 +15,7 @@ import typing as t
 
 from ..._errors import ImageError
 from ..._image import statement as statements
-from .reading import ATTESTATIONS, SIGNATURES, Found, SignatureReader
+from .reading import ATTESTATIONS, SIGNATURES, Found, SignatureReader, SignedReferrer
 from .signature import Demand, ReadManifest, Reason, Rejection, Verified
 
 
@@ -40,15 +40,16 @@ class Evidence:
         return list(self._reader.of_tag(self.digest, ATTESTATIONS))
 
     @functools.cached_property
-    def _bundles(self) -> list[Found]:
-        return list(self._reader.of_referrers(self.digest))
+    def _referrers(self) -> list[SignedReferrer]:
+        return self._reader.referrers(self.digest)
 
     def _found(self, predicate_type: str, with_bundles: bool) -> t.Iterator[Found]:
-        """Lists are read when the loop comes to them."""
+        """All is read when the loop comes to it, and first what the list of referrers says is of this type."""
         is_signature = predicate_type == statements.SIGN
         yield from self._signatures if is_signature else self._attestations
         if with_bundles:
-            yield from self._bundles
+            for referrer in sorted(self._referrers, key=lambda each: _distance(each.predicate_type, predicate_type)):
+                yield from referrer.found
 
     def first(self, demand: Demand, with_bundles: bool = True) -> Verified:
         """The first signature that meets the demand. Raises :class:`NotVerified`."""
@@ -91,6 +92,11 @@ class Evidence:
             return NotVerified("%s has no %s" % (self.digest, what), hint=hint)
         best = max(rejections, key=lambda rejection: rejection.reason)
         return NotVerified("%s is not verified: %s" % (self.digest, _cause(best, what, demand, len(rejections))))
+
+
+def _distance(stated: str, wanted: str) -> int:
+    """How late to read a referrer whose list says that it claims this type, or does not say it."""
+    return 0 if stated == wanted else 2 if stated else 1
 
 
 def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ..._errors import DigestMismatch, InvalidContent, NotFound
@@ -40,14 +41,19 @@ Found = t.Union[Signature, Rejection]
 
 
 class SignatureReader:
-    """The signatures of one repository. What cannot be read is a :class:`Rejection`, no access is an error."""
+    """The signatures of one repository. What cannot be read is a :class:`Rejection`, no access is an error.
 
-    def __init__(self, store: Store) -> None:
+    With ``believes_lists``, a bundle that the list of referrers holds counts without a look at the referrer: what it says is
+    signed, wherever it stands.
+    """
+
+    def __init__(self, store: Store, believes_lists: bool = True) -> None:
         self._store = store
+        self._believes_lists = believes_lists
         self._referrers = referrers_of(store)
 
     def of_tag(self, digest: str, suffix: str) -> t.Iterator[Found]:
-        """The layers of cosign's tag for a digest: one GET, and one for a payload that cannot be foreseen."""
+        """The layers of cosign's tag for a digest: one GET, and one for a payload that is neither in it nor foreseen."""
         manifest = self.tagged(digest, suffix)
         if manifest:
             yield from self._of_layers(manifest, digest)
@@ -62,18 +68,27 @@ class SignatureReader:
         except NotFound:
             return None
 
-    def of_referrers(self, digest: str) -> t.Iterator[Found]:
-        """The bundles that refer to a digest: one GET for the list, two for each."""
+    def referrers(self, digest: str) -> list[SignedReferrer]:
+        """What refers to a digest and may be a signature: one GET for the list, which holds what image_sign signed.
+
+        A bundle that is not in the list costs two more when it is read, for its manifest and the bundle.
+        """
         if not self._referrers:
-            return
-        entries = [entry for entry in self._referrers.entries(digest) if _may_be_signature(entry)]
-        for entry in _limited(entries):
-            try:
-                manifest = self._store.manifest(entry.digest)
-                if referrers.is_referrer(manifest, digest):
-                    yield from self._of_referrer(manifest, digest)
-            except (NotFound, DigestMismatch, InvalidContent) as error:
-                yield Rejection(Reason.DAMAGED, error.cause)
+            return []
+        entries = [entry for entry in self._referrers.entries(digest, is_only=True) if _may_be_signature(entry)]
+        return [SignedReferrer(entry, digest, self._of_entry) for entry in _limited(entries)]
+
+    def _of_entry(self, entry: Descriptor, digest: str) -> t.Iterator[Found]:
+        try:
+            listed = entry.annotations.get(referrers.BUNDLE)
+            if listed and self._believes_lists:
+                yield BundleSignature(BUNDLE, entry.digest, Bundle.parse(listed.encode("utf-8", "replace")))
+                return
+            manifest = self._store.manifest(entry.digest)
+            if referrers.is_referrer(manifest, digest):
+                yield from self._of_referrer(manifest, digest)
+        except (NotFound, DigestMismatch, InvalidContent) as error:
+            yield Rejection(Reason.DAMAGED, error.cause)
 
     def _of_referrer(self, manifest: Manifest, digest: str) -> t.Iterator[Found]:
         if manifest.artifact_type == _EXPERIMENT:
@@ -115,7 +130,26 @@ class SignatureReader:
     def _read(self, blob: Descriptor, limit: int) -> bytes:
         if blob.size > limit:
             raise InvalidContent("a signature is larger than %d bytes" % limit)
-        return b"".join(map(bytes, self._store.open_blob(blob)))
+        embedded = blob.embedded
+        return b"".join(map(bytes, self._store.open_blob(blob))) if embedded is None else embedded
+
+
+class SignedReferrer:
+    """A referrer that may be a signature, which is read once, when it is needed.
+
+    ``predicate_type`` is what the list says that it claims; empty if the list leaves it open.
+    """
+
+    def __init__(self, entry: Descriptor, digest: str, read: t.Callable[[Descriptor, str], t.Iterable[Found]]) -> None:
+        self.predicate_type = entry.annotations.get(referrers.PREDICATE_TYPE, "")
+        self._entry = entry
+        self._digest = digest
+        self._read = read
+
+    @functools.cached_property
+    def found(self) -> list[Found]:
+        """The signatures in it. Raises ImageError where there is no access."""
+        return list(self._read(self._entry, self._digest))
 
 
 def tag_of(digest: str, suffix: str) -> str:

@@ -17,7 +17,7 @@ from ..._errors import InvalidContent, Refused
 from ..._image import bundle as bundles
 from ..._image import digest as digests
 from ..._image import document as documents
-from ..._image import media_types, simple_signing
+from ..._image import media_types, referrers, simple_signing, strict_base64
 from ..._image.descriptor import Descriptor
 from ..._image.manifest import Manifest
 from ..._settling import wait_for_others
@@ -28,6 +28,8 @@ from .reading import SignatureReader, tag_of
 _EMPTY = b"{}"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _CREATED = "org.opencontainers.image.created"
+# Bytes: descriptors should hold small content only (OCI image spec, "data").
+_MAX_EMBEDDED = 4096
 # How often a tag is written again because another signer has overwritten it.
 _WRITES = 10
 
@@ -53,6 +55,8 @@ class SignatureWriter:
         """Add a layer to cosign's tag for a digest; those that are there stay. Raises ImageError."""
         blob = self._put(media_type, content)
         layer = {"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": dict(annotations)}
+        if len(content) <= _MAX_EMBEDDED:  # whoever reads the manifest needs no second request
+            layer["data"] = strict_base64.encode(content)
         self._write(digest, suffix, lambda layers: None if layer in layers else [*layers, layer])
 
     def remove_layers(self, digest: str, suffix: str, locations: t.Collection[str]) -> None:
@@ -72,9 +76,11 @@ class SignatureWriter:
         now = datetime.datetime.now(datetime.timezone.utc)
         annotations = {
             bundles.CONTENT_ANNOTATION: "dsse-envelope",
-            bundles.PREDICATE_TYPE_ANNOTATION: predicate_type,
+            referrers.PREDICATE_TYPE: predicate_type,
             _CREATED: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
+        if len(content) <= referrers.MAX_BUNDLE:  # lists of referrers show it: whoever reads the list needs no more
+            annotations[referrers.BUNDLE] = content.decode("utf-8")
         document = {
             "schemaVersion": 2,
             "mediaType": media_types.OCI_MANIFEST,
@@ -89,12 +95,12 @@ class SignatureWriter:
         self._referrers.attach(subject.digest, [manifest])
         commit(self._store)
 
-    def remove_bundles(self, subject: str, referrers: t.Collection[str]) -> None:
+    def remove_bundles(self, subject: str, locations: t.Collection[str]) -> None:
         """Remove these referrers of a digest."""
-        if self._referrers and referrers:
-            for referrer in referrers:
-                self._store.delete(referrer)
-            self._referrers.detach(subject, referrers)
+        if self._referrers and locations:
+            for location in locations:
+                self._store.delete(location)
+            self._referrers.detach(subject, locations)
             commit(self._store)
 
     def _put(self, media_type: str, content: bytes) -> Descriptor:

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types, referrers
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.digest import of
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 
@@ -87,7 +88,14 @@ def test_empty_lists(manifests):
 
 
 def test_entries_of_a_list():
-    """Each once, with the artifact type; what is no manifest, and annotations, are left out."""
+    """Each once, with the artifact type; what is no manifest, and all but two annotations, are left out."""
+    kept = {referrers.PREDICATE_TYPE: "https://example.com/a", referrers.BUNDLE: "{}"}
+    long = {referrers.PREDICATE_TYPE: "x" * 257, referrers.BUNDLE: "x" * 4097, "x": "y"}
+    found = referrers.hints([Descriptor.from_document(entry(annotations={**kept, "x": "y"}))])
+    assert [dict(one.annotations) for one in found] == [kept]
+    for dropped in (long, {referrers.BUNDLE: 7}):
+        found = referrers.hints([Descriptor.from_document(entry(annotations=dropped))])
+        assert [dict(one.annotations) for one in found] == [{}]
     entries = [
         entry(artifactType="a/b", annotations={"x": "y" * 1000}),
         entry(),
