@@ -6,8 +6,8 @@
 To start an interpreter and import requests and ansible-core takes longer than most modules run for. A fork has all of
 that, and is otherwise a process of its own: environment, exit status, and nothing shared with the run before.
 
-``ForkServer`` is the client's side. The other side is this file, run as a script by the Python of the managed node: it
-needs nothing but the standard library of Python 3.9.
+``ForkServer`` starts and ends a server and asks it, through ``fork_client.py``. The server is this file, run as a script
+by the Python of the managed node: it needs nothing but the standard library of Python 3.9.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
+import marshal
 import os
 import resource
 import runpy
@@ -26,8 +26,14 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import types
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
+
+if __name__ == "__main__":
+    import fork_client  # the script has no package
+else:
+    from devtools import fork_client
 
 if TYPE_CHECKING:
     from devtools.fork_coverage import Recorder
@@ -37,11 +43,11 @@ _MODULES = "ansible_collections.drayage.registry.plugins.modules"
 _INTERPRETER = """\
 #!/bin/sh
 case "$1" in
-    /*) exec {python} -IS {file} interpret {address} "$@" ;;
+    /*|"") exec {python} -IS {client} {address} "$@" ;;
     *) exec {python} "$@" ;;
 esac
 """
-_LIMITS = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NOFILE")
+_CLIENT = _REPOSITORY / "devtools" / "fork_client.py"
 
 
 # What the scripts of a server import.
@@ -62,14 +68,14 @@ class ForkServer:
         self._directory = tempfile.TemporaryDirectory(prefix="drayage-")
         self._address = os.path.join(self._directory.name, "socket")
         self.interpreter = Path(self._directory.name, "python")
-        self.interpreter.write_text(_INTERPRETER.format(python=python, file=__file__, address=self._address))
+        self.interpreter.write_text(_INTERPRETER.format(python=python, client=_CLIENT, address=self._address))
         self.interpreter.chmod(0o700)
         ours, self._lifeline = socket.socketpair()
         with ours, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(self._address)
             listener.listen(64)
             passed = [listener.fileno(), ours.fileno()]
-            command = [python, __file__, "serve", scripts, *map(str, passed)]
+            command = [python, __file__, scripts, *map(str, passed)]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment, pass_fds=passed
             )
@@ -77,12 +83,15 @@ class ForkServer:
     def run(self, argv: list[str], text: str, environment: dict[str, str], seconds: float) -> tuple[str, str, int]:
         """Run a script with its arguments and ``text`` as its standard input; return its output, errors and exit status.
 
-        It has the working directory, the limits and the umask of this process. TimeoutExpired is raised after
-        ``seconds``; the script is killed then.
+        It has the working directory, the limits and the umask of this process. Raises TimeoutExpired after ``seconds``;
+        the script is killed then.
         """
         with _file(text) as stdin, _file() as stdout, _file() as stderr:
             files = (stdin.fileno(), stdout.fileno(), stderr.fileno())
-            status = _ask(self._address, argv, environment, files, seconds)
+            try:
+                status = fork_client.ask(self._address, argv, environment, files, seconds)
+            except socket.timeout:
+                raise subprocess.TimeoutExpired(argv, seconds) from None
             return _content(stdout), _content(stderr), status
 
     def close(self) -> None:
@@ -90,27 +99,6 @@ class ForkServer:
         self._lifeline.close()
         self._process.wait()
         self._directory.cleanup()
-
-
-def _ask(
-    address: str, argv: list[str], environment: dict[str, str], files: tuple[int, int, int], seconds: float | None
-) -> int:
-    """Have a script run with these standard files; return its exit status, negative if a signal has ended it."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    limits = {name: resource.getrlimit(getattr(resource, name)) for name in _LIMITS}
-    request = {"argv": argv, "env": environment, "cwd": os.getcwd(), "umask": umask, "limits": limits}
-    with socket.socket(socket.AF_UNIX) as server, _file(json.dumps(request)) as asked:
-        server.connect(address)
-        socket.send_fds(server, [b"R"], [asked.fileno(), *files])
-        server.settimeout(seconds)
-        try:
-            status = server.recv(100)
-        except socket.timeout:
-            raise subprocess.TimeoutExpired(argv, seconds or 0) from None
-    if not status:
-        raise RuntimeError("the fork server has ended")
-    return int(status)
 
 
 def _file(content: str = "") -> IO[str]:
@@ -188,8 +176,8 @@ def _end(running: dict[int, socket.socket]) -> None:
 
 def _receive(files: list[int]) -> dict:
     """Take over the standard files; return the request."""
-    with open(files[0], encoding="utf-8") as file:
-        request: dict = json.load(file)
+    with open(files[0], "rb") as file:
+        request: dict = marshal.load(file)
     for number, file in enumerate(files[1:]):
         os.dup2(file, number)
         os.close(file)
@@ -253,10 +241,19 @@ def serve(scripts: str, listener: int, lifeline: int) -> None:
     request = _serve(socket.socket(fileno=listener), socket.socket(fileno=lifeline), recorder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _become(request)
-    if scripts == MODULES:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    else:
+    if scripts == PLAYBOOKS:
         _run_and_leave(sys.argv[0])
+    elif sys.argv[0] == fork_client.STDIN:
+        _run_stdin()
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def _run_stdin() -> None:
+    """Run the script that the standard input is, as Python does when it is given no file."""
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    exec(compile(sys.stdin.read(), "<stdin>", "exec"), main.__dict__)
 
 
 def _run_and_leave(script: str) -> NoReturn:
@@ -274,14 +271,5 @@ def _run_and_leave(script: str) -> NoReturn:
     os._exit(status if isinstance(status, int) else 1)
 
 
-def interpret(address: str, *argv: str) -> int:
-    """Run a script with the standard files of this process."""
-    status = _ask(address, list(argv), dict(os.environ), (0, 1, 2), None)
-    return status if status >= 0 else 128 - status
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "serve":
-        serve(sys.argv[2], *map(int, sys.argv[3:]))
-    else:
-        sys.exit(interpret(*sys.argv[2:]))
+    serve(sys.argv[1], *map(int, sys.argv[2:]))

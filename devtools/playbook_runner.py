@@ -34,6 +34,8 @@ def _environment(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",
+        # Files that are copied for each task take longer than most tasks. test_examples.py runs without it.
+        "ANSIBLE_PIPELINING": "1",
     }
 
 

@@ -30,6 +30,7 @@ def molecule(arguments: list[str]) -> Outcome:
         command = ["molecule", "test", *(arguments or ["--all"])]
         settings = {
             "ANSIBLE_HOME": str(home / "ansible"),
+            "ANSIBLE_PIPELINING": "1",
             "DRAYAGE_MOLECULE_SITE": str(molecule_site.SITE),
             "PATH": os.pathsep.join([str(stack.home / "bin"), os.environ.get("PATH", os.defpath), htpasswd]),
         }
