@@ -131,6 +131,7 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import find_each, parse_image
+from ansible_collections.drayage.registry.plugins.module_utils._process import run_command
 from ansible_collections.drayage.registry.plugins.plugin_utils._documents import InvalidDocument
 from ansible_collections.drayage.registry.plugins.plugin_utils._find_images import describe, find
 from ansible_collections.drayage.registry.plugins.plugin_utils._helm import HelmOptions, render
@@ -141,7 +142,6 @@ from ansible_collections.drayage.registry.plugins.plugin_utils._sources import (
     Unreadable,
     sources,
 )
-from ansible_collections.drayage.registry.plugins.plugin_utils._stores import run_command
 
 Item = dict[str, t.Any]
 

@@ -21,7 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ._argspec import check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
 from ._operations.stores import Stores, open_stores
-from ._process import Guard
+from ._process import run_command
 from ._run import Run
 from ._text import clean_values
 
@@ -48,7 +48,7 @@ class RegistryModule:
         A result of the key ``diff`` is shown only where the user asked for diffs; one of the key ``failure`` is the
         message that the module fails with, the other results beside it.
         """
-        run = Run(self._run_command, self.params["jobs"], self.check_mode)
+        run = Run(run_command, self.params["jobs"], self.check_mode)
         try:
             with self._progress(run), open_stores(self.params, run, self.ansible.no_log_values.add) as stores:
                 result = operation(stores)
@@ -81,22 +81,6 @@ class RegistryModule:
             for given in options.get("public_keys") or ():
                 if "PRIVATE" in given:
                     self.ansible.no_log_values.add(given)
-
-    def _run_command(
-        self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
-    ) -> tuple[int, str, str]:
-        guard = Guard(seconds, limit)
-        try:
-            done: tuple[int, str, str] = self.ansible.run_command(
-                argv,
-                data=stdin,
-                binary_data=True,
-                handle_exceptions=False,
-                before_communicate_callback=guard.attach,
-            )
-        finally:
-            guard.release()
-        return done
 
     def _progress(self, run: Run) -> t.ContextManager[object]:
         path = self.params.get("progress_file")

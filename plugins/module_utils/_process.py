@@ -5,18 +5,26 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Bounds on a program that AnsibleModule.run_command runs: how long it may take, and how much it may write.
+"""Running a program within bounds: how long it may take, and how much it may write.
 
-run_command itself waits without end and keeps all output in memory. It passes the running process to a callback, though.
+AnsibleModule.run_command waits without end and keeps all output in memory. It also runs Python code between fork and exec
+(``preexec_fn``), which can block for ever in a process with threads (https://docs.python.org/3/library/subprocess.html).
 """
 
 from __future__ import annotations
 
-import contextlib
-import threading
+import os
+import select
+import selectors
+import subprocess
+import time
 import typing as t
 
 from ._errors import ImageError
+
+_CHUNK = 65536
+# Seconds after which a program that has ended is not waited for because another process has its outputs.
+_PATIENCE = 1.0
 
 
 class RunCommand(t.Protocol):
@@ -36,88 +44,79 @@ class ProgramStopped(ImageError):
     """A program exceeded its bounds; the cause completes "PROGRAM ..."."""
 
 
-class Process(t.Protocol):
-    """What is needed of a running process."""
+def run_command(
+    argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
+) -> tuple[int, str, str]:
+    """See :class:`RunCommand`. Output that is not UTF-8 has replacement characters."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            exchange = _Exchange(process, stdin.encode("utf-8"), seconds, limit)
+            out, err = exchange.run()
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
-    stdin: t.Any
-    stdout: t.Any
-    stderr: t.Any
 
-    def kill(self) -> None:
-        """Send SIGKILL."""
+class _Exchange:
+    """Gives a process its input and takes its outputs until it ends."""
 
-
-class Guard:
-    """Kills one process that exceeds its bounds. :meth:`attach` is the callback; :meth:`release` ends the watch."""
-
-    def __init__(self, seconds: float | None, limit: int | None) -> None:
-        self._seconds = seconds
-        self._limit = limit
-        self._timer: threading.Timer | None = None
-        self._process: Process | None = None
-        self._cause = ""
-
-    def attach(self, process: Process) -> None:
-        """Begin to watch a process that has just been started."""
+    def __init__(
+        self, process: subprocess.Popen[bytes], content: bytes, seconds: float | None, limit: int | None
+    ) -> None:
         self._process = process
-        if process.stdin:
-            process.stdin = _OptionalInput(process.stdin)
-        if self._limit is not None:
-            process.stdout = _BoundedOutput(process.stdout, self._limit, self._stop)
-            process.stderr = _BoundedOutput(process.stderr, self._limit, self._stop)
-        if self._seconds is not None:
-            cause = "did not finish within %g seconds" % self._seconds
-            self._timer = threading.Timer(self._seconds, self._stop, [cause])
-            self._timer.daemon = True
-            self._timer.start()
-
-    def release(self) -> None:
-        """Stop watching. Raises :class:`ProgramStopped` if the process was killed."""
-        if self._timer:
-            self._timer.cancel()
-        if self._cause:
-            raise ProgramStopped(self._cause)
-
-    def _stop(self, cause: str) -> None:
-        self._cause = self._cause or cause
-        if self._process:
-            self._process.kill()
-
-
-class _OptionalInput:
-    """The standard input of a process, which may end without having read it."""
-
-    def __init__(self, stream: t.BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, content: bytes) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._stream.write(content)
-
-    def close(self) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._stream.close()
-
-
-class _BoundedOutput:
-    """An output of a process, which ends for its reader at a number of bytes."""
-
-    def __init__(self, stream: t.BinaryIO, limit: int, stop: t.Callable[[str], None]) -> None:
-        self._stream = stream
+        self._input = memoryview(content)
+        self._seconds = seconds
+        self._end = float("inf") if seconds is None else time.monotonic() + seconds
         self._limit = limit
-        self._left = limit
-        self._stop = stop
 
-    def fileno(self) -> int:
-        return self._stream.fileno()
+    def run(self) -> tuple[bytes, bytes]:
+        """What the process wrote to its outputs. Raises :class:`ProgramStopped`."""
+        out, err = bytearray(), bytearray()
+        with selectors.DefaultSelector() as selector:
+            for stream, output in ((self._process.stdout, out), (self._process.stderr, err)):
+                if stream:
+                    selector.register(stream, selectors.EVENT_READ, output)
+            if self._process.stdin:
+                selector.register(self._process.stdin, selectors.EVENT_WRITE)
+            while selector.get_map():
+                ready = selector.select(min(self._left(), _PATIENCE))
+                if not ready and self._process.poll() is not None:
+                    break
+                for key, _events in ready:
+                    is_done = self._write(key.fd) if key.data is None else self._read(key.fd, key.data)
+                    if is_done:
+                        selector.unregister(key.fileobj)
+                    if is_done and key.fileobj is self._process.stdin:
+                        self._process.stdin.close()
+        self._wait()
+        return bytes(out), bytes(err)
 
-    def read(self, size: int = -1) -> bytes | None:
-        chunk = self._stream.read(size)
-        self._left -= len(chunk or b"")
-        if self._left < 0:
-            self._stop("wrote more than %d bytes" % self._limit)
-            return b""
-        return chunk
+    def _left(self) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise ProgramStopped("did not finish within %g seconds" % (self._seconds or 0))
+        return left
 
-    def close(self) -> None:
-        self._stream.close()
+    def _write(self, file: int) -> bool:
+        """Write what a pipe takes without blocking. Returns whether that was all, or the process reads no more."""
+        try:
+            self._input = self._input[os.write(file, self._input[: select.PIPE_BUF]) :]
+        except BrokenPipeError:
+            self._input = memoryview(b"")
+        return not self._input
+
+    def _read(self, file: int, output: bytearray) -> bool:
+        """Read what is there. Returns whether that was the end."""
+        chunk = os.read(file, _CHUNK)
+        output += chunk
+        if self._limit is not None and len(output) > self._limit:
+            raise ProgramStopped("wrote more than %d bytes" % self._limit)
+        return not chunk
+
+    def _wait(self) -> None:
+        try:
+            self._process.wait(None if self._seconds is None else self._left())
+        except subprocess.TimeoutExpired:
+            self._left()

@@ -9,9 +9,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
-import subprocess
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -19,10 +16,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import registry_options
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
-from ansible_collections.drayage.registry.plugins.module_utils._process import Guard
+from ansible_collections.drayage.registry.plugins.module_utils._process import run_command
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
-
-_CHUNK = 65536
 
 
 def registry_params(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -45,33 +40,3 @@ def open_for_reading(params: dict[str, t.Any]) -> Stores:
     :class:`ImageError`.
     """
     return open_stores(params, Run(run_command, params["jobs"], dry_run=True))
-
-
-def run_command(
-    argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
-) -> tuple[int, str, str]:
-    """Run a program on the controller, see :class:`RunCommand`."""
-    guard = Guard(seconds, limit)
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        guard.attach(process)
-        try:
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                outputs = [pool.submit(_read_all, stream) for stream in (process.stdout, process.stderr)]
-                _give(process.stdin, stdin)
-            process.wait()
-        finally:
-            guard.release()
-    stdout, stderr = [output.result() for output in outputs]
-    return process.returncode, stdout, stderr
-
-
-def _give(stream: t.IO[bytes] | None, text: str) -> None:
-    if stream:
-        with contextlib.suppress(BrokenPipeError):  # a program need not read what it is given
-            stream.write(text.encode("utf-8"))
-            stream.close()
-
-
-def _read_all(stream: t.IO[bytes] | None) -> str:
-    chunks = iter(lambda: stream.read(_CHUNK) if stream else b"", b"")
-    return b"".join(chunks).decode("utf-8", "replace")

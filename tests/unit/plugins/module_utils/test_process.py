@@ -4,58 +4,58 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._process import Guard, ProgramStopped
+from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped, run_command
 
 
-def start(*argv):
-    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_a_program_is_given_its_input():
+    assert run_command(["sh", "-c", "cat; echo problem >&2; exit 3"], "hello") == (3, "hello", "problem\n")
 
 
-def test_a_program_within_its_bounds_is_left_alone():
-    guard = Guard(60, 5)
-    with start("cat") as process:
-        guard.attach(process)
-        process.stdin.write(b"hello")
-        process.stdin.close()
-        assert (process.stdout.read(), process.stderr.read()) == (b"hello", b"")
-    guard.release()
-    assert process.returncode == 0
+def test_much_input_and_output_do_not_wait_for_each_other():
+    text = "x" * 1_000_000
+    assert run_command(["cat"], text) == (0, text, "")
+
+
+@pytest.mark.parametrize("script", ["true", "exec 0<&-; sleep 0.1"])
+def test_a_program_may_ignore_its_input(script):
+    assert run_command(["sh", "-c", script], "x" * 1_000_000) == (0, "", "")
+
+
+def test_without_input_a_program_reads_its_end():
+    assert run_command(["cat"], "") == (0, "", "")
 
 
 def test_a_program_that_does_not_end_is_killed():
-    guard = Guard(0.1, None)
-    with start("sleep", "600") as process:
-        guard.attach(process)
-        process.wait(60)
     with pytest.raises(ProgramStopped, match="^did not finish within 0.1 seconds.$"):
-        guard.release()
+        run_command(["sleep", "600"], "", seconds=0.1)
+
+
+def test_a_program_that_closes_its_outputs_and_does_not_end_is_killed():
+    with pytest.raises(ProgramStopped, match="^did not finish within 0.5 seconds.$"):
+        run_command(["sh", "-c", "exec sleep 600 >/dev/null 2>&1"], "", seconds=0.5)
 
 
 @pytest.mark.parametrize("redirection", ["", ">&2"])
 def test_a_program_that_writes_without_end_is_killed(redirection):
-    guard = Guard(None, 100000)
-    with start("sh", "-c", "exec yes " + redirection) as process:
-        guard.attach(process)
-        stream = process.stderr if redirection else process.stdout
-        assert isinstance(stream.fileno(), int)
-        while stream.read(32768):
-            pass
-        process.wait(60)
     with pytest.raises(ProgramStopped, match="^wrote more than 100000 bytes.$"):
-        guard.release()
+        run_command(["sh", "-c", "exec yes " + redirection], "", limit=100000)
 
 
-@pytest.mark.parametrize("size", [10, 1000000])
-def test_a_program_need_not_read_its_input(size):
-    guard = Guard(None, None)
-    with start("sh", "-c", "exec 0<&-; echo closed; exec sleep 1") as process:
-        assert process.stdout.readline() == b"closed\n"
-        guard.attach(process)
-        process.stdin.write(b"x" * size)
-        process.stdin.close()
-        process.kill()
-    guard.release()
+def test_a_process_that_is_left_behind_is_not_waited_for():
+    status, out, err = run_command(["sh", "-c", "sleep 60 & echo $!"], "", seconds=30)
+    os.kill(int(out), signal.SIGKILL)
+    assert (status, err) == (0, "")
+
+
+def test_output_that_is_not_text_is_told_apart():
+    assert run_command(["printf", "\\377"], "") == (0, "\ufffd", "")
+
+
+def test_a_program_that_cannot_be_started_is_an_error_of_the_system():
+    with pytest.raises(FileNotFoundError):
+        run_command(["/nonexistent"], "")

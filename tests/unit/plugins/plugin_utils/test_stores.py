@@ -11,12 +11,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference
-from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped
-from ansible_collections.drayage.registry.plugins.plugin_utils._stores import (
-    open_for_reading,
-    registry_params,
-    run_command,
-)
+from ansible_collections.drayage.registry.plugins.plugin_utils._stores import open_for_reading, registry_params
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 
 
@@ -57,23 +52,3 @@ def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ImageError) as raised:
         open_for_reading(registry_params(options))
     assert str(raised.value) == message
-
-
-def test_a_program_is_given_its_input():
-    assert run_command(["sh", "-c", "cat; echo problem >&2; exit 3"], "hello") == (3, "hello", "problem\n")
-
-
-def test_a_program_may_ignore_its_input():
-    assert run_command(["true"], "x" * 1_000_000)[0] == 0
-
-
-def test_a_program_that_exceeds_its_bounds_is_killed():
-    with pytest.raises(ProgramStopped, match="^did not finish within 0.1 seconds.$"):
-        run_command(["sleep", "600"], "", seconds=0.1)
-    with pytest.raises(ProgramStopped, match="^wrote more than 1000 bytes.$"):
-        run_command(["yes"], "", limit=1000)
-
-
-def test_a_program_that_cannot_be_started_is_an_error_of_the_system():
-    with pytest.raises(FileNotFoundError):
-        run_command(["/nonexistent"], "")
