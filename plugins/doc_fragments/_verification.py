@@ -48,6 +48,8 @@ options:
     description:
       - A directory in the format of containers-registries.d(5), which says where signatures are kept. With O(policy=default), it
         defaults to C(/etc/containers/registries.d) if that exists.
+      - GPG signatures are read from the C(lookaside) location of an image, a C(file), C(https) or C(http) URL. No credentials are sent
+        there. The CA of a private server is that of its entry in O(registries).
     type: path
 requirements:
   - cryptography >= 3.3.2, with O(signed_by) or O(policy)
@@ -67,6 +69,8 @@ options:
     description:
       - A directory in the format of containers-registries.d(5), which says where signatures are kept. With O(policy=default), it
         defaults to C(/etc/containers/registries.d) if that exists.
+      - GPG signatures are read from the C(lookaside) location of an image, a C(file), C(https) or C(http) URL. No credentials are sent
+        there. The CA of a private server is that of its entry in O(registries).
       - Without it, cosign's signatures are looked for in the repository of the image, and GPG signatures in
         C(/var/lib/containers/sigstore).
     type: path

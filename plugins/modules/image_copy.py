@@ -403,7 +403,7 @@ def main() -> None:
     options = CopyOptions(**{name: module.params[name] for name in names})
 
     def operation(stores: Stores) -> dict[str, t.Any]:
-        gate = Gate.from_options(module.params, stores.run.run_command)
+        gate = Gate.from_options(module.params, stores.run.run_command, stores.read_url)
         return describe(copy(options, stores, gate), options.src, stores.run)
 
     module.run(operation)

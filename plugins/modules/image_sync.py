@@ -411,7 +411,7 @@ def main() -> None:
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         options = SyncOptions(**dict(given, images=read_images(given["images"])))
-        gate = Gate.from_options(module.params, stores.run.run_command)
+        gate = Gate.from_options(module.params, stores.run.run_command, stores.read_url)
         if not lock or module.check_mode:
             return describe(sync(options, stores, gate), report, stores.run)
         with claimed(lock) as is_free:

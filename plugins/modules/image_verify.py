@@ -229,7 +229,9 @@ def main() -> None:
             return describe(verify_bundle(params["bundle"], keys, stores.run), params["bundle"])
         rule, policy = None, None
         if params["policy"]:
-            policy = PolicyRule.from_options(params["policy"], params["registries_d"], stores.run.run_command)
+            policy = PolicyRule.from_options(
+                params["policy"], params["registries_d"], stores.run.run_command, stores.read_url
+            )
         else:
             rule = KeyRule.from_options(params)
         annotations = {name: str(value) for name, value in params["annotations"].items()}

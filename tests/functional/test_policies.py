@@ -69,7 +69,9 @@ class Table:
         """Return what we say."""
         image = references.parse(question["image"])
         store = self.stores.open(image)
-        rule = PolicyRule.from_options(question["policy"], question["registriesd"], self.stores.run.run_command)
+        rule = PolicyRule.from_options(
+            question["policy"], question["registriesd"], self.stores.run.run_command, self.stores.read_url
+        )
         try:
             rule.check(image, _one(store, image))
         except NotVerified:
@@ -151,7 +153,9 @@ def test_invalid_policies_accept_nothing_here_or_there(table, tmp_path):
         with pytest.raises(ImageError):
             image = references.parse(question["image"])
             store = table.stores.open(image)
-            rule = PolicyRule.from_options(str(path), question["registriesd"], table.stores.run.run_command)
+            rule = PolicyRule.from_options(
+                str(path), question["registriesd"], table.stores.run.run_command, table.stores.read_url
+            )
             rule.check(image, _one(store, image))
     program = peers.find_policy_judge()
     if program:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -19,6 +22,39 @@ IMAGE = images.single(seed="gpg")
 NAME = "registry.example.com/prod/app:1"
 
 pytestmark = pytest.mark.skipif(not shutil.which("gpg"), reason="the program gpg is not installed")
+
+
+class WebServer(contextlib.AbstractContextManager):
+    """Serves the files of a directory, or a status for all; ``paths`` are those that it was asked for."""
+
+    def __init__(self, directory):
+        self.paths = []
+        self.status = 0
+        owner = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments):
+                super().__init__(*arguments, directory=str(directory))
+
+            def do_GET(self):
+                owner.paths.append(self.path)
+                if owner.status:
+                    self.send_error(owner.status)
+                else:
+                    super().do_GET()
+
+            def log_message(self, *_arguments):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_exc_info):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 class Gpg:
@@ -154,6 +190,44 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(run, plain_gpg, 
     policy = _policy(tmp_path / "p.json", plain_gpg, {"type": "matchExact"})
     found = run("image_verify", image=image, policy=policy, registries_d=str(configured.parent))
     assert [signature["identity"] for signature in found["signatures"]] == [image]
+    options = {"image": image, "policy": policy, "registries_d": str(configured.parent)}
+    with WebServer(lookaside) as server:
+        configured.write_text(f"default-docker: {{lookaside: '{server.url}/'}}\n")
+        name = f"/{repository}@sha256={IMAGE.digest[7:]}/signature-"
+        (signature,) = run("image_verify", **options)["signatures"]
+        assert (signature["identity"], server.paths) == (image, [f"{name}1"])
+        copied = plain_gpg.skopeo(
+            "--policy", policy, "--registries.d", str(configured.parent), "copy", "--src-tls-verify=false",
+            f"docker://{image}", f"dir:{tmp_path}/copy",
+        )  # fmt: skip
+        assert copied.returncode == 0, copied.stderr
+        # A signature that is not a signature does not hide the one after it.
+        stored = lookaside / name[1:-1].rpartition("/")[0]
+        (stored / "signature-1").rename(stored / "signature-2")
+        (stored / "signature-1").write_text("<html>not found</html>")
+        server.paths.clear()
+        (signature,) = run("image_verify", **options)["signatures"]
+        assert server.paths == [f"{name}1", f"{name}2"]
+        (stored / "signature-2").unlink()
+        cause = f"the signature {server.url}{name}1 was made with none of the given GPG keys."
+        assert run("image_verify", **options)["msg"] == f"{image}: {IMAGE.digest} is not verified: {cause}"
+        (stored / "signature-1").unlink()
+        assert f"{image}: {IMAGE.digest} has no GPG signature." in run("image_verify", **options)["msg"]
+        server.status = 403
+        assert (
+            run("image_verify", **options)["msg"]
+            == f"{image}: cannot read {server.url}{name}1: the server returned 403."
+        )
+    assert "connection refused" in run("image_verify", **options, retries=0)["msg"]
+    run("image_sign", image=image, gpg_key=plain_gpg.fingerprint, gpg_home=plain_gpg.home, lookaside=str(lookaside))
+    for location, cause in (
+        ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL: it contains a user name."),
+        ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Leave it out."),
+        ("s3://bucket/", "the lookaside location in registries.d is not a valid URL: it does not begin with http:// or https://."),
+    ):  # fmt: skip
+        configured.write_text(f"default-docker: {{lookaside: '{location}'}}\n")
+        assert run("image_verify", **options)["msg"] == f"{image}: {cause}"
+    configured.write_text(f"default-docker: {{lookaside: 'file://{lookaside}'}}\n")
     again = tmp_path / "policies"
     again.mkdir()
     copied = plain_gpg.skopeo(

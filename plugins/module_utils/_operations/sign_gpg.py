@@ -28,7 +28,7 @@ from .._image.signed_identity import IdentityRule
 from .._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from .._process import RunCommand
 from .sign import Signed, SignedDigest, manifest_of
-from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, judge, keyring_of, location, numbered
+from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, Stored, judge, keyring_of, location, numbered
 from .signing.registries_d import RegistriesD
 from .signing.signature import Verified
 from .stores import Stores
@@ -121,7 +121,7 @@ def _own(
     if not files:
         return []
     with keyring_of(requirement, run_command) as keyring:
-        outcomes = {path: judge(keyring, path, reference, requirement, digest) for path in files}
+        outcomes = {path: judge(keyring, Stored.read(path), reference, requirement, digest) for path in files}
     return [path for path, outcome in outcomes.items() if isinstance(outcome, Verified)]
 
 

@@ -15,8 +15,9 @@ import threading
 import typing as t
 
 from .._argspec import text_of_secret
-from .._errors import ImageError, InvalidReference
+from .._errors import ImageError, InvalidReference, Refused
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
+from .._registry import urls
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
 from .._registry.client import RegistryClient
@@ -101,6 +102,24 @@ class Stores:
     def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """Run a credential helper, which has to answer within the timeout."""
         return self.run.run_command(argv, stdin, self._policy.timeout, MAX_OUTPUT)
+
+    def read_url(self, url: str, limit: int) -> bytes | None:
+        """What a web server has at a URL, of at most ``limit`` bytes; None if it has nothing there (404).
+
+        No credentials are sent, and plain HTTP is used if the URL says so: for content that does not need a trusted place.
+        Raises ImageError.
+        """
+        host = urls.host(url)
+        settings = self._registries.of(host, "")
+        key = (host, settings, "without credentials")
+        session = self._connect(host, settings, lambda _repository: Credential(), key).session
+        response, content = session.fetch(lambda: session.exchange("GET", url, {}), limit)
+        if response.status == 200:
+            return content
+        response.drain()
+        if response.status == 404:
+            return None
+        raise Refused("cannot read %s: the server returned %d" % (url, response.status))
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""

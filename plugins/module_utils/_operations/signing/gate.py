@@ -20,6 +20,7 @@ from ..._stores.repository import Store
 
 if t.TYPE_CHECKING:
     from ..._transfer.request import Plan
+    from .gpg import ReadURL
     from .rules import Rule, Used
 
 
@@ -30,7 +31,7 @@ class Gate:
     rules: tuple[Rule, ...] = ()
 
     @classmethod
-    def from_options(cls, options: t.Mapping[str, t.Any], run_command: RunCommand) -> Gate:
+    def from_options(cls, options: t.Mapping[str, t.Any], run_command: RunCommand, read_url: ReadURL) -> Gate:
         """Read ``signed_by``, ``policy`` and ``registries_d``. Raises ImageError."""
         if not options["signed_by"] and not options["policy"]:
             return cls()
@@ -40,7 +41,7 @@ class Gate:
         if options["signed_by"]:
             rules.append(KeyRule.from_options(options["signed_by"]))
         if options["policy"]:
-            rules.append(PolicyRule.from_options(options["policy"], options["registries_d"], run_command))
+            rules.append(PolicyRule.from_options(options["policy"], options["registries_d"], run_command, read_url))
         return cls(tuple(rules))
 
     def check_plan(self, image: Reference, store: Store, plan: Plan) -> None:

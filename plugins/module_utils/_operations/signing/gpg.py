@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Simple signing with GPG: ``signature-N`` files in a directory or a lookaside directory, read with the program ``gpg``.
+"""Simple signing with GPG: ``signature-N`` files of a directory or a lookaside location, read with the program ``gpg``.
 
 docs/signature-protocols.md of containers/image says where they are, and containers-signature(5) what they hold. Keys are
 imported into a keyring that lives as long as one check, so that no key of the user counts.
@@ -14,6 +14,8 @@ imported into a keyring that lives as long as one check, so that no key of the u
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import os
 import re
 import shutil
@@ -44,33 +46,65 @@ _BAD = re.compile(r"^\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODA
 _IMPORTED = re.compile(r"^\[GNUPG:\] IMPORT_OK [0-9]+ ([0-9A-F]{40,64})", re.MULTILINE)
 
 
+# Reads a URL, at most so many bytes of it; None for what is not there.
+ReadURL = t.Callable[[str, int], t.Optional[bytes]]
+
+
 class GpgSignatures:
     """Checks what ``signedBy`` requires."""
 
-    def __init__(self, run_command: RunCommand, registries_d: RegistriesD) -> None:
+    def __init__(self, run_command: RunCommand, registries_d: RegistriesD, read_url: ReadURL) -> None:
         self._run_command = run_command
         self._registries_d = registries_d
+        self._read_url = read_url
 
     def check(self, image: Reference, requirement: Requirement, digest: str) -> Verified:
         """The first signature that one of the keys made of this digest. Raises :class:`NotVerified`, ImageError."""
-        files = numbered(*location(image, digest, self._registries_d))
-        if not files:
+        found = self._signatures(image, digest)
+        first = next(found, None)
+        if not first:
             raise NotVerified(
                 "%s has no GPG signature" % digest, hint="Sign it, for example with skopeo standalone-sign"
             )
         with keyring_of(requirement, self._run_command) as keyring:
             rejections = []
-            for path in files:
-                outcome = judge(keyring, path, image, requirement, digest)
+            for signature in itertools.chain([first], found):
+                outcome = judge(keyring, signature, image, requirement, digest)
                 if isinstance(outcome, Verified):
                     return outcome
                 rejections.append(outcome)
         best = max(rejections, key=lambda rejection: rejection.reason)
         raise NotVerified("%s is not verified: %s" % (digest, best.detail))
 
+    def _signatures(self, image: Reference, digest: str) -> t.Iterator[Stored]:
+        """One after the other, so that no more are downloaded than are needed."""
+        where, name = location(image, digest, self._registries_d)
+        if where.startswith(("http:", "https:")):
+            for number in range(1, _MOST + 1):
+                url = "%s/%s%d" % (where, name, number)
+                content = self._read_url(url, MAX_SIZE)
+                if content is None:
+                    return
+                yield Stored(url, content)
+        else:
+            yield from map(Stored.read, numbered(where, name))
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A signature, and the path or URL that it is at."""
+
+    name: str
+    content: bytes
+
+    @classmethod
+    def read(cls, path: str) -> Stored:
+        """Read a file. Raises ImageError."""
+        return cls(path, read_named(path, MAX_SIZE, "the signature"))
+
 
 def location(image: Reference, digest: str, registries_d: RegistriesD) -> tuple[str, str]:
-    """The directory of the signatures of a digest, and how their names begin. Raises ImageError."""
+    """The directory or URL of the signatures of a digest, and how their names begin. Raises ImageError."""
     if isinstance(image, LocalReference) and image.transport == "dir":
         return image.path, _prefix(image.path, digest) + _NAME
     return registries_d.lookaside(image, digest), _NAME
@@ -106,22 +140,25 @@ def keyring_of(requirement: Requirement, run_command: RunCommand) -> t.Iterator[
         yield keyring
 
 
-def judge(keyring: Keyring, path: str, image: Reference, requirement: Requirement, digest: str) -> Verified | Rejection:
-    """What becomes of the signature in a file."""
+def judge(
+    keyring: Keyring, stored: Stored, image: Reference, requirement: Requirement, digest: str
+) -> Verified | Rejection:
+    """What becomes of a signature."""
+    name = stored.name
     try:
-        content, fingerprint = keyring.open(path)
+        content, fingerprint = keyring.open(stored.content)
         payload = Payload.parse(content) if fingerprint else None
     except InvalidContent as error:
-        return Rejection(Reason.DAMAGED, "the signature %s is damaged: %s" % (path, error.cause))
+        return Rejection(Reason.DAMAGED, "the signature %s is damaged: %s" % (name, error.cause))
     if not payload:
-        return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % path)
+        return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % name)
     if payload.type != ATOMIC or payload.digest != digest:
-        return Rejection(Reason.OTHER_DIGEST, "the signature %s is of another digest, %s" % (path, payload.digest))
+        return Rejection(Reason.OTHER_DIGEST, "the signature %s is of another digest, %s" % (name, payload.digest))
     if not requirement.identity.accepts(image, payload.identity):
-        cause = "the signature %s is for %s, which the identity does not accept" % (path, payload.identity)
+        cause = "the signature %s is for %s, which the identity does not accept" % (name, payload.identity)
         return Rejection(Reason.OTHER_IDENTITY, cause)
     claim = Claim(payload.digest, payload.identity, payload.optional or {})
-    return Verified(digest, "GPG key %s" % fingerprint, fingerprint, "gpg", claim, path)
+    return Verified(digest, "GPG key %s" % fingerprint, fingerprint, "gpg", claim, name)
 
 
 class Keyring:
@@ -143,11 +180,13 @@ class Keyring:
             raise ImageError("a GPG key cannot be imported: %s" % (err.strip() or "no key in it").splitlines()[-1])
         self._fingerprints.update(found)
 
-    def open(self, path: str) -> tuple[bytes, str]:
-        """What is signed in a file, and the fingerprint of the key that signed it; empty if it is none of these."""
-        target = os.path.join(self._directory, "payload")
+    def open(self, signature: bytes) -> tuple[bytes, str]:
+        """What is signed in it, and the fingerprint of the key that signed it; empty if it is none of these."""
+        path, target = (os.path.join(self._directory, name) for name in ("signature", "payload"))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(target)
+        with file_errors("write", path), open(path, "wb") as stream:
+            stream.write(signature)
         _status, out, _err = self._gpg("--status-fd", "1", "--output", target, "--decrypt", path)
         valid = _VALID.findall(out)
         if len(valid) != 1 or _BAD.search(out) or not _GOOD.search(out) or is_missing(target):

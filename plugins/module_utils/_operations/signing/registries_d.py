@@ -19,6 +19,7 @@ from ..._files import read_named
 from ..._image import digest as digests
 from ..._image.policy import scopes_of
 from ..._image.reference import Reference, RegistryReference
+from ..._registry import urls
 
 _MAX_FILE = 1024 * 1024
 _BUILT_IN = "file:///var/lib/containers/sigstore"
@@ -52,16 +53,20 @@ class RegistriesD:
         return self._setting(image, "use-sigstore-attachments") is True
 
     def lookaside(self, image: Reference, digest: str) -> str:
-        """The directory of the GPG signatures of a digest; empty for what is in no registry. Raises ImageError."""
+        """Where the GPG signatures of a digest are: a directory, or a URL of http or https; empty for what is in no registry.
+
+        Raises ImageError.
+        """
         if not isinstance(image, RegistryReference):
             return ""
-        base = self._setting(image, "lookaside") or self._setting(image, "sigstore") or _BUILT_IN
-        url = urlsplit(str(base))
-        if url.scheme != "file":
-            hint = "Use a file: URL, and copy the signatures there"
-            raise ImageError("the lookaside location %s is not supported yet" % base, hint=hint)
-        algorithm, encoded = digests.split(digest)
-        return "%s/%s@%s=%s" % (unquote(url.path).rstrip("/"), image.repository, algorithm, encoded)
+        base = str(self._setting(image, "lookaside") or self._setting(image, "sigstore") or _BUILT_IN)
+        url = urlsplit(base)
+        name = "%s@%s=%s" % (image.repository, *digests.split(digest))
+        if url.scheme == "file":
+            return "%s/%s" % (unquote(url.path).rstrip("/"), name)
+        if url.query:  # perhaps a secret, which messages that name the signature would show
+            raise ImageError("the lookaside location in registries.d has a query", hint="Leave it out")
+        return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d").rstrip("/"), name)
 
     def _setting(self, image: Reference, name: str) -> object:
         """The setting of the longest scope that has it."""

@@ -26,7 +26,7 @@ from ..._image.signing_key import PublicKey
 from ..._process import RunCommand
 from ..._stores.repository import Store
 from .evidence import Evidence, NotVerified
-from .gpg import GpgSignatures
+from .gpg import GpgSignatures, ReadURL
 from .keys import public_key, public_key_in_file
 from .reading import SignatureReader
 from .registries_d import RegistriesD
@@ -109,22 +109,25 @@ class KeyRule:
 class PolicyRule:
     """What containers-policy.json(5) requires. As podman does it, each manifest that is used is judged by itself."""
 
-    def __init__(self, policy: Policy, name: str, registries_d: RegistriesD, run_command: RunCommand) -> None:
+    def __init__(self, policy: Policy, name: str, registries_d: RegistriesD, gpg: GpgSignatures) -> None:
         self._policy = policy
         self._name = name
         self._registries_d = registries_d
-        self._gpg = GpgSignatures(run_command, registries_d)
+        self._gpg = gpg
         self._keys: dict[tuple[object, ...], tuple[PublicKey, ...]] = {}
 
     @classmethod
-    def from_options(cls, policy: str, registries_d: str | None, run_command: RunCommand) -> PolicyRule:
+    def from_options(
+        cls, policy: str, registries_d: str | None, run_command: RunCommand, read_url: ReadURL
+    ) -> PolicyRule:
         """Read a policy; ``default`` is the node's own, with the node's own ``registries_d``. Raises ImageError."""
         path = DEFAULT_POLICY if policy == "default" else policy
         if policy == "default" and not registries_d and os.path.isdir(DEFAULT_REGISTRIES_D):
             registries_d = DEFAULT_REGISTRIES_D
         with naming(path):
             read = Policy.parse(read_named(path, _MAX_FILE, "the policy"))
-        return cls(read, path, RegistriesD.read(registries_d) if registries_d else RegistriesD(), run_command)
+        configured = RegistriesD.read(registries_d) if registries_d else RegistriesD()
+        return cls(read, path, configured, GpgSignatures(run_command, configured, read_url))
 
     def check(self, image: Reference, used: Used) -> list[Verified]:
         """As :class:`Rule`; empty if the policy accepts the image without a signature."""
