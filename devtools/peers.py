@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Independent judges of what is attached to an image: oras, regctl and cosign, built by Go at a fixed release."""
+"""Programs of others, built by Go at a fixed release: oras, regctl and cosign judge what is attached to an image, helm renders."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pathlib import Path
 
 from devtools import provision
 
-# Building cosign takes minutes: tests use it only if it is there already, or if this variable is set.
+# Building some takes minutes: tests use them only if they are there already, or if this variable is set.
 BUILD_ALL = "DRAYAGE_BUILD_PEERS"
 
 _MODULES = {
     "oras": ("oras.land/oras/cmd/oras", "v1.3.6"),
     "regctl": ("github.com/regclient/regclient/cmd/regctl", "v0.11.7"),
     "cosign": ("github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3"),
+    "helm": ("helm.sh/helm/v3/cmd/helm", "v3.22.0"),
 }
-_SLOW = frozenset(("cosign",))
+_SLOW = frozenset(("cosign", "helm"))
 
 
 def find(name: str) -> str | None:

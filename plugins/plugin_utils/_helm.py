@@ -60,9 +60,19 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
     except ProgramStopped as error:
         raise ImageError("%s template %s" % (options.program, error.cause), path) from None
     if status:
-        shown = " ".join(clean(errors).split())[:_SHOWN]
-        raise ImageError("helm cannot render the chart (%s)" % shown, path, "Give the values that it needs in values")
+        cause, hint = _failure(errors)
+        raise ImageError("helm cannot render the chart (%s)" % cause, path, hint)
     return Rendered([Text(path, output)])
+
+
+def _failure(errors: str) -> tuple[str, str]:
+    """What helm says of the chart, without its warnings and the options that it recommends, and what to do."""
+    lines = errors.splitlines()
+    first = next((number for number, line in enumerate(lines) if line.startswith("Error:")), 0)
+    text = " ".join(clean(" ".join(line for line in lines[first:] if "--debug" not in line)).split())
+    if "missing in charts/" in text:
+        return text[:_SHOWN], "Run helm dependency build for the chart"
+    return text[:_SHOWN], "Give the values that it needs in values"
 
 
 def _unrendered(path: str, options: HelmOptions) -> Rendered:

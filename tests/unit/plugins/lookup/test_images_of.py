@@ -140,7 +140,7 @@ def test_chart_with_helm(find, helm, tmp_path):
 
 def test_chart_that_helm_refuses(find, helm, tmp_path):
     path = chart(tmp_path / "app")
-    helm("echo 'Error: values do not meet\n  the schema \033[31m' >&2; exit 1")
+    helm("echo 'WARNING: group-readable\nError: values do not meet\n  the schema \033[31m\n\nUse --debug' >&2; exit 1")
     with pytest.raises(AnsibleLookupError) as error:
         find(path)
     assert str(error.value) == (
