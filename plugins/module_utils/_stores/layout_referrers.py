@@ -42,10 +42,6 @@ class IndexedStore(Store):
         """The index as it is now, to look into and not to change."""
 
     @abc.abstractmethod
-    def lists_changed(self) -> None:
-        """Write the lists of referrers that are pending, now or with what is written next."""
-
-    @abc.abstractmethod
     def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
         """Replace the entries of the index by what ``change`` makes of them, while nobody else changes it."""
 
@@ -95,7 +91,6 @@ class LayoutReferrers:
             self._check(self._images.index(), subject)
             with self._lock:
                 self._pending.setdefault(subject, []).extend(missing)
-            self._images.lists_changed()
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
         """Remove entries from the list of a subject, and entries of the index that have no name."""

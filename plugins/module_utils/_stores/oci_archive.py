@@ -29,7 +29,7 @@ from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
-from .repository import Closing, Committing
+from .repository import Closing
 from .tar_reader import TarImage
 from .tar_writer import TarWriter
 
@@ -37,7 +37,7 @@ from .tar_writer import TarWriter
 _PIECE = 16 * 1024 * 1024
 
 
-class OciArchive(OciImages, Committing, Closing):
+class OciArchive(OciImages, Closing):
     """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
 
     transport = "oci-archive"
@@ -76,15 +76,10 @@ class OciArchive(OciImages, Committing, Closing):
                 self._prepare()
                 self._new.add(manifest.digest, manifest.size, [manifest.raw])
 
-    def commit(self) -> None:
-        """Write the archive anew, with what was missing in it."""
-        if self._new or self.referrers.is_pending:
-            with file_errors("write", self._path), self._lock():
-                document = self._document()
-                self._replace(document, document["manifests"])
-
-    def lists_changed(self) -> None:
-        """They are written with the archive, which is written as a whole."""
+    @property
+    def _is_pending(self) -> bool:
+        """What was missing in the archive is pending too."""
+        return bool(self._new) or super()._is_pending
 
     def close(self) -> None:
         """Close the archive."""

@@ -26,12 +26,12 @@ from .layout_referrers import IndexedStore, LayoutReferrers, own_images
 from .location import Location
 from .named import AllNames, RepositoryNames
 from .oci_index import Index, IndexEntry, name_of, new_entry
-from .repository import Lockable
+from .repository import Batching, Lockable, Publication
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
-class OciImages(IndexedStore, Lockable):
+class OciImages(IndexedStore, Lockable, Batching):
     """What a name means is the subject of :class:`Index`. Subclasses say where the files are, and how they are replaced."""
 
     transport: t.ClassVar[str]
@@ -150,17 +150,35 @@ class OciImages(IndexedStore, Lockable):
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Enter the manifest into the index, in place of what had these names."""
+        self.publish_all([self.stage(manifest, tags, wanted)])
+
+    def stage(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> Publication:
+        """Store the manifest."""
         names = self._names.of_published(tags, manifest.digest)
         self.put_manifest(manifest)
+        return Publication(manifest, tuple(names), wanted)
+
+    def publish_all(self, publications: t.Sequence[Publication]) -> None:
+        """Enter the manifests into the index by one change."""
         with file_errors("write", self._path), self._lock():
-            if not self.is_complete(manifest.descriptor, wanted):
-                raise ContentMissing("content of %s was removed from the %s meanwhile" % (manifest.digest, self.kind))
+            for manifest, _names, wanted in publications:
+                if not self.is_complete(manifest.descriptor, wanted):
+                    cause = "content of %s was removed from the %s meanwhile"
+                    raise ContentMissing(cause % (manifest.digest, self.kind))
             document = self._document()
-            kept = Index(document["manifests"], self.kind).without(names)
-            if not names:
-                kept = [entry for entry in kept if entry.get("digest") != manifest.digest or name_of(entry)]
-            self._replace(document, kept + [new_entry(manifest, name) for name in names or [""]])
-        self._warn_of_format(manifest, names)
+            self._replace(document, self._with(document["manifests"], publications))
+        for manifest, names, _wanted in publications:
+            self._warn_of_format(manifest, names)
+
+    def _with(self, entries: list[IndexEntry], publications: t.Sequence[Publication]) -> list[IndexEntry]:
+        """The entries of the index with these images, in place of what had their names."""
+        kept = Index(entries, self.kind).without(name for image in publications for name in image.names)
+        unnamed = {image.manifest.digest for image in publications if not image.names}
+        if unnamed:
+            kept = [entry for entry in kept if entry.get("digest") not in unnamed or name_of(entry)]
+        named = ((image.manifest, name) for image in publications for name in image.names or ("",))
+        added = {name or (manifest.digest,): new_entry(manifest, name) for manifest, name in named}
+        return [*kept, *added.values()]
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
         """One change of the index: a name may move to what another one has named so far."""
@@ -175,9 +193,15 @@ class OciImages(IndexedStore, Lockable):
         for name, manifest in named.items():
             self._warn_of_format(manifest, [name])
 
-    def lists_changed(self) -> None:
-        """Write the lists of referrers that are pending."""
-        self.change_entries(lambda entries: entries)
+    def commit(self) -> None:
+        """Write what is pending."""
+        if self._is_pending:
+            self.change_entries(lambda entries: entries)
+
+    @property
+    def _is_pending(self) -> bool:
+        """Whether there is anything to write with the index."""
+        return self.referrers.is_pending
 
     def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
         """Replace the entries of the index by what ``change`` makes of them under the lock."""

@@ -205,6 +205,29 @@ class Committing(abc.ABC):
         """Write what was put last, if no image is published with it."""
 
 
+class Publication(t.NamedTuple):
+    """An image whose manifest is stored, with its ``names`` as the whole place has them; otherwise as :meth:`Store.publish`."""
+
+    manifest: Manifest
+    names: tuple[str, ...]
+    wanted: t.Collection[str] | None
+
+
+class Batching(Committing):
+    """A store in a place that lists its images in one document, so that listing many costs hardly more than listing one.
+
+    Lists of referrers are written with it too.
+    """
+
+    @abc.abstractmethod
+    def stage(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> Publication:
+        """Store a manifest, and return what :meth:`publish_all` needs."""
+
+    @abc.abstractmethod
+    def publish_all(self, publications: t.Sequence[Publication]) -> None:
+        """As :meth:`Store.publish` for images of any repositories of the place: all of them, or none if it raises."""
+
+
 def exclusive(store: Store) -> t.ContextManager[None]:
     """The lock of a store; nothing if it has none."""
     return store.exclusive() if isinstance(store, Lockable) else contextlib.nullcontext()

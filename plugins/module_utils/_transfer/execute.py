@@ -25,7 +25,9 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._run import Run
 from .._stores.referrers import required
-from .._stores.repository import commit, exclusive
+from .._stores.repository import Batching, Publication, commit, exclusive
+from .attached import Attached
+from .batches import Batches, Staged, batching
 from .job import Event, Job, Moved, Observe, ignore
 from .parallel import InlineExecutor, Workers, for_each
 from .plan import plan_copy
@@ -101,6 +103,7 @@ class _Execution:
         self._lock = threading.Lock()
         self._pushing: dict[tuple[_Place, str], threading.Lock] = {}
         self._pushed: set[tuple[_Place, str]] = set()
+        self._batches = Batches()
 
     def execute(self) -> None:
         for job in self._jobs:
@@ -117,6 +120,8 @@ class _Execution:
         for blob in blobs.values():
             self._add_transfer(blob, next(iter(blob.waiting)))
         self._workers.run()
+        for batch in self._batches.rest():
+            self._publish_all(batch)
 
     def _add_transfer(self, blob: _Blob, repository: str) -> None:
         self._workers.add((_MOVE, -blob.descriptor.size), functools.partial(self._bring, blob, repository))
@@ -181,9 +186,45 @@ class _Execution:
             self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
 
     def _finish(self, job: Job) -> None:
+        place = batching(job.planned)
+        if place is None:
+            self._finish_alone(job)
+            return
+        publications: list[Publication] = []
+        if self._attempt(job, lambda: publications.extend(self._stage(job, place))):
+            self._publish_all(self._batches.add(Staged(job, place, publications)))
+
+    def _finish_alone(self, job: Job) -> None:
         if self._attempt(job, functools.partial(self._publish, job)):
-            job.is_done = True
-            self._observe(Event.FINISHED, job, None, 0)
+            self._note_done(job)
+
+    def _note_done(self, job: Job) -> None:
+        job.is_done = True
+        self._observe(Event.FINISHED, job, None, 0)
+
+    def _stage(self, job: Job, place: Batching) -> list[Publication]:
+        """Store all that an image needs but names, and return what gives it its names."""
+        plan = job.planned
+        self._push_parts(job)
+        attached = self._attach_lists(job)
+        tags = attached.tags.items() if attached else ()
+        publications = [place.stage(manifest, [tag], None) for tag, manifest in tags]
+        if plan.outdated_tags and plan.selection:
+            publications.append(place.stage(plan.selection.manifest, _own_tags(plan), plan.selection.wanted))
+        return publications
+
+    def _publish_all(self, batch: t.Sequence[Staged]) -> None:
+        """Give all images of a batch their names at once; one by one if that fails, so that each has its own error."""
+        if not batch:
+            return
+        try:
+            batch[0].place.publish_all([publication for staged in batch for publication in staged.publications])
+        except ImageError:
+            for staged in batch:
+                self._finish_alone(staged.job)
+        else:
+            for staged in batch:
+                self._note_done(staged.job)
 
     def _attempt(self, job: Job, action: t.Callable[[], None]) -> bool:
         try:
@@ -208,8 +249,7 @@ class _Execution:
     def _publish(self, job: Job) -> None:
         plan = job.planned
         try:
-            for manifest in (*plan.manifests, *plan.companions):
-                self._push_once(job, manifest)
+            self._push_parts(job)
             self._attach(job)
             with self._lock_of(job, plan.top.digest):
                 publish(plan)
@@ -217,19 +257,30 @@ class _Execution:
             with self._lock_of(job, plan.top.digest):
                 self._repair(job)
 
+    def _push_parts(self, job: Job) -> None:
+        for manifest in (*job.planned.manifests, *job.planned.companions):
+            self._push_once(job, manifest)
+
     def _attach(self, job: Job) -> None:
         """List the referrers, and write cosign's tags, before the tags of the image: nobody sees these without them."""
+        attached = self._attach_lists(job)
+        for tag, manifest in attached.tags.items() if attached else ():
+            with self._lock_of(job, manifest.digest):
+                job.planned.request.destination.publish(manifest, [tag], None)
+
+    def _attach_lists(self, job: Job) -> Attached | None:
+        """List the referrers, and bring the configs of what cosign's tags point to."""
         destination, attached = job.planned.request.destination, job.planned.attached
         if attached is None:
-            return
+            return None
         for subject, manifests in attached.by_subject.items():
             required(destination).attach(subject, manifests)
-        for tag, manifest in attached.tags.items():
+        for manifest in attached.tags.values():
             config = attached.configs.get(manifest.config.digest) if manifest.config else None
-            with self._lock_of(job, manifest.digest):
-                if manifest.config and config:
+            if manifest.config and config:
+                with self._lock_of(job, manifest.digest):
                     destination.put_blob(manifest.config, functools.partial(_one, config), "")
-                destination.publish(manifest, [tag], None)
+        return attached
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
@@ -283,12 +334,16 @@ def publish(plan: Plan) -> None:
     """Point the tags to the image, whose content exists; or, if they are up to date, commit what was put."""
     request = plan.request
     if plan.outdated_tags and plan.selection:
-        tags = [tag for tag in plan.outdated_tags if tag in request.tags]
-        request.destination.publish(plan.selection.manifest, tags, plan.selection.wanted)
+        request.destination.publish(plan.selection.manifest, _own_tags(plan), plan.selection.wanted)
     elif plan.outdated_tags:
         request.destination.set_tags(dict.fromkeys(plan.outdated_tags, plan.top.digest))
     else:
         commit(request.destination)
+
+
+def _own_tags(plan: Plan) -> list[str]:
+    """The outdated tags that were declared; none if the image has only its digest."""
+    return [tag for tag in plan.outdated_tags if tag in plan.request.tags]
 
 
 def _place(plan: Plan) -> _Place:

@@ -96,8 +96,9 @@ class Workers:
             futures = [pool.submit(self._work) for _thread in range(self._jobs)]
             try:
                 concurrent.futures.wait(futures)
-            finally:
+            except BaseException:  # ends the threads too if this one was interrupted
                 self.stop()
+                raise
         for future in futures:
             future.result()
 

@@ -136,8 +136,9 @@ def test_a_referrer_that_is_gone_is_not_listed(tmp_path):
     store = OciLayout(str(tmp_path / "images"), lambda _text: None)
     publish(store, IMAGE, "1")
     store.put_manifest(SIGNATURE.manifest)  # its blobs are missing
+    store.referrers.attach(IMAGE.digest, [SIGNATURE.manifest])
     with pytest.raises(ContentMissing, match="a referrer of %s was removed" % IMAGE.digest):
-        store.referrers.attach(IMAGE.digest, [SIGNATURE.manifest])
+        commit(store)
     assert listed(OciLayout(str(tmp_path / "images"), lambda _text: None)) == []
 
 

@@ -88,6 +88,29 @@ def test_an_image_without_a_name_is_entered_once(layout, path):
     assert json.loads((path / "index.json").read_bytes())["manifests"].count(images.entry(ONE)) == 1
 
 
+def test_many_images_are_entered_by_one_change(layout, path):
+    publish(layout, OTHER, "a:1", "b:2")
+    fill(layout, ONE, TWO)
+    a, b = layout.repository("a"), layout.repository("b")
+    staged = [
+        a.stage(ONE.manifest, ["1"], None),
+        b.stage(TWO.manifest, ["1", "2"], None),
+        b.stage(TWO.manifest, ["1"], None),
+    ]
+    assert names(path) == [("a:1", OTHER.digest), ("b:2", OTHER.digest)]
+    layout.publish_all(staged)
+    assert names(path) == [("a:1", ONE.digest), ("b:1", TWO.digest), ("b:2", TWO.digest)]
+    assert stored(path) == needed(ONE, TWO)
+
+
+def test_of_many_images_none_is_entered_while_content_of_one_is_missing(layout, path):
+    fill(layout, ONE)
+    staged = [layout.stage(ONE.manifest, ["1"], None), layout.stage(TWO.manifest, ["2"], None)]
+    with pytest.raises(ContentMissing, match="content of %s was removed" % TWO.digest):
+        layout.publish_all(staged)
+    assert names(path) == []
+
+
 def test_publishing_again_changes_nothing(layout, path):
     publish(layout, ONE, "1")
     before = (path / "index.json").read_bytes(), stored(path)
