@@ -30,7 +30,7 @@ def prepare() -> None:
         sys.path.insert(0, str(COLLECTIONS))
     for module in ("image_copy", "image_sync", "registry_login"):
         importlib.import_module(_NAME + module)
-    importlib.import_module("requests")
+    importlib.import_module("urllib3")
 
 
 def start(module: str, options: dict, home: Path, hook: Callable[[], None] = lambda: None) -> int:

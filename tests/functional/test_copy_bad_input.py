@@ -192,13 +192,13 @@ def test_unwritable_directory(run_module, layout, tmp_path):
     assert result.msg.startswith(f"oci:{target}:1: cannot write {target}")
 
 
-def test_missing_requests(run_module, layout, tmp_path):
+def test_missing_library(run_module, layout, tmp_path):
     """Without the library only what needs it fails, and says so."""
     hidden = tmp_path / "hidden"
     hidden.mkdir()
-    (hidden / "requests.py").write_text("raise ImportError('hidden for a test')\n")
+    (hidden / "urllib3.py").write_text("raise ImportError('hidden for a test')\n")
     env = {"PYTHONPATH": os.pathsep.join([str(hidden), str(COLLECTIONS)])}
     result = run_module("image_copy", src=f"oci:{layout}:1", dest="127.0.0.1:5000/app:1", env=env)
-    assert "the Python library requests is installed but cannot be imported" in result.msg
+    assert "the Python library urllib3 is installed but cannot be imported" in result.msg
     local = run_module("image_copy", src=f"oci:{layout}:1", dest=f"oci:{tmp_path}/copy:1", env=env)
     assert local.digest == INDEX.digest

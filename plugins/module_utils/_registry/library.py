@@ -5,11 +5,17 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one import of ``requests``: guarded, so that a node without it gets a message rather than a traceback."""
+"""The one import of ``urllib3``: guarded, so that a node without it gets a message rather than a traceback.
+
+``requests`` brings it. Importing ``requests`` itself takes as long as all that this collection imports of its own, and for
+each request it takes as long as sending it.
+"""
 
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import os
 import ssl
 import traceback
 import typing as t
@@ -19,29 +25,37 @@ from .._errors import MissingLibrary
 _FAILURE: tuple[Exception, str] | None = None
 
 try:
-    import requests
-    import requests.adapters
-    import requests.utils
+    import urllib3
     import urllib3.exceptions
+    import urllib3.util
     import urllib3.util.retry
     import urllib3.util.ssl_
 except Exception as error:  # pylint: disable=broad-except  # one that is installed but broken raises anything
     _FAILURE = (error, traceback.format_exc())
-    HTTPAdapter: t.Any = object
     BODY_ERRORS: tuple[type[Exception], ...] = (OSError, http.client.HTTPException)
 else:
-    HTTPAdapter = requests.adapters.HTTPAdapter
     BODY_ERRORS = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 
-# What sending a request raises; requests' own exceptions are OSErrors.
+# What sending a request raises.
 REQUEST_ERRORS: tuple[type[Exception], ...] = (ValueError, *BODY_ERRORS)
 
 
 def library() -> t.Any:
-    """The ``requests`` package. Raises :class:`MissingLibrary`."""
-    if _FAILURE is not None:
-        raise MissingLibrary("requests", *_FAILURE)
-    return requests
+    """The ``urllib3`` package. Raises :class:`MissingLibrary`."""
+    if _FAILURE is None:
+        return urllib3
+    if importlib.util.find_spec("requests") is None:
+        raise MissingLibrary("requests", details=_FAILURE[1])
+    raise MissingLibrary("urllib3", *_FAILURE)
+
+
+def socks_proxy_manager(proxy: str, **options: t.Any) -> t.Any:
+    """Connections through a SOCKS proxy. Raises :class:`MissingLibrary`."""
+    try:
+        from urllib3.contrib.socks import SOCKSProxyManager
+    except ImportError as error:
+        raise MissingLibrary("PySocks", error, traceback.format_exc()) from None
+    return SOCKSProxyManager(proxy, **options)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -50,9 +64,22 @@ def tls_context() -> ssl.SSLContext:
 
 
 def ca_bundle() -> str:
-    """The file with the CAs that ``requests`` trusts."""
-    bundle: str = library().utils.DEFAULT_CA_BUNDLE_PATH
-    return bundle
+    """The file with the CAs that ``requests`` trusts: that of certifi, or where distributions patch it, of the system.
+
+    Raises :class:`MissingLibrary`.
+    """
+    import runpy
+
+    spec = importlib.util.find_spec("requests")
+    for directory in spec.submodule_search_locations or () if spec else ():
+        path = os.path.join(directory, "certs.py")
+        if os.path.exists(path):  # it needs nothing else of the package
+            return str(runpy.run_path(path)["where"]())
+    try:
+        import requests.utils
+    except Exception as error:  # pylint: disable=broad-except
+        raise MissingLibrary("requests", error, traceback.format_exc()) from None
+    return str(requests.utils.DEFAULT_CA_BUNDLE_PATH)
 
 
 def seconds_to_wait(retry_after: str) -> float | None:

@@ -5,31 +5,35 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Sending one request with ``requests``, by its adapter alone.
+"""Sending one request with ``urllib3``, which comes with ``requests``.
 
-Its sessions do more with each request than a registry needs, which is a third of the time that a short one takes; and
-some of it would be wrong here: netrc would send credentials that nobody gave us, a redirect would carry our Authorization
-to a signed URL, and cookies would be shared by all users.
+``requests`` itself does more with each request than a registry needs, which takes as long as sending a short one; and some of
+it would be wrong here: netrc would send credentials that nobody gave us, a redirect would carry our Authorization to a
+signed URL, and cookies would be shared by all users.
 """
 
 from __future__ import annotations
 
+import base64
+import collections.abc
 import contextlib
 import errno
 import re
 import socket
-import ssl
 import threading
 import typing as t
+from urllib.parse import unquote, urlsplit
 
 from .._errors import ConnectionFailed
 from . import least_rate, proxies, trust, urls
 from .connection_errors import ConnectionReset, broken_connection
-from .library import BODY_ERRORS, REQUEST_ERRORS, HTTPAdapter, ca_bundle, library, seconds_to_wait, tls_context
+from .library import BODY_ERRORS, REQUEST_ERRORS, ca_bundle, library, seconds_to_wait, socks_proxy_manager, tls_context
 from .settings import RegistrySettings
 
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
-# What requests would leave as it is: nothing in it needs encoding.
+# So many hosts keep connections at the same time: storage may have a name for each repository.
+_MAX_HOSTS = 4
+# What urllib3 would leave as it is: nothing in it needs encoding.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*")
 
 # The content of a request; what has no length is sent in chunks.
@@ -164,7 +168,7 @@ class Transport:
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
         # One for plain HTTP, and one for each kind of trust.
-        self._adapters: dict[RegistrySettings | None, _Adapter] = {}
+        self._connections: dict[RegistrySettings | None, _Connections] = {}
 
     def send(
         self,
@@ -182,26 +186,48 @@ class Transport:
         """
         proxy = ""
         try:
-            request = _prepare(method, url, headers, data)
+            url = _checked(url)
             proxy = self._proxy_for(url)
-            response = self._exchange(request, proxy, settings, read_timeout or self._timeout)
+            response = self._exchange(method, url, headers, data, settings, proxy, read_timeout or self._timeout)
         except REQUEST_ERRORS as error:
             failure = broken_connection(urls.host(url), error, proxies.shown(proxy))
         else:
-            authorization = headers.get("Authorization", "")
-            return Response(response.url, response.status_code, response.headers, response.raw, authorization)
+            return Response(url, response.status, response.headers, response, headers.get("Authorization", ""))
         if isinstance(failure, ConnectionReset):
             self._forget_idle_connections()
         raise failure
 
-    def _exchange(self, request: t.Any, proxy: str, settings: RegistrySettings, read_timeout: float) -> t.Any:
-        is_plain = request.url.startswith("http:")
-        return self._adapter(None if is_plain else settings).send(
-            request,
-            stream=True,
-            timeout=(self._timeout, read_timeout),
-            verify=settings.validate_certs,
-            proxies={"http" if is_plain else "https": proxy} if proxy else {},
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: t.Mapping[str, str],
+        data: RequestBody,
+        settings: RegistrySettings,
+        proxy: str,
+        read_timeout: float,
+    ) -> t.Any:
+        is_plain = url.startswith("http:")
+        sent = {**_FIXED, **headers}
+        if not data:
+            if method not in ("GET", "HEAD"):
+                sent["Content-Length"] = "0"
+        elif isinstance(data, collections.abc.Sized):
+            sent["Content-Length"] = str(len(data))
+        pool = self._connections_for(None if is_plain else settings).pool(url, proxy)
+        is_forwarded = is_plain and proxy.startswith("http")
+        return pool.urlopen(
+            method,
+            url if is_forwarded else "/" + url.split("/", 3)[3],
+            body=data or None,
+            headers=sent,
+            retries=library().util.Retry(0, read=False),
+            redirect=False,
+            assert_same_host=False,
+            timeout=library().util.Timeout(connect=self._timeout, read=read_timeout),
+            preload_content=False,
+            decode_content=False,
+            chunked=bool(data) and "Content-Length" not in sent,
         )
 
     def _proxy_for(self, url: str) -> str:
@@ -215,64 +241,82 @@ class Transport:
 
     def _forget_idle_connections(self) -> None:
         """Where one that was kept turns out to be closed, the others are likely to be."""
-        for adapter in list(self._adapters.values()):
-            adapter.poolmanager.clear()
+        for connections in list(self._connections.values()):
+            connections.clear()
 
     def close(self) -> None:
         """Close all connections."""
-        for adapter in list(self._adapters.values()):
-            adapter.close()
+        for connections in list(self._connections.values()):
+            connections.clear()
 
-    def _adapter(self, settings: RegistrySettings | None) -> _Adapter:
-        adapter = self._adapters.get(settings)
-        if adapter is None:
+    def _connections_for(self, settings: RegistrySettings | None) -> _Connections:
+        found = self._connections.get(settings)
+        if found is None:
             with self._lock:
-                adapter = self._adapters.get(settings)
-                if adapter is None:
-                    adapter = _Adapter(self._size, _tls(settings), self._min_rate, self._timeout, self._socket_path)
-                    self._adapters[settings] = adapter
-        return adapter
+                found = self._connections.get(settings)
+                if found is None:
+                    found = _Connections(self._size, settings, self._min_rate, self._timeout, self._socket_path)
+                    self._connections[settings] = found
+        return found
 
 
-def _tls(settings: RegistrySettings | None) -> ssl.SSLContext | None:
-    if settings is None:
-        return None
-    made = tls_context()
-    trust.configure(made, settings, ca_bundle())
-    return made
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter whose connections all have the same TLS context, or none, and the same least rate."""
+class _Connections:
+    """Connections that all have the same TLS context, or none without ``settings``, and the same least rate."""
 
     def __init__(
-        self, size: int, context: ssl.SSLContext | None, min_rate: float, window: float, socket_path: str
+        self, size: int, settings: RegistrySettings | None, min_rate: float, window: float, socket_path: str
     ) -> None:
-        self._options = {"ssl_context": context} if context else {}
+        self._options: dict[str, t.Any] = {"num_pools": _MAX_HOSTS, "maxsize": size}
+        if settings:
+            self._options["ssl_context"] = tls_context()
+            trust.configure(self._options["ssl_context"], settings, ca_bundle())
+            self._options["cert_reqs"] = "CERT_REQUIRED" if settings.validate_certs else "CERT_NONE"
         self._min_rate = min_rate
         self._window = window
-        self._socket_path = socket_path
-        super().__init__(pool_connections=4, pool_maxsize=size)
+        self._more = {"_new_conn": _connect_to(socket_path)} if socket_path else {}
+        self._lock = threading.Lock()
+        self._managers: dict[str, t.Any] = {"": self._watched(library().PoolManager(**self._options))}
+        # Managers look for the pool of a URL by parsing it, which takes long. They keep all pools that are in here.
+        self._pools: dict[tuple[str, str], t.Any] = {}
 
-    def init_poolmanager(self, *args: t.Any, **options: t.Any) -> None:
-        super().init_poolmanager(*args, **options, **self._options)
-        self._watch(self.poolmanager)
+    def pool(self, url: str, proxy: str) -> t.Any:
+        """The connections to the host of a URL, through the proxy of this URL if that is not empty."""
+        key = "/".join(url.split("/", 3)[:3]), proxy
+        found = self._pools.get(key)
+        if found is None:
+            with self._lock:
+                if proxy not in self._managers:
+                    self._managers[proxy] = self._watched(_proxy_manager(proxy, self._options))
+                found = self._managers[proxy].connection_from_url(url)
+                if len(self._pools) == _MAX_HOSTS:
+                    self._pools.clear()
+                self._pools[key] = found
+        return found
 
-    def proxy_manager_for(self, proxy: str, **options: t.Any) -> t.Any:
-        is_known = proxy in self.proxy_manager
-        manager = super().proxy_manager_for(proxy, **options, **self._options)
-        if not is_known:
-            self._watch(manager)
+    def clear(self) -> None:
+        """Close the connections that nobody uses, and the others when they are given back."""
+        with self._lock:
+            self._pools.clear()
+            for manager in self._managers.values():
+                manager.clear()
+
+    def _watched(self, manager: t.Any) -> t.Any:
+        classes = manager.pool_classes_by_scheme
+        manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window, self._more)
         return manager
 
-    def _watch(self, manager: t.Any) -> None:
-        classes = manager.pool_classes_by_scheme
-        more = {"_new_conn": _connect_to(self._socket_path)} if self._socket_path else {}
-        manager.pool_classes_by_scheme = least_rate.pool_classes(classes, self._min_rate, self._window, more)
 
-    def cert_verify(self, conn: t.Any, url: str, verify: t.Any, cert: t.Any) -> None:
-        """The context has the certificates; requests would have them read for each connection."""
-        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+def _proxy_manager(proxy: str, options: dict[str, t.Any]) -> t.Any:
+    """Connections through a proxy, whose URL may have a user name and a password."""
+    parts = urlsplit(proxy)
+    username, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if parts.scheme.startswith("socks"):
+        return socks_proxy_manager(proxy, username=username, password=password, **options)
+    headers = {}
+    if username:
+        pair = base64.b64encode(("%s:%s" % (username, password)).encode("utf-8"))
+        headers["Proxy-Authorization"] = "Basic " + pair.decode("ascii")
+    return library().ProxyManager(proxy, proxy_headers=headers, **options)
 
 
 def _connect_to(path: str) -> t.Callable[[t.Any], socket.socket]:
@@ -293,19 +337,10 @@ def _connect_to(path: str) -> t.Callable[[t.Any], socket.socket]:
     return connect
 
 
-def _prepare(method: str, url: str, headers: t.Mapping[str, str], data: RequestBody) -> t.Any:
-    request = library().PreparedRequest()
-    request.method = method
+def _checked(url: str) -> str:
+    """A URL as it is sent. Raises ValueError for one that not all parsers read alike."""
     if _PLAIN_URL.fullmatch(url) and "/." not in url:
-        request.url = url
-    elif urls.is_sendable(url):
-        request.prepare_url(url, None)
-    else:
+        return url
+    if not urls.is_sendable(url):
         raise ValueError("not a URL that all parsers read alike")
-    request.headers = library().structures.CaseInsensitiveDict(_FIXED)
-    request.headers.update(headers)
-    if data is not None:
-        request.prepare_body(data, None)
-    elif method not in ("GET", "HEAD"):
-        request.headers["Content-Length"] = "0"
-    return request
+    return str(library().util.parse_url(url).url)

@@ -8,7 +8,7 @@ import contextlib
 import threading
 
 import pytest
-import requests
+import urllib3
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, LocalFailure, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits
@@ -19,6 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.quota i
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
+from ansible_collections.drayage.registry.tests.unit.support.network import intercept
 from ansible_collections.drayage.registry.tests.unit.support.responses import body_of, response
 
 URL = "https://r.example/v2/"
@@ -27,25 +28,19 @@ AUTHORIZATION = {"Authorization": "Bearer secret"}
 
 
 class Network:
-    """Answers in place of the connections of requests, with one answer after the other, the last for ever."""
+    """Answers in place of connections, with one answer after the other, the last for ever."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
         self.sent = []
-        self.options = []
 
-    def send(self, adapter, request, **options):
+    def send(self, request):
         self.sent.append(request)
-        self.options.append(options)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
         status, headers, body = answer
-        response = requests.Response()
-        response.status_code, response.url, response.request = status, request.url, request
-        response.headers.update(headers)
-        response.raw = body_of(body, headers, status)
-        return response
+        return body_of(body, headers, status)
 
 
 def answer(status=200, body=b"", **headers):
@@ -85,10 +80,7 @@ def connect(monkeypatch, clock):
     def make(*answers, entry=None, others=(), retries=3):
         network = Network(*answers)
 
-        def send(*args, **more):
-            return network.send(*args, **more)
-
-        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+        intercept(monkeypatch, network.send)
         settings = entry or RegistrySettings("r.example")
         policy = Policy(timeout=7.0, retries=retries)
         return Session("r.example", settings, Registries([settings, *others]), policy, RunStats()), network
@@ -119,14 +111,14 @@ def test_the_last_answer_is_returned_when_the_tries_are_used_up(connect, retries
 
 @pytest.mark.parametrize("retries", [0, 2])
 def test_a_broken_connection_is_tried_again_and_then_an_error(connect, retries):
-    session, network = connect(requests.exceptions.ConnectionError("x"), retries=retries)
+    session, network = connect(urllib3.exceptions.ProtocolError("x"), retries=retries)
     with pytest.raises(ConnectionFailed, match="cannot reach r.example"):
         session.exchange("GET", URL, {})
     assert len(network.sent) == retries + 1
 
 
 def test_a_broken_connection_is_a_reason_to_wait(connect, clock):
-    session, _network = connect(requests.exceptions.ConnectionError("x"), answer(200))
+    session, _network = connect(urllib3.exceptions.ProtocolError("x"), answer(200))
     started = clock.now
     session.exchange("GET", URL, {})
     assert clock.now - started > 0.3
@@ -242,8 +234,8 @@ def test_a_redirect_has_the_settings_of_its_host(connect):
     own = RegistrySettings("cdn.example", validate_certs=False)
     session, network = connect(answer(302, Location="https://cdn.example/x"), answer(200), others=[own])
     session.exchange("GET", URL, {})
-    assert [options["verify"] for options in network.options] == [True, False]
-    assert [options["timeout"] for options in network.options] == [(7.0, 7.0)] * 2
+    assert [request.is_verified for request in network.sent] == [True, False]
+    assert [request.timeout for request in network.sent] == [(7.0, 7.0)] * 2
 
 
 def test_nothing_is_sent_that_nobody_asked_for(connect, monkeypatch, tmp_path):
@@ -260,7 +252,7 @@ def test_nothing_is_sent_that_nobody_asked_for(connect, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("url", "proxy"),
-    [(URL, "http://proxy.example:3128"), ("https://inside.example/", None), ("https://localhost:5000/", None)],
+    [(URL, "http://proxy.example:3128"), ("https://inside.example/", ""), ("https://localhost:5000/", "")],
 )
 def test_proxies_of_the_environment_are_used(connect, monkeypatch, url, proxy):
     for name in ("https_proxy", "no_proxy", "all_proxy", "ALL_PROXY"):
@@ -269,7 +261,7 @@ def test_proxies_of_the_environment_are_used(connect, monkeypatch, url, proxy):
     monkeypatch.setenv("NO_PROXY", "inside.example")
     session, network = connect(answer(200))
     session.exchange("GET", url, {})
-    assert network.options[0]["proxies"].get("https") == proxy
+    assert network.sent[0].proxy == proxy
 
 
 def test_warnings_of_a_registry_reach_the_user_once(connect):
@@ -376,7 +368,7 @@ def test_a_token_is_had_while_all_connections_are_in_use(connect):
 
 
 @pytest.mark.parametrize(
-    "outcome", [requests.exceptions.ConnectionError("x"), answer(307, Location="https://cdn.example/x")]
+    "outcome", [urllib3.exceptions.ProtocolError("x"), answer(307, Location="https://cdn.example/x")]
 )
 def test_a_connection_is_free_again_after_an_error_or_a_redirect(connect, outcome):
     entry = RegistrySettings("r.example", max_connections=1)

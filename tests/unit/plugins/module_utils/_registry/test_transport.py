@@ -17,6 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry import 
 from ansible_collections.drayage.registry.plugins.module_utils._registry.connection_errors import MalformedRequest
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._registry.transport import Transport
+from ansible_collections.drayage.registry.tests.unit.support.network import intercept
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer, Reply
 from ansible_collections.drayage.registry.tests.unit.support.responses import body_of, response
 
@@ -26,13 +27,11 @@ def send(monkeypatch):
     """Send a request into the void, and return it as it would have gone out."""
     sent = []
 
-    def keep(_adapter, request, **_options):
+    def keep(request):
         sent.append(request)
-        response = requests.Response()
-        response.url, response.status_code, response.raw = request.url, 200, body_of(b"")
-        return response
+        return body_of(b"")
 
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", keep)
+    intercept(monkeypatch, keep)
 
     def send_request(method, url, headers=None, data=None):
         Transport(1, 1.0).send(method, url, headers or {}, data, RegistrySettings("r.example"))
@@ -82,12 +81,27 @@ def test_an_address_that_is_not_checked_is_not_sent(send, url):
 def test_a_body_is_announced_as_requests_announces_it(send, method, data):
     sent = send(method, "https://r.example/v2/", {"Content-Type": "text/plain"}, data)
     expected = requests.Request(method, "https://r.example/v2/", {"Content-Type": "text/plain"}, data=data).prepare()
-    assert {**sent.headers} == {"User-Agent": "drayage.registry", "Accept-Encoding": "identity", **expected.headers}
-    assert (sent.body or None) == expected.body
+    headers = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity", **expected.headers}
+    assert sent.is_chunked is (headers.pop("Transfer-Encoding", "") == "chunked")
+    assert sent.headers == headers
+    assert sent.body == expected.body
 
 
 def test_a_header_that_is_given_wins(send):
-    assert send("GET", "https://r.example/", {"accept-encoding": "gzip"}).headers["Accept-Encoding"] == "gzip"
+    assert send("GET", "https://r.example/", {"Accept-Encoding": "gzip"}).headers["Accept-Encoding"] == "gzip"
+
+
+def test_many_hosts_keep_few_connections(send):
+    """Those that were used last; and none is used after it was closed."""
+    client = Transport(1, 1.0)
+    for number in (0, 1, 2, 3, 4, 0, 5, 1, 1, 6, 7, 8, 9, 4, 0):
+        client.send("GET", "http://%d.example/" % number, {}, None, RegistrySettings("r.example"))
+    (connections,) = client._connections.values()
+    open_pools = connections._managers[""].pools
+    keys = open_pools.keys()
+    kept = [open_pools[key] for key in keys]
+    assert len(kept) == 4
+    assert all(any(pool is other for other in kept) for pool in connections._pools.values())
 
 
 def in_chunks(given, size=4):
@@ -173,7 +187,7 @@ def test_a_length_is_a_number_of_bytes(text, length):
 
 
 def test_nothing_else_knows_the_library():
-    """Only library.py imports requests and urllib3, and only transport.py uses it."""
+    """Only library.py imports urllib3, and of requests the bundle of CAs; and only transport.py uses it."""
     users = {}
     for path in Path(transport.__file__).parents[1].rglob("*.py"):
         names = set()
