@@ -26,12 +26,13 @@ from .._registry.helper_program import MAX_OUTPUT
 from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run
-from .._stores.config_store import ConfigStore
-from .._stores.image_backend import ImageBackend
 from .._stores.registry_store import RegistryStore
 from .._stores.repository import Closing, Repository, Root, Store
-from .._stores.staging import Staging
 from .transports import BACKENDS, ROOTS, STORES
+
+if t.TYPE_CHECKING:
+    from .._stores.image_backend import ImageBackend
+    from .._stores.staging import Staging
 
 
 class Stores:
@@ -50,8 +51,7 @@ class Stores:
         self._lock = threading.Lock()
         self._closing = contextlib.ExitStack()
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
-        self._staging = Staging()
-        self._closing.callback(self._staging.close)
+        self._staging: Staging | None = None
         self._backends: dict[tuple[str, str], ImageBackend] = {}
         self._roots: dict[tuple[str, str, frozenset[str]], Root] = {}
 
@@ -70,7 +70,7 @@ class Stores:
             actions = ["push"] * writable + ["delete"] * deletes
             return RegistryStore(self._client(reference), reference, actions, mount_from)
         if isinstance(reference, EngineReference):
-            return ConfigStore(self._backend(reference), self._staging, reference)
+            return self._open_engine(reference)
         store = STORES[reference.transport](reference.path, self.run.warn)
         if isinstance(store, Closing):
             self._closing.callback(store.close)
@@ -129,6 +129,18 @@ class Stores:
         """A client that acts with this credential, whatever options and files say."""
         settings = self._registries.of(host, repository)
         return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
+
+    def _open_engine(self, reference: EngineReference) -> Store:
+        """Few tasks have to do with engines, and each task pays for its imports."""
+        from .._stores.config_store import ConfigStore
+        from .._stores.staging import Staging
+
+        backend = self._backend(reference)
+        with self._lock:
+            if self._staging is None:
+                self._staging = Staging()
+                self._closing.callback(self._staging.close)
+            return ConfigStore(backend, self._staging, reference)
 
     def _backend(self, reference: EngineReference) -> ImageBackend:
         """The engine or file of a reference: one for the whole run."""

@@ -7,7 +7,8 @@
 
 """The table of transports on the node: which class opens the images of each.
 
-Registries are not in it, because their stores share connections: see :class:`.stores.Stores`.
+Registries are not in it, because their stores share connections: see :class:`.stores.Stores`. Each transport imports what it
+needs: a task pays for its imports, and has to do with few transports.
 """
 
 from __future__ import annotations
@@ -15,14 +16,37 @@ from __future__ import annotations
 import typing as t
 
 from .._run import Run
-from .._stores.directory import Directory
-from .._stores.directory_tree import DirectoryTree
-from .._stores.image_backend import ImageBackend
-from .._stores.oci_archive import OciArchive
-from .._stores.oci_layout import OciLayout
 from .._stores.repository import Root, Store
 
+if t.TYPE_CHECKING:
+    from .._stores.image_backend import ImageBackend
+    from .._stores.oci_layout import OciLayout
+
 Warn = t.Callable[[str], None]
+
+
+def _layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset()) -> OciLayout:
+    from .._stores.oci_layout import OciLayout
+
+    return OciLayout(path, warn, external_blobs)
+
+
+def _archive(path: str, warn: Warn) -> Store:
+    from .._stores.oci_archive import OciArchive
+
+    return OciArchive(path, warn)
+
+
+def _directory(path: str, warn: Warn) -> Store:
+    from .._stores.directory import Directory
+
+    return Directory(path, warn)
+
+
+def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> Root:
+    from .._stores.directory_tree import DirectoryTree
+
+    return DirectoryTree(path, warn)
 
 
 def _docker_archive(_transport: str, path: str, _timeout: float, _run: Run) -> ImageBackend:
@@ -39,15 +63,12 @@ def _engine(transport: str, _path: str, timeout: float, run: Run) -> ImageBacken
 
 
 # The images of a path.
-STORES: dict[str, t.Callable[[str, Warn], Store]] = {"oci": OciLayout, "oci-archive": OciArchive, "dir": Directory}
+STORES: dict[str, t.Callable[[str, Warn], Store]] = {"oci": _layout, "oci-archive": _archive, "dir": _directory}
 
 # Paths with many repositories, for sets of images. Those of a layout need not have the blobs whose digests are given.
-ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {
-    "oci": OciLayout,
-    "dir": lambda path, warn, _external_blobs: DirectoryTree(path, warn),
-}
+ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {"oci": _layout, "dir": _directory_tree}
 
-# What keeps whole images. Each imports what it needs: a task pays for its imports, and few have to do with engines.
+# What keeps whole images.
 BACKENDS: dict[str, t.Callable[[str, str, float, Run], ImageBackend]] = {
     "docker-archive": _docker_archive,
     "docker-daemon": _engine,
