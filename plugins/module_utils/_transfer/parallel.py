@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
+import functools
 import heapq
 import itertools
 import threading
@@ -20,24 +22,35 @@ _Result = t.TypeVar("_Result")
 
 
 def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], jobs: int) -> list[_Result]:
-    """What the function returns for each item, in their order; the first error ends it all and is raised.
+    """What the function returns for each item, in their order; the first error ends it all and is raised."""
+    results: dict[int, _Result] = {}
 
-    Unlike ``Executor.map`` it keeps nothing for items that wait, so that there may be very many.
+    def keep(numbered: tuple[int, _Item]) -> None:
+        number, item = numbered
+        results[number] = function(item)
+
+    do_all(keep, enumerate(items), jobs)
+    return [results[number] for number in range(len(results))]
+
+
+def do_all(function: t.Callable[[_Item], object], items: t.Iterable[_Item], jobs: int) -> None:
+    """Call the function for each item; the first error ends it all and is raised.
+
+    Unlike ``Executor.map`` it keeps nothing, for items that wait and for those that are done, so that there may be very
+    many.
     """
     lock = threading.Lock()
     numbered = enumerate(items)
-    results: dict[int, _Result] = {}
     errors: list[BaseException] = []
 
     def work() -> None:
         while not errors:
-            with lock:
-                taken = next(numbered, None)
-            if taken is None:
-                return
-            number, item = taken
             try:
-                results[number] = function(item)
+                with lock:
+                    taken = next(numbered, None)
+                if taken is None:
+                    return
+                function(taken[1])
             except BaseException as error:
                 errors.append(error)
 
@@ -49,7 +62,21 @@ def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], j
             errors.append(error)
     if errors:
         raise errors[0]
-    return [results[number] for number in range(len(results))]
+
+
+class Turns:
+    """Lets no place have more than ``jobs`` requests at once, so that more threads can keep several places busy."""
+
+    def __init__(self, jobs: int) -> None:
+        self._lock = threading.Lock()
+        self._limits: dict[str, threading.Semaphore] = collections.defaultdict(
+            functools.partial(threading.Semaphore, jobs)
+        )
+
+    def at(self, root: str) -> threading.Semaphore:
+        """What to hold during a request to this place."""
+        with self._lock:
+            return self._limits[root]
 
 
 class InlineExecutor(concurrent.futures.Executor):

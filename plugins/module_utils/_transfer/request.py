@@ -65,10 +65,14 @@ class CopyRequest:
     artifact_types: tuple[str, ...] = ()
     listed: Known | None = None
 
-    @functools.cached_property
+    @property
     def known(self) -> Known:
         """What was found out about the destination."""
-        return self.listed or Known(self.destination)
+        return self.listed or self._own_known
+
+    @functools.cached_property
+    def _own_known(self) -> Known:
+        return Known(self.destination)
 
 
 @dataclasses.dataclass

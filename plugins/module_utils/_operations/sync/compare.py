@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import collections
-import functools
 import threading
 import typing as t
 
@@ -19,7 +17,7 @@ from ..._image.descriptor import Descriptor
 from ..._run import Run
 from ..._stores.repository import Store
 from ..._transfer.job import Job
-from ..._transfer.parallel import for_each
+from ..._transfer.parallel import Turns, do_all
 from ..._transfer.request import CopyRequest, Heads
 
 _Answer = t.Union[Descriptor, ImageError, None]
@@ -32,10 +30,11 @@ def compare(jobs: t.Iterable[Job], run: Run) -> None:
     No registry gets more than ``run.jobs`` requests at once.
     """
     comparison = _Comparison(run)
-    requests = ((job, job.request) for job in jobs if not job.action)
-    comparable = [(job, request) for job, request in requests if request and _is_comparable(job, request)]
+    waiting = [job for job in jobs if not job.action]
+    requests = ((job, job.request) for job in waiting)
+    comparable = ((job, request) for job, request in requests if request and _is_comparable(job, request))
     halves = ((job, request, is_source) for job, request in comparable for is_source in (True, False))
-    for_each(comparison.look, halves, 2 * run.jobs)
+    do_all(comparison.look, halves, 2 * run.jobs)
 
 
 def _is_comparable(job: Job, request: CopyRequest) -> bool:
@@ -46,17 +45,13 @@ class _Comparison:
     def __init__(self, run: Run) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[Job, _Answer] = {}
-        self._limits: dict[str, threading.Semaphore] = collections.defaultdict(
-            functools.partial(threading.Semaphore, run.jobs)
-        )
+        self._turns = Turns(run.jobs)
 
     def look(self, half: tuple[Job, CopyRequest, bool]) -> None:
         """Ask one side about an image; whoever has the second answer decides."""
         job, request, is_source = half
         store, name = (request.source, request.name) if is_source else (request.destination, job.name)
-        with self._lock:
-            limit = self._limits[store.location.root]
-        with limit:
+        with self._turns.at(store.location.root):
             answer = _ask(store, name)
         with self._lock:
             if job not in self._waiting:

@@ -34,7 +34,7 @@ from ..._stores.repository import Repository, Store
 from ..._transfer.conversion import Conversion
 from ..._transfer.job import Job
 from ..._transfer.known import Known
-from ..._transfer.parallel import for_each
+from ..._transfer.parallel import Turns, do_all
 from ..._transfer.request import CopyRequest
 from ..prune import PrunableTags
 from .declaration import Entry, SyncOptions
@@ -148,12 +148,27 @@ class _Discovery:
         """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
-        answers = for_each(_list_tags, [*destinations.values(), *sources.values()], self._run.jobs)
+        answers = self._list_all([*destinations.values()], [*sources.values()])
         known = {
             place: self._tags_of(repository, answer)
-            for (place, repository), answer in zip(destinations.items(), answers)
+            for (place, repository), answer in zip(destinations.items(), answers[0])
         }
-        return known, dict(zip(sources, answers[len(destinations) :]))
+        return known, dict(zip(sources, answers[1]))
+
+    def _list_all(self, *groups: t.Sequence[Repository]) -> list[list[list[str] | ImageError]]:
+        """The tags of repositories at several places, or why they could not be listed, from all places at once."""
+        turns = Turns(self._run.jobs)
+        found: list[list[list[str] | ImageError]] = [[[] for _repository in group] for group in groups]
+        mixed = sorted((number, index) for index, group in enumerate(groups) for number in range(len(group)))
+
+        def look(position: tuple[int, int]) -> None:
+            number, index = position
+            repository = groups[index][number]
+            with turns.at(repository.location.root):
+                found[index][number] = _list_tags(repository)
+
+        do_all(look, mixed, len(groups) * self._run.jobs)
+        return found
 
     def _tags_of(self, repository: Repository, answer: list[str] | ImageError) -> _Tags | ImageError:
         if isinstance(answer, NotFound):

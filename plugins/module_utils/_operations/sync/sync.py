@@ -18,7 +18,7 @@ from ..._image import reference as references
 from ..._transfer.conversion import Conversion
 from ..._transfer.execute import execute, mount_what_exists, predict
 from ..._transfer.job import UNCHANGED, Job, Moved, NotTried
-from ..._transfer.parallel import InlineExecutor, for_each
+from ..._transfer.parallel import InlineExecutor, do_all
 from ..._transfer.plan import plan_copy
 from ..._transfer.request import CopyRequest, Plan
 from .. import prune
@@ -122,8 +122,9 @@ class _Sync:
             self._options.format, self._options.attestations
         ):
             compare(jobs, self._run)
-            for_each(self._check_unchanged, [job for job in jobs if job.action == UNCHANGED], self._run.jobs)
-        for_each(self._plan, [job for job in jobs if not job.action], self._run.jobs)
+            if self._gate.rules:
+                do_all(self._check_unchanged, [job for job in jobs if job.action == UNCHANGED], self._run.jobs)
+        do_all(self._plan, [job for job in jobs if not job.action], self._run.jobs)
         return [job for job in jobs if job.action]
 
     def _plan(self, job: Job) -> None:
