@@ -15,7 +15,7 @@ import typing as t
 
 from .._errors import ImageError
 from .._image.descriptor import Descriptor
-from .request import CopyRequest, Heads, Plan
+from .request import CopyRequest, Heads, Plan, RepositoryRequest
 
 CREATED, UPDATED, UNCHANGED, DELETED, FAILED = "created", "updated", "unchanged", "deleted", "failed"
 
@@ -39,6 +39,11 @@ class Moved:
             self.bytes += blob.size
 
 
+# What most jobs have; each stage that finds something replaces it.
+_NOTHING = Moved(0, 0, 0)
+_NONE: list[dict[str, t.Any]] = []
+
+
 class NotTried(ImageError):
     """Nothing is wrong with the image itself, but the run stopped before it."""
 
@@ -47,8 +52,8 @@ class Job:
     """An image at one place. Each stage of a run fills in its fields, and leaves those of the others alone.
 
     Declared: ``src`` and ``dest`` are the references for the user, and ``name`` is the tag or digest in ``dest`` (empty if it
-    has none). ``request`` says what to copy (None for what is only reported, such as a repository that could not be
-    listed), and ``missing_ok`` that the source may be absent.
+    has none). ``shared`` is the request for it or for its repository (None for what is only reported, such as a repository
+    that could not be listed), and ``missing_ok`` that the source may be absent.
     Compared: ``heads`` holds what both sides point to. Planned: ``plan``.
     Decided: ``action`` (empty until then), ``digest`` (empty if unknown), ``previous``, what the destination pointed to, and
     ``referrers``, what is attached to the image, as modules return it.
@@ -68,25 +73,30 @@ class Job:
         "plan",
         "previous",
         "referrers",
-        "request",
+        "shared",
         "src",
     )
 
     def __init__(
-        self, src: str, dest: str, name: str = "", request: CopyRequest | None = None, missing_ok: bool = False
+        self,
+        src: str,
+        dest: str,
+        name: str = "",
+        request: CopyRequest | RepositoryRequest | None = None,
+        missing_ok: bool = False,
     ) -> None:
         self.src = src
         self.dest = dest
         self.name = name
-        self.request = request
+        self.shared = request
         self.missing_ok = missing_ok
         self.heads: Heads | None = None
         self.plan: Plan | None = None
         self.action = ""
         self.digest = ""
         self.previous: str | None = None
-        self.referrers: list[dict[str, t.Any]] = []
-        self.moved = Moved(0, 0, 0)
+        self.referrers: t.Sequence[dict[str, t.Any]] = _NONE
+        self.moved = _NOTHING
         self.is_done = False
         self.error: ImageError | None = None
 
@@ -113,7 +123,7 @@ class Job:
         self.plan = plan
         self.digest = plan.top.digest
         self.previous = next(iter(plan.previous.values()))
-        self.referrers = plan.attached.results if plan.attached else []
+        self.referrers = plan.attached.results if plan.attached else _NONE
         self.action = UNCHANGED if not plan.changed else UPDATED if self.previous else CREATED
 
     def fail(self, error: ImageError) -> None:
@@ -121,6 +131,11 @@ class Job:
         if self.error is None:
             error.__traceback__ = error.__context__ = error.__cause__ = None
             self.action, self.digest, self.error = FAILED, "", error
+
+    @property
+    def request(self) -> CopyRequest | None:
+        """What to copy; made anew each time where the images of a repository share a request."""
+        return self.shared.of(self.name) if isinstance(self.shared, RepositoryRequest) else self.shared
 
     @property
     def planned(self) -> Plan:

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import typing as t
 
+from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
@@ -73,6 +74,29 @@ class CopyRequest:
     @functools.cached_property
     def _own_known(self) -> Known:
         return Known(self.destination)
+
+
+@dataclasses.dataclass(frozen=True)
+class RepositoryRequest:
+    """What the requests for the images of one repository have in common: there may be too many to keep each.
+
+    ``common`` has no name. The source is asked for ``digest`` where that is not empty, and else for the name that the image
+    gets. With ``pins_digests`` an image that gets a digest must have it.
+    """
+
+    common: CopyRequest
+    digest: str = ""
+    pins_digests: bool = False
+
+    def of(self, name: str) -> CopyRequest:
+        """The request for the image that gets this name."""
+        is_digest = digests.is_digest(name)
+        return dataclasses.replace(
+            self.common,
+            name=self.digest or name,
+            tags=() if is_digest else (name,),
+            digest=name if is_digest and self.pins_digests else "",
+        )
 
 
 @dataclasses.dataclass

@@ -35,7 +35,7 @@ from ..._transfer.conversion import Conversion
 from ..._transfer.job import Job
 from ..._transfer.known import Known
 from ..._transfer.parallel import Turns, do_all
-from ..._transfer.request import CopyRequest
+from ..._transfer.request import CopyRequest, RepositoryRequest
 from ..prune import PrunableTags
 from .declaration import Entry, SyncOptions
 from .resolver import RepositoryPair, RepositoryResolver
@@ -119,11 +119,15 @@ class _Discovery:
             self._fail(source, place, tags)
             return []
         names = self._select(pair, listed)
+        request: RepositoryRequest | None = None
         for name in names:
-            store = pair.destination.open(name)
+            opened, store = pair.source.open(name), pair.destination.open(name)
             if store.location not in self._known:
                 self._known[store.location] = Known(store, tags.names)
-            self._add(self._job(pair, pair.source.open(name), self._known[store.location], name), pair)
+            if not (request and request.common.source is opened and request.common.destination is store):
+                request = self._request(pair, opened, self._known[store.location])
+            job = Job(opened.reference(request.digest or name), store.reference(name), name, request, pair.missing_ok)
+            self._add(job, pair)
         return names
 
     def _pairs(self, entry: Entry) -> list[RepositoryPair] | ImageError:
@@ -251,20 +255,17 @@ class _Discovery:
         elif other.src != job.src:
             cause = "is the destination of both %s and %s" % (other.src, job.src)
             raise ImageError(cause, job.dest, _collision_hint(pair.entry, job.src))
-        elif other.request and set(other.request.platforms) != set(pair.platforms):
+        elif isinstance(other.shared, RepositoryRequest) and set(other.shared.common.platforms) != set(pair.platforms):
             cause = "two entries select it with different platforms"
             raise ImageError(cause, job.dest, "Let one of them exclude it")
 
-    def _job(self, pair: RepositoryPair, source: Store, known: Known, name: str) -> Job:
-        """The image of this tag or digest; the source is asked for the digest that the entry gives, or the same name."""
-        is_digest = digests.is_digest(name)
-        request = CopyRequest(
+    def _request(self, pair: RepositoryPair, source: Store, known: Known) -> RepositoryRequest:
+        common = CopyRequest(
             source=source,
-            name=pair.entry.digest or name,
+            name="",
             destination=known.store,
+            tags=(),
             listed=known,
-            tags=() if is_digest else (name,),
-            digest=name if is_digest and not pair.platforms and not self._conversion else "",
             platforms=pair.platforms,
             is_set=True,
             conversion=self._conversion,
@@ -272,7 +273,8 @@ class _Discovery:
             referrers=self._options.referrers,
             artifact_types=tuple(self._options.artifact_types),
         )
-        return Job(source.reference(request.name), known.store.reference(name), name, request, pair.missing_ok)
+        pins_digests = not pair.platforms and not self._conversion
+        return RepositoryRequest(common, pair.entry.digest, pins_digests)
 
     def _prunable(
         self, known: t.Mapping[str, _Tags | ImageError], wanted: t.Mapping[str, set[str]]
