@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
-from benchmarks import cold_copy, memory, mount, no_op, playbook, scale, sync
+from benchmarks import cold_copy, layout, memory, mount, no_op, playbook, repositories, scale, sync
 from benchmarks.arena import Arena
 from benchmarks.measure import environment
 from benchmarks.programs import COPIERS, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
-from benchmarks.syncers import SYNCERS, ImageSync, SkopeoOfSets
+from benchmarks.syncers import FAST, SYNCERS, ImageSync, SkopeoOfSets
 from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
 
@@ -31,7 +31,10 @@ MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "mount": (mount.measure, COPIERS),
     "sync-cold": (sync.measure_cold, SYNCERS),
     "sync-unchanged": (sync.measure_unchanged, SYNCERS),
+    "sync-many": (sync.measure_many, FAST),
+    "repositories": (repositories.measure, FAST),
     "scale": (scale.measure, (ImageSync,)),
+    "layout": (layout.measure, (ImageSync,)),
     "playbook": (playbook.measure, (ImageSync, SkopeoOfSets)),
 }
 

@@ -20,12 +20,13 @@ OURS = "image_copy"
 
 class Program:
     """A program that copies images; Go builds it from a ``release`` of ``module``, and ``asking`` makes it
-    tell its version.
+    tell its version. ``program`` is its file where the ``name`` says more.
 
     One that ``is_slow`` runs once where others run several times.
     """
 
     name = ""
+    program = ""
     module = ""
     release = ""
     asking: Sequence[str] = ("version",)
@@ -38,7 +39,7 @@ class Program:
     @classmethod
     def find(cls, env: dict[str, str]) -> Program:
         """Find the program, or get it. Raises ProvisionError."""
-        path = provision.go_program(cls.module, cls.release, cls.name)
+        path = provision.go_program(cls.module, cls.release, cls.program or cls.name)
         if not path:
             raise provision.ProvisionError("there is neither this program on PATH nor a Go toolchain to build it with")
         return cls(path, _answer([path, *cls.asking], env))
@@ -78,6 +79,7 @@ class Crane(Program):
     """crane takes plain HTTP for granted on loopback."""
 
     name = "crane"
+    program = "crane"
     module = "github.com/google/go-containerregistry/cmd/crane"
     release = "v0.22.1"
 

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devtools import images
+from devtools.images.value import Blob
 from devtools.servers import DockerRegistry
 
 _SHARED_SIZE = 1_000_000
 _OWN_SIZE = 50_000
+_SMALL_SIZE = 10_000
 
 
 def push_releases(storage: Path, repository: str, count: int) -> dict[str, str]:
@@ -32,15 +34,62 @@ def push_releases(storage: Path, repository: str, count: int) -> dict[str, str]:
     return digests
 
 
+def store_images(storage: Path, repository: str, count: int) -> dict[str, str]:
+    """Store images of one small layer each, as distribution keeps them: pushing takes too long for very many.
+
+    Returns the digest for each tag.
+    """
+    place = _Storage(storage, repository)
+    digests = {}
+    for tag in _tags(count):
+        image = images.single(layers=[_SMALL_SIZE], seed=f"{repository}:{tag}")
+        place.add(image)
+        place.tag(tag, image.digest)
+        digests[tag] = image.digest
+    return digests
+
+
 def link_tags(storage: Path, repository: str, count: int) -> None:
-    """Give one image many tags, in the way in which distribution keeps them: pushing each would take too long."""
+    """Give one image many tags."""
     image = images.single(seed="linked")
-    with DockerRegistry(storage) as registry:
-        images.push(image, registry.host, repository, "first")
-    tags = storage / "docker" / "registry" / "v2" / "repositories" / repository / "_manifests" / "tags"
-    for tag in _tags(count - 1):
-        (tags / tag / "current").mkdir(parents=True)
-        (tags / tag / "current" / "link").write_text(image.digest, encoding="ascii")
+    place = _Storage(storage, repository)
+    place.add(image)
+    for tag in _tags(count):
+        place.tag(tag, image.digest)
+
+
+class _Storage:
+    """A repository in the storage of distribution."""
+
+    def __init__(self, storage: Path, repository: str) -> None:
+        self._blobs = storage / "docker/registry/v2/blobs"
+        self._repository = storage / "docker/registry/v2/repositories" / repository
+
+    def add(self, image: images.Image) -> None:
+        """Store a single image without a tag."""
+        for digest, content in image.blobs.items():
+            self._store(digest, content)
+            self._link("_layers", digest)
+        for digest, (_media_type, content) in image.manifests.items():
+            self._store(digest, content)
+            self._link("_manifests/revisions", digest)
+
+    def tag(self, tag: str, digest: str) -> None:
+        """Point a tag to an image."""
+        current = self._repository / "_manifests/tags" / tag / "current"
+        current.mkdir(parents=True)
+        (current / "link").write_text(digest, encoding="ascii")
+
+    def _store(self, digest: str, content: Blob) -> None:
+        algorithm, _colon, value = digest.partition(":")
+        directory = self._blobs / algorithm / value[:2] / value
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "data").write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+
+    def _link(self, kind: str, digest: str) -> None:
+        directory = self._repository / kind / digest.replace(":", "/")
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "link").write_text(digest, encoding="ascii")
 
 
 def _tags(count: int) -> Iterator[str]:

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The programs that copy all images of a repository, ours first. Both names are of repositories."""
+"""The programs that copy all images of a repository, ours first; peers as they are, and at their best.
+
+Both names are of repositories.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from benchmarks.programs import Crane, ImageCopy, Program, Skopeo
 
 OURS = "image_sync"
 
-# As many images at once as crane is told to.
-_PARALLEL = 8
+# Names of repositories, each with that of its copy.
+Pairs = list[tuple[str, str]]
+
+# As many images at once as the peers take at their best; more of them are no faster.
+_BEST = 32
 
 
 class ImageSync(ImageCopy):
@@ -22,38 +28,68 @@ class ImageSync(ImageCopy):
     name = OURS
 
     def stdin(self, source: str, destination: str) -> str:
-        return json.dumps({"ANSIBLE_MODULE_ARGS": {"images": [{"name": source, "dest": destination}]}})
+        return self.stdin_of([(source, destination)])
+
+    def stdin_of(self, pairs: Pairs) -> str:
+        """As :meth:`stdin`, for several repositories."""
+        entries = [{"name": source, "dest": destination} for source, destination in pairs]
+        return json.dumps({"ANSIBLE_MODULE_ARGS": {"images": entries}})
 
 
 class CraneOfSets(Crane):
-    """crane with twice the jobs that it has by itself."""
+    """crane as it is."""
+
+    jobs: tuple[str, ...] = ()
 
     def command(self, source: str, destination: str) -> list[str]:
-        return [self.path, "copy", "--all-tags", "--jobs", str(_PARALLEL), source, destination]
+        return [self.path, "copy", "--all-tags", *self.jobs, source, destination]
+
+
+class FastCrane(CraneOfSets):
+    """crane with as many jobs as help."""
+
+    name = f"crane --jobs {_BEST}"
+    jobs = ("--jobs", str(_BEST))
 
 
 class Regsync(Program):
-    """regsync does what its file says."""
+    """regsync does what its file says; as it is, one image after the other."""
 
     name = "regsync"
     is_slow = True
+    program = "regsync"
     module = "github.com/regclient/regclient/cmd/regsync"
     release = "v0.11.7"
     asking = ("version", "--format", "{{.VCSTag}}")
+    parallel = 1
+    settings: dict[str, object] = {}
 
     def prepare(self, hosts: list[str], env: dict[str, str]) -> None:
         self._hosts = hosts
         self._config = Path(env["HOME"], "regsync.yml")
 
     def command(self, source: str, destination: str) -> list[str]:
+        return self.command_of([(source, destination)])
+
+    def command_of(self, pairs: Pairs) -> list[str]:
+        """As :meth:`command`, for several repositories."""
         config = {
             "version": 1,
-            "creds": [{"registry": host, "tls": "disabled"} for host in self._hosts],
-            "defaults": {"parallel": _PARALLEL},
-            "sync": [{"source": source, "target": destination, "type": "repository"}],
+            "creds": [{"registry": host, "tls": "disabled", **self.settings} for host in self._hosts],
+            "defaults": {"parallel": self.parallel},
+            "sync": [{"source": source, "target": destination, "type": "repository"} for source, destination in pairs],
         }
         self._config.write_text(json.dumps(config), encoding="ascii")  # YAML reads JSON
         return [self.path, "once", "--config", str(self._config)]
+
+
+class FastRegsync(Regsync):
+    """regsync with as many images at once as crane, and as many requests to a registry, of which it has 3 by itself."""
+
+    name = f"regsync, parallel: {_BEST}"
+    is_slow = False
+    parallel = _BEST
+    settings = {"reqConcurrent": _BEST}
 
 
 class SkopeoOfSets(Skopeo):
@@ -66,4 +102,5 @@ class SkopeoOfSets(Skopeo):
         return [self.path, "sync", "--src", "docker", "--dest", "docker", *self.switches, source, above]
 
 
-SYNCERS = (ImageSync, CraneOfSets, Regsync, SkopeoOfSets)
+FAST = (ImageSync, FastCrane, FastRegsync)
+SYNCERS = (ImageSync, CraneOfSets, FastCrane, Regsync, FastRegsync, SkopeoOfSets)
