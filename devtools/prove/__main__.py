@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from devtools.prove import fuzz, hostile, hostile_files, kills, planted, report, sweep, tokens, writers
+from devtools.prove import fuzz, hostile, hostile_files, kills, planted, planted_keys, report, sweep, tokens, writers
 
 # By name: what it does with a seed and whether it is to be quick. The first line of each module says what it is.
 SECTIONS = {
@@ -17,7 +17,9 @@ SECTIONS = {
     "writers": lambda seed, quick: writers.run(1 if quick else 20),
     "hostile": lambda seed, quick: hostile.run(seed, 40 if quick else None),
     "tokens": lambda seed, quick: tokens.run(seed, 6 if quick else None),
-    "secrets": lambda seed, quick: planted.run(seed, 40 if quick else None),
+    "secrets": lambda seed, quick: (
+        planted.run(seed, 40 if quick else None) + planted_keys.run(seed, 20 if quick else None)
+    ),
     "files": lambda seed, quick: hostile_files.run(seed, 10, 30) if quick else hostile_files.run(seed, 500, None),
     "fuzz": lambda seed, quick: fuzz.run(seed, 1_000 if quick else 1_000_000),
     "faults": lambda seed, quick: sweep.run(seed, 40 if quick else None),

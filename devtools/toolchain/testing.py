@@ -30,6 +30,7 @@ NEWEST_ONLY = (
     "test_examples.py::test_examples_run[readmes]",
     "test_fixtures.py",
     "test_gate_roles.py",
+    "test_helm.py",
     "test_policies.py",
     "test_provision.py",
     "test_referrers_delete.py",

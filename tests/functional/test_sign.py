@@ -14,6 +14,7 @@ import requests
 
 from devtools import images
 from devtools.observe import digest_at
+from devtools.servers import DockerRegistry
 from devtools.signing import Key
 from devtools.toolchain.stacks import COLLECTIONS
 
@@ -61,9 +62,13 @@ def test_signs_index_and_platforms_in_both_formats_once(run, server, repository,
         assert result["identity"] == f"{server.host}/{repository}"
         assert result["diff"]["before"][IMAGE.digest] == []
         assert result["diff"]["after"][IMAGE.digest] == ["tag", "bundle"]
+    server.forget()
     again = run("image_sign", image=image, key_content=key.private)
     assert not again["changed"]
     assert again["signatures"] == []
+    # The image, and a request for each format and manifest; without the API one more, which finds that out.
+    reads = [request for request in server.requests() if request.method == "GET"]
+    assert len(reads) == 1 + 2 * len(IMAGE.manifests) + isinstance(server, DockerRegistry), reads
     for digest in IMAGE.manifests:
         verified = run("image_verify", image=f"{server.host}/{repository}@{digest}", public_keys=[key.public])
         assert {found["format"] for found in verified["signatures"]} == {"tag", "bundle"}

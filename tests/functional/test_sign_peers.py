@@ -74,6 +74,8 @@ def test_what_cosign_signs_is_verified_and_not_signed_again(run, cosign, registr
     found = run("image_verify", image=image, public_keys=[public], annotations={"env": "prod"})
     expected = "bundle" if bundle else "tag"
     assert [signature["format"] for signature in found["signatures"]] == [expected]
+    # The image, the tag, whether there is the API, the list; and the payload, which has annotations, or the referrer and its bundle.
+    assert found["requests"] == (6 if bundle else 5)
     again = run("image_sign", image=image, key_content=private, formats=[expected])
     assert again.get("changed") is False, again
     other = run("image_verify", image=image, public_keys=[Key().public])
