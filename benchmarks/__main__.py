@@ -11,7 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Callable
 
-from benchmarks import cold_copy, layout, memory, mount, no_op, playbook, repositories, scale, sync
+from benchmarks import (
+    broken_link,
+    cold_copy,
+    layout,
+    memory,
+    mount,
+    no_op,
+    playbook,
+    repositories,
+    scale,
+    sync,
+)
 from benchmarks.arena import Arena
 from benchmarks.measure import environment
 from benchmarks.programs import COPIERS, Program, find
@@ -27,6 +38,7 @@ _Kinds = tuple[type[Program], ...]
 MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "cold-copy": (cold_copy.measure, COPIERS),
     "memory": (memory.measure, COPIERS),
+    "broken-link": (broken_link.measure, COPIERS),
     "no-op": (no_op.measure, COPIERS),
     "mount": (mount.measure, COPIERS),
     "sync-cold": (sync.measure_cold, SYNCERS),

@@ -18,7 +18,7 @@ from benchmarks.measure import RunError, Usage, run
 from benchmarks.programs import Program
 from benchmarks.sources import TAG, Shape
 from devtools.observe import digest_at
-from devtools.servers import DockerRegistry
+from devtools.servers import DockerRegistry, Server
 
 
 class Arena:
@@ -65,7 +65,7 @@ class Arena:
             names = (f"{source.host}/{shape.repository}:{TAG}", f"{target.host}/{shape.repository}:{TAG}")
             return self.copy(program, *names, digest)
 
-    def prepare(self, program: Program, *registries: DockerRegistry) -> None:
+    def prepare(self, program: Program, *registries: Server) -> None:
         """Do what a program needs to have done before it can be measured with these registries."""
         try:
             program.prepare([registry.host for registry in registries], self.env)

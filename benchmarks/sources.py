@@ -35,6 +35,11 @@ class Shape:
         return f"{self.layers} x {self.megabytes} MB"
 
     @property
+    def bytes(self) -> int:
+        """How large all layers are together."""
+        return self.layers * self.megabytes * _MEGABYTE
+
+    @property
     def repository(self) -> str:
         """Where the image is in the registry."""
         return f"bench/{self.layers}x{self.megabytes}"
@@ -47,6 +52,7 @@ class Shape:
 
 LAYERED = Shape(16, 64)
 SINGLE_BLOB = Shape(1, 2000)
+GIGABYTE = Shape(1, 1000)
 
 
 def stored(shape: Shape) -> str:

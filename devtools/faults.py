@@ -56,7 +56,12 @@ def refuse_above(upstream: Server, condition: str, rules: str = "") -> Haproxy:
 
 def cut_downloads(upstream: Server, after_bytes: int) -> Server:
     """Cut each connection when the upstream has sent ``after_bytes`` over it, headers included."""
-    return _Socat(upstream, f"readbytes={after_bytes}")
+    return _Socat(upstream, "", f",readbytes={after_bytes}")
+
+
+def cut_uploads(upstream: Server, after_bytes: int) -> Server:
+    """Cut each connection when the client has sent ``after_bytes`` over it, headers included."""
+    return _Socat(upstream, f",readbytes={after_bytes}", "")
 
 
 def slow_blob(upstream: Server, digest: str, rate: int) -> Nginx:
@@ -65,14 +70,15 @@ def slow_blob(upstream: Server, digest: str, rate: int) -> Nginx:
 
 
 class _Socat(Server):
-    def __init__(self, upstream: Server, option: str) -> None:
+    def __init__(self, upstream: Server, client_options: str, upstream_options: str) -> None:
         super().__init__()
         self._upstream = upstream
-        self._option = option
+        self._client_options = client_options
+        self._upstream_options = upstream_options
 
     def command(self) -> list[str]:
         return [
             provision.program("socat"),
-            f"TCP-LISTEN:{self.port},bind=127.0.0.1,fork,reuseaddr",
-            f"TCP:{self._upstream.host},{self._option}",
+            f"TCP-LISTEN:{self.port},bind=127.0.0.1,fork,reuseaddr{self._client_options}",
+            f"TCP:{self._upstream.host}{self._upstream_options}",
         ]

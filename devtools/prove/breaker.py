@@ -44,6 +44,12 @@ class Exchange:
             server.sendall(self.request)
             return _read_response(server, self.method)
 
+    def forward_half(self) -> None:
+        """Send the first half of the request upstream, and break the connection."""
+        host, _colon, port = self.upstream.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=_SECONDS) as server:
+            server.sendall(self.request[: len(self.request) // 2])
+
     def answer(self, status: str, body: bytes = b"", *headers: str) -> None:
         """Answer in place of the upstream server."""
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers]
@@ -60,6 +66,12 @@ Fault = Callable[[Exchange], None]
 
 def reset_before(exchange: Exchange) -> None:
     """The connection breaks before the registry has seen the request."""
+    exchange.reset()
+
+
+def reset_in_request(exchange: Exchange) -> None:
+    """The connection breaks when the registry has seen half of the request."""
+    exchange.forward_half()
     exchange.reset()
 
 
@@ -138,6 +150,7 @@ def _status(text: str) -> Fault:
 # By name: whether one more try mends it, and the fault.
 MENDABLE: dict[str, Fault] = {
     "reset before": reset_before,
+    "reset in request": reset_in_request,
     "reset in answer": reset_in_answer,
     "answer lost": answer_lost,
     "cut, with length": cut_with_length,

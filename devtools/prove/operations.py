@@ -20,7 +20,9 @@ OLD = images.single(seed="old")
 INDEX = images.index()
 SINGLE = images.single(docker=True, seed="single")
 OTHER = images.single(seed="other")
-KNOWN = {image.digest: image for image in (OLD, INDEX, SINGLE, OTHER)}
+# An upload of its layer goes on after a fault.
+LARGE = images.single(layers=[3_000_000], seed="large")
+KNOWN = {image.digest: image for image in (OLD, INDEX, SINGLE, OTHER, LARGE)}
 
 State = Mapping[str, str]
 
@@ -198,8 +200,25 @@ def from_layout(servers: Servers, name: str, directory: Path) -> Task:
     )
 
 
+def copy_a_large_layer(servers: Servers, name: str, _directory: Path) -> Task:
+    """A tag moves to an image with a layer that is worth going on with, at a registry that can."""
+    source, registry = servers.source.host, servers.modern or servers.destination
+    images.push(LARGE, source, name, "1")
+    images.push(OLD, registry.host, name, "1")
+    return Task(
+        "image_copy",
+        source,
+        registry.host,
+        lambda src, dest: {"src": f"{src}/{name}:1", "dest": f"{dest}/{name}:1"},
+        lambda: at_registry(registry.host, name, KNOWN),
+        {"1": OLD.digest},
+        {"1": LARGE.digest},
+    )
+
+
 OPERATIONS: dict[str, Operation] = {
     "copy, registry to registry": copy_between_registries,
+    "copy, a large layer": copy_a_large_layer,
     "copy, within a registry": copy_within_a_registry,
     "copy, layout to registry": from_layout,
     "copy, registry to layout": _to_file("oci", INDEX),

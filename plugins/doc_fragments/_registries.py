@@ -110,6 +110,8 @@ options:
     description:
       - How often to retry after a broken connection, a timeout, or one of the status codes 408, 425, 429, 500, 502, 503, 504 and 522. The module waits as
         long as C(Retry-After) asks, up to one minute.
+      - A download or an upload that breaks continues where it was, if the server can do that. Once it has moved another MiB, the next failure counts as
+        the first one.
       - If a registry reports that its request limit is used up (C(RateLimit-Remaining), C(RateLimit)), the module sends it nothing until the limit
         resets, if that takes at most one minute.
       - If a host has used up all retries without a single response, the task does not try it again. Everything else that needs this host

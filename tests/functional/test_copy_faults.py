@@ -12,6 +12,7 @@ import pytest
 
 from devtools import faults, images
 from devtools.observe import blob_at, digest_at, tags_at, tally
+from devtools.prove.breaker import Breaker, Plan, reset_in_request
 from devtools.servers import DockerRegistry, Haproxy, Nginx
 
 INDEX = images.index()
@@ -122,6 +123,36 @@ def test_broken_downloads_go_on_where_they_broke(run_module, registry, repositor
         result = run_module("image_copy", src=f"{proxy.host}/{repository}:1", dest=f"oci:{tmp_path}/copy:1")
     assert result.digest == BIG.digest
     assert [request.status for request in registry.requests()].count(206) >= 3
+
+
+def test_broken_uploads_go_on_where_the_registry_is(run_module, modern_registry, repository, layout):
+    with faults.cut_uploads(modern_registry, 2_000_000) as proxy:
+        result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1", retries=0)
+    assert result.raw.get("digest") == BIG.digest, result.raw
+    assert digest_at(modern_registry.host, repository, "1") == BIG.digest
+    counts = tally(modern_registry.requests())
+    assert counts["PATCH upload"] >= 3
+    assert counts["POST upload"] == len(BIG.blobs)
+    assert no_uploads_left(modern_registry, repository)
+
+
+def test_broken_uploads_begin_anew_where_the_registry_cannot_go_on(run_module, registry, repository, layout):
+    """Distribution 2 does not find a session that has other bytes than it has said itself: not even to cancel it."""
+    broken = []
+
+    def break_first(exchange):
+        if broken:
+            exchange.client.sendall(exchange.forward())
+        else:
+            broken.append(exchange.method)
+            reset_in_request(exchange)
+
+    with Breaker(registry.host, Plan(kind="PUT upload", fault=break_first)) as proxy:
+        result = run_module("image_copy", src=layout(BIG), dest=f"{proxy.host}/{repository}:1", jobs=1)
+    assert result.raw.get("digest") == BIG.digest, result.raw
+    assert digest_at(registry.host, repository, "1") == BIG.digest
+    counts = tally(registry.requests())
+    assert (counts["POST upload"], counts.get("PATCH upload")) == (len(BIG.blobs) + 1, None)
 
 
 def test_body_limit_of_a_proxy_is_met_with_chunks(run_module, registry, repository, layout):

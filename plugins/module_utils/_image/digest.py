@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Digests of the OCI image spec ("Digests" in descriptor.md), and the one place where content is verified."""
+"""Digests of the OCI image spec ("Digests" in descriptor.md). Content that is too large to hold is verified in verified.py."""
 
 from __future__ import annotations
 
@@ -68,32 +68,3 @@ def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
 def collect(chunks: t.Iterable[Chunk]) -> bytes:
     """All of the content."""
     return b"".join(map(bytes, chunks))
-
-
-def verified(chunks: t.Iterable[Chunk], digest: str, size: int) -> t.Iterator[Chunk]:
-    """Pass the chunks on while hashing them, and the last one only when the whole is what it should be.
-
-    Holding the last chunk back is what keeps a wrong blob from ever being complete at its destination: an upload
-    that streams these chunks is cut off before its end. Reading stops as soon as there is more than ``size`` bytes.
-
-    Raises :class:`DigestMismatch`.
-    """
-    hasher = hashlib.new(split(digest)[0])
-    seen = 0
-    held: Chunk = b""
-    for chunk in filter(None, chunks):
-        seen += len(chunk)
-        if seen > size:
-            raise DigestMismatch("digest mismatch: blob %s should have %d bytes but has more" % (digest, size))
-        hasher.update(chunk)
-        if seen < size:
-            yield chunk
-        else:
-            held = chunk
-    if seen < size:
-        raise DigestMismatch("digest mismatch: blob %s should have %d bytes but ends after %d" % (digest, size, seen))
-    computed = "%s:%s" % (split(digest)[0], hasher.hexdigest())
-    if computed != digest:
-        raise DigestMismatch("digest mismatch: blob %s has the content of %s" % (digest, computed))
-    if held:
-        yield held

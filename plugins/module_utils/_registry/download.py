@@ -14,7 +14,8 @@ import typing as t
 
 from .._errors import ConnectionFailed, DigestMismatch, NotFound
 from .._image.descriptor import Descriptor
-from .._image.digest import CHUNK
+from .._image.digest import CHUNK, Chunk
+from .._image.verified import skipped
 from .action import Action
 from .auth import Access
 from .client import RegistryClient
@@ -26,20 +27,20 @@ _PROGRESS = 1024 * 1024
 
 
 class BlobReader:
-    """The bytes of one blob, in order; not yet verified.
+    """The bytes of one blob from an offset on, in order; not yet verified.
 
     After a broken connection it asks the registry (not the storage it redirected to: such URLs expire) for the rest.
     The URLs of a descriptor are never followed.
     """
 
-    def __init__(self, client: RegistryClient, access: Access, blob: Descriptor) -> None:
+    def __init__(self, client: RegistryClient, access: Access, blob: Descriptor, offset: int = 0) -> None:
         self._client = client
         self._access = access
         self._blob = blob
-        self._offset = 0
+        self._offset = offset
 
-    def __iter__(self) -> t.Iterator[memoryview]:
-        failures, since = 0, 0
+    def __iter__(self) -> t.Iterator[Chunk]:
+        failures, since = 0, self._offset
         while True:
             response = self._open()
             try:
@@ -79,18 +80,12 @@ class BlobReader:
             raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
         raise error
 
-    def _rest(self, response: Response) -> t.Iterator[memoryview]:
+    def _rest(self, response: Response) -> t.Iterator[Chunk]:
         """What a response has from the offset on; one that ignores Range begins at the start of the blob."""
         begin = _first_byte(response)
         if begin > self._offset:
             raise self._broken()
-        passed = self._offset - begin
-        for chunk in self._chunks(response):
-            if passed >= len(chunk):
-                passed -= len(chunk)
-                continue
-            yield chunk[passed:] if passed else chunk
-            passed = 0
+        return skipped(self._chunks(response), self._offset - begin)
 
     def _chunks(self, response: Response) -> t.Iterator[memoryview]:
         """Pass the body on in one buffer that is filled anew each time: whoever keeps a chunk must copy it."""

@@ -8,15 +8,15 @@
 """Pushing blobs: OCI distribution spec, "Pushing blobs" and "Mounting a blob from another repository".
 
 POST then one PUT with the whole body is what every registry takes. Where something in between refuses so large a body,
-the blob goes in chunks. An upload whose source turns out wrong is cut off before its last bytes and cancelled.
+the blob goes in chunks. An upload that breaks goes on where the registry says it is; one whose session is lost begins anew.
+An upload whose source turns out wrong is cut off before its last bytes and cancelled.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import typing as t
-from urllib.parse import quote
+import enum
 
 from .._errors import ConnectionFailed, ImageError
 from .._image.descriptor import Descriptor, OpenBlob
@@ -27,12 +27,16 @@ from .client import RegistryClient, check_stored
 from .connection_errors import ConnectionReset, PermanentConnectionError
 from .failures import foreign_response
 from .session import TRANSIENT
-from .transport import Response, byte_count
-from .upload_body import Body, Content
+from .transport import Response
+from .upload_body import Content
+from .upload_session import UploadSession, location_of, uploads_path
 
 # The second is the largest body that nginx lets through by default.
 _PIECES = (8 * 1024 * 1024, 1024 * 1024)
-_HEADERS = {"Content-Type": "application/octet-stream"}
+# What distribution answers when the body of a request ended early: a proxy between it and us may pass that on.
+_CLIENT_GONE = 499
+# Fewer bytes are sent again at once, and are no progress worth the name.
+_WORTH_RESUMING = 1024 * 1024
 
 
 class BlobUploader:
@@ -70,15 +74,23 @@ class BlobUploader:
         """
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
-        response = self._client.call("POST", _uploads_path(access), access, query=query, retry_on=(429, 503))
+        response = self._client.call("POST", uploads_path(access), access, query=query, retry_on=(429, 503))
         if genuine.is_stored(response, blob.digest):
             check_stored(response, blob.digest, self._client.session.host, Action.MOUNT_BLOB)
             return True, ""
         response.drain()
         if response.status == 202 and response.headers.get("Location"):
-            return False, _location(response)
+            return False, location_of(response)
         self._refused.add(self._is_own(repository))
         return False, ""
+
+
+class _Next(enum.Enum):
+    """In which session the next try is: a new one, that of the last try if it is empty or can go on, or if it can go on."""
+
+    ANEW = enum.auto()
+    UNTOUCHED = enum.auto()
+    RESUMED = enum.auto()
 
 
 @dataclasses.dataclass
@@ -89,66 +101,74 @@ class _Limits:
 
 
 class _Upload:
-    """One blob on its way. Each try is a request for the whole blob, or several for pieces of it."""
+    """One blob on its way. Each try is a request for the whole blob, or several for pieces of it or of its rest."""
 
     def __init__(
         self, client: RegistryClient, access: Access, blob: Descriptor, open_blob: OpenBlob, limits: _Limits
     ) -> None:
         self._client = client
-        self._session = client.session
+        self._policy = client.session.policy
         self._access = access
+        self._session = UploadSession(client, access)
         self._blob = blob
-        self._open_blob = open_blob
+        self._content = Content(open_blob)
         self._limits = limits
         sizes = [blob.size, *(size for size in _PIECES if size < blob.size)]
         self._sizes = [size for size in sizes if size <= (limits.body or blob.size)] or sizes[-1:]
-        self._least = 0
         self._failures = 0
         self._resets = 0
         self._restarts = 0
-        self._location = ""
-        # Whether the session was used by a try that was refused, and whether it may be used by the next one.
+        # Bytes that the session has: when the try began, those of pieces that followed, and of any session so far.
+        self._began_at = 0
+        self._offset = 0
+        self._progress = 0
+        # Whether the try is in a session that an earlier one has used, and whether the next one may be.
         self._is_reused = False
-        self._may_reuse = False
+        self._next = _Next.ANEW
+        self._can_resume = True
+        # How much was sent into the session at most, and whether it could not be found again.
+        self._sent = 0
+        self._is_lost = False
 
     def run(self, location: str) -> None:
         """Upload, into the session at ``location`` where there is one already."""
         done = False
         while not done:
-            self._is_reused, self._may_reuse = self._may_reuse and self._is_untouched(), False
+            self._is_reused = self._goes_on()
             if not self._is_reused:
-                self._cancel()
-                self._location = location or self._start()
+                if self._was_stored():
+                    return
+                self._session.cancel()
+                self._session.start(location)
                 location = ""
+                self._content.restart()
+                self._offset = self._sent = 0
+            self._began_at = self._offset
             try:
                 done = self._try()
             except ImageError:
-                self._cancel()
+                self._session.cancel()
                 raise
-
-    def _start(self) -> str:
-        response = self._client.call("POST", _uploads_path(self._access), self._access)
-        if response.status != 202 or not response.headers.get("Location"):
-            raise self._client.error_for(response, Action.START_UPLOAD, self._access)
-        response.drain()
-        # OCI distribution spec, "Pushing a blob in chunks": pieces but the last may not be smaller.
-        self._least = byte_count(response.headers.get("OCI-Chunk-Min-Length", "")) or 0
-        return _location(response)
 
     def _try(self) -> bool:
         """Send it once; False where another try makes sense."""
-        content = Content(self._open_blob)
+        content = self._content
         try:
-            response = self._send(content)
+            response = self._send()
+            if response.status == _CLIENT_GONE:
+                response.drain()
+                raise ConnectionReset("cannot push blob %s: the connection broke" % self._blob.digest)
         except ConnectionFailed as error:
+            content.close()
             if content.failed or not self._survives(error):
                 raise
             return False
         if 200 <= response.status < 300:
             check_stored(response, self._blob.digest, urls.host(response.url), Action.PUSH_BLOB)
             if content.passed < self._blob.size:
-                raise ImageError("%s accepted blob %s before its end" % (self._session.host, self._blob.digest))
+                raise ImageError("%s accepted blob %s before its end" % (self._client.session.host, self._blob.digest))
             return True
+        content.close()
         if not self._mend(response):
             raise self._client.error_for(response, Action.PUSH_BLOB, self._access, self._blob.digest)
         response.drain()
@@ -156,41 +176,60 @@ class _Upload:
 
     def _may_fail_again(self) -> bool:
         self._failures += 1
-        return self._failures <= self._session.policy.retries
+        return self._failures <= self._policy.retries
 
     def _survives(self, error: ConnectionFailed) -> bool:
         """Whether another try makes sense after the connection failed, having waited for it."""
+        self._next = _Next.RESUMED if self._is_worth_resuming else _Next.ANEW
         if not isinstance(error, ConnectionReset):
-            self._location = ""  # a host that does not respond cannot be asked to cancel an upload
+            if self._next is _Next.ANEW:
+                self._session.location = ""  # a host that does not respond cannot be asked to cancel an upload
             if isinstance(error, PermanentConnectionError) or not self._may_fail_again():
                 return False
         else:
             self._resets += 1
             if self._resets == 1:
-                return True  # perhaps only a kept connection that was closed meanwhile: no failure yet
+                # Perhaps only a kept connection that was closed meanwhile: no failure yet. Else the registry may still
+                # be storing what has arrived.
+                if self._next is _Next.RESUMED:
+                    self._client.session.back_off(0)
+                return True
             if not self._may_fail_again():
                 return False
             # Some proxies cut the connection on bodies that are too large for them, instead of saying so.
             if len(self._sizes) > 1:
                 self._sizes.pop(0)
-        self._session.back_off(self._failures - 1)
+        self._client.session.back_off(self._failures - 1)
         return True
 
     def _mend(self, response: Response) -> bool:
         """Whether the next try can go better, having done what is needed for it."""
         status, in_pieces = response.status, self._in_pieces
-        if status in (405, 411, 413, 501) and (status == 413 or not in_pieces) and len(self._sizes) > 1:
+        resumed = _Next.RESUMED if self._is_worth_resuming else _Next.ANEW
+        if status == 413 and len(self._sizes) > 1:
             self._sizes.pop(0)
-            if status == 413:
-                self._limits.body = self._sizes[0]
+            self._limits.body = self._sizes[0]
+            self._next = resumed if self._offset else _Next.ANEW
+            return True
+        if status in (405, 411, 501) and not in_pieces and not self._began_at and len(self._sizes) > 1:
+            self._sizes.pop(0)
             return True
         if status in TRANSIENT and self._may_fail_again():
-            self._session.apply_retry_after(response, self._failures - 1)
+            self._client.session.apply_retry_after(response, self._failures - 1)
             # Limits of rate are kept by something that does not look at the body: the session is as it was.
-            self._may_reuse = status == 429 and not in_pieces
+            self._next = _Next.UNTOUCHED if status == 429 and not in_pieces else resumed
             return True
-        # 401, and a challenge: the token expired during the upload, and there is a new one now. The others: the
-        # session is gone, or has other bytes than were sent, as after a try that was refused only when some had arrived.
+        if self._offset and (response.was_challenged or status == 416) and self._may_fail_again():
+            # The token expired during the upload, and there is a new one now; or the registry has stored more since it
+            # said where to go on.
+            self._client.session.back_off(self._failures - 1)
+            self._next = resumed
+            return True
+        if self._began_at:
+            self._can_resume = False  # a registry that knows no chunks, or that lost some of the content
+            return True
+        # 401, and a challenge: as above. The others: the session is gone, or has other bytes than were sent, as after a
+        # try that was refused only when some had arrived.
         may_pass = status in (400, 401, 404, 416) or response.was_challenged
         if may_pass and (self._is_reused or not self._restarts):
             self._restarts += not self._is_reused
@@ -201,72 +240,62 @@ class _Upload:
         return False
 
     @property
-    def _in_pieces(self) -> bool:
-        return max(self._sizes[0], self._least) < self._blob.size
+    def _is_worth_resuming(self) -> bool:
+        return self._can_resume and self._content.passed >= _WORTH_RESUMING
 
-    def _send(self, content: Content) -> Response:
+    @property
+    def _in_pieces(self) -> bool:
+        return self._size < self._blob.size
+
+    @property
+    def _size(self) -> int:
+        """Of one request, in bytes."""
+        return max(self._sizes[0], self._session.least)
+
+    def _send(self) -> Response:
+        content = self._content
         # The source may let us wait for a connection, and a registry may cut off an upload in which nothing moves.
-        content.begin()
-        if not self._in_pieces:
-            return self._request("PUT", self._final_url(), _HEADERS, content.body(self._blob.size))
-        size = max(self._sizes[0], self._least)
-        for start in range(0, self._blob.size, size):
-            end = min(start + size, self._blob.size)
-            headers = dict(_HEADERS, **{"Content-Range": "%d-%d" % (start, end - 1)})
-            response = self._request("PATCH", self._location, headers, content.body(end - start))
+        if content.passed < self._blob.size:
+            content.begin()
+        if not self._offset and not self._in_pieces:
+            return self._session.put(self._blob.digest, content.body(self._blob.size))
+        while self._offset < self._blob.size:
+            size = min(self._size, self._blob.size - self._offset)
+            response = self._session.patch(self._offset, content.body(size))
             if not 200 <= response.status < 300:
                 return response
             response.drain()
             if genuine.is_page(response) and "Location" not in response.headers:
                 raise foreign_response(urls.host(response.url), response, Action.PUSH_BLOB, self._blob.digest)
-            self._location = _location(response)
-        return self._request("PUT", self._final_url(), {}, b"")
+            self._session.location = location_of(response)
+            self._offset += size
+        return self._session.put(self._blob.digest)
 
-    def _request(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> Response:
-        """Authorization goes to the registry only, wherever the session lives."""
-        if not self._session.is_own(url):
-            return self._session.send_once(method, url, headers, data)
-        again = not isinstance(data, Body)
-        return self._client.authorized(
-            self._access, headers, lambda sent: self._session.send_once(method, url, sent, data), again
-        )
-
-    def _final_url(self) -> str:
-        separator = "&" if "?" in self._location else "?"
-        return "%s%sdigest=%s" % (self._location, separator, quote(self._blob.digest, safe=""))
-
-    def _is_untouched(self) -> bool:
-        """Whether the session has no bytes yet; ``Range: 0-0`` is what registries say of an empty one."""
-        try:
-            response = self._request("GET", self._location, {}, None)
-        except ImageError:
+    def _goes_on(self) -> bool:
+        """Whether the next try is in the session of the last one, with the content from where that session is."""
+        wanted, self._next = self._next, _Next.ANEW
+        self._is_lost = False
+        if wanted is _Next.ANEW:
             return False
-        response.drain()
-        if response.status != 204 or response.headers.get("Range", "0-0") not in ("0-0", "bytes=0-0"):
+        self._sent = max(self._sent, self._content.passed)
+        size = self._session.size()
+        self._is_lost = size is None and self._is_worth_resuming
+        if not size:
+            self._content.restart()
+            self._offset = 0
+            return size == 0 and wanted is _Next.UNTOUCHED
+        if not self._is_worth_resuming or size > self._sent or not self._content.rewind(size):
             return False
-        if response.headers.get("Location"):
-            self._location = _location(response)
+        if size - self._progress >= _WORTH_RESUMING:
+            self._progress = size
+            self._failures = self._resets = 0
+        self._offset = size
         return True
 
-    def _cancel(self) -> None:
-        """Leave no half-written upload behind, as far as the registry allows."""
-        location, self._location = self._location, ""
-        if not location or not self._session.is_own(location):
-            return
-        with contextlib.suppress(ImageError):  # what ended the upload is what matters
-            response = self._client.send_unchallenged(
-                self._access, {}, lambda sent: self._session.send_once("DELETE", location, sent, None)
-            )
-            response.drain()
-
-
-def _uploads_path(access: Access) -> str:
-    """Where uploads into a repository begin."""
-    return "%s/blobs/uploads/" % access.repository
-
-
-def _location(response: Response) -> str:
-    """Where an upload goes on; behind a proxy that ends TLS the registry may say http."""
-    asked = response.url
-    url = urls.resolve(asked, response.headers.get("Location", ""), "the Location header of %s" % urls.host(asked))
-    return urls.over_tls(url, asked)
+    def _was_stored(self) -> bool:
+        """Whether the session is gone because it has ended well, and only the response was lost."""
+        if not self._is_lost or self._sent < self._blob.size:
+            return False
+        with contextlib.suppress(ImageError):
+            return self._client.has_blob(self._access, self._blob.digest)
+        return False

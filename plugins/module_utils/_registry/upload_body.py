@@ -13,25 +13,48 @@ import typing as t
 
 from .._errors import ImageError
 from .._image.descriptor import OpenBlob
+from .._image.digest import Chunk
+from .._image.verified import Rewindable
 
 
 class Content:
-    """The content of one try to upload a blob.
+    """The content of a blob on its way into requests, which may begin anew, or go back.
 
-    ``passed`` counts the bytes that went into requests; ``failed`` tells whether the source broke, and not the
-    request that was sending it.
+    ``passed`` is the offset of the next byte that goes into a request; ``failed`` tells whether the source broke, and not
+    the request that was sending it.
     """
 
     def __init__(self, open_blob: OpenBlob) -> None:
-        self._chunks = iter(open_blob())
-        self._rest = b""
+        self._open_blob = open_blob
+        self._chunks: t.Iterator[Chunk] | None = None
+        self._rest: Chunk = b""
         self.passed = 0
         self.failed = False
 
+    def restart(self) -> None:
+        """Begin with the first byte of content that is opened anew."""
+        self._chunks = None
+        self._rest = b""
+        self.passed = 0
+
+    def rewind(self, offset: int) -> bool:
+        """Go on at an offset in bytes, where the content has a way back; else False."""
+        if not isinstance(self._chunks, Rewindable):
+            return False
+        self._chunks.rewind(offset)
+        self._rest = b""
+        self.passed = offset
+        return True
+
+    def close(self) -> None:
+        """Let go of the source until it is restarted or rewound."""
+        if isinstance(self._chunks, Rewindable):
+            self._chunks.close()
+
     def begin(self) -> None:
-        """Have the first bytes, so that no request waits for its body from the start. Raises what the source raises."""
+        """Have the next bytes, so that no request waits for its body from the start. Raises what the source raises."""
         try:
-            self._rest = self._rest or next(self._chunks, b"")
+            self._rest = self._rest or self._next()
         except ImageError:
             self.failed = True
             raise
@@ -40,11 +63,11 @@ class Content:
         """The next ``size`` bytes as a request body; an empty blob is verified at once, as nobody would read it."""
         return Body(self, size) if size else b"".join(self.take(0))
 
-    def take(self, size: int) -> t.Iterator[bytes]:
+    def take(self, size: int) -> t.Iterator[Chunk]:
         """Pass on the next ``size`` bytes. Raises what the source raises."""
         try:
             while size or not self.passed:
-                chunk = self._rest or next(self._chunks, b"")
+                chunk = self._rest or self._next()
                 if not chunk:
                     return
                 self._rest = chunk[size:]
@@ -55,6 +78,12 @@ class Content:
         except ImageError:
             self.failed = True
             raise
+
+    def _next(self) -> Chunk:
+        """The next chunk; empty at the end."""
+        if self._chunks is None:
+            self._chunks = iter(self._open_blob())
+        return next(self._chunks, b"")
 
 
 class Body:
@@ -67,5 +96,5 @@ class Body:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> t.Iterator[bytes]:
+    def __iter__(self) -> t.Iterator[Chunk]:
         return self._content.take(self._size)

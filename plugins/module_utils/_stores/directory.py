@@ -16,6 +16,7 @@ a lock and in one step; then what the new image does not need is removed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import typing as t
@@ -37,6 +38,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import is_whole, reachable
 from .._image.manifest import MAX_SIZE, Manifest
+from .._image.verified import Verified
 from .location import Location
 from .repository import Lockable, Store
 
@@ -95,9 +97,9 @@ class Directory(Store, Lockable):
         with file_errors("read", self._path):
             return self._read_manifest(name) if digests.is_digest(name) else self._top(None)
 
-    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         """Read the file in large chunks."""
-        return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
+        return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_manifest(self, digest: str) -> bool:
         """Looks for all files that it needs."""
@@ -279,13 +281,14 @@ class Directory(Store, Lockable):
         except OSError:
             return None
 
-    def _chunks(self, digest: str) -> t.Iterator[bytes]:
+    def _chunks(self, digest: str, offset: int) -> t.Iterator[bytes]:
         with file_errors("read", self._path):
             try:
                 stream = open_regular(self._blob_path(digest))
             except FileNotFoundError:
                 raise NotFound("blob %s is missing in the directory" % digest) from None
         with stream:
+            stream.seek(offset)
             while True:
                 with file_errors("read", self._path):
                     chunk = stream.read(CHUNK)

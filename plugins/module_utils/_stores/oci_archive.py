@@ -14,6 +14,7 @@ without a name, which is gone with the process. The same images make the same ar
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import threading
@@ -27,6 +28,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
+from .._image.verified import Verified, skipped
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 from .repository import Closing
@@ -52,9 +54,9 @@ class OciArchive(OciImages, Closing):
 
     # Reading
 
-    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         """Read the member in large chunks."""
-        return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
+        return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A member under the digest is trusted when its size is right."""
@@ -188,13 +190,13 @@ class OciArchive(OciImages, Closing):
         archive = self._archive() if size is None else None
         return archive.size(_member(digest)) if archive else size
 
-    def _chunks(self, digest: str) -> t.Iterator[bytes]:
+    def _chunks(self, digest: str, offset: int = 0) -> t.Iterator[bytes]:
         if self._new.size(digest) is not None:
-            return self._new.chunks(digest)
+            return skipped(self._new.chunks(digest), offset)
         archive = self._archive()
         if archive is None or archive.size(_member(digest)) is None:
             raise NotFound("blob %s is missing in the archive" % digest)
-        return archive.chunks(_member(digest))
+        return archive.chunks(_member(digest), offset)
 
 
 class _Spool:

@@ -14,6 +14,7 @@ needs is still there; then what only the replaced entry needed is removed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import typing as t
@@ -26,6 +27,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
+from .._image.verified import Verified
 from .named import repositories
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
@@ -55,9 +57,9 @@ class OciLayout(OciImages, Root):
 
     # Reading
 
-    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         """Read the file in large chunks."""
-        return digests.verified(self._chunks(blob.digest), blob.digest, blob.size)
+        return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
@@ -149,9 +151,10 @@ class OciLayout(OciImages, Root):
         directory = os.path.dirname(target)
         return self._path if os.stat(directory).st_dev == os.stat(self._path).st_dev else directory
 
-    def _chunks(self, digest: str) -> t.Iterator[bytes]:
+    def _chunks(self, digest: str, offset: int) -> t.Iterator[bytes]:
         try:
             with open_regular(self._blob_path(digest)) as stream:
+                stream.seek(offset)
                 while True:
                     chunk = stream.read(CHUNK)
                     if not chunk:

@@ -9,14 +9,15 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._errors import AccessDenied
-from .._image import digest as digests
 from .._image import referrers
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
+from .._image.verified import Verified
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
 from .._registry.deletion import TagDeleter
@@ -88,9 +89,9 @@ class RegistryStore(Store):
         self.referrers.note_repository()
         return found
 
-    def open_blob(self, blob: Descriptor) -> t.Iterator[digests.Chunk]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         """One GET; more where the connection breaks."""
-        return digests.verified(BlobReader(self._client, self._access, blob), blob.digest, blob.size)
+        return Verified(functools.partial(BlobReader, self._client, self._access, blob), blob.digest, blob.size)
 
     def has_content(self) -> bool:
         """One GET of the tag list."""

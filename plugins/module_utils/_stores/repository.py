@@ -22,6 +22,7 @@ from .._errors import naming
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.platform import Platform
+from .._image.verified import Verified
 from .location import Location
 
 
@@ -83,7 +84,7 @@ class Store(Repository):
         """The manifest under a name, verified; with ``legacy`` also one of schema 1. Raises NotFound."""
 
     @abc.abstractmethod
-    def open_blob(self, blob: Descriptor) -> t.Iterator[bytes]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         """The content, verified as it is read: the last chunk comes only if digest and size are right. Raises NotFound."""
 
     @abc.abstractmethod

@@ -96,10 +96,11 @@ class TarImage:
             raise InvalidContent("%s in the archive has more than %d bytes" % (name, limit))
         return b"".join(self.chunks(name))
 
-    def chunks(self, name: str) -> t.Iterator[bytes]:
-        """The file in large pieces. Raises NotFound, or LocalFailure."""
+    def chunks(self, name: str, start: int = 0) -> t.Iterator[bytes]:
+        """The file from an offset in it on, in large pieces. Raises NotFound, or LocalFailure."""
         offset, size, _target = self._require(name)
         end = offset + size
+        offset += start
         while offset < end:
             with file_errors("read", self._path):
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)

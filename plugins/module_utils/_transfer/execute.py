@@ -29,6 +29,7 @@ from .._stores.repository import Batching, Publication, commit, exclusive
 from .attached import Attached
 from .batches import Batches, Staged, batching
 from .job import Event, Job, Moved, Observe, ignore
+from .outgoing import Outgoing
 from .parallel import InlineExecutor, Workers, for_each
 from .plan import plan_copy
 from .request import Plan
@@ -166,16 +167,23 @@ class _Execution:
             job.moved.add(blob, was_mounted)
         self._observe(Event.BLOB_MOUNTED if was_mounted else Event.BLOB_FINISHED, job, blob, 0)
 
-    def _open(self, job: Job, blob: Descriptor) -> t.Iterator[bytes]:
-        """The one place where content leaves its source."""
+    def _open(self, job: Job, blob: Descriptor) -> Outgoing:
         request = job.planned.request
+        reference = request.source.reference(request.name)
+        with naming(reference):
+            content = request.source.open_blob(blob)
+        started = functools.partial(self._note_start, job, blob)
+        return Outgoing(content, reference, started, functools.partial(self._note_chunk, job, blob))
+
+    def _note_start(self, job: Job, blob: Descriptor, offset: int) -> None:
         self._observe(Event.BLOB_STARTED, job, blob, 0)
-        with naming(request.source.reference(request.name)):
-            for chunk in request.source.open_blob(blob):
-                if self._workers.is_stopped:
-                    raise Stopped("stopped because another transfer failed")
-                self._observe(Event.BLOB_BYTES, job, blob, len(chunk))
-                yield chunk
+        if offset:
+            self._observe(Event.BLOB_BYTES, job, blob, offset)
+
+    def _note_chunk(self, job: Job, blob: Descriptor, size: int) -> None:
+        if self._workers.is_stopped:
+            raise Stopped("stopped because another transfer failed")
+        self._observe(Event.BLOB_BYTES, job, blob, size)
 
     def _arrived(self, jobs: t.Iterable[Job]) -> None:
         with self._lock:

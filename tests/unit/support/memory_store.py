@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import collections
+import functools
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified, skipped
 from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.repository import Store
 from ansible_collections.drayage.registry.tests.unit.support.images import Image
@@ -74,12 +76,15 @@ class MemoryStore(Store):
         except KeyError:
             raise NotFound("it is not there") from None
 
-    def open_blob(self, blob: Descriptor) -> t.Iterator[bytes]:
+    def open_blob(self, blob: Descriptor) -> Verified:
         self.asked.append(("open_blob", blob.digest))
-        if blob.digest not in self.content:
-            raise NotFound("blob %s is not there" % blob.digest)
-        content = self.content[blob.digest]
-        return digests.verified([content[:2], content[2:]], blob.digest, blob.size)
+        return Verified(functools.partial(self._open_at, blob.digest), blob.digest, blob.size)
+
+    def _open_at(self, digest: str, offset: int) -> t.Iterator[bytes]:
+        if digest not in self.content:
+            raise NotFound("blob %s is not there" % digest)
+        content = self.content[digest]
+        return skipped([content[:2], content[2:]], offset)
 
     def has_content(self) -> bool:
         self.asked.append(("has_content", ""))

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import DigestMismatch, InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
 
 EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 CONTENT = b"first second third"
@@ -20,7 +21,7 @@ def passed_on(chunks, digest, size):
     """What a consumer has received when the stream ends or fails."""
     received = []
     try:
-        for chunk in digests.verified(chunks, digest, size):
+        for chunk in Verified(lambda _at: chunks, digest, size):
             received.append(chunk)
     except DigestMismatch:
         return received, False
@@ -114,7 +115,7 @@ def test_the_last_chunk_of_wrong_content_is_held_back(chunks):
 def test_wrong_content_names_the_digest_it_has():
     wanted = digests.of(b"x" * len(CONTENT))
     with pytest.raises(DigestMismatch) as caught:
-        list(digests.verified(CHUNKS, wanted, len(CONTENT)))
+        list(Verified(lambda _at: CHUNKS, wanted, len(CONTENT)))
     assert wanted in str(caught.value)
     assert digests.of(CONTENT) in str(caught.value)
 
@@ -128,12 +129,12 @@ def test_a_blob_that_ends_early_is_never_complete(chunks):
 
 def test_a_blob_that_ends_early_says_after_how_many_bytes():
     with pytest.raises(DigestMismatch, match="should have 18 bytes but ends after 6"):
-        list(digests.verified(CHUNKS[:1], digests.of(CONTENT), len(CONTENT)))
+        list(Verified(lambda _at: CHUNKS[:1], digests.of(CONTENT), len(CONTENT)))
 
 
 def test_content_that_was_cut_off_is_refused_even_where_its_digest_fits():
     with pytest.raises(DigestMismatch, match="ends after 18"):
-        list(digests.verified(CHUNKS, digests.of(CONTENT), len(CONTENT) + 1))
+        list(Verified(lambda _at: CHUNKS, digests.of(CONTENT), len(CONTENT) + 1))
 
 
 def test_reading_stops_at_the_first_byte_too_many():
@@ -145,7 +146,7 @@ def test_reading_stops_at_the_first_byte_too_many():
             yield taken[-1]
 
     with pytest.raises(DigestMismatch, match="should have 25 bytes but has more"):
-        list(digests.verified(endless(), digests.of(b"x" * 25), 25))
+        list(Verified(lambda _at: endless(), digests.of(b"x" * 25), 25))
     assert len(taken) == 3
 
 
@@ -157,7 +158,7 @@ def test_nothing_beyond_the_size_is_passed_on():
 
 def test_content_is_passed_on_while_it_is_read():
     source = iter(CHUNKS)
-    stream = digests.verified(source, digests.of(CONTENT), len(CONTENT))
+    stream = Verified(lambda _at: source, digests.of(CONTENT), len(CONTENT))
     assert next(stream) == CHUNKS[0]
     assert next(source) == CHUNKS[1]
 
@@ -165,6 +166,6 @@ def test_content_is_passed_on_while_it_is_read():
 def test_an_empty_chunk_at_the_end_lets_nothing_wrong_pass():
     passed = []
     with pytest.raises(DigestMismatch):
-        for chunk in digests.verified([b"wrong", b""], digests.of(b"right"), 5):
+        for chunk in Verified(lambda _at: [b"wrong", b""], digests.of(b"right"), 5):
             passed.append(chunk)
     assert passed == []

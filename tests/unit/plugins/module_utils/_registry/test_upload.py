@@ -323,11 +323,17 @@ class TestReuse:
         pushing.push(BLOB, chunks())
         assert script.log == [POST, PUT, self.LOOK, PUT_AGAIN]
 
-    @pytest.mark.parametrize("look", [Reply(204, {"Range": "0-5"}), Reply(200), Reply(404), ConnectionFailed("x")])
+    @pytest.mark.parametrize("look", [Reply(204, {"Range": "0-5"}), Reply(200), Reply(404)])
     def test_any_other_is_left(self, uploader, look):
         pushing, script = uploader(STARTED, Reply(429), look, CANCELLED, STARTED_AGAIN, STORED)
         pushing.push(BLOB, chunks())
         assert script.log == [POST, PUT, self.LOOK, CANCEL, POST, PUT_AGAIN]
+
+    def test_a_host_that_is_gone_meanwhile_is_not_asked_to_cancel(self, uploader):
+        gone = ConnectionFailed("x")
+        pushing, script = uploader(STARTED, Reply(429), gone, gone, STARTED_AGAIN, STORED, retries=1)
+        pushing.push(BLOB, chunks())
+        assert script.log == [POST, PUT, self.LOOK, self.LOOK, POST, PUT_AGAIN]
 
     def test_a_session_that_is_lost_afterwards_costs_no_restart(self, uploader):
         """What was refused when it had arrived may have left bytes: that is not the fault of this try."""

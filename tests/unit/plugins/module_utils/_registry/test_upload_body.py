@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import DigestMismatch, ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._registry.upload_body import Content
 
 CHUNKS = [b"abc", b"defg", b"h"]
@@ -50,7 +51,7 @@ def test_no_more_is_read_than_a_request_needs():
 
 @pytest.mark.parametrize("size", [8, 4])
 def test_a_source_that_turns_out_wrong_is_told_apart_from_a_broken_request(size):
-    content = Content(lambda: digests.verified(CHUNKS, digests.of(b"x" * 8), 8))
+    content = Content(lambda: Verified(lambda _at: CHUNKS, digests.of(b"x" * 8), 8))
     with pytest.raises(DigestMismatch):
         for _part in range(8 // size):
             sent(content, size)
@@ -69,8 +70,8 @@ def test_a_request_that_breaks_is_not_the_fault_of_the_source():
 
 
 def test_an_empty_blob_is_verified_though_nobody_reads_it():
-    assert Content(lambda: digests.verified([], digests.of(b""), 0)).body(0) == b""
-    content = Content(lambda: digests.verified([], digests.of(b"x"), 0))
+    assert Content(lambda: Verified(lambda _at: [], digests.of(b""), 0)).body(0) == b""
+    content = Content(lambda: Verified(lambda _at: [], digests.of(b"x"), 0))
     with pytest.raises(ImageError):
         content.body(0)
     assert content.failed
@@ -85,7 +86,7 @@ def test_content_that_has_begun_loses_nothing(chunks):
 
 
 def test_a_source_that_fails_from_the_start_is_told_apart_too():
-    content = Content(lambda: digests.verified([b"x"], digests.of(b"y"), 1))
+    content = Content(lambda: Verified(lambda _at: [b"x"], digests.of(b"y"), 1))
     with pytest.raises(DigestMismatch):
         content.begin()
     assert content.failed

@@ -27,6 +27,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._stores import de
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.engines import config_for, names, pushed, saved, store
+from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
 NAME = "r.example/app:1"
 
@@ -172,6 +173,12 @@ def test_manifest_that_is_made_has_layers_as_they_are_kept(path, pool):
     assert compressed.digest == again.registry_form(again.manifest("1"), pool).digest
     assert {layer.media_type for layer in compressed.layers} == {media_types.DOCKER_LAYER}
     assert [gzip.decompress(b"".join(source.open_blob(layer))) for layer in compressed.layers] == [b"low" * 99, b"high"]
+
+
+def test_a_layer_is_read_from_any_byte(path, monkeypatch):
+    DockerArchive(str(path)).add(saved(CONTENT, names=(NAME,)))
+    source = store(path)
+    check_rewinding(source, source.manifest("1").layers[0], monkeypatch)
 
 
 def test_layers_that_are_compressed_go_as_they_are(path, pool):

@@ -20,9 +20,11 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
+from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 CHILDREN = [images.image("linux/" + name, b"of " + name.encode(), b"shared") for name in ("amd64", "arm64")]
@@ -132,6 +134,12 @@ def test_other_algorithms_make_it_version_1_2(store, path):
     assert listed(path) == FIXED | blobs(ONE)
 
 
+def test_a_blob_is_read_from_any_byte(store, monkeypatch):
+    blob = images.descriptor(CONTENT)
+    store.put_blob(blob, lambda: [CONTENT], "")
+    check_rewinding(store, blob, monkeypatch)
+
+
 def test_signatures_stay_with_what_they_sign(store, path):
     publish(store, INDEX, *CHILDREN)
     of_child = "%s.signature-1" % CHILDREN[0].digest[7:]
@@ -199,7 +207,7 @@ def test_a_blob_that_turns_out_wrong_leaves_nothing(store, path):
     before = listed(path)
     blob = images.descriptor(b"right")
     with pytest.raises(DigestMismatch):
-        store.put_blob(blob, lambda: digests.verified([b"wro", b"ng"], blob.digest, blob.size), "")
+        store.put_blob(blob, lambda: Verified(lambda _at: [b"wro", b"ng"], blob.digest, blob.size), "")
     assert listed(path) == before
 
 

@@ -22,11 +22,13 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_archive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_archive import OciArchive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_reader import TarImage
 from ansible_collections.drayage.registry.tests.unit.support import archives, images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import fill, needed, publish
+from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 CHILDREN = [images.image("linux/" + name, b"of " + name.encode(), b"shared") for name in ("amd64", "arm64")]
@@ -255,7 +257,7 @@ def test_content_that_turns_out_wrong_is_forgotten(store, path):
     blob = images.descriptor(b"right")
     for wrong in ([b"wro", b"ng"], [b"too long"], [b"x"]):
         with pytest.raises(DigestMismatch):
-            store.put_blob(blob, lambda wrong=wrong: digests.verified(wrong, blob.digest, blob.size), "")
+            store.put_blob(blob, lambda wrong=wrong: Verified(lambda _at: wrong, blob.digest, blob.size), "")
     assert not store.has_blob(blob)
     assert store.missing_blobs([blob]) == [blob.digest]
     store.put_blob(blob, lambda: [b"ri", b"ght"], "")
@@ -276,11 +278,19 @@ def test_content_may_come_in_pieces_of_any_size_and_all_at_once(store, monkeypat
         assert b"".join(store.open_blob(images.descriptor(content))) == content
 
 
+def test_a_blob_is_read_from_any_byte(store, path, monkeypatch):
+    blob = images.descriptor(CONTENT)
+    store.put_blob(blob, lambda: [CONTENT], "")
+    check_rewinding(store, blob, monkeypatch)
+    foreign(path, CONTENT, manifests=[])
+    check_rewinding(OciArchive(str(path), print), blob, monkeypatch)
+
+
 def test_a_size_that_is_a_lie_harms_no_other_content(store):
     blob = images.descriptor(b"content")
     lie = Descriptor(blob.media_type, digests.of(b"lie"), 2**60)
     with pytest.raises(DigestMismatch):
-        store.put_blob(lie, lambda: digests.verified([b"lie", b"more"], lie.digest, lie.size), "")
+        store.put_blob(lie, lambda: Verified(lambda _at: [b"lie", b"more"], lie.digest, lie.size), "")
     store.put_blob(blob, lambda: [b"content"], "")
     assert b"".join(store.open_blob(blob)) == b"content"
 

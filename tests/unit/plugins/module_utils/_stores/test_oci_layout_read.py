@@ -21,6 +21,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import med
 from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
+from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 
@@ -254,6 +255,12 @@ def test_a_blob_is_read_and_verified(layout, path):
     layouts.blob_file(path, digests.of(content)).write_bytes(b"y" + content[1:])
     with pytest.raises(DigestMismatch):
         list(layout.open_blob(images.descriptor(content)))
+
+
+def test_a_blob_is_read_from_any_byte(layout, path, monkeypatch):
+    layouts.foreign_layout(path)
+    layouts.write_blob(path, CONTENT)
+    check_rewinding(layout, images.descriptor(CONTENT), monkeypatch)
 
 
 def test_a_missing_blob_is_an_error_that_names_it(layout, path):

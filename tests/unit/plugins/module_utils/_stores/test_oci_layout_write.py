@@ -19,6 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import (
@@ -279,7 +280,7 @@ def test_a_blob_that_turns_out_wrong_leaves_nothing(layout, path):
     before = stored(path)
     blob = images.descriptor(b"right")
     with pytest.raises(DigestMismatch):
-        layout.put_blob(blob, lambda: digests.verified([b"wro", b"ng"], blob.digest, blob.size), "")
+        layout.put_blob(blob, lambda: Verified(lambda _at: [b"wro", b"ng"], blob.digest, blob.size), "")
     assert stored(path) == before
     assert listed(path) == ["blobs", "index.json", "oci-layout"]
 
