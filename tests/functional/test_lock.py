@@ -13,6 +13,7 @@ import subprocess
 import pytest
 import yaml
 
+from ansible_collections.drayage.registry.plugins.filter.rewrite_images import rewrite_images
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
 from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import (
     LockedImage,
@@ -26,6 +27,23 @@ from devtools.observe import digest_at
 APP, NEXT = images.index(seed="app"), images.index(seed="next")
 TOOL = images.single(seed="tool")
 DIGEST = "sha256:" + "0" * 64
+HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
+REFUSED = [
+    ("kind: Pod\n", "PATH: is no ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
+    (
+        HEAD + "image: []\n",
+        "PATH: the key 'image' is not understood. An ImagesLock has apiVersion, kind and images.",
+    ),
+    (
+        HEAD + "images:\n- image: a/b:1\n",
+        "PATH: images[0]: image: a/b:1 has no digest. Write NAME:TAG@DIGEST, or NAME@DIGEST.",
+    ),
+    (
+        HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
+        "PATH: images[0]: the key 'name' is not understood. An entry has image and annotations.",
+    ),
+    (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: a key stands twice in one mapping."),
+]
 
 
 @pytest.fixture
@@ -133,23 +151,49 @@ def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushe
     assert [name for name in os.listdir(tmp_path) if "staging" in name] == []
 
 
-def test_other_tools_read_and_write_the_file(run_module, pushed, tmp_path):
-    """kbld finds images by its annotation, and Renovate replaces digests on lines; what it writes is no difference."""
+def as_kbld(document, lock):
+    """Replace values of keys named image as kbld does: those that equal the annotation with the first reference."""
+    overrides = {each["annotations"]["kbld.carvel.dev/id"]: each["image"] for each in lock["images"]}
+    if isinstance(document, list):
+        return [as_kbld(each, lock) for each in document]
+    if isinstance(document, dict):
+        return {
+            key: overrides.get(value, value) if key == "image" else as_kbld(value, lock)
+            for key, value in document.items()
+        }
+    return document
+
+
+# The lines that Renovate's manager "kubernetes" reads: the reference, and what it replaces.
+RENOVATE = re.compile(r"^(\s*-?\s*image:\s*['\"]?)([^\s'\"@]+)@(sha256:[0-9a-f]{64})(['\"]?\s*)$", re.MULTILINE)
+
+
+def test_other_tools_read_and_write_the_file(run_module, registry, repository, pushed, tmp_path):
+    """kbld replaces images as we do, and Renovate replaces digests on lines; what it writes holds, and is no difference."""
     path = tmp_path / "images.lock.yml"
-    run_module("image_lock", path=str(path), images=[f"{pushed}/app:1.0"])
+    run_module("image_lock", path=str(path), images=[f"{pushed}/app:1.0", f"{pushed}/tool"])
     text = path.read_text()
-    by_id = {each["annotations"]["kbld.carvel.dev/id"]: each["image"] for each in yaml.safe_load(text)["images"]}
-    assert by_id == {f"{pushed}/app:1.0": f"{pushed}/app:1.0@{APP.digest}"}
-    origins = yaml.safe_load(yaml.safe_load(text)["images"][0]["annotations"]["kbld.carvel.dev/origins"])
+    lock = yaml.safe_load(text)
+    manifest = f"kind: Pod\nspec: {{containers: [{{image: '{pushed}/app:1.0'}}, {{image: {pushed}/tool}}, {{image: a/b:1}}]}}\n"
+    replaced = as_kbld(yaml.safe_load(manifest), lock)
+    images_there = [each["image"] for each in replaced["spec"]["containers"]]
+    assert images_there == [f"{pushed}/app:1.0@{APP.digest}", f"{pushed}/tool:latest@{TOOL.digest}", "a/b:1"]
+    assert yaml.safe_load(rewrite_images(manifest, lock)["content"]) == replaced
+    origins = yaml.safe_load(lock["images"][0]["annotations"]["kbld.carvel.dev/origins"])
     assert origins == [{"resolved": {"tag": "1.0", "url": f"{pushed}/app:1.0"}}]
-    lines = re.findall(r"^\s*-?\s*image:\s*['\"]?([^\s'\"@]+)@(sha256:[0-9a-f]{64})['\"]?\s*$", text, re.MULTILINE)
-    assert lines == [(f"{pushed}/app:1.0", APP.digest)]
-    path.write_text(
-        "# ours\n" + text.replace(APP.digest, DIGEST).replace("  annotations:\n", "  annotations:\n    a: b\n")
-    )
-    assert not run_module("image_lock", path=str(path)).raw["changed"]
+    # Renovate reads documents with these keys, and writes no line but those of digests that have moved.
+    assert {"apiVersion", "kind"} <= set(lock)
+    assert [match[1:3] for match in RENOVATE.findall(text)] == [
+        (f"{pushed}/app:1.0", APP.digest),
+        (f"{pushed}/tool:latest", TOOL.digest),
+    ]
+    images.push(NEXT, registry.host, f"{repository}/app", "1.0")
+    renovated = RENOVATE.sub(lambda found: found[0].replace(APP.digest, NEXT.digest), text)
+    path.write_text("# ours\n" + renovated.replace("  annotations:\n", "  annotations:\n    a: b\n"))
+    for update in ("missing", "none", "all"):
+        assert not run_module("image_lock", path=str(path), update=update).raw["changed"]
     assert path.read_text().startswith("# ours\n")
-    updated = run_module("image_lock", path=str(path), update="all")
+    updated = run_module("image_lock", path=str(path), platforms=["linux/amd64"])
     assert updated.raw["images"][0]["annotations"]["a"] == "b"
 
 
@@ -198,6 +242,13 @@ sync:
     assert failed.raw["msg"] == f"src: the names in {path} begin with their registries. Leave out src."
 
 
+def test_imgpkg_refuses_what_is_refused(judge, tmp_path):
+    path = tmp_path / "images.lock.yml"
+    for text, _message in REFUSED:
+        path.write_text(text)
+        assert "error" in judge(path), text
+
+
 # To Go's YAML these are booleans and numbers, or they are to Python's.
 TEXTS = (
     "y",
@@ -230,32 +281,10 @@ def test_imgpkg_reads_what_is_written(judge, tmp_path):
     assert {str(each.image): dict(each.annotations) or None for each in read_lock(str(path))} == expected
 
 
-HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("kind: Pod\n", "PATH: is no ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
-        (
-            HEAD + "image: []\n",
-            "PATH: the key 'image' is not understood. An ImagesLock has apiVersion, kind and images.",
-        ),
-        (
-            HEAD + "images:\n- image: a/b:1\n",
-            "PATH: images[0]: image: a/b:1 has no digest. Write NAME:TAG@DIGEST, or NAME@DIGEST.",
-        ),
-        (
-            HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
-            "PATH: images[0]: the key 'name' is not understood. An entry has image and annotations.",
-        ),
-        (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: a key stands twice in one mapping."),
-    ],
-)
-def test_files_that_imgpkg_refuses_are_refused(run_module, judge, tmp_path, text, message):
+@pytest.mark.parametrize(("text", "message"), REFUSED)
+def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, message):
     path = tmp_path / "images.lock.yml"
     path.write_text(text)
-    assert "error" in judge(path)
     failed = run_module("image_lock", path=str(path))
     assert failed.raw["msg"] == message.replace("PATH", str(path))
     assert path.read_text() == text

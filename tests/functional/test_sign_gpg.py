@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("gpg"), reason="the program gpg
 class WebServer(contextlib.AbstractContextManager):
     """Serves the files of a directory, or a status for all; ``paths`` are those that it was asked for."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, certificate=None):
         self.paths = []
         self.status = 0
         owner = self
@@ -47,7 +48,12 @@ class WebServer(contextlib.AbstractContextManager):
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d" % self._server.server_port
+        self.host = "127.0.0.1:%d" % self._server.server_port
+        self.url = f"{'https' if certificate else 'http'}://{self.host}"
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate.cert, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -176,7 +182,9 @@ def test_other_names_and_damaged_signatures_are_refused(run, plain_gpg, director
         assert run("image_verify", image=f"dir:{directory}", policy=policy)["failed"], position
 
 
-def test_a_lookaside_directory_has_the_signatures_of_a_registry(run, plain_gpg, registry, repository, tmp_path):
+def test_a_lookaside_directory_has_the_signatures_of_a_registry(
+    run, plain_gpg, authority, registry, repository, tmp_path
+):
     images.push(IMAGE, registry.host, repository, "1")
     image, lookaside = f"{registry.host}/{repository}:1", tmp_path / "lookaside"
     options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
@@ -220,6 +228,11 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(run, plain_gpg, 
         )
     assert "connection refused" in run("image_verify", **options, retries=0)["msg"]
     run("image_sign", image=image, gpg_key=plain_gpg.fingerprint, gpg_home=plain_gpg.home, lookaside=str(lookaside))
+    with WebServer(lookaside, authority.server()) as server:
+        configured.write_text(f"default-docker: {{lookaside: '{server.url}'}}\n")
+        assert "certificate" in run("image_verify", **options, retries=0)["msg"]
+        trusted = [{"host": server.host, "ca_path": str(authority.ca)}]
+        assert len(run("image_verify", **options, registries=trusted)["signatures"]) == 1
     for location, cause in (
         ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL: it contains a user name."),
         ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Leave it out."),
