@@ -295,7 +295,7 @@ msg:
   description: What the task did, or would do in check mode, in one sentence.
   returned: success
   type: str
-  sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted."
+  sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted (61.0 MB)."
 cost:
   description: What copying cost, or would cost in check mode.
   returned: success
@@ -350,7 +350,7 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
     counts = [
         "%s copied (%s)"
         % (messages.count(moved.copied, "blob"), messages.size(moved.bytes) + messages.took(run.seconds)),
-        "%d mounted" % moved.mounted if moved.mounted else "",
+        "%d mounted (%s)" % (moved.mounted, messages.size(moved.bytes_mounted)) if moved.mounted else "",
         "%d already there" % plan.skipped if plan.skipped else "",
         messages.count(len(plan.attached.missing), "referrer") if plan.attached and plan.attached.missing else "",
     ]

@@ -325,7 +325,7 @@ msg:
   description: What the task did, or would do in check mode, in one sentence. If it failed, the references of up to ten images and the first error.
   returned: success, and if images failed
   type: str
-  sample: 2 created, 1 updated, 2,997 unchanged; 12.3 MB copied in 14 s, 5 blobs mounted.
+  sample: 2 created, 1 updated, 2,997 unchanged; 12.3 MB copied in 14 s, 61.0 MB mounted.
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success, and if images failed

@@ -140,6 +140,8 @@ def test_same_registry_mounts_every_blob(copy, registry, repository):
     push(INDEX, registry, repository)
     result = copy(dest=f"{registry.host}/{repository}/prod:1")
     assert result.blobs == {"copied": 0, "mounted": len(INDEX.blobs), "skipped": 0}
+    size = sum(map(len, INDEX.blobs.values()))
+    assert f"0 blobs copied (0 B), {len(INDEX.blobs)} mounted ({size / 1000:.1f} kB)" in result.msg
     counts = tally(registry.requests())
     assert counts == {
         "HEAD manifest": 1,

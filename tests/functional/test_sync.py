@@ -127,7 +127,9 @@ def test_what_the_destination_has_is_mounted_into_a_new_repository(sync, push, s
     result = sync(images=declared)
     assert predicted.images == result.images
     shared = set(release(1).blobs) & set(release(2).blobs) & set(release(3).blobs)
-    assert shared
+    size = sum(len(release(1).blobs[digest]) for digest in shared)
+    assert f", {size / 1000:.1f} kB to mount." in predicted.msg
+    assert f", {size / 1000:.1f} kB mounted." in result.msg
     fresh = (set(release(2).blobs) | set(release(3).blobs)) - shared
     assert tally(second_registry.requests())["PUT upload"] == len(fresh)
     assert digest_at(second_registry.host, f"{prefix}/new", "latest") == release(3).digest

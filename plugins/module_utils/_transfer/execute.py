@@ -73,7 +73,7 @@ def predict(jobs: t.Iterable[Job]) -> None:
     homes: dict[tuple[str, str], set[str]] = {}
     for job in jobs:
         plan = job.planned
-        job.moved = Moved(0, 0, 0)
+        job.moved = Moved()
         root, repository = _place(plan)
         for blob in plan.blobs:
             known = homes.setdefault((root, blob.digest), set())
@@ -108,7 +108,7 @@ class _Execution:
 
     def execute(self) -> None:
         for job in self._jobs:
-            job.moved = Moved(0, 0, 0)
+            job.moved = Moved()
             self._observe(Event.PLANNED, job, None, 0)
         blobs: dict[tuple[str, str], _Blob] = {}
         for job in self._jobs:

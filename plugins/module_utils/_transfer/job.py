@@ -22,25 +22,25 @@ CREATED, UPDATED, UNCHANGED, DELETED, FAILED = "created", "updated", "unchanged"
 
 @dataclasses.dataclass
 class Moved:
-    """What a job has moved, or will move. ``bytes`` counts the blobs that went through this machine."""
+    """The blobs that a job has moved, or will move. ``bytes`` are those that went through this machine."""
 
-    __slots__ = ("bytes", "copied", "mounted")
-
-    copied: int
-    mounted: int
-    bytes: int
+    copied: int = 0
+    mounted: int = 0
+    bytes: int = 0
+    bytes_mounted: int = 0
 
     def add(self, blob: Descriptor, was_mounted: bool) -> None:
         """Count one more blob."""
         if was_mounted:
             self.mounted += 1
+            self.bytes_mounted += blob.size
         else:
             self.copied += 1
             self.bytes += blob.size
 
 
 # What most jobs have; each stage that finds something replaces it.
-_NOTHING = Moved(0, 0, 0)
+_NOTHING = Moved()
 _NONE: list[dict[str, t.Any]] = []
 
 

@@ -69,12 +69,11 @@ class Synced:
         """What was or would be done."""
         counts = self.summary()
         done = [f"{counts[action]:,} {action}" for action in (*_CHANGES, UNCHANGED, FAILED) if counts[action]]
-        mounted = sum(image.moved.mounted for image in self.images)
+        mounted = sum(image.moved.bytes_mounted for image in self.images)
         size, verb = messages.size(counts["bytes_copied"]), "to copy" if run.dry_run else "copied"
         moved = ["%s %s%s" % (size, verb, messages.took(run.seconds))] if counts["bytes_copied"] else []
-        moved += (
-            ["%s %s" % (messages.count(mounted, "blob"), "to mount" if run.dry_run else "mounted")] if mounted else []
-        )
+        if mounted:
+            moved.append("%s %s" % (messages.size(mounted), "to mount" if run.dry_run else "mounted"))
         parts = [", ".join(done) or "No images", ", ".join(moved)]
         return "%s%s." % ("Check mode: " if run.dry_run else "", "; ".join(filter(None, parts)))
 

@@ -103,7 +103,7 @@ class _Sync:
             place.leave_to_others()
         if not self._may_write(images):
             for image in pending:
-                image.moved = Moved(0, 0, 0)
+                image.moved = Moved()
             _mark_untried(pending)
             return Synced(images, failure_of(images), cost=cost)
         if not self._run.dry_run:

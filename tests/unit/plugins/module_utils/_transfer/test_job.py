@@ -35,7 +35,7 @@ def test_nothing_is_known_of_a_new_job(job):
     assert (job.action, job.digest, job.previous, job.error) == ("", "", None, None)
     assert (job.request, job.heads, job.plan) == (None, None, None)
     assert (job.missing_ok, job.is_done, job.is_pending) == (False, False, False)
-    assert job.moved == Moved(0, 0, 0)
+    assert job.moved == Moved()
 
 
 def test_the_repository_is_what_comes_before_the_name(job):
@@ -92,11 +92,11 @@ def test_what_failed_or_was_deleted_is_a_job_too():
 
 
 def test_only_what_went_through_this_machine_counts_as_bytes():
-    moved = Moved(0, 0, 0)
+    moved = Moved()
     moved.add(Descriptor("text/plain", NEW.digest, 5), was_mounted=False)
     moved.add(Descriptor("text/plain", OLD.digest, 7), was_mounted=True)
     moved.add(Descriptor("text/plain", OLD.digest, 11), was_mounted=False)
-    assert moved == Moved(copied=2, mounted=1, bytes=16)
+    assert moved == Moved(copied=2, mounted=1, bytes=16, bytes_mounted=7)
 
 
 class TestPlan:

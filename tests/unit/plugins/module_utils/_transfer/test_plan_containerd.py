@@ -42,7 +42,7 @@ def run(pool, engine):
         keeper, staging = EngineImages("docker-daemon", engine), Staging()
         opened = ConfigStore(keeper, staging, references.parse("docker-daemon:r.example/app"))
         plan = plan_copy(CopyRequest(source or opened, name, opened, tags, **more), pool)
-        moved = Moved(0, 0, 0)
+        moved = Moved()
         if plan.changed:
             moved = executed(plan).moved
         keeper.close()
