@@ -34,6 +34,8 @@ PROGRAMS = {
     "podman": "podman",
     "skopeo": "skopeo",
     "socat": "socat",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
     "umoci": "umoci",
 }
 

@@ -14,15 +14,4 @@ options:
     description:
       - Fail before anything is written, in check mode too, if more than this number of bytes would be copied.
     type: int
-  progress_file:
-    description:
-      - A file on the managed node to which the module writes its progress as JSON once a second, if it runs for more than
-        four seconds. The file is removed at the end.
-      - You do not need it. The action plugin of the same name sets it on local and SSH connections, reads it, and prints a
-        line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) on standard error after five seconds, and every
-        ten seconds after that if anything changed.
-      - Set the variable C(drayage_progress) of the play, or the environment variable E(DRAYAGE_PROGRESS) of the controller, to
-        V(off) for no lines, or to V(json) for lines of JSON. The variable takes precedence. The default is V(lines).
-      - Tasks with C(async) or C(no_log) show no lines.
-    type: path
 """

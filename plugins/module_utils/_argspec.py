@@ -65,7 +65,12 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
 
 def transfer_options() -> dict[str, dict[str, t.Any]]:
     """The argument spec of the fragment _transfer."""
-    return {"max_bytes": {"type": "int"}, "progress_file": {"type": "path"}}
+    return {"max_bytes": {"type": "int"}, **progress_options()}
+
+
+def progress_options() -> dict[str, dict[str, t.Any]]:
+    """The argument spec of the fragment _progress."""
+    return {"progress_file": {"type": "path"}}
 
 
 def conversion_options() -> dict[str, dict[str, t.Any]]:

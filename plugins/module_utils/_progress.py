@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -25,6 +26,8 @@ from ._transfer.job import Event, Job
 # Seconds. Shorter tasks write no file.
 _FIRST = 4.0
 _INTERVAL = 1.0
+# How long a write may take before the task ends without it.
+_WRITE = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _Key = tuple[str, str]
@@ -38,15 +41,26 @@ class Progress:
         self._began = time.monotonic()
         self._phase = "comparing"
         self._current = ""
+        self._part = [0, 0]
         self._images = 0
         self._ended = 0
         self._expected: dict[_Key, int] = {}
         self._read: dict[_Key, int] = {}
 
-    def enter(self, phase: str, current: str = "") -> None:
-        """Begin a part of the task, such as "verifying"; ``current`` is the reference that it is about."""
+    def enter(self, phase: str, current: str = "", size: int = 0) -> None:
+        """Begin a part of the task, such as "verifying"; ``current`` is what it is about.
+
+        ``size`` is the number of bytes that it goes through, if that is known. Those of the same part are added up.
+        """
         with self._lock:
-            self._phase, self._current = phase, current
+            if (phase, current) != (self._phase, self._current):
+                self._phase, self._current, self._part = phase, current, [0, 0]
+            self._part[1] += size
+
+    def advance(self, size: int) -> None:
+        """Count bytes that the part of the task went through."""
+        with self._lock:
+            self._part[0] += size
 
     def observe(self, event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
         """Take note of an event of the executor."""
@@ -62,7 +76,7 @@ class Progress:
     def _observe_blob(self, event: Event, job: Job, blob: Descriptor, size: int) -> None:
         key = _key(job, blob)
         if event is Event.BLOB_STARTED:
-            self._phase, self._current = "copying", job.dest
+            self._phase, self._current, self._part = "copying", job.dest, [0, 0]
             self._expected[key] = blob.size
             self._read[key] = 0
         elif event is Event.BLOB_BYTES:
@@ -77,7 +91,9 @@ class Progress:
                 "phase": self._phase,
                 "current": clean(self._current, 500),
                 "images": [self._ended, self._images],
-                "bytes": [sum(self._read.values()), sum(self._expected.values())],
+                "bytes": list(self._part)
+                if self._part[1]
+                else [sum(self._read.values()), sum(self._expected.values())],
                 "seconds": round(time.monotonic() - self._began, 1),
             }
 
@@ -112,8 +128,10 @@ class _File:
         self._remove()
 
     def _end_by_signal(self, number: int, _frame: types.FrameType | None) -> None:
-        """Do what the signal does otherwise, after the file is removed. The thread may be within a write."""
+        """Do what the signal does otherwise, after the file is removed."""
         self._end.set()
+        # It may be within a write, or wait for a lock that the interrupted thread holds.
+        self._thread.join(_WRITE)
         self._remove()
         signal.signal(number, self._handlers[number] or signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -122,6 +140,9 @@ class _File:
         seconds = _FIRST
         while not self._end.wait(seconds):
             seconds = _INTERVAL
+            if _is_abandoned():
+                os.kill(os.getpid(), signal.SIGHUP)
+                return
             with contextlib.suppress(OSError):  # progress is no reason to fail
                 self._write(json.dumps(self._progress.snapshot()))
 
@@ -133,8 +154,12 @@ class _File:
             os.rename(self._partial, self._path)
 
     def _open_new(self) -> t.TextIO:
-        """The directory is that of all users: an existing file of the name is not ours."""
-        descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        """The directory is that of all users: an existing file of the name is not ours.
+
+        The user who reads it is the one before privilege escalation, whatever the umask is.
+        """
+        descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        os.fchmod(descriptor, 0o644)
         return open(descriptor, "w", encoding="utf-8")
 
     @property
@@ -145,6 +170,16 @@ class _File:
         for path in (self._partial, self._path):
             with contextlib.suppress(OSError):
                 os.unlink(path)
+
+
+def _is_abandoned() -> bool:
+    """Whether nobody will read the result, because the connection or the controller has ended.
+
+    Without a terminal the system sends no SIGHUP then.
+    """
+    poller = select.poll()
+    poller.register(1, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _number, event in poller.poll(0))
 
 
 @contextlib.contextmanager

@@ -17,6 +17,20 @@ import typing as t
 from ._process import RunCommand
 from ._text import clean, without_secrets
 
+_Chunk = t.TypeVar("_Chunk", bound=t.Sized)
+
+
+class Count(t.Protocol):
+    """Begins a part of a task that goes through ``size`` bytes, and returns its chunks, which are counted as they pass."""
+
+    def __call__(self, phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
+        """``current`` is the object at work."""
+
+
+def uncounted(phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
+    """The chunks, if nobody watches."""
+    return chunks
+
 
 class Progress(t.Protocol):
     """What shows the progress of a task. It takes the events of the executor as :mod:`._transfer.execute` sends them."""
@@ -25,8 +39,11 @@ class Progress(t.Protocol):
     def observe(self) -> t.Callable[..., None]:
         """A function that is called with each event."""
 
-    def enter(self, phase: str, current: str = "") -> None:
-        """Begin a part of the task; ``current`` is the object at work."""
+    def enter(self, phase: str, current: str = "", size: int = 0) -> None:
+        """Begin a part of the task; ``current`` is the object at work, and ``size`` the bytes that it goes through."""
+
+    def advance(self, size: int) -> None:
+        """Count bytes of the part that was begun."""
 
 
 class RunStats:
@@ -92,11 +109,29 @@ class Run:
         if self.progress:
             self.progress.observe(*event)
 
-    def enter(self, phase: str, current: str = "") -> None:
+    def enter(self, phase: str, current: str = "", size: int = 0) -> None:
         """Begin a part of the task, see :meth:`Progress.enter`."""
         if self.progress:
-            self.progress.enter(phase, current)
+            self.progress.enter(phase, current, size)
+
+    def advance(self, size: int) -> None:
+        """Count bytes of the part that was begun."""
+        if self.progress:
+            self.progress.advance(size)
+
+    def counted(self, phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
+        """As :class:`Count`."""
+        if not self.progress:
+            return chunks
+        self.progress.enter(phase, current, size)
+        return _counted(self.progress, chunks)
 
     def warn(self, text: str) -> None:
         """Keep a warning for the user, see :meth:`RunStats.warn`."""
         self.statistics.warn(text)
+
+
+def _counted(progress: Progress, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
+    for chunk in chunks:
+        yield chunk
+        progress.advance(len(chunk))

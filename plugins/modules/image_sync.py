@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - drayage.registry._prune
   - drayage.registry._referrers
   - drayage.registry._transfer
+  - drayage.registry._progress
   - drayage.registry._registries
   - drayage.registry._verification
 attributes:

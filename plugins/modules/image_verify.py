@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
+  - drayage.registry._progress
   - drayage.registry._verification.policy
 attributes:
   check_mode:
@@ -155,6 +156,7 @@ requests:
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import progress_options
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import verify_bundle
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule, PolicyRule
@@ -212,6 +214,7 @@ def main() -> None:
             "attestations": {"type": "list", "elements": "str", "default": []},
             "policy": {"type": "path"},
             "registries_d": {"type": "path"},
+            **progress_options(),
         },
         mutually_exclusive=[("image", "bundle"), ("public_keys", "policy")],
         required_one_of=[("image", "bundle"), ("public_keys", "policy")],

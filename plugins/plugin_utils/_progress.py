@@ -16,7 +16,6 @@ import os
 import secrets
 import shlex
 import threading
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -47,31 +46,50 @@ class RegistryAction(ActionBase):
         """Return the result of the module, as it is."""
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        is_async = bool(self._task.async_val)
-        watcher = None if is_async else self._watcher(task_vars)
-        arguments = dict(self._task.args)
+        watcher = self._watcher(task_vars)
+        if self._task.async_val:
+            result = merge_hash(result, self._begin(watcher, task_vars))
+            return result
         with watcher or contextlib.nullcontext():
-            if watcher:
-                arguments["progress_file"] = watcher.path
-            done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=is_async)
+            done = self._execute_module(module_args=self._arguments(watcher), task_vars=task_vars)
         result = merge_hash(result, done)
         if watcher and watcher.has_shown and result.get("msg"):
             watcher.conclude(result)
-        if not is_async:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _begin(self, watcher: Watcher | None, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Start the module in the background. Ansible polls for its end in this process, and shows none of its own lines."""
+        begun: dict[str, t.Any] = self._execute_module(
+            module_args=self._arguments(watcher), task_vars=task_vars, wrap_async=True
+        )
+        if watcher:
+            watcher.watch_in_background()
+        return begun
+
+    def _arguments(self, watcher: Watcher | None) -> dict[str, t.Any]:
+        return {**self._task.args, "progress_file": watcher.path} if watcher else dict(self._task.args)
 
     def _watcher(self, task_vars: dict[str, t.Any]) -> Watcher | None:
         """Return what watches the module, None if nobody wants it or the connection cannot."""
-        style = str(task_vars.get(VARIABLE) or os.environ.get(ENVIRONMENT) or "lines")
+        given = task_vars.get(VARIABLE)
+        if given is None:
+            given = os.environ.get(ENVIRONMENT)
         with contextlib.suppress(Exception):
-            style = str(self._templar.template(style))
+            given = self._templar.template(given)
         read = reader(self._connection)
-        if style not in ("lines", "json") or read is None or self._task.no_log:
+        is_left_alone = self._task.async_val and not self._task.poll
+        if style_of(given) == "off" or read is None or self._task.no_log or is_left_alone:
             return None
         directories = self.get_shell_option("system_tmpdirs", ["/tmp"])
         path = "%s/.drayage-progress-%s" % (directories[-1], secrets.token_hex(16))
-        return Watcher(path, read, task_vars.get("inventory_hostname", ""), style)
+        return Watcher(path, read, task_vars.get("inventory_hostname", ""), style_of(given))
+
+
+def style_of(given: object) -> str:
+    """Return "lines", "json" or "off". YAML reads a bare ``off`` as false."""
+    text = str(given).lower()
+    return "off" if text in ("off", "false", "no", "0") else "json" if text == "json" else "lines"
 
 
 def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
@@ -92,12 +110,19 @@ def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
 
 
 def _read_local(path: str) -> bytes:
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return b""
+    with open(descriptor, "rb") as stream:
         return stream.read(_MAX_BYTES)
 
 
 class Watcher:
     """A thread that shows a line now and then; a context manager. None of its errors reaches the task."""
+
+    # A worker runs one task of one host at a time, in a loop one after another.
+    _in_background: t.ClassVar[Watcher | None] = None
 
     def __init__(self, path: str, read: t.Callable[[str], bytes], host: str, style: str) -> None:
         self.path = path
@@ -118,6 +143,19 @@ class Watcher:
         self._end.set()
         self._thread.join()
 
+    def watch_in_background(self) -> None:
+        """Watch until the module has ended or this process ends, which waits for the thread, as it may hold a lock of all."""
+        if Watcher._in_background:
+            Watcher._in_background._end.set()
+        Watcher._in_background = self
+        self._thread = threading.Thread(target=self._watch, name="progress", daemon=False)
+        threading.Thread(target=self._end_with_process, name="progress end", daemon=True).start()
+        self._thread.start()
+
+    def _end_with_process(self) -> None:
+        threading.main_thread().join()
+        self._end.set()
+
     def _watch(self) -> None:
         seconds = FIRST
         while not self._end.wait(seconds):
@@ -126,11 +164,16 @@ class Watcher:
                 self._look()
 
     def _look(self) -> None:
-        now = json.loads(self._read(self.path))
-        if now["images"] + now["bytes"] + [now["phase"]] != self._before.get("key"):
+        content = self._read(self.path)
+        if not content and self._before:  # the module has ended
+            self._end.set()
+            return
+        now = json.loads(content)
+        news = {key: value for key, value in now.items() if key != "seconds"}
+        if news != {key: self._before.get(key) for key in news}:
             rate, left = _speed(self._before, now)
             self._show(describe(now, rate, left) if self._style == "lines" else {**now, "rate": rate, "eta": left})
-            self._before = {**now, "key": now["images"] + now["bytes"] + [now["phase"]], "read": time.monotonic()}
+            self._before = now
 
     def conclude(self, result: dict[str, t.Any]) -> None:
         """Show the message of the result as the last line."""
@@ -147,23 +190,29 @@ class Watcher:
 
 
 def _speed(before: dict[str, t.Any], now: dict[str, t.Any]) -> tuple[int, int | None]:
-    """Return bytes a second since the last look, and the seconds that are left; None if that cannot be told."""
+    """Return bytes a second since the last look, and the seconds that are left; None if that cannot be told.
+
+    Each phase has bytes of its own. How long it has lasted when it is first seen is not known, but for the first one.
+    """
+    if before and before["phase"] != now["phase"]:
+        return 0, None
     seconds = now["seconds"] - before.get("seconds", 0)
     rate = max(int((now["bytes"][0] - before.get("bytes", [0])[0]) / seconds), 0) if seconds > 0 else 0
-    left = now["bytes"][1] - now["bytes"][0]
+    left = max(now["bytes"][1] - now["bytes"][0], 0)
     return rate, round(left / rate) if rate else None
 
 
 def describe(now: dict[str, t.Any], rate: int, left: int | None) -> str:
-    """Return a line: "12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s"."""
-    if not now["images"][1]:
-        return "%s %s" % (now["phase"], now["current"] or "images")
-    parts = ["%d/%d images" % tuple(now["images"]), _of(*now["bytes"])]
-    if now["phase"] != "copying":
-        parts.insert(0, now["phase"])
+    """Return a line: "12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s", or "writing /srv/app.tar · 3.1/8.4 GB"."""
+    if now["phase"] == "copying" and now["images"][1]:
+        parts = ["%d/%d images" % tuple(now["images"])]
+    else:
+        parts = ["%s %s" % (now["phase"], now["current"] or "images")]
+    if now["bytes"][1]:
+        parts.append(_of(*now["bytes"]))
     if rate:
         parts.append("%s/s" % messages.size(rate))
-    if left is not None and now["phase"] == "copying":
+    if left is not None:
         parts.append("ETA %s" % messages.duration(left))
     return " · ".join(parts)
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +21,15 @@ import ansible_runner
 import pytest
 
 from devtools import faults, images
-from devtools.process import wait_until
+from devtools.process import temporary_directory, wait_until
+from devtools.ssh import Sshd
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 # Bytes, and bytes a second: the copy takes longer than the first line needs, and than a line after it needs.
 SIZE, RATE = 1_700_000, 100_000
+
+# A variable in the environment of every module that a test runs.
+MARK = "DRAYAGE_TEST"
 
 
 @pytest.fixture
@@ -37,13 +43,25 @@ def slow(registry, repository):
 
 
 @pytest.fixture
-def start(tmp_path):
+def public():
+    """Yield a directory for the temporary files of all users."""
+    with temporary_directory() as directory:
+        os.chmod(directory, 0o1777)
+        yield Path(directory)
+
+
+@pytest.fixture
+def start(tmp_path, public):
     """Return a function that starts a playbook of one task in a session of its own."""
     link_collection()
 
     def run(task, *arguments, hosts=("web1",), **variables):
+        """``hosts`` are names, or names with the variables of each host."""
         given = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}
-        play = {"hosts": "all", "gather_facts": False, "vars": given, "tasks": [{"name": "Copy", **task}]}
+        inventory = {"all": {"hosts": hosts if isinstance(hosts, dict) else dict.fromkeys(hosts), "vars": given}}
+        (tmp_path / "hosts.yml").write_text(json.dumps(inventory))
+        marked = {"name": "Copy", **task, "environment": {MARK: str(tmp_path), **task.get("environment", {})}}
+        play = {"hosts": "all", "gather_facts": False, "tasks": [marked]}
         (tmp_path / "play.yml").write_text(json.dumps([play]))
         program = Path(sys.executable).with_name("ansible-playbook")
         environment = {
@@ -52,10 +70,10 @@ def start(tmp_path):
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_SYSTEM_TMPDIRS": str(tmp_path),
+            "ANSIBLE_SYSTEM_TMPDIRS": str(public),
         }
         return subprocess.Popen(
-            [program, "-i", f"{','.join(hosts)},", *arguments, tmp_path / "play.yml"],
+            [program, "-i", tmp_path / "hosts.yml", *arguments, tmp_path / "play.yml"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -67,15 +85,16 @@ def start(tmp_path):
 
 
 @pytest.fixture
-def left_behind(tmp_path):
-    """Return a function that returns the progress files and the command lines of modules that run."""
+def left_behind(tmp_path, public):
+    """Return a function that returns the progress files, and the command lines of modules that run."""
+    mark = os.fsencode(f"{MARK}={tmp_path}")
 
     def find():
-        found = list(tmp_path.glob(".drayage-progress-*"))
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        found = list(public.glob(".drayage-progress-*"))
+        for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if b"AnsiballZ_" in (command := path.read_bytes()) and os.fsencode(tmp_path) in command:
-                    found.append(command)
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes())
         return found
 
     return find
@@ -119,7 +138,7 @@ def test_lines_are_events_of_ansible_runner(slow, registry, repository, tmp_path
     assert events[-1][0] - lines[0][0] > 3
 
 
-def test_json_for_two_hosts_and_check_mode_and_async_and_off(start, slow, left_behind, registry, repository):
+def test_json_for_two_hosts_and_off(start, slow, left_behind, registry, repository):
     host, _slash, name = slow.rpartition(":")[0].partition("/")
     dest = f"{registry.host}/{repository}"
     wanted = [{"name": name, "dest": "{{ inventory_hostname }}"}]
@@ -136,10 +155,91 @@ def test_json_for_two_hosts_and_check_mode_and_async_and_off(start, slow, left_b
         _output, errors = process.communicate(timeout=120)
         assert process.returncode == 0
     assert "web1" not in errors
-    with start({**copying, "async": 100, "poll": 1}, "--check") as process:
-        _output, errors = process.communicate(timeout=120)
-    assert "[web1]" not in errors
     assert left_behind() == []
+
+
+@pytest.fixture(scope="session")
+def sshd():
+    """Return a server for SSH connections to this machine."""
+    with Sshd() as server:
+        yield server
+
+
+@pytest.fixture
+def nobody(tmp_path_factory):
+    """Return what a host needs to run modules as another user, who cannot read the files of root: Python, and requests."""
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if os.geteuid() != 0 or not python:
+        pytest.skip("only root can become another user, who needs a Python that all users can run")
+    with temporary_directory() as directory:
+        os.chmod(directory, 0o755)
+        for name in ("requests", "urllib3", "idna", "certifi", "charset_normalizer"):
+            source = Path(importlib.util.find_spec(name).origin).parent
+            shutil.copytree(source, Path(directory, name), ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+        yield {
+            "ansible_become": True,
+            "ansible_become_method": "su",
+            "ansible_become_user": "nobody",
+            # This account has no shell.
+            "ansible_become_flags": "-s /bin/sh",
+            "ansible_python_interpreter": python,
+            "libraries": directory,
+        }
+
+
+def test_lines_arrive_over_ssh(start, slow, left_behind, registry, repository, sshd, nobody, tmp_path):
+    """With and without pipelining, as another user, and in the background, on several hosts at once."""
+    ssh = {
+        **sshd.variables(),
+        "ansible_remote_tmp": str(tmp_path / "remote"),
+        "libraries": "",
+        "ansible_pipelining": False,
+    }
+    hosts = {
+        "plain": ssh,
+        "pipelining": {**ssh, "ansible_pipelining": True},
+        "become": {**ssh, **nobody},
+        "become-pipelining": {**ssh, **nobody, "ansible_pipelining": True},
+        "background": {**ssh, "seconds": 100},
+    }
+    dest = f"{registry.host}/{repository}/{{{{ inventory_hostname }}}}:1"
+    copying = {
+        "drayage.registry.image_copy": {"src": slow, "dest": dest},
+        "environment": {"PYTHONPATH": "{{ libraries }}"},
+        "async": "{{ seconds | default(0) }}",
+        "poll": 1,
+    }
+    with start(copying, hosts=hosts, ansible_ssh_timeout=60) as process:
+        shown = [(time.monotonic(), line) for line in process.stderr]
+        ended = time.monotonic()
+        assert process.wait() == 0, process.stdout.read()
+    lines = {host: [(moment, text) for moment, text in shown if text.startswith(f"[{host}] ")] for host in hosts}
+    assert all(lines.values()), shown
+    for host, ((first, text), *_others) in lines.items():
+        assert ended - first > 3, host
+        assert re.match(rf"\[{host}\] 0/1 images · [\d.]+( k?B)?/1\.7 MB · ", text), host
+    summaries = {host: text for host, [*_others, (_moment, text)] in lines.items() if "] Copied " in text}
+    assert set(summaries) == set(hosts) - {"background"}
+    assert left_behind() == []
+
+
+def test_an_interrupted_playbook_leaves_nothing_on_the_node(
+    start, slow, left_behind, registry, repository, sshd, tmp_path
+):
+    """With pipelining there is no terminal, whose end would end the module."""
+    node = {**sshd.variables(), "ansible_remote_tmp": str(tmp_path / "remote")}
+    hosts = {name: {**node, "ansible_pipelining": name == "pipelining"} for name in ("plain", "pipelining")}
+    dest = f"{registry.host}/{repository}/{{{{ inventory_hostname }}}}:1"
+    with start({"drayage.registry.image_copy": {"src": slow, "dest": dest}}, hosts=hosts) as process:
+        waiting = set(hosts)
+        for line in process.stderr:
+            waiting.discard(line.partition("]")[0][1:])
+            if not waiting:
+                break
+        assert len([found for found in left_behind() if isinstance(found, Path)]) == len(hosts)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    wait_until(lambda: left_behind() == [])
 
 
 def test_an_interrupted_playbook_leaves_no_process_and_no_file(start, slow, left_behind, registry, repository):

@@ -89,6 +89,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     if options.referrers:
         check_referrers(request.source, request.destination)
     with naming(destination):
+        if request.conversion:
+            stores.run.enter("converting", str(source))
         with concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
             job.decide(plan_copy(request, pool))
         if gate.rules:

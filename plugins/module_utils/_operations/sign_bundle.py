@@ -90,7 +90,7 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
         subjects, _images = _subjects(path)
         if statement.subjects != subjects:
             raise NotVerified("%s or %s is not the one that was signed" % (SUMS, INVENTORY), hint=_HINT)
-        _check_files(path, run.jobs)
+        _check_files(path, run)
         digest = _digest_of(subjects[0])
         claim = Claim(digest, predicate_type=statement.predicate_type, predicate=statement.predicate)
         return VerifiedImage(digest, [Verified(digest, key.name, key.fingerprint, BUNDLE, claim, SIGNATURE)])
@@ -127,7 +127,7 @@ def _subjects(path: str) -> tuple[tuple[Subject, ...], list[dict[str, str]]]:
     return (*files, *named), images
 
 
-def _check_files(path: str, jobs: int) -> None:
+def _check_files(path: str, run: Run) -> None:
     """Compare all files to SHA256SUMS. Raises :class:`NotVerified` for one that differs, is missing or not listed."""
     listed = _listed(read_named(os.path.join(path, SUMS), _MAX_FILE, "the checksums"))
     present = _present(path) - {SUMS, SIGNATURE}
@@ -137,7 +137,9 @@ def _check_files(path: str, jobs: int) -> None:
     if unlisted:
         raise NotVerified("the bundle has %s, which is not signed" % unlisted[0], hint=_HINT)
     names = sorted(listed)
-    hashes = for_each(lambda name: _hash(os.path.join(path, name)), names, jobs)
+    with file_errors("read", path):
+        run.enter("checking", path, sum(os.path.getsize(os.path.join(path, name)) for name in names))
+    hashes = for_each(lambda name: _hash(os.path.join(path, name), run), names, run.jobs)
     for name, found in zip(names, hashes):
         if found != listed[name]:
             raise NotVerified("%s differs from what was signed" % name, hint=_HINT)
@@ -172,9 +174,10 @@ def _raise(error: OSError) -> t.NoReturn:
     raise error
 
 
-def _hash(path: str) -> str:
+def _hash(path: str, run: Run) -> str:
     hashed = hashlib.sha256()
     with file_errors("read", path), open_regular(path) as stream:
         for chunk in iter(lambda: stream.read(CHUNK), b""):
             hashed.update(chunk)
+            run.advance(len(chunk))
     return hashed.hexdigest()

@@ -71,7 +71,7 @@ class Stores:
             return RegistryStore(self._client(reference), reference, actions, mount_from)
         if isinstance(reference, EngineReference):
             return self._open_engine(reference)
-        store = STORES[reference.transport](reference.path, self.run.warn)
+        store = STORES[reference.transport](reference.path, self.run)
         if isinstance(store, Closing):
             self._closing.callback(store.close)
         return store
@@ -138,7 +138,7 @@ class Stores:
         backend = self._backend(reference)
         with self._lock:
             if self._staging is None:
-                self._staging = Staging()
+                self._staging = Staging(self.run.counted)
                 self._closing.callback(self._staging.close)
             return ConfigStore(backend, self._staging, reference)
 

@@ -31,16 +31,16 @@ def _layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset
     return OciLayout(path, warn, external_blobs)
 
 
-def _archive(path: str, warn: Warn) -> Store:
+def _archive(path: str, run: Run) -> Store:
     from .._stores.oci_archive import OciArchive
 
-    return OciArchive(path, warn)
+    return OciArchive(path, run.warn, run.counted)
 
 
-def _directory(path: str, warn: Warn) -> Store:
+def _directory(path: str, run: Run) -> Store:
     from .._stores.directory import Directory
 
-    return Directory(path, warn)
+    return Directory(path, run.warn)
 
 
 def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> Root:
@@ -49,21 +49,25 @@ def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -
     return DirectoryTree(path, warn)
 
 
-def _docker_archive(_transport: str, path: str, _timeout: float, _run: Run) -> ImageBackend:
+def _docker_archive(_transport: str, path: str, _timeout: float, run: Run) -> ImageBackend:
     from .._stores.docker_archive import DockerArchive
 
-    return DockerArchive(path)
+    return DockerArchive(path, run.counted)
 
 
 def _engine(transport: str, _path: str, timeout: float, run: Run) -> ImageBackend:
     from .._engine.find import find
     from .._stores.engine_images import EngineImages
 
-    return EngineImages(transport, find(transport, timeout, run))
+    return EngineImages(transport, find(transport, timeout, run), run.counted)
 
 
 # The images of a path.
-STORES: dict[str, t.Callable[[str, Warn], Store]] = {"oci": _layout, "oci-archive": _archive, "dir": _directory}
+STORES: dict[str, t.Callable[[str, Run], Store]] = {
+    "oci": lambda path, run: _layout(path, run.warn),
+    "oci-archive": _archive,
+    "dir": _directory,
+}
 
 # Paths with many repositories, for sets of images. Those of a layout need not have the blobs whose digests are given.
 ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {"oci": _layout, "dir": _directory_tree}

@@ -90,7 +90,8 @@ class ConfigStore(Store, Lockable):
     def registry_form(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
         """The image of this manifest with its plain layers compressed."""
         config = digests.collect(self._contents(manifest.config.digest)) if manifest.config else b""
-        return manifest_of(config, list(pool.map(self._compressed, manifest.layers)))
+        contents = [self._plain_content(layer) for layer in manifest.layers]
+        return manifest_of(config, list(pool.map(self._compressed, manifest.layers, contents)))
 
     def open_blob(self, blob: Descriptor) -> Verified:
         """Read the config or a layer."""
@@ -232,10 +233,16 @@ class ConfigStore(Store, Lockable):
             raise DigestMismatch("digest mismatch: a layer does not have the content that its config tells")
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 
-    def _compressed(self, layer: Descriptor) -> dict[str, t.Any]:
+    def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
+        """What has to be compressed of a layer, counted from now on, so that the sum of all is known before any is read."""
+        if layer.media_type not in media_types.PLAIN_LAYERS:
+            return iter(())
+        return self._staging.count("compressing", self.reference(""), layer.size, self.open_blob(layer))
+
+    def _compressed(self, layer: Descriptor, content: t.Iterable[digests.Chunk]) -> dict[str, t.Any]:
         if layer.media_type not in media_types.PLAIN_LAYERS:
             return self._offer(layer.digest, layer.size, layer.media_type, self._staging.contents[layer.digest])
-        staged = self._staging.keep(self._staging.compressed, layer.digest, gzipped(self.open_blob(layer)))
+        staged = self._staging.keep(self._staging.compressed, layer.digest, gzipped(content))
         return self._offer(staged.digest, staged.size, media_types.DOCKER_LAYER, staged.chunks)
 
     def _offer(

@@ -30,7 +30,8 @@ from .._files import (
 )
 from .._image import digest as digests
 from .._image.saved import SavedImage
-from .docker_save import DockerSave, archive
+from .._run import Count, uncounted
+from .docker_save import DockerSave, archive, size_of
 from .image_backend import ImageBackend, ReadLayers
 from .layers import is_intact
 from .location import Location
@@ -40,8 +41,9 @@ from .tar_reader import TarImage
 class DockerArchive(ImageBackend):
     """One file. It is read again only when it was replaced meanwhile."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, count: Count = uncounted) -> None:
         self._path = path
+        self._count = count
         self._opened: list[TarImage] = []
         self._images: list[SavedImage] = []
         self._identity: tuple[int, ...] = ()
@@ -172,7 +174,7 @@ class DockerArchive(ImageBackend):
             remove_abandoned(directory, prefix)
             with staged(directory, target, prefix=prefix) as stream:
                 keep_access(stream, target)
-                for chunk in archive(images):
+                for chunk in self._count("writing", self._path, size_of(images), archive(images)):
                     stream.write(chunk)
 
     @contextlib.contextmanager

@@ -107,6 +107,11 @@ def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:
     yield END
 
 
+def size_of(images: t.Iterable[SavedImage]) -> int:
+    """The bytes of the layers that :func:`archive` writes."""
+    return sum({layer.diff_id: layer.size for image in images for layer in image.layers}.values())
+
+
 def _layer_file(layer: Layer) -> str:
     return _hex(layer.diff_id) + ".tar"
 

@@ -21,7 +21,8 @@ from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent
 from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
-from .docker_save import DockerSave, archive
+from .._run import Count, uncounted
+from .docker_save import DockerSave, archive, size_of
 from .image_backend import ImageBackend, ReadLayers
 from .layers import SpooledBlob
 from .location import Location
@@ -35,9 +36,10 @@ class EngineImages(ImageBackend):
     image that is, only the image tells.
     """
 
-    def __init__(self, transport: str, engine: Engine) -> None:
+    def __init__(self, transport: str, engine: Engine, count: Count = uncounted) -> None:
         self._location = Location(transport, "%s:%s" % (transport, engine.place))
         self._engine = engine
+        self._count = count
         self._lock = threading.Lock()
         self._saved: dict[str, SavedImage] = {}
         self._files: list[TarImage] = []
@@ -83,7 +85,9 @@ class EngineImages(ImageBackend):
 
     def add(self, image: SavedImage) -> None:
         """Load the image with its names, and see that the engine made of it what it is."""
-        self._engine.load(archive([image]))
+        self._engine.load(
+            self._count("loading", ", ".join(image.names) or image.id, size_of([image]), archive([image]))
+        )
         if not image.names and not self.is_whole(image.id, lambda: [layer.diff_id for layer in image.layers]):
             raise ImageError("the engine does not have %s after loading it" % image.id)
         for name in image.names:

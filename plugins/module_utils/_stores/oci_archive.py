@@ -29,6 +29,7 @@ from .._image.digest import CHUNK
 from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified, skipped
+from .._run import Count, uncounted
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 from .repository import Closing
@@ -45,8 +46,9 @@ class OciArchive(OciImages, Closing):
     transport = "oci-archive"
     kind = "archive"
 
-    def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
+    def __init__(self, path: str, warn: t.Callable[[str], None], count: Count = uncounted) -> None:
         super().__init__(path, warn)
+        self._count = count
         self._target = os.path.realpath(path)
         self._opened: TarImage | None = None
         self._opening = threading.Lock()
@@ -135,11 +137,14 @@ class OciArchive(OciImages, Closing):
         return {digest: size for digest, size in sizes.items() if size is not None}
 
     def _write(self, writer: TarWriter, index: bytes, needed: dict[str, int]) -> None:
+        contents = {
+            digest: self._count("writing", self._path, size, self._chunks(digest)) for digest, size in needed.items()
+        }
         writer.add_directory("blobs")
         for algorithm in sorted({digests.split(digest)[0] for digest in needed}):
             writer.add_directory("blobs/" + algorithm)
             for digest in sorted(digest for digest in needed if digests.split(digest)[0] == algorithm):
-                writer.add_file(_member(digest), needed[digest], self._chunks(digest))
+                writer.add_file(_member(digest), needed[digest], contents[digest])
         writer.add_bytes("index.json", index)
         writer.add_bytes("oci-layout", documents.encode(VERSION))
         writer.finish()

@@ -13,17 +13,19 @@ import threading
 import typing as t
 
 from .._image.digest import Chunk
+from .._run import Count, uncounted
 from .layers import ExpansionLimit, SpooledBlob
 
 
 class Staging:
     """The content of all images of a run: what came for a backend, and layers compressed for registries.
 
-    ``contents`` opens what was described in manifests that were made, ``configs_elsewhere`` reads the configs of images that a
+    ``count`` counts the content that is compressed; ``contents`` opens what was described in manifests that were made, ``configs_elsewhere`` reads the configs of images that a
     backend may have, both by digest.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: Count = uncounted) -> None:
+        self.count = count
         self._lock = threading.Lock()
         self.configs: dict[str, bytes] = {}
         self.layers: dict[str, SpooledBlob] = {}

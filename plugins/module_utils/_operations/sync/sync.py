@@ -137,11 +137,12 @@ class _Sync:
             return
         try:
             with naming(job.dest):
+                if request.conversion:
+                    self._run.enter("converting", job.src)
                 plan = _plan_if_present(job, request)
                 if plan is None:
                     return
-                if self._gate.rules:
-                    self._run.enter("verifying", job.src)
+                self._enter_verification(job)
                 self._gate.check_plan(references.parse(job.src), request.source, plan)
                 if self._far_side.makes_needless(plan, job.dest):
                     job.decide_unchanged(plan.top.digest)
@@ -157,10 +158,15 @@ class _Sync:
     def _check_unchanged(self, job: Job) -> None:
         """Let an image fail that is up to date, but does not pass the gate: others may have brought it."""
         if job.request:
+            self._enter_verification(job)
             try:
                 self._gate.check_digest(references.parse(job.src), job.request.source, job.digest)
             except ImageError as error:
                 job.fail(error)
+
+    def _enter_verification(self, job: Job) -> None:
+        if self._gate.rules:
+            self._run.enter("verifying", job.src)
 
     def _warn_of_losses(self, jobs: t.Iterable[Job]) -> None:
         lost = sorted({name for job in jobs for name in job.planned.lost})

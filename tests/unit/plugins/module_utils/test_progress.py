@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import types
@@ -17,6 +19,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils import _progress
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._progress import Progress, written
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event
 
 SLOW = """
@@ -30,6 +33,24 @@ with _progress.written(sys.argv[1], _progress.Progress()):
     print("begun", flush=True)
     time.sleep(60)
 """
+
+
+@contextlib.contextmanager
+def slow_task(path: Path):
+    """Run a task that takes a minute until its file is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        process.stdout.readline()
+        while not path.exists():
+            assert process.poll() is None, "the task ended by itself"
+            os.sched_yield()
+        yield process
 
 
 def blob(number: int, size: int) -> Descriptor:
@@ -64,6 +85,20 @@ def test_a_blob_counts_once_for_each_destination_and_a_mounted_one_not_at_all() 
     assert found["current"] == "one/app:1"
 
 
+def test_a_part_of_the_task_has_bytes_of_its_own() -> None:
+    progress = Progress()
+    assert list(Run(print, progress=progress).counted("writing", "app.tar", 5, iter([b"123"]))) == [b"123"]
+    found = progress.snapshot()
+    assert (found["phase"], found["current"], found["bytes"]) == ("writing", "app.tar", [3, 5])
+    progress.enter("writing", "app.tar", 10)
+    assert progress.snapshot()["bytes"] == [3, 15]
+    content = blob(1, 100)
+    progress.observe(Event.BLOB_STARTED, job("one", content), content, 0)
+    assert progress.snapshot()["bytes"] == [0, 100]
+    progress.enter("checking", "bundle", 7)
+    assert progress.snapshot()["bytes"] == [0, 7]
+
+
 def test_the_file_is_there_while_the_task_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "_FIRST", 0.01)
     path = tmp_path / "progress"
@@ -86,22 +121,28 @@ def test_a_file_of_somebody_else_is_not_followed(tmp_path: Path, monkeypatch: py
     assert other.read_text() == "keep"
 
 
+def test_whoever_became_another_user_can_read_the_file(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        _progress._File(str(tmp_path / "progress"), Progress())._write("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "progress").stat().st_mode) == 0o644
+
+
+def test_a_task_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    """A connection without a terminal does not send SIGHUP when it is closed."""
+    path = tmp_path / "progress"
+    with slow_task(path) as process:
+        process.stdout.close()
+        assert process.wait(timeout=30) == -signal.SIGHUP
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_task_as_ever_and_removes_the_file(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "progress"
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout
-    with process:
-        process.stdout.readline()
-        while not path.exists():
-            assert process.poll() is None, "the task ended by itself"
-            os.sched_yield()
+    with slow_task(path) as process:
         process.send_signal(number)
         assert process.wait(timeout=30) == -number
     assert list(tmp_path.iterdir()) == []

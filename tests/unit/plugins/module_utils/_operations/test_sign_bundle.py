@@ -20,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_
     verify_bundle,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
+from ansible_collections.drayage.registry.plugins.module_utils._progress import Progress
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 _DIGEST = "sha256:" + "a" * 64
@@ -64,6 +65,17 @@ def _verify(bundle):
 def _sign(bundle, key=KEY, run=_RUN, is_present=True):
     (signed,) = sign_bundle(str(bundle), key, is_present, run).manifests
     return signed.added or signed.removed
+
+
+def test_the_check_of_all_files_is_counted(bundle):
+    _sign(bundle)
+    run = Run(lambda *_arguments: (1, "", ""), 2, progress=Progress())
+    verify_bundle(str(bundle), [KEY.public], run)
+    found = run.progress.snapshot()
+    size = sum(
+        (bundle / name).stat().st_size for name in ("inventory.json", "images/index.json", "images/blobs/sha256/aa")
+    )
+    assert (found["phase"], found["current"], found["bytes"]) == ("checking", str(bundle), [size, size])
 
 
 def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
