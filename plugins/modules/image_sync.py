@@ -229,7 +229,7 @@ images:
       sample: 3626897
     referrers:
       description:
-        - What is attached to the image at the source. Empty without O(referrers).
+        - What is attached to the image at the source, or what is deleted with a deleted image. Empty without O(referrers).
         - For an image that is up to date, it is what the source lists for the image itself.
       type: list
       elements: dict
@@ -257,7 +257,7 @@ images:
         action:
           description:
             - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
-              destination.
+              destination, V(deleted) if it is deleted with the image.
           type: str
           sample: copied
     error:

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from devtools import attached, images
-from devtools.observe import tally
+from devtools.images.value import OCI
+from devtools.observe import tags_at, tally
 
 FAMILIES = [attached.Family(f"sync-referrers-{number}") for number in range(3)]
 
@@ -101,8 +102,11 @@ def test_new_signature_makes_the_image_updated(sync, inspect, oci_registry, regi
     sync(src, dest)
     later = images.artifact("application/later", subject=FAMILIES[1].image)
     images.push(later, oci_registry.host, f"{repository}/src/app", later.digest)
-    result = sync(src, dest)
+    result = sync(src, dest, diff=True)
     assert actions(result) == ["unchanged", "updated", "unchanged"]
+    before, after = (next(iter(result.raw["diff"][side].values())) for side in ("before", "after"))
+    assert set(after.pop("1 (referrers)")) - set(before.pop("1 (referrers)")) == {later.digest}
+    assert before == after == {"1": FAMILIES[1].image.digest}
     assert later.digest in inspect(result.images[1]["dest"])
 
 
@@ -144,13 +148,66 @@ def test_delta_carries_new_signatures_of_old_images(sync, inspect, oci_registry,
     assert inspect(back.images[0]["dest"]) == {later.digest, *family.digests}
 
 
-def test_stale_images_go_and_what_is_attached_to_others_stays(sync, inspect, registry, modern_registry, repository):
+@pytest.mark.parametrize("to", ["oci_registry", "ggcr_registry", "second_registry", "modern_registry"])
+def test_what_is_attached_goes_with_pruned_images_only(sync, inspect, request, registry, repository, to):
+    """It goes after the tag. What is attached to images and children that stay, stays."""
+    server = request.getfixturevalue(to)
     push(registry, repository, FAMILIES[:2], lists=True)
-    src, dest = f"{registry.host}/{repository}/src", f"{modern_registry.host}/{repository}/dst"
+    src, dest = f"{registry.host}/{repository}/src", f"{server.host}/{repository}/dst"
     sync(src, dest)
-    result = sync(src, dest, entry={"tags": ["0"]}, prune=True)
+    server.forget()
+    options = {"entry": {"tags": ["0"]}, "prune": True, "diff": True}
+    foreseen = sync(src, dest, check_mode=True, **options)
+    assert {one.method for one in server.requests()} <= {"GET", "HEAD"}
+    result = sync(src, dest, **options)
     assert not result.failed, result.msg
+    assert (result.images, result.raw["diff"]) == (foreseen.images, foreseen.raw["diff"])
+    stays, goes = FAMILIES[0], FAMILIES[1]
+    gone = {one.digest for one, subject in goes.referrers if subject.digest != goes.child.digest}
+    [deleted] = [image for image in result.images if image["dest"].endswith(":1")]
+    assert {row["digest"] for row in deleted["referrers"]} == gone
     place = result.images[0]["dest"].rpartition(":")[0]
-    tags = requests.get(f"http://{place.replace('/', '/v2/', 1)}/tags/list").json()["tags"]
-    assert "1" not in tags
-    assert inspect(f"{place}:0") == set(FAMILIES[0].digests)
+    assert tags_at(server.host, place.partition("/")[2]) == sorted(
+        {"0", attached.cosign_tag(goes.child), *(() if has_api(server) else lists_of(stays, goes.child))}
+        | set(stays.tags)
+    )
+    assert inspect(f"{place}:0") == set(stays.digests)
+    assert {digest for digest in gone if exists(server, place, digest)} == set()
+    assert exists(server, place, goes.of_child.digest)
+    changes = [one.path.rpartition("/")[2] for one in server.requests() if one.method in ("PUT", "DELETE")]
+    assert min(map(changes.index, gone)) > changes.index("1")
+    assert sync(src, dest, **options).changed is False
+
+
+def has_api(server):
+    return hasattr(server, "source")
+
+
+def lists_of(family, *more):
+    """The tags of all lists of referrers that belong to a family, and to more images."""
+    subjects = {subject.digest for _one, subject in family.referrers}.union(one.digest for one in more)
+    return set(map(attached.list_tag, subjects))
+
+
+def exists(server, place, digest):
+    url = f"{server.url}/v2/{place.partition('/')[2]}/manifests/{digest}"
+    return requests.get(url, headers={"Accept": f"{OCI.manifest}, {OCI.index}"}).status_code == 200
+
+
+def test_what_is_attached_goes_when_no_repository_of_a_layout_has_the_image(
+    sync, inspect, registry, repository, tmp_path
+):
+    """Lists of referrers are those of the whole layout."""
+    push(registry, repository, FAMILIES[:2], lists=True)
+    src, bundle = f"{registry.host}/{repository}/src", f"oci:{tmp_path}/bundle"
+    for name in ("one", "two"):
+        sync(src, bundle, entry={"dest": name})
+    first = sync(src, bundle, entry={"dest": "one", "tags": ["0"]}, prune=True)
+    # The image and cosign's tags of it and of its child.
+    assert [image["action"] for image in first.images] == ["unchanged", "deleted", "deleted", "deleted"], first.msg
+    assert [image["referrers"] for image in first.images[1:]] == [[], [], []]
+    assert inspect(f"{bundle}:two:1") == set(FAMILIES[1].digests)
+    sync(src, bundle, entry={"dest": "two", "tags": ["0"]}, prune=True)
+    files = {f"sha256:{path.name}" for path in (tmp_path / "bundle" / "blobs" / "sha256").iterdir()}
+    assert not files.intersection({FAMILIES[1].sbom.digest, FAMILIES[1].of_sbom.digest, FAMILIES[1].image.digest})
+    assert inspect(f"{bundle}:two:0") == set(FAMILIES[0].digests)

@@ -51,6 +51,11 @@ def cosign_tags(subject: str) -> list[str]:
     return ["sha256-%s%s" % (encoded, suffix) for suffix in COSIGN_SUFFIXES] if algorithm == "sha256" else []
 
 
+def digest_tags(subject: str) -> list[str]:
+    """All tags that belong to a digest: that of the list of its referrers, and those of cosign."""
+    return [list_tag(subject), *cosign_tags(subject)]
+
+
 def is_digest_tag(tag: str) -> bool:
     """Whether a tag is made from the digest of an image: a list of referrers, or one of cosign's tags."""
     return _DIGEST_TAG.fullmatch(tag) is not None

@@ -17,6 +17,7 @@ import typing as t
 
 from .._errors import naming
 from .._image.descriptor import Descriptor
+from .._image.graph import Content, Graph
 from .._image.referrers import subject_of_tag
 from .._run import Run
 from .._stores.repository import Repository
@@ -30,20 +31,43 @@ def without_needed(
     """Those of the prunable tags that can be deleted: no tag that is attached to an image which stays.
 
     If all tags of an image are deleted, so are those attached to it. An image without a tag, such as a child of an index,
-    stays, and so do those whose digest is ``declared``. Raises ImageError.
+    stays, and so do those whose digest is ``declared``, and the children of all images that stay. Raises ImageError.
     """
     found = subjects(prunable)
     if not found:
         return dict(prunable)
     going = {known.digest for tag, known in prunable.items() if tag not in found} - set(declared)
+    is_registry = store.location.is_registry
     with naming(store.reference("")):
-        if going.intersection(found.values()):
+        used: set[str] = set()
+        if going.intersection(found.values()) or not is_registry:
             others = current_tags(store, (), (), run, without=prunable)
             # A tag that could not be looked at may keep any of them.
-            going = set() if others is None else going - {known.digest for known in others.values()}
-        there = dict(zip(found, for_each(store.find, found.values(), run.jobs)))
-    needed = {tag for tag, subject in found.items() if there[tag] and subject not in going}
+            used = {*going, *found.values()} if others is None else in_use(store, others, run)
+        if is_registry:
+            there = dict(zip(found, for_each(store.find, found.values(), run.jobs)))
+            needed = {tag for tag, subject in found.items() if there[tag] and subject not in going - used}
+        else:  # the children of an image go with it, unless another image needs them
+            needed = {tag for tag, subject in found.items() if subject in used.union(declared)}
     return {tag: known for tag, known in prunable.items() if tag not in needed}
+
+
+def in_use(store: Repository, tags: t.Mapping[str, Descriptor], run: Run) -> set[str]:
+    """The digests of what tags point to, and of all that is below their indexes. One request an index. Raises ImageError."""
+    indexes = {known.digest: tag for tag, known in tags.items() if known.is_index}
+
+    def below(index: tuple[str, str]) -> list[Descriptor]:
+        digest, tag = index
+        image = store.open(tag)
+        content = Content(image.manifest, image.open_blob)
+        return list(Graph([content.manifest(digest)], content.load_present, follow=_is_index).listed())
+
+    found = {known.digest for known in tags.values()}
+    return found.union(child.digest for listed in for_each(below, indexes.items(), run.jobs) for child in listed)
+
+
+def _is_index(child: Descriptor) -> bool:
+    return child.is_index
 
 
 def subjects(tags: t.Iterable[str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from .delete_attached import attached_to, delete_attached
 from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
+_LEFT_HINT = "The image itself was deleted. Run the task again with its digest to delete what is attached to it"
 _MANIFEST_HINT = "Give a tag, or set scope: manifest to remove the manifest with all its tags"
 
 
@@ -78,7 +79,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
             return deleted
         if options.scope == "manifest":
             method = "digest" if store.delete(digest) else ""
-            delete_attached(store, deleted.attached)
+            delete_attached(store, deleted.attached, _LEFT_HINT)
         else:
             method = _delete_tag(store, tag, digest, others, stores.run)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
@@ -103,7 +104,7 @@ def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Del
     if not attached:
         return Deleted()
     if not stores.run.dry_run:
-        delete_attached(store, attached)
+        delete_attached(store, attached, _LEFT_HINT)
     method = "" if stores.run.dry_run else "digest"
     return Deleted(reference.digest, method=method, attached=attached)
 

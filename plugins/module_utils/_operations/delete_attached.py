@@ -36,10 +36,10 @@ def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> l
     return going
 
 
-def delete_attached(store: Store, found: t.Sequence[Attachment]) -> None:
+def delete_attached(store: Store, found: t.Sequence[Attachment], hint: str) -> None:
     """Delete what is attached to an image that is gone, the deepest first, and its entries in lists of referrers.
 
-    Raises ImageError that says what is left.
+    Raises ImageError with this ``hint`` at what to do about the rest.
     """
     by_subject: dict[str, list[str]] = {}
     try:
@@ -50,7 +50,6 @@ def delete_attached(store: Store, found: t.Sequence[Attachment]) -> None:
         for subject, digests in by_subject.items():
             required(store).detach(subject, digests)
     except ImageError as error:
-        hint = "The image itself was deleted. Run the task again with its digest to delete what is attached to it"
         error.hint = ". ".join(filter(None, (error.hint.rstrip("."), hint)))
         raise
 

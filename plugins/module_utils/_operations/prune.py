@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import functools
 import typing as t
 
 from .._errors import ImageError, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._run import Run
-from .._stores.repository import Repository
-from .._transfer.job import Job
+from .._stores.repository import Repository, Store
+from .._transfer.attached import Attachment
+from .._transfer.job import DELETED, Job
 from .._transfer.parallel import for_each
-from . import attached_tags
+from .._transfer.request import Plan
+from . import attached_tags, prune_attached
+from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
+
+_LEFT_HINT = "Delete it with image_delete, scope: manifest and referrers: true for the digest of the image"
 
 
 @dataclasses.dataclass
@@ -30,20 +34,23 @@ class PrunableTags:
     """Tags of a repository that nothing selects. Each stage fills in its fields.
 
     Listed: ``names`` are the tags, and ``selected`` the tags and digests that are declared there, by all hosts that share
-    the work. ``is_ours`` returns whether this host deletes a tag.
+    the work. ``is_ours`` returns whether this host deletes a tag. With ``referrers``, what is attached to images goes with
+    them.
     Looked up: ``tags`` holds what the tags point to, without those that must stay; ``declared`` the digests of the declared
-    images, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are tags that other hosts
-    delete.
+    images and of their children, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are
+    tags that other hosts delete. ``attached`` is what goes with images and has no tag, by the last tag of its image.
     """
 
     store: Repository
     names: list[str]
     selected: t.Collection[str]
     is_ours: t.Callable[[str], bool]
+    referrers: bool = False
     tags: dict[str, Descriptor] = dataclasses.field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     needed: frozenset[str] = frozenset()
     left_to_others: frozenset[str] = frozenset()
+    attached: dict[str, list[Attachment]] = dataclasses.field(default_factory=dict)
 
     @property
     def repository(self) -> str:
@@ -58,7 +65,8 @@ class PrunableTags:
         selected = list(filter(digests.is_digest, self.selected))
         by_digest = [image.digest for image in images if digests.is_digest(image.name) and image.digest]
         self.names = [tag for tag in self.names if tag not in by_digest and tag not in selected]
-        self.declared = frozenset([*selected, *(image.digest for image in images if image.digest)])
+        children = [digest for image in images if image.plan for digest in _children(image.plan)]
+        self.declared = frozenset([*selected, *children, *(image.digest for image in images if image.digest)])
         # What this host declares is known by now; what others do may yet come.
         names = {image.name for image in images}
         by_others = [name for name in self.selected if name not in names and not self.is_ours(name)]
@@ -69,6 +77,12 @@ class PrunableTags:
         """Keep only the tags that this host deletes."""
         self.left_to_others = frozenset(tag for tag in self.tags if not self.is_ours(tag))
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
+        self.attached = {tag: found for tag, found in self.attached.items() if tag in self.tags}
+
+
+def _children(plan: Plan) -> t.Iterator[str]:
+    manifests = [plan.selection.manifest] if plan.selection else []
+    return (child.digest for manifest in (*manifests, *plan.manifests) for child in manifest.children)
 
 
 def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Run) -> list[Job]:
@@ -90,6 +104,10 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
             place.tags[tag] = found
     for place in prunable:
         place.tags = attached_tags.without_needed(place.store, place.tags, place.declared, run)
+    going = {place.store.reference(tag) for place in prunable for tag in place.tags}
+    for place in prunable:
+        if place.referrers:
+            place.attached = prune_attached.find(place.store, place.tags, place.declared, going, run)
     return failed
 
 
@@ -104,23 +122,27 @@ def _look(pair: tuple[PrunableTags, str]) -> Descriptor | ImageError | None:
 
 def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
     """What will be deleted."""
-    return [_deleted(place.store, tag, known) for place in prunable for tag, known in place.tags.items()]
+    return [
+        _deleted(place.store, tag, known, place.attached.get(tag, ()))
+        for place in prunable
+        for tag, known in place.tags.items()
+    ]
 
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
-    """Delete the tags, repository by repository, and report what came of each."""
-    found = for_each(functools.partial(_delete_in, run), prunable, run.jobs)
-    return [image for images in found for image in images]
-
-
-def _delete_in(run: Run, place: PrunableTags) -> list[Job]:
-    return _Deletion(place, run).delete()
+    """Delete the tags, repository by repository, then what is attached to their images; report what came of each tag."""
+    deletions = [_Deletion(place, run) for place in prunable]
+    for_each(_Deletion.delete, deletions, run.jobs)
+    # Repositories of a layout share what is attached: it goes when the images of all of them are gone.
+    for_each(_Deletion.delete_attached, deletions, run.jobs)
+    return [image for deletion in deletions for image in deletion.images]
 
 
 class _Deletion:
-    """The deletions in one repository, one after the other."""
+    """The deletions in one repository, one after the other. ``images`` is what came of them."""
 
     def __init__(self, place: PrunableTags, run: Run) -> None:
+        self.images: list[Job] = []
         self._place = place
         self._store = place.store
         self._run = run
@@ -128,8 +150,8 @@ class _Deletion:
         self._untagged: list[str] = []
         self._failed: set[str] = set()
 
-    def delete(self) -> list[Job]:
-        """First the images, then what is attached to them, and last the manifests that are left without a tag."""
+    def delete(self) -> None:
+        """First the images, then the tags attached to them, and last the manifests that are left without a tag."""
         tags = self._place.tags
         going = {known.digest for known in tags.values()}
         last = {tag: subject for tag, subject in attached_tags.subjects(tags).items() if subject in going}
@@ -140,7 +162,27 @@ class _Deletion:
         untagged = [digest for digest in self._untagged if digest not in self._place.declared | self._failed]
         if untagged:
             delete_untagged(self._store, untagged, self._deleted, self._place.needed, self._run)
-        return [images[tag] for tag in tags]
+        self.images = [images[tag] for tag in tags]
+
+    def delete_attached(self) -> None:
+        """What has no tag and is attached to an image that is gone, if it is certain that nothing else needs it."""
+        store, place = self._store, self._place
+        if not place.attached or not isinstance(store, Store):
+            return
+        every = [one for found in place.attached.values() for one in found]
+        try:
+            used = prune_attached.images_in_use(
+                store, {*place.tags, *place.left_to_others}, every, (), self._run, self._deleted, place.needed
+            )
+            for image in self.images:
+                found = place.attached.get(image.name, [])
+                if used is not None and not image.error:
+                    going = prune_attached.without_used(found, used | self._failed | place.declared)
+                    delete_attached(store, going, _LEFT_HINT)
+                    image.referrers = _rows(going)
+        except ImageError as error:
+            cause = "%s: what is attached to deleted images was not deleted: %s"
+            self._run.warn(cause % (place.repository, error))
 
     def _remove(self, tag: str, known: Descriptor) -> Job:
         """What other clients have done since the tag was looked at counts, until the request before its deletion."""
@@ -161,11 +203,12 @@ class _Deletion:
         going = {*self._place.tags, *self._place.left_to_others}
         try:
             found = current_tags(self._store, self._deleted, self._place.needed, self._run, without=going)
+            if found is None:
+                return None
+            in_use = attached_tags.in_use(self._store, found, self._run)
         except ImageError:
             return None
-        if found is None:
-            return None
-        return {descriptor.digest for descriptor in found.values()} | self._place.declared | self._failed
+        return in_use | self._place.declared | self._failed
 
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
@@ -182,5 +225,11 @@ def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:
         raise ImageError("moved to %s during this run; it was not deleted" % now.digest, hint="Run the task again")
 
 
-def _deleted(store: Repository, tag: str, known: Descriptor) -> Job:
-    return Job.deleted(store.reference(tag), tag, known.digest)
+def _deleted(store: Repository, tag: str, known: Descriptor, attached: t.Iterable[Attachment] = ()) -> Job:
+    job = Job.deleted(store.reference(tag), tag, known.digest)
+    job.referrers = _rows(attached)
+    return job
+
+
+def _rows(attached: t.Iterable[Attachment]) -> list[dict[str, t.Any]]:
+    return [{**one.summary, "action": DELETED} for one in attached]

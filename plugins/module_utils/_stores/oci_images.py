@@ -22,7 +22,7 @@ from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
-from .layout_referrers import IndexedStore, LayoutReferrers, own_images
+from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
 from .location import Location
 from .named import AllNames, RepositoryNames
 from .oci_index import Index, IndexEntry, name_of, new_entry
@@ -121,6 +121,15 @@ class OciImages(IndexedStore, Lockable, Batching):
         if self._names.repository and not found:
             raise NotFound("there is no image of that repository", self.reference(""))
         return found
+
+    def neighbours(self) -> dict[str, Descriptor]:
+        """The images of other repositories in the layout: lists of referrers are those of all."""
+        with file_errors("read", self._path):
+            index = self.index()
+            ours = {self._names.full(tag) for tag in self._names.tags(index.names())}
+            others = [entry for entry in index.entries if is_image(entry) and name_of(entry) not in ours]
+        root = "%s:%s" % (self.transport, self._path)
+        return {"%s:%s" % (root, name_of(entry)): Descriptor.from_document(entry) for entry in others}
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""

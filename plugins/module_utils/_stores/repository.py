@@ -61,6 +61,10 @@ class Repository(abc.ABC):
         ``digest`` remains without this tag); empty if the tag did not exist.
         """
 
+    def neighbours(self) -> dict[str, Descriptor]:
+        """What names of other repositories point to that share what is attached to images, by their full references."""
+        return {}
+
     def find(self, name: str) -> Descriptor | None:
         """As :meth:`resolve`, for manifests of any kind, schema 1 included. None is certain."""
         return self.resolve(name)

@@ -289,7 +289,8 @@ class _Discovery:
             names = [name for name in names if not _matches(self._keep, name)]
             if names:
                 is_ours = functools.partial(self._has, tags.repository)
-                found.append(PrunableTags(tags.repository, names, wanted[place], is_ours))
+                referrers = self._options.referrers
+                found.append(PrunableTags(tags.repository, names, wanted[place], is_ours, referrers))
         return found
 
     def _fail(self, source: str, place: str, error: ImageError) -> None:

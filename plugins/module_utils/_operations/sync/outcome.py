@@ -14,6 +14,7 @@ import typing as t
 
 from ... import _messages as messages
 from ..._run import Run
+from ..._transfer.attached import COPIED
 from ..._transfer.job import CREATED, DELETED, FAILED, UNCHANGED, UPDATED, Job, NotTried
 
 _CHANGES = (CREATED, UPDATED, DELETED)
@@ -54,15 +55,18 @@ class Synced:
             if not left_out or image.action != UNCHANGED
         ]
 
-    def diff(self) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-        """What tags that change point to before and after, by repository."""
-        before: dict[str, dict[str, str]] = {}
-        after: dict[str, dict[str, str]] = {}
+    def diff(self) -> tuple[dict[str, dict[str, t.Any]], dict[str, dict[str, t.Any]]]:
+        """What tags that change point to before and after, by repository, and what is attached to their images."""
+        before: dict[str, dict[str, t.Any]] = {}
+        after: dict[str, dict[str, t.Any]] = {}
         for image in self.images:
             if image.action in _CHANGES:
                 current = "" if image.action == DELETED else image.digest
                 for side, digest in ((before, image.previous), (after, current)):
                     side.setdefault(image.repository, {}).update({image.name: digest} if digest else {})
+                attached = _attached(image, (UNCHANGED, DELETED)), _attached(image, (UNCHANGED, COPIED))
+                for side, found in zip((before, after), attached if attached[0] != attached[1] else ()):
+                    side[image.repository]["%s (referrers)" % image.name] = found  # no tag has such a name
         return before, after
 
     def sentence(self, run: Run) -> str:
@@ -83,6 +87,11 @@ class Synced:
         for image in self.images:
             counts[image.action] += 1
         return dict(counts, bytes_copied=sum(image.moved.bytes for image in self.images))
+
+
+def _attached(image: Job, actions: t.Collection[str]) -> list[str]:
+    """The digests of what is attached to an image, of those with one of these actions."""
+    return sorted({str(row["digest"]) for row in image.referrers if row["action"] in actions})
 
 
 def failure_of(images: t.Sequence[Job]) -> str:

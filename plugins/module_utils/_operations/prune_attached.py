@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What goes with an image that loses its last tag, and has no tag itself: referrers, and what is attached to these.
+
+Registries with the referrers API list them, and layouts keep them in lists. Tags that belong to the image itself are pruned
+as tags, see :mod:`.attached_tags`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from .._errors import naming
+from .._image import referrers
+from .._image.descriptor import Descriptor
+from .._run import Run
+from .._stores.referrers import HasReferrers
+from .._stores.repository import Repository, Store
+from .._transfer.attached import Attachment, depth_first, find_attached
+from .attached_tags import in_use
+from .other_tags import current_tags
+
+
+def find(
+    store: Repository, tags: t.Mapping[str, Descriptor], stays: t.Collection[str], going: t.Collection[str], run: Run
+) -> dict[str, list[Attachment]]:
+    """What goes with the images of prunable ``tags``, by the last tag of each image.
+
+    Images whose digests are in ``stays`` stay. ``going`` are the references of all tags that are pruned, here and in
+    other repositories. Raises ImageError.
+    """
+    if not isinstance(store, Store) or not isinstance(store, HasReferrers):
+        return {}
+    last = {known.digest: tag for tag, known in tags.items() if not referrers.subject_of_tag(tag)}
+    images = [digest for digest in last if digest not in stays]
+    with naming(store.reference("")), concurrent.futures.ThreadPoolExecutor(run.jobs) as pool:
+        found = depth_first(find_attached(store, images, (), pool.map), images)
+        used = images_in_use(store, tags, found, going, run) if found else None
+    if used is None:  # a tag that could not be looked at may keep any of them
+        return {}
+    attached: dict[str, list[Attachment]] = {}
+    tag = ""
+    for one in without_used(found, used):
+        if one.depth == 1:
+            tag = last[one.subject]
+        if one.depth > 1 or not one.tag:
+            attached.setdefault(tag, []).append(one)
+    return attached
+
+
+def images_in_use(
+    store: Store,
+    without: t.Collection[str],
+    attached: t.Iterable[Attachment],
+    going: t.Collection[str],
+    run: Run,
+    deleted: t.Collection[str] = (),
+    needed: t.Collection[str] = (),
+) -> set[str] | None:
+    """The digests of all that other tags need; None if this is not certain. Raises ImageError.
+
+    Tags that belong to what is ``attached`` need nothing. ``deleted`` and ``needed`` are as for :func:`current_tags`.
+    """
+    own = {tag for one in attached for tag in referrers.digest_tags(one.digest)}
+    others = current_tags(store, deleted, needed, run, without=own.union(without))
+    if others is None:
+        return None
+    neighbours = {name: known for name, known in store.neighbours().items() if name not in going}
+    return in_use(store, others, run) | in_use(store, neighbours, run)
+
+
+def without_used(found: t.Iterable[Attachment], used: t.Collection[str]) -> list[Attachment]:
+    """Those attachments of unused images that nothing else uses, nor what they are attached to."""
+    kept: set[str] = set()
+    going = []
+    for one in found:
+        if one.subject in used or one.subject in kept or one.digest in used:
+            kept.add(one.digest)
+        else:
+            going.append(one)
+    return going

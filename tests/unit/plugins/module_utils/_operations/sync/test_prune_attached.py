@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is attached to a pruned image goes after it, and what is attached to an image that stays, stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
+from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
+from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+
+A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
+
+
+class Api:
+    """The referrers API of a repository in memory."""
+
+    def __init__(self, repository):
+        self._repository = repository
+
+    def entries(self, subject, artifact_type=""):
+        manifests = list(self._repository.manifests.values())
+        return [one.descriptor for one in manifests if referrers.is_referrer(one, subject)]
+
+    def cosign_tags(self, subject):
+        return [tag for tag in referrers.cosign_tags(subject) if tag in self._repository.tags]
+
+    def detach(self, subject, digests):
+        pass
+
+
+def attach(repository, subject, text):
+    """Add a referrer of an image to a repository, and return it."""
+    referrer = image("unknown/unknown", text, subject=entry(subject))
+    repository.add(referrer)
+    return referrer
+
+
+@pytest.fixture
+def place(memory):
+    """Return the destination: ``1`` and ``2`` are declared, ``old`` is not."""
+    memory["s.example/a"].add(A, tag="1").add(B, tag="2")
+    place = memory["d.example/a"].add(A, tag="1").add(B, tag="2").add(C, tag="old")
+    place.referrers = memory["s.example/a"].referrers = Api(place)
+    memory["s.example/a"].referrers = Api(memory["s.example/a"])
+    return place
+
+
+@pytest.fixture
+def prune(sync):
+    def run(**options):
+        return sync({"name": "a"}, **{"prune": True, "referrers": True, **options})
+
+    return run
+
+
+def rows(synced):
+    return [(row["digest"], row["action"]) for image in synced.images for row in image.referrers]
+
+
+def test_what_is_attached_goes_after_its_image(place, prune):
+    sbom = attach(place, C, b"sbom")
+    signature = attach(place, sbom, b"signature of the sbom")
+    tag = "sha256-%s.sig" % sbom.digest[7:]
+    place.add(image("unknown/unknown", b"cosign's signature of the sbom"), tag=tag)
+    stays = [attach(place, A, b"of a"), attach(place, B, b"of b")]
+    foreseen = prune(dry_run=True)
+    place.asked.clear()
+    synced = prune()
+    assert not synced.failure
+    assert rows(foreseen) == rows(synced)
+    gone = {sbom.digest, signature.digest, place_of(synced, tag)}
+    assert {digest for digest, action in rows(synced) if action == "deleted"} == gone
+    assert not gone.intersection(place.manifests)
+    assert {one.digest for one in stays}.issubset(place.manifests)
+    assert (set(place.tags), synced.summary()["deleted"]) == ({"1", "2"}, 1)
+    deletions = [one for one in place.asked if one[0].startswith("delete")]
+    assert deletions[0] == ("delete_tag", "old")
+    assert deletions.index(("delete", signature.digest)) < deletions.index(("delete", sbom.digest))
+    before, after = synced.diff()
+    assert before["d.example/a"]["old (referrers)"] == sorted(gone)
+    assert after["d.example/a"]["old (referrers)"] == []
+    assert not prune().changed
+
+
+def place_of(synced, tag):
+    """The digest of what was attached under a tag."""
+    return next(row["digest"] for image in synced.images for row in image.referrers if row["tag"] == tag)
+
+
+def test_without_the_option_it_stays(place, prune):
+    sbom = attach(place, C, b"sbom")
+    prune(referrers=False)
+    assert "old" not in place.tags
+    assert sbom.digest in place.manifests
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    "options", [{"prune_keep": ["rollback"]}, {"prune_keep": ["sha256-.*"]}], ids=["another tag", "its list"]
+)
+def test_what_is_attached_to_an_image_that_is_kept_stays(place, prune, options, dry_run):
+    sbom = attach(place, C, b"sbom")
+    name = "rollback" if options["prune_keep"] == ["rollback"] else referrers.list_tag(C.digest)
+    place.add(C if name == "rollback" else index(entry(sbom)), tag=name)
+    synced = prune(dry_run=dry_run, **options)
+    assert synced.changed
+    assert "deleted" not in dict(rows(synced)).values()
+    assert sbom.digest in place.manifests
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("is_new", [True, False], ids=["of this run", "of before"])
+def test_what_is_attached_to_the_child_of_an_index_stays(place, prune, memory, is_new, dry_run):
+    """The tag of the child goes, and the child stays: the index needs it."""
+    both = index(entry(C, "linux/amd64"), entry(B, "linux/arm64"))
+    memory["s.example/a"].add(C, B, both, tag="both")
+    if not is_new:
+        place.add(both, tag="both")
+    sbom = attach(place, C, b"sbom")
+    tag = "sha256-%s.sig" % C.digest[7:]
+    place.add(image("unknown/unknown", b"cosign's signature"), tag=tag)
+    synced = prune(dry_run=dry_run)
+    assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
+    assert "deleted" not in dict(rows(synced)).values()
+    assert sbom.digest in place.manifests
+    assert tag in place.tags
+
+
+def test_what_a_tag_points_to_stays_with_what_is_attached_to_it(place, prune):
+    sbom = attach(place, C, b"sbom")
+    signature = attach(place, sbom, b"signature")
+    place.add(sbom, tag="sbom")
+    assert "deleted" not in dict(rows(prune(prune_keep=["sbom"]))).values()
+    assert {sbom.digest, signature.digest}.issubset(place.manifests)
+
+
+def test_an_image_that_could_not_be_deleted_keeps_what_is_attached(place, prune):
+    sbom = attach(place, C, b"sbom")
+    place.find = place.resolve
+    place.broken.add("old")
+    synced = prune(keep_going=True)
+    assert synced.images[-1].action == "failed"
+    assert rows(synced) == []
+    assert sbom.digest in place.manifests
+
+
+def test_a_tag_that_others_make_during_the_run_keeps_what_is_attached(place, prune, monkeypatch):
+    sbom = attach(place, C, b"sbom")
+    delete_tag = place.delete_tag
+
+    def push_meanwhile(tag, digest):
+        how = delete_tag(tag, digest)
+        place.tags["new"] = C.digest
+        return how
+
+    monkeypatch.setattr(place, "delete_tag", push_meanwhile)
+    assert rows(prune()) == []
+    assert sbom.digest in place.manifests
+
+
+def test_a_registry_that_deletes_no_manifests_is_a_warning(place, prune, memory, monkeypatch):
+    attach(place, C, b"sbom")
+
+    def refuse(_digest):
+        raise Refused("cannot delete the manifest: the registry returned 405 UNSUPPORTED")
+
+    monkeypatch.setattr(place, "delete", refuse)
+    synced = prune()
+    assert not synced.failure
+    assert synced.images[-1].action == "deleted"
+    [warning] = memory.run.statistics.warnings
+    assert "d.example/a: what is attached to deleted images was not deleted: " in warning
+    assert "405 UNSUPPORTED. Delete it with image_delete, scope: manifest and referrers: true" in warning
