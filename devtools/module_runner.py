@@ -37,6 +37,12 @@ class Result:
         """Tell whether the module failed."""
         return self.raw.get("failed", False)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Return the texts of its warnings, which ansible-core 2.19 and later wrap."""
+        found = self.raw.get("warnings", [])
+        return [one if isinstance(one, str) else one["event"]["msg"] for one in found]
+
     def __getattr__(self, name: str) -> object:
         try:
             return self.raw[name]

@@ -22,8 +22,12 @@ options:
         platforms, and an image that O(format) converts. The latter is an error unless O(remove_signatures=true).
       - For an image that is up to date, only what is attached to the image itself is compared, and not what is attached to its
         children. With C(force=true), where there is that option, all of it is compared.
-      - It is an error if the source or the destination cannot hold referrers, as engines, C(docker-archive) files and directories
-        cannot.
+      - In a directory (V(dir:PATH)), and in each directory of a tree, there is only a place for signatures, in the files
+        C(signature-N) and C(<hex>.signature-N). cosign's signatures (C(.sig)) are converted from and to them. GPG signatures are copied
+        from one directory to another. Everything else is left out with a warning.
+      - It is an error if the source or the destination cannot hold referrers, as engines and C(docker-archive) files cannot.
+      - Without this option, the task warns once if it has learned that something is attached to images that it copies. It sends
+        no request to find that out.
     type: bool
     default: false
   artifact_types:

@@ -58,7 +58,7 @@ options:
         of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)). What another tag points to stays.
       - What is attached to the children of an index is not deleted.
       - If the image does not exist and O(image) has its digest, the module deletes what is still attached to that digest.
-      - It is an error for a transport that cannot store referrers, such as a container engine or a directory.
+      - It is an error for a transport that cannot store referrers, such as a container engine.
     type: bool
     default: false
 notes:

@@ -74,7 +74,9 @@ options:
         without this API. cosign's tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) are found in the list of tags.
       - This costs one request for each manifest that something can be attached to, one for each that is attached, and one
         for the list of tags.
-      - It is an error for an engine, a C(docker save) file or a directory, because these cannot hold referrers.
+      - The signature files in a directory are listed like the tag of cosign (C(sha256-<hex>.sig)) that they come from or belong in,
+        and GPG signatures with C(sha256-<hex>.gpg).
+      - It is an error for an engine or a C(docker save) file, because these cannot hold referrers.
     type: bool
     default: false
 seealso:

@@ -26,8 +26,8 @@ attributes:
 options:
   image:
     description:
-      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]) or V(oci-archive:FILE[:REF]). With
-        O(gpg_key), also V(dir:PATH).
+      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
+        V(dir:PATH). A directory has a place for O(formats=tag) and O(gpg_key), not for bundles.
       - The digest is signed. Give V(@digest) to be certain which image that is, whatever happens to the tag.
       - Either O(image) or O(bundle) is required.
     type: str

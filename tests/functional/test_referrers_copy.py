@@ -235,9 +235,9 @@ class TestParts:
         assert carried(dest) == (0, 0, 0, False)
 
     def test_places_that_cannot(self, copy, source, tmp_path):
-        result = copy(source, f"dir:{tmp_path}/image")
+        result = copy(source, f"docker-archive:{tmp_path}/image")
         assert result.failed
-        assert f"dir:{tmp_path}/image: cannot hold referrers." in result.msg
+        assert f"docker-archive:{tmp_path}/image:{source}: cannot hold referrers." in result.msg
 
 
 class TestOrderAndRequests:

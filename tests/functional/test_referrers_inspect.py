@@ -94,11 +94,11 @@ class TestInspect:
         assert run_module("image_inspect", image=f"{registry.host}/{repository}:1").referrers is None
 
     def test_places_that_cannot(self, inspect, tmp_path):
-        result = inspect(f"dir:{tmp_path}/image")
+        result = inspect(f"docker-archive:{tmp_path}/image")
         assert result.failed
         assert result.msg == (
-            f"dir:{tmp_path}/image: cannot hold referrers. "
-            "Leave out referrers, or use a registry, an OCI layout or an archive of one."
+            f"docker-archive:{tmp_path}/image: cannot hold referrers. "
+            "Leave out referrers, or use a registry, an OCI layout, an archive of one, or a directory."
         )
 
 

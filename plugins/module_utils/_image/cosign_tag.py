@@ -19,7 +19,7 @@ from . import document as documents
 from . import media_types
 from .manifest import Manifest
 
-_Layers = list[dict[str, t.Any]]
+Layers = list[dict[str, t.Any]]
 
 
 def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
@@ -27,13 +27,17 @@ def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
 
     If ``ours`` has all layers of ``theirs``, it is returned as it is, with an empty config.
     """
-    known, wanted = _layers(theirs), _layers(ours)
-    missing = [layer for layer in wanted if layer not in known]
+    known = set(map(_key, _layers(theirs)))
+    missing = [layer for layer in _layers(ours) if _key(layer) not in known]
     if not missing:
         return None
-    if all(layer in wanted for layer in known):
+    if known.issubset(map(_key, _layers(ours))):
         return ours, b""
-    layers = known + missing
+    return image_of(_layers(theirs) + missing, theirs)
+
+
+def image_of(layers: Layers, like: Manifest | None = None) -> tuple[Manifest, bytes]:
+    """The image with these layers, and its config; ``like`` is the image that they replace the layers of."""
     config = documents.encode(
         {
             "architecture": "",
@@ -43,10 +47,17 @@ def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
         }
     )
     described = {"mediaType": media_types.OCI_CONFIG, "digest": digests.of(config), "size": len(config)}
-    document = dict(theirs.document, config=described, layers=layers)
-    return Manifest.parse(documents.encode(document), theirs.media_type), config
+    document = dict(like.document) if like else {"schemaVersion": 2, "mediaType": media_types.OCI_MANIFEST}
+    document.update(config=described, layers=layers)
+    return Manifest.parse(documents.encode(document), like.media_type if like else ""), config
 
 
-def _layers(manifest: Manifest) -> _Layers:
+def _layers(manifest: Manifest) -> Layers:
     found = manifest.document.get("layers")
     return list(found) if isinstance(found, list) and not manifest.is_index else []
+
+
+def _key(layer: dict[str, t.Any]) -> tuple[str, str, str]:
+    """What makes a signature the same one, whatever else a descriptor says of it."""
+    annotations = documents.encode(sorted((layer.get("annotations") or {}).items()))
+    return str(layer.get("mediaType")), str(layer.get("digest")), annotations.decode("utf-8")

@@ -25,6 +25,7 @@ from .._transfer.job import Job
 from .._transfer.plan import plan_copy
 from .._transfer.request import CopyRequest, Plan
 from .cost import check_bytes, cost_of, warn_of_shortage
+from .left_behind import warn_of_left_behind, warn_of_no_place
 from .signing.gate import OPEN, Gate
 from .stores import Stores
 
@@ -100,6 +101,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
         cost = cost_of([job], stores.run.statistics)
         check_bytes([job], options.max_bytes)
         warn_of_shortage(cost, job.moved.bytes, stores.run.warn)
+        warn_of_left_behind([job], stores.run)
+        warn_of_no_place([job], stores.run)
         if job.is_pending and not stores.run.dry_run:
             execute([job], stores.run, observe=stores.run.observe)
         if job.error:

@@ -16,10 +16,9 @@ import re
 import shutil
 import tempfile
 import time
-import typing as t
 
 from .._errors import ImageError, InvalidReference, file_errors, naming
-from .._files import read_regular, reserved, write_file
+from .._files import read_regular, reserved
 from .._image import reference as references
 from .._image.graph import Graph
 from .._image.policy import Requirement
@@ -27,8 +26,9 @@ from .._image.reference import LocalReference, Reference, RegistryReference
 from .._image.signed_identity import IdentityRule
 from .._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from .._process import RunCommand
+from .._stores.signature_files import append, numbered, remove
 from .sign import Signed, SignedDigest, manifest_of
-from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, Stored, judge, keyring_of, location, numbered
+from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, Stored, judge, keyring_of, location
 from .signing.registries_d import RegistriesD
 from .signing.signature import Verified
 from .stores import Stores
@@ -106,10 +106,9 @@ def _settle(
             before = ["gpg"] if own else []
             after = ["gpg"] if options.is_present else []
             if not dry_run and options.is_present and not own:
-                target = os.path.join(directory, "%s%d" % (name, len(numbered(*where)) + 1))
-                write_file(directory, target, program.sign(payload.encode()))
+                append(*where, program.sign(payload.encode()))
             if not dry_run and not options.is_present:
-                _remove(where, own)
+                remove(*where, own)
     return SignedDigest(payload.digest, before, after)
 
 
@@ -123,18 +122,6 @@ def _own(
     with keyring_of(requirement, run_command) as keyring:
         outcomes = {path: judge(keyring, Stored.read(path), reference, requirement, digest) for path in files}
     return [path for path, outcome in outcomes.items() if isinstance(outcome, Verified)]
-
-
-def _remove(where: tuple[str, str], removed: t.Collection[str]) -> None:
-    """Remove files, and number those after them anew: readers stop at the first number that is missing."""
-    files = numbered(*where)
-    kept = [path for path in files if path not in removed]
-    for path, target in zip(kept, files):
-        if path != target:
-            os.replace(path, target)
-    for path in files[len(kept) :]:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
 
 
 class _Program:

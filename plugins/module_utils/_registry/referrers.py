@@ -20,7 +20,7 @@ import typing as t
 from urllib.parse import urlencode
 
 from .._errors import ContentMissing, InvalidContent, NotFound, Refused
-from .._image import referrers
+from .._image import referrers, signature_file
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS
 from .._image.manifest import MAX_SIZE, Manifest
@@ -51,6 +51,7 @@ class ReferrersClient:
         self._has_api: bool | None = None
         self._is_known = False
         self._indexed: set[str] = set()
+        self._seen: set[str] = set()
         self._tags: set[str] | None = None
         self._asking = threading.RLock()
         self._writing: dict[str, threading.Lock] = {}
@@ -59,6 +60,20 @@ class ReferrersClient:
         """Take note that the repository exists, so that a 404 says that there is no API."""
         self._is_known = True
 
+    def keeps(self, tag: str) -> bool:
+        """All but GPG signatures, for which registries have no tag."""
+        return not signature_file.is_gpg(tag)
+
+    def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
+        """Whether a response has shown that something is attached to a digest, under other tags than these."""
+        known = self._seen.union(self._tags or ())
+        return subject in known or not known.intersection(referrers.digest_tags(subject)).issubset(without)
+
+    def note_tag(self, tag: str) -> None:
+        """Take note of a tag that exists."""
+        if referrers.is_digest_tag(tag):
+            self._seen.add(tag)
+
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """What the registry lists as referrers of a digest; whether each is one, its manifest says.
 
@@ -66,7 +81,10 @@ class ReferrersClient:
         listed for this. Raises ImageError.
         """
         found = self._ask(subject, artifact_type)
-        return self._list_by_tag(subject, self._reads_tags and not is_only) if found is None else found
+        found = self._list_by_tag(subject, self._reads_tags and not is_only) if found is None else found
+        if found:
+            self._seen.add(subject)
+        return found
 
     def cosign_tags(self, subject: str) -> list[str]:
         """The tags of this repository under which cosign keeps something for a digest. One list of tags for all."""

@@ -8,7 +8,7 @@
 """One image in a directory (containers-transports(5), dir) as a store: safe for several writers and for crashes.
 
 ``manifest.json`` is the image; what it lists lies beside it under the hexadecimal part of its digest, children of an
-index as ``<hex>.manifest.json``, detached signatures as ``signature-N`` and ``<hex>.signature-N``. Content that is
+index as ``<hex>.manifest.json``, signatures as ``signature-N`` and ``<hex>.signature-N``. Content that is
 there stays for the next image. Only when all that a new image needs is in place, ``manifest.json`` is replaced, under
 a lock and in one step; then what the new image does not need is removed.
 """
@@ -34,11 +34,14 @@ from .._files import (
     write_file,
 )
 from .._image import digest as digests
+from .._image import signature_file
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
 from .._image.graph import is_whole, reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified
+from . import signature_files
+from .directory_signatures import DirectorySignatures
 from .location import Location
 from .repository import Lockable, Store
 
@@ -65,6 +68,7 @@ class Directory(Store, Lockable):
         self._warn = warn
         self._prepared = False
         self._locks = ReentrantLock()
+        self.referrers = DirectorySignatures(path, self._top_digest)
 
     @property
     def location(self) -> Location:
@@ -78,9 +82,11 @@ class Directory(Store, Lockable):
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The image, if ``name`` is empty or its digest."""
+        """The image, if ``name`` is empty or its digest; its signatures, if it is their tag."""
         with file_errors("read", self._path):
             try:
+                if self._is_attached(name):
+                    return self.referrers.signatures(name).descriptor
                 found = self._top(name if digests.is_digest(name) else None).descriptor
             except NotFound:
                 self._refuse_other_directories()
@@ -93,8 +99,10 @@ class Directory(Store, Lockable):
         return []
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The image, or a manifest that it refers to. Raises NotFound, or an error that says what is wrong with it."""
+        """The image, a manifest that it refers to, or signatures by their tag. Raises NotFound, or what is wrong with it."""
         with file_errors("read", self._path):
+            if self._is_attached(name):
+                return self.referrers.signatures(name)
             return self._read_manifest(name) if digests.is_digest(name) else self._top(None)
 
     def open_blob(self, blob: Descriptor) -> Verified:
@@ -116,11 +124,11 @@ class Directory(Store, Lockable):
 
     def has_blob(self, blob: Descriptor) -> bool:
         """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
-        return self._size(self._blob_path(blob.digest)) == blob.size
+        return self._size(self.blob_path(blob.digest)) == blob.size
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """What has no file."""
-        return [blob.digest for blob in blobs if not self.has_blob(blob)]
+        """What has no file, and is no part of a signature."""
+        return [blob.digest for blob in blobs if not (self.has_blob(blob) or self.referrers.has_blob(blob.digest))]
 
     # Writing
 
@@ -145,10 +153,13 @@ class Directory(Store, Lockable):
                 stream.write(manifest.raw)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Make this the image of the directory."""
+        """Make this the image of the directory, or these the signatures of an image that is there or will be."""
         with file_errors("write", self._path):
             self._prepare()
             with self._lock():
+                if tags and self._is_attached(tags[0]):
+                    self._put_signatures(tags[0], manifest)
+                    return
                 top = manifest.descriptor
                 if not is_whole(
                     top,
@@ -168,8 +179,12 @@ class Directory(Store, Lockable):
                 yield
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """There is no name to remove."""
-        return ""
+        """Remove the signatures that belong to a tag; the image has no name to remove."""
+        if not self._is_attached(tag) or self.resolve(tag) is None:
+            return ""
+        with file_errors("write", self._path), self._lock():
+            self.referrers.remove(tag)
+        return "tag"
 
     def delete(self, digest: str) -> bool:
         """Remove the image with its directory, if it is this one still."""
@@ -197,20 +212,32 @@ class Directory(Store, Lockable):
         self._keep_as_child(needed - {manifest.digest})
         names = {_name(digest) for digest in needed}
         version = _VERSIONS[any("-" in name for name in names)]
-        keeps_signatures = self._is_image(manifest.digest)
+        outdated = 0 if self._is_image(manifest.digest) else self.referrers.become(manifest.digest)
         if version == _VERSIONS[1]:
             self._write_version(version)  # older readers would not find what the image lists
         write_file(self._path, os.path.join(self._path, _TOP), manifest.raw)
         self._write_version(version)
         names.update(digests.split(digest)[1] for digest in needed)  # as version 1.1 has them
         names -= {_name(manifest.digest), digests.split(manifest.digest)[1]}  # it may have been a child of the last one
+        self.referrers.forget(outdated)
         self._remove(
             lambda name: (
-                name != _TOP
-                and name.partition(".")[0] not in names
-                and not (keeps_signatures and name.startswith("signature-"))
+                name != _TOP and name.partition(".")[0] not in names and not name.startswith(signature_files.NAME)
             )
         )
+
+    def _is_attached(self, name: str) -> bool:
+        """Whether a name stands for what is attached to the image or its children."""
+        return bool(signature_file.subject_of(name))
+
+    def _put_signatures(self, tag: str, manifest: Manifest) -> None:
+        """Write signatures into files, in place of the blobs that they came in."""
+        self.referrers.put(tag, manifest, self._read_blob)
+        needed, _complete = reachable([self._top_digest("")], self._read_manifest)
+        for blob in manifest.blobs:
+            if blob.digest not in needed:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.blob_path(blob.digest))
 
     def _keep_as_child(self, needed: set[str]) -> None:
         """What the new image needs may have been the image so far, which is lost with its name unless it has another."""
@@ -223,10 +250,14 @@ class Directory(Store, Lockable):
             write_file(self._path, self._child_path(digest), raw)
 
     def _is_image(self, digest: str) -> bool:
+        return self._top_digest(digest) == digest
+
+    def _top_digest(self, like: str) -> str:
+        """The digest of the image, by the algorithm of another one; empty if there is no image, or a broken one."""
         try:
-            return self._top(digest).digest == digest
+            return self._top(like).digest
         except ImageError:
-            return False
+            return ""
 
     def _remove(self, is_wanted: t.Callable[[str], bool]) -> None:
         """Remove such files of an image; others in the directory are not ours to judge."""
@@ -256,7 +287,7 @@ class Directory(Store, Lockable):
             top = self._top(digest)
             if top.digest == digest:
                 return top
-        raise NotFound("the manifest %s is missing in the directory" % digest)
+        return self.referrers.manifest(digest)
 
     def _has(self, descriptor: Descriptor) -> bool:
         """Manifests have names of their own; what else an index lists is a blob."""
@@ -266,8 +297,8 @@ class Directory(Store, Lockable):
             return True
         return self._is_image(descriptor.digest) and self._size(os.path.join(self._path, _TOP)) == descriptor.size
 
-    def _blob_path(self, digest: str) -> str:
-        """Version 1.1 had no algorithms in its names, so what it wrote is found without one too."""
+    def blob_path(self, digest: str) -> str:
+        """The file of a blob. Version 1.1 had no algorithms in its names, so what it wrote is found without one too."""
         path = os.path.join(self._path, _name(digest))
         plain = os.path.join(self._path, digests.split(digest)[1])
         return plain if not os.path.exists(path) and os.path.exists(plain) else path
@@ -284,9 +315,9 @@ class Directory(Store, Lockable):
     def _chunks(self, digest: str, offset: int) -> t.Iterator[bytes]:
         with file_errors("read", self._path):
             try:
-                stream = open_regular(self._blob_path(digest))
+                stream: t.BinaryIO = open_regular(self.blob_path(digest))
             except FileNotFoundError:
-                raise NotFound("blob %s is missing in the directory" % digest) from None
+                stream = self.referrers.open_blob(digest)
         with stream:
             stream.seek(offset)
             while True:
@@ -295,6 +326,9 @@ class Directory(Store, Lockable):
                 if not chunk:
                     return
                 yield chunk
+
+    def _read_blob(self, blob: Descriptor) -> bytes:
+        return b"".join(map(bytes, self.open_blob(blob)))
 
     def _check_version(self) -> None:
         """Raises LocalFailure where the directory follows rules that are not known here."""

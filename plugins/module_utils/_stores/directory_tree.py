@@ -20,12 +20,14 @@ import secrets
 import typing as t
 
 from .._errors import InvalidContent, InvalidReference, NotFound, file_errors
-from .._files import STAGING
+from .._files import STAGING, open_regular
+from .._image import cosign_tag, referrers, signature_file
 from .._image import digest as digests
 from .._image import reference as references
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .directory import Directory
+from .directory_signatures import DirectorySignatures
 from .location import Location
 from .oci_index import MAX_ENTRIES
 from .repository import Repository, Root, Store
@@ -50,10 +52,12 @@ class DirectoryTree(Root):
 class TreeImage(Directory):
     """One image of a tree; whatever it is asked for by tag is this one."""
 
-    def __init__(self, root: str, name: str, warn: t.Callable[[str], None]) -> None:
+    def __init__(self, root: str, name: str, warn: t.Callable[[str], None], repository: str = "") -> None:
         super().__init__(os.path.join(root, name), warn)
         self._root = root
         self._name = name
+        self._repository = repository
+        self.referrers = TreeReferrers(self._path, self._top_digest, self._tagged)
 
     @property
     def location(self) -> Location:
@@ -61,12 +65,22 @@ class TreeImage(Directory):
         return Location("dir", "dir:%s" % os.path.realpath(self._root), self._name, shares_content=False)
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The image; if ``name`` is a digest, only if it has that."""
-        return super().resolve(name if digests.is_digest(name) else "")
+        """The image; if ``name`` is a digest, only if it has that. What is attached to it, if it is a tag of that."""
+        return super().resolve(name if digests.is_digest(name) or self._is_attached(name) else "")
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The image, or a manifest that it refers to."""
-        return super().manifest(name if digests.is_digest(name) else "", legacy)
+        """The image, or a manifest that it refers to, or what is attached to it."""
+        return super().manifest(name if digests.is_digest(name) or self._is_attached(name) else "", legacy)
+
+    def _is_attached(self, name: str) -> bool:
+        """The name of this directory is that of its image, also if it is a tag of cosign."""
+        is_own = self._name == "%s:%s" % (self._repository, name)
+        return not is_own and (super()._is_attached(name) or name.endswith(referrers.COSIGN_SUFFIXES))
+
+    def _tagged(self, tag: str) -> Directory | None:
+        """The directory of another tag of the repository, if there is one."""
+        name = "%s:%s" % (self._repository, tag)
+        return TreeImage(self._root, name, self._warn) if _is_image(os.path.join(self._root, name)) else None
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """Link to the file of the directory ``mount_from`` of the tree, if it has one; else write it."""
@@ -74,7 +88,7 @@ class TreeImage(Directory):
             with file_errors("write", self._path):
                 self._prepare()
                 with contextlib.suppress(OSError):  # whatever keeps it from being linked, it can still be copied
-                    self._link(blob, TreeImage(self._root, mount_from, self._warn)._blob_path(blob.digest))
+                    self._link(blob, TreeImage(self._root, mount_from, self._warn).blob_path(blob.digest))
                     return True
         return super().put_blob(blob, open_blob, "")
 
@@ -82,11 +96,68 @@ class TreeImage(Directory):
         """Raises OSError."""
         if os.stat(file).st_size != blob.size:
             raise FileNotFoundError(file)
-        target = self._blob_path(blob.digest)
+        target = self.blob_path(blob.digest)
         if file != target:  # what a killed run left here is here
             staged = os.path.join(self._path, STAGING + secrets.token_hex(8))
             os.link(file, staged)
             os.rename(staged, target)
+
+
+class TreeReferrers(DirectorySignatures):
+    """What is attached to an image of a tree: its signature files, and directories with the names of tags for its digest.
+
+    The latter are there where a program has copied all tags. They are read only; ``tagged`` returns them by tag.
+    """
+
+    def __init__(self, path: str, top: t.Callable[[str], str], tagged: t.Callable[[str], Directory | None]) -> None:
+        super().__init__(path, top)
+        self._tagged = tagged
+        self._others: list[Directory] = []
+
+    def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
+        """What the list of the tag schema holds, if the tree has it."""
+        current = self._other(referrers.list_tag(subject))
+        return referrers.hints(current.children) if current and referrers.is_list(current, subject) else []
+
+    def cosign_tags(self, subject: str) -> list[str]:
+        """The tags for which there are files or directories."""
+        tags = dict.fromkeys([*signature_file.tags(subject), *referrers.cosign_tags(subject)])
+        return [tag for tag in tags if self.image(tag)]
+
+    def image(self, tag: str) -> Manifest | None:
+        """The image of the directory, with the signatures that only files have."""
+        own = super().image(tag) if self.keeps(tag) else None
+        other = self._other(tag)
+        if own is None or other is None:
+            return own or other
+        both, config = cosign_tag.merged(own, other) or (other, b"")
+        self.add(both, config)
+        return both
+
+    def manifest(self, digest: str) -> Manifest:
+        """An image that was returned before, or what is below it."""
+        for other in self._others:
+            with contextlib.suppress(NotFound):
+                return other.manifest(digest)
+        return super().manifest(digest)
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a blob belongs to such an image."""
+        return super().has_blob(digest) or any(os.path.exists(other.blob_path(digest)) for other in self._others)
+
+    def open_blob(self, digest: str) -> t.BinaryIO:
+        """A blob of such an image."""
+        for other in self._others:
+            with contextlib.suppress(FileNotFoundError):
+                return open_regular(other.blob_path(digest))
+        return super().open_blob(digest)
+
+    def _other(self, tag: str) -> Manifest | None:
+        other = self._tagged(tag)
+        if other is None:
+            return None
+        self._others.append(other)
+        return other.manifest("")
 
 
 class TreeRepository(Repository):
@@ -108,7 +179,7 @@ class TreeRepository(Repository):
 
     def open(self, name: str) -> Store:
         """The directory of that tag or digest, which may be absent."""
-        return TreeImage(self._root, self._directory(name), self._warn)
+        return TreeImage(self._root, self._directory(name), self._warn, self._repository)
 
     def reference(self, name: str) -> str:
         """``dir:ROOT/REPOSITORY:TAG``."""

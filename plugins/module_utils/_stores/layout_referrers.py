@@ -20,7 +20,7 @@ import threading
 import typing as t
 
 from .._errors import ContentMissing, ImageError, Refused, file_errors
-from .._image import media_types, referrers
+from .._image import media_types, referrers, signature_file
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .oci_index import Index, IndexEntry, name_of, new_entry
@@ -66,6 +66,14 @@ class LayoutReferrers:
     def is_pending(self) -> bool:
         """Whether a list is to be written with the index."""
         return bool(self._pending)
+
+    def keeps(self, tag: str) -> bool:
+        """All but GPG signatures, which no other tool looks for in a layout."""
+        return not signature_file.is_gpg(tag)
+
+    def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
+        """Whether the index has anything for a digest."""
+        return bool(self.entries(subject)) or not set(without).issuperset(self.cosign_tags(subject))
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """The list of a subject, and what refers to it without a list."""

@@ -20,6 +20,12 @@ from .repository import Store
 class Referrers(t.Protocol):
     """What is attached to the manifests of one repository. Every method may raise an ImageError."""
 
+    def keeps(self, tag: str) -> bool:
+        """Whether there is a place for what has such a tag of cosign; with an empty tag, for referrers."""
+
+    def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
+        """Whether it is known by now that something is attached to a digest, under other tags than these; no request is sent."""
+
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """What the list of a digest's referrers holds; whether each is one, its manifest says.
 
@@ -50,7 +56,7 @@ class HasReferrers(t.Protocol):
 
 
 def referrers_of(store: Store) -> Referrers | None:
-    """The referrers that a store keeps; None for stores that cannot, such as engines and docker archives."""
+    """What is attached to the images of a store; None for stores that cannot hold any, such as engines and docker archives."""
     return store.referrers if isinstance(store, HasReferrers) else None
 
 
@@ -61,6 +67,6 @@ def required(store: Store) -> Referrers:
         raise ImageError(
             "cannot hold referrers",
             store.reference(""),
-            "Leave out referrers, or use a registry, an OCI layout or an archive of one",
+            "Leave out referrers, or use a registry, an OCI layout, an archive of one, or a directory",
         )
     return found

@@ -71,6 +71,7 @@ class RegistryStore(Store):
             return None
         if found:
             self.referrers.note_repository()
+            self.referrers.note_tag(name)
         return found
 
     def find(self, name: str) -> Descriptor | None:
@@ -87,6 +88,7 @@ class RegistryStore(Store):
         """One GET."""
         found = self._client.get_manifest(self._access, name, legacy)
         self.referrers.note_repository()
+        self.referrers.note_tag(name)
         return found
 
     def open_blob(self, blob: Descriptor) -> Verified:

@@ -79,7 +79,8 @@ class Attached:
     """What is attached to an image at the source.
 
     ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
-    ``left_out`` what does not fit the image at the destination. ``listed`` is what an unchanged image has by its list alone.
+    ``left_out`` what does not fit the image at the destination, or has no place there. ``listed`` is what an unchanged image
+    has by its list alone.
     ``configs`` are those of cosign's manifests that have signatures of both sides, by their digests.
     """
 
@@ -92,7 +93,7 @@ class Attached:
     @property
     def digests(self) -> set[str]:
         """The digests of all that belongs to the image at the destination."""
-        listed = {str(row["digest"]) for row in self.listed}
+        listed = {str(row["digest"]) for row in self.listed if row["action"] != LEFT_OUT}
         return listed.union(one.digest for one in (*self.missing, *self.present))
 
     @property

@@ -23,7 +23,7 @@ from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
 from .._stores.referrers import required
 from .._stores.repository import Store
-from .attached import UNCHANGED, Attached, Attachment, depth_first, find_attached
+from .attached import LEFT_OUT, UNCHANGED, Attached, Attachment, depth_first, find_attached
 from .request import CopyRequest, Plan
 from .selection import Selection
 
@@ -59,16 +59,26 @@ class AttachedPlanner:
             tags = self._kept_at_source.cosign_tags(image.digest)
         if self._types and (entries or tags):
             return None  # a list does not always have the types of the manifests
-        present = {entry.digest for entry in self._kept.entries(image.digest)} if entries else set()
-        if not present.issuperset(entry.digest for entry in entries):
+        has_room = self._kept.keeps("")
+        present = {entry.digest for entry in self._kept.entries(image.digest)} if entries and has_room else set()
+        if has_room and not present.issuperset(entry.digest for entry in entries):
             return None
-        rows = [_listed(image, entry.digest, entry.artifact_type) for entry in entries if entry.digest != image.digest]
+        entries = [entry for entry in entries if entry.digest != image.digest]
+        rows = [_listed(image, entry.digest, entry.artifact_type, is_kept=has_room) for entry in entries]
         for tag in tags:
-            ours, theirs = self._request.source.resolve(tag), self._request.known.resolve(tag)
-            if not ours or not theirs or ours.digest != theirs.digest:
+            ours, is_kept = self._request.source.resolve(tag), self._kept.keeps(tag)
+            if not ours or (is_kept and not self._has_all(tag, ours.digest)):
                 return None
-            rows.append(_listed(image, ours.digest, None, tag))
+            rows.append(_listed(image, ours.digest, None, tag, is_kept))
         return Attached(listed=rows)
+
+    def _has_all(self, tag: str, digest: str) -> bool:
+        """Whether the destination has all signatures that the source has under a tag."""
+        theirs = self._request.known.resolve(tag)
+        if not theirs or theirs.digest == digest:
+            return theirs is not None
+        ours = self._request.source.manifest(digest)
+        return cosign_tag.merged(ours, self._request.destination.manifest(theirs.digest)) is None
 
     def add(self, plan: Plan, original: Manifest, selected: Selection, selection: Selection) -> None:
         """Add to the plan of an image what is attached to it and missing at the destination.
@@ -88,16 +98,26 @@ class AttachedPlanner:
                 request.source.reference(request.name),
                 "Use format: preserve, or remove_signatures: true for a copy without them",
             )
+        without_place = self._of_no_place(travelling)
+        travelling = [one for one in travelling if one not in without_place]
         travelling = list(self._pool.map(self._with_theirs, travelling))
         is_missing = self._missing(travelling)
         plan.attached = Attached(
             missing=[one for one, missing in zip(travelling, is_missing) if missing],
             present=[one for one, missing in zip(travelling, is_missing) if not missing],
-            left_out=left_out,
+            left_out=left_out + without_place,
             configs=self._configs,
         )
         if not request.destination.location.has_content_of(request.source.location):
             self._add_content(plan, plan.attached.missing)
+
+    def _of_no_place(self, travelling: t.Sequence[Attachment]) -> list[Attachment]:
+        """What the destination has no place for, and what is attached to that."""
+        found: dict[str, Attachment] = {}
+        for one in travelling:
+            if one.subject in found or not self._kept.keeps(one.tag):
+                found[one.digest] = one
+        return list(found.values())
 
     def _kept_digests(self, original: Manifest, selected: Selection, selection: Selection) -> list[str]:
         """The digests of the manifests that are copied as they are."""
@@ -175,12 +195,14 @@ class AttachedPlanner:
         plan.blobs += blobs
 
 
-def _listed(image: Descriptor, digest: str, artifact_type: str | None, tag: str = "") -> dict[str, t.Any]:
+def _listed(
+    image: Descriptor, digest: str, artifact_type: str | None, tag: str = "", is_kept: bool = True
+) -> dict[str, t.Any]:
     return {
         "digest": digest,
         "subject": image.digest,
         "artifact_type": artifact_type,
         "tag": tag or None,
         "depth": 1,
-        "action": UNCHANGED,
+        "action": UNCHANGED if is_kept else LEFT_OUT,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._image import signature_file
 from .._image.descriptor import Descriptor
 from .._stores.repository import Store
 
@@ -30,8 +31,12 @@ class Known:
         self._has_content: bool | None = None
 
     def resolve(self, name: str) -> Descriptor | None:
-        """As :meth:`Repository.resolve`. Digests are always asked for: a manifest may be present without a tag."""
-        if self.tags is not None and ":" not in name and name not in self.tags:
+        """As :meth:`Repository.resolve`. Digests are always asked for: a manifest may be present without a tag.
+
+        So are the tags of signatures in a directory, which its tree does not list.
+        """
+        is_listed = ":" not in name and not (self.store.location.kind == "dir" and signature_file.subject_of(name))
+        if self.tags is not None and is_listed and name not in self.tags:
             return None
         return self.store.resolve(name)
 

@@ -29,6 +29,7 @@ from ..._image.policy import Requirement
 from ..._image.reference import LocalReference, Reference
 from ..._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from ..._process import RunCommand
+from ..._stores.signature_files import MOST, NAME, numbered
 from .evidence import NotVerified
 from .registries_d import RegistriesD
 from .signature import Claim, Reason, Rejection, Verified
@@ -37,9 +38,6 @@ GPG = "gpg"
 SECONDS = 60.0
 MAX_OUTPUT = 1024 * 1024
 _MAX_KEYRING = 4 * 1024 * 1024
-_NAME = "signature-"
-# Nobody signs an image more often.
-_MOST = 100
 _VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
 _GOOD = re.compile(r"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
 _BAD = re.compile(r"^\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|DECRYPTION_OKAY)", re.MULTILINE)
@@ -80,7 +78,7 @@ class GpgSignatures:
         """One after the other, so that no more are downloaded than are needed."""
         where, name = location(image, digest, self._registries_d)
         if where.startswith(("http:", "https:")):
-            for number in range(1, _MOST + 1):
+            for number in range(1, MOST + 1):
                 url = "%s/%s%d" % (where, name, number)
                 content = self._read_url(url, MAX_SIZE)
                 if content is None:
@@ -106,8 +104,8 @@ class Stored:
 def location(image: Reference, digest: str, registries_d: RegistriesD) -> tuple[str, str]:
     """The directory or URL of the signatures of a digest, and how their names begin. Raises ImageError."""
     if isinstance(image, LocalReference) and image.transport == "dir":
-        return image.path, _prefix(image.path, digest) + _NAME
-    return registries_d.lookaside(image, digest), _NAME
+        return image.path, _prefix(image.path, digest) + NAME
+    return registries_d.lookaside(image, digest), NAME
 
 
 def _prefix(path: str, digest: str) -> str:
@@ -116,17 +114,6 @@ def _prefix(path: str, digest: str) -> str:
         top = read_regular(os.path.join(path, "manifest.json"), MAX_SIZE)
     is_top = digests.of(top, digests.split(digest)[0]) == digest
     return "" if is_top else digests.split(digest)[1] + "."
-
-
-def numbered(directory: str, name: str) -> list[str]:
-    """The files of signatures in their order: they are numbered from 1 without gaps. None without a directory."""
-    found: list[str] = []
-    while directory and len(found) < _MOST:
-        path = os.path.join(directory, "%s%d" % (name, len(found) + 1))
-        if is_missing(path):
-            break
-        found.append(path)
-    return found
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from ..._errors import ImageError, MissingLibrary, file_errors, parsing
 from ..._files import read_named
 from ..._image import digest as digests
 from ..._image.policy import scopes_of
-from ..._image.reference import Reference, RegistryReference
+from ..._image.reference import LocalReference, Reference, RegistryReference
 from ..._registry import urls
 
 _MAX_FILE = 1024 * 1024
@@ -47,8 +47,8 @@ class RegistriesD:
         return cls(found)
 
     def uses_attachments(self, image: Reference) -> bool:
-        """Whether cosign's tags count for this image; without any configuration they do."""
-        if not self.namespaces:
+        """Whether cosign's tags count for this image; without any configuration, and in directories, they do."""
+        if not self.namespaces or (isinstance(image, LocalReference) and image.transport == "dir"):
             return True
         return self._setting(image, "use-sigstore-attachments") is True
 

@@ -47,7 +47,7 @@ class SignatureWriter:
     @property
     def takes_bundles(self) -> bool:
         """Whether the store can keep referrers."""
-        return self._referrers is not None
+        return self._referrers is not None and self._referrers.keeps("")
 
     def add_layer(
         self, digest: str, suffix: str, media_type: str, content: bytes, annotations: t.Mapping[str, str]
@@ -70,7 +70,7 @@ class SignatureWriter:
 
     def add_bundle(self, subject: Descriptor, content: bytes, predicate_type: str) -> None:
         """Add a referrer with a bundle. Raises ImageError."""
-        if not self._referrers:
+        if not self._referrers or not self.takes_bundles:
             raise Refused("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
         config, layer = self._put(_EMPTY_TYPE, _EMPTY), self._put(bundles.MEDIA_TYPE, content)
         now = datetime.datetime.now(datetime.timezone.utc)

@@ -23,6 +23,7 @@ from ..._transfer.plan import plan_copy
 from ..._transfer.request import CopyRequest, Plan
 from .. import prune
 from ..cost import check_bytes, cost_of, warn_of_shortage
+from ..left_behind import warn_of_left_behind, warn_of_no_place
 from ..prune import PrunableTags
 from ..signing.gate import OPEN, Gate
 from ..stores import Stores
@@ -97,6 +98,8 @@ class _Sync:
         cost = cost_of(pending, self._run.statistics)
         check_bytes(pending, self._options.max_bytes)
         warn_of_shortage(cost, sum(image.moved.bytes for image in pending), self._run.warn)
+        warn_of_left_behind(images, self._run)
+        warn_of_no_place(images, self._run)
         images += prune.look_up(found.prunable, images, self._run)
         self._check_deletions(found.prunable)
         for place in found.prunable:

@@ -27,6 +27,9 @@ class Api:
     def cosign_tags(self, subject):
         return [tag for tag in referrers.cosign_tags(subject) if tag in self._repository.tags]
 
+    def keeps(self, tag):
+        return True
+
     def detach(self, subject, digests):
         pass
 

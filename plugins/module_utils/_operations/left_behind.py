@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Warnings about what is attached to copied images and does not come with them; each is given once a task."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from .. import _messages as messages
+from .._run import Run
+from .._stores.location import Location
+from .._stores.referrers import referrers_of
+from .._transfer.attached import LEFT_OUT
+from .._transfer.job import Job
+from .._transfer.request import CopyRequest
+
+
+def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
+    """Warn of images to be copied without what is attached to them, if the run knows of it. No request is sent for this.
+
+    What is copied under a tag of its own is not left behind.
+    """
+    jobs = list(jobs)
+    copied: dict[Location, set[str]] = collections.defaultdict(set)
+    for job in jobs:
+        if job.request:
+            copied[job.request.source.location].add(job.name)
+    names = [
+        job.src
+        for job in jobs
+        if job.is_pending
+        and _leaves_behind(job.planned.request)
+        and _has_more(job.planned.request, job.planned.source_digest, copied[job.planned.request.source.location])
+    ]
+    if names:
+        run.warn(
+            "Signatures, SBOMs or other referrers are attached to %s, and were not copied: %s. "
+            "Set referrers: true to copy them" % (messages.count(len(names), "copied image"), messages.some(names))
+        )
+
+
+def _leaves_behind(request: CopyRequest) -> bool:
+    """Whether the destination could have what is attached, does not have it already, and it is not removed on purpose."""
+    is_same_place = request.destination.location.has_content_of(request.source.location)
+    return not (request.referrers or request.unsigned or is_same_place or referrers_of(request.destination) is None)
+
+
+def _has_more(request: CopyRequest, digest: str, copied: t.Collection[str]) -> bool:
+    kept = referrers_of(request.source)
+    return kept is not None and kept.seen(digest, copied)
+
+
+def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
+    """Warn of what is attached to images at the source, if the destination has no place for it."""
+    names: list[str] = []
+    kinds: set[str] = set()
+    for job in jobs:
+        kept = referrers_of(job.request.destination) if job.request else None
+        rows = [row for row in job.referrers if row["action"] == LEFT_OUT]
+        rows = [row for row in rows if kept and not kept.keeps(row["tag"] or "")]
+        if rows:
+            names.append(job.dest)
+            kinds.update(str(row["tag"] or row["artifact_type"] or row["digest"]) for row in rows)
+    if names:
+        run.warn(
+            "%s: there is no place for these referrers, which were left out: %s"
+            % (messages.some(names), messages.some(sorted(kinds)))
+        )

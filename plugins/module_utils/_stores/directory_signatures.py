@@ -1,0 +1,151 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The signatures in a directory: the only thing attached to images that has a place there.
+
+Those of the image are in ``signature-N``, those of its children in ``<hex>.signature-N``. They are shown as the image that
+cosign keeps under its tag, so that they travel as that does.
+"""
+
+from __future__ import annotations
+
+import io
+import typing as t
+
+from .._errors import InvalidContent, NotFound, Refused
+from .._files import read_regular
+from .._image import cosign_tag, signature_file
+from .._image import digest as digests
+from .._image.descriptor import Descriptor
+from .._image.manifest import Manifest
+from . import signature_files
+from .signature_files import NAME
+
+
+class DirectorySignatures:
+    """The signatures of the image with the digest that ``top`` returns (empty if there is none) and of its children.
+
+    Methods may raise OSError.
+    """
+
+    def __init__(self, path: str, top: t.Callable[[str], str]) -> None:
+        self._path = path
+        self._top = top
+        self._manifests: dict[str, Manifest] = {}
+        self._contents: dict[str, bytes] = {}
+
+    def keeps(self, tag: str) -> bool:
+        """Only signatures: neither referrers nor cosign's attestations and SBOMs."""
+        return bool(signature_file.subject_of(tag))
+
+    def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
+        """None: there is no place for referrers."""
+        return []
+
+    def cosign_tags(self, subject: str) -> list[str]:
+        """The tags for which a digest has signatures here."""
+        return [tag for tag in signature_file.tags(subject) if self.image(tag)]
+
+    def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
+        """Raises :class:`Refused`."""
+        raise Refused("a directory holds signatures, and no other referrers of %s" % subject)
+
+    def detach(self, subject: str, digests: t.Collection[str]) -> None:
+        """There is nothing to remove."""
+
+    def image(self, tag: str) -> Manifest | None:
+        """The signatures that belong to a tag, as an image; None if there are none. Raises InvalidContent."""
+        layers = [layer for _path, layer in self._read(tag)]
+        if not layers:
+            return None
+        manifest, config = cosign_tag.image_of(layers)
+        self.add(manifest, config)
+        return manifest
+
+    def add(self, manifest: Manifest, config: bytes) -> None:
+        """Take in an image that is made of signatures, so that it can be read by its digest."""
+        self._contents[digests.of(config)] = config
+        self._manifests[manifest.digest] = manifest
+
+    def signatures(self, tag: str) -> Manifest:
+        """As :meth:`image`. Raises NotFound."""
+        found = self.image(tag)
+        if found is None:
+            raise NotFound("there are no signatures for %s in the directory" % tag)
+        return found
+
+    def manifest(self, digest: str) -> Manifest:
+        """An image that was returned before. Raises NotFound."""
+        if digest not in self._manifests:
+            raise NotFound("the manifest %s is missing in the directory" % digest)
+        return self._manifests[digest]
+
+    def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
+        """Whether a digest has signatures here."""
+        return not set(without).issuperset(self.cosign_tags(subject))
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a blob belongs to an image that was returned before."""
+        return digest in self._contents
+
+    def open_blob(self, digest: str) -> t.BinaryIO:
+        """A blob of an image that was returned before. Raises NotFound."""
+        if digest not in self._contents:
+            raise NotFound("blob %s is missing in the directory" % digest)
+        return io.BytesIO(self._contents[digest])
+
+    def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
+        """Have these signatures for a tag and no others; ``read`` reads the layers that are new."""
+        present = self._read(tag)
+        known = [layer for _path, layer in present]
+        wanted = [signature_file.layer_of(blob) for blob in manifest.layers]
+        for blob, layer in zip(manifest.layers, wanted):
+            if layer not in known:
+                if blob.size > signature_file.MAX_PAYLOAD or not signature_file.is_of(tag, layer):
+                    raise InvalidContent("%s under the tag %s is no signature" % (blob.digest, tag))
+                signature_files.append(self._path, self._name(tag), signature_file.encode(layer, read(blob)))
+                known.append(layer)
+        outdated = [path for path, layer in present if layer not in wanted]
+        signature_files.remove(self._path, self._name(tag), outdated)
+
+    def remove(self, tag: str) -> None:
+        """Remove the signatures that belong to a tag."""
+        signature_files.remove(self._path, self._name(tag), [path for path, _layer in self._read(tag)])
+
+    def become(self, digest: str) -> int:
+        """Add the signatures of a child to those of the image, which it is about to be; return how many others come first."""
+        before = len(signature_files.numbered(self._path, NAME))
+        for path in signature_files.numbered(self._path, _prefix(digest)):
+            signature_files.append(self._path, NAME, read_regular(path, signature_file.MAX_SIZE))
+        return before
+
+    def forget(self, count: int) -> None:
+        """Remove the first signatures of the image: those of the one before it."""
+        files = signature_files.numbered(self._path, NAME)
+        signature_files.remove(self._path, NAME, files[:count])
+
+    def _read(self, tag: str) -> list[tuple[str, signature_file.Layer]]:
+        """The files that belong to a tag, and the descriptors of their signatures."""
+        found = []
+        for path in signature_files.numbered(self._path, self._name(tag)):
+            try:
+                layer, content = signature_file.decode(read_regular(path, signature_file.MAX_SIZE))
+            except InvalidContent as error:
+                raise InvalidContent("%s: %s" % (path, error.cause)) from None
+            if signature_file.is_of(tag, layer):
+                self._contents[layer["digest"]] = content
+                found.append((path, layer))
+        return found
+
+    def _name(self, tag: str) -> str:
+        """How the names of the files for a tag begin."""
+        subject = signature_file.subject_of(tag)
+        return NAME if subject == self._top(subject) else _prefix(subject)
+
+
+def _prefix(digest: str) -> str:
+    return "%s.%s" % (digests.split(digest)[1], NAME)

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Numbered files of signatures: ``signature-1``, ``signature-2`` and so on. Readers stop at the first number that is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from .._files import is_missing, write_file
+
+NAME = "signature-"
+# Nobody signs an image more often.
+MOST = 100
+
+
+def numbered(directory: str, name: str) -> list[str]:
+    """The files of signatures in their order: they are numbered from 1 without gaps. None without a directory."""
+    found: list[str] = []
+    while directory and len(found) < MOST:
+        path = os.path.join(directory, "%s%d" % (name, len(found) + 1))
+        if is_missing(path):
+            break
+        found.append(path)
+    return found
+
+
+def append(directory: str, name: str, content: bytes) -> None:
+    """Write one more file. Raises OSError."""
+    target = os.path.join(directory, "%s%d" % (name, len(numbered(directory, name)) + 1))
+    write_file(directory, target, content)
+
+
+def remove(directory: str, name: str, removed: t.Collection[str]) -> None:
+    """Remove files, and number those after them anew, so that no reader finds fewer than there are. Raises OSError."""
+    files = numbered(directory, name)
+    kept = [path for path in files if path not in removed]
+    for path, target in zip(kept, files):
+        if path != target:
+            os.replace(path, target)
+    for path in files[len(kept) :]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
