@@ -114,6 +114,21 @@ def record(name, number, created="2026-01-01T00:00:00Z"):
     return {**about, **blobs, "created": created}
 
 
+def test_the_page_shows_what_vouches_for_each_image(render):
+    known = [
+        {**record("app:1", 3), "attached": ["attestation", "provenance", "sbom", "signature"]},
+        {**record("app:2", 4), "attached": ["signature"]},
+        {**record("app:3", 5), "attached": []},
+        record("app:4", 6),
+    ]
+    now = [image(f"app:{number}") for number in range(1, 5)]
+    shown, hidden = render((now, []), ({"images": now[2:]}, []), known=known)
+    assert '<th scope="col"><button type="button">Signed / SBOM / provenance</button></th>' in shown
+    cells = re.findall(r'<td data-label="Attached">([^<]*)</td>', shown)
+    assert cells == ["signed, SBOM, provenance, attested", "signed", "", ""]
+    assert "SBOM" not in hidden
+
+
 @pytest.fixture
 def page(render):
     """Return a page with everything that a page can have."""
@@ -124,7 +139,8 @@ def page(render):
         image("tool:gone", "deleted"),
     ]
     changes = {"created": 2, "updated": "1", "deleted": 0, "failed": 3, "bytes_copied": 7}
-    known = [record("app:1.9", 3), record("app:1.10", 4), record("other/tool:1", 5)]
+    signed = {**record("app:1.10", 4), "attached": ["sbom", "signature"]}
+    known = [record("app:1.9", 3), signed, record("other/tool:1", 5)]
     history = [{"when": f"2026-01-0{day}T00:00:00Z", **changes} for day in (1, 2, 3)]
     failures = ["3 of 5 images failed: <app>."]
     (text,) = render(

@@ -63,12 +63,13 @@ def test_new_signatures_of_old_images_cross_the_gap(run_playbook, found, oci_reg
 
 def test_mirror(run_playbook, found, registry, oci_registry, repository, tmp_path):
     FAMILY.push(registry.host, f"{repository}/app", "1", lists=True)
-    inventory = tmp_path / "mirror.json"
+    inventory, report = tmp_path / "mirror.json", tmp_path / "mirror.html"
     variables = {
         "mirror_src": registry.host,
         "mirror_dest": oci_registry.host,
         "mirror_images": [{"name": f"{repository}/app"}],
         "mirror_inventory": str(inventory),
+        "mirror_report": str(report),
         "mirror_referrers": True,
     }
     run_playbook("drayage.registry.mirror", variables=variables)
@@ -76,6 +77,8 @@ def test_mirror(run_playbook, found, registry, oci_registry, repository, tmp_pat
     [record] = json.loads(inventory.read_text())["images"]
     assert set(record["referrers"]) == set(FAMILY.digests)
     assert attached.SBOM_TYPE in record["artifact_types"]
+    assert record["attached"] == ["attestation", "sbom", "signature"]  # the bundles do not say what they attest
+    assert "signed, SBOM, attested" in report.read_text()
     assert "changed=0 " in run_playbook("drayage.registry.mirror", variables=variables)
 
 

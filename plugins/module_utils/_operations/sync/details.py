@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._errors import ImageError, naming
+from ..._image.attached_kinds import kinds_of
 from ..._image.graph import Content, Graph
 from ..._image.manifest import Manifest
 from ..._image.platform import Platform
@@ -42,6 +43,7 @@ def record(image: Job, request: CopyRequest, digest: str) -> Record:
             "manifests": [manifest.digest for manifest in manifests],
             "blobs": [blob.digest for blob in blobs],
             "blob_sizes": [blob.size for blob in blobs],
+            "attached": sorted(set().union(*map(kinds_of, manifests))),
         }
 
 

@@ -9,13 +9,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ..._errors import naming
+from ..._errors import NotFound, naming
+from ..._image.attached_kinds import kinds_of
 from ..._run import Run
 from ..._transfer.attached import LEFT_OUT
 from ..._transfer.job import DELETED, UNCHANGED, Job
 from ..._transfer.parallel import for_each
+from ..._transfer.request import CopyRequest
 from .details import record
 from .far_side import FarSide
 from .inventory import Inventory, Record
@@ -59,12 +62,19 @@ class InventoryWriter:
             return None
         known = self._before.of_digest(digest)
         found = dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)
-        return dict(found, **_attached(image, found)) if image.request.referrers else found
+        return dict(found, **_attached(image, image.request, found)) if image.request.referrers else found
 
 
-def _attached(image: Job, known: Record) -> Record:
+def _attached(image: Job, request: CopyRequest, known: Record) -> Record:
     """What is attached to an image. Of an unchanged one not all is looked at, so that what was known before counts."""
     rows = [row for row in image.referrers if row["action"] != LEFT_OUT]
-    found = {str(row["digest"]) for row in rows}.union(known.get("referrers") or ())
+    before = set(known.get("referrers") or ())
+    kinds = set(known.get("attached") or ())
+    plan = image.plan.attached if image.plan else None
+    at_hand = {one.digest: one.manifest for one in (*plan.missing, *plan.present)} if plan else {}
+    for digest in {str(row["digest"]) for row in rows} - before:
+        with contextlib.suppress(NotFound):
+            kinds |= kinds_of(at_hand.get(digest) or request.destination.manifest(digest))
     types = {str(row["artifact_type"]) for row in rows if row["artifact_type"]}.union(known.get("artifact_types") or ())
-    return {"referrers": sorted(found), "artifact_types": sorted(types)}
+    found = before.union(str(row["digest"]) for row in rows)
+    return {"referrers": sorted(found), "artifact_types": sorted(types), "attached": sorted(kinds)}
