@@ -79,3 +79,7 @@ class Regctl(Peer):
         """Return the digests of the direct referrers of an image."""
         document = json.loads(self.run("artifact", "list", image, "--format", "{{json .Manifest}}"))
         return {entry["digest"] for entry in document.get("manifests") or ()}
+
+    def tags(self, repository: str) -> list[str]:
+        """Return the tags of a repository, or the names in a layout (``ocidir://path``)."""
+        return self.run("tag", "list", repository).split()

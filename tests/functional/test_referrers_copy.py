@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 
 import pytest
 import requests
 
 from devtools import attached, images, peers
-from devtools.observe import tally
+from devtools.forger import Forger
+from devtools.observe import tags_at, tally
 
 FAMILY = attached.Family("copy-referrers")
 SERVERS = ["oci_registry", "ggcr_registry", "registry", "modern_registry"]
@@ -33,10 +35,11 @@ def copy(run_module):
 def carried(run_module):
     """Return a function that counts what is attached to an image of FAMILY at a place, as the table of peers does."""
 
-    def look(image):
+    def look(image, more=frozenset()):
         result = run_module("image_inspect", image=image, referrers=True)
         assert not result.failed, result.msg
         found = {one["digest"] for one in result.referrers}
+        assert more <= found <= {*more, *FAMILY.digests}
         counts = [
             sum(one.digest in found for one, of in FAMILY.referrers if of.digest == subject)
             for subject in (FAMILY.image.digest, FAMILY.child.digest, FAMILY.sbom.digest)
@@ -84,7 +87,7 @@ class TestWhoCarriesWhat:
         assert copy(src, dest).changed is False
 
     @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
-    @pytest.mark.parametrize("server", ["oci_registry", "registry"])
+    @pytest.mark.parametrize("server", SERVERS)
     def test_disk(self, copy, carried, request, repository, tmp_path, kind, server):
         server = request.getfixturevalue(server)
         FAMILY.push(server.host, f"{repository}/source", "1", lists=not has_api(server))
@@ -97,23 +100,62 @@ class TestWhoCarriesWhat:
         assert carried(dest) == EVERYTHING
         assert copy(disk, dest).changed is False
 
-    def test_peers_read_the_result(self, copy, request, source, repository, tmp_path):
+    @pytest.mark.parametrize("server", SERVERS)
+    def test_bundle(self, bundle, run_module, carried, request, repository, tmp_path, server):
+        """The layout of a set of images, as the roles for air gaps carry it."""
+        server = request.getfixturevalue(server)
+        FAMILY.push(server.host, f"{repository}/source", "1", lists=not has_api(server))
+        place, [image] = bundle(f"{server.host}/{repository}/source")
+        assert carried(f"{place}:{image}") == EVERYTHING
+        dest = f"{server.host}/{repository}/dst"
+        result = run_module("image_sync", src=place, dest=dest, images=[{"name": "*"}], referrers=True)
+        [there] = result.images
+        assert (there["action"], carried(there["dest"])) == ("created", EVERYTHING)
+
+    @pytest.fixture
+    def bundle(self, run_module, tmp_path):
+        """Return a function that copies a repository into a layout, and returns this and the names of the images."""
+
+        def export(source):
+            place = f"oci:{tmp_path}/bundle"
+            result = run_module("image_sync", dest=place, images=[{"name": source}], referrers=True)
+            assert not result.failed, result.msg
+            return place, [image["dest"].removeprefix(f"{place}:") for image in result.images]
+
+        return export
+
+    def test_peers_read_the_result(self, copy, bundle, request, source, repository, tmp_path):
         programs = {name: peers.find(name) for name in ("oras", "regctl")}
         if not all(programs.values()):
             pytest.skip("oras and regctl have to be built, and there is no Go toolchain")
         oras = peers.Oras(programs["oras"], tmp_path / "oras")
         regctl = peers.Regctl(programs["regctl"], tmp_path / "regctl")
-        digest = FAMILY.image.digest
-        wanted = {one.digest for one in (FAMILY.sbom, FAMILY.signature, FAMILY.index)}
+
+        def check(name, place, layout=False):
+            for subject in (FAMILY.image, FAMILY.child, FAMILY.sbom):
+                wanted = {one.digest for one, of in FAMILY.referrers if of is subject}
+                found = [regctl.referrers(f"{'ocidir://' if layout else ''}{place}@{subject.digest}")]
+                if (
+                    subject is FAMILY.image or not layout
+                ):  # in a layout oras takes only digests of the index for manifests
+                    found.append(oras.referrers(f"{place}@{subject.digest}", layout=layout))
+                assert all(one == wanted for one in found), (name, subject.digest, found)
+            tags = regctl.tags(f"{'ocidir://' if layout else ''}{place}")
+            assert sum(tag.endswith(tuple(FAMILY.tags)) for tag in tags) == 2, name
+
         for name in SERVERS:
             server = request.getfixturevalue(name)
             copy(source, f"{server.host}/{repository}/copy:1")
             regctl.trust(server.host)
-            image = f"{server.host}/{repository}/copy@{digest}"
-            assert (oras.referrers(image), regctl.referrers(image)) == (wanted, wanted), name
+            check(name, f"{server.host}/{repository}/copy")
         copy(source, f"oci:{tmp_path}/layout:1")
-        assert oras.referrers(f"{tmp_path}/layout@{digest}", layout=True) == wanted
-        assert regctl.referrers(f"ocidir://{tmp_path}/layout@{digest}") == wanted
+        check("layout", f"{tmp_path}/layout", layout=True)
+        copy(source, f"oci-archive:{tmp_path}/archive.tar:1")
+        (tmp_path / "archive").mkdir()
+        subprocess.run(["tar", "-xf", tmp_path / "archive.tar", "-C", tmp_path / "archive"], check=True, timeout=60)
+        check("archive", f"{tmp_path}/archive", layout=True)
+        bundle(source.rpartition(":")[0])
+        check("bundle", f"{tmp_path}/bundle", layout=True)
 
     def test_layouts_of_peers_are_read(self, copy, carried, api_source, registry, repository, tmp_path):
         programs = {name: peers.find(name) for name in ("oras", "regctl")}
@@ -237,7 +279,7 @@ class TestParts:
     def test_places_that_cannot(self, copy, source, tmp_path):
         result = copy(source, f"docker-archive:{tmp_path}/image")
         assert result.failed
-        assert f"docker-archive:{tmp_path}/image:{source}: cannot hold referrers." in result.msg
+        assert f"docker-archive:{tmp_path}/image:{source[:-2]}: cannot hold referrers." in result.msg
 
 
 class TestOrderAndRequests:
@@ -305,6 +347,41 @@ class TestOddLists:
             "which is for the list, points to something else. Copy the image without referrers" in result.msg
         )
         assert requests.get(f"{registry.url}/v2/{repository}/tags/list").json()["tags"] == [tag]
+
+    def test_wrong_tags_of_cosign_copy(self, copy, carried, registry, modern_registry, oci_registry, repository):
+        """It puts the image and each child under the tag of the list of their referrers, and cosign's tags where they belong."""
+        for image, tag in ((FAMILY.image, "1"), (FAMILY.image, ""), (FAMILY.child, "")):
+            images.push(image, registry.host, f"{repository}/source", tag or attached.list_tag(image.digest))
+        for tag, signature in FAMILY.tags.items():
+            images.push(signature, registry.host, f"{repository}/source", tag)
+        src = f"{registry.host}/{repository}/source:1"
+        for server in (modern_registry, oci_registry):
+            dest = f"{server.host}/{repository}/copy:1"
+            result = copy(src, dest)
+            assert not result.failed, result.msg
+            assert carried(dest) == (0, 0, 0, True)
+            assert tags_at(server.host, f"{repository}/copy") == sorted(["1", *FAMILY.tags])
+            assert copy(src, dest).changed is False
+
+    def test_another_writer_at_the_same_time(self, copy, carried, api_source, registry, repository):
+        """It read the list before ours was written, and writes it after: its entries and ours are there in the end."""
+        tag, own = attached.list_tag(FAMILY.image.digest), images.artifact("application/own", subject=FAMILY.image)
+        images.push(FAMILY.image, registry.host, repository, "1")
+        images.push(own, registry.host, repository, own.digest)
+        overwritten = []
+
+        def rule(request):
+            if request.method != "PUT" or not request.target.endswith(tag) or overwritten:
+                return None
+            overwritten.append(request.forward())
+            images.push(attached.index_of([own.descriptor()]), registry.host, repository, tag)
+            return overwritten[0]
+
+        with Forger(registry.host, rule) as proxy:
+            result = copy(api_source, f"{proxy.host}/{repository}:1")
+        assert not result.failed, result.msg
+        assert overwritten
+        assert carried(f"{registry.host}/{repository}:1", more={own.digest}) == EVERYTHING
 
     def test_null_list_is_added_to(self, copy, carried, api_source, registry, repository):
         images.push(FAMILY.image, registry.host, repository, "1")

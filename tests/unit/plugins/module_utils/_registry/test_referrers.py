@@ -243,6 +243,27 @@ def test_what_is_no_list_is_read_as_none_and_never_overwritten(open_client, raw,
     assert "PUT /v2/app/manifests/" + tag not in log
 
 
+@pytest.mark.parametrize("reads_tags", [True, False])
+def test_a_registry_that_resolves_the_tag_to_the_subject(open_client, reads_tags):
+    """GitLab does: the children of an index are no referrers of it, and nothing is written over the tag."""
+    registry = Registry()
+    children = [{"mediaType": media_types.OCI_MANIFEST, "digest": referrer().digest, "size": len(referrer().raw)}]
+    image = json.dumps({"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": children}).encode()
+    subject = digests.of(image)
+    registry.put("1", image)
+    listed = "/v2/app/manifests/" + referrers.list_tag(subject)
+
+    def respond(method, target):
+        return registry(method, "/v2/app/manifests/" + subject if (method, target) == ("GET", listed) else target)
+
+    client, log = open_client(respond, reads_tags=reads_tags)
+    client.note_repository()
+    assert client.entries(subject) == []
+    with pytest.raises(Refused, match="points to something else"):
+        client.attach(subject, [referrer(subject=subject)])
+    assert not [line for line in log if line.startswith("PUT")]
+
+
 def test_another_writer_removes_the_entry(open_client):
     """It read the list before ours was written, and writes it after: reading again shows it."""
     registry = Registry()
