@@ -69,6 +69,19 @@ def test_in_a_layout(delete, run_module, registry, repository, tmp_path, kind):
     assert sorted(tags) == sorted(["2", attached.list_tag(FAMILY.child.digest), attached.cosign_tag(FAMILY.child)])
 
 
+def test_in_a_bundle(delete, run_module, oci_registry, repository, tmp_path):
+    """There cosign's tags have full names."""
+    FAMILY.push(oci_registry.host, f"{repository}/app", "1", lists=False)
+    bundle = f"oci:{tmp_path}/bundle"
+    images_ = [{"name": "app", "dest": "app"}]
+    run_module("image_sync", src=f"{oci_registry.host}/{repository}", dest=bundle, images=images_, referrers=True)
+    result = delete(f"{bundle}:app:1")
+    assert not result.failed, result.msg
+    assert {one["digest"] for one in result.referrers} == GOING
+    tags = run_module("image_tags", repository=bundle).tags
+    assert tags == [f"app:{attached.cosign_tag(FAMILY.child)}", attached.list_tag(FAMILY.child.digest)]
+
+
 def test_what_has_a_tag_of_its_own_stays(delete, oci_registry, repository):
     FAMILY.push(oci_registry.host, repository, "1", lists=False)
     images.push(FAMILY.sbom, oci_registry.host, repository, "sbom")

@@ -29,7 +29,8 @@ def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> l
     kept: set[str] = set()
     going = []
     for one in found:
-        if one.subject in kept or set(others.pointing_to(one.digest)) - {one.tag}:
+        tags = [tag for tag in others.pointing_to(one.digest) if not (one.tag and tag.endswith(one.tag))]
+        if one.subject in kept or tags:
             kept.add(one.digest)
         else:
             going.append(one)

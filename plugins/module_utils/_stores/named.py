@@ -34,6 +34,10 @@ class AllNames:
         """The tags and digests for those names of an index that are among these."""
         return list(names)
 
+    def others_of(self, tag: str, names: t.Iterable[str]) -> list[str]:
+        """The names that stand for a tag of cosign too, as it belongs to a digest: of the ``names``, those of any repository."""
+        return [name for name in names if name.endswith(":" + tag)]
+
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
         """The names of an image that is published with these tags; none if it can be found by its digest alone."""
         return list(tags)
@@ -53,6 +57,10 @@ class RepositoryNames(AllNames):
         """The tags, and the digests that images were copied by."""
         start = len(self.repository) + 1
         return [name[start:] for name in names if self._is_ours(name, name[start:])]
+
+    def others_of(self, tag: str, names: t.Iterable[str]) -> list[str]:
+        """The tag alone, as a copy of a single image names it."""
+        return [tag]
 
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
         """In full; the digest if there is no tag."""

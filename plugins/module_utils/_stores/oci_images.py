@@ -22,6 +22,7 @@ from .._image import media_types
 from .._image.descriptor import Descriptor
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
+from .._image.referrers import COSIGN_SUFFIXES
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
 from .location import Location
 from .named import AllNames, RepositoryNames
@@ -103,7 +104,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         """The entry of that name, or of that digest."""
         full = self._names.full(name)
         with file_errors("read", self._path):
-            return self._by_digest(full) if digests.is_digest(full) else self._choose(full)
+            return self._by_digest(full) if digests.is_digest(full) else self._choose(name)
 
     def find(self, name: str) -> Descriptor | None:
         """As :meth:`resolve`; for a digest, any entry of the layout."""
@@ -135,7 +136,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
         with file_errors("read", self._path):
             self._check_exists()
-            entry = None if digests.is_digest(name) else self._choose(self._names.full(name))
+            entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
                 raise NotFound("the %s has no image of that name" % self.kind, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
@@ -272,10 +273,12 @@ class OciImages(IndexedStore, Lockable, Batching):
         return Descriptor.from_document(found[-1]) if found else None
 
     def _choose(self, name: str) -> Descriptor | None:
-        index = self.index()
-        if not name and len(index.by_digest) > 1:
+        index, full = self.index(), self._names.full(name)
+        if not full and len(index.by_digest) > 1:
             index = Index(own_images(index.entries, self._read_manifest), self.kind)
-        found = index.find(name)
+        found = index.find(full)
+        if not found and name.endswith(COSIGN_SUFFIXES):
+            found = [entry for other in self._names.others_of(name, index.names()) for entry in index.named(other)]
         return Descriptor.from_document(found[-1]) if found else None
 
     def _descriptor(self, digest: str) -> Descriptor | None:

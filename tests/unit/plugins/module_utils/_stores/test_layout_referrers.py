@@ -186,3 +186,19 @@ def test_repositories_of_a_layout_share_lists_and_not_tags(open_store):
     warnings = []
     assert repositories(open_store().tags(), open_store().reference(""), warnings.append) == ["registry.example/app"]
     assert warnings == []
+
+
+def test_one_image_of_several_repositories_has_its_tags_too(open_store):
+    """Whoever names an image of a bundle in full means one of its repositories, and what is attached to the image."""
+    tag = LIST + ".sig"
+    repository = open_store().repository("registry.example/app")
+    fill(repository, IMAGE, SIGNATURE)
+    repository.publish(IMAGE.manifest, ["1"], None)
+    repository.publish(SIGNATURE.manifest, [tag], None)
+    store = open_store()
+    assert store.referrers.cosign_tags(IMAGE.digest) == [tag]
+    assert store.resolve(tag).digest == store.manifest(tag).digest == SIGNATURE.digest
+    store.delete(SIGNATURE.digest)
+    fill(store, SIGNATURE)
+    store.publish(SIGNATURE.manifest, [tag], None)  # as image_copy writes it
+    assert open_store().repository("registry.example/app").referrers.cosign_tags(IMAGE.digest) == [tag]
