@@ -38,7 +38,7 @@ class PrunableTags:
     them.
     Looked up: ``tags`` holds what the tags point to, without those that must stay; ``declared`` the digests of the declared
     images and of their children, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are
-    tags that other hosts delete. ``attached`` is what goes with images and has no tag, by the last tag of its image.
+    tags that other hosts delete. ``attached`` is what goes with images and has no tag, by the digests of these.
     """
 
     store: Repository
@@ -77,7 +77,11 @@ class PrunableTags:
         """Keep only the tags that this host deletes."""
         self.left_to_others = frozenset(tag for tag in self.tags if not self.is_ours(tag))
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
-        self.attached = {tag: found for tag, found in self.attached.items() if tag in self.tags}
+
+    def attached_by_tag(self) -> dict[str, list[Attachment]]:
+        """What goes with images, by the last tag of each image."""
+        last = {known.digest: tag for tag, known in self.tags.items()}
+        return {last[digest]: found for digest, found in self.attached.items() if digest in last}
 
 
 def _children(plan: Plan) -> t.Iterator[str]:
@@ -122,11 +126,11 @@ def _look(pair: tuple[PrunableTags, str]) -> Descriptor | ImageError | None:
 
 def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
     """What will be deleted."""
-    return [
-        _deleted(place.store, tag, known, place.attached.get(tag, ()))
-        for place in prunable
-        for tag, known in place.tags.items()
-    ]
+    found = []
+    for place in prunable:
+        attached = place.attached_by_tag()
+        found += [_deleted(place.store, tag, known, attached.get(tag, ())) for tag, known in place.tags.items()]
+    return found
 
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
@@ -167,15 +171,15 @@ class _Deletion:
     def delete_attached(self) -> None:
         """What has no tag and is attached to an image that is gone, if it is certain that nothing else needs it."""
         store, place = self._store, self._place
-        if not place.attached or not isinstance(store, Store):
+        attached = place.attached_by_tag()
+        if not attached or not isinstance(store, Store):
             return
-        every = [one for found in place.attached.values() for one in found]
+        every = [one for found in attached.values() for one in found]
         try:
-            used = prune_attached.images_in_use(
-                store, {*place.tags, *place.left_to_others}, every, (), self._run, self._deleted, place.needed
-            )
+            # Tags that other hosts have yet to delete count: the host that deletes the last tag deletes the rest.
+            used = prune_attached.images_in_use(store, place.tags, every, (), self._run, self._deleted, place.needed)
             for image in self.images:
-                found = place.attached.get(image.name, [])
+                found = attached.get(image.name, [])
                 if used is not None and not image.error:
                     going = prune_attached.without_used(found, used | self._failed | place.declared)
                     delete_attached(store, going, _LEFT_HINT)

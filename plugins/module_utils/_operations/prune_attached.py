@@ -30,27 +30,27 @@ from .other_tags import current_tags
 def find(
     store: Repository, tags: t.Mapping[str, Descriptor], stays: t.Collection[str], going: t.Collection[str], run: Run
 ) -> dict[str, list[Attachment]]:
-    """What goes with the images of prunable ``tags``, by the last tag of each image.
+    """What goes with the images of prunable ``tags``, by the digests of these.
 
     Images whose digests are in ``stays`` stay. ``going`` are the references of all tags that are pruned, here and in
     other repositories. Raises ImageError.
     """
     if not isinstance(store, Store) or not isinstance(store, HasReferrers):
         return {}
-    last = {known.digest: tag for tag, known in tags.items() if not referrers.subject_of_tag(tag)}
-    images = [digest for digest in last if digest not in stays]
+    images = [known.digest for tag, known in tags.items() if not referrers.subject_of_tag(tag)]
+    images = [digest for digest in dict.fromkeys(images) if digest not in stays]
     with naming(store.reference("")), concurrent.futures.ThreadPoolExecutor(run.jobs) as pool:
         found = depth_first(find_attached(store, images, (), pool.map), images)
         used = images_in_use(store, tags, found, going, run) if found else None
     if used is None:  # a tag that could not be looked at may keep any of them
         return {}
     attached: dict[str, list[Attachment]] = {}
-    tag = ""
+    image = ""
     for one in without_used(found, used):
         if one.depth == 1:
-            tag = last[one.subject]
+            image = one.subject
         if one.depth > 1 or not one.tag:
-            attached.setdefault(tag, []).append(one)
+            attached.setdefault(image, []).append(one)
     return attached
 
 

@@ -132,6 +132,18 @@ def test_what_is_attached_to_the_child_of_an_index_stays(place, prune, memory, i
     assert tag in place.tags
 
 
+def test_several_hosts_delete_it_after_the_last_tag(place, prune):
+    """Each deletes its share of the tags, and the one that comes last what is attached."""
+    tags = ["old", *("old-%d" % number for number in range(8))]
+    for tag in tags:
+        place.add(C, tag=tag)
+    sbom = attach(place, C, b"sbom")
+    assert sum(one.action == "deleted" for one in prune(slice="1/2").images) in range(1, len(tags))
+    assert sbom.digest in place.manifests
+    assert (sbom.digest, "deleted") in rows(prune(slice="2/2"))
+    assert sbom.digest not in place.manifests
+
+
 def test_what_a_tag_points_to_stays_with_what_is_attached_to_it(place, prune):
     sbom = attach(place, C, b"sbom")
     signature = attach(place, sbom, b"signature")
