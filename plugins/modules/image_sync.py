@@ -119,6 +119,8 @@ options:
     description:
       - A JSON file on the managed node in which the module records the images at the destination. A record contains the reference (C(ref)), source (C(src)),
         digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
+      - C(attached) lists whether the image has a C(signature), C(sbom), C(provenance) or another C(attestation). With O(referrers), a record
+        also contains the digests of what is attached to the image (C(referrers)) and their C(artifact_types).
       - The module does not request images again that are already recorded. Records of images outside this run are kept, unless O(prune)
         deleted the image.
       - The task is changed if the file changes.

@@ -15,10 +15,12 @@ from ansible_collections.drayage.registry.plugins.module_utils import _errors as
 from ansible_collections.drayage.registry.plugins.module_utils._image import config as configs
 from ansible_collections.drayage.registry.plugins.module_utils._image import (
     convert,
+    cosign_tag,
     json_text,
     media_types,
     saved,
     schema1,
+    signature_file,
     simple_signing,
     statement,
 )
@@ -236,6 +238,14 @@ def parse_statement(content: bytes) -> None:
     found = statement.Statement.parse(content)
     found.subject_of(DIGEST)
     found.encode()
+
+
+def parse_signature_file(content: bytes) -> None:
+    """A signature in a directory, shown as cosign's tag and written again."""
+    layer, payload = signature_file.decode(b"\0sigstore-json\n" + content)
+    manifest, _config = cosign_tag.image_of([layer])
+    assert signature_file.decode(signature_file.encode(layer, payload)) == (layer, payload)
+    assert [signature_file.layer_of(blob) for blob in manifest.layers] == [layer]
 
 
 def parse_bundle(content: bytes) -> None:

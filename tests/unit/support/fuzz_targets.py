@@ -170,6 +170,9 @@ TARGETS: dict[str, Target] = {
     "payload of a signature": Target(json_like(valid.PAYLOAD), parsers.parse_payload),
     "statement": Target(json_like(valid.STATEMENT), parsers.parse_statement),
     "sigstore bundle": Target(json_like(valid.BUNDLE), parsers.parse_bundle),
+    "signature file": Target(
+        json_like({"mimeType": "x/y", "payload": "YQ==", "annotations": {"a": "b"}}), parsers.parse_signature_file
+    ),
     "policy": Target(json_like(valid.POLICY), parsers.parse_policy),
     "auth file": Target(json_like(valid.AUTHS), parsers.parse_auth_file),
     "list of tags": Target(json_like(valid.TAGS), tags.read_page),
