@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._errors import parsing
 from . import digest as digests
 from . import document as documents
 from . import media_types
@@ -59,5 +60,7 @@ def _layers(manifest: Manifest) -> Layers:
 
 def _key(layer: dict[str, t.Any]) -> tuple[str, str, str]:
     """What makes a signature the same one, whatever else a descriptor says of it."""
-    annotations = documents.encode(sorted((layer.get("annotations") or {}).items()))
-    return str(layer.get("mediaType")), str(layer.get("digest")), annotations.decode("utf-8")
+    annotations = layer.get("annotations")
+    named = sorted(annotations.items()) if isinstance(annotations, dict) else []
+    with parsing("the signatures"):
+        return str(layer.get("mediaType")), str(layer.get("digest")), documents.encode(named).decode("utf-8")
