@@ -14,6 +14,7 @@ from typing import Callable
 from benchmarks import (
     broken_link,
     cold_copy,
+    large_layer,
     layout,
     memory,
     mount,
@@ -25,7 +26,7 @@ from benchmarks import (
 )
 from benchmarks.arena import Arena
 from benchmarks.measure import environment
-from benchmarks.programs import COPIERS, Program, find
+from benchmarks.programs import COPIERS, ImageCopy, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
 from benchmarks.syncers import FAST, SYNCERS, ImageSync, SkopeoOfSets
@@ -38,7 +39,10 @@ _Kinds = tuple[type[Program], ...]
 MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "cold-copy": (cold_copy.measure, COPIERS),
     "memory": (memory.measure, COPIERS),
+    "memory-modes": (memory.measure_modes, (ImageCopy,)),
     "broken-link": (broken_link.measure, COPIERS),
+    "large-layer": (large_layer.measure_limited, COPIERS),
+    "large-layer-unlimited": (large_layer.measure_unlimited, COPIERS),
     "no-op": (no_op.measure, COPIERS),
     "mount": (mount.measure, COPIERS),
     "sync-cold": (sync.measure_cold, SYNCERS),

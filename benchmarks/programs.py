@@ -55,6 +55,10 @@ class Program:
         """Return what the command wants to read."""
         return ""
 
+    def to_layout(self, source: str, layout: str) -> tuple[list[str], str]:
+        """Return the command that copies to an OCI layout, with the same tag, and what it wants to read."""
+        raise NotImplementedError
+
 
 class ImageCopy(Program):
     """The module by itself, without the time that Ansible takes to get it to a node and started there."""
@@ -74,6 +78,20 @@ class ImageCopy(Program):
     def stdin(self, source: str, destination: str) -> str:
         return json.dumps({"ANSIBLE_MODULE_ARGS": {"src": source, "dest": destination}})
 
+    def to_layout(self, source: str, layout: str) -> tuple[list[str], str]:
+        return [sys.executable, self.path], self.stdin(source, f"oci:{layout}")
+
+
+class OneConnection(ImageCopy):
+    """The module, kept from reading a blob over several connections."""
+
+    name = f"{OURS}, one connection"
+
+    def stdin(self, source: str, destination: str) -> str:
+        registries = [{"host": source.partition("/")[0], "max_connections": 1}]
+        options = {"src": source, "dest": destination, "registries": registries}
+        return json.dumps({"ANSIBLE_MODULE_ARGS": options})
+
 
 class Crane(Program):
     """crane takes plain HTTP for granted on loopback."""
@@ -82,6 +100,9 @@ class Crane(Program):
     program = "crane"
     module = "github.com/google/go-containerregistry/cmd/crane"
     release = "v0.22.1"
+
+    def to_layout(self, source: str, layout: str) -> tuple[list[str], str]:
+        return [self.path, "pull", "--format=oci", source, layout], ""
 
 
 class Regctl(Program):
@@ -100,6 +121,9 @@ class Regctl(Program):
     def command(self, source: str, destination: str) -> list[str]:
         return [self.path, "image", "copy", source, destination]
 
+    def to_layout(self, source: str, layout: str) -> tuple[list[str], str]:
+        return self.command(source, f"ocidir://{layout}:{source.rpartition(':')[2]}"), ""
+
 
 class Skopeo(Program):
     """skopeo has a switch for everything, and comes from Debian: it is there, or cannot be got at all."""
@@ -114,6 +138,10 @@ class Skopeo(Program):
 
     def command(self, source: str, destination: str) -> list[str]:
         return [self.path, "copy", *self.switches, "-q", f"docker://{source}", f"docker://{destination}"]
+
+    def to_layout(self, source: str, layout: str) -> tuple[list[str], str]:
+        target = f"oci:{layout}:{source.rpartition(':')[2]}"
+        return [self.path, "copy", *self.switches[:2], "-q", f"docker://{source}", target], ""
 
 
 COPIERS = (ImageCopy, Crane, Regctl, Skopeo)

@@ -121,6 +121,8 @@ options:
   jobs:
     description:
       - The maximum number of concurrent requests to one registry.
+      - If a server delivers a blob of more than 64 MiB slowly, up to eight of them read this blob. With O(jobs=1) or O(registries[].max_connections=1), the
+        module reads each blob over one connection. It does the same if O(registries[].requests_per_second) is set.
     type: int
     default: 24
 requirements:

@@ -276,7 +276,7 @@ class RegistryClient:
 
         False does not mean that it is absent: :meth:`can_read_blob` decides that, or uploading it.
         """
-        response = self.call("HEAD", _blob_path(access, digest), access)
+        response = self.call("HEAD", blob_path(access, digest), access)
         response.drain()
         if self._is_final(response):
             raise self.error_for(response, Action.FIND_BLOB, access, digest)
@@ -284,7 +284,7 @@ class RegistryClient:
 
     def can_read_blob(self, access: Access, digest: str) -> bool:
         """Whether a blob that HEAD did not find can be read: by a GET for its first byte."""
-        response = self.call("GET", _blob_path(access, digest), access, {"Range": "bytes=0-0"})
+        response = self.call("GET", blob_path(access, digest), access, {"Range": "bytes=0-0"})
         # Nothing but an empty blob has no first byte.
         if response.status in (206, 416) or (response.status == 200 and not genuine.is_page(response)):
             response.close()
@@ -335,7 +335,8 @@ def _with(headers: t.Mapping[str, str], authorization: str) -> dict[str, str]:
     return dict(headers, Authorization=authorization) if authorization else dict(headers)
 
 
-def _blob_path(access: Access, digest: str) -> str:
+def blob_path(access: Access, digest: str) -> str:
+    """Where a blob is, below ``/v2/``."""
     return "%s/blobs/%s" % (access.repository, digest)
 
 

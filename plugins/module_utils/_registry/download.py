@@ -18,7 +18,7 @@ from .._image.digest import CHUNK, Chunk
 from .._image.verified import skipped
 from .action import Action
 from .auth import Access
-from .client import RegistryClient
+from .client import RegistryClient, blob_path
 from .failures import compressed
 from .transport import Response
 
@@ -27,26 +27,32 @@ _PROGRESS = 1024 * 1024
 
 
 class BlobReader:
-    """The bytes of one blob from an offset on, in order; not yet verified.
+    """The bytes of one blob from an offset on, up to ``end`` if that is given, in order; not yet verified.
 
     After a broken connection it asks the registry (not the storage it redirected to: such URLs expire) for the rest.
     The URLs of a descriptor are never followed.
     """
 
-    def __init__(self, client: RegistryClient, access: Access, blob: Descriptor, offset: int = 0) -> None:
+    def __init__(
+        self, client: RegistryClient, access: Access, blob: Descriptor, offset: int = 0, end: int | None = None
+    ) -> None:
         self._client = client
         self._access = access
         self._blob = blob
         self._offset = offset
+        self._end = end
 
-    def __iter__(self) -> t.Iterator[Chunk]:
+    def __iter__(self) -> t.Generator[Chunk, None, None]:
         failures, since = 0, self._offset
         while True:
             response = self._open()
             try:
                 for chunk in self._rest(response):
-                    self._offset += len(chunk)
-                    yield chunk
+                    part = chunk if self._end is None else chunk[: self._end - self._offset]
+                    self._offset += len(part)
+                    yield part
+                    if self._offset == self._end:
+                        return
                 if self._offset >= self._blob.size:
                     return
                 if response.headers.get("Content-Encoding", "identity") != "identity":
@@ -64,9 +70,9 @@ class BlobReader:
 
     def _open(self) -> Response:
         """Start, or go on at the offset."""
-        headers = {"Range": "bytes=%d-" % self._offset} if self._offset else {}
-        path = "%s/blobs/%s" % (self._access.repository, self._blob.digest)
-        response = self._client.call("GET", path, self._access, headers)
+        is_whole = not self._offset and self._end is None
+        headers = {} if is_whole else {"Range": range_header(self._offset, self._end)}
+        response = self._client.call("GET", blob_path(self._access, self._blob.digest), self._access, headers)
         if response.status in (200, 206):
             return response
         if response.status == 416:
@@ -98,6 +104,11 @@ class BlobReader:
 
     def _broken(self) -> ConnectionFailed:
         return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
+
+
+def range_header(start: int, end: int | None) -> str:
+    """What asks for the bytes from ``start`` on, up to ``end`` if that is given: RFC 9110, 14.2."""
+    return "bytes=%d-%s" % (start, "" if end is None else end - 1)
 
 
 def _first_byte(response: Response) -> int:

@@ -13,6 +13,7 @@ Both hold for one entry of ``registries``: over all its repositories, threads an
 from __future__ import annotations
 
 import collections
+import sys
 import threading
 import time
 import typing as t
@@ -28,6 +29,11 @@ class Pace:
         self._interval = 1 / per_second if per_second else 0.0
         self._lock = threading.Lock()
         self._next = 0.0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a rate."""
+        return self._interval > 0
 
     def wait(self) -> None:
         """Return when it is the caller's turn."""
@@ -68,6 +74,16 @@ class Slots:
         held = [thread]
         return lambda: self._release(group, held)
 
+    def acquire_at_once(self, group: object, limit: int) -> t.Callable[[], None] | None:
+        """A slot if one is free and nobody waits for it; else None."""
+        thread = threading.get_ident()
+        with self._changed:
+            if any(wanted == group for wanted, _limit in self._waiting.values()) or len(self._holders[group]) >= limit:
+                return None
+            self._holders[group].append(thread)
+        held = [thread]
+        return lambda: self._release(group, held)
+
     def _release(self, group: object, held: list[int]) -> None:
         with self._changed:
             if held:
@@ -94,6 +110,27 @@ class Slots:
         return True
 
 
+class Load:
+    """Counts what is under way, without a limit for what is needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._places: set[object] = set()
+
+    def enter(self) -> t.Callable[[], None]:
+        """One more; call what is returned when that has ended."""
+        return self.enter_below(sys.maxsize) or nothing
+
+    def enter_below(self, limit: int) -> t.Callable[[], None] | None:
+        """As :meth:`enter`; None if as many as the limit are under way."""
+        with self._lock:
+            if len(self._places) >= limit:
+                return None
+            place = object()
+            self._places.add(place)
+        return lambda: self._places.discard(place)
+
+
 class Limits:
     """What one entry allows; ``slots`` are those of all entries together."""
 
@@ -102,6 +139,16 @@ class Limits:
         self._slots = slots
         self._connections = connections
 
-    def enter(self) -> t.Callable[[], None] | None:
-        """Wait for a connection to be free; call what is returned when it is again. None where there is no limit."""
-        return self._slots.acquire(self, self._connections) if self._connections else None
+    def enter_at_once(self) -> t.Callable[[], None] | None:
+        """A connection beyond what is needed; call what is returned when it is free again. None if there is a limit to it."""
+        if self.pace.is_limited:
+            return None
+        return self._slots.acquire_at_once(self, self._connections) if self._connections else nothing
+
+    def enter(self) -> t.Callable[[], None]:
+        """Wait for a connection to be free; call what is returned when it is again."""
+        return self._slots.acquire(self, self._connections) if self._connections else nothing
+
+
+def nothing() -> None:
+    """What there is to give back where there is no limit."""

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import re
@@ -23,6 +24,7 @@ from . import trust, urls
 from .connection_errors import ConnectionReset, PermanentConnectionError
 from .contact import Contacts, NotTried
 from .failures import compressed
+from .limits import Load, nothing
 from .quota import Quota
 from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host
@@ -36,6 +38,8 @@ _VERIFIED = {
     "GET": re.compile(r"/(?:blobs|manifests)/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
     "HEAD": re.compile(r"/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"),
 }
+# More requests at once gain nothing: from here on none is sent that is not needed.
+_ENOUGH = 8
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 
@@ -52,6 +56,8 @@ class Policy:
     jobs: int = 24
     min_rate: float = 0.0
     contacts: Contacts = dataclasses.field(default_factory=Contacts)
+    # How many threads may read ahead in the whole run: each has a buffer of 4 MiB.
+    helpers: threading.Semaphore = dataclasses.field(default_factory=lambda: threading.Semaphore(_ENOUGH))
 
 
 class Session:
@@ -71,6 +77,7 @@ class Session:
         self.quota: Quota | None = None
         self._limits = registries.limits(settings)
         self._pause = _Pause()
+        self._load = Load()
         trust.check_files(settings)
         self._transport = Transport(policy.jobs, policy.timeout, policy.min_rate)
 
@@ -127,6 +134,23 @@ class Session:
         """Send one request without retries, as for a body that is a stream: only its owner can start it again."""
         self._pause.wait()
         return self._send(method, url, headers, data)
+
+    def enter_at_once(self) -> t.Callable[[], None] | None:
+        """Room for a request that is not needed, see :meth:`get_at_once`; call what is returned when it has ended.
+
+        None while as many requests are under way as ``jobs`` allows or help, or a limit of the registry leaves no room.
+        """
+        with contextlib.ExitStack() as held:
+            done = self._load.enter_below(min(self.policy.jobs, _ENOUGH))
+            held.callback(done or nothing)
+            leave = self._limits.enter_at_once() if done else None
+            held.callback(leave or nothing)
+            return held.pop_all().close if leave else None
+
+    def get_at_once(self, url: str, headers: dict[str, str]) -> Response:
+        """GET without retries, by who has room for it: nobody waits for such a request."""
+        self._pause.wait()
+        return self._follow("GET", url, headers, None, waits_for_slot=False)
 
     def back_off(self, attempt: int) -> None:
         """Make the next requests of all threads wait, longer with each attempt."""
@@ -199,21 +223,19 @@ class Session:
         self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True
     ) -> Response:
         """Send a request within the limits of its registry; storage and token services have none."""
-        if not self.is_own(url):
-            host = urls.host(url)
-            settings = self._registries.of_redirect(self.settings, self.host, host)
-            return self._transmit(method, url, headers, data, settings)
-        leave = self._limits.enter() if waits_for_slot else None
-        try:
-            self._await_turn()
-            response = self._transmit(method, url, headers, data, self.settings)
-        except BaseException:
-            if leave:
-                leave()
-            raise
-        if leave:
-            response.when_closed(leave)
-        self._note_quota(response)
+        with contextlib.ExitStack() as held:
+            if waits_for_slot:
+                held.callback(self._load.enter())
+            if self.is_own(url):
+                if waits_for_slot:
+                    held.callback(self._limits.enter())
+                self._await_turn()
+                response = self._transmit(method, url, headers, data, self.settings)
+                self._note_quota(response)
+            else:
+                settings = self._registries.of_redirect(self.settings, self.host, urls.host(url))
+                response = self._transmit(method, url, headers, data, settings)
+            response.when_closed(held.pop_all().close)
         return response
 
     def _await_turn(self) -> None:

@@ -18,10 +18,10 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._image.verified import Verified
+from .._registry import ranges
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
 from .._registry.deletion import TagDeleter
-from .._registry.download import BlobReader
 from .._registry.referrers import ReferrersClient
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
@@ -93,7 +93,7 @@ class RegistryStore(Store):
 
     def open_blob(self, blob: Descriptor) -> Verified:
         """One GET; more where the connection breaks."""
-        return Verified(functools.partial(BlobReader, self._client, self._access, blob), blob.digest, blob.size)
+        return Verified(functools.partial(ranges.read, self._client, self._access, blob), blob.digest, blob.size)
 
     def has_content(self) -> bool:
         """One GET of the tag list."""

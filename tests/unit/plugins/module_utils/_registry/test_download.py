@@ -34,9 +34,9 @@ def reader(scripted, monkeypatch):
     monkeypatch.setattr(download, "CHUNK", 4)
     monkeypatch.setattr(download, "_PROGRESS", 4)
 
-    def make(*replies, size=10, **options):
+    def make(*replies, size=10, offset=0, end=None, **options):
         client, script = scripted(*replies, **options)
-        return BlobReader(client, ACCESS, Descriptor("application/octet-stream", DIGEST, size)), script
+        return BlobReader(client, ACCESS, Descriptor("application/octet-stream", DIGEST, size), offset, end), script
 
     return make
 
@@ -106,6 +106,27 @@ def test_a_status_of_200_begins_at_the_start_whatever_else_it_says(reader):
 def test_a_rest_may_begin_earlier(reader):
     reading, _script = reader(cut(CONTENT[:6]), rest(CONTENT[3:], 3))
     assert content_of(reading) == CONTENT
+
+
+def test_a_part_is_asked_for_by_its_range(reader):
+    part = Reply(206, {"Content-Range": "bytes 2-6/10"}, CONTENT[2:7])
+    reading, script = reader(part, offset=2, end=7)
+    assert content_of(reading) == CONTENT[2:7]
+    assert asked(script) == ["bytes=2-6"]
+
+
+@pytest.mark.parametrize("reply", [whole(), rest(CONTENT[2:], 2), rest(CONTENT[1:], 1)])
+def test_of_a_part_no_more_is_passed_on(reader, reply):
+    reading, script = reader(reply, offset=2, end=7)
+    assert content_of(reading) == CONTENT[2:7]
+    assert script.responses[0]._body.closed
+
+
+def test_a_part_that_breaks_off_is_gone_on_with(reader):
+    broken = Reply(206, {"Content-Range": "bytes 0-6/10"}, CONTENT[:4], announced=7)
+    reading, script = reader(broken, Reply(206, {"Content-Range": "bytes 4-6/10"}, CONTENT[4:7]), end=7)
+    assert content_of(reading) == CONTENT[:7]
+    assert asked(script) == ["bytes=0-6", "bytes=4-6"]
 
 
 def test_a_gap_is_a_broken_connection(reader):

@@ -10,7 +10,13 @@ import time
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits
-from ansible_collections.drayage.registry.plugins.module_utils._registry.limits import Limits, Pace, Slots
+from ansible_collections.drayage.registry.plugins.module_utils._registry.limits import (
+    Limits,
+    Load,
+    Pace,
+    Slots,
+    nothing,
+)
 
 
 class Clock:
@@ -200,4 +206,53 @@ def test_who_came_first_goes_first():
 
 
 def test_without_a_limit_nobody_is_counted():
-    assert Limits(Slots()).enter() is None
+    limits = Limits(Slots())
+    for _turn in range(3):
+        assert limits.enter() is nothing
+        assert limits.enter_at_once() is nothing
+
+
+def test_who_does_not_wait_gets_what_is_free():
+    limits = Limits(Slots(), connections=2)
+    first = limits.enter_at_once()
+    second = limits.enter()
+    assert limits.enter_at_once() is None
+    first()
+    third = limits.enter_at_once()
+    assert limits.enter_at_once() is None
+    second()
+    third()
+    third()
+    assert limits.enter_at_once() is not None
+
+
+def test_who_does_not_wait_is_behind_those_who_do():
+    slots = Slots()
+    limits = Limits(slots, connections=2)
+    held = [limits.enter(), limits.enter()]
+    waiting = threading.Thread(target=limits.enter, daemon=True)
+    waiting.start()
+    while not slots._waiting:
+        assert waiting.is_alive()
+        time.sleep(0.001)
+    assert limits.enter_at_once() is None
+    held.pop()()
+    waiting.join(30)
+    assert limits.enter_at_once() is None
+
+
+def test_with_a_rate_nothing_goes_at_once():
+    assert Limits(Slots(), per_second=100.0).enter_at_once() is None
+
+
+def test_load_counts_what_is_under_way():
+    load = Load()
+    first, second = load.enter(), load.enter_below(2)
+    assert load.enter_below(2) is None
+    third = load.enter()
+    first()
+    first()
+    assert load.enter_below(2) is None
+    second()
+    assert load.enter_below(2) is not None
+    third()
