@@ -138,7 +138,7 @@ class _Signer:
 
     def _is_kept(self, found: Verified) -> bool:
         """Whether nothing needs to be signed; a list can have an entry for a bundle that is gone."""
-        is_there = found.format != BUNDLE or self._store.resolve(found.location) is not None
+        is_there = found.format != BUNDLE or self._store.has_manifest(found.location)
         return is_there and self._says_the_same(found)
 
     def _says_the_same(self, found: Verified) -> bool:
