@@ -38,6 +38,13 @@ def find_policy_judge() -> str | None:
     return provision.own_go_program("policyjudge", module="go_policy", tags=tags, builds=is_allowed)
 
 
+def build() -> None:
+    """Build all of them; nothing without a Go toolchain."""
+    for name in _MODULES:
+        find(name)
+    find_policy_judge()
+
+
 class Peer:
     """A program that reads what is attached to an image, with a home of its own below ``home``."""
 

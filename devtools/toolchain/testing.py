@@ -9,6 +9,7 @@ import os
 import subprocess
 from xml.etree import ElementTree
 
+from devtools import peers
 from devtools.provision import BUILD
 from devtools.servers import ModernRegistry
 from devtools.toolchain.coverage import measured
@@ -103,6 +104,8 @@ def _obtain(arguments: list[str]) -> None:
     """Build what takes minutes before the tests, so that no test fails for the network; single tests may not need it."""
     if not arguments:
         ModernRegistry.available()
+    if os.environ.get(peers.BUILD_ALL):  # a test that builds them would be stopped when its time is over
+        peers.build()
 
 
 def _pytest(phase: str, tests: list[str], stack: Stack, arguments: list[str], modules: Stack | None = None) -> Outcome:
