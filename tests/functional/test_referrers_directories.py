@@ -101,6 +101,9 @@ def test_gpg_signatures_go_to_other_directories_only(copy, run_module, registry,
     assert "there is no place for these referrers" in result.warnings[0]
     [found] = run_module("image_inspect", image=f"dir:{tmp_path}/one", referrers=True).referrers
     assert found["tag"] == row["tag"]
+    deleted = run_module("image_delete", image=f"dir:{tmp_path}/one", scope="manifest", referrers=True)
+    assert [one["tag"] for one in deleted.referrers] == [row["tag"]], deleted.msg
+    assert not (tmp_path / "one").exists()
 
 
 def test_skopeo_keeps_what_we_write(copy, registry, repository, tmp_path):
