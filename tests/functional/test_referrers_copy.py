@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import requests
 
-from devtools import attached, images, peers
+from devtools import attached, images, peers, provision
 from devtools.forger import Forger
 from devtools.observe import tags_at, tally
 
@@ -156,6 +156,29 @@ class TestWhoCarriesWhat:
         check("archive", f"{tmp_path}/archive", layout=True)
         bundle(source.rpartition(":")[0])
         check("bundle", f"{tmp_path}/bundle", layout=True)
+
+    @pytest.mark.parametrize(
+        ("name", "arguments", "counts"),
+        [
+            ("skopeo", ["copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"], (0, 0, 0, False)),
+            ("cosign", ["copy", "--allow-http-registry"], (0, 0, 0, True)),
+            ("oras", ["cp", "-r", "--from-plain-http", "--to-plain-http"], (3, 1, 1, False)),
+            ("regctl", ["image", "copy", "--referrers", "--digest-tags"], (3, 1, 1, True)),
+        ],
+    )
+    def test_peers_carry_what_the_guide_says(
+        self, carried, api_source, ggcr_registry, repository, tmp_path, name, arguments, counts
+    ):
+        path = provision.program("skopeo") if name == "skopeo" else peers.find(name)
+        if not path:
+            pytest.skip(f"{name} has to be built, and is not")
+        peer = peers.Regctl(path, tmp_path / "peer")
+        if name == "regctl":
+            peer.trust(ggcr_registry.host, api_source.partition("/")[0])
+        prefix = "docker://" if name == "skopeo" else ""
+        dest = f"{ggcr_registry.host}/{repository}/copy:1"
+        peer.run(*arguments, f"{prefix}{api_source}", f"{prefix}{dest}")
+        assert carried(dest) == counts
 
     def test_layouts_of_peers_are_read(self, copy, carried, api_source, registry, repository, tmp_path):
         programs = {name: peers.find(name) for name in ("oras", "regctl")}
