@@ -66,8 +66,9 @@ class ReferrersClient:
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
         """Whether a response has shown that something is attached to a digest, under other tags than these."""
-        known = self._seen.union(self._tags or ())
-        return subject in known or not known.intersection(referrers.digest_tags(subject)).issubset(without)
+        listed = self._tags or ()
+        tags = [tag for tag in referrers.digest_tags(subject) if tag in self._seen or tag in listed]
+        return subject in self._seen or not set(tags).issubset(without)
 
     def note_tag(self, tag: str) -> None:
         """Take note of a tag that exists."""

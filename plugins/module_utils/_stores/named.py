@@ -19,6 +19,7 @@ from .. import _messages as messages
 from .._image import digest as digests
 from .._image import reference as references
 from .._image import referrers
+from .oci_index import Index
 
 
 class AllNames:
@@ -34,9 +35,9 @@ class AllNames:
         """The tags and digests for those names of an index that are among these."""
         return list(names)
 
-    def others_of(self, tag: str, names: t.Iterable[str]) -> list[str]:
-        """The names that stand for a tag of cosign too, as it belongs to a digest: of the ``names``, those of any repository."""
-        return [name for name in names if name.endswith(":" + tag)]
+    def others_of(self, tag: str, index: Index) -> list[str]:
+        """The names in an index that stand for a tag of cosign too, as it belongs to a digest: those of any repository."""
+        return [name for name in index.names() if name.endswith(":" + tag)]
 
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
         """The names of an image that is published with these tags; none if it can be found by its digest alone."""
@@ -58,7 +59,7 @@ class RepositoryNames(AllNames):
         start = len(self.repository) + 1
         return [name[start:] for name in names if self._is_ours(name, name[start:])]
 
-    def others_of(self, tag: str, names: t.Iterable[str]) -> list[str]:
+    def others_of(self, tag: str, index: Index) -> list[str]:
         """The tag alone, as a copy of a single image names it."""
         return [tag]
 

@@ -278,7 +278,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             index = Index(own_images(index.entries, self._read_manifest), self.kind)
         found = index.find(full)
         if not found and name.endswith(COSIGN_SUFFIXES):
-            found = [entry for other in self._names.others_of(name, index.names()) for entry in index.named(other)]
+            found = [entry for other in self._names.others_of(name, index) for entry in index.named(other)]
         return Descriptor.from_document(found[-1]) if found else None
 
     def _descriptor(self, digest: str) -> Descriptor | None:
