@@ -280,7 +280,7 @@ referrers:
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     tag:
-      description: The tag of cosign that it has, null for a referrer.
+      description: The tag of cosign that it has, also for the signature files of a directory. Null for a referrer.
       type: str
     depth:
       description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
@@ -289,7 +289,7 @@ referrers:
     action:
       description:
         - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
-          destination.
+          destination, or has no place there.
       type: str
       sample: copied
 msg:

@@ -249,7 +249,7 @@ images:
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         tag:
-          description: The tag of cosign that it has, null for a referrer.
+          description: The tag of cosign that it has, also for the signature files of a directory. Null for a referrer.
           type: str
           sample: null
         depth:
@@ -259,7 +259,7 @@ images:
         action:
           description:
             - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
-              destination, V(deleted) if it is deleted with the image.
+              destination or has no place there, V(deleted) if it is deleted with the image.
           type: str
           sample: copied
     error:
