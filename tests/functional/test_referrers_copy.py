@@ -13,7 +13,7 @@ import requests
 
 from devtools import attached, images, peers, provision
 from devtools.forger import Forger
-from devtools.observe import tags_at, tally
+from devtools.observe import digest_at, tags_at, tally
 
 FAMILY = attached.Family("copy-referrers")
 SERVERS = ["oci_registry", "ggcr_registry", "registry", "modern_registry"]
@@ -385,6 +385,20 @@ class TestOddLists:
             assert carried(dest) == (0, 0, 0, True)
             assert tags_at(server.host, f"{repository}/copy") == sorted(["1", *FAMILY.tags])
             assert copy(src, dest).changed is False
+
+    def test_what_cosign_copies_itself(self, copy, carried, api_source, registry, repository, tmp_path):
+        path = peers.find("cosign")
+        if not path:
+            pytest.skip("cosign has to be built, which takes minutes")
+        dest = f"{registry.host}/{repository}/copy:1"
+        peers.Peer(path, tmp_path / "cosign").run("copy", "--allow-http-registry", api_source, dest)
+        tag = attached.list_tag(FAMILY.image.digest)
+        assert digest_at(registry.host, f"{repository}/copy", tag) == FAMILY.image.digest
+        assert carried(dest) == (0, 0, 0, True)
+        refused = copy(api_source, dest)
+        assert refused.failed
+        assert f"tag {tag}, which is for the list, points to something else" in refused.msg
+        assert digest_at(registry.host, f"{repository}/copy", tag) == FAMILY.image.digest
 
     def test_another_writer_at_the_same_time(self, copy, carried, api_source, registry, repository):
         """It read the list before ours was written, and writes it after: its entries and ours are there in the end."""

@@ -208,7 +208,7 @@ class ReferrersClient:
         error = Refused(
             "cannot list referrers of %s: the registry has no referrers API, and tag %s, which is for the list, "
             "points to something else" % (subject, referrers.list_tag(subject)),
-            hint="Copy the image without referrers, or use a registry with the referrers API",
+            hint="Copy the image without referrers, or delete the tag if cosign copy made it, or use a registry with the referrers API",
         )
         try:
             current = self._read(subject)
