@@ -100,7 +100,7 @@ _PARTS = ("name", "transport", "host", "repository", "tag", "digest", "path", "r
 def image_reference(text: t.Any) -> dict[str, str | None]:
     """The parts of a reference."""
     if not isinstance(text, str):
-        raise AnsibleFilterError("image_reference takes the text of one reference.")
+        raise AnsibleFilterError("image_reference: the input is not a string. Pass one image reference.")
     try:
         parts = _parts_of(parse(text), text.strip())
     except ImageError as error:

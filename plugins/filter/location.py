@@ -107,7 +107,9 @@ _SCHEME = "docker://"
 def location(text: t.Any) -> dict[str, t.Any]:
     """Where an image or a set of images is."""
     if not isinstance(text, str):
-        raise AnsibleFilterError("location takes the text of one reference, or of src or dest of image_sync.")
+        raise AnsibleFilterError(
+            "location: the input is not a string. Pass one image reference, or src or dest of image_sync."
+        )
     try:
         return _location(text.strip())
     except ImageError as error:

@@ -55,11 +55,13 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import sig
 def manifest_digest(text: t.Any) -> str:
     """The digest of a manifest's text."""
     if not isinstance(text, (str, bytes)):
-        raise AnsibleFilterError("manifest_digest takes the text of a manifest: what is decoded has lost its bytes.")
+        raise AnsibleFilterError(
+            "manifest_digest: the input is not a string. Pass the manifest as text: a parsed manifest no longer has its original bytes."
+        )
     try:
         return signed.manifest_digest(text.encode("utf-8") if isinstance(text, str) else text)
     except UnicodeEncodeError:
-        raise AnsibleFilterError("manifest_digest was given text that is not valid Unicode.") from None
+        raise AnsibleFilterError("manifest_digest: the input is not valid Unicode.") from None
     except ImageError as error:
         raise AnsibleFilterError("manifest_digest: %s" % error) from None
 

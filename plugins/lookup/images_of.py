@@ -199,7 +199,7 @@ class LookupModule(RegistryLookup):
         except InvalidDocument as error:
             if is_given:
                 raise error.about(text.file) from None
-            self.warn("%s is skipped: it %s" % (text.file, error))
+            self.warn("skipped %s: it %s" % (text.file, error))
             return
         for item in found:
             yield {**describe(item), "file": text.file}
@@ -219,7 +219,7 @@ class LookupModule(RegistryLookup):
             elif result and not isinstance(result, ImageError):
                 kept.append(item)
             elif item["certain"]:
-                self.warn("%s in %s does not exist in its registry" % (item["reference"], item["file"]))
+                self.warn("image %s in %s does not exist in its registry" % (item["reference"], item["file"]))
         if unknown:
-            self.warn("these may be images, but their registries could not be asked: %s" % ", ".join(unknown))
+            self.warn("cannot check whether these are images: %s" % ", ".join(unknown))
         return kept

@@ -40,7 +40,7 @@ def text_of_secret(value: object, option: str) -> str | None:
         return json.dumps(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ImageError("%s is not text" % option, hint="Put it in quotes")
+    raise ImageError("%s is not a string" % option, hint="Put it in quotes")
 
 
 def registry_options() -> dict[str, dict[str, t.Any]]:
@@ -114,14 +114,14 @@ def check_text(option: str, value: object) -> None:
     """
     for item in value if isinstance(value, list) else [value] if value is not None else []:
         if isinstance(item, bool):
-            kind, reason = "boolean", "without them YAML reads yes, no, on and off as booleans"
+            kind, reason = "boolean", "YAML reads an unquoted yes, no, on or off as a boolean"
         elif isinstance(item, float):
-            kind, reason = "number", "without them YAML reads 1.10 as 1.1"
+            kind, reason = "number", "YAML reads an unquoted 1.10 as the number 1.1"
         elif isinstance(item, (str, int)):
             continue
         else:
-            raise ImageError("%s: an element is %s, not text" % (option, _kind(item)), hint="Put it in quotes")
-        cause = "%s: %s is a %s, not text" % (option, str(item).lower(), kind)
+            raise ImageError("%s: an element is %s, not a string" % (option, _kind(item)), hint="Put it in quotes")
+        cause = "%s: %s is a %s, not a string" % (option, str(item).lower(), kind)
         raise ImageError(cause, hint="Put it in quotes, because %s" % reason)
 
 

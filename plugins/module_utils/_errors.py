@@ -164,7 +164,7 @@ class MissingLibrary(ImageError):
             super().__init__("the Python library %s is missing" % library)
         else:
             cause = "the Python library %s is installed but cannot be imported: %s: %s"
-            hint = "Reinstall it, together with what it needs, for the Python that runs the module"
+            hint = "Reinstall it and its dependencies for the Python that runs the module"
             super().__init__(cause % (library, type(error).__name__, error), hint=hint)
         self.library = library
         self.is_absent = is_absent
@@ -172,11 +172,11 @@ class MissingLibrary(ImageError):
 
 
 _HINTS = {
-    errno.ENOSPC: "Free space there or choose another place",
-    errno.EDQUOT: "Free space there or choose another place",
+    errno.ENOSPC: "Free some space, or choose another location",
+    errno.EDQUOT: "Free some space, or choose another location",
     errno.EACCES: "Check the permissions, or use become",
     errno.EPERM: "Check the permissions, or use become",
-    errno.EROFS: "Choose a place that can be written to",
+    errno.EROFS: "Choose a writable location",
 }
 
 

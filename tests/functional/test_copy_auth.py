@@ -328,7 +328,7 @@ def test_key_that_ansible_has_taken_apart_is_sent_as_json(run_module, repository
     for output in (result.stdout, login.stdout):
         assert "service_account" not in output
     refused = run_module("registry_login", host="r.example", username="alice", password=1.5)
-    assert refused.msg == "password is not text. Put it in quotes."
+    assert refused.msg == "password is not a string. Put it in quotes."
 
 
 def test_one_challenge_among_others_on_a_single_line(run_module, htpasswd_registry, repository, layout):

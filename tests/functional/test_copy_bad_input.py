@@ -35,9 +35,12 @@ def layout(tmp_path):
         ("HOST/app:not a tag", "HOST/app:not a tag: 'not a tag' is not a tag. A tag has up to 128 letters"),
         ("HOST/app@sha256:abc", "HOST/app@sha256:abc: 'sha256:abc' is not a digest. A digest is"),
         ("https://HOST/app:1", "https://HOST/app:1: is a URL, not a reference. Write HOST/app:1."),
-        ("ftp:/srv/image", "ftp:/srv/image: 'ftp' is not a transport that is known here. Use docker://"),
-        ("oci:", "oci:: no path is given. Write oci:PATH[:REF]."),
-        (ZEROS, f"{ZEROS}: 64 hexadecimal digits are an image ID, not a name. Name a repository."),
+        ("ftp:/srv/image", "ftp:/srv/image: unsupported transport 'ftp'. Use docker://"),
+        ("oci:", "oci:: the path is missing. Write oci:PATH[:REF]."),
+        (
+            ZEROS,
+            f"{ZEROS}: 64 hexadecimal digits are an image ID, not a repository name. Write the name of a repository.",
+        ),
         (
             "HOST/none:1",
             "HOST/none:1: cannot read the manifest: HOST returned 404 MANIFEST_UNKNOWN (manifest unknown).",
@@ -67,7 +70,10 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"platforms": ["amd64"]}, "'amd64' is not a platform. Write os/architecture[/variant], as linux/arm64."),
+        (
+            {"platforms": ["amd64"]},
+            "'amd64' is not a platform. Write os/architecture[/variant], for example linux/arm64.",
+        ),
         ({"jobs": 0}, "jobs is 0, but must be from 1 to 256."),
         ({"timeout": 0}, "timeout is 0.0, but must be a number of seconds above 0, and at most a day."),
         ({"retries": -1}, "retries is -1, but must be 0 or more."),
@@ -169,7 +175,7 @@ def test_full_disk_of_a_layout(run_module, tmp_path, small_disk):
     layout = small_disk / "copy"
     assert run_module("image_copy", src=f"oci:{tmp_path}/source:small", dest=f"oci:{layout}:1").changed is True
     result = run_module("image_copy", src=f"oci:{tmp_path}/source:large", dest=f"oci:{layout}:1")
-    assert result.msg.startswith(f"oci:{layout}:1: cannot write {layout}: no space left on device. Free space")
+    assert result.msg.startswith(f"oci:{layout}:1: cannot write {layout}: no space left on device. Free some space")
     assert not list(layout.glob(".staging-*"))
     again = run_module("image_copy", src=f"oci:{tmp_path}/source:small", dest=f"oci:{layout}:1")
     assert (again.changed, again.digest) == (False, small.digest)

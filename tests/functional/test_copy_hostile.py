@@ -75,7 +75,9 @@ def test_host_in_capitals(run_module, htpasswd_registry, repository, layout):
 
 def test_credentials_in_a_reference_are_not_repeated(run_module, layout):
     result = run_module("image_copy", src="alice:tell-nobody@example.com/app:1", dest=layout(INDEX))
-    assert result.msg == "example.com/app:1: a reference holds no credentials. Give them in registries or authfile."
+    assert (
+        result.msg == "example.com/app:1: a reference must not contain credentials. Set them in registries or authfile."
+    )
 
 
 def test_mount_that_fails_at_the_registry_is_not_insisted_on(run_module, registry, repository):

@@ -169,7 +169,7 @@ def test_engine_that_is_not_there(run_module, tmp_path):
     result = run_module("image_inspect", image="docker-daemon:a", env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert result.msg == (
         f"docker-daemon:docker.io/library/a: cannot reach the engine at unix://{tmp_path}/none.sock: no such file or "
-        "directory. Start it, or say where it is in the environment of the task."
+        "directory. Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task."
     )
 
 
@@ -178,6 +178,6 @@ def test_neither_service_nor_program_of_podman(run_module, tmp_path):
         pytest.skip("a podman of this machine listens")
     result = run_module("image_inspect", image="containers-storage:a", env={"PATH": str(tmp_path)})
     assert result.msg == (
-        "containers-storage:docker.io/library/a: podman is not here: neither a socket of it nor the program. "
-        "Install podman, or say in CONTAINER_HOST where its service listens."
+        "containers-storage:docker.io/library/a: podman is not available: neither its socket nor the program exists. "
+        "Install podman, or set CONTAINER_HOST to the address of its service."
     )

@@ -34,11 +34,11 @@ MISTAKES = {
     "upper case": ("image_copy", COPY, {"dest": "HOST/REPO/App:1"}, "Repository names are lower-case", {"dest": "HOST/REPO/app2:1"}),
     "a version with a plus": ("image_copy", COPY, {"dest": "HOST/REPO/x:1.0+b"}, "'1.0+b' is not a tag. A tag has up to 128 letters, digits, '_', '.' and '-'", {"dest": "HOST/REPO/x:1.0_b"}),
     "a short digest": ("image_copy", COPY, {"src": "HOST/REPO/app@sha256:abc"}, "A digest is sha256: and 64 hexadecimal digits", {"src": f"HOST/REPO/app@{INDEX.digest}"}),
-    "a password in the reference": ("image_copy", COPY, {"src": "alice:wonder:land@CLOSED/REPO/app:1"}, "Give them in registries or authfile", {"src": "CLOSED/REPO/app:1", "registries": [ALICE]}),
+    "a password in the reference": ("image_copy", COPY, {"src": "alice:wonder:land@CLOSED/REPO/app:1"}, "Set them in registries or authfile", {"src": "CLOSED/REPO/app:1", "registries": [ALICE]}),
     # Tags and platforms
     "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not text. Put it in quotes", {"tags": ["1.10"]}),
     "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Give tags alone, without a repository", {"tags": ["2"]}),
-    "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], as linux/arm64", {"platforms": ["linux/arm64"]}),
+    "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], for example linux/arm64", {"platforms": ["linux/arm64"]}),
     "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "It has: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),
     "a repository with a tag": ("image_tags", {}, {"repository": "HOST/REPO/app:1"}, "Leave out the tag or digest", {"repository": "HOST/REPO/app"}),
     "a range that is none": ("image_tags", {"repository": "HOST/REPO/app"}, {"semver": "1.2 and up"}, 'Write it as ">=1.2, <2"', {"semver": ">=1.2, <2"}),

@@ -294,10 +294,10 @@ def test_deeply_nested_config_is_cut(inspect, tmp_path):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (b'{"os": "linux", "OS": "windows"}', "its config has 'OS', which engines take for its os"),
+        (b'{"os": "linux", "OS": "windows"}', "its config contains 'OS', which engines read as os"),
         (
             b'{"config": {"Labels": {"a": "1"}, "labels": {"a": "2"}}}',
-            "has 'labels', which engines take for its Labels",
+            "contains 'labels', which engines read as Labels",
         ),
         (b'{"os": "linux", "os": "windows"}', "its config has several values for 'os'"),
     ],

@@ -130,7 +130,7 @@ def test_a_moved_tag_is_seen_without_the_cache(lookup, registry, repository):
     ("term", "message"),
     [
         ("HOST/gone:1", "image_digest: HOST/gone:1: not found. Check the name and the tag."),
-        (7, "image_digest: 7 is not the text of a reference."),
+        (7, "image_digest: 7 is not an image reference."),
         ("https://HOST/a", "image_digest: https://HOST/a: "),
     ],
 )
@@ -168,8 +168,8 @@ spec:
         (f"{place}/tool:2", False, str(path)),
     ]
     missing, unknown = lookup.warnings
-    assert missing == f"{place}/gone:1 in {path} does not exist in its registry"
-    assert unknown.startswith("these may be images, but their registries could not be asked: 127.0.0.1:1/cache:6379 (")
+    assert missing == f"image {place}/gone:1 in {path} does not exist in its registry"
+    assert unknown.startswith("cannot check whether these are images: 127.0.0.1:1/cache:6379 (")
     assert sum(request.method == "HEAD" for request in registry.requests()) == 4
 
 

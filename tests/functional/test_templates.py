@@ -88,7 +88,7 @@ def test_references_in_templates(play):
         ("{{ 'no image' | drayage.registry.image_reference }}", "image_reference: no image: "),
         (
             "{{ {'schemaVersion': 2} | drayage.registry.manifest_digest }}",
-            "manifest_digest takes the text of a manifest",
+            "manifest_digest: the input is not a string",
         ),
     ],
 )

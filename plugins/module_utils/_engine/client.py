@@ -109,14 +109,14 @@ class EngineClient:
             return response
         said = self._message(response)
         if response.status == 404:
-            raise NotFound("the engine says: %s" % said)
+            raise NotFound("the engine returned 404 (%s)" % said)
         raise Refused("the engine returned %d (%s)" % (response.status, said), status=response.status)
 
     def _message(self, response: Response) -> str:
         try:
             said = self._json(response)
         except ConnectionFailed:
-            return "nothing that can be read"
+            return "no readable message"
         message = said.get("message") if isinstance(said, dict) else None
         return " ".join(str(message).split())[:300]
 
@@ -133,7 +133,7 @@ class EngineClient:
             raise self._unexpected() from None
 
     def _unexpected(self) -> ConnectionFailed:
-        return ConnectionFailed("what answers at %s is no container engine" % self.place)
+        return ConnectionFailed("the service at %s is not a container engine" % self.place)
 
 
 def _quoted(name: str) -> str:

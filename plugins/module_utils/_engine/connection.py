@@ -67,8 +67,8 @@ class Connection:
         except ConnectionFailed as error:
             text = "cannot reach the engine at %s: %s" % (self.endpoint, error.reason)
             if error.system_errno == errno.EACCES:
-                raise AccessDenied(text, hint="Use become, or a user who may use this engine") from None
-            hint = "Start it, or say where it is in the environment of the task"
+                raise AccessDenied(text, hint="Use become, or a user with access to this engine") from None
+            hint = "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task"
             raise ConnectionFailed(text, hint=hint) from None
 
     def read(self, response: Response, limit: int) -> bytes:
@@ -83,7 +83,7 @@ class Connection:
                 chunk = self._next(response, size)
                 seen += len(chunk)
                 if limit is not None and seen > limit:
-                    raise ConnectionFailed("the engine at %s sends more than %d bytes" % (self.endpoint, limit))
+                    raise ConnectionFailed("the engine at %s sent more than %d bytes" % (self.endpoint, limit))
                 if not chunk:
                     return
                 yield chunk
@@ -109,14 +109,14 @@ def _settings(endpoint: Endpoint) -> RegistrySettings:
     ca, cert, key = (os.path.join(endpoint.tls, name) for name in ("ca.pem", "cert.pem", "key.pem"))
     settings = RegistrySettings(host, validate_certs=False)
     if endpoint.is_verified:
-        _require(ca, "which is to verify the engine")
-        with _usable("the file %s, which is to verify the engine, holds no certificate" % ca):
+        _require(ca, "which is needed to verify the engine")
+        with _usable("cannot verify the engine: the file %s contains no certificate" % ca):
             _context().load_verify_locations(ca)
         settings = RegistrySettings(host, ca_path=ca)
     if os.path.exists(cert) or os.path.exists(key):
         _require(cert, "which belongs to %s" % key)
         _require(key, "which belongs to %s" % cert)
-        with _usable("%s and %s are not a certificate and its key without a passphrase" % (cert, key)):
+        with _usable("%s and %s are not a certificate and its unencrypted private key" % (cert, key)):
             _context().load_cert_chain(cert, key, password=lambda: b"")
         settings = dataclasses.replace(settings, client_cert=cert, client_key=key)
     return settings

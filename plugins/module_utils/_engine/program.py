@@ -42,8 +42,8 @@ class PodmanProgram:
         try:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:
-            raise ConnectionFailed("podman images does not answer with JSON") from None
-        with parsing("what podman images says"):
+            raise ConnectionFailed("podman images did not return JSON") from None
+        with parsing("the output of podman images"):
             return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
 
     def inspect(self, name: str) -> dict[str, t.Any] | None:
@@ -96,15 +96,15 @@ class PodmanProgram:
         code, output, errors = self._call(*arguments)
         if code:
             lines = errors.strip().splitlines() or ["exit status %d" % code]
-            raise Refused("podman %s says: %s" % (arguments[0], lines[-1].replace("Error: ", "")[:300]))
+            raise Refused("podman %s failed: %s" % (arguments[0], lines[-1].replace("Error: ", "")[:300]))
         return output
 
     def _call(self, *arguments: str) -> tuple[int, str, str]:
         try:
             return self._run_command(["podman", *arguments], "")
         except OSError:
-            hint = "Install podman, or say in CONTAINER_HOST where its service listens"
-            raise ImageError("podman is not here: neither a socket of it nor the program", hint=hint) from None
+            hint = "Install podman, or set CONTAINER_HOST to the address of its service"
+            raise ImageError("podman is not available: neither its socket nor the program exists", hint=hint) from None
 
 
 def _digest(image_id: str) -> str:

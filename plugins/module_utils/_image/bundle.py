@@ -60,7 +60,7 @@ class Bundle:
         document = documents.read(content, "the sigstore bundle")
         with parsing("the sigstore bundle"):
             if document["mediaType"] not in _READABLE:
-                raise InvalidContent("the sigstore bundle is of a version that is not supported")
+                raise InvalidContent("the version of the sigstore bundle is not supported")
             key = document["verificationMaterial"].get("publicKey")
             hint = str(key.get("hint", "")) if key is not None else None
             if ("dsseEnvelope" in document) == ("messageSignature" in document):
@@ -72,7 +72,7 @@ class Bundle:
     def encode(self) -> bytes:
         """The JSON, as cosign writes it without a transparency log."""
         if not self.envelope:
-            raise InvalidContent("only bundles of statements are written")
+            raise InvalidContent("only bundles with in-toto statements can be written")
         return documents.encode(
             {
                 "mediaType": MEDIA_TYPE,
@@ -86,7 +86,7 @@ class Bundle:
         if not self.envelope:
             return None
         if self.envelope.payload_type != PAYLOAD_TYPE:
-            raise InvalidContent("the sigstore bundle holds another payload than a statement of in-toto")
+            raise InvalidContent("the payload of the sigstore bundle is not an in-toto statement")
         return Statement.parse(self.envelope.payload)
 
     def signer(self, keys: t.Iterable[PublicKey], content: bytes) -> PublicKey | None:

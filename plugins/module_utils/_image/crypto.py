@@ -39,5 +39,5 @@ def require() -> None:
     if version < OLDEST:
         raise ImageError(
             "the Python library cryptography %s is too old" % cryptography.__version__,
-            hint="Install version %s or newer for the Python that runs the module" % ".".join(map(str, OLDEST)),
+            hint="Install version %s or later for the Python that runs the module" % ".".join(map(str, OLDEST)),
         )

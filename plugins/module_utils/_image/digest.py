@@ -38,8 +38,8 @@ def check(text: object) -> str:
     """Return the digest, or raise :class:`InvalidContent` where it is malformed or of an unknown algorithm."""
     if not isinstance(text, str) or not is_digest(text):
         raise InvalidContent(
-            "%r is not a digest that can be verified" % (text,),
-            hint="A digest is sha256:, sha384: or sha512: and its lower-case hexadecimal value",
+            "%r is not a digest" % (text,),
+            hint="A digest is sha256:, sha384: or sha512: followed by lower-case hexadecimal digits",
         )
     return text
 
@@ -61,7 +61,7 @@ def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
         raise DigestMismatch("digest mismatch: %s should have %d bytes but has %d" % (digest, size, len(content)))
     computed = of(content, split(digest)[0])
     if computed != digest:
-        raise DigestMismatch("digest mismatch: %s was asked for but the content has %s" % (digest, computed))
+        raise DigestMismatch("digest mismatch: expected %s, but the content has %s" % (digest, computed))
     return content
 
 

@@ -57,8 +57,8 @@ def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: 
         return
     field = _folded(fields)[variants[0].casefold()]
     if lone or field in document or len({name.casefold() for name in variants}) < len(variants):
-        cause = "%s has %r, which engines take for its %s and other tools do not" % (what, variants[0], field)
-        raise InvalidContent(cause, hint="Build the image again with a tool that writes %s" % field)
+        cause = "%s contains %r, which engines read as %s and other tools ignore" % (what, variants[0], field)
+        raise InvalidContent(cause, hint="Rebuild the image with a tool that writes %s" % field)
 
 
 def encode(document: t.Any) -> bytes:
@@ -103,7 +103,7 @@ def _object(members: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
 
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
-        raise ValueError("a number has more than %d digits" % _MAX_DIGITS)
+        raise ValueError("it contains a number with more than %d digits" % _MAX_DIGITS)
     return int(digits)
 
 

@@ -79,7 +79,7 @@ class Graph:
                 if self._follow(child) and child.digest not in self.manifests and child.digest not in self.skipped:
                     fresh[child.digest] = child
             if len(listed) > MAX_MANIFESTS * len(self._roots):
-                raise InvalidContent("it refers to more than %d manifests" % MAX_MANIFESTS)
+                raise InvalidContent("it contains more than %d manifests" % MAX_MANIFESTS)
             if not fresh:
                 return
             _check_depth(depth)
@@ -170,7 +170,7 @@ def is_whole(
     def load(level: t.Iterable[Descriptor]) -> t.Iterator[Manifest]:
         for child in level:
             if not has(child):
-                raise NotFound("the manifest %s is missing" % child.digest)
+                raise NotFound("manifest %s is missing" % child.digest)
             yield read(child.digest)
 
     def has_all(blobs: t.Iterable[Descriptor]) -> t.Iterable[bool]:

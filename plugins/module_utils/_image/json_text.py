@@ -191,7 +191,7 @@ def _rewritten(text: str, start: int, changes: t.Mapping[t.Any, t.Any], style: _
     members = _items(text, start) if is_list else _members(text, start)
     names = {member.name for member in members}
     if len(names) < len(members):
-        raise ValueError("an object has two members of one name")
+        raise ValueError("an object contains a key twice")
     made, end = text[: start + 1], start + 1
     is_first = True
     for member in members:

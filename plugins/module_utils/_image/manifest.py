@@ -166,7 +166,7 @@ class Manifest:
         try:
             raw = documents.encode(document)
         except ValueError:
-            raise InvalidContent("its index cannot be written anew: it is nested too deeply") from None
+            raise InvalidContent("its index cannot be rewritten: it is nested too deeply") from None
         return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]), document)
 
 
@@ -202,12 +202,12 @@ def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
     known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
     if isinstance(stated, str) and stated in known:
         if sent in known and sent != stated:
-            raise InvalidContent("its manifest says it is %s but was sent as %s" % (stated, sent))
+            raise InvalidContent("its manifest has the media type %s but was sent as %s" % (stated, sent))
         if (is_image and stated in media_types.INDEXES) or (is_index and stated in media_types.MANIFESTS):
-            raise InvalidContent("its manifest says it is %s but has the content of another kind" % stated)
+            raise InvalidContent("its manifest has the media type %s but different content" % stated)
         return stated
     if stated is not None:
-        raise InvalidContent("its manifest is of a media type that is not known here: %s" % stated)
+        raise InvalidContent("its manifest has an unsupported media type: %s" % stated)
     return _shape(document, sent, is_image)
 
 

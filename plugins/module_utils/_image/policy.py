@@ -82,9 +82,7 @@ class Policy:
         of_transport = self.scopes.get(transport)
         if of_transport is not None:
             if transport == "containers-storage" and set(of_transport) - {""}:
-                raise InvalidPolicy(
-                    "scopes of containers-storage in a policy are not supported", hint='Use the scope ""'
-                )
+                raise InvalidPolicy("policy scopes for containers-storage are not supported", hint='Use the scope ""')
             for scope in (*scopes, ""):
                 if scope in of_transport:
                     return of_transport[scope]
@@ -137,15 +135,18 @@ def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ..
         raise InvalidPolicy("transports.%s of the policy is not an object" % transport)
     for scope in document:
         if scope and transport in _PATHS and (not scope.startswith("/") or os.path.normpath(scope) != scope):
-            raise InvalidPolicy("the scope %r of transport %s is not an absolute, plain path" % (scope, transport))
+            raise InvalidPolicy(
+                "the scope %r of transport %s is not an absolute path, or contains . or .. segments"
+                % (scope, transport)
+            )
         if scope == "/" and transport in _PATHS:
-            raise InvalidPolicy('the scope "/" of transport %s is not valid' % transport, hint='Use "" for all of them')
+            raise InvalidPolicy('the scope "/" of transport %s is not valid' % transport, hint='Use "" for all images')
     return {scope: _requirements(value, scope or transport) for scope, value in document.items()}
 
 
 def _requirements(document: object, scope: str) -> tuple[Requirement, ...]:
     if not isinstance(document, list) or not document:
-        raise InvalidPolicy("the requirements of %s in the policy are not a list, or an empty one" % scope)
+        raise InvalidPolicy("the requirements of %s in the policy are not a list, or the list is empty" % scope)
     try:
         return tuple(_requirement(item) for item in document)
     except ImageError as error:
@@ -164,13 +165,13 @@ def _requirement(document: object) -> Requirement:
     if kind == "signedBaseLayer":
         return Requirement(kind, unsupported="the requirement signedBaseLayer is not supported")
     if kind not in _KEY_SOURCES:
-        raise InvalidPolicy("the requirement %r is unknown" % kind)
+        raise InvalidPolicy("unknown requirement %r" % kind)
     sources = _KEY_SOURCES[kind]
     more = ("keyType",) if kind == "signedBy" else _REKOR
     _check_members(document, "the requirement %s" % kind, ("type",), (*sources, *more, "signedIdentity"))
     given = [name for name in sources if name in document]
     if len(given) != 1:
-        raise InvalidPolicy("exactly one of %s must be given, not %d" % (", ".join(sources), len(given)))
+        raise InvalidPolicy("exactly one of %s must be set, not %d" % (", ".join(sources), len(given)))
     unsupported = _unsupported(document)
     paths, data = ((), ()) if given[0] in _KEYLESS else _keys(given[0], document[given[0]])
     rule = IdentityRule.from_document(document["signedIdentity"]) if "signedIdentity" in document else IdentityRule()
@@ -182,20 +183,20 @@ def _unsupported(document: t.Mapping[str, t.Any]) -> str:
     if document["type"] == "signedBy":
         key_type = document.get("keyType")
         if key_type not in _KEY_TYPES:
-            raise InvalidPolicy("keyType is %r, which is unknown" % (key_type,), hint="Use GPGKeys")
+            raise InvalidPolicy("unknown keyType %r" % (key_type,), hint="Use GPGKeys")
         return "" if key_type == "GPGKeys" else "keyType %s is not supported" % key_type
     for name, what in _KEYLESS.items():
         if name in document:
             return "%s are not supported yet" % what
     given = [name for name in _REKOR if name in document]
-    return "proofs of a transparency log (%s) are not supported yet" % given[0] if given else ""
+    return "transparency log proofs (%s) are not supported yet" % given[0] if given else ""
 
 
 def _keys(name: str, value: object) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
     """Files and contents of keys."""
     values = value if name.endswith("s") else [value]
     if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-        raise InvalidPolicy("%s is not text, or is empty" % name)
+        raise InvalidPolicy("%s is not a string, or is empty" % name)
     if name.startswith("keyPath"):
         return tuple(values), ()
     try:
@@ -209,7 +210,7 @@ def _check_members(document: object, what: str, needed: t.Collection[str], possi
         raise InvalidPolicy("%s is not an object" % what)
     unknown = sorted(set(document) - set(needed) - set(possible))
     if unknown:
-        raise InvalidPolicy("%s has %s, which is unknown" % (what, ", ".join(map(repr, unknown))))
+        raise InvalidPolicy("%s has unknown keys: %s" % (what, ", ".join(map(repr, unknown))))
     missing = sorted(set(needed) - set(document))
     if missing:
         raise InvalidPolicy("%s has no %s" % (what, ", ".join(missing)))

@@ -137,7 +137,7 @@ def parse(text: str) -> Reference:
     """Read a reference of any transport. Raises :class:`InvalidReference` that says what is wrong with it."""
     text = text.strip()
     if _NO_PATH.search(text):
-        raise InvalidReference("has a character that neither a path nor a name can have", repr(text))
+        raise InvalidReference("contains a character that paths and names cannot contain", repr(text))
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
     refuse_other_notations(text)
@@ -148,9 +148,9 @@ def parse(text: str) -> Reference:
         return _parse_engine(transport, rest)
     if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
         raise InvalidReference(
-            "%r is not a transport that is known here" % transport,
+            "unsupported transport %r" % transport,
             without_userinfo(text),
-            "Use docker:// (or nothing) for a registry, or one of: %s"
+            "Use docker:// (or no prefix) for a registry, or one of: %s"
             % ", ".join(x + ":" for x in LOCAL_TRANSPORTS + ENGINE_TRANSPORTS),
         )
     return parse_registry(text)
@@ -188,10 +188,12 @@ def parse_registry(text: str) -> RegistryReference:
     """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
     shown = without_userinfo(text)
     if shown != text:
-        raise InvalidReference("a reference holds no credentials", shown, "Give them in registries or authfile")
+        raise InvalidReference("a reference must not contain credentials", shown, "Set them in registries or authfile")
     rest, _at, digest = text.partition("@")
     if _at and not digests.is_digest(digest):
-        raise InvalidReference("%r is not a digest" % digest, text, "A digest is sha256: and 64 hexadecimal digits")
+        raise InvalidReference(
+            "%r is not a digest" % digest, text, "A digest is sha256: followed by 64 hexadecimal digits"
+        )
     name, tag = _split_tag(rest)
     if tag is not None and not is_tag(tag):
         raise InvalidReference("%r is not a tag" % tag, text, "A tag has up to 128 letters, digits, '_', '.' and '-'")
@@ -225,7 +227,7 @@ def named_after(reference: Reference, other: Reference) -> Reference:
         return dataclasses.replace(reference, repository=other.repository)
     if isinstance(other, LocalReference) and "/" in other.tag:
         return dataclasses.replace(reference, repository=parse_registry(other.tag).context)
-    raise InvalidReference("%s does not tell what to name the image" % other, reference, "Write %s:NAME" % reference)
+    raise InvalidReference("%s has no name for the image" % other, reference, "Write %s:NAME" % reference)
 
 
 def is_tag(text: str) -> bool:
@@ -264,14 +266,16 @@ def _split_host(name: str) -> tuple[str, str]:
 
 def _check_name(text: str, name: str, host: str, path: str) -> None:
     if re.fullmatch("[a-f0-9]{64}", text):
-        raise InvalidReference("64 hexadecimal digits are an image ID, not a name", text, "Name a repository")
+        raise InvalidReference(
+            "64 hexadecimal digits are an image ID, not a repository name", text, "Write the name of a repository"
+        )
     # Docker Hub's own images have neither dots in their names nor that of this machine.
     is_bare_host = "/" not in name and (re.search(r"[.:]", name) or name == "localhost")
     if (is_bare_host and _DOMAIN.fullmatch(name)) or (host != DOCKER_HUB and not path and _DOMAIN.fullmatch(host)):
         hint = "Write %s/REPOSITORY[:TAG]" % text.rstrip("/")
-        raise InvalidReference("names a registry, but no repository", text, hint)
+        raise InvalidReference("contains a registry, but no repository", text, hint)
     if not text:
-        raise InvalidReference("no image is given", hint="Write host[:port]/path[:tag][@digest]")
+        raise InvalidReference("the reference is empty", hint="Write host[:port]/path[:tag][@digest]")
     if not _DOMAIN.fullmatch(host):
         raise InvalidReference("%r is not a registry host" % host, text, "Write host[:port]/path[:tag][@digest]")
     if not _PATH.fullmatch(path):
@@ -281,7 +285,7 @@ def _check_name(text: str, name: str, host: str, path: str) -> None:
         given = name[len(host) + 1 :] if name.startswith(host + "/") else name
         raise InvalidReference("%r is not a repository name" % given, text, hint)
     if len(host) + 1 + len(path) > _MAX_NAME:
-        raise InvalidReference("the name is longer than %d characters" % _MAX_NAME, text)
+        raise InvalidReference("the repository name is longer than %d characters" % _MAX_NAME, text)
 
 
 def _parse_local(transport: str, rest: str) -> LocalReference:
@@ -289,9 +293,9 @@ def _parse_local(transport: str, rest: str) -> LocalReference:
     path, _colon, name = (rest, "", "") if transport == "dir" else rest.partition(":")
     if not path:
         form = "dir:PATH" if transport == "dir" else "%s:PATH[:REF]" % transport
-        raise InvalidReference("no path is given", "%s:%s" % (transport, rest), "Write " + form)
+        raise InvalidReference("the path is missing", "%s:%s" % (transport, rest), "Write " + form)
     if _colon and not re.fullmatch(r"[\x21-\x7e]+", name):
-        raise InvalidReference("%r cannot name an image" % name, "%s:%s" % (transport, rest))
+        raise InvalidReference("%r is not a valid image name" % name, "%s:%s" % (transport, rest))
     return LocalReference(transport, os.path.abspath(os.path.expanduser(path)), name)
 
 
@@ -301,16 +305,20 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
         path, _colon, name = rest.partition(":")
         if not path or (_colon and not name):
             hint = "Write %s:FILE[:NAME]" % transport
-            raise InvalidReference("no %s is given" % ("name" if path else "file"), "%s:%s" % (transport, rest), hint)
+            raise InvalidReference(
+                "the %s is missing" % ("name" if path else "file"), "%s:%s" % (transport, rest), hint
+            )
         path = os.path.abspath(os.path.expanduser(path))
         if not name or re.fullmatch("@[0-9]+", name):
             return EngineReference(transport, path, tag=name)
     if digests.is_digest(name):
         return EngineReference(transport, path, digest=name)
     if not name:
-        raise InvalidReference("no image is named", transport + ":", "Write %s:NAME[:TAG] or an image ID" % transport)
+        raise InvalidReference(
+            "the image name is missing", transport + ":", "Write %s:NAME[:TAG] or an image ID" % transport
+        )
     named = parse_registry(name)
     if named.digest:
-        hint = "Write NAME[:TAG], or sha256: and the rest of the image ID alone"
-        raise InvalidReference("engines know images by name or by ID", "%s:%s" % (transport, rest), hint)
+        hint = "Write NAME[:TAG], or only the image ID, which begins with sha256:"
+        raise InvalidReference("an engine reference is either a name or an image ID", "%s:%s" % (transport, rest), hint)
     return EngineReference(transport, path, named.context, named.tag)

@@ -71,7 +71,7 @@ class SavedEntry:
         documents.check_fields(document, _FIELDS, "an entry of its manifest.json")
         config, names, layers = (document.get(key) for key in ("Config", "RepoTags", "Layers"))
         if not isinstance(config, str) or not _is_texts(layers or []) or not _is_texts(names or []):
-            raise InvalidContent("its manifest.json does not tell Config, RepoTags and Layers of each image")
+            raise InvalidContent("an entry of its manifest.json has no Config, RepoTags or Layers")
         if len(layers or []) > _MAX_LAYERS:
             raise InvalidContent("an image of its manifest.json has more than %d layers" % _MAX_LAYERS)
         return cls(config, tuple(map(full_name, names or [])), tuple(layers or []))
@@ -100,7 +100,7 @@ def diff_ids(config: bytes) -> list[str]:
     rootfs = configs.read(config).get("rootfs")
     found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not _is_texts(found or []) or not isinstance(rootfs, dict):
-        raise InvalidContent("its config does not tell the layers of an image")
+        raise InvalidContent("its config has no rootfs.diff_ids")
     return [digests.check(text) for text in found or []]
 
 

@@ -70,7 +70,7 @@ def decode(content: bytes) -> tuple[Layer, bytes]:
     if kind == _SIMPLE_SIGNING:
         return _layer(GPG_MEDIA_TYPE, digests.of(chunk), len(chunk)), chunk
     if kind != _SIGSTORE:
-        raise InvalidContent("a signature has a format that is not known here")
+        raise InvalidContent("a signature has an unknown format")
     document = documents.read(chunk, "a signature")
     with parsing("a signature"):
         payload = strict_base64.decode(document["payload"])

@@ -37,10 +37,10 @@ def payload(raw: bytes) -> bytes:
     with parsing("the signature of its schema 1 manifest"):
         parts = {_signed_part(signature) for signature in document["signatures"]}
     if len(parts) != 1:
-        raise InvalidContent("the signatures of its schema 1 manifest contradict each other")
+        raise InvalidContent("the signatures of its schema 1 manifest are for different content")
     length, tail = parts.pop()
     if not 0 < length <= len(raw):
-        raise InvalidContent("the signatures of its schema 1 manifest speak of more text than there is")
+        raise InvalidContent("the signatures of its schema 1 manifest are for more text than the manifest contains")
     return raw[:length] + tail
 
 

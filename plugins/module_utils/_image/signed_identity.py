@@ -49,12 +49,12 @@ class IdentityRule:
             raise InvalidIdentity("signedIdentity is not an object")
         kind = document.get("type")
         if not isinstance(kind, str) or kind not in _MEMBERS:
-            hint = "It is one of %s" % ", ".join(_MEMBERS)
-            raise InvalidIdentity("signedIdentity has the type %r, which is unknown" % (kind,), hint=hint)
+            hint = "Use one of: %s" % ", ".join(_MEMBERS)
+            raise InvalidIdentity("unknown type %r of signedIdentity" % (kind,), hint=hint)
         members = _MEMBERS[kind]
         if set(document) != {"type", *members}:
             wanted = " and ".join(("type", *members))
-            raise InvalidIdentity("signedIdentity of type %s must have %s and nothing else" % (kind, wanted))
+            raise InvalidIdentity("signedIdentity of type %s must have exactly the keys %s" % (kind, wanted))
         values = {name: document[name] for name in members}
         rule = cls(kind, values)
         rule._check()
@@ -63,14 +63,14 @@ class IdentityRule:
     def _check(self) -> None:
         for name, value in self.values.items():
             if not isinstance(value, str):
-                raise InvalidIdentity("%s of signedIdentity is not text" % name)
+                raise InvalidIdentity("%s of signedIdentity is not a string" % name)
             if self.type == "remapIdentity":
                 valid = references.is_prefix(value)
             else:
                 found = _parsed(value)
                 valid = found is not None and (name != "dockerReference" or not _is_bare(found))
             if not valid:
-                raise InvalidIdentity("%s of signedIdentity is %r, which is not valid" % (name, value))
+                raise InvalidIdentity("invalid %s of signedIdentity: %r" % (name, value))
 
     def accepts(self, image: Reference, signed: str) -> bool:
         """Whether a signature for the name ``signed`` counts for this image.

@@ -105,7 +105,11 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
     pem = _bytes(content)
     kind = _kind(pem, name)
     if "PRIVATE" in kind:
-        raise InvalidKey("is a private key, and a public key is needed", name, "Keep private keys away from verifiers")
+        raise InvalidKey(
+            "is a private key, but a public key is required",
+            name,
+            "Give the public key, and keep private keys off hosts that only verify",
+        )
     if kind not in ("PUBLIC KEY", "RSA PUBLIC KEY"):
         hint = "Extract it with: openssl x509 -pubkey -noout" if kind == "CERTIFICATE" else ""
         raise InvalidKey("is a %s, not a public key" % kind.lower(), name, hint)
@@ -114,7 +118,7 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
     except _LOAD_ERRORS:
         raise InvalidKey("is not a valid public key", name) from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("is a key of an algorithm that is not supported", name, _SUPPORTED) from None
+        raise InvalidKey("uses an unsupported key algorithm", name, _SUPPORTED) from None
     return _public(key, name)
 
 
@@ -124,14 +128,14 @@ def load_private(content: str | bytes, passphrase: str | None, name: str) -> Sig
     pem = _bytes(content)
     kind = _kind(pem, name)
     if "PRIVATE" not in kind:
-        raise InvalidKey("is a %s, and a private key is needed" % kind.lower(), name)
+        raise InvalidKey("is a %s, but a private key is required" % kind.lower(), name)
     secret = passphrase.encode("utf-8") if passphrase else None
     if kind in encrypted_key.KINDS:
         key = _load_cosign(pem, secret or b"", name)
     else:
         key = _load_pem(pem, kind, secret, name)
     if not hasattr(key, "sign"):
-        raise InvalidKey("is a key that cannot sign", name, _SUPPORTED)
+        raise InvalidKey("is a key that cannot create signatures", name, _SUPPORTED)
     return SigningKey(key, _public(key.public_key(), name))
 
 
@@ -139,13 +143,13 @@ def _load_cosign(pem: bytes, passphrase: bytes, name: str) -> t.Any:
     try:
         der = encrypted_key.decrypt(pem, passphrase)
     except ValueError:
-        raise InvalidKey("is not a valid private key of cosign", name) from None
+        raise InvalidKey("is not a valid cosign private key", name) from None
     if der is None:
         raise _wrong_passphrase(name, bool(passphrase))
     try:
         return crypto.serialization.load_der_private_key(der, None)
     except (*_LOAD_ERRORS, crypto.cryptography.exceptions.UnsupportedAlgorithm):
-        raise InvalidKey("has no valid private key in it", name) from None
+        raise InvalidKey("contains no valid private key", name) from None
 
 
 def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.Any:
@@ -160,24 +164,24 @@ def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.A
             raise _wrong_passphrase(name, True) from None
         raise InvalidKey("is not a valid private key", name) from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("is a key of an algorithm that is not supported", name, _SUPPORTED) from None
+        raise InvalidKey("uses an unsupported key algorithm", name, _SUPPORTED) from None
 
 
 def _wrong_passphrase(name: str, was_given: bool) -> InvalidKey:
     if was_given:
-        return InvalidKey("cannot be decrypted with this passphrase", name, "Check passphrase")
-    return InvalidKey("is encrypted", name, "Set passphrase")
+        return InvalidKey("cannot be decrypted with this passphrase", name, "Check the option passphrase")
+    return InvalidKey("is encrypted", name, "Set the option passphrase")
 
 
 def _public(key: t.Any, name: str) -> PublicKey:
     if isinstance(key, crypto.ec.EllipticCurvePublicKey):
         if key.curve.name not in _CURVES:
-            raise InvalidKey("is an ECDSA key on curve %s" % key.curve.name, name, _SUPPORTED)
+            raise InvalidKey("uses the unsupported ECDSA curve %s" % key.curve.name, name, _SUPPORTED)
     elif isinstance(key, crypto.rsa.RSAPublicKey):
         if key.key_size < _LEAST_RSA_BITS:
             raise InvalidKey("is an RSA key of %d bits, which is too short" % key.key_size, name, _SUPPORTED)
     elif not isinstance(key, crypto.ed25519.Ed25519PublicKey):
-        raise InvalidKey("is a key of an algorithm that signs no images", name, _SUPPORTED)
+        raise InvalidKey("uses a key algorithm that is not supported for images", name, _SUPPORTED)
     der = key.public_bytes(crypto.serialization.Encoding.DER, crypto.serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(der, name)
 
@@ -192,5 +196,5 @@ def _kind(pem: bytes, name: str) -> str:
     if not kinds:
         raise InvalidKey("is not a key in PEM format", name, "A key begins with -----BEGIN")
     if len(kinds) > 1:
-        raise InvalidKey("has %d keys or certificates in it" % len(kinds), name, "Give each key in a file of its own")
+        raise InvalidKey("contains %d keys or certificates" % len(kinds), name, "Store each key in a separate file")
     return kinds[0]

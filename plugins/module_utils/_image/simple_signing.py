@@ -70,4 +70,4 @@ class Payload:
 
 def _has_only(document: t.Mapping[str, t.Any], names: set[str]) -> None:
     if not isinstance(document, dict) or set(document) != names:
-        raise InvalidContent("the signed payload has other members than a signature of an image")
+        raise InvalidContent("the signed payload is not an image signature: it has other keys")

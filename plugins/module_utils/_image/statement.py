@@ -94,7 +94,7 @@ class Statement:
         document = documents.read(content, "the signed statement")
         with parsing("the signed statement"):
             if document["_type"] not in (V1, V0_1):
-                raise InvalidContent("the signed statement is of a version that is not supported")
+                raise InvalidContent("the version of the signed statement is not supported")
             subjects = tuple(Subject._from_document(subject) for subject in document["subject"])
             predicate_type = document["predicateType"]
             if not isinstance(predicate_type, str):

@@ -76,9 +76,9 @@ def compile_pattern(option: str, text: str) -> re.Pattern[str]:
     posix_class = POSIX_CLASS.search(text)
     if posix_class:
         cause = "%s: %r uses the POSIX class %s, which Python does not support" % (option, text, posix_class.group())
-        raise ImageError(cause, hint="Write 0-9, a-z or A-Z in the brackets instead, as in [0-9]")
+        raise ImageError(cause, hint="Use 0-9, a-z or A-Z in the brackets, as in [0-9]")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         cause = "%s: %r is not a regular expression: %s" % (option, text, error)
-        raise ImageError(cause, hint="It must match the whole tag, as 1\\.2\\..* does") from None
+        raise ImageError(cause, hint="It must match the whole tag, for example 1\\.2\\..*") from None

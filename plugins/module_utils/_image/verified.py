@@ -89,7 +89,7 @@ class Verified(Rewindable):
         for chunk in filter(None, self._open_at(self._hashed)):
             before = self._hashed
             if before + len(chunk) > self._size:
-                raise self._mismatch("should have %d bytes but has more" % self._size)
+                raise self._mismatch("has more than the expected %d bytes" % self._size)
             self._hash(chunk)
             rest = chunk[offset - before :] if before < offset else chunk
             if self._hashed == self._size:
@@ -100,7 +100,7 @@ class Verified(Rewindable):
             raise self._mismatch("should have %d bytes but ends after %d" % (self._size, self._hashed))
         computed = "%s:%s" % (split(self._digest)[0], self._hasher.hexdigest())
         if computed != self._digest:
-            raise self._mismatch("has the content of %s" % computed)
+            raise self._mismatch("has content with the digest %s" % computed)
         if held:
             yield held
 
@@ -109,7 +109,7 @@ class Verified(Rewindable):
             end, digest = self._read_before.pop(0)
             self._hasher.update(chunk[: end - self._hashed])
             if self._hasher.digest() != digest:
-                raise self._mismatch("has other content when it is read again")
+                raise self._mismatch("changed while it was read")
             chunk = chunk[end - self._hashed :]
             self._hashed = end
         self._hasher.update(chunk)

@@ -63,7 +63,7 @@ class _Alternative:
         while position < len(hyphenated):
             match = _CONDITION.match(hyphenated, position)
             if not match:
-                cause = "%r is not a range of versions: %r is not understood" % (whole, hyphenated[position:])
+                cause = "%r is not a version range: cannot parse %r" % (whole, hyphenated[position:])
                 raise ImageError(cause, hint=_HINT)
             yield match
             position = match.end()

@@ -75,7 +75,7 @@ class ContainerdEngine:
         target = self._resolve(name)
         self.exports += 1
         if target in self.damaged:
-            raise NotFound("the engine says: content digest %s: not found" % target)
+            raise NotFound("the engine returned 404 (content digest %s: not found)" % target)
         return archive([self.images_of[target]])
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
@@ -110,7 +110,7 @@ class ContainerdEngine:
     def _resolve(self, name: str) -> str:
         found = name if digests.is_digest(name) else self.named.get(name)
         if found not in self.named.values():
-            raise NotFound("the engine says: No such image: %s" % name)
+            raise NotFound("the engine returned 404 (No such image: %s)" % name)
         return found
 
     def _tags(self, target: str) -> list[str]:

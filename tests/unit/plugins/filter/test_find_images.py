@@ -303,7 +303,7 @@ def test_aliases_that_multiply_are_refused(first, next_):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (7, "find_images: the input is neither text nor a document, but 'int'."),
+        (7, "find_images: the input is 'int', not text or a parsed document."),
         ("a: [", "find_images: the input is not valid YAML or JSON ("),
         ("[" * 5000, "find_images: the input is"),
         ("[Container]\nImage\n = x\n", "find_images: the input is not a valid unit file"),

@@ -85,5 +85,5 @@ def test_an_error_is_one_plain_sentence_with_the_text(text):
 
 @pytest.mark.parametrize("value", [None, 1, {}, ["a"], b"a"])
 def test_only_text_is_split(value):
-    with pytest.raises(AnsibleFilterError, match="^image_reference takes the text of one reference"):
+    with pytest.raises(AnsibleFilterError, match="^image_reference: the input is not a string"):
         image_reference(value)

@@ -121,9 +121,9 @@ def test_places_on_the_node(text, kind, root, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (5, "location takes the text of one reference, or of src or dest of image_sync."),
+        (5, "location: the input is not a string. Pass one image reference, or src or dest of image_sync."),
         ("https://r.example/app", "location: https://r.example/app: is a URL, not a reference."),
-        ("", "location: no image is given."),
+        ("", "location: the reference is empty."),
         ("r_.example", "'r_.example' is not a registry host"),
     ],
 )

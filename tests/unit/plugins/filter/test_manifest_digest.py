@@ -88,7 +88,7 @@ def test_signatures_that_make_no_sense(signatures):
 
 @pytest.mark.parametrize("value", [{"schemaVersion": 2}, ["text"], None, 1])
 def test_only_text_has_a_digest(value):
-    with pytest.raises(AnsibleFilterError, match="takes the text of a manifest"):
+    with pytest.raises(AnsibleFilterError, match="the input is not a string"):
         manifest_digest(value)
 
 

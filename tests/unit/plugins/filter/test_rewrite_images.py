@@ -225,7 +225,7 @@ def test_every_document_of_a_text_and_of_a_list():
 @pytest.mark.parametrize(
     ("content", "mapping", "message"),
     [
-        (7, {}, "rewrite_images: the input is neither text nor a document, but 'int'."),
+        (7, {}, "rewrite_images: the input is 'int', not text or a parsed document."),
         ("a: [", {}, "rewrite_images: is not valid YAML or JSON"),
         ("a: 1", 7, "rewrite_images: the mapping holds 'int', which is neither a dictionary nor a list."),
     ],

@@ -101,7 +101,7 @@ def test_directory(find, tmp_path):
     skipped, undecoded, pipe, unrendered = find.warnings
     assert undecoded == f"{top}/a/latin.yml is not text in UTF-8."
     assert pipe == f"cannot read the file {top}/a/pipe.yml: it is not a file."
-    assert skipped.startswith(f"{top}/a/broken.yml is skipped: it is not valid YAML or JSON (")
+    assert skipped.startswith(f"skipped {top}/a/broken.yml: it is not valid YAML or JSON (")
     assert unrendered.startswith(f"{top}/charts/app: ")
     assert unrendered.endswith("is not installed, so the images are those of the chart's annotation and values")
     assert references(find(top, certain=True)) == ["a/pod:1", "a/unit:1", "ghcr.io/a/app:2.10"]

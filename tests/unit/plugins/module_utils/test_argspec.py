@@ -18,18 +18,21 @@ def test_text_and_whole_numbers_are_accepted(value):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (1.1, "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1."),
+        (
+            1.1,
+            "tags: 1.1 is a number, not a string. Put it in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
+        ),
         (
             ["1.9", 1.1],
-            "tags: 1.1 is a number, not text. Put it in quotes, because without them YAML reads 1.10 as 1.1.",
+            "tags: 1.1 is a number, not a string. Put it in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
         ),
         (
             [True],
-            "tags: true is a boolean, not text. Put it in quotes, because without them YAML reads yes, no, on and off as"
-            " booleans.",
+            "tags: true is a boolean, not a string. Put it in quotes, because YAML reads an unquoted yes, no, on or off as a "
+            "boolean.",
         ),
-        ([None], "tags: an element is empty, not text. Put it in quotes."),
-        ([{"1.4": "x"}], "tags: an element is a mapping, not text. Put it in quotes."),
+        ([None], "tags: an element is empty, not a string. Put it in quotes."),
+        ([{"1.4": "x"}], "tags: an element is a mapping, not a string. Put it in quotes."),
     ],
 )
 def test_what_yaml_made_of_text_is_refused(value, message):

@@ -48,11 +48,11 @@ def test_naming_leaves_other_errors_alone():
 @pytest.mark.parametrize(
     ("number", "hint"),
     [
-        (errno.ENOSPC, "Free space"),
-        (errno.EDQUOT, "Free space"),
+        (errno.ENOSPC, "Free some space"),
+        (errno.EDQUOT, "Free some space"),
         (errno.EACCES, "become"),
         (errno.EPERM, "become"),
-        (errno.EROFS, "can be written to"),
+        (errno.EROFS, "writable location"),
     ],
 )
 def test_a_failure_on_disk_tells_the_file_the_reason_and_what_to_do(number, hint):
@@ -110,12 +110,12 @@ def test_parsing_leaves_errors_of_ours_and_of_the_system_alone():
         (
             ModuleNotFoundError("No module named 'idna'", name="idna"),
             "the Python library requests is installed but cannot be imported: ModuleNotFoundError: No module named 'idna'. "
-            "Reinstall it, together with what it needs, for the Python that runs the module.",
+            "Reinstall it and its dependencies for the Python that runs the module.",
         ),
         (
             AttributeError("module 'lib' has no attribute 'X'"),
             "the Python library requests is installed but cannot be imported: AttributeError: module 'lib' has no attribute "
-            "'X'. Reinstall it, together with what it needs, for the Python that runs the module.",
+            "'X'. Reinstall it and its dependencies for the Python that runs the module.",
         ),
     ],
 )
@@ -126,5 +126,5 @@ def test_a_library_that_is_broken_is_not_missing(error, message):
 def test_the_reason_of_the_system_is_the_same_in_every_language():
     error = OSError(errno.ENOSPC, "Auf dem Ger\u00e4t ist kein Speicherplatz mehr verf\u00fcgbar", "/srv/x")
     assert str(local_failure(error, "write")) == (
-        "cannot write /srv/x: no space left on device. Free space there or choose another place."
+        "cannot write /srv/x: no space left on device. Free some space, or choose another location."
     )

@@ -86,7 +86,7 @@ def test_what_is_not_there(server, client):
     server.answers.update({"/v1.41/images/a:1/json": gone, "/v1.41/images/a:1": gone, "/v1.41/images/a:1/get": gone})
     assert client.inspect("a:1") is None
     assert client.remove("a:1") is False
-    with pytest.raises(NotFound, match="the engine says: No such image"):
+    with pytest.raises(NotFound, match=r"the engine returned 404 \(No such image"):
         client.export("a:1")
 
 
@@ -113,17 +113,17 @@ def test_newer_store_of_docker_is_noticed(server, client, body, other):
 @pytest.mark.parametrize("body", [b"<html>", b"[]"])
 def test_what_is_no_engine(server, client, body):
     server.answers["/v1.41/images/a:1/json"] = (200, body)
-    with pytest.raises(ConnectionFailed, match="is no container engine"):
+    with pytest.raises(ConnectionFailed, match="is not a container engine"):
         client.inspect("a:1")
     server.api = ""
-    with pytest.raises(ConnectionFailed, match="is no container engine"):
+    with pytest.raises(ConnectionFailed, match="is not a container engine"):
         EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 5, RunStats())).images()
 
 
 def test_answer_that_breaks_off(server, client):
     client.inspect("a:1")
     server.cut = 10
-    with pytest.raises(ImageError, match="the connection to the engine|is no container engine"):
+    with pytest.raises(ImageError, match="the connection to the engine|is not a container engine"):
         client.images()
 
 
@@ -133,7 +133,7 @@ def test_nobody_answers(server):
         EngineClient(Connection(endpoint, 5, RunStats())).version()
     assert str(caught.value) == (
         "cannot reach the engine at tcp://127.0.0.1:1: connection refused. "
-        "Start it, or say where it is in the environment of the task."
+        "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task."
     )
 
 
@@ -147,7 +147,7 @@ def test_socket_of_somebody_else(tmp_path, monkeypatch):
 
 
 def test_missing_certificate_is_named(tmp_path):
-    with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, which is to verify the engine"):
+    with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, which is needed to verify the engine"):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, RunStats())
 
 
@@ -163,8 +163,8 @@ def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
 @pytest.mark.parametrize(
     ("is_verified", "said"),
     [
-        (True, "the file {0}/ca.pem, which is to verify the engine, holds no certificate"),
-        (False, "{0}/cert.pem and {0}/key.pem are not a certificate and its key without a passphrase"),
+        (True, "cannot verify the engine: the file {0}/ca.pem contains no certificate"),
+        (False, "{0}/cert.pem and {0}/key.pem are not a certificate and its unencrypted private key"),
     ],
 )
 def test_certificate_that_is_none(tmp_path, is_verified, said):
@@ -176,5 +176,7 @@ def test_certificate_that_is_none(tmp_path, is_verified, said):
 
 def test_path_that_no_socket_can_have(tmp_path):
     endpoint = Endpoint(socket=str(tmp_path / ("x" * 200)))
-    with pytest.raises(ConnectionFailed, match=r"cannot reach the engine at unix://\S+: file name too long\. Start it"):
+    with pytest.raises(
+        ConnectionFailed, match=r"cannot reach the engine at unix://\S+: file name too long\. Start the engine"
+    ):
         EngineClient(Connection(endpoint, 5, RunStats())).version()

@@ -25,7 +25,7 @@ def test_each_is_unique_and_recognized(docker):
     config, manifest = deletion_marker.make(DIGEST, docker)
     assert deletion_marker.make(DIGEST, docker)[1].digest != manifest.digest
     assert deletion_marker.original_of(manifest, lambda _config: config) == DIGEST
-    with pytest.raises(ImageError, match="left an empty image here; before, it was %s. Run image_delete" % DIGEST):
+    with pytest.raises(ImageError, match=r"left behind \(the tag pointed to %s before\). Run image_delete" % DIGEST):
         deletion_marker.refuse(manifest, lambda _config: config)
 
 
@@ -46,7 +46,7 @@ def test_markers_of_the_first_release():
     content["config"]["Labels"] = {deletion_marker.KEY: "00ff"}
     without = Manifest.parse(json.dumps(document).encode())
     assert deletion_marker.original_of(without, lambda _config: json.dumps(content).encode()) == ""
-    with pytest.raises(ImageError, match="left an empty image here. Run"):
+    with pytest.raises(ImageError, match="left behind. Run"):
         deletion_marker.refuse(without, lambda _config: json.dumps(content).encode())
 
 

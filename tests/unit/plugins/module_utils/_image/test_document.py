@@ -107,7 +107,7 @@ FIELDS = frozenset(("config", "layers"))
 )
 def test_members_that_engines_take_for_a_field(document, lone, is_refused):
     if is_refused:
-        with pytest.raises(InvalidContent, match="its manifest has .* which engines take for its (config|layers)"):
+        with pytest.raises(InvalidContent, match="its manifest contains .* which engines read as (config|layers)"):
             documents.check_fields(document, FIELDS, "its manifest", lone)
     else:
         documents.check_fields(document, FIELDS, "its manifest", lone)

@@ -192,7 +192,7 @@ class TestLimits:
         store = MemoryStore()
         assert len(graph_of(store, wide(10_000)).skipped) == 10_000
         store.asked.clear()
-        with pytest.raises(InvalidContent, match="it refers to more than 10000 manifests"):
+        with pytest.raises(InvalidContent, match="it contains more than 10000 manifests"):
             graph_of(store, wide(10_001))
         assert store.asked == []
 

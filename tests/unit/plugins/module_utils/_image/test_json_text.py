@@ -150,7 +150,7 @@ class TestRewrite:
 
     @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"o": {"x": 1, "x": 1}, "a": 1}'])
     def test_an_object_with_two_members_of_one_name_is_not_changed(self, text):
-        with pytest.raises(ValueError, match="two members of one name"):
+        with pytest.raises(ValueError, match="contains a key twice"):
             rewrite(text, {"a": 3, "o": {"x": 2}})
 
     @pytest.mark.parametrize("seed", range(50))

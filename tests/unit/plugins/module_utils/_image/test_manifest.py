@@ -358,7 +358,7 @@ def test_an_exchanged_child_loses_its_inlined_content():
     ],
 )
 def test_what_is_listed_must_be_of_the_kind_that_it_says(stated, more):
-    with pytest.raises(InvalidContent, match="another kind|both an image manifest and an index"):
+    with pytest.raises(InvalidContent, match="but different content|both an image manifest and an index"):
         parse({"schemaVersion": 2, "mediaType": stated, **more})
 
 
@@ -367,9 +367,9 @@ def test_what_is_listed_must_be_of_the_kind_that_it_says(stated, more):
     [
         (
             '{"schemaVersion": 2, "config": %s, "Config": %s}',
-            "its manifest has 'Config', which engines take for its config",
+            "its manifest contains 'Config', which engines read as config",
         ),
-        ('{"schemaVersion": 2, "config": %s, "Layers": [%s]}', "has 'Layers', which engines take for its layers"),
+        ('{"schemaVersion": 2, "config": %s, "Layers": [%s]}', "contains 'Layers', which engines read as layers"),
         ('{"schemaVersion": 2, "layers": [%s], "layers": [%s, 1]}', "several values for 'layers'"),
     ],
 )
@@ -388,7 +388,7 @@ def test_a_manifest_that_engines_take_for_another_one_is_refused(raw, said):
     ],
 )
 def test_a_descriptor_that_engines_take_for_another_one_is_refused(more):
-    with pytest.raises(InvalidContent, match="which engines take for its (digest|size|os)"):
+    with pytest.raises(InvalidContent, match="which engines read as (digest|size|os)"):
         parse({"schemaVersion": 2, "manifests": [{**CHILD, **more}]})
 
 

@@ -118,7 +118,7 @@ def test_keys_and_identities_are_read():
         ({"type": "sigstoreSigned", "pki": {}}, "signatures by certificates (pki) are not supported yet"),
         (
             {"type": "sigstoreSigned", "keyPath": "/k", "rekorPublicKeyPath": "/r"},
-            "proofs of a transparency log (rekorPublicKeyPath) are not supported yet",
+            "transparency log proofs (rekorPublicKeyPath) are not supported yet",
         ),
         (
             {"type": "signedBy", "keyPath": "/k", "keyType": "X509Certificates"},
@@ -136,13 +136,13 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
     [
         ({}, "the policy has no default."),
         ([], "the policy is not an object."),
-        ({"default": [], "x": 1}, "the policy has 'x', which is unknown."),
-        ({"default": []}, "the requirements of default in the policy are not a list, or an empty one."),
+        ({"default": [], "x": 1}, "the policy has unknown keys: 'x'."),
+        ({"default": []}, "the requirements of default in the policy are not a list, or the list is empty."),
         ({"default": [{}]}, "the policy for default: a requirement has no type."),
-        ({"default": [{"type": "signed"}]}, "the policy for default: the requirement 'signed' is unknown."),
+        ({"default": [{"type": "signed"}]}, "the policy for default: unknown requirement 'signed'."),
         (
             {"default": [{"type": "reject", "why": "x"}]},
-            "the policy for default: the requirement reject has 'why', which is unknown.",
+            "the policy for default: the requirement reject has unknown keys: 'why'.",
         ),
         (
             _signed(),
@@ -152,23 +152,26 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
             _signed(keyPath="/a", keyData="aa"),
             "the policy for default: exactly one of keyPath, keyPaths, keyData, keyDa",
         ),
-        (_signed(keyPath=""), "the policy for default: keyPath is not text, or is empty."),
-        (_signed(keyPaths=[]), "the policy for default: keyPaths is not text, or is empty."),
-        (_signed(keyPath=1), "the policy for default: keyPath is not text, or is empty."),
+        (_signed(keyPath=""), "the policy for default: keyPath is not a string, or is empty."),
+        (_signed(keyPaths=[]), "the policy for default: keyPaths is not a string, or is empty."),
+        (_signed(keyPath=1), "the policy for default: keyPath is not a string, or is empty."),
         (_signed(keyData="*"), "the policy for default: keyData is not base64."),
-        (_signed(keyPath="/a", keypath="/a"), "the policy for default: the requirement sigstoreSigned has 'keypath'"),
+        (
+            _signed(keyPath="/a", keypath="/a"),
+            "the policy for default: the requirement sigstoreSigned has unknown keys: 'keypath'",
+        ),
         (
             _signed(keyPath="/a", signedIdentity={"type": "any"}),
-            "the policy for default: signedIdentity has the type 'any', which is unknown. It is one of matchExact, ",
+            "the policy for default: unknown type 'any' of signedIdentity. Use one of: matchExact, ",
         ),
         (_signed(keyPath="/a", signedIdentity=None), "the policy for default: signedIdentity is not an object."),
         (
             {"default": [{"type": "signedBy", "keyPath": "/a", "keyType": "PGP"}]},
-            "the policy for default: keyType is 'PGP', which is unknown. Use GPGKeys.",
+            "the policy for default: unknown keyType 'PGP'. Use GPGKeys.",
         ),
         (
             {"default": _REJECT, "transports": {"dir": {"srv": _REJECT}}},
-            "the scope 'srv' of transport dir is not an absolute, plain path.",
+            "the scope 'srv' of transport dir is not an absolute path, or contains . or .. segments",
         ),
         ({"default": _REJECT, "transports": {"dir": {"/": _REJECT}}}, 'the scope "/" of transport dir is not valid. '),
         ({"default": _REJECT, "transports": {"dir": []}}, "transports.dir of the policy is not an object."),

@@ -51,9 +51,9 @@ def test_image_without_layers():
         (b"\xff", "is not JSON"),
         (b'{"Config": "c"}', "is not a list of images"),
         (b"[[]]", "an entry of its manifest.json is not a JSON object"),
-        (b'[{"RepoTags": null}]', "does not tell Config, RepoTags and Layers"),
-        (b'[{"Config": "c", "Layers": [1]}]', "does not tell Config, RepoTags and Layers"),
-        (b'[{"Config": "c", "RepoTags": "a:1"}]', "does not tell Config, RepoTags and Layers"),
+        (b'[{"RepoTags": null}]', "has no Config, RepoTags or Layers"),
+        (b'[{"Config": "c", "Layers": [1]}]', "has no Config, RepoTags or Layers"),
+        (b'[{"Config": "c", "RepoTags": "a:1"}]', "has no Config, RepoTags or Layers"),
         (json.dumps([{"Config": "c", "Layers": ["l"] * 1001}]).encode(), "more than 1000 layers"),
         (json.dumps([{"Config": "c"}] * 4001).encode(), "lists more than 4000 images"),
         (json.dumps([{"Config": "c", "Layers": ["l"] * 1000}] * 101).encode(), "have more than 100000 layers"),
@@ -66,7 +66,7 @@ def test_what_is_no_list_of_images(content, said):
 
 @pytest.mark.parametrize("config", [b"{}", b'{"rootfs": {"diff_ids": "x"}}', b'{"rootfs": {"diff_ids": [1]}}'])
 def test_config_that_tells_no_layers(config):
-    with pytest.raises(InvalidContent, match="does not tell the layers"):
+    with pytest.raises(InvalidContent, match="has no rootfs.diff_ids"):
         saved.diff_ids(config)
 
 

@@ -76,8 +76,8 @@ def test_keys_that_cosign_encrypted_open_with_their_passphrase(label):
         with pytest.raises(InvalidKey) as caught:
             load_private(pem, wrong, "cosign.key")
         assert str(caught.value) in (
-            "cosign.key: cannot be decrypted with this passphrase. Check passphrase.",
-            "cosign.key: is encrypted. Set passphrase.",
+            "cosign.key: cannot be decrypted with this passphrase. Check the option passphrase.",
+            "cosign.key: is encrypted. Set the option passphrase.",
         )
 
 
@@ -112,11 +112,11 @@ def _damaged_cosign_key(old: bytes, new: bytes) -> str:
     [
         ("", "k: is not a key in PEM format. A key begins with -----BEGIN."),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "k: is not a valid private key."),
-        (_damaged_cosign_key(b'"scrypt"', b'"argon2"'), "k: is not a valid private key of cosign."),
-        (_damaged_cosign_key(b'"N":', b'"N":9'), "k: is not a valid private key of cosign."),
-        (_damaged_cosign_key(b'"r":8', b'"r":"8"'), "k: is not a valid private key of cosign."),
-        (_damaged_cosign_key(b'"kdf"', b'"kdx"'), "k: is not a valid private key of cosign."),
-        (signing_keys.COSIGN_PUBLIC_KEY, "k: is a public key, and a private key is needed."),
+        (_damaged_cosign_key(b'"scrypt"', b'"argon2"'), "k: is not a valid cosign private key."),
+        (_damaged_cosign_key(b'"N":', b'"N":9'), "k: is not a valid cosign private key."),
+        (_damaged_cosign_key(b'"r":8', b'"r":"8"'), "k: is not a valid cosign private key."),
+        (_damaged_cosign_key(b'"kdf"', b'"kdx"'), "k: is not a valid cosign private key."),
+        (signing_keys.COSIGN_PUBLIC_KEY, "k: is a public key, but a private key is required."),
     ],
 )
 def test_what_is_no_private_key_is_refused_without_quoting_it(content, message):
@@ -131,11 +131,11 @@ _SUPPORTED = "Use ECDSA on P-256, P-384 or P-521, Ed25519, or RSA with 2048 bits
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: is an ECDSA key on curve secp256k1. "),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: uses the unsupported ECDSA curve secp256k1. "),
         (lambda: rsa.generate_private_key(65537, 1024), "k: is an RSA key of 1024 bits, which is too short. "),
-        (lambda: dsa.generate_private_key(2048), "k: is a key of an algorithm that signs no images. "),
-        (ed448.Ed448PrivateKey.generate, "k: is a key of an algorithm that signs no images. "),
-        (x25519.X25519PrivateKey.generate, "k: is a key of an algorithm that signs no images. "),
+        (lambda: dsa.generate_private_key(2048), "k: uses a key algorithm that is not supported for images. "),
+        (ed448.Ed448PrivateKey.generate, "k: uses a key algorithm that is not supported for images. "),
+        (x25519.X25519PrivateKey.generate, "k: uses a key algorithm that is not supported for images. "),
     ],
 )
 def test_keys_that_cosign_would_not_take_are_refused(make, message):
@@ -151,8 +151,11 @@ def test_a_file_of_verifiers_has_one_public_key_and_no_private_one():
     private = _pem(ed25519.Ed25519PrivateKey.generate())
     public = signing_keys.COSIGN_PUBLIC_KEY.encode()
     for content, message in (
-        (private, "k: is a private key, and a public key is needed. Keep private keys away from verifiers."),
-        (public * 2, "k: has 2 keys or certificates in it. Give each key in a file of its own."),
+        (
+            private,
+            "k: is a private key, but a public key is required. Give the public key, and keep private keys off hosts that only verify.",
+        ),
+        (public * 2, "k: contains 2 keys or certificates. Store each key in a separate file."),
         (b"-----BEGIN CERTIFICATE-----\n", "k: is a certificate, not a public key. "),
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "k: is not a valid public key."),
     ):
@@ -167,7 +170,7 @@ def test_without_the_library_or_with_an_old_one_a_key_is_refused_by_name(monkeyp
         load_public(signing_keys.COSIGN_PUBLIC_KEY, "k")
     assert str(caught.value) == (
         "the Python library cryptography 3.3.1 is too old. "
-        "Install version 3.3.2 or newer for the Python that runs the module."
+        "Install version 3.3.2 or later for the Python that runs the module."
     )
     monkeypatch.setattr(crypto, "_FAILURE", (ModuleNotFoundError("no", name="cryptography"), ""))
     with pytest.raises(MissingLibrary) as missing:

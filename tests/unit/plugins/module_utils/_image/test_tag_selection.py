@@ -54,7 +54,7 @@ def test_posix_classes_are_refused_wherever_they_stand(option, text):
     posix_class = text[text.index("[:") : text.index(":]") + 2]
     expected = "%s: %r uses the POSIX class %s, which Python does not support" % (option, text, posix_class)
     assert raised.value.cause == expected
-    assert raised.value.hint == "Write 0-9, a-z or A-Z in the brackets instead, as in [0-9]"
+    assert raised.value.hint == "Use 0-9, a-z or A-Z in the brackets, as in [0-9]"
 
 
 def test_the_newest_are_versions_and_come_last():
@@ -86,5 +86,5 @@ def test_the_newest_none_make_no_sense(number):
 
 
 def test_a_bad_range_is_named():
-    with pytest.raises(ImageError, match="'nonsense' is not a range of versions"):
+    with pytest.raises(ImageError, match="'nonsense' is not a version range"):
         select(semver="nonsense")

@@ -43,7 +43,7 @@ class Docker:
         b"".join(chunks)
 
     def tag(self, image_id, name):
-        raise NotFound("the engine says: No such image")
+        raise NotFound("the engine returned 404 (No such image)")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_image_that_was_removed_meanwhile():
 def test_image_that_the_engine_cannot_read_says_so(containerd):
     containerd.damaged.add(containerd.have(saved(b"low", names=(A,))))
     with pytest.raises(
-        InvalidContent, match="the engine cannot read its image sha256:.*: the engine says: content digest"
+        InvalidContent, match=r"the engine cannot read its image sha256:.*: the engine returned 404 \(content digest"
     ):
         EngineImages("docker-daemon", containerd).find(A)
 

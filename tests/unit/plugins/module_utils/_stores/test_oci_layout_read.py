@@ -111,11 +111,11 @@ def test_a_layout_whose_list_is_null_has_no_image(layout, path, more):
         ("[]", "is not an OCI index"),
         ("{}", "is not an OCI index"),
         ("", "is not JSON"),
-        ('{"manifests": [], "Manifests": [{}]}', "has 'Manifests', which engines take for its manifests"),
+        ('{"manifests": [], "Manifests": [{}]}', "contains 'Manifests', which engines read as manifests"),
         ('{"manifests": [], "manifests": [{}]}', "has several values for 'manifests'"),
         (
             '{"manifests": [{"digest": "a", "Digest": "b"}]}',
-            "an entry of .* has 'Digest', which engines take for its digest",
+            "an entry of .* contains 'Digest', which engines read as digest",
         ),
         ('{"manifests": [%s]}' % ", ".join(["{}"] * 100_001), "lists more than 100000 images"),
     ],

@@ -131,13 +131,13 @@ class TestAttestations:
         with pytest.raises(NotConvertible) as caught:
             convert(ATTESTED, DOCKER)
         assert str(caught.value) == (
-            "image %s cannot be converted to format docker: the attestation %s speaks of it by its digest. Set "
+            "image %s cannot be converted to format docker: the attestation %s is for this digest, and converting the image changes it. Set "
             "attestations: drop to leave attestations out, or use format: preserve."
             % (ARM64.digest, ATTESTATION.digest)
         )
 
     def test_wherever_they_stand_in_the_index(self, convert):
-        with pytest.raises(NotConvertible, match="speaks of it by its digest"):
+        with pytest.raises(NotConvertible, match="is for this digest, and converting the image changes it"):
             convert(index(*ATTESTED.document["manifests"][::-1]), DOCKER)
 
     def test_one_that_speaks_of_nothing_here_is_refused_for_docker(self, convert):
