@@ -81,7 +81,7 @@ class _LargeBlob:
                 if meter.is_complete:
                     self._rate, waiting_rate = meter.rates()
                     if waiting_rate < _SLOW:
-                        self._ahead.help(self._offset)
+                        self._ahead.help()
 
     def _with_helpers(self) -> t.Iterator[Chunk]:
         """The pieces, as long as there are helpers and they are a gain."""
@@ -224,7 +224,10 @@ class _Ahead:
             return None, end
 
     def first_begun(self, offset: int, end: int) -> int | None:
-        """Where the first piece is that begins before ``end`` and of which something has arrived; others are given up."""
+        """Where the first piece is that begins before ``end`` and of which something has arrived; others are given up.
+
+        Without one, the caller reads up to ``end``, and no piece begins so close that this would overtake it.
+        """
         with self._lock:
             for start in sorted(self._pieces):
                 if start >= end:
@@ -232,16 +235,14 @@ class _Ahead:
                 if start >= offset and self._pieces[start].arrived:
                     return start
                 self._pieces.pop(start).free()
+            self._next = max(self._next, end + _PIECE)
         return None
 
-    def help(self, offset: int) -> None:
-        """Have helpers read what comes after the next piece from this offset on, as many as there is room for."""
-        with self._lock:
-            self._next = max(self._next, offset + _PIECE)
-            is_over = self._is_dismissed or self._next >= self._blob.size
-            if is_over or self._calls > self._session.policy.retries:
-                return
-            self._calls += 1
+    def help(self) -> None:
+        """Have helpers read ahead, as many as there is room for."""
+        is_over = self._is_dismissed or self._next >= self._blob.size
+        if is_over or self._calls > self._session.policy.retries:
+            return
         helpers = []
         while self._session.policy.helpers.acquire(blocking=False):
             leave = self._session.enter_at_once()
@@ -252,6 +253,7 @@ class _Ahead:
             helpers.append(threading.Thread(target=self._work, args=(leave,), daemon=True))
         with self._lock:
             self._helpers += len(helpers)
+            self._calls += bool(helpers)
         for helper in helpers:
             helper.start()
 

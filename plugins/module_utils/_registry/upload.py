@@ -221,8 +221,9 @@ class _Upload:
             return True
         if self._offset and (response.was_challenged or status == 416) and self._may_fail_again():
             # The token expired during the upload, and there is a new one now; or the registry has stored more since it
-            # said where to go on.
-            self._client.session.back_off(self._failures - 1)
+            # said where to go on, and may still be storing.
+            if status == 416:
+                self._client.session.back_off(self._failures - 1)
             self._next = resumed
             return True
         if self._began_at:

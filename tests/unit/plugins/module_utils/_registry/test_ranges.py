@@ -248,6 +248,32 @@ def test_a_meter_tells_all_time_from_that_of_waiting(monkeypatch):
     assert samples == [(20.0, 50.0)]
 
 
+def test_helpers_come_when_there_is_room_at_last(serve):
+    client, server = serve(first=len(CONTENT) // 2, retries=0)
+    open_when(server, 1)
+    for _helper in range(8):
+        client.session.policy.helpers.acquire()
+    chunks = iter(ranges.read(client, ACCESS, BLOB))
+    begin = b"".join(bytes(next(chunks)) for _chunk in range(20))
+    assert server.ranges == []
+    for _helper in range(8):
+        client.session.policy.helpers.release()
+    assert begin + b"".join(map(bytes, chunks)) == CONTENT
+    assert server.ranges
+
+
+def test_no_piece_begins_where_the_stream_overtakes_it(serve):
+    client, _server = serve()
+    ahead = ranges._Ahead(client, ACCESS, BLOB)
+    assert ahead.first_begun(10_000, 11_000) is None
+    assert ahead._claim(memoryview(bytearray(PIECE))).start == 11_000 + PIECE
+    assert ahead.first_begun(14_000, 15_000) is None
+    piece = ahead._claim(memoryview(bytearray(PIECE)))
+    assert piece.start == 15_000 + PIECE
+    piece.arrived = 1
+    assert ahead.first_begun(18_500, 19_500) == piece.start
+
+
 def test_who_stops_reading_ends_the_helpers(serve):
     client, server = serve()
     open_when(server, 7)

@@ -200,10 +200,11 @@ def test_a_session_that_lost_content_begins_anew(uploader):
     assert script.sent[-1].body == CONTENT
 
 
-def test_a_registry_that_has_stored_more_since_is_asked_again(uploader):
+def test_a_registry_that_has_stored_more_since_is_asked_again(uploader, clock):
     pushing, script = uploader(STARTED, BROKEN, at(7), Reply(416), at(9), STARTED, STORED)
     pushing.push(BLOB, content())
     assert patches(script) == [("7-19", CONTENT[7:]), ("9-19", CONTENT[9:])]
+    assert clock.naps == [0.5, 0.5]
 
 
 def test_a_registry_that_is_never_satisfied_gets_all_of_it_anew(uploader):
@@ -222,7 +223,7 @@ def test_a_busy_registry_is_asked_where_it_is(uploader, clock, status):
     assert clock.naps == [7.0, 7.0]
 
 
-def test_pieces_go_on_after_a_token_expired(uploader):
+def test_pieces_go_on_after_a_token_expired(uploader, clock):
     basic = {"WWW-Authenticate": 'Basic realm="r"'}
     pushing, script = uploader(
         *(STARTED, Reply(413), CANCELLED, STARTED, STARTED),
@@ -231,6 +232,7 @@ def test_pieces_go_on_after_a_token_expired(uploader):
     )
     pushing.push(BLOB, content())
     assert [asked for asked, _body in patches(script)] == ["0-7", "8-15", "8-15", "16-19"]
+    assert clock.naps == []
     assert ["Authorization" in sent.headers for sent in script.sent[-4:]] == [True] * 4
 
 
