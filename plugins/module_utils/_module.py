@@ -20,7 +20,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ._argspec import check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
-from ._operations.stores import Stores, open_stores
+from ._operations.stores import NoLocalStores, OpenLocal, Stores, open_stores
 from ._process import run_command
 from ._run import Run
 from ._text import clean_values
@@ -29,16 +29,22 @@ from ._text import clean_values
 class RegistryModule:
     """An AnsibleModule with the shared options, and the stores that they describe.
 
-    ``texts`` are the options whose values must be text in YAML already, such as tags.
+    ``texts`` are the options whose values must be text in YAML already, such as tags. ``local`` opens images that are not in
+    registries, see :class:`Stores`.
     """
 
     def __init__(
-        self, argument_spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str] = (), **kwargs: t.Any
+        self,
+        argument_spec: dict[str, dict[str, t.Any]],
+        texts: t.Sequence[str] = (),
+        local: OpenLocal = NoLocalStores,
+        **kwargs: t.Any,
     ) -> None:
         spec = {**argument_spec, **registry_options()}
         self.ansible = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
+        self._local = local
         self._check_texts(texts)
         self._conceal_private_keys()
 
@@ -50,7 +56,8 @@ class RegistryModule:
         """
         run = Run(run_command, self.params["jobs"], self.check_mode)
         try:
-            with self._progress(run), open_stores(self.params, run, self.ansible.no_log_values.add) as stores:
+            opened = open_stores(self.params, run, self.ansible.no_log_values.add, self._local)
+            with self._progress(run), opened as stores:
                 result = operation(stores)
         except MissingLibrary as error:
             message = missing_required_lib(error.library) if error.is_absent else str(error)

@@ -339,6 +339,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._module import Re
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import Copied, CopyOptions, copy
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import Gate
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 
@@ -398,6 +399,7 @@ def main() -> None:
             **verification_options(),
             "force": {"type": "bool", "default": False},
         },
+        local=LocalImages,
         texts=("tags",),
     )
     names = (field.name for field in dataclasses.fields(CopyOptions))

@@ -182,6 +182,7 @@ from ansible_collections.drayage.registry.plugins.module_utils import _messages 
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import Deleted, DeleteOptions, delete
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 
 
 def sentence(deleted: Deleted, image: str, dry_run: bool) -> str:
@@ -217,7 +218,8 @@ def main() -> None:
             "image": {"type": "str", "required": True},
             "scope": {"type": "str", "choices": ["tag", "manifest"], "default": "tag"},
             "referrers": {"type": "bool", "default": False},
-        }
+        },
+        local=LocalImages,
     )
     options = DeleteOptions(**{name: module.params[name] for name in ("image", "scope", "referrers")})
 

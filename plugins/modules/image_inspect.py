@@ -346,6 +346,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.inspe
     inspect,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 
 _OPTIONS = ("image", "platform", "tags", "verify", "referrers")
 # Ansible and its callbacks recurse on a result, and fail from some 250 levels on.
@@ -430,7 +431,8 @@ def main() -> None:
             "tags": {"type": "bool", "default": False},
             "verify": {"type": "bool", "default": False},
             "referrers": {"type": "bool", "default": False},
-        }
+        },
+        local=LocalImages,
     )
     options = InspectOptions(**{name: module.params[name] for name in _OPTIONS})
 

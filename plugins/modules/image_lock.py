@@ -153,6 +153,7 @@ from ansible_collections.drayage.registry.plugins.module_utils import _messages 
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.lock import Locked, lock, wanted_images
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 
 
 def describe(locked: Locked, path: str, dry_run: bool) -> dict[str, t.Any]:
@@ -184,7 +185,8 @@ def main() -> None:
             "images": {"type": "list", "elements": "raw"},
             "update": {"type": "str", "choices": ["missing", "all", "none"], "default": "missing"},
             "platforms": {"type": "list", "elements": "str", "default": []},
-        }
+        },
+        local=LocalImages,
     )
     params = module.params
 

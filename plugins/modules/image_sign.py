@@ -227,6 +227,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.keys import signing_key
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 
 
 def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], changes: int, dry_run: bool) -> str:
@@ -320,6 +321,7 @@ def main() -> None:
             "predicate_type": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
+        local=LocalImages,
         mutually_exclusive=[
             ("image", "bundle"),
             ("key", "key_content", "gpg_key"),

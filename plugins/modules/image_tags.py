@@ -159,6 +159,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.tag_select
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._operations.tags import Assigned, assign_tags, list_tags
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 
 _FILTERS = ("include", "exclude", "semver", "newest")
 
@@ -215,6 +216,7 @@ def main() -> None:
             "digests": {"type": "bool", "default": False},
             "tags": {"type": "dict"},
         },
+        local=LocalImages,
         texts=("include", "exclude", "semver"),
         mutually_exclusive=[("tags", name) for name in _FILTERS],
     )

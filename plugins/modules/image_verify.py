@@ -162,6 +162,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule, PolicyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.signature import Verified
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import (
     VerifiedImage,
     VerifyOptions,
@@ -216,6 +217,7 @@ def main() -> None:
             "registries_d": {"type": "path"},
             **progress_options(),
         },
+        local=LocalImages,
         mutually_exclusive=[("image", "bundle"), ("public_keys", "policy")],
         required_one_of=[("image", "bundle"), ("public_keys", "policy")],
         required_by={

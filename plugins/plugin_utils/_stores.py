@@ -16,6 +16,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.drayage.registry.plugins.module_utils._argspec import registry_options
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._process import run_command
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
@@ -39,4 +40,4 @@ def open_for_reading(params: dict[str, t.Any]) -> Stores:
     Nothing is written through these stores. ``run.statistics`` has the warnings, and hides secrets in messages. Raises
     :class:`ImageError`.
     """
-    return open_stores(params, Run(run_command, params["jobs"], dry_run=True))
+    return open_stores(params, Run(run_command, params["jobs"], dry_run=True), local=LocalImages)

@@ -15,6 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.signi
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.reading import SignatureReader
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from devtools import images
@@ -130,7 +131,7 @@ def test_the_digest_that_was_verified_is_the_one_that_is_copied(
     monkeypatch.setattr(SignatureReader, "of_tag", read_while_the_tag_moves)
     gate = Gate((KeyRule((load_public(KEY.public, "key"),)),))
     run_here = Run(lambda *_arguments: (1, "", ""), 4)
-    with Stores([], None, Policy(60, 0, 4, 0), run_here) as stores:
+    with Stores([], None, Policy(60, 0, 4, 0), run_here, LocalImages) as stores:
         copy(CopyOptions(source, destination), stores, gate)
     assert digest_at(registry.host, repository, "1") == OTHER.digest
     assert digest_at(second_registry.host, repository, "1") == INDEX.digest

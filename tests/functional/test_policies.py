@@ -18,6 +18,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign 
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule, Used
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy as SessionPolicy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from devtools import images, peers, policy_cases
@@ -39,7 +40,7 @@ class Table:
             state: f"{registry.host}/policies/{number}" for number, state in enumerate(policy_cases.STATES)
         }
         run = Run(lambda *_arguments: (1, "", ""), 4)
-        self.stores = Stores([], None, SessionPolicy(60, 0, 4, 0), run)
+        self.stores = Stores([], None, SessionPolicy(60, 0, 4, 0), run, LocalImages)
         for state in STATES:
             self._prepare(registry, state)
 

@@ -23,8 +23,13 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import ref
 from ansible_collections.drayage.registry.plugins.module_utils._image.digest import collect
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference
+from ansible_collections.drayage.registry.plugins.module_utils._operations.roots import ROOTS
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
-from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import BACKENDS, ROOTS, STORES
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import (
+    BACKENDS,
+    STORES,
+    LocalImages,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._stores import repository as contract
@@ -70,7 +75,7 @@ def place(request, tmp_path, repository, monkeypatch):
     opened = []
 
     def open_in_new_task():
-        stores = Stores([], str(authfile), Policy(30.0, 0, 4), Run(no_program, jobs=4))
+        stores = Stores([], str(authfile), Policy(30.0, 0, 4), Run(no_program, jobs=4), LocalImages)
         opened.append(stores)
         if kind in SETS:
             return stores.open_named(LocalReference(SETS[kind], str(tmp_path / "place"), "r.example/app"))

@@ -27,12 +27,30 @@ from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run
 from .._stores.registry_store import RegistryStore
-from .._stores.repository import Closing, Repository, Root, Store
-from .transports import BACKENDS, ROOTS, STORES
+from .._stores.repository import Repository, Root, Store
+from .roots import ROOTS
 
-if t.TYPE_CHECKING:
-    from .._stores.image_backend import ImageBackend
-    from .._stores.staging import Staging
+
+class LocalStores(t.Protocol):
+    """Opens the images of files, directories and engines."""
+
+    def open(self, reference: LocalReference | EngineReference) -> Store:
+        """The store that a reference is in. Nothing is asked of it yet."""
+
+
+# Has what is to be closed at the end, and the timeout in seconds for engines.
+OpenLocal = t.Callable[[float, Run, contextlib.ExitStack], LocalStores]
+
+
+class NoLocalStores:
+    """For what has to do with registries and sets alone."""
+
+    def __init__(self, _timeout: float, _run: Run, _closing: contextlib.ExitStack) -> None:
+        pass
+
+    def open(self, reference: LocalReference | EngineReference) -> Store:
+        """Raises InvalidReference."""
+        raise InvalidReference("is no image of a registry", reference)
 
 
 class Stores:
@@ -41,7 +59,14 @@ class Stores:
     Safe for many threads. A context manager, which closes everything that was opened.
     """
 
-    def __init__(self, entries: t.Iterable[RegistrySettings], authfile: str | None, policy: Policy, run: Run) -> None:
+    def __init__(
+        self,
+        entries: t.Iterable[RegistrySettings],
+        authfile: str | None,
+        policy: Policy,
+        run: Run,
+        local: OpenLocal = NoLocalStores,
+    ) -> None:
         """Raises ImageError for an entry that makes no sense."""
         self.run = run
         self.authfile = authfile
@@ -51,8 +76,7 @@ class Stores:
         self._lock = threading.Lock()
         self._closing = contextlib.ExitStack()
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
-        self._staging: Staging | None = None
-        self._backends: dict[tuple[str, str], ImageBackend] = {}
+        self._local = local(policy.timeout, run, self._closing)
         self._roots: dict[tuple[str, str, frozenset[str]], Root] = {}
 
     def __enter__(self) -> Stores:
@@ -69,12 +93,7 @@ class Stores:
         if isinstance(reference, RegistryReference):
             actions = ["push"] * writable + ["delete"] * deletes
             return RegistryStore(self._client(reference), reference, actions, mount_from)
-        if isinstance(reference, EngineReference):
-            return self._open_engine(reference)
-        store = STORES[reference.transport](reference.path, self.run)
-        if isinstance(store, Closing):
-            self._closing.callback(store.close)
-        return store
+        return self._local.open(reference)
 
     def open_named(self, reference: LocalReference, external_blobs: t.Collection[str] = frozenset()) -> Repository:
         """The images of one repository in a layout or a tree of directories; its name is the tag of the reference.
@@ -130,27 +149,6 @@ class Stores:
         settings = self._registries.of(host, repository)
         return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
 
-    def _open_engine(self, reference: EngineReference) -> Store:
-        """Few tasks have to do with engines, and each task pays for its imports."""
-        from .._stores.config_store import ConfigStore
-        from .._stores.staging import Staging
-
-        backend = self._backend(reference)
-        with self._lock:
-            if self._staging is None:
-                self._staging = Staging(self.run.counted)
-                self._closing.callback(self._staging.close)
-            return ConfigStore(backend, self._staging, reference)
-
-    def _backend(self, reference: EngineReference) -> ImageBackend:
-        """The engine or file of a reference: one for the whole run."""
-        key = (reference.transport, reference.path)
-        with self._lock:
-            if key not in self._backends:
-                self._backends[key] = BACKENDS[reference.transport](*key, self._policy.timeout, self.run)
-                self._closing.callback(self._backends[key].close)
-            return self._backends[key]
-
     def _client(self, reference: RegistryReference) -> RegistryClient:
         host = reference.host
         settings = self._registries.of(host, reference.repository)
@@ -187,7 +185,10 @@ class Stores:
 
 
 def open_stores(
-    params: t.Mapping[str, t.Any], run: Run, conceal: t.Callable[[str], object] = lambda _secret: None
+    params: t.Mapping[str, t.Any],
+    run: Run,
+    conceal: t.Callable[[str], object] = lambda _secret: None,
+    local: OpenLocal = NoLocalStores,
 ) -> Stores:
     """The stores that the shared options (:func:`.._argspec.registry_options`) describe. Raises ImageError.
 
@@ -201,7 +202,7 @@ def open_stores(
     _check("jobs", run.jobs, 1 <= run.jobs <= 256, "from 1 to 256")
     policy = Policy(params["timeout"], params["retries"], run.jobs, params["min_rate"])
     entries = [_settings(entry, conceal) for entry in params["registries"]]
-    return Stores(entries, params["authfile"], policy, run)
+    return Stores(entries, params["authfile"], policy, run, local)
 
 
 def _check(option: str, value: object, is_valid: bool, wanted: str) -> None:

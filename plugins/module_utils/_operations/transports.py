@@ -5,30 +5,31 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The table of transports on the node: which class opens the images of each.
+"""The images of the transports on the node: which class opens those of each.
 
 Registries are not in it, because their stores share connections: see :class:`.stores.Stores`. Each transport imports what it
-needs: a task pays for its imports, and has to do with few transports.
+needs: a task pays for its imports, and has to do with few transports. Modules for sets do not need this file, and Ansible
+packs it, with all that it imports, for those that do.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import typing as t
 
+from .._image.reference import EngineReference, LocalReference
 from .._run import Run
-from .._stores.repository import Root, Store
+from .._stores.repository import Closing, Store
+from .roots import layout
 
 if t.TYPE_CHECKING:
     from .._stores.image_backend import ImageBackend
-    from .._stores.oci_layout import OciLayout
-
-Warn = t.Callable[[str], None]
+    from .._stores.staging import Staging
 
 
-def _layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset()) -> OciLayout:
-    from .._stores.oci_layout import OciLayout
-
-    return OciLayout(path, warn, external_blobs)
+def _layout(path: str, run: Run) -> Store:
+    return layout(path, run.warn)
 
 
 def _archive(path: str, run: Run) -> Store:
@@ -41,12 +42,6 @@ def _directory(path: str, run: Run) -> Store:
     from .._stores.directory import Directory
 
     return Directory(path, run.warn)
-
-
-def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> Root:
-    from .._stores.directory_tree import DirectoryTree
-
-    return DirectoryTree(path, warn)
 
 
 def _docker_archive(_transport: str, path: str, _timeout: float, run: Run) -> ImageBackend:
@@ -63,14 +58,7 @@ def _engine(transport: str, _path: str, timeout: float, run: Run) -> ImageBacken
 
 
 # The images of a path.
-STORES: dict[str, t.Callable[[str, Run], Store]] = {
-    "oci": lambda path, run: _layout(path, run.warn),
-    "oci-archive": _archive,
-    "dir": _directory,
-}
-
-# Paths with many repositories, for sets of images. Those of a layout need not have the blobs whose digests are given.
-ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {"oci": _layout, "dir": _directory_tree}
+STORES: dict[str, t.Callable[[str, Run], Store]] = {"oci": _layout, "oci-archive": _archive, "dir": _directory}
 
 # What keeps whole images.
 BACKENDS: dict[str, t.Callable[[str, str, float, Run], ImageBackend]] = {
@@ -78,3 +66,41 @@ BACKENDS: dict[str, t.Callable[[str, str, float, Run], ImageBackend]] = {
     "docker-daemon": _engine,
     "containers-storage": _engine,
 }
+
+
+class LocalImages:
+    """Opens the images of files, directories and engines; those of one file or engine share what was opened.
+
+    Safe for many threads. What has to be closed is added to ``closing``.
+    """
+
+    def __init__(self, timeout: float, run: Run, closing: contextlib.ExitStack) -> None:
+        self._timeout = timeout
+        self._run = run
+        self._closing = closing
+        self._lock = threading.Lock()
+        self._staging: Staging | None = None
+        self._backends: dict[tuple[str, str], ImageBackend] = {}
+
+    def open(self, reference: LocalReference | EngineReference) -> Store:
+        """The store that a reference is in. Nothing is asked of it yet."""
+        if isinstance(reference, EngineReference):
+            return self._open_engine(reference)
+        store = STORES[reference.transport](reference.path, self._run)
+        if isinstance(store, Closing):
+            self._closing.callback(store.close)
+        return store
+
+    def _open_engine(self, reference: EngineReference) -> Store:
+        from .._stores.config_store import ConfigStore
+        from .._stores.staging import Staging
+
+        key = (reference.transport, reference.path)
+        with self._lock:
+            if self._staging is None:
+                self._staging = Staging(self._run.counted)
+                self._closing.callback(self._staging.close)
+            if key not in self._backends:
+                self._backends[key] = BACKENDS[reference.transport](*key, self._timeout, self._run)
+                self._closing.callback(self._backends[key].close)
+            return ConfigStore(self._backends[key], self._staging, reference)

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference
 from ansible_collections.drayage.registry.plugins.module_utils._files import read_regular
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference, RegistryReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores, open_stores
+from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts, runs
@@ -76,8 +77,14 @@ def test_stores_of_one_registry_share_a_client_in_all_threads():
 
 def test_what_was_opened_is_closed(tmp_path):
     path = tmp_path / "images.tar"
-    with Stores([], None, Policy(), runs.run()) as stores:
+    with Stores([], None, Policy(), runs.run(), LocalImages) as stores:
         writer = stores.open(LocalReference("oci-archive", str(path)), writable=True)
         writer.put_blob(images.descriptor(b"one"), lambda: [b"one"], "")
         before = len(os.listdir("/proc/self/fd"))
     assert len(os.listdir("/proc/self/fd")) < before
+
+
+def test_what_has_to_do_with_registries_alone_opens_nothing_else(tmp_path):
+    stores = Stores([], None, Policy(), runs.run())
+    with stores, pytest.raises(InvalidReference, match="oci:/srv/images:1: is no image of a registry"):
+        stores.open(LocalReference("oci", "/srv/images", "1"))
