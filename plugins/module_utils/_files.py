@@ -127,8 +127,13 @@ def prefix_for(path: str) -> str:
 
 
 @contextlib.contextmanager
-def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING) -> t.Iterator[t.BinaryIO]:
-    """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError."""
+def staged(
+    directory: str, target: str, mode: int = 0o666, prefix: str = STAGING, syncs_directory: bool = True
+) -> t.Iterator[t.BinaryIO]:
+    """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError.
+
+    Without ``syncs_directory`` a power failure may remove it again until :func:`sync_directory` is called for its directory.
+    """
     stream, path = _create(directory, mode, prefix)
     try:
         with stream:
@@ -140,8 +145,9 @@ def staged(directory: str, target: str, mode: int = 0o666, prefix: str = STAGING
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
-    with contextlib.suppress(FileNotFoundError):  # who may remove it need not wait
-        sync_directory(os.path.dirname(target))
+    if syncs_directory:
+        with contextlib.suppress(FileNotFoundError):  # who may remove it need not wait
+            sync_directory(os.path.dirname(target))
 
 
 def _publish(path: str, target: str, prefix: str) -> None:
@@ -174,9 +180,9 @@ def keep_access(stream: t.BinaryIO, target: str) -> None:
         os.fchown(stream.fileno(), before.st_uid, before.st_gid)
 
 
-def write_file(directory: str, target: str, content: bytes) -> None:
-    """Replace ``target`` by this content, by way of a staged file in ``directory``. Raises OSError."""
-    with staged(directory, target) as stream:
+def write_file(directory: str, target: str, content: bytes, syncs_directory: bool = True) -> None:
+    """Replace ``target`` by this content, by way of a file in ``directory``, see :func:`staged`. Raises OSError."""
+    with staged(directory, target, syncs_directory=syncs_directory) as stream:
         stream.write(content)
 
 

@@ -39,6 +39,7 @@ class OciImages(IndexedStore, Lockable, Batching):
 
     def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
         self._path = path
+        self._real_path = ""
         self._warn = warn
         self._names = AllNames()
         self._locks = ReentrantLock()
@@ -60,8 +61,9 @@ class OciImages(IndexedStore, Lockable, Batching):
     @property
     def location(self) -> Location:
         """All images of a layout or archive share its blobs."""
-        root = "%s:%s" % (self.transport, os.path.realpath(self._path))
-        return Location(self.transport, root, self._names.repository)
+        if not self._real_path:
+            self._real_path = os.path.realpath(self._path)
+        return Location(self.transport, "%s:%s" % (self.transport, self._real_path), self._names.repository)
 
     # What subclasses know
 

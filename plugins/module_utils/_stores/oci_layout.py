@@ -82,7 +82,7 @@ class OciLayout(OciImages, Root):
         with file_errors("write", self._path):
             self._prepare()
             target = self._new_blob_path(blob.digest)
-            with staged(self._staging_for(target), target) as stream:
+            with staged(self._staging_for(target), target, syncs_directory=False) as stream:
                 for chunk in open_blob():
                     stream.write(chunk)
         return False
@@ -93,9 +93,16 @@ class OciLayout(OciImages, Root):
             self._prepare()
             if self._descriptor(manifest.digest) is None:
                 target = self._new_blob_path(manifest.digest)
-                write_file(self._staging_for(target), target, manifest.raw)
+                write_file(self._staging_for(target), target, manifest.raw, syncs_directory=False)
 
     def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
+        """Blobs are on the disk before the index refers to them: their directories are synced here, once for all of them.
+
+        This run may have found there what was written by one that was killed.
+        """
+        for directory in os.scandir(os.path.join(self._path, "blobs")):
+            if directory.is_dir():
+                sync_directory(directory.path)
         before, document["manifests"] = document["manifests"], entries
         write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(document))
         self._collect(before, entries)

@@ -20,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import STA
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
+from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
 from ansible_collections.drayage.registry.tests.unit.support.layouts import (
@@ -446,3 +447,19 @@ def test_a_layout_whose_lock_is_a_pipe_is_refused(layout, path):
     os.mkfifo(path / "oci-layout")
     with pytest.raises(InvalidContent, match="%s/oci-layout is not a file" % path):
         publish(layout, TWO, "2")
+
+
+def test_blobs_are_on_the_disk_before_the_index_refers_to_them(layout, path, monkeypatch):
+    done = []
+    sync, rename = oci_layout.sync_directory, os.rename
+    monkeypatch.setattr(oci_layout, "sync_directory", lambda directory: (done.append(directory), sync(directory)))
+    monkeypatch.setattr(os, "rename", lambda old, new: (done.append(new), rename(old, new)))
+    with layout.exclusive():
+        done.clear()
+    fill(layout, ONE, TWO)
+    layout.publish_all([layout.stage(image.manifest, [tag], None) for image, tag in ((ONE, "1"), (TWO, "2"))])
+    blobs = str(path / "blobs" / "sha256")
+    *before, synced, index = done
+    assert (synced, index) == (blobs, str(path / "index.json"))
+    assert {os.path.dirname(name) for name in before if name != str(path / "blobs")} == {blobs}
+    assert blobs not in before
