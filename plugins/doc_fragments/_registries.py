@@ -124,7 +124,7 @@ options:
       - If a server delivers a blob of more than 64 MiB slowly, up to eight of them read this blob. With O(jobs=1) or O(registries[].max_connections=1), the
         module reads each blob over one connection. It does the same if O(registries[].requests_per_second) is set.
     type: int
-    default: 24
+    default: 32
 requirements:
   - requests >= 2.25.1 (for registries)
 notes:

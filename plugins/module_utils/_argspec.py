@@ -59,7 +59,7 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
         "timeout": {"type": "float", "default": 60.0},
         "min_rate": {"type": "float", "default": 100.0},
         "retries": {"type": "int", "default": 3},
-        "jobs": {"type": "int", "default": 24},
+        "jobs": {"type": "int", "default": 32},
     }
 
 

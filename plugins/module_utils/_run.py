@@ -93,7 +93,7 @@ class Run:
     """
 
     run_command: RunCommand
-    jobs: int = 24
+    jobs: int = 32
     dry_run: bool = False
     statistics: RunStats = dataclasses.field(default_factory=RunStats)
     progress: Progress | None = None

@@ -53,7 +53,7 @@ class Policy:
 
     timeout: float = 60.0
     retries: int = 3
-    jobs: int = 24
+    jobs: int = 32
     min_rate: float = 0.0
     contacts: Contacts = dataclasses.field(default_factory=Contacts)
     # How many threads may read ahead in the whole run: each has a buffer of 4 MiB.

@@ -20,7 +20,7 @@ def test_a_plugin_reads_images_with_the_defaults_of_the_modules(tmp_path):
     layouts.foreign_layout(tmp_path / "layout", ("1", image))
     with open_for_reading(registry_params({})) as stores:
         assert stores.open(LocalReference("oci", str(tmp_path / "layout"))).resolve("1").digest == image.digest
-        assert (stores.run.jobs, stores.run.dry_run, stores.run.statistics.requests) == (24, True, 0)
+        assert (stores.run.jobs, stores.run.dry_run, stores.run.statistics.requests) == (32, True, 0)
 
 
 def test_a_plugin_asks_the_credential_helpers_of_its_authfile(tmp_path, monkeypatch):
