@@ -13,13 +13,15 @@ It is what an export for an air-gapped site is compared with, so it has all that
 from __future__ import annotations
 
 import collections
+import functools
+import io
 import json
 import os
 import re
 import typing as t
 
-from ..._errors import ImageError, local_failure
-from ..._files import is_missing, read_named, replaced, reserved
+from ..._errors import ImageError, file_errors, local_failure
+from ..._files import check_named, is_missing, open_regular, read_named, replaced, reserved
 from ..._image import digest as digests
 from ..._image import document as documents
 
@@ -36,12 +38,24 @@ class Inventory:
 
     def __init__(self, records: t.Iterable[Record] = ()) -> None:
         self.records = {record["ref"]: record for record in records}
-        self._digests = {record["digest"]: record for record in self.records.values()}
-        self._names = {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
-        self._holders: dict[str, list[str]] = collections.defaultdict(list)
+
+    # Each of these is as large as the records, and most tasks need one of them.
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, Record]:
+        return {record["digest"]: record for record in self.records.values()}
+
+    @functools.cached_property
+    def _names(self) -> set[tuple[str, str]]:
+        return {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
+
+    @functools.cached_property
+    def _holders(self) -> dict[str, list[str]]:
+        holders: dict[str, list[str]] = collections.defaultdict(list)
         for ref, record in self.records.items():
             for blob in record["blobs"]:
-                self._holders[str(blob)].append(ref)
+                holders[str(blob)].append(ref)
+        return holders
 
     @classmethod
     def load(cls, option: str, path: str, must_exist: bool) -> Inventory:
@@ -56,7 +70,11 @@ class Inventory:
 
     def differs(self, path: str) -> bool:
         """Whether the file has, or lacks, anything. Raises ImageError."""
-        return is_missing(path) or read_named(path, _MAX_SIZE, "the inventory") != self.encode()
+        if is_missing(path):
+            return True
+        check_named(path, "the inventory")
+        with file_errors("read the inventory", path), io.BufferedReader(open_regular(path)) as stream:
+            return any(stream.read(len(piece)) != piece for piece in self.encode()) or stream.read(1) != b""
 
     def merged(self, records: t.Iterable[Record], deleted: t.Collection[str]) -> Inventory:
         """With these records, in place of those of the same references, and without what was deleted."""
@@ -78,15 +96,20 @@ class Inventory:
             return False
         try:
             with replaced(path) as stream:
-                stream.write(self.encode())
+                stream.writelines(self.encode())
         except OSError as error:
             raise local_failure(error, "write the inventory", path) from None
         return True
 
-    def encode(self) -> bytes:
-        """The content of the file, the same for the same records."""
-        images = [self.records[ref] for ref in sorted(self.records)]
-        return (json.dumps({"version": _VERSION, "images": images}, indent=1) + "\n").encode("utf-8")
+    def encode(self) -> t.Iterator[bytes]:
+        """The content of the file, the same for the same records; in pieces, as it may be large."""
+        yield b'{\n "version": %d,\n "images": [' % _VERSION
+        separator = "\n  "
+        for ref in sorted(self.records):
+            text = json.dumps(self.records[ref], indent=1).replace("\n", "\n  ")
+            yield (separator + text).encode("utf-8")
+            separator = ",\n  "
+        yield b"\n ]\n}\n" if self.records else b"]\n}\n"
 
     def of_digest(self, digest: str) -> Record | None:
         """What is known of an image, under whatever reference."""

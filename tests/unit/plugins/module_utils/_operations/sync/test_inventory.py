@@ -27,9 +27,28 @@ def test_what_was_written_is_read_and_written_once(tmp_path):
     assert inventory.save(path)
     assert not inventory.save(path)
     again = Inventory.load("inventory", path, must_exist=True)
-    assert again.encode() == inventory.encode()
-    assert list(json.loads(inventory.encode())["images"][0].values())[0] == "r.example/a:1"
+    assert again.records == inventory.records
+    assert list(json.loads((tmp_path / "inventory.json").read_bytes())["images"][0].values())[0] == "r.example/a:1"
     assert os.listdir(tmp_path) == ["inventory.json"]
+
+
+@pytest.mark.parametrize("refs", [(), ("r.example/a:1",), ("r.example/b:1", "r.example/a:1")])
+def test_the_file_is_indented_json(refs):
+    inventory = Inventory([record(ref, platforms=[], title="\n \u00e4") for ref in refs])
+    images = [record(ref, platforms=[], title="\n \u00e4") for ref in sorted(refs)]
+    written = b"".join(inventory.encode())
+    assert written == (json.dumps({"version": 1, "images": images}, indent=1) + "\n").encode()
+
+
+@pytest.mark.parametrize("more", [b"\n", b" "])
+def test_a_file_that_goes_on_differs(tmp_path, more):
+    path = tmp_path / "inventory.json"
+    inventory = Inventory([record("r.example/a:1")])
+    inventory.save(str(path))
+    path.write_bytes(path.read_bytes() + more)
+    assert inventory.differs(str(path))
+    path.write_bytes(path.read_bytes()[:-2])
+    assert inventory.differs(str(path))
 
 
 @pytest.mark.parametrize(
