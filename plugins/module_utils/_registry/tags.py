@@ -40,9 +40,17 @@ class ListLimits(t.NamedTuple):
     items: int
 
 
-def list_tags(client: RegistryClient, access: Access) -> list[str]:
-    """All tags of a repository, each once, in the registry's order. Raises NotFound where it knows no repository."""
-    return read_list(client, access, "/v2/%s/tags/list" % access.repository, Action.LIST_TAGS, read_page)
+def _ignore(_items: object) -> None:
+    pass
+
+
+def list_tags(client: RegistryClient, access: Access, note: t.Callable[[list[str]], object] = _ignore) -> list[str]:
+    """All tags of a repository, each once, in the registry's order; ``note`` is called as by :func:`read_list`.
+
+    Raises NotFound where it knows no repository.
+    """
+    target = "/v2/%s/tags/list" % access.repository
+    return read_list(client, access, target, Action.LIST_TAGS, read_page, note=note)
 
 
 def read_list(
@@ -52,10 +60,11 @@ def read_list(
     action: Action,
     parse: t.Callable[[bytes], list[_Item]],
     limits: ListLimits | None = None,
+    note: t.Callable[[list[_Item]], object] = _ignore,
 ) -> list[_Item]:
     """The items on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
 
-    Raises :class:`NotFound` for the first page only, and
+    ``note`` is called with the items of each page but the last, before the next one is asked for. Raises :class:`NotFound` for the first page only, and
     :class:`Refused` for a list that does not end.
     """
     limits = limits or ListLimits(_MAX_PAGE, _PAGES, _NAMES)
@@ -77,6 +86,8 @@ def read_list(
                 % (action.text(), client.session.host, len(found), len(asked)),
                 hint="Check the registry, or the proxy in front of it, for how it pages its lists",
             )
+        if following:
+            note(items)
         target = following
     return list(found)
 

@@ -26,10 +26,10 @@ from .._registry.referrers import ReferrersClient
 from .._registry.tags import list_tags
 from .._registry.upload import BlobUploader
 from .location import Location
-from .repository import Store
+from .repository import Paging, Store
 
 
-class RegistryStore(Store):
+class RegistryStore(Store, Paging):
     """``actions`` are the rights to ask for beside pulling, from the start: one token serves the whole run.
 
     ``mount_from`` is a repository of the same registry that blobs may be mounted from.
@@ -80,7 +80,11 @@ class RegistryStore(Store):
 
     def tags(self) -> list[str]:
         """One GET a page."""
-        found = list_tags(self._client, self._access)
+        return self.tags_by_page(lambda _names: None)
+
+    def tags_by_page(self, note: t.Callable[[list[str]], object]) -> list[str]:
+        """One GET a page."""
+        found = list_tags(self._client, self._access, note)
         self.referrers.note_tags(found)
         return found
 

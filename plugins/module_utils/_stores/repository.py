@@ -210,6 +210,14 @@ class Committing(abc.ABC):
         """Write what was put last, if no image is published with it."""
 
 
+class Paging(abc.ABC):
+    """A repository whose list of tags comes in pages."""
+
+    @abc.abstractmethod
+    def tags_by_page(self, note: t.Callable[[list[str]], object]) -> list[str]:
+        """As :meth:`Repository.tags`; ``note`` is called with the names on each page but the last as soon as it is read."""
+
+
 class Publication(t.NamedTuple):
     """An image whose manifest is stored, with its ``names`` as the whole place has them; otherwise as :meth:`Store.publish`."""
 

@@ -12,24 +12,21 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from ..._errors import ImageError, InvalidContent, naming
-from ..._image.descriptor import Descriptor
+from ..._errors import ImageError, InvalidContent
 from ..._run import Run
-from ..._stores.repository import Store
 from ..._transfer.job import Job
-from ..._transfer.parallel import Turns, do_all
+from ..._transfer.parallel import do_all
 from ..._transfer.request import CopyRequest, Heads
+from .early_heads import Answer, EarlyHeads
 
-_Answer = t.Union[Descriptor, ImageError, None]
 
-
-def compare(jobs: t.Iterable[Job], run: Run) -> None:
+def compare(jobs: t.Iterable[Job], run: Run, heads: EarlyHeads) -> None:
     """Decide the jobs that are up to date or cannot be asked about, and set the heads of the others.
 
-    Only tags that the destination has listed are looked at, and only if their digests show whether they are the same.
+    ``heads`` may know some answers already. Only tags that the destination has listed are looked at, and only if their digests show whether they are the same.
     No registry gets more than ``run.jobs`` requests at once.
     """
-    comparison = _Comparison(run)
+    comparison = _Comparison(heads)
     waiting = [job for job in jobs if not job.action]
     requests = ((job, job.request) for job in waiting)
     comparable = ((job, request) for job, request in requests if request and _is_comparable(job, request))
@@ -42,17 +39,16 @@ def _is_comparable(job: Job, request: CopyRequest) -> bool:
 
 
 class _Comparison:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, heads: EarlyHeads) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[Job, _Answer] = {}
-        self._turns = Turns(run.jobs)
+        self._waiting: dict[Job, Answer] = {}
+        self._heads = heads
 
     def look(self, half: tuple[Job, CopyRequest, bool]) -> None:
         """Ask one side about an image; whoever has the second answer decides."""
         job, request, is_source = half
         store, name = (request.source, request.name) if is_source else (request.destination, job.name)
-        with self._turns.at(store.location.root):
-            answer = _ask(store, name)
+        answer = self._heads.ask(store, name)
         with self._lock:
             if job not in self._waiting:
                 self._waiting[job] = answer
@@ -61,7 +57,7 @@ class _Comparison:
         _decide(job, request, *((answer, other) if is_source else (other, answer)))
 
 
-def _decide(job: Job, request: CopyRequest, source: _Answer, destination: _Answer) -> None:
+def _decide(job: Job, request: CopyRequest, source: Answer, destination: Answer) -> None:
     if isinstance(destination, InvalidContent):
         return  # whatever it is, it is not the image
     if isinstance(destination, ImageError):
@@ -75,11 +71,3 @@ def _decide(job: Job, request: CopyRequest, source: _Answer, destination: _Answe
             job.decide_unchanged(source.digest)
         else:
             job.heads = heads
-
-
-def _ask(store: Store, name: str) -> _Answer:
-    try:
-        with naming(store.reference(name)):
-            return store.resolve(name)
-    except ImageError as error:
-        return error

@@ -30,14 +30,15 @@ from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._run import Run
 from ..._stores.location import Location
-from ..._stores.repository import Repository, Store
+from ..._stores.repository import Paging, Repository, Store
 from ..._transfer.conversion import Conversion
 from ..._transfer.job import Job
 from ..._transfer.known import Known
-from ..._transfer.parallel import Turns, do_all
+from ..._transfer.parallel import do_all
 from ..._transfer.request import CopyRequest, RepositoryRequest
 from ..prune import PrunableTags
 from .declaration import Entry, SyncOptions
+from .early_heads import EarlyHeads
 from .resolver import RepositoryPair, RepositoryResolver
 from .slices import Slice
 
@@ -67,13 +68,17 @@ class Discovered:
     prunable: list[PrunableTags]
 
 
-def discover(entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, run: Run) -> Discovered:
+def discover(
+    entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads
+) -> Discovered:
     """Look at all repositories of a declaration. Raises ImageError if the declaration itself is wrong."""
-    return _Discovery(options, resolver, run).discover(entries)
+    with heads:
+        return _Discovery(options, resolver, run, heads).discover(entries)
 
 
 class _Discovery:
-    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, run: Run) -> None:
+    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads) -> None:
+        self._heads = heads
         self._options = options
         self._resolver = resolver
         self._run = run
@@ -152,6 +157,11 @@ class _Discovery:
         """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
+        for pair in pairs:
+            if self._is_comparable and pair.entry.has_pattern and pair.entry.newest is None and not pair.platforms:
+                self._heads.expect(
+                    pair.source, pair.destination, functools.partial(self._selects_early, pair, pair.entry.selection())
+                )
         answers = self._list_all([*destinations.values()], [*sources.values()])
         known = {
             place: self._tags_of(repository, answer)
@@ -161,18 +171,31 @@ class _Discovery:
 
     def _list_all(self, *groups: t.Sequence[Repository]) -> list[list[list[str] | ImageError]]:
         """The tags of repositories at several places, or why they could not be listed, from all places at once."""
-        turns = Turns(self._run.jobs)
         found: list[list[list[str] | ImageError]] = [[[] for _repository in group] for group in groups]
         mixed = sorted((number, index) for index, group in enumerate(groups) for number in range(len(group)))
 
         def look(position: tuple[int, int]) -> None:
             number, index = position
             repository = groups[index][number]
-            with turns.at(repository.location.root):
-                found[index][number] = _list_tags(repository)
+            with self._heads.turns.at(repository.location.root):
+                answer = _list_tags(repository, functools.partial(self._heads.note_page, repository))
+            if not isinstance(answer, ImageError):
+                self._heads.note_all(repository, answer)
+            found[index][number] = answer
 
         do_all(look, mixed, len(groups) * self._run.jobs)
         return found
+
+    @property
+    def _is_comparable(self) -> bool:
+        """Whether digests show what is up to date, and are looked at."""
+        return self._options.existing == "update" and not self._conversion
+
+    def _selects_early(self, pair: RepositoryPair, selection: TagSelection, name: str) -> bool:
+        """Whether a tag is selected whatever the rest of the list has."""
+        if not self._has(pair.destination, name) or (self._options.referrers and is_digest_tag(name)):
+            return False
+        return bool(selection.select([name]))
 
     def _tags_of(self, repository: Repository, answer: list[str] | ImageError) -> _Tags | ImageError:
         if isinstance(answer, NotFound):
@@ -307,10 +330,10 @@ def _collision_hint(entry: Entry, source: str) -> str:
     return "Set scoped: true, which keeps the whole names of the sources"
 
 
-def _list_tags(store: Repository) -> list[str] | ImageError:
+def _list_tags(store: Repository, note: t.Callable[[list[str]], object]) -> list[str] | ImageError:
     try:
         with naming(store.reference("")):
-            return store.tags()
+            return store.tags_by_page(note) if isinstance(store, Paging) else store.tags()
     except ImageError as error:
         return error
 

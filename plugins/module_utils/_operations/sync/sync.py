@@ -30,6 +30,7 @@ from ..stores import Stores
 from .compare import compare
 from .declaration import Entry, SyncOptions
 from .discover import discover
+from .early_heads import EarlyHeads
 from .far_side import FarSide
 from .inventory_writer import InventoryWriter
 from .outcome import Synced, failure_of
@@ -90,8 +91,9 @@ class _Sync:
 
     def run(self) -> Synced:
         """Look at everything, decide everything, then write."""
-        found = discover(self._options.images or (), self._options, self._resolver, self._run)
-        images = self._planned(found.jobs)
+        heads = EarlyHeads(self._run.jobs)
+        found = discover(self._options.images or (), self._options, self._resolver, self._run, heads)
+        images = self._planned(found.jobs, heads)
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)
         predict(pending)
@@ -118,13 +120,13 @@ class _Sync:
         self._update_inventory(synced)
         return synced
 
-    def _planned(self, jobs: list[Job]) -> list[Job]:
+    def _planned(self, jobs: list[Job], heads: EarlyHeads) -> list[Job]:
         """All jobs, decided, but those whose image may be absent and is."""
         # Digests do not show whether a conversion is up to date.
         if self._options.existing == "update" and not Conversion.of_options(
             self._options.format, self._options.attestations
         ):
-            compare(jobs, self._run)
+            compare(jobs, self._run, heads)
             if self._gate.rules:
                 do_all(self._check_unchanged, [job for job in jobs if job.action == UNCHANGED], self._run.jobs)
         do_all(self._plan, [job for job in jobs if not job.action], self._run.jobs)

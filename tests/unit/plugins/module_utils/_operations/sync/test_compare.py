@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, InvalidContent
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.compare import compare
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.early_heads import EarlyHeads
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import InlineExecutor
@@ -55,7 +56,7 @@ def jobs(source, there):
 
 
 def compared(jobs, threads=4):
-    compare(jobs, runs.run(threads))
+    compare(jobs, runs.run(threads), EarlyHeads(threads))
     return jobs
 
 
@@ -86,13 +87,13 @@ def test_what_is_decided_or_was_not_declared_is_left_alone(source, there, jobs):
     (decided,) = jobs("1")
     decided.decide_unchanged()
     listed = Job.failed("r.example/app", "s.example/app", AccessDenied("access denied"))
-    compare([decided, listed, Job("r.example/app:1", "s.example/app:1", "1")], runs.run(4))
+    compared([decided, listed, Job("r.example/app:1", "s.example/app:1", "1")])
     assert source.asked == there.asked == []
 
 
 def test_a_destination_of_which_nothing_is_known_is_not_asked(source, there):
     job = Job("r.example/app:1", "s.example/app:1", "1", CopyRequest(source, "1", there, ("1",)))
-    compare([job], runs.run(4))
+    compared([job])
     assert source.asked == there.asked == []
 
 

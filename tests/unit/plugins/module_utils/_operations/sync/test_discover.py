@@ -8,6 +8,7 @@ import threading
 
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.discover import discover
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.early_heads import EarlyHeads
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.resolver import RepositoryResolver
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
@@ -17,7 +18,9 @@ IMAGE = image("linux/amd64")
 
 def discovered(memory, jobs, *names):
     options = SyncOptions(src="s.example", dest="d.example")
-    return discover([Entry(name) for name in names], options, RepositoryResolver(options, memory), runs.run(jobs))
+    return discover(
+        [Entry(name) for name in names], options, RepositoryResolver(options, memory), runs.run(jobs), EarlyHeads(jobs)
+    )
 
 
 def test_both_sides_are_listed_at_once_and_neither_gets_more_than_jobs(memory, monkeypatch):

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Ask what tags point to while the lists of their repositories are still being read.
+
+Registries list 50 or 100 tags on a page, and each page takes a round trip. Only what is on both sides is asked for, which
+would be asked for afterwards anyway.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import threading
+import typing as t
+
+from ..._errors import ImageError, naming
+from ..._image.descriptor import Descriptor
+from ..._stores.repository import Repository, Store
+from ..._transfer.parallel import Turns
+
+Answer = t.Union[Descriptor, ImageError, None]
+
+
+class _Pair:
+    """Two repositories, and the names of each that are known so far.
+
+    Whole lists are only looked into once the other one turns out to have several pages.
+    """
+
+    def __init__(self, source: Repository, destination: Repository, selects: t.Callable[[str], bool]) -> None:
+        self.source = source
+        self.destination = destination
+        self._selects = selects
+        self._known: dict[Repository, set[str]] = {source: set(), destination: set()}
+        self._whole: dict[Repository, t.Collection[str]] = {}
+        self._has_pages = False
+
+    def add_page(self, repository: Repository, names: t.Collection[str]) -> list[str]:
+        """Take in a page of a list; returns the names that are in both by now, and were not before."""
+        self._has_pages = True
+        found = self._add(repository, names)
+        for other, whole in list(self._whole.items()):
+            found += self.add_all(other, whole)
+        return found
+
+    def add_all(self, repository: Repository, names: t.Collection[str]) -> list[str]:
+        """Take in a whole list; returns as :meth:`add_page`."""
+        if self._has_pages:
+            self._whole.pop(repository, None)
+            return self._add(repository, names)
+        self._whole[repository] = names
+        return []
+
+    def _add(self, repository: Repository, names: t.Collection[str]) -> list[str]:
+        other = self.destination if repository is self.source else self.source
+        known = self._known[repository]
+        fresh = [name for name in names if name not in known]
+        known.update(fresh)
+        return [name for name in fresh if name in self._known[other] and self._selects(name)]
+
+
+class EarlyHeads:
+    """A context manager that stops asking when it is left. Safe for many threads.
+
+    ``turns`` are taken for each request, and may be shared with those of lists.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.turns = Turns(jobs)
+        self._threads = 2 * jobs
+        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._changed = threading.Condition()
+        self._pairs: dict[str, list[_Pair]] = collections.defaultdict(list)
+        self._waiting: collections.deque[tuple[Store, str]] = collections.deque()
+        self._answers: dict[str, Answer] = {}
+        self._is_over = False
+
+    def __enter__(self) -> EarlyHeads:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        if self._pool:
+            self._pool.shutdown()
+        self._pairs.clear()
+        self._waiting.clear()
+
+    def expect(self, source: Repository, destination: Repository, selects: t.Callable[[str], bool]) -> None:
+        """Ask for the names of two repositories that are in both and that ``selects`` is true for."""
+        pair = _Pair(source, destination, selects)
+        for repository in (source, destination):
+            self._pairs[repository.reference("")].append(pair)
+
+    def note_page(self, repository: Repository, names: t.Collection[str]) -> None:
+        """Take in a page of the list of a repository, which is not the last one."""
+        self._note(repository, lambda pair: pair.add_page(repository, names))
+
+    def note_all(self, repository: Repository, names: t.Collection[str]) -> None:
+        """Take in the whole list of a repository."""
+        self._note(repository, lambda pair: pair.add_all(repository, names))
+
+    def _note(self, repository: Repository, add: t.Callable[[_Pair], list[str]]) -> None:
+        with self._changed:
+            for pair in self._pairs.get(repository.reference(""), ()):
+                for name in add(pair):
+                    self._waiting.append((pair.source.open(name), name))
+                    self._waiting.append((pair.destination.open(name), name))
+            if self._waiting and not self._pool:
+                self._pool = concurrent.futures.ThreadPoolExecutor(self._threads)
+                for _thread in range(self._threads):
+                    self._pool.submit(self._work)
+            self._changed.notify_all()
+
+    def ask(self, store: Store, name: str) -> Answer:
+        """What a name points to, or why that cannot be said; of what was asked for early, the answer that came."""
+        if self._answers:
+            with self._changed:
+                reference = store.reference(name)
+                if reference in self._answers:
+                    return self._answers.pop(reference)
+        with self.turns.at(store.location.root):
+            return _ask(store, name)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._is_over:
+                    self._changed.wait()
+                if self._is_over:
+                    return
+                store, name = self._waiting.popleft()
+            with self.turns.at(store.location.root):
+                answer = _ask(store, name)
+            with self._changed:
+                self._answers[store.reference(name)] = answer
+
+
+def _ask(store: Store, name: str) -> Answer:
+    try:
+        with naming(store.reference(name)):
+            return store.resolve(name)
+    except ImageError as error:
+        return error
