@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     mount,
     no_op,
+    page,
     playbook,
     repositories,
     scale,
@@ -62,14 +63,16 @@ def main() -> int:
     with locked("bench"), tempfile.TemporaryDirectory(dir=BENCH, prefix="run-") as directory:
         env = environment(Path(directory))
         found = {kinds: find(kinds, env) for kinds in dict.fromkeys(MEASUREMENTS[name][1] for name in options.only)}
-        print(heading(found.values()), flush=True)
-        passed = True
+        top = heading(found.values())
+        print(top, flush=True)
+        sections: dict[str, Section] = {}
         for name in options.only:
             measure, kinds = MEASUREMENTS[name]
-            section = measure(Arena(Path(directory), found[kinds][0], env), options.rounds)
-            print(section.render(), flush=True)
-            passed = passed and section.passed
-    return 0 if passed else 1
+            sections[name] = measure(Arena(Path(directory), found[kinds][0], env), options.rounds)
+            print(sections[name].render(), flush=True)
+        if options.write:
+            page.update(sections, top)
+    return 0 if all(section.passed for section in sections.values()) else 1
 
 
 def _options() -> argparse.Namespace:
@@ -82,6 +85,7 @@ def _options() -> argparse.Namespace:
         help=f"measure only these of {', '.join(MEASUREMENTS)}",
     )
     parser.add_argument("--rounds", type=_positive, default=5, metavar="N", help="rounds that count (default: 5)")
+    parser.add_argument("--write", action="store_true", help="put the tables into the page of the documentation")
     return parser.parse_args()
 
 

@@ -30,10 +30,10 @@ class ImageSync(ImageCopy):
     def stdin(self, source: str, destination: str) -> str:
         return self.stdin_of([(source, destination)])
 
-    def stdin_of(self, pairs: Pairs) -> str:
-        """As :meth:`stdin`, for several repositories."""
+    def stdin_of(self, pairs: Pairs, **options: str) -> str:
+        """As :meth:`stdin`, for several repositories, and with further options."""
         entries = [{"name": source, "dest": destination} for source, destination in pairs]
-        return json.dumps({"ANSIBLE_MODULE_ARGS": {"images": entries}})
+        return json.dumps({"ANSIBLE_MODULE_ARGS": {"images": entries, **options}})
 
 
 class CraneOfSets(Crane):
