@@ -18,11 +18,10 @@ from .._image import convert
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
-from .._transfer.companions import check_referrers
 from .._transfer.conversion import Conversion
-from .._transfer.execute import execute, predict
 from .._transfer.job import Job
 from .._transfer.plan import plan_copy
+from .._transfer.prediction import predict
 from .._transfer.request import CopyRequest, Plan
 from .cost import check_bytes, cost_of, warn_of_shortage
 from .left_behind import warn_of_left_behind, warn_of_no_place
@@ -88,6 +87,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     )
     job = Job(str(source), str(destination), request=request)
     if options.referrers:
+        from .._transfer.companions import check_referrers
+
         check_referrers(request.source, request.destination)
     with naming(destination):
         if request.conversion:
@@ -104,6 +105,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
         warn_of_left_behind([job], stores.run)
         warn_of_no_place([job], stores.run)
         if job.is_pending and not stores.run.dry_run:
+            from .._transfer.execute import execute
+
             execute([job], stores.run, observe=stores.run.observe)
         if job.error:
             raise _with_format(job.error, job.planned)

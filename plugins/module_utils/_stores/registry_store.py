@@ -5,11 +5,15 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One repository of a registry as a store."""
+"""One repository of a registry as a store.
+
+What writes is imported when it is needed: most tasks find nothing to write, and each task pays for its imports.
+"""
 
 from __future__ import annotations
 
 import functools
+import threading
 import typing as t
 
 from .._errors import AccessDenied
@@ -21,12 +25,14 @@ from .._image.verified import Verified
 from .._registry import ranges
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
-from .._registry.deletion import TagDeleter
 from .._registry.referrers import ReferrersClient
 from .._registry.tags import list_tags
-from .._registry.upload import BlobUploader
 from .location import Location
 from .repository import Paging, Store
+
+if t.TYPE_CHECKING:
+    from .._registry.deletion import TagDeleter
+    from .._registry.upload import BlobUploader
 
 
 class RegistryStore(Store, Paging):
@@ -43,8 +49,9 @@ class RegistryStore(Store, Paging):
         actions = frozenset(("pull", *actions))
         self._access = Access(repository.repository, actions, mount_from)
         self._is_destination = "push" in actions
-        self._uploader = BlobUploader(client, self._access)
-        self._deleter = TagDeleter(client, self._access)
+        self._lock = threading.Lock()
+        self._uploader: BlobUploader | None = None
+        self._deleter: TagDeleter | None = None
         self.referrers = ReferrersClient(client, self._access, reads_tags=not self._is_destination)
 
     @property
@@ -111,6 +118,10 @@ class RegistryStore(Store, Paging):
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """One POST to mount, or POST and PUT."""
+        from .._registry.upload import BlobUploader
+
+        with self._lock:
+            self._uploader = self._uploader or BlobUploader(self._client, self._access)
         return self._uploader.push(blob, open_blob, mount_from)
 
     def put_manifest(self, manifest: Manifest) -> None:
@@ -127,6 +138,10 @@ class RegistryStore(Store, Paging):
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """One DELETE if the registry deletes tags."""
+        from .._registry.deletion import TagDeleter
+
+        with self._lock:
+            self._deleter = self._deleter or TagDeleter(self._client, self._access)
         return self._deleter.delete(tag, digest)
 
     def delete(self, digest: str) -> bool:

@@ -26,17 +26,18 @@ from .._image.manifest import Manifest
 from .._run import Run
 from .._stores.referrers import required
 from .._stores.repository import Batching, Publication, commit, exclusive
-from .attached import Attached
 from .batches import Batches, Staged, batching
 from .job import Event, Job, Moved, Observe, ignore
 from .outgoing import Outgoing
 from .parallel import InlineExecutor, Workers, for_each
 from .plan import plan_copy
+from .prediction import Place, place_of
 from .request import Plan
 
-_FINISH, _MOUNT, _MOVE = range(3)
+if t.TYPE_CHECKING:
+    from .attached import Attached
 
-_Place = tuple[str, str]
+_FINISH, _MOUNT, _MOVE = range(3)
 
 
 class Stopped(ImageError):
@@ -50,36 +51,6 @@ class _Blob:
         self.descriptor = descriptor
         self.waiting: dict[str, list[Job]] = collections.OrderedDict()
         self.home = ""
-
-
-def mount_what_exists(jobs: t.Iterable[Job]) -> None:
-    """Let jobs for new repositories mount blobs that were found in others of the same registry during planning."""
-    plans = [job.planned for job in jobs]
-    homes: dict[tuple[str, str], str] = {}
-    for plan in plans:
-        root, repository = _place(plan)
-        for digest in plan.request.known.blobs:
-            homes.setdefault((root, digest), repository)
-    for plan in plans:
-        root, repository = _place(plan)
-        for blob in plan.blobs:
-            home = homes.get((root, blob.digest), repository)
-            if home != repository:
-                plan.mounts.setdefault(blob.digest, home)
-
-
-def predict(jobs: t.Iterable[Job]) -> None:
-    """Set what each job will move if they are executed together: what an earlier one brings is mounted, or exists."""
-    homes: dict[tuple[str, str], set[str]] = {}
-    for job in jobs:
-        plan = job.planned
-        job.moved = Moved()
-        root, repository = _place(plan)
-        for blob in plan.blobs:
-            known = homes.setdefault((root, blob.digest), set())
-            if repository not in known:
-                job.moved.add(blob, bool(known or plan.mount_from or blob.digest in plan.mounts))
-                known.add(repository)
 
 
 def execute(jobs: t.Sequence[Job], run: Run, keep_going: bool = False, observe: Observe = ignore) -> None:
@@ -102,8 +73,8 @@ class _Execution:
         self._missing = {job: len(job.planned.blobs) for job in jobs}
         self._workers = Workers(min(threads, len(jobs) + sum(self._missing.values())))
         self._lock = threading.Lock()
-        self._pushing: dict[tuple[_Place, str], threading.Lock] = {}
-        self._pushed: set[tuple[_Place, str]] = set()
+        self._pushing: dict[tuple[Place, str], threading.Lock] = {}
+        self._pushed: set[tuple[Place, str]] = set()
         self._batches = Batches()
 
     def execute(self) -> None:
@@ -112,7 +83,7 @@ class _Execution:
             self._observe(Event.PLANNED, job, None, 0)
         blobs: dict[tuple[str, str], _Blob] = {}
         for job in self._jobs:
-            root, repository = _place(job.planned)
+            root, repository = place_of(job.planned)
             for descriptor in job.planned.blobs:
                 blob = blobs.setdefault((root, descriptor.digest), _Blob(descriptor))
                 blob.waiting.setdefault(repository, []).append(job)
@@ -292,7 +263,7 @@ class _Execution:
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
         """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
-        key = (_place(job.planned), manifest.digest)
+        key = (place_of(job.planned), manifest.digest)
         with self._lock_of(job, manifest.digest):
             if key not in self._pushed:
                 job.planned.request.destination.put_manifest(manifest)
@@ -300,7 +271,7 @@ class _Execution:
 
     def _lock_of(self, job: Job, digest: str) -> threading.Lock:
         with self._lock:
-            return self._pushing.setdefault((_place(job.planned), digest), threading.Lock())
+            return self._pushing.setdefault((place_of(job.planned), digest), threading.Lock())
 
     def _repair(self, job: Job) -> None:
         """Look for all content one by one while nobody else may remove anything, and bring what is missing."""
@@ -352,12 +323,6 @@ def publish(plan: Plan) -> None:
 def _own_tags(plan: Plan) -> list[str]:
     """The outdated tags that were declared; none if the image has only its digest."""
     return [tag for tag in plan.outdated_tags if tag in plan.request.tags]
-
-
-def _place(plan: Plan) -> _Place:
-    """Where the blobs of a plan go: the root, and the repository in it that they belong to."""
-    location = plan.request.destination.location
-    return location.root, location.owner
 
 
 def _by_size(blobs: t.Iterable[Descriptor]) -> list[Descriptor]:

@@ -21,10 +21,12 @@ from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
-from .companions import AttachedPlanner
 from .conversion import Conversion, convert_selection
 from .request import CopyRequest, Heads, Plan
 from .selection import Selection, select, select_one
+
+if t.TYPE_CHECKING:
+    from .companions import AttachedPlanner
 
 
 def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None = None) -> Plan:
@@ -72,7 +74,11 @@ class _Planner:
         self._known = request.known
         self._pool = pool
         self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
-        self._attached = AttachedPlanner(request, pool, self._content) if request.referrers else None
+        self._attached: AttachedPlanner | None = None
+        if request.referrers:
+            from .companions import AttachedPlanner
+
+            self._attached = AttachedPlanner(request, pool, self._content)
 
     def plan(self) -> Plan:
         request = self._request

@@ -18,10 +18,12 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._stores.repository import Store
-from .attached import Attached
 from .conversion import Conversion
 from .known import Known
 from .selection import Selection
+
+if t.TYPE_CHECKING:
+    from .attached import Attached
 
 
 class Heads(t.NamedTuple):

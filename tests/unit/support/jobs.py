@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute, predict
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job, Moved
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.prediction import predict
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import Plan
 from ansible_collections.drayage.registry.tests.unit.support import runs
 

@@ -36,11 +36,13 @@ from ..._transfer.job import Job
 from ..._transfer.known import Known
 from ..._transfer.parallel import do_all
 from ..._transfer.request import CopyRequest, RepositoryRequest
-from ..prune import PrunableTags
 from .declaration import Entry, SyncOptions
 from .early_heads import EarlyHeads
 from .resolver import RepositoryPair, RepositoryResolver
 from .slices import Slice
+
+if t.TYPE_CHECKING:
+    from ..prune import PrunableTags
 
 _SELECTION_HINT = "Correct what is selected, or set missing_ok"
 _PATTERN_HINT = "An expression must match the whole tag, as 1\\.2\\..* does. Correct it, or set missing_ok"
@@ -304,6 +306,8 @@ class _Discovery:
     ) -> list[PrunableTags]:
         if not self._options.prune or not self._is_complete:
             return []
+        from ..prune import PrunableTags
+
         found = []
         for place, tags in known.items():
             if place in self._broken or isinstance(tags, ImageError):

@@ -16,15 +16,13 @@ from ... import _messages as messages
 from ..._errors import ImageError, NotFound, naming
 from ..._image import reference as references
 from ..._transfer.conversion import Conversion
-from ..._transfer.execute import execute, mount_what_exists, predict
 from ..._transfer.job import UNCHANGED, Job, Moved, NotTried
 from ..._transfer.parallel import InlineExecutor, do_all
 from ..._transfer.plan import plan_copy
+from ..._transfer.prediction import mount_what_exists, predict
 from ..._transfer.request import CopyRequest, Plan
-from .. import prune
 from ..cost import check_bytes, cost_of, warn_of_shortage
 from ..left_behind import warn_of_left_behind, warn_of_no_place
-from ..prune import PrunableTags
 from ..signing.gate import OPEN, Gate
 from ..stores import Stores
 from .compare import compare
@@ -32,9 +30,11 @@ from .declaration import Entry, SyncOptions
 from .discover import discover
 from .early_heads import EarlyHeads
 from .far_side import FarSide
-from .inventory_writer import InventoryWriter
 from .outcome import Synced, failure_of
 from .resolver import RepositoryResolver, SyncRoot
+
+if t.TYPE_CHECKING:
+    from ..prune import PrunableTags
 
 
 def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
@@ -87,6 +87,8 @@ class _Sync:
         self._resolver = RepositoryResolver(options, stores, self._far_side.blobs)
         self._inventory = None
         if options.inventory:
+            from .inventory_writer import InventoryWriter
+
             self._inventory = InventoryWriter(options.inventory, self._far_side, self._run)
 
     def run(self) -> Synced:
@@ -102,16 +104,15 @@ class _Sync:
         warn_of_shortage(cost, sum(image.moved.bytes for image in pending), self._run.warn)
         warn_of_left_behind(images, self._run)
         warn_of_no_place(images, self._run)
-        images += prune.look_up(found.prunable, images, self._run)
-        self._check_deletions(found.prunable)
-        for place in found.prunable:
-            place.leave_to_others()
+        images += self._look_up(found.prunable, images)
         if not self._may_write(images):
             for image in pending:
                 image.moved = Moved()
             _mark_untried(pending)
             return Synced(images, failure_of(images), cost=cost)
-        if not self._run.dry_run:
+        if pending and not self._run.dry_run:
+            from ..._transfer.execute import execute
+
             execute(pending, self._run, self._options.keep_going, self._run.observe)
             _mark_untried(pending)
         self._warn_of_losses(pending)
@@ -178,10 +179,24 @@ class _Sync:
         if lost:
             self._run.warn("Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost))
 
-    def _prune(self, prunable: t.Iterable[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
-        """Delete, but nothing if an image of the repository failed: it may be the one that was to take over."""
-        if not self._may_write(images):
+    def _look_up(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
+        """Find out what may be deleted; returns what cannot be looked at. Raises ImageError if it is too much."""
+        if not prunable:
             return []
+        from .. import prune
+
+        failed = prune.look_up(prunable, images, self._run)
+        self._check_deletions(prunable)
+        for place in prunable:
+            place.leave_to_others()
+        return failed
+
+    def _prune(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
+        """Delete, but nothing if an image of the repository failed: it may be the one that was to take over."""
+        if not prunable or not self._may_write(images):
+            return []
+        from .. import prune
+
         failed = {image.repository for image in images if image.error}
         safe = [place for place in prunable if place.repository not in failed]
         return prune.predict_deletions(safe) if self._run.dry_run else prune.delete(safe, self._run)

@@ -7,14 +7,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import (
-    execute,
-    mount_what_exists,
-    predict,
-)
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.parallel import InlineExecutor
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.prediction import mount_what_exists, predict
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
