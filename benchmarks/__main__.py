@@ -30,7 +30,7 @@ from benchmarks.measure import environment
 from benchmarks.programs import COPIERS, ImageCopy, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
-from benchmarks.syncers import FAST, SYNCERS, ImageSync, SkopeoOfSets
+from benchmarks.syncers import FAST, FAST_WITH_REPOSITORIES, SYNCERS, ImageSync, SkopeoOfSets
 from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
 
@@ -49,7 +49,7 @@ MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "sync-cold": (sync.measure_cold, SYNCERS),
     "sync-unchanged": (sync.measure_unchanged, SYNCERS),
     "sync-many": (sync.measure_many, FAST),
-    "repositories": (repositories.measure, FAST),
+    "repositories": (repositories.measure, FAST_WITH_REPOSITORIES),
     "scale": (scale.measure, (ImageSync,)),
     "layout": (layout.measure, (ImageSync,)),
     "playbook": (playbook.measure, (ImageSync, SkopeoOfSets)),

@@ -87,7 +87,6 @@ class FastRegsync(Regsync):
     """regsync with as many images at once as crane, and as many requests to a registry, of which it has 3 by itself."""
 
     name = f"regsync, parallel: {_BEST}"
-    is_slow = False
     parallel = _BEST
     settings = {"reqConcurrent": _BEST}
 
@@ -102,5 +101,7 @@ class SkopeoOfSets(Skopeo):
         return [self.path, "sync", "--src", "docker", "--dest", "docker", *self.switches, source, above]
 
 
-FAST = (ImageSync, FastCrane, FastRegsync)
+# regsync copies several repositories at once, but not several images of one.
+FAST = (ImageSync, FastCrane)
+FAST_WITH_REPOSITORIES = (ImageSync, FastCrane, FastRegsync)
 SYNCERS = (ImageSync, CraneOfSets, FastCrane, Regsync, FastRegsync, SkopeoOfSets)
