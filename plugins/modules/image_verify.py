@@ -11,8 +11,8 @@ short_description: Verify the signatures of a container image
 version_added: 0.2.0
 description:
   - Verifies that an image is signed with one of the given keys, or that a policy accepts it, and fails otherwise.
-  - Signatures of cosign are found in both formats, under the tag C(sha256-DIGEST.sig) and as sigstore bundles. GPG signatures
-    are found in directories.
+  - Signatures of cosign are found in both formats, under the tag C(sha256-DIGEST.sig) and as sigstore bundles, and in directories as
+    C(signature-N) files. GPG signatures are found in directories.
   - This module never changes anything.
 extends_documentation_fragment:
   - drayage.registry._attributes

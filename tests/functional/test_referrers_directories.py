@@ -130,6 +130,17 @@ def test_containers_image_accepts_signatures_in_a_directory(copy, run_module, re
     copy(image, f"dir:{tmp_path}/signed", referrers=False)
     run_module("image_sign", image=f"dir:{tmp_path}/signed", key_content=key.private, formats=["tag"], identity=name)
     copy(image, f"dir:{tmp_path}/unsigned", referrers=False)
+    attested = run_module(
+        "image_sign",
+        image=f"dir:{tmp_path}/signed",
+        key_content=key.private,
+        formats=["tag"],
+        identity=name,
+        predicate_type="spdx",
+        predicate={},
+        check_mode=True,
+    )
+    assert attested.msg == f"dir:{tmp_path}/signed: attestations cannot be kept there. Use a registry or an OCI layout."
     identity = {"type": "exactRepository", "dockerRepository": name}
     rule = {
         "type": "sigstoreSigned",

@@ -22,14 +22,17 @@ from . import digest as digests
 from . import document as documents
 from . import strict_base64
 from .descriptor import Descriptor
+from .referrers import COSIGN_SUFFIXES
 
-COSIGN_SUFFIX, GPG_SUFFIX = ".sig", ".gpg"
+SIGNATURE_SUFFIX, GPG_SUFFIX = ".sig", ".gpg"
+# Those of all tags that belong to an image, whether there is a place for them in a directory or not.
+ATTACHED_SUFFIXES = (*COSIGN_SUFFIXES, GPG_SUFFIX)
 GPG_MEDIA_TYPE = "application/pgp-signature"
 # Bytes of what is signed, and of a file, in which that is base64.
 MAX_PAYLOAD = 4 * 1024 * 1024
 MAX_SIZE = 6 * 1024 * 1024
 
-_TAG = re.compile(r"sha256-([0-9a-f]{64})(?:\%s|\%s)" % (COSIGN_SUFFIX, GPG_SUFFIX))
+_TAG = re.compile(r"sha256-([0-9a-f]{64})(?:\%s|\%s)" % (SIGNATURE_SUFFIX, GPG_SUFFIX))
 _SIGSTORE, _SIMPLE_SIGNING = b"sigstore-json", b"simple-signing"
 
 Layer = dict[str, t.Any]
@@ -38,7 +41,7 @@ Layer = dict[str, t.Any]
 def tags(subject: str) -> list[str]:
     """The tags for the signature files of a digest: those of cosign and those of GPG."""
     algorithm, encoded = digests.split(subject)
-    return ["sha256-%s%s" % (encoded, suffix) for suffix in (COSIGN_SUFFIX, GPG_SUFFIX)] * (algorithm == "sha256")
+    return ["sha256-%s%s" % (encoded, suffix) for suffix in (SIGNATURE_SUFFIX, GPG_SUFFIX)] * (algorithm == "sha256")
 
 
 def subject_of(tag: str) -> str:

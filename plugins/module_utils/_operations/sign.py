@@ -113,6 +113,8 @@ class _Signer:
         """Sign or unsign one manifest."""
         if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
             raise ImageError("cosign has no tag for %s" % subject.digest, hint="Leave tag out of formats")
+        if TAG in self._options.formats and not self._writer.takes_tag(tag_of(subject.digest, self._suffix)):
+            raise ImageError("attestations cannot be kept there", hint="Use a registry or an OCI layout")
         found = self._own(subject)
         before = [name for name in FORMATS if any(each.format == name for each in found)]
         if self._options.is_present:

@@ -228,7 +228,7 @@ class Directory(Store, Lockable):
 
     def _is_attached(self, name: str) -> bool:
         """Whether a name stands for what is attached to the image or its children."""
-        return bool(signature_file.subject_of(name))
+        return name.endswith(signature_file.ATTACHED_SUFFIXES)
 
     def _put_signatures(self, tag: str, manifest: Manifest) -> None:
         """Write signatures into files, in place of the blobs that they came in."""

@@ -59,7 +59,7 @@ class DirectorySignatures:
 
     def image(self, tag: str) -> Manifest | None:
         """The signatures that belong to a tag, as an image; None if there are none. Raises InvalidContent."""
-        layers = [layer for _path, layer in self._read(tag)]
+        layers = [layer for _path, layer in self._read(tag)] if self.keeps(tag) else []
         if not layers:
             return None
         manifest, config = cosign_tag.image_of(layers)
@@ -100,6 +100,10 @@ class DirectorySignatures:
 
     def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
         """Have these signatures for a tag and no others; ``read`` reads the layers that are new."""
+        if not self.keeps(tag):
+            raise Refused(
+                "a directory has no place for %s" % tag, hint="Use a registry, an OCI layout or an archive of one"
+            )
         present = self._read(tag)
         known = [layer for _path, layer in present]
         wanted = [signature_file.layer_of(blob) for blob in manifest.layers]

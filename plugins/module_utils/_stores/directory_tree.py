@@ -75,7 +75,7 @@ class TreeImage(Directory):
     def _is_attached(self, name: str) -> bool:
         """The name of this directory is that of its image, also if it is a tag of cosign."""
         is_own = self._name == "%s:%s" % (self._repository, name)
-        return not is_own and (super()._is_attached(name) or name.endswith(referrers.COSIGN_SUFFIXES))
+        return not is_own and super()._is_attached(name)
 
     def _tagged(self, tag: str) -> Directory | None:
         """The directory of another tag of the repository, if there is one."""
@@ -126,7 +126,7 @@ class TreeReferrers(DirectorySignatures):
 
     def image(self, tag: str) -> Manifest | None:
         """The image of the directory, with the signatures that only files have."""
-        own = super().image(tag) if self.keeps(tag) else None
+        own = super().image(tag)
         other = self._other(tag)
         if own is None or other is None:
             return own or other

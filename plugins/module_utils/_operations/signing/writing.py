@@ -49,6 +49,10 @@ class SignatureWriter:
         """Whether the store can keep referrers."""
         return self._referrers is not None and self._referrers.keeps("")
 
+    def takes_tag(self, tag: str) -> bool:
+        """Whether the store can keep what has such a tag of cosign."""
+        return self._referrers is None or self._referrers.keeps(tag)
+
     def add_layer(
         self, digest: str, suffix: str, media_type: str, content: bytes, annotations: t.Mapping[str, str]
     ) -> None:
