@@ -19,10 +19,12 @@ PAGE = REPOSITORY / "docs/docsite/rst/benchmarks.rst"
 # A comment with the name of a measurement, and the block of indented lines below it.
 _BLOCK = re.compile(r"^\.\. measured: ([a-z-]+)\n\n\.\. [a-z-]+::.*\n(?:\n?   .*\n)*", re.MULTILINE)
 _VERSIONS = "versions"
+# Measurements without a place come before it.
+_LAST = "How the numbers were measured\n"
 
 
-def update(sections: Mapping[str, Section], heading: str, page: Path = PAGE) -> list[str]:
-    """Put the tables of these measurements in place of those on the page; returns the names of those it has no place for."""
+def update(sections: Mapping[str, Section], heading: str, page: Path = PAGE) -> None:
+    """Put the tables of these measurements in place of those on the page, or behind them where it has none yet."""
     places: set[str] = set()
 
     def replaced(match: re.Match[str]) -> str:
@@ -32,8 +34,12 @@ def update(sections: Mapping[str, Section], heading: str, page: Path = PAGE) -> 
             return f".. measured: {name}\n\n{_listing(heading)}"
         return f".. measured: {name}\n\n{_table(sections[name])}" if name in sections else match.group(0)
 
-    page.write_text(_BLOCK.sub(replaced, page.read_text(encoding="utf-8")), encoding="utf-8")
-    return [name for name in sections if name not in places]
+    before, last, after = _BLOCK.sub(replaced, page.read_text(encoding="utf-8")).partition(_LAST)
+    for name, section in sections.items():
+        if name not in places:
+            title = section.title.partition(": ")[2].capitalize()
+            before += f"{title}\n{'-' * len(title)}\n\n.. measured: {name}\n\n{_table(section)}\n"
+    page.write_text(before + last + after, encoding="utf-8")
 
 
 def _table(section: Section) -> str:
