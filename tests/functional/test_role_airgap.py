@@ -111,7 +111,7 @@ def test_what_is_new_crosses_the_gap(
     exported = export("delta", known)
     assert "changed=4 " in exported
     bundle = tmp_path / "delta"
-    assert f"{bundle}: 2 new, 0 updated, 2 unchanged; " in exported
+    assert f"{bundle}: 2 created, 2 unchanged; " in exported
     assert "The bundle has 2 images in " in exported
     assert "WARNING" not in exported
     assert {name.rpartition("/")[2] for name in layout_names(bundle / "images")} == {"app:1.1", "app:latest"}
@@ -138,7 +138,7 @@ def test_what_is_new_crosses_the_gap(
 
     imported = bring("delta", second_registry)
     assert "changed=1 " in imported
-    assert f"{second_registry.host}: 1 new, 1 updated, 0 unchanged; " in imported
+    assert f"{second_registry.host}: 1 created, 1 updated; " in imported
     assert digest_at(second_registry.host, f"{repository}/app", "1.1") == SECOND.digest
     assert digest_at(second_registry.host, f"{repository}/app", "latest") == SECOND.digest
     assert digest_at(second_registry.host, f"{repository}/app", "1.0") == FIRST.digest

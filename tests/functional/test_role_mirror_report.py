@@ -210,6 +210,10 @@ def test_the_page_copies_filters_sorts_and_says_that_the_mirror_is_late(page):
     assert "<b>109.38 KB</b>stored: shared layers count once</li>" in page
     assert page.count('<i style="--part:') == 2
     assert page.count("<rect ") == 9
+    legend = page.split("Changes over time")[1].split("</p>")[0]
+    assert re.findall(r'<span class="tag \w+">(\w+)</span>', legend) == ["new", "updated", "removed", "failed"]
+    # Nothing was copied.
+    assert "3 failed.</p>" in page
     assert "2026-01-03 00:00:00 UTC: 2 new, 1 updated, 0 removed, 3 failed</title>" in page
     assert "3 of 5 images failed: &lt;app&gt;." in page
 
@@ -239,7 +243,7 @@ def test_the_terminal_shows_no_page_and_the_message_of_the_module(
     output = run_playbook("drayage.registry.mirror", "--check", "--diff", variables=variables)
     assert len(output.splitlines()) < 150
     assert "<html" not in output
-    summary = f"{second_registry.host} (check mode): 1 new, 0 updated, 0 unchanged, 2 removed, 0 failed;"
+    summary = f"{second_registry.host}: Check mode: 1 created, 2 deleted; "
     assert summary in output
     output = run_playbook("drayage.registry.mirror", variables={**variables, "mirror_max_delete": 1}, succeeds=False)
     (message,) = re.findall(r'fatal: .*"msg": "(.*?)"', output)
