@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from demo.registry import SIGNALS, DockerRegistry, interrupt, registry
 from devtools import observe
-from devtools.images import hello, write_layout
+from devtools.images import hello, index, push, write_layout
 from devtools.process import ServerError
 from devtools.provision import BUILD, REPOSITORY, ProvisionError, locked
 from devtools.toolchain.stacks import ToolchainError, clean_environment, controller, link_collection
@@ -27,6 +27,7 @@ PLACE = BUILD / "demo"
 PLAYBOOK = "demo/playbook.yml"
 STAGING = ("staging/app", "candidate")
 PRODUCTION = ("production/app", "stable")
+RELEASES = "production/web"
 MIRROR = PLACE / "mirror"
 REPORT = MIRROR / "index.html"
 
@@ -36,7 +37,7 @@ SUMMARY = """
 first run     changed=2    copied, and promoted
 second run    changed=0    {seen}
 check mode    changed=1    foreseen, and not done
-mirror        changed=2    kept with an inventory and a report, for your browser:
+mirror        changed=2    twice, with an inventory and a report, for your browser:
     {report}
 
 Next, the same with an image from the internet:
@@ -116,19 +117,30 @@ def tour(program: str, server: DockerRegistry, image: str | None) -> str:
     check_unwritten(server)
 
     heading(4, "A mirror of production, with a report")
+    MIRROR.mkdir()
+    release(server, "1.9.0", "1.10.0", "2.0.0")
+    mirror(program, server)
+
+    heading(5, "A new release: the next run of the mirror brings it")
+    release(server, "2.1.0")
     mirror(program, server)
     return SUMMARY.format(seen=seen, report=REPORT.as_uri())
 
 
+def release(server: DockerRegistry, *tags: str) -> None:
+    """Push releases of a second image, as a pipeline does."""
+    for tag in tags:
+        push(index(layers=[b"what all releases have\n" * 1000, 40_000], seed=tag), server.host, RELEASES, tag)
+
+
 def mirror(program: str, server: DockerRegistry) -> None:
     """Keep a mirror in the same registry, and see that its report is written."""
-    MIRROR.mkdir()
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": str(controller().python),
         "mirror_src": server.host,
         "mirror_dest": f"{server.host}/mirror",
-        "mirror_images": [{"name": PRODUCTION[0], "tags": [PRODUCTION[1]]}],
+        "mirror_images": [{"name": PRODUCTION[0], "tags": [PRODUCTION[1]]}, {"name": RELEASES}],
         "mirror_inventory": str(MIRROR / "mirror.json"),
         "mirror_report": str(REPORT),
     }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open a page in headless Chromium, run a script in it, and return what the script returns."""
+"""Open a page in headless Chromium: run a script in it and return what the script returns, or take a screenshot."""
 
 from __future__ import annotations
 
@@ -42,24 +42,36 @@ def run_in_page(page: str, script: str, *, width: int = 1280, dark: bool = False
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "frame.html"
         file.write_text(text, encoding="utf-8")
-        command = [
-            program("chromium"),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--user-data-dir={directory}/profile",
-            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            f"--window-size={width},2000",
-            "--virtual-time-budget=20000",
-            "--dump-dom",
-            file.as_uri(),
-        ]
-        output = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        output = _chromium(file, "--virtual-time-budget=20000", "--dump-dom", size=(width, 2000), dark=dark)
     found = re.search(r'<pre id="outcome">(.*?)</pre>', output, re.DOTALL)
     outcome = json.loads(html.unescape(found[1]) or '{"error": "it did not end"}') if found else {"error": output[:500]}
     if "error" in outcome:
         raise PageError(outcome["error"])
     return outcome.get("value")
+
+
+def screenshot(page: str, image: Path, *, size: tuple[int, int], dark: bool = False) -> None:
+    """Save what a window of this width and height shows of a page, which is given as HTML, as a PNG file."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "page.html"
+        file.write_text(page, encoding="utf-8")
+        _chromium(file, "--hide-scrollbars", f"--screenshot={image.resolve()}", size=size, dark=dark)
+
+
+def _chromium(file: Path, *options: str, size: tuple[int, int], dark: bool) -> str:
+    """Open a file, and return what is printed."""
+    command = [
+        program("chromium"),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={file.parent}/profile",
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+        f"--window-size={size[0]},{size[1]}",
+        *options,
+        file.as_uri(),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def axe_script() -> str | None:
