@@ -16,6 +16,7 @@ from benchmarks import (
     cold_copy,
     large_layer,
     layout,
+    loop,
     memory,
     mount,
     no_op,
@@ -53,6 +54,7 @@ MEASUREMENTS: dict[str, tuple[_Measure, _Kinds]] = {
     "scale": (scale.measure, (ImageSync,)),
     "layout": (layout.measure, (ImageSync,)),
     "playbook": (playbook.measure, (ImageSync, SkopeoOfSets)),
+    "loop": (loop.measure, (ImageCopy,)),
 }
 
 

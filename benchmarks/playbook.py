@@ -55,9 +55,9 @@ def measure(arena: Arena, rounds: int) -> Section:
                 names = [f"{registry.host}/{_REPOSITORY}" for registry in (source, target)]
                 tasks, pings = [], []
                 for _round in range(rounds + 1):
-                    tasks.append(_play(arena, programs[OURS], _task(names), section.errors))
-                    pings.append(_play(arena, nothing, _PING, section.errors))
-                loops = [_play(arena, skopeo, _loop(skopeo, names, tags), section.errors)] if skopeo else []
+                    tasks.append(play(arena, programs[OURS], _task(names), section.errors))
+                    pings.append(play(arena, nothing, _PING, section.errors))
+                loops = [play(arena, skopeo, _loop(skopeo, names, tags), section.errors)] if skopeo else []
         # The first run does not count, as it has to compile what it imports.
         task, ping, loop = map(_wall, (tasks[1:], pings[1:], loops))
         ratio = loop / task if loop and task else None
@@ -74,14 +74,16 @@ def measure(arena: Arena, rounds: int) -> Section:
     return section
 
 
-def _play(arena: Arena, program: Program, tasks: list[dict], errors: list[str]) -> Usage | None:
+def play(
+    arena: Arena, program: Program, tasks: list[dict], errors: list[str], collections: Path = COLLECTIONS
+) -> Usage | None:
     """Run a playbook of these tasks; a program that is discarded is told of in ``errors``."""
     playbook = Path(arena.env["HOME"], "playbook.yml")
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     playbook.write_text(json.dumps([play]), encoding="utf-8")  # YAML reads JSON
     variables = json.dumps({"ansible_python_interpreter": sys.executable})
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-e", variables]
-    env = {**arena.env, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+    env = {**arena.env, "ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false"}
     return arena.once(program, lambda _program: run([*command, str(playbook)], "", env), errors, "playbook")
 
 
