@@ -97,7 +97,9 @@ def test_a_mirror_is_kept_and_reported(
     assert "1.0<span" not in text
 
     # Without a change on either side the page says once that what failed is no longer declared, and then stays as it is.
-    mirror()
+    output = mirror("-v")
+    assert APP.digest not in output
+    assert '"content": ' not in output
     text = page.read_text()
     assert "What had failed before is no longer declared: 1 image." in text
     assert f"<li>{guarded_registry.host}/mirror/{repository}/tool:gone</li>" in text
