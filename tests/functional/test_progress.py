@@ -21,6 +21,7 @@ import ansible_runner
 import pytest
 
 from devtools import faults, images
+from devtools.observe import digest_at
 from devtools.process import temporary_directory, wait_until
 from devtools.ssh import Sshd
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
@@ -240,6 +241,8 @@ def test_an_interrupted_playbook_leaves_nothing_on_the_node(
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
     wait_until(lambda: left_behind() == [])
+    # The modules ended because of that, and not by themselves.
+    assert {digest_at(registry.host, f"{repository}/{name}", "1") for name in hosts} == {None}
 
 
 def test_an_interrupted_playbook_leaves_no_process_and_no_file(start, slow, left_behind, registry, repository):
@@ -250,3 +253,4 @@ def test_an_interrupted_playbook_leaves_no_process_and_no_file(start, slow, left
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
     wait_until(lambda: left_behind() == [])
+    assert digest_at(registry.host, f"{repository}/copy", "1") is None
