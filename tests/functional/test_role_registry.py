@@ -141,17 +141,22 @@ def test_a_certificate_that_a_run_left_behind_is_replaced(own, run_playbook, tmp
     certificate = tmp_path / "config" / "tls" / "server.pem"
     left = certificate.read_bytes()
 
+    # From here on, the tasks of the certificate alone.
     names = ["127.0.0.1", "::1", "*.example.com", "registry.example.com"]
-    assert "changed=0 " not in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    tasks = {"name": "drayage.registry.registry", "tasks_from": "own_certificate"}
+    facts = {"gather_facts": True, "gather_subset": ["distribution"]}
+    play = [{"hosts": "localhost", **facts, "tasks": [{"ansible.builtin.include_role": tasks}]}]
+    site = tmp_path / "site.yml"
+    site.write_text(json.dumps(play))
+    variables = {**own, "registry_names": names}
+    assert "changed=0 " not in run_playbook(site, variables=variables)
     good = certificate.read_bytes()
-    assert "changed=0 " in run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    assert "changed=0 " in run_playbook(site, variables=variables)
 
     # All else is as the names want it, as after a run that was cut off.
     certificate.write_bytes(left)
-    assert "changed=0 " not in run_playbook(
-        "drayage.registry.registry", "--check", variables={**own, "registry_names": names}
-    )
-    run_playbook("drayage.registry.registry", variables={**own, "registry_names": names})
+    assert "changed=0 " not in run_playbook(site, "--check", variables=variables)
+    run_playbook(site, variables=variables)
     command = ["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in"]
     text = subprocess.run([*command, str(certificate)], capture_output=True, text=True, check=True).stdout
     assert text.count("DNS:") + text.count("IP Address:") == len(names)
