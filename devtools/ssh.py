@@ -58,6 +58,8 @@ MaxSessions 100
             "ansible_connection": "ssh",
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
+            # A path below the home of a test can be longer than the system allows for a socket.
+            "ansible_control_path_dir": str(self.directory),
             "ansible_ssh_private_key_file": str(self.directory / "client"),
             "ansible_ssh_args": " ".join(["-F /dev/null", *(f"-o {name}={value}" for name, value in options.items())]),
         }
