@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from devtools.provision import REPOSITORY
+from devtools.toolchain import messages
 
 _WHOLE = (
     "README.md",
@@ -73,6 +74,8 @@ def texts() -> Iterator[tuple[Path, str]]:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in _DOCUMENTATION:
                 assert isinstance(node.value, ast.Constant)
                 yield path, "\n" * (node.lineno - 1) + str(node.value.value)
+    for path, line, text in messages.strings():
+        yield path, "\n" * (line - 1) + text
 
 
 def _files(patterns: tuple[str, ...]) -> list[Path]:

@@ -124,7 +124,7 @@ def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts
     ``name`` says which one it is; ``texts`` are the keys whose values must be text in YAML already. Raises ImageError.
     """
     if not isinstance(value, dict):
-        raise ImageError("%s is neither a mapping nor the reference of an image" % name)
+        raise ImageError("%s is neither a mapping nor an image reference" % name)
     for key in texts:
         check_text("%s.%s" % (name, key), value.get(key))
     result = ArgumentSpecValidator(spec).validate(value)

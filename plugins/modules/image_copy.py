@@ -353,7 +353,7 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
         "%s copied (%s)"
         % (messages.count(moved.copied, "blob"), messages.size(moved.bytes) + messages.took(run.seconds)),
         "%d mounted (%s)" % (moved.mounted, messages.size(moved.bytes_mounted)) if moved.mounted else "",
-        "%d already there" % plan.skipped if plan.skipped else "",
+        "%d already present" % plan.skipped if plan.skipped else "",
         messages.count(len(plan.attached.missing), "referrer") if plan.attached and plan.attached.missing else "",
     ]
     verb = "Would copy" if run.dry_run else "Copied"

@@ -364,7 +364,7 @@ def sentence(found: Inspected, image: str) -> str:
         kind = "an image of %s" % messages.size(found.size)
     missing = ""
     if found.missing:
-        missing = " Content that is missing: %s." % messages.listing(found.missing)
+        missing = " Missing content: %s." % messages.listing(found.missing)
     return "%s is %s (%s).%s" % (image, kind, found.digest, missing)
 
 
@@ -440,9 +440,7 @@ def main() -> None:
         found = inspect(options, stores)
         result = describe(found, options, module.params["raw"])
         if documents.cut_nested(result, _MAX_LEVELS):
-            text = (
-                "%s: manifest or config is nested more than %d levels deep; what is deeper was left out of the result"
-            )
+            text = "%s: the manifest or config is nested more than %d levels deep; deeper levels were left out of the result"
             stores.run.warn(text % (options.image, _MAX_LEVELS))
         return result
 

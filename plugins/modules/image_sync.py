@@ -377,7 +377,10 @@ def describe(synced: Synced, report: str, run: Run) -> dict[str, t.Any]:
 
 def busy(path: str, run: Run) -> dict[str, t.Any]:
     """The result of a task that found another one at work."""
-    message = "Another run is in progress: its task holds %s. Nothing was done. Wait until it has ended." % path
+    message = (
+        "Another run is in progress: its task locks %s. Nothing was done. Run the task again when the other run has ended."
+        % path
+    )
     return {**describe(Synced([], message), "all", run), "busy": True}
 
 

@@ -144,7 +144,7 @@ def sentence(done: LoggedIn, dry_run: bool) -> str:
         return "Already logged in to %s as %s, according to %s." % (done.host, done.after, done.authfile)
     if done.after:
         verb = "Would log in" if dry_run else "Logged in"
-        return "%s to %s as %s; the credentials are in %s." % (verb, done.host, done.after, done.authfile)
+        return "%s to %s as %s; credentials file: %s." % (verb, done.host, done.after, done.authfile)
     if not done.changed:
         return "Not logged in to %s, according to %s." % (done.host, done.authfile)
     return "%s of %s in %s." % ("Would log out" if dry_run else "Logged out", done.host, done.authfile)

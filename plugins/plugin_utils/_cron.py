@@ -37,7 +37,7 @@ def next_run(schedule: str, after: datetime.datetime) -> datetime.datetime | Non
         return None
     fields = _WORDS.get(schedule, schedule).lower().split()
     if len(fields) != 5:
-        raise ValueError("it needs five fields")
+        raise ValueError("it must have five fields")
     minutes = _values(fields[0], 0, 59)
     hours = _values(fields[1], 0, 23)
     days = _values(fields[2], 1, 31)

@@ -147,7 +147,7 @@ def _read_unit(text: str) -> t.Any:
     except configparser.Error as error:
         raise InvalidDocument("is not a valid unit file (%s)" % str(error).splitlines()[0]) from None
     except AttributeError:  # Python before 3.12, of a line that goes on from a key without a value
-        raise InvalidDocument("is not a valid unit file (a line continues nothing)") from None
+        raise InvalidDocument("is not a valid unit file (a continuation line has no preceding line)") from None
     return {"kind": "Quadlet", "sections": {name: dict(parser[name]) for name in parser.sections() if name in _UNITS}}
 
 

@@ -72,7 +72,7 @@ def _failure(errors: str) -> tuple[str, str]:
     text = " ".join(clean(" ".join(line for line in lines[first:] if "--debug" not in line)).split())
     if "missing in charts/" in text:
         return text[:_SHOWN], "Run helm dependency build for the chart"
-    return text[:_SHOWN], "Give the values that it needs in values"
+    return text[:_SHOWN], "Set the values that the chart requires in the option values"
 
 
 def _unrendered(path: str, options: HelmOptions) -> Rendered:
@@ -80,7 +80,7 @@ def _unrendered(path: str, options: HelmOptions) -> Rendered:
     texts = chart_files(path)
     own = [text for text in texts if text.file.endswith("Chart.yaml")]
     version = _app_version(own[0]) if own else ""
-    cause = "%s: %s is not installed, so the images are those of the chart's annotation and values" % (
+    cause = "%s: %s is not installed, so only the images in the annotations and values of the chart were found" % (
         path,
         options.program,
     )

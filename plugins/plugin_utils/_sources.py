@@ -86,8 +86,11 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
                     continue
                 count, total = count + 1, total + len(text.content)
                 if count > _MAX_FILES or total > MAX_TOTAL:
-                    cause = "has more than %d files, or more than %d bytes in them" % (_MAX_FILES, MAX_TOTAL)
-                    raise LocalFailure(cause, top, "Give the directories that are needed")
+                    cause = "contains more than %d files, or files with more than %d bytes in total" % (
+                        _MAX_FILES,
+                        MAX_TOTAL,
+                    )
+                    raise LocalFailure(cause, top, "Choose only the directories that you need")
                 yield text
 
 
@@ -111,7 +114,7 @@ def chart_files(path: str) -> list[Text]:
             if name in names and _is_chart_directory(os.path.relpath(directory, path))
         ]
     if not files:
-        raise InvalidContent("is no Helm chart: it has no Chart.yaml", path)
+        raise InvalidContent("is not a Helm chart: it has no Chart.yaml", path)
     return files
 
 
@@ -187,4 +190,4 @@ def _decoded(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except ValueError:
-        raise LocalFailure("%s is not text in UTF-8" % path) from None
+        raise LocalFailure("%s is not valid UTF-8" % path) from None

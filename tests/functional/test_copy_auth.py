@@ -242,8 +242,8 @@ class TestFiles:
         helper = self.helper(tmp_path, script)
         (tmp_path / "auth.json").write_text(json.dumps({"credsStore": "test"}))
         message = copy(authfile=str(tmp_path / "auth.json"), env=helper, timeout=1 if "sleep" in script else 60).msg
-        assert f"docker-credential-test, which {tmp_path}/auth.json names for 127.0.0.1:" in message
-        assert f", {words}. " in message
+        assert f"docker-credential-test (configured in {tmp_path}/auth.json for 127.0.0.1:" in message
+        assert f") {words}. " in message
 
     def test_missing_helper_keeps_nobody_from_public_images(self, run_module, copy, registry, repository, tmp_path):
         images.push(INDEX, registry.host, repository, "1")
@@ -253,7 +253,7 @@ class TestFiles:
         assert run_module("image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", **options).digest == INDEX.digest
         message = copy(**options).msg
         assert "to anonymous users. Check" in message
-        assert f"docker-credential-absent, which {tmp_path}/auth.json names for " in message
+        assert f"docker-credential-absent (configured in {tmp_path}/auth.json for " in message
         assert message.endswith(
             " is not installed. Install it on the PATH of the task, or remove it from the auth file."
         )

@@ -47,7 +47,7 @@ def layout(tmp_path):
         ),
         (f"HOST/none@sha256:{ZEROS}", f"HOST/none@sha256:{ZEROS}: cannot read the manifest: HOST returned 404"),
         ("oci:/nonexistent:1", "oci:/nonexistent:1: there is no OCI layout at /nonexistent."),
-        ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout has no image of that name. It has: 1."),
+        ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout has no image with this name. It has: 1."),
     ],
 )
 def test_source(run_module, registry, repository, layout, src, said):
@@ -75,7 +75,7 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
             "'amd64' is not a platform. Write os/architecture[/variant], for example linux/arm64.",
         ),
         ({"jobs": 0}, "jobs is 0, but must be from 1 to 256."),
-        ({"timeout": 0}, "timeout is 0.0, but must be a number of seconds above 0, and at most a day."),
+        ({"timeout": 0}, "timeout is 0.0, but must be more than 0 and at most 86400 seconds."),
         ({"retries": -1}, "retries is -1, but must be 0 or more."),
         ({"tags": ["a/b"]}, "tags: 'a/b' is not a tag"),
         ({"platform_mode": "other"}, "value of platform_mode must be one of: strip, sparse, image, got: other"),
@@ -122,7 +122,7 @@ def test_destination_that_is_something_else(run_module, layout, tmp_path):
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents/letter").write_text("dear")
     result = run_module("image_copy", src=f"oci:{layout}:1", dest=f"oci:{tmp_path}/documents:1")
-    assert "has files but is not an OCI layout" in result.msg
+    assert "contains files, but is not an OCI layout" in result.msg
     assert os.listdir(tmp_path / "documents") == ["letter"]
     result = run_module("image_copy", src=f"oci:{layout}:1", dest=f"oci:{tmp_path}/documents/letter:1")
     assert "not a directory" in result.msg
@@ -148,7 +148,7 @@ def test_missing_and_damaged_blobs_of_a_layout(run_module, registry, repository,
     content = blob.read_bytes()
     options = {"src": f"oci:{layout}:1", "dest": f"{registry.host}/{repository}:1"}
     blob.unlink()
-    assert f"blob sha256:{blob.name} is missing in the layout" in run_module("image_copy", **options).msg
+    assert f"blob sha256:{blob.name} is missing from the layout" in run_module("image_copy", **options).msg
     blob.write_bytes(content[:-1] + b"?")
     assert "digest mismatch" in run_module("image_copy", **options).msg
     blob.write_bytes(content[:-1])

@@ -125,20 +125,23 @@ class TestDirectory:
     def test_what_makes_no_sense(self, run_module, place, layout):
         run_module("image_copy", src=f"{layout}:single", dest=place.reference())
         there = place.snapshot()
-        one = f"{place.reference()}: a directory holds one image, without a name."
+        one = f"{place.reference()}: a directory contains one image without a name."
         tagged = run_module("image_copy", src=f"{layout}:single", dest=place.reference(), tags=["x"])
-        assert tagged.msg == f"{place.reference()}: tags: a directory holds one image, without a name. Leave out tags."
-        assert run_module("image_tags", repository=place.reference()).msg == f"{one} It has no tags."
+        assert tagged.msg == f"{place.reference()}: tags: a directory contains one image without a name. Remove tags."
+        assert (
+            run_module("image_tags", repository=place.reference()).msg
+            == f"{one} Use a registry, an OCI layout, an archive or an engine."
+        )
         assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Leave out tags."
         deleted = run_module("image_delete", image=place.reference())
-        assert deleted.msg == f"{one} Set scope: manifest to remove it."
+        assert deleted.msg == f"{one} Set scope: manifest to delete it."
         (place.directory / "other").mkdir()
         (place.directory / "other" / "thesis.txt").write_text("x")
         for check_mode in (True, False):
             other = run_module(
                 "image_copy", src=f"{layout}:single", dest=f"dir:{place.directory}/other", check_mode=check_mode
             )
-            assert f"{place.directory}/other has files but is not the directory of an image." in other.msg
+            assert f"{place.directory}/other contains files, but no image." in other.msg
         assert {name: place.snapshot()[name] for name in there} == there
 
     def test_image_is_deleted_with_its_directory(self, run_module, place, layout):

@@ -271,7 +271,7 @@ class TestPlatforms:
         push(INDEX, registry, repository)
         for platforms in ([], ["linux/amd64", "linux/arm64"]):
             result = copy(platforms=platforms, platform_mode="image")
-            assert "has 2 platforms, of which one can be kept here. Name one in platforms" in result.msg
+            assert "has 2 platforms, but this destination can store only one. Set platforms to one of" in result.msg
         one = images.index(["linux/amd64"], attestations=True)
         push(one, registry, repository)
         assert copy(platform_mode="image").digest == one.child("linux/amd64")

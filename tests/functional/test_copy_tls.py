@@ -63,10 +63,12 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     wrong = {"client_cert": str(one.cert), "client_key": str(other.key)}
     assert push_to(tls_registry.host, **wrong).msg.endswith(
         f": the certificate {one.cert} (client_cert of {tls_registry.host} in registries) "
-        f"does not belong to the key {other.key}."
+        f"does not match the key {other.key}."
     )
     result = push_to(tls_registry.host, ca_path=str(one.key))
-    assert f"the file {one.key} (ca_path of {tls_registry.host} in registries) holds no CA certificates" in result.msg
+    assert (
+        f"the file {one.key} (ca_path of {tls_registry.host} in registries) contains no CA certificates" in result.msg
+    )
     assert tls_registry.requests() == []
 
 
@@ -74,7 +76,7 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     ("proxy", "said"),
     [
         ("http://127.0.0.1:1", "through the proxy 127.0.0.1:1: connection refused. Check HTTPS_PROXY"),
-        ("htp://alice:tell-nobody@proxy:1", "HTTPS_PROXY in the environment is not the URL of a proxy. Write http://"),
+        ("htp://alice:tell-nobody@proxy:1", "HTTPS_PROXY in the environment is not a proxy URL. Write http://"),
     ],
 )
 def test_a_proxy_is_blamed_rather_than_the_registry(run_module, proxy, said):
@@ -99,13 +101,13 @@ def test_certificate_for_another_host(push_to, authority):
     with DockerRegistry(tls=authority.server(names=("registry.example.com",))) as server:
         message = push_to(server.host, ca_path=str(authority.ca)).msg
     assert "is not trusted: " in message
-    assert "Use a name that the certificate is for" in message
+    assert "Use a host name that the certificate contains" in message
 
 
 def test_expired_certificate(push_to, authority):
     with DockerRegistry(tls=authority.server(expired=True)) as server:
         message = push_to(server.host, ca_path=str(authority.ca)).msg
-    assert "expired. Have it renewed at the registry" in message
+    assert "expired. Renew the certificate of the registry" in message
 
 
 def test_client_certificate(push_to, authority):
@@ -132,7 +134,7 @@ def test_plain_http_to_a_tls_port(push_to, tls_registry):
 
 def test_tls_to_a_plain_http_port(push_to, registry):
     message = push_to(registry.host).msg
-    assert f"{registry.host} does not speak TLS" in message
+    assert f"{registry.host} does not use TLS" in message
     assert "plain_http" in message
 
 
@@ -143,7 +145,7 @@ def test_loopback_is_spoken_to_in_plain_http_and_others_are_not(run_module, regi
     assert digest_at(registry.host, repository, "1") == result.digest
     # A name of this machine that does not say so: TLS is spoken, which this port does not understand.
     result = run_module("image_copy", src=f"oci:{tmp_path}/layout:1", dest=f"127.1:{port}/{repository}:2")
-    assert "does not speak TLS" in result.msg
+    assert "does not use TLS" in result.msg
 
 
 class TestWithoutEntry:

@@ -37,7 +37,13 @@ def test_150_tags_of_a_source_that_refuses_connections(sync, keep_going):
         assert result.requests == 2
         errors = [image["error"] for image in result.images]
         assert len(errors) == len(TAGS)
-        assert sum(f"not tried: {host} did not answer before (connection refused)" in text for text in errors) >= 148
+        assert (
+            sum(
+                f"not tried: {host} did not respond to an earlier request (connection refused)" in text
+                for text in errors
+            )
+            >= 148
+        )
 
 
 def test_150_tags_of_a_source_that_is_silent(sync):
@@ -48,8 +54,11 @@ def test_150_tags_of_a_source_that_is_silent(sync):
     with Scripted(script) as server:
         result = sync(server.host, keep_going=True, timeout=0.5, retries=1)
     assert server.connections == len(server.requests) == 2
-    assert f"cannot reach {server.host}: no answer within the timeout" in result.stdout
-    assert f"not tried: {server.host} did not answer before (no answer within the timeout)" in result.stdout
+    assert f"cannot reach {server.host}: no response within the timeout" in result.stdout
+    assert (
+        f"not tried: {server.host} did not respond to an earlier request (no response within the timeout)"
+        in result.stdout
+    )
 
 
 def drip(server, *parts):
@@ -65,8 +74,8 @@ HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: text/plain\r\n"
 @pytest.mark.parametrize(
     ("begin", "reason"),
     [
-        (b"HTTP/1.1 200 OK\r\nX: ", "it sends less than min_rate allows"),
-        (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "it sends less than min_rate allows"),
+        (b"HTTP/1.1 200 OK\r\nX: ", "it sent data more slowly than min_rate allows"),
+        (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "it sent data more slowly than min_rate allows"),
         (HEAD % b"403" + b"Content-Length: 100000\r\n\r\n", "returned 403"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "the connection broke"),
     ],
@@ -90,4 +99,4 @@ def test_a_blob_that_drips(run_module, tmp_path):
     with Scripted(script) as server:
         options = {"src": f"{server.host}/app:1", "dest": f"oci:{tmp_path}/copy:1"}
         result = run_module("image_copy", **options, timeout=0.5, retries=0)
-    assert "it sends less than min_rate allows" in result.msg
+    assert "it sent data more slowly than min_rate allows" in result.msg

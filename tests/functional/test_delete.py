@@ -160,7 +160,8 @@ class TestRegistryThatDoesNotDeleteTags:
         with Haproxy(registry, rules) as proxy:
             result = run_module("image_delete", image=f"{proxy.host}/{repository}:1")
         assert (
-            f"The tag may point to an empty image now; before, it was {INDEX.digest}. Run the task again" in result.msg
+            f"The tag may now point to an empty image; it pointed to {INDEX.digest} before. Run the task again"
+            in result.msg
         )
 
 
@@ -231,7 +232,7 @@ class TestRefusals:
         rule = f'http-request return status 412 content-type application/json string "{body}" if METH_DELETE'
         with Haproxy(registry, rule.replace("METH_DELETE", "{ method DELETE }")) as proxy:
             result = run_module("image_delete", image=f"{proxy.host}/{repository}:1")
-        assert "cannot delete the tag, as the tag is immutable" in result.msg
+        assert "cannot delete the tag, because the tag is immutable" in result.msg
         assert "412 PRECONDITION" in result.msg
         assert not writes(registry)
 
@@ -282,16 +283,16 @@ class TestInput:
     @pytest.mark.parametrize("suffix", ["", f"@{MISSING}"])
     def test_scope_tag_needs_a_tag(self, delete, registry, repository, suffix):
         result = delete(f"{registry.host}/{repository}{suffix}")
-        assert "names no tag to delete. Give a tag, or set scope: manifest" in result.msg
+        assert "contains no tag to delete. Add a tag, or set scope: manifest" in result.msg
         assert not registry.requests()
 
     def test_scope_manifest_needs_a_name(self, delete, registry, repository):
-        assert "names neither a tag nor a digest" in delete(f"{registry.host}/{repository}", scope="manifest").msg
+        assert "contains neither a tag nor a digest" in delete(f"{registry.host}/{repository}", scope="manifest").msg
 
     @pytest.mark.parametrize("scope", ["tag", "manifest"])
     def test_positions_do_not_last(self, delete, tmp_path, scope):
         images.write_layout(INDEX, tmp_path / "layout", "1")
-        assert "position in a layout" in delete(f"oci:{tmp_path}/layout:@0", scope=scope).msg
+        assert "position of an image in a layout can change" in delete(f"oci:{tmp_path}/layout:@0", scope=scope).msg
 
 
 class TestLayouts:

@@ -77,8 +77,8 @@ def test_what_others_wrote_is_read(run_module, request, archive, registry, repos
         several = ["--multi-image-archive"] if writer == "podman" else []
         engine.run("save", *several, "--output", path, "example.com/app:1", "docker.io/library/app:2")
         ambiguous = run_module("image_inspect", image=f"docker-archive:{path}")
-        hint = "Name one. It has: docker.io/library/app:2, example.com/app:1."
-        assert ambiguous.msg == f"docker-archive:{path}: the file has several images. {hint}"
+        hint = "Choose one. It has: docker.io/library/app:2, example.com/app:1."
+        assert ambiguous.msg == f"docker-archive:{path}: the file contains several images. {hint}"
         assert run_module("image_inspect", image=f"docker-archive:{path}:app:2").labels == {"which": "two"}
     src, dest = f"docker-archive:{path}:example.com/app:1", f"{registry.host}/{repository}"
     first = run_module("image_copy", src=src, dest=dest)
@@ -125,7 +125,10 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     assert digests == {"1": config_of(ONE), "1.0": config_of(TWO)}
 
     unnamed = run_module("image_delete", image=f"{file}:example.com/app", scope="manifest")
-    assert unnamed.msg == f"{file}:example.com/app: names neither a tag nor a digest. Say which image to delete."
+    assert (
+        unnamed.msg
+        == f"{file}:example.com/app: contains neither a tag nor a digest. Add the tag or digest of the image to delete."
+    )
     assert run_module("image_delete", image=f"{file}:example.com/app:1").removed_tags == ["1"]
     assert run_module("image_inspect", image=f"{file}:{config_of(ONE)}").exists is False
     assert run_module("image_inspect", image=file).labels == {"which": "two"}
@@ -158,7 +161,7 @@ def test_one_platform_must_be_named(run_module, tmp_path):
     images.write_layout(image, tmp_path / "layout", "v1")
     options = {"src": f"oci:{tmp_path}/layout:v1", "dest": f"docker-archive:{tmp_path}/a.tar:app:1"}
     assert run_module("image_copy", **options).msg == (
-        f"oci:{tmp_path}/layout:v1: has 2 platforms, of which one can be kept here. Name one in platforms. "
+        f"oci:{tmp_path}/layout:v1: has 2 platforms, but this destination can store only one. Set platforms to one of. "
         "It has: linux/amd64, linux/arm64."
     )
     assert not (tmp_path / "a.tar").exists()
@@ -223,24 +226,24 @@ def index(**entry):
 
 BOMB = gzip.compress(bytes(100_000_000))
 BROKEN = {
-    "no index": (saved(index=None), "is not an archive of docker save: it has no manifest.json"),
+    "no index": (saved(index=None), "was not written by docker save: it has no manifest.json"),
     "index that is no JSON": (saved(index=b"{"), "its manifest.json is not JSON"),
     "index that is no list": (saved(index=b"{}"), "its manifest.json is not a list of images"),
     "entry that is nothing": (saved(index=b"[1]"), "an entry of its manifest.json is not a JSON object"),
-    "config out of the archive": (saved(index=index(Config="/etc/passwd")), "the config /etc/passwd is missing in"),
-    "layer out of the archive": (saved(index=index(Layers=["../../etc/passwd"])), "../../etc/passwd is missing in"),
-    "no config": (saved(config=None), "the config c.json is missing in the archive"),
+    "config out of the archive": (saved(index=index(Config="/etc/passwd")), "the config /etc/passwd is missing from"),
+    "layer out of the archive": (saved(index=index(Layers=["../../etc/passwd"])), "../../etc/passwd is missing from"),
+    "no config": (saved(config=None), "the config c.json is missing from the archive"),
     "config that is none": (saved(config=b"[]"), "its config is not a JSON object"),
     "config of another digest": (
         saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
-        f"digest mismatch: the config {NAMED} has the content of sha256:",
+        f"digest mismatch: the config {NAMED} has content with the digest sha256:",
     ),
-    "no layer": (saved(layer=None), "the layer l/layer.tar is missing in the archive"),
+    "no layer": (saved(layer=None), "the layer l/layer.tar is missing from the archive"),
     "too few layers": (saved(index=index(Layers=[])), "lists 0 layers of an image whose config has 1"),
     "too many layers": (saved(index=index(Layers=["l/layer.tar"] * 2000)), "has more than 1000 layers"),
     "another layer": (saved(layer=b"something else" * 100), "digest mismatch: "),
     "another compressed layer": (saved(layer=gzip.compress(b"something else")), "digest mismatch: a layer does not"),
-    "layer that bursts": (saved(layer=BOMB), "becomes more than 100 times as large when it is decompressed. If it"),
+    "layer that bursts": (saved(layer=BOMB), "more than 100 times as large when decompressed. If it"),
     "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
     "digest that is none": (
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),

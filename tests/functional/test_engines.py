@@ -102,7 +102,7 @@ def test_one_platform_of_an_index(run, engine, pushed, repository):
     assert (taken.changed, taken.digest) == (True, config_of(image, other))
     assert engine.image_id(f"example.com/{repository}:1") == config_of(image, other)
     result = run("image_copy", **options, platforms=list(images.make.MULTI))
-    assert "one can be kept here. Name one in platforms. It has: linux/amd64, linux/arm64." in result.msg
+    assert "this destination can store only one. Set platforms to one of: linux/amd64, linux/arm64." in result.msg
 
 
 def test_looking_tagging_and_removing(run, engine, pushed, repository):
@@ -134,7 +134,7 @@ def test_what_no_engine_can_run_is_refused(run, engine, registry, pushed, reposi
     artifact = images.artifact()
     result = run("image_copy", src=pushed(artifact), dest=f"{engine.transport}:example.com/{repository}:1")
     assert result.msg == (
-        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, which no engine can run."
+        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, and engines only support images."
     )
     assert tally(registry.requests()).get("GET blob", 0) == 0
 

@@ -25,7 +25,7 @@ ALICE = {"host": "CLOSED", "username": "alice", "password": "wonder:land"}
 MISTAKES = {
     # References
     "a registry without a repository": ("image_copy", COPY, {"dest": "HOST"}, "Write HOST/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x"}),
-    "no registry": ("image_copy", COPY, {"dest": "app:1"}, "names no registry, and would be one of Docker's own images. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"}),
+    "no registry": ("image_copy", COPY, {"dest": "app:1"}, "contains no registry, and would be an official image of Docker Hub. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"}),
     "a path": ("image_copy", COPY, {"dest": "TMP/x"}, "Write oci:TMP/x for an OCI layout", {"dest": "oci:TMP/x"}),
     "a layout as a URL": ("image_copy", COPY, {"dest": "oci://TMP/x:1"}, "Write oci:TMP/x:1.", {"dest": "oci:TMP/x:1"}),
     "a registry as Helm writes it": ("image_copy", COPY, {"src": "oci://HOST/REPO/app:1"}, "Write HOST/REPO/app:1.", {"src": "HOST/REPO/app:1"}),
@@ -33,27 +33,27 @@ MISTAKES = {
     "a transport without slashes": ("image_copy", COPY, {"src": "docker:HOST/REPO/app:1"}, "Write docker://HOST/REPO/app:1.", {"src": "docker://HOST/REPO/app:1"}),
     "upper case": ("image_copy", COPY, {"dest": "HOST/REPO/App:1"}, "Repository names are lower-case", {"dest": "HOST/REPO/app2:1"}),
     "a version with a plus": ("image_copy", COPY, {"dest": "HOST/REPO/x:1.0+b"}, "'1.0+b' is not a tag. A tag has up to 128 letters, digits, '_', '.' and '-'", {"dest": "HOST/REPO/x:1.0_b"}),
-    "a short digest": ("image_copy", COPY, {"src": "HOST/REPO/app@sha256:abc"}, "A digest is sha256: and 64 hexadecimal digits", {"src": f"HOST/REPO/app@{INDEX.digest}"}),
+    "a short digest": ("image_copy", COPY, {"src": "HOST/REPO/app@sha256:abc"}, "A digest is sha256: followed by 64 hexadecimal digits", {"src": f"HOST/REPO/app@{INDEX.digest}"}),
     "a password in the reference": ("image_copy", COPY, {"src": "alice:wonder:land@CLOSED/REPO/app:1"}, "Set them in registries or authfile", {"src": "CLOSED/REPO/app:1", "registries": [ALICE]}),
     # Tags and platforms
     "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not text. Put it in quotes", {"tags": ["1.10"]}),
-    "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Give tags alone, without a repository", {"tags": ["2"]}),
+    "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Write only the tag, without a repository", {"tags": ["2"]}),
     "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], for example linux/arm64", {"platforms": ["linux/arm64"]}),
     "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "It has: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),
-    "a repository with a tag": ("image_tags", {}, {"repository": "HOST/REPO/app:1"}, "Leave out the tag or digest", {"repository": "HOST/REPO/app"}),
+    "a repository with a tag": ("image_tags", {}, {"repository": "HOST/REPO/app:1"}, "Remove the tag or digest", {"repository": "HOST/REPO/app"}),
     "a range that is none": ("image_tags", {"repository": "HOST/REPO/app"}, {"semver": "1.2 and up"}, 'Write it as ">=1.2, <2"', {"semver": ">=1.2, <2"}),
     # Sets
-    "nothing declared": ("image_sync", SYNC, {}, "none of images, source_file and lock_file is given. Give one of them", {"images": ["HOST/REPO/app:1"]}),
+    "nothing declared": ("image_sync", SYNC, {}, "nothing to synchronize: set images", {"images": ["HOST/REPO/app:1"]}),
     "a set for no registry": ("image_sync", {"images": ["HOST/REPO/app:1"]}, {"dest": "mirror"}, "Write host[:port], or host[:port]/path", {"dest": "HOST/REPO/mirror"}),
-    "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Give its tag in tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
+    "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Write the tag in tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
     "half an expression": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app", "include": ["1."]}]}, "An expression must match the whole tag", {"images": [{"name": "HOST/REPO/app", "include": ["1\\..*"]}]}),
-    "no destination": ("image_sync", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}, {}, "Give dest here, or to the whole task", SYNC),
+    "no destination": ("image_sync", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}, {}, "Set dest for this entry or for the task", SYNC),
     "a list of names": ("image_sync", SYNC, {"images": [{"tag": "1", "name": "HOST/REPO/app"}]}, "Supported parameters include: dest, exclude, include, missing_ok, name, newest, platforms, semver, semver_strict, tags", {"images": [{"tags": ["1"], "name": "HOST/REPO/app"}]}),
     # Credentials and TLS
     "no credentials": ("image_copy", COPY, {"src": "CLOSED/REPO/app:1"}, "registries or authfile", {"registries": [ALICE]}),
     "a wrong password": ("image_copy", COPY, {"src": "CLOSED/REPO/app:1", "registries": [{**ALICE, "password": "wrong"}]}, "Check the user name and password", {"registries": [ALICE]}),
     "an unknown CA": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": False}]}, "ca_path", {"registries": [{"host": "TLS", "plain_http": False, "ca_path": "CA"}]}),
-    "plain HTTP where there is TLS": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": True, "ca_path": "CA"}]}, "Set plain_http: false for it in registries", {"registries": [{"host": "TLS", "plain_http": False, "ca_path": "CA"}]}),
+    "plain HTTP where there is TLS": ("image_copy", COPY, {"src": "TLS/REPO/app:1", "registries": [{"host": "TLS", "plain_http": True, "ca_path": "CA"}]}, "Set plain_http: false for the host in registries", {"registries": [{"host": "TLS", "plain_http": False, "ca_path": "CA"}]}),
     "TLS where there is none": ("image_copy", COPY, {"registries": [{"host": "HOST", "plain_http": False}]}, "plain_http", {"registries": [{"host": "HOST", "plain_http": True}]}),
 }  # fmt: skip
 

@@ -63,7 +63,7 @@ def test_only_signed_images_are_copied(run, sides, second_registry, repository, 
     assert not _writes(second_registry)
     run("image_sign", image=source, key_content=KEY.private, formats=formats, children=False)
     failed = run("image_copy", **{**options, "signed_by": {"public_keys": [Key().public]}})
-    assert "none of its signatures (1) was made with" in failed["msg"]
+    assert "none of its signatures (1 found) was made with" in failed["msg"]
     assert not _writes(second_registry)
     assert run("image_copy", **options)["changed"]
     assert digest_at(second_registry.host, repository, "1") == INDEX.digest
@@ -209,7 +209,10 @@ def test_signatures_that_travel_in_a_layout_are_verified_at_the_far_side(
     assert f"{INDEX.digest} has no signature" in failed["msg"]
     if formats == ["tag"]:
         failed = run("image_sync", **brought, src=layout)
-        assert "This tag belongs to another image. Set referrers: true, or exclude the tag." in failed["msg"]
+        assert (
+            "This tag contains signatures or other data of another image. Set referrers: true, or exclude the tag."
+            in failed["msg"]
+        )
     verified = run("image_sync", **brought, src=layout, referrers=True)
     assert not verified.get("failed"), json.dumps(verified)
     assert digest_at(second_registry.host, repository, "1") == INDEX.digest

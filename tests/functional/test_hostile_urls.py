@@ -100,5 +100,8 @@ def test_redirect_from_tls_to_plain_http(run_module, thief, authority):
     with Scripted(script, (certificate.cert, certificate.key)) as server:
         entry = {"host": server.host, "plain_http": False, "ca_path": str(authority.ca), "token": "secret"}
         result = run_module("image_inspect", image=f"{server.host}/app:1", registries=[entry])
-    assert f"{server.host} redirects to {thief.host} in plain HTTP, which cannot be trusted. " in result.msg
+    assert (
+        f"{server.host} redirects to {thief.host} in plain HTTP, which is only allowed for content with a digest. "
+        in result.msg
+    )
     assert thief.connections == 0

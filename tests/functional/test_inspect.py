@@ -288,7 +288,7 @@ def test_deeply_nested_config_is_cut(inspect, tmp_path):
     result = inspect(f"oci:{tmp_path}/layout")
     assert (result.os, result.config["architecture"]) == ("linux", "amd64")
     assert result.stdout.count('{"a":') < 64
-    assert "nested more than 64 levels deep; what is deeper was left out of the result" in result.stdout
+    assert "nested more than 64 levels deep; deeper levels were left out of the result" in result.stdout
 
 
 @pytest.mark.parametrize(

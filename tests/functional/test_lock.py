@@ -29,10 +29,10 @@ TOOL = images.single(seed="tool")
 DIGEST = "sha256:" + "0" * 64
 HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
 REFUSED = [
-    ("kind: Pod\n", "PATH: is no ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
+    ("kind: Pod\n", "PATH: is not an ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
     (
         HEAD + "image: []\n",
-        "PATH: the key 'image' is not understood. An ImagesLock has apiVersion, kind and images.",
+        "PATH: unknown key 'image'. The keys of an ImagesLock are apiVersion, kind and images.",
     ),
     (
         HEAD + "images:\n- image: a/b:1\n",
@@ -40,9 +40,9 @@ REFUSED = [
     ),
     (
         HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
-        "PATH: images[0]: the key 'name' is not understood. An entry has image and annotations.",
+        "PATH: images[0]: unknown key 'name'. The keys of an entry are image and annotations.",
     ),
-    (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: a key stands twice in one mapping."),
+    (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: the mapping contains a key twice."),
 ]
 
 
@@ -137,7 +137,7 @@ def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushe
     failed = run_module("image_lock", path=str(path), update="none")
     assert failed.raw["moved"] == moved
     assert failed.raw["msg"] == (
-        f"{path} does not hold: these images have moved: {pushed}/app:1.0 ({NEXT.digest}, locked as {APP.digest}). "
+        f"{path} is out of date: the tags of these images have moved: {pushed}/app:1.0 ({NEXT.digest}, locked as {APP.digest}). "
         "Run the task with update=all and review the difference."
     )
     planned = run_module("image_lock", check_mode=True, diff=True, path=str(path), update="all")
@@ -231,7 +231,7 @@ sync:
     assert digest_at(second_registry.host, f"{repository}/copy", "1.0") == APP.digest
     assert run_module("image_sync", source_file=str(path)).changed is False
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host)
-    assert failed.raw["msg"] == f"dest: {path} has a target for each image. Leave out dest."
+    assert failed.raw["msg"] == f"dest: {path} already contains a target for each image. Remove dest."
     path.write_text(
         "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v2alpha1\n"
         f"mirror: {{additionalImages: [{{name: '{pushed}/app:1.0'}}]}}\n"
@@ -239,7 +239,7 @@ sync:
     synced = run_module("image_sync", source_file=str(path), dest=f"{second_registry.host}/oc")
     assert [image["dest"] for image in synced.raw["images"]] == [f"{second_registry.host}/oc/{repository}/app:1.0"]
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host, src=registry.host)
-    assert failed.raw["msg"] == f"src: the names in {path} begin with their registries. Leave out src."
+    assert failed.raw["msg"] == f"src: the names in {path} already contain their registries. Remove src."
 
 
 def test_imgpkg_refuses_what_is_refused(judge, tmp_path):
@@ -293,12 +293,12 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"images": []}, "there is nothing to lock. Give references in images."),
-        ({}, "there is nothing to lock. Give references in images."),
+        ({"images": []}, "no images to lock. Add references to images."),
+        ({}, "no images to lock. Add references to images."),
         ({"images": ["oci:/srv/app"]}, "oci:/srv/app: is not in a registry. Write host[:port]/path[:tag]."),
         (
             {"images": [7]},
-            "images[0] is neither a reference nor a mapping with one. Give references, or what the lookup images_of returns.",
+            "images[0] is neither a reference nor a mapping with the key reference. Use references, or the result of the lookup images_of.",
         ),
         (
             {"images": ["PUSHED/app:2.0", "PUSHED/app:3.0"]},

@@ -305,6 +305,6 @@ def test_host_that_is_no_registry(login, registry, file):
         page = f'http-request return status {status} content-type text/html string "<html></html>" if {{ path /v2/ }}'
         with Haproxy(registry, page) as server:
             message = login(**alice(server)).msg
-        cause = f"{server.host} does not answer like a registry: it returned {status} with a web page."
+        cause = f"{server.host} returned {status} with a web page, which is not a registry response."
         assert message.startswith(f"{server.host}: cannot log in: {cause} Check the host name")
     assert not file.exists()

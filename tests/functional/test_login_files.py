@@ -264,7 +264,7 @@ class TestHelper:
     def test_part_of_a_registry_is_refused(self, login, registry, file, document):
         text = file.read_text()
         message = login(host=f"{registry.host}/team").msg
-        assert f"{file} keeps the credentials for {registry.host} in docker-credential-test" in message
+        assert f"{file} stores the credentials for {registry.host} in docker-credential-test" in message
         assert file.read_text() == text
 
     def test_failure_is_told_without_what_it_says(self, login, store, registry, file, document):
@@ -273,7 +273,7 @@ class TestHelper:
         )
         text = file.read_text()
         result = login()
-        helper = f"docker-credential-test, which {file} names for {registry.host},"
+        helper = f"docker-credential-test (configured in {file} for {registry.host})"
         assert result.msg.startswith(f"{helper} failed to store the credentials ")
         assert "with exit status 3." in result.msg
         assert PASSWORD not in result.stdout
@@ -281,4 +281,4 @@ class TestHelper:
 
     def test_missing_helper_is_named(self, login, store, file, document):
         (store.parent / "bin/docker-credential-test").unlink()
-        assert f"docker-credential-test, which {file} names" in login().msg
+        assert f"docker-credential-test (configured in {file} for" in login().msg

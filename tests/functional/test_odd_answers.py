@@ -58,8 +58,8 @@ def test_refusal_of_the_storage(run_module, registry, repository, tmp_path):
         rule = f"http-request redirect prefix http://{storage.host} if {{ path_sub /blobs/ }}"
         with Haproxy(registry, rule) as proxy:
             message = run_module("image_copy", src=f"{proxy.host}/{repository}:1", dest=f"oci:{tmp_path}/copy:1").msg
-    assert f"{storage.host}, to which {proxy.host} redirects, returned 403." in message
-    assert message.endswith("sent there. Check the storage settings and the clock of the registry.")
+    assert f"{storage.host}, the redirect target of {proxy.host}, returned 403." in message
+    assert message.endswith("sent to the storage server. Check the storage settings and the clock of the registry.")
     assert "authfile" not in message
 
 
@@ -67,7 +67,7 @@ def test_a_host_that_is_no_registry(run_module, registry, second_registry, repos
     """An ingress returns 404 and a page for everything: nothing is absent there."""
     with Haproxy(registry, f"http-request return status 404 {PAGE}") as server:
         image = f"{server.host}/{repository}:1"
-        cause = f"{server.host} does not answer like a registry: it returned 404 with a web page. Check the host name"
+        cause = f"{server.host} returned 404 with a web page, which is not a registry response. Check the host name"
         assert f"{image}: cannot read the manifest: {cause}" in run_module("image_inspect", image=image).msg
         assert f"{image}: cannot read the manifest: {cause}" in run_module("image_delete", image=image).msg
         assert f"cannot list the tags: {cause}" in run_module("image_tags", repository=image[:-2]).msg
@@ -81,7 +81,7 @@ def test_a_page_with_status_200_is_no_success(path, run_module, registry, reposi
     rule = f"http-request return status 200 {PAGE} if {{ method PUT }} {{ path_sub {path} }}"
     with Haproxy(registry, rule) as proxy:
         result = run_module("image_copy", src=layout, dest=f"{proxy.host}/{repository}:1")
-    assert f"{proxy.host} does not answer like a registry: it returned 200 with a web page." in result.msg
+    assert f"{proxy.host} returned 200 with a web page, which is not a registry response." in result.msg
     assert digest_at(registry.host, repository, "1") is None
 
 
@@ -92,7 +92,7 @@ def test_a_listed_tag_that_does_not_exist_is_warned_of(run_module, registry, rep
     with Haproxy(registry, rule) as proxy:
         result = run_module("image_tags", repository=f"{proxy.host}/{repository}", digests=True)
     assert (result.tags, result.digests) == (["1", "2"], {"1": SINGLE.digest})
-    assert f"{proxy.host}/{repository}: these tags are listed, but do not exist: 2" in result.stdout
+    assert f"{proxy.host}/{repository}: these listed tags do not exist: 2" in result.stdout
 
 
 def test_absence_is_confirmed_before_it_is_told(run_module, registry, repository):

@@ -302,7 +302,7 @@ class TestParts:
     def test_places_that_cannot(self, copy, source, tmp_path):
         result = copy(source, f"docker-archive:{tmp_path}/image")
         assert result.failed
-        assert f"docker-archive:{tmp_path}/image:{source[:-2]}: cannot hold referrers." in result.msg
+        assert f"docker-archive:{tmp_path}/image:{source[:-2]}: cannot store referrers." in result.msg
 
 
 class TestOrderAndRequests:
@@ -366,8 +366,8 @@ class TestOddLists:
         result = copy(api_source, f"{registry.host}/{repository}:1")
         assert result.failed
         assert (
-            f"cannot list referrers of {FAMILY.image.digest}: the registry has no referrers API, and tag {tag}, "
-            "which is for the list, points to something else. Copy the image without referrers" in result.msg
+            f"cannot list referrers of {FAMILY.image.digest}: the registry has no referrers API, and the tag {tag}, "
+            "which should contain the list, points to different content. Copy the image without referrers" in result.msg
         )
         assert requests.get(f"{registry.url}/v2/{repository}/tags/list").json()["tags"] == [tag]
 
@@ -397,7 +397,7 @@ class TestOddLists:
         assert carried(dest) == (0, 0, 0, True)
         refused = copy(api_source, dest)
         assert refused.failed
-        assert f"tag {tag}, which is for the list, points to something else" in refused.msg
+        assert f"tag {tag}, which should contain the list, points to different content" in refused.msg
         assert digest_at(registry.host, f"{repository}/copy", tag) == FAMILY.image.digest
 
     def test_another_writer_at_the_same_time(self, copy, carried, api_source, registry, repository):

@@ -54,7 +54,7 @@ def test_signatures_from_a_registry_and_back(copy, run_module, source, modern_re
     signatures = {one.digest for one in FAMILY.tags.values()}
     assert by_action(result) == {"copied": signatures, "left_out": REFERRERS}
     [warning] = result.warnings
-    assert warning.startswith(f"{place}: there is no place for these referrers, which were left out: application/")
+    assert warning.startswith(f"{place} cannot store these referrers, which were not copied: application/")
     assert attached.SBOM_TYPE in warning
     names = {path.name for path in (tmp_path / "image").iterdir()}
     assert {"signature-1", f"{FAMILY.child.digest[7:]}.signature-1"} <= names
@@ -98,7 +98,7 @@ def test_gpg_signatures_go_to_other_directories_only(copy, run_module, registry,
     result = copy(f"dir:{tmp_path}/one", f"{registry.host}/{repository}:2")
     [row] = result.referrers
     assert (row["action"], row["tag"]) == ("left_out", f"sha256-{FAMILY.image.digest[7:]}.gpg")
-    assert "there is no place for these referrers" in result.warnings[0]
+    assert "cannot store these referrers" in result.warnings[0]
     [found] = run_module("image_inspect", image=f"dir:{tmp_path}/one", referrers=True).referrers
     assert found["tag"] == row["tag"]
     deleted = run_module("image_delete", image=f"dir:{tmp_path}/one", scope="manifest", referrers=True)
@@ -140,7 +140,10 @@ def test_containers_image_accepts_signatures_in_a_directory(copy, run_module, re
         predicate={},
         check_mode=True,
     )
-    assert attested.msg == f"dir:{tmp_path}/signed: attestations cannot be kept there. Use a registry or an OCI layout."
+    assert (
+        attested.msg
+        == f"dir:{tmp_path}/signed: this destination cannot store attestations. Use a registry or an OCI layout."
+    )
     identity = {"type": "exactRepository", "dockerRepository": name}
     rule = {
         "type": "sigstoreSigned",
@@ -173,7 +176,7 @@ def test_trees(run_module, source, ggcr_registry, repository, tmp_path):
     result = sync(host, tree, "source")
     assert [image["action"] for image in result.images] == ["created"], result.msg
     assert (tmp_path / "tree/app:1/signature-1").exists()
-    assert "there is no place for these referrers" in result.warnings[0]
+    assert "cannot store these referrers" in result.warnings[0]
     assert [image["action"] for image in sync(host, tree, "source").images] == ["unchanged"]
     back = sync(tree, f"{ggcr_registry.host}/{repository}/back", "app")
     assert [image["action"] for image in back.images] == ["created"], back.msg

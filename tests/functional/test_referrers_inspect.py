@@ -97,8 +97,8 @@ class TestInspect:
         result = inspect(f"docker-archive:{tmp_path}/image")
         assert result.failed
         assert result.msg == (
-            f"docker-archive:{tmp_path}/image: cannot hold referrers. "
-            "Leave out referrers, or use a registry, an OCI layout, an archive of one, or a directory."
+            f"docker-archive:{tmp_path}/image: cannot store referrers. "
+            "Remove referrers, or use a registry, an OCI layout, an OCI archive or a directory."
         )
 
 

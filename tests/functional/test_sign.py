@@ -89,7 +89,10 @@ def test_a_second_key_keeps_the_first_and_withdraws_only_its_own(run, registry, 
     assert len(run("image_verify", image=image, public_keys=[other_key.public])["signatures"]) == 2
     failed = run("image_verify", image=image, public_keys=[key.public])
     assert failed["failed"]
-    assert f"{IMAGE.digest} is not verified: none of its signatures (2) was made with the key sha256:" in failed["msg"]
+    assert (
+        f"{IMAGE.digest} is not verified: none of its signatures (2 found) was made with the key sha256:"
+        in failed["msg"]
+    )
     assert run("image_sign", image=image, key_content=other_key.private, state="absent")["changed"]
     failed = run("image_verify", image=image, public_keys=[other_key.public])
     assert failed["msg"] == f"{image}: {IMAGE.digest} has no signature. Sign it, for example with image_sign."
@@ -136,7 +139,7 @@ def test_identity_annotations_and_attestations_are_what_is_signed(run, registry,
     assert [signature["identity"] for signature in found["signatures"]] == [f"{registry.host}/{repository}"]
     assert found["signatures"][0]["annotations"] == {"env": "prod"}
     failed = run("image_verify", **keys, annotations={"env": "test"})
-    assert failed["msg"] == f"{image}: {IMAGE.digest} is not verified: the signature has other annotations."
+    assert failed["msg"] == f"{image}: {IMAGE.digest} is not verified: the signature has different annotations."
     rule = {"type": "exactRepository", "dockerRepository": "registry.example.com/prod/app"}
     failed = run("image_verify", **keys, identity=rule)
     assert failed["msg"] == (
@@ -176,7 +179,9 @@ def test_the_signature_of_another_image_is_told_apart(run, registry, repository,
     headers = {"Content-Type": _OCI_MANIFEST}
     assert requests.put(target, data=manifest.content, headers=headers).status_code == 201
     failed = run("image_verify", image=other, public_keys=[key.public])
-    assert failed["msg"] == (f"{other}: {digest} is not verified: the signature is of another digest, {IMAGE.digest}.")
+    assert failed["msg"] == (
+        f"{other}: {digest} is not verified: the signature is for a different digest, {IMAGE.digest}."
+    )
 
 
 def test_damaged_signatures_are_never_verified(run, registry, repository, key):
@@ -189,7 +194,7 @@ def test_damaged_signatures_are_never_verified(run, registry, repository, key):
     damaged = bytearray(base64.b64decode(signature))
     damaged[-1] ^= 1
     for text, cause in (
-        (base64.b64encode(damaged).decode(), "none of its signatures (1) was made with the key sha256:"),
+        (base64.b64encode(damaged).decode(), "none of its signatures (1 found) was made with the key sha256:"),
         ("*", "the signature is damaged: a signature is not base64."),
     ):
         annotations["dev.cosignproject.cosign/signature"] = text
@@ -216,7 +221,7 @@ def test_layouts_keep_signatures_too(run, tmp_path, registry, repository, key):
     layout = f"oci:{tmp_path}/layout:app"
     assert run("image_copy", src=image, dest=layout)["changed"]
     failed = run("image_sign", image=layout, key_content=key.private)
-    assert failed["msg"] == f"{layout}: a local image has no name of its own to sign. Set identity."
+    assert failed["msg"] == f"{layout}: a local image has no name to sign. Set the option identity."
     options = {"image": layout, "key_content": key.private, "identity": "registry.example.com/prod/app"}
     assert run("image_sign", **options)["changed"]
     assert not run("image_sign", **options)["changed"]

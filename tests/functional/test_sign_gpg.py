@@ -188,7 +188,10 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     images.push(IMAGE, registry.host, repository, "1")
     image, lookaside = f"{registry.host}/{repository}:1", tmp_path / "lookaside"
     options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
-    assert run("image_sign", **options)["msg"] == f"{image}: GPG signatures need a lookaside directory. Set lookaside."
+    assert (
+        run("image_sign", **options)["msg"]
+        == f"{image}: GPG signatures require a lookaside directory. Set the option lookaside."
+    )
     assert run("image_sign", **options, lookaside=str(lookaside))["changed"]
     assert not run("image_sign", **options, lookaside=str(lookaside))["changed"]
     assert (lookaside / f"{repository}@sha256={IMAGE.digest[7:]}" / "signature-1").exists()
@@ -235,7 +238,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         assert len(run("image_verify", **options, registries=trusted)["signatures"]) == 1
     for location, cause in (
         ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL: it contains a user name."),
-        ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Leave it out."),
+        ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Remove the query."),
         ("s3://bucket/", "the lookaside location in registries.d is not a valid URL: it does not begin with http:// or https://."),
     ):  # fmt: skip
         configured.write_text(f"default-docker: {{lookaside: '{location}'}}\n")

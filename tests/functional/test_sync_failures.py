@@ -59,9 +59,9 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
     assert result.failed
     assert not result.changed
     assert [image["action"] for image in result.images] == ["failed", "failed"]
-    assert "was not tried, because another image failed" in result.images[0]["error"]
+    assert "was skipped, because another image failed" in result.images[0]["error"]
     assert f"{repository}/two" in result.images[1]["error"]
-    assert result.msg == result.images[1]["error"] + " Images not tried because of that: 1."
+    assert result.msg == result.images[1]["error"] + " Images skipped because of this: 1."
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     assert not sync({"name": "two", "tags": ["1"]}, missing_ok=True).failed
 
@@ -75,8 +75,8 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
         ({"name": "one", "include": ["("]}, "is not a regular expression"),
         ({"name": "one", "semver": "latest"}, "is not a version range"),
         ({"name": "one", "tags": ["no tag"]}, "is neither a tag nor a digest"),
-        ({"name": "one:1"}, "names an image, not a repository"),
-        ({"name": "on*"}, "is not understood"),
+        ({"name": "one:1"}, "is an image, not a repository"),
+        ({"name": "on*"}, "invalid name"),
     ],
 )
 def test_what_selects_nothing_or_makes_no_sense_is_said(entry, message, sync, registry, repository):
@@ -100,8 +100,8 @@ def test_two_sources_for_one_destination(sync, registry, second_registry, reposi
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dest": "team"}, "dest: names no registry"),
-        ({"slice": "3/2"}, "is not a share"),
+        ({"dest": "team"}, "dest: contains no registry"),
+        ({"slice": "3/2"}, "is not a valid slice"),
         ({"prune": True, "prune_keep": ["("]}, "prune_keep"),
         ({"base": "/nonexistent/inventory.json"}, "cannot read the inventory /nonexistent/inventory.json"),
     ],

@@ -107,7 +107,7 @@ def test_the_inventory_tells_what_is_there(sync, pushed, tmp_path, registry, sec
     assert sync(**options).changed
     assert inventory.read_bytes() == content
     inventory.write_text("[]")
-    assert "is no inventory of images" in sync(**options).msg
+    assert "is not an image inventory" in sync(**options).msg
 
 
 def test_a_bundle_holds_only_what_the_far_side_lacks(sync, pushed, tmp_path, registry, second_registry, repository):

@@ -55,7 +55,7 @@ def test_a_failure_names_ten_images_and_counts_the_rest(run_module, registry, re
     entry = {"name": f"{registry.host}/{repository}/app", "dest": f"{registry.host}/{repository}/to", "tags": tags}
     failed = run_module("image_sync", images=[entry], keep_going=True, report="all")
     names = ", ".join(f"{registry.host}/{repository}/to:gone-{number:02}" for number in range(10))
-    assert failed.msg.startswith(f"13 of 14 images failed: {names} and 3 others. The first error: ")
+    assert failed.msg.startswith(f"13 of 14 images failed: {names} and 3 others. First error: ")
     assert len(failed.images) == 14
     assert failed.images_left_out == 0
 
@@ -78,9 +78,9 @@ def test_check_mode_says_what_it_would_cost_and_max_bytes_refuses(
     second_registry.forget()
     for options in ({"dest": second_registry.host, **set_of},):
         refused = run_module("image_sync", max_bytes=size - 1, **options)
-        assert f"({size} bytes) would be copied, more than max_bytes allows ({size - 1})" in refused.msg
+        assert f"({size} bytes), but max_bytes allows {size - 1})" in refused.msg
     source, dest = (f"{host}/{repository}/app:1" for host in (registry.host, second_registry.host))
-    assert "more than max_bytes allows (1)" in run_module("image_copy", src=source, dest=dest, max_bytes=1).msg
+    assert "but max_bytes allows 1" in run_module("image_copy", src=source, dest=dest, max_bytes=1).msg
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     assert not run_module("image_sync", dest=second_registry.host, max_bytes=size, **set_of).failed
     unchanged = run_module("image_sync", dest=second_registry.host, **set_of)

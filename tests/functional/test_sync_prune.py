@@ -73,7 +73,7 @@ def test_too_many_deletions_are_refused_before_anything_is_written(sync, push, s
     push("app", "1", "new", there=["1", "a", "b", "c"])
     refused = sync("app", max_delete=2)
     assert refused.failed
-    assert refused.msg.startswith("prune would delete 3 tags, more than max_delete allows (2): ")
+    assert refused.msg.startswith("prune would delete 3 tags, but max_delete allows 2: ")
     assert f"{repository}/app:c. Nothing was written" in refused.msg
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     assert sync("app", max_delete=3).summary["deleted"] == 3

@@ -77,7 +77,7 @@ def test_names_that_collide_are_found_before_the_first_byte(
     one, two = (f"{registry.host}/{name}:1.0" for name in names)
     assert result.msg == (
         f"{dest}/app:1.0: is the destination of both {one} and {two}."
-        " Remove one of them from the source file, and declare it in images with another dest."
+        " Remove one of them from the source file, and add it to images with a different dest."
     )
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     source.write_text(json.dumps({registry.host: {"images": {names[0]: ["1.0"]}}}))
@@ -88,6 +88,6 @@ def test_names_that_collide_are_found_before_the_first_byte(
 def test_nothing_declared(run_module, registry, second_registry):
     result = run_module("image_sync", src=registry.host, dest=second_registry.host)
     assert result.msg == (
-        "nothing is declared: none of images, source_file and lock_file is given."
-        " Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there."
+        "nothing to synchronize: set images, source_file or lock_file."
+        " Without them, only src with oci:PATH or dir:PATH selects all images."
     )

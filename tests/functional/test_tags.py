@@ -148,10 +148,10 @@ class TestInput:
 
     @pytest.mark.parametrize("suffix", [":1", f"@{MISSING}"])
     def test_image_is_no_repository(self, tags, registry, repository, suffix):
-        assert "names an image, not a repository" in tags(f"{registry.host}/{repository}{suffix}").msg
+        assert "is an image, not a repository" in tags(f"{registry.host}/{repository}{suffix}").msg
 
     def test_numbers_have_lost_digits(self, tags):
-        assert "tags: the target of stable is not text. Put it in quotes." in tags(tags={"stable": 1.1}).msg
+        assert "tags: the target of stable is not a string. Put it in quotes." in tags(tags={"stable": 1.1}).msg
 
     @pytest.mark.parametrize("name", ["a/b", "x:1", "", "-"])
     def test_names(self, tags, registry, name):
@@ -233,7 +233,7 @@ class TestAssigning:
         with Haproxy(registry, rule) as proxy:
             result = tags(f"{proxy.host}/{repository}", tags={"stable": "1.1.0"})
         assert result.msg.startswith(
-            f"{proxy.host}/{repository}:stable: cannot push the manifest, as the tag is immutable"
+            f"{proxy.host}/{repository}:stable: cannot push the manifest, because the tag is immutable"
         )
         assert f"{status} {code}" in result.msg
 
@@ -274,7 +274,7 @@ class TestLayouts:
     def test_missing_target(self, tags, tmp_path):
         images.write_layout(OLD, tmp_path / "layout", "a")
         result = tags(f"oci:{tmp_path}/layout", tags={"b": "c"})
-        assert result.msg == f"oci:{tmp_path}/layout:c: the layout has no image of that name. It has: a."
+        assert result.msg == f"oci:{tmp_path}/layout:c: the layout has no image with this name. It has: a."
 
 
 def test_tags_at_agrees(tags, registry, repository):
@@ -312,8 +312,8 @@ class TestAssigningFails:
         with Haproxy(registry, rules) as proxy:
             result = self.swap(tags, proxy, repository)
         assert digest_at(registry.host, repository, "blue") == NEW.digest
-        assert result.msg.endswith(f" These tags may have moved already. Before, they were blue: {OLD.digest}.")
+        assert result.msg.endswith(f" These tags may have moved already. They pointed to blue: {OLD.digest}.")
         again = self.swap(tags, registry, repository)
         assert again.changed is False
-        assert "swapped already point to the same image: blue, green" in again.stdout
+        assert "swap already point to the same image: blue, green" in again.stdout
         assert tags(tags={"blue": OLD.digest}).changed is True

@@ -113,7 +113,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     plan = job.planned
     if plan.changed and plan.lost:
         stores.run.warn(
-            "%s: Docker's format has no annotations, so that these were left out: %s"
+            "%s: Docker's format does not support annotations; these were left out: %s"
             % (destination, ", ".join(sorted(plan.lost)))
         )
     written = [request.destination.reference(name) for name in plan.previous]
@@ -135,7 +135,7 @@ def _check_registry(text: str, destination: Reference) -> None:
         return
     if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
         hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
-        raise InvalidReference("names no registry, and would be one of Docker's own images", text, hint)
+        raise InvalidReference("contains no registry, and would be an official image of Docker Hub", text, hint)
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
@@ -145,18 +145,20 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     """
     if not destination.has_names:
         if more:
-            raise InvalidReference("tags: a directory holds one image, without a name", destination, "Leave out tags")
+            raise InvalidReference("tags: a directory contains one image without a name", destination, "Remove tags")
         return ("",)
     for tag in more:
         if not destination.may_be_named(tag):
-            raise InvalidReference("tags: %r is not a tag" % tag, destination, "Give tags alone, without a repository")
+            raise InvalidReference(
+                "tags: %r is not a tag" % tag, destination, "Write only the tag, without a repository"
+            )
     first = destination.tag
     if not first and not destination.digest:
         first = _tag_of(source)
         if not first and isinstance(destination, EngineReference):
-            raise InvalidReference("the source has no tag that it could take over", destination, "Give dest a tag")
+            raise InvalidReference("dest has no tag, and src has none to use instead", destination, "Add a tag to dest")
     if first and not destination.may_be_named(first):
-        raise InvalidReference("%r cannot be written to" % first, destination, "Give dest a tag")
+        raise InvalidReference("%r cannot be a destination" % first, destination, "Add a tag to dest")
     return tuple(dict.fromkeys([first, *more] if first else more))
 
 
@@ -169,7 +171,9 @@ def _tag_of(source: Reference) -> str:
     try:
         return references.parse_registry(source.tag).tag or "latest"
     except InvalidReference:
-        raise ImageError("the name %r does not tell a tag for dest" % source.tag, source, "Give dest a tag") from None
+        raise ImageError(
+            "dest has no tag, and the name %r of src contains none" % source.tag, source, "Add a tag to dest"
+        ) from None
 
 
 def _mount_source(source: Reference, destination: Reference) -> str:

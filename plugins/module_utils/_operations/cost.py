@@ -64,19 +64,18 @@ def check_bytes(jobs: t.Iterable[Job], max_bytes: int | None) -> None:
     needed = sum(job.moved.bytes for job in jobs)
     if max_bytes is not None and needed > max_bytes:
         raise ImageError(
-            "%s (%d bytes) would be copied, more than max_bytes allows (%d)"
-            % (messages.size(needed), needed, max_bytes),
-            hint="Nothing was written. Raise max_bytes if this is intended",
+            "the task would copy %s (%d bytes), but max_bytes allows %d" % (messages.size(needed), needed, max_bytes),
+            hint="Nothing was written. Increase max_bytes if this is intended",
         )
 
 
 def warn_of_shortage(cost: dict[str, t.Any], needed: int, warn: t.Callable[[str], None]) -> None:
     """Warn if Docker Hub allows fewer pulls than needed, or the disk has less space."""
     if cost["pulls_left"] is not None and cost["pulls"] > cost["pulls_left"]:
-        warn("Docker Hub allows %d more pulls now, and %d are needed." % (cost["pulls_left"], cost["pulls"]))
+        warn("Docker Hub currently allows %d more pulls, but this task needs %d." % (cost["pulls_left"], cost["pulls"]))
     if cost["free"] is not None and needed > cost["free"]:
         warn(
-            "The destination has %s of free space, and %s are needed."
+            "The destination has %s of free space, but this task needs %s."
             % tuple(map(messages.size, (cost["free"], needed)))
         )
 

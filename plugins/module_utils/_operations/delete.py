@@ -26,8 +26,8 @@ from .delete_attached import attached_to, delete_attached
 from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
-_LEFT_HINT = "The image itself was deleted. Run the task again with its digest to delete what is attached to it"
-_MANIFEST_HINT = "Give a tag, or set scope: manifest to remove the manifest with all its tags"
+_LEFT_HINT = "The image itself was deleted. Run the task again with its digest to delete its referrers"
+_MANIFEST_HINT = "Add a tag, or set scope: manifest to delete the manifest with all its tags"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +89,9 @@ def _check_referrers(options: DeleteOptions, store: Store) -> None:
     required(store)
     if options.scope != "manifest":
         raise ImageError(
-            "referrers: what is attached to an image goes with the image only, and a tag may leave it behind",
+            "referrers: scope: tag deletes only the tag, so the referrers may still be in use",
             options.image,
-            "Set scope: manifest, or leave out referrers",
+            "Set scope: manifest, or remove referrers",
         )
 
 
@@ -113,14 +113,18 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     """The tag that is named; empty where scope allows to name none."""
     tag = "" if digests.is_digest(reference.tag) else reference.tag
     if tag.startswith("@"):
-        raise InvalidReference("a position in a layout is not a name that lasts", reference, "Give a name")
+        raise InvalidReference(
+            "the position of an image in a layout can change", reference, "Write the name of the image"
+        )
     if scope == "tag" and not reference.has_names:
-        hint = "Set scope: manifest to remove it"
-        raise InvalidReference("a directory holds one image, without a name", reference, hint)
+        hint = "Set scope: manifest to delete it"
+        raise InvalidReference("a directory contains one image without a name", reference, hint)
     if scope == "tag" and not tag:
-        raise InvalidReference("names no tag to delete", reference, _MANIFEST_HINT)
+        raise InvalidReference("contains no tag to delete", reference, _MANIFEST_HINT)
     if isinstance(reference, (RegistryReference, EngineReference)) and reference.repository and not reference.name:
-        raise InvalidReference("names neither a tag nor a digest", reference, "Say which image to delete")
+        raise InvalidReference(
+            "contains neither a tag nor a digest", reference, "Add the tag or digest of the image to delete"
+        )
     return tag
 
 
@@ -133,7 +137,7 @@ def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str
     if found and reference.digest and found.digest != reference.digest:
         if tag and _is_interrupted(store, tag, reference.digest):
             return found.digest, tag
-        raise ImageError("the tag points to %s now" % found.digest, hint="Nothing was deleted")
+        raise ImageError("the tag now points to %s" % found.digest, hint="Nothing was deleted")
     if not found and scope == "manifest" and tag and reference.digest:
         found, tag = store.find(reference.digest), ""
     return (found.digest if found else ""), tag
@@ -149,7 +153,7 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
     """Raise ImageError if tags would go that removed_tags lacks; otherwise only kept_tags may be short, and a warning says so."""
     if scope == "manifest" and tag:
         raise ImageError(
-            "cannot tell which tags would be deleted with %s: %s" % (digest, doubt),
+            "cannot determine which tags would be deleted with %s: %s" % (digest, doubt),
             hint="Nothing was deleted. Run the task again, or delete the tags one by one with scope: tag",
         )
     what = "removed_tags" if scope == "manifest" else "kept_tags"

@@ -72,10 +72,10 @@ def read_lock(path: str) -> list[LockedImage]:
     document = node.mapping()
     for key in document:
         if key not in ("apiVersion", "kind", "images"):
-            raise node.wrong("the key %r is not understood" % key, "An ImagesLock has apiVersion, kind and images")
+            raise node.wrong("unknown key %r" % key, "The keys of an ImagesLock are apiVersion, kind and images")
     for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if key not in document or document[key].value != wanted:
-            raise node.wrong("is no ImagesLock: %s is not %s" % (key, wanted))
+            raise node.wrong("is not an ImagesLock: %s is not %s" % (key, wanted))
     items = document["images"].items() if "images" in document else []
     return [_entry(Node(item.value, "%s[%d]" % (item.where, number))) for number, item in enumerate(items)]
 
@@ -84,7 +84,7 @@ def _entry(node: Node) -> LockedImage:
     parts = node.mapping()
     for key in parts:
         if key not in ("image", "annotations"):
-            raise node.wrong("the key %r is not understood" % key, "An entry has image and annotations")
+            raise node.wrong("unknown key %r" % key, "The keys of an entry are image and annotations")
     if "image" not in parts:
         raise node.wrong("has no image")
     text = parts["image"].text()

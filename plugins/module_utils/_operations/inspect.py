@@ -99,7 +99,7 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
     if options.tags and not reference.has_names:
-        raise InvalidReference("a directory holds one image, without a name", reference, "Leave out tags")
+        raise InvalidReference("a directory contains one image without a name", reference, "Remove tags")
     store = stores.open(reference)
     if options.referrers:
         required(store)
@@ -150,7 +150,7 @@ class _Reader:
     def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
         """The single image to tell of."""
         if top.media_type in media_types.SCHEMA1:
-            self._warn("%s is a Docker schema 1 image, which can be looked at but not copied" % top.digest)
+            self._warn("%s is a Docker schema 1 image, which can be inspected but not copied" % top.digest)
             return top
         if not platform:
             return None if top.is_index else top

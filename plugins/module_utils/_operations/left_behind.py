@@ -69,6 +69,6 @@ def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
             kinds.update(str(row["tag"] or row["artifact_type"] or row["digest"]) for row in rows)
     if names:
         run.warn(
-            "%s: there is no place for these referrers, which were left out: %s"
+            "%s cannot store these referrers, which were not copied: %s"
             % (messages.some(names), messages.some(sorted(kinds)))
         )

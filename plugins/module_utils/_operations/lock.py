@@ -73,8 +73,8 @@ def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
     for number, value in enumerate(values):
         given = value.get("reference") if isinstance(value, dict) else value
         if not isinstance(given, str):
-            cause = "images[%d] is neither a reference nor a mapping with one" % number
-            raise ImageError(cause, hint="Give references, or what the lookup images_of returns")
+            cause = "images[%d] is neither a reference nor a mapping with the key reference" % number
+            raise ImageError(cause, hint="Use references, or the result of the lookup images_of")
         reference = parse_image(given)
         texts.setdefault(reference, given.strip())
         sources = found.setdefault(reference, [])
@@ -96,7 +96,7 @@ def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Seque
     known = {each.requested: each for each in before}
     requested = [Wanted(str(reference), reference) for reference in known] if wanted is None else wanted
     if not requested:
-        raise ImageError("there is nothing to lock", hint="Give references in images")
+        raise ImageError("no images to lock", hint="Add references to images")
     digests = _digests([each.reference for each in requested], known, update, needed, stores)
     after = [_entry(each, digests[each.reference], known.get(each.reference), noted) for each in requested]
     after.sort(key=lambda each: str(each.image))
@@ -161,8 +161,8 @@ def _failure(path: str, locked: Locked) -> str:
     missing = [str(each.requested) for each in locked.after if each.requested not in known]
     causes = []
     if moved:
-        causes.append("these images have moved: %s" % messages.listing(moved))
+        causes.append("the tags of these images have moved: %s" % messages.listing(moved))
     if missing:
-        causes.append("these images are not locked: %s" % messages.listing(missing))
+        causes.append("these images are not in the lock file: %s" % messages.listing(missing))
     hint = "Run the task with update=all and review the difference" if moved else "Run the task with update=missing"
-    return "%s does not hold: %s. %s." % (path, "; ".join(causes), hint) if causes else ""
+    return "%s is out of date: %s. %s." % (path, "; ".join(causes), hint) if causes else ""

@@ -185,7 +185,7 @@ class _Deletion:
                     delete_attached(store, going, _LEFT_HINT)
                     image.referrers = _rows(going)
         except ImageError as error:
-            cause = "%s: what is attached to deleted images was not deleted: %s"
+            cause = "%s: the referrers of deleted images were not deleted: %s"
             self._run.warn(cause % (place.repository, error))
 
     def _remove(self, tag: str, known: Descriptor) -> Job:
@@ -217,7 +217,7 @@ class _Deletion:
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
             return self._remove(tag, self._place.tags[tag])
-        cause = "was not deleted, because the image that it belongs to may still have a tag (%s)" % subject
+        cause = "was not deleted, because its subject %s may still have a tag" % subject
         place = self._store.reference(tag)
         return Job.failed("", place, ImageError(cause, place, "Run the task again"), tag)
 

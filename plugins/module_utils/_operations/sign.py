@@ -107,14 +107,14 @@ class _Signer:
         self._writer = SignatureWriter(store)
         self._suffix = ATTESTATIONS if options.predicate_type else SIGNATURES
         if BUNDLE in options.formats and not self._writer.takes_bundles:
-            raise ImageError("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
+            raise ImageError("this destination cannot store sigstore bundles", hint="Remove bundle from formats")
 
     def settle(self, subject: Descriptor) -> SignedDigest:
         """Sign or unsign one manifest."""
         if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
-            raise ImageError("cosign has no tag for %s" % subject.digest, hint="Leave tag out of formats")
+            raise ImageError("cosign defines no signature tag for %s" % subject.digest, hint="Remove tag from formats")
         if TAG in self._options.formats and not self._writer.takes_tag(tag_of(subject.digest, self._suffix)):
-            raise ImageError("attestations cannot be kept there", hint="Use a registry or an OCI layout")
+            raise ImageError("this destination cannot store attestations", hint="Use a registry or an OCI layout")
         found = self._own(subject)
         before = [name for name in FORMATS if any(each.format == name for each in found)]
         if self._options.is_present:
@@ -184,9 +184,9 @@ class _Signer:
 def _check(reference: Reference, options: SignOptions) -> None:
     if isinstance(reference, EngineReference):
         hint = "Push the image, and sign it in the registry"
-        raise InvalidReference("engines and docker archives keep no signatures", reference, hint)
+        raise InvalidReference("engines and Docker archives cannot store signatures", reference, hint)
     if not options.formats:
-        raise ImageError("formats is empty", reference, "Give tag, bundle or both")
+        raise ImageError("formats is empty", reference, "Set it to tag, bundle or both")
 
 
 def _identity(given: str, reference: Reference) -> str:
@@ -195,7 +195,7 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    raise ImageError("a local image has no name of its own to sign", hint="Set identity")
+    raise ImageError("a local image has no name to sign", hint="Set the option identity")
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:
@@ -205,7 +205,7 @@ def manifest_of(store: Store, reference: Reference) -> Manifest:
     except NotFound as error:
         raise NotFound("cannot sign it: %s" % error.cause, hint="Push the image first") from None
     if reference.digest and manifest.digest != reference.digest:
-        raise ImageError("it has the digest %s" % manifest.digest)
+        raise ImageError("it has a different digest (%s)" % manifest.digest)
     return manifest
 
 

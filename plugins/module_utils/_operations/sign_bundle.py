@@ -44,7 +44,7 @@ PREDICATE_TYPE = "https://github.com/drayage/registry/attestation/bundle/v1"
 # Of 10,000 images with 100 files each, the lines and the inventory stay below this.
 _MAX_FILE = 512 * 1024 * 1024
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]\./(.+)")
-_HINT = "Nothing was imported. Bring the bundle again"
+_HINT = "Nothing was imported. Transfer the bundle again"
 
 
 def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signed:
@@ -89,7 +89,7 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
         statement, key = found
         subjects, _images = _subjects(path)
         if statement.subjects != subjects:
-            raise NotVerified("%s or %s is not the one that was signed" % (SUMS, INVENTORY), hint=_HINT)
+            raise NotVerified("%s or %s was changed after signing" % (SUMS, INVENTORY), hint=_HINT)
         _check_files(path, run)
         digest = _digest_of(subjects[0])
         claim = Claim(digest, predicate_type=statement.predicate_type, predicate=statement.predicate)
@@ -133,16 +133,16 @@ def _check_files(path: str, run: Run) -> None:
     present = _present(path) - {SUMS, SIGNATURE}
     missing, unlisted = sorted(set(listed) - present), sorted(present - set(listed))
     if missing:
-        raise NotVerified("the bundle lacks %s" % missing[0], hint=_HINT)
+        raise NotVerified("%s is missing from the bundle" % missing[0], hint=_HINT)
     if unlisted:
-        raise NotVerified("the bundle has %s, which is not signed" % unlisted[0], hint=_HINT)
+        raise NotVerified("the bundle contains %s, which is not signed" % unlisted[0], hint=_HINT)
     names = sorted(listed)
     with file_errors("read", path):
         run.enter("checking", path, sum(os.path.getsize(os.path.join(path, name)) for name in names))
     hashes = for_each(lambda name: _hash(os.path.join(path, name), run), names, run.jobs)
     for name, found in zip(names, hashes):
         if found != listed[name]:
-            raise NotVerified("%s differs from what was signed" % name, hint=_HINT)
+            raise NotVerified("%s was changed after signing" % name, hint=_HINT)
 
 
 def _listed(content: bytes) -> dict[str, str]:
@@ -150,7 +150,7 @@ def _listed(content: bytes) -> dict[str, str]:
     for line in content.decode("utf-8", "surrogateescape").splitlines():
         match = _LINE.fullmatch(line)
         if not match or ".." in match.group(2).split("/"):
-            raise NotVerified("%s has a line that is not a checksum" % SUMS, hint=_HINT)
+            raise NotVerified("%s contains a line that is not a checksum" % SUMS, hint=_HINT)
         found[match.group(2)] = match.group(1)
     return found
 

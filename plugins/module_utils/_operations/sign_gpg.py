@@ -160,7 +160,7 @@ class _Program:
         try:
             status, out, err = self._run_command(command, self._options.passphrase, SECONDS, MAX_OUTPUT)
         except OSError:
-            raise ImageError("the program gpg is needed and was not found", hint="Install GnuPG on the node") from None
+            raise ImageError("gpg is not installed", hint="Install GnuPG on the managed node") from None
         if status:
             raise ImageError("gpg failed: %s" % (err.strip() or "no reason given").splitlines()[-1])
         return out
@@ -170,11 +170,15 @@ def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
     """A configuration in which signatures of registries are in the one directory."""
     if isinstance(reference, RegistryReference):
         if not lookaside:
-            raise InvalidReference("GPG signatures need a lookaside directory", reference, "Set lookaside")
+            raise InvalidReference(
+                "GPG signatures require a lookaside directory", reference, "Set the option lookaside"
+            )
         return RegistriesD({"": {"lookaside": "file://%s" % os.path.abspath(lookaside)}})
     if isinstance(reference, LocalReference) and reference.transport == "dir":
         return RegistriesD()
-    raise InvalidReference("GPG signatures are kept in directories or for registries", reference, "Use dir:PATH")
+    raise InvalidReference(
+        "GPG signatures are only supported for registries and directories", reference, "Use dir:PATH"
+    )
 
 
 def _identity(given: str, reference: Reference) -> str:
@@ -184,5 +188,5 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        raise ImageError("a local image has no name of its own to sign", hint="Set identity")
+        raise ImageError("a local image has no name to sign", hint="Set the option identity")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

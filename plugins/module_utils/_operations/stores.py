@@ -107,7 +107,7 @@ class Stores:
         if isinstance(reference, LocalReference):
             return self._root(reference, frozenset()).repositories()
         if isinstance(reference, EngineReference):
-            raise InvalidReference("has no repositories that could be listed", reference)
+            raise InvalidReference("has no list of repositories", reference)
         return list_repositories(self._client(reference))
 
     def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> Root:
@@ -176,7 +176,7 @@ class Stores:
         found = self._authfiles.find(host, repository)
         other = self._registries.of_other_port(host, repository)
         if other:
-            remark = "The entry for %s in registries is not used for %s: give the port that references have" % (
+            remark = "The entry for %s in registries is not used for %s: write the same port as in the references" % (
                 other,
                 host,
             )
@@ -194,10 +194,8 @@ def open_stores(
 
     ``conceal`` is called with each secret in ``params``, to keep it out of results and logs.
     """
-    _check(
-        "timeout", params["timeout"], 0 < params["timeout"] <= 86400, "a number of seconds above 0, and at most a day"
-    )
-    _check("min_rate", params["min_rate"], 0 <= params["min_rate"] < float("inf"), "a number of bytes, 0 or more")
+    _check("timeout", params["timeout"], 0 < params["timeout"] <= 86400, "more than 0 and at most 86400 seconds")
+    _check("min_rate", params["min_rate"], 0 <= params["min_rate"] < float("inf"), "0 or more bytes per second")
     _check("retries", params["retries"], params["retries"] >= 0, "0 or more")
     _check("jobs", run.jobs, 1 <= run.jobs <= 256, "from 1 to 256")
     policy = Policy(params["timeout"], params["retries"], run.jobs, params["min_rate"])

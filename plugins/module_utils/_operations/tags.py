@@ -62,7 +62,7 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
     absent = [tag for tag, descriptor in found.items() if descriptor is None]
     if absent:
         shown = messages.some(absent)
-        stores.run.warn("%s: these tags are listed, but do not exist: %s" % (reference, shown))
+        stores.run.warn("%s: these listed tags do not exist: %s" % (reference, shown))
     return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
 
 
@@ -89,9 +89,7 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores)
     before, after = _in_order_of(targets, plans)
     swapped = sorted(name for name, target in text.items() if target != name and text.get(target) == name)
     if any(before[name] == before[text[name]] for name in swapped):
-        stores.run.warn(
-            "%s: tags that are to be swapped already point to the same image: %s" % (reference, ", ".join(swapped))
-        )
+        stores.run.warn("%s: the tags to swap already point to the same image: %s" % (reference, ", ".join(swapped)))
     return Assigned(before, after, {name: store.reference(name) for name in targets})
 
 
@@ -103,7 +101,7 @@ def _retag(store: Store, moved: t.Mapping[str, Manifest], previous: t.Mapping[st
         lost = {name: digest for name in moved for digest in [previous[name]] if digest}
         unsure = ["%s: %s" % item for item in lost.items() if not _put_back(store, item[0], item[1], moved[item[0]])]
         if unsure:
-            error.hint = "These tags may have moved already. Before, they were %s" % ", ".join(unsure)
+            error.hint = "These tags may have moved already. They pointed to %s before" % ", ".join(unsure)
         raise
 
 
@@ -127,9 +125,13 @@ def _in_order_of(names: t.Iterable[str], plans: list[Plan]) -> tuple[dict[str, s
 def _parse(repository: str) -> Reference:
     reference = references.parse(repository)
     if not reference.has_names:
-        raise InvalidReference("a directory holds one image, without a name", reference, "It has no tags")
+        raise InvalidReference(
+            "a directory contains one image without a name",
+            reference,
+            "Use a registry, an OCI layout, an archive or an engine",
+        )
     if reference.name:
-        raise InvalidReference("names an image, not a repository", reference, "Leave out the tag or digest")
+        raise InvalidReference("is an image, not a repository", reference, "Remove the tag or digest")
     return reference
 
 
@@ -137,12 +139,12 @@ def _check(reference: Reference, name: str, target: object) -> str:
     """The target as text, if both could be asked of this kind of place."""
     # A number with a fraction has lost digits already: 1.10 came as 1.1.
     if isinstance(target, bool) or not isinstance(target, (str, int)):
-        cause = "tags: the target of %s is not text" % name
+        cause = "tags: the target of %s is not a string" % name
         raise InvalidReference(cause, reference, "Put it in quotes")
     text = str(target)
     if digests.is_digest(name) or not reference.may_be_named(name):
-        raise InvalidReference("tags: %r is not a tag" % name, reference, "Give tags alone, without a repository")
+        raise InvalidReference("tags: %r is not a tag" % name, reference, "Write only the tag, without a repository")
     if not (digests.is_digest(text) or reference.may_be_named(text)):
         cause = "tags: the target %r of %s is neither a tag nor a digest" % (text, name)
-        raise InvalidReference(cause, reference, "Give a tag or digest of the same repository, without its name")
+        raise InvalidReference(cause, reference, "Write only a tag or digest of the same repository")
     return text

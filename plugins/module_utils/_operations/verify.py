@@ -54,10 +54,10 @@ def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
         elif options.policy:
             found = options.policy.check(reference, Used(store, manifest.digest, manifest))
             if not found:
-                cause = "the policy accepts this image without a signature, so that nothing was verified"
-                raise NotVerified(cause, hint="Require a signature in the policy, or give public_keys")
+                cause = "the policy accepts this image without a signature, so nothing was verified"
+                raise NotVerified(cause, hint="Require a signature in the policy, or set public_keys")
         else:
-            raise ImageError("neither keys nor a policy are given")
+            raise ImageError("neither public_keys nor policy is set")
     return VerifiedImage(manifest.digest, found)
 
 
@@ -78,7 +78,7 @@ def _manifest(store: Store, reference: Reference) -> Manifest:
     try:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:
-        raise NotFound("there is nothing to verify: %s" % error.cause) from None
+        raise NotFound("cannot verify it: %s" % error.cause) from None
     if reference.digest and manifest.digest != reference.digest:
-        raise ImageError("it has the digest %s" % manifest.digest)
+        raise ImageError("it has a different digest (%s)" % manifest.digest)
     return manifest

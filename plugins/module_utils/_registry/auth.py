@@ -217,7 +217,7 @@ class Authenticator:
     def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
         parameters = self._challenge.parameters if self._challenge else {}
         if not parameters.get("realm"):
-            raise ImageError("%s asks for a token but names no token service" % self._session.host)
+            raise ImageError("%s requires a token but specifies no token service" % self._session.host)
         realm = urls.resolve("", parameters["realm"], "the token service of %s" % self._session.host)
         if identity:
             self._check_realm(realm)
@@ -279,7 +279,8 @@ class Authenticator:
         if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
         raise AccessDenied(
-            "%s asks to send the credentials to %s in plain HTTP, which is refused" % (self._session.host, service),
+            "%s requests credentials for the token service %s, which uses plain HTTP; they were not sent"
+            % (self._session.host, service),
             hint="Set plain_http: true for the registry if that network is trusted",
         )
 
@@ -289,7 +290,7 @@ def _text_only(identity: Credential) -> Credential:
     try:
         "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
     except UnicodeEncodeError:
-        raise ImageError("the credentials hold characters that are not valid text") from None
+        raise ImageError("the credentials contain characters that are not valid Unicode") from None
     return identity
 
 
@@ -301,7 +302,7 @@ def _basic(identity: Credential) -> str:
 def _bearer(token: str, what: str) -> str:
     """RFC 6750, 2.1; anything else would break the header, and an error of the library might show it."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ImageError("%s has characters that a token cannot have" % what, hint="Check it for blanks and line ends")
+        raise ImageError("%s contains invalid characters" % what, hint="Check it for spaces and line breaks")
     return "Bearer " + token
 
 

@@ -141,9 +141,9 @@ class AuthFile:
             found = Helper(str(store), server_of(host), self.path)
         if found and path and wanted:
             raise ImageError(
-                "%s keeps the credentials for %s in %s, which cannot keep any for a part of a registry"
+                "%s stores the credentials for %s in %s, which cannot store credentials for a path"
                 % (self.path, host, found.program),
-                hint="Give the host without a path, or another authfile",
+                hint="Use the host without a path, or another authfile",
             )
         return (None if path else found), server is None
 

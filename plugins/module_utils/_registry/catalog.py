@@ -30,7 +30,9 @@ def list_repositories(client: RegistryClient) -> list[str]:
         raise
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
-            error.hint = "Many registries list them for nobody, or not for everyone: name each repository"
+            error.hint = (
+                "Many registries do not list their repositories, or only for some users. List each repository yourself"
+            )
         raise
 
 

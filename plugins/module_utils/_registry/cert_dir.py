@@ -53,9 +53,9 @@ def _client_certificate(directory: str, names: list[str]) -> dict[str, t.Any]:
     keys = {os.path.splitext(name)[0] for name in names if name.endswith(".key")}
     for name in sorted(certificates ^ keys):
         given, missing = (".cert", ".key") if name in certificates else (".key", ".cert")
-        raise LocalFailure("%s has %s%s, but not %s%s" % (directory, name, given, name, missing))
+        raise LocalFailure("%s contains %s%s, but not %s%s" % (directory, name, given, name, missing))
     if len(certificates) > 1:
-        raise LocalFailure("%s has more than one client certificate" % directory, hint="Leave only the one to use")
+        raise LocalFailure("%s contains more than one client certificate" % directory, hint="Keep only the one to use")
     return {
         option: os.path.join(directory, name + suffix)
         for name in certificates

@@ -220,7 +220,7 @@ class RegistryClient:
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
         if is_sha256 and stated not in (digests.of(raw), manifest.digest):
             self.session.statistics.warn(
-                "%s says that the digest of %s:%s is %s, but its content has %s"
+                "%s returned %s:%s with the digest %s in its header, but the content has %s"
                 % (self.session.host, access.repository, name, stated, manifest.digest)
             )
         return manifest
@@ -266,7 +266,7 @@ class RegistryClient:
         if self.head_manifest(access, name, legacy=True) is None:
             # The first attempt may have deleted it although its response was lost.
             return status != 404 or response.was_repeated
-        cause = "cannot %s: %s returned %d, but it is still there" % (action.text(), self.session.host, status)
+        cause = "cannot %s: %s returned %d, but it still exists" % (action.text(), self.session.host, status)
         raise Refused(cause, status=status)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
@@ -310,8 +310,8 @@ class RegistryClient:
 
 
 _FOREIGN_HINT = (
-    "The image has layers that stay with their vendor; distribution takes their URLs only where its configuration "
-    "allows them, by validation.manifests.urls.allow"
+    "The image has foreign layers, which only their vendor provides; distribution accepts their URLs only if its configuration "
+    "allows them (validation.manifests.urls.allow)"
 )
 _ACCEPT = {"Accept": media_types.ACCEPT}
 _ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.SCHEMA1)))}

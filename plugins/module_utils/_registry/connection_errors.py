@@ -20,19 +20,19 @@ import ssl
 from .._errors import ConnectionFailed, reason_of
 from .least_rate import TooSlow
 
-_PLAIN_HTTP_HINT = "If it is meant to, set plain_http for it in registries"
-_TRUST_HINT = "Give its CA as ca_path in registries (or set validate_certs: false there to trust anything)"
+_PLAIN_HTTP_HINT = "If this is intended, set plain_http: true for the host in registries"
+_TRUST_HINT = "Set ca_path in registries to its CA certificate, or validate_certs: false to disable verification"
 # X509_V_ERR_* of OpenSSL, x509_vfy.h.
 _OTHER_NAME = 62
-_OTHER_NAME_HINT = "Use a name that the certificate is for, or have one issued for the name in the reference"
+_OTHER_NAME_HINT = "Use a host name that the certificate contains, or issue a certificate for this host"
 _CERTIFICATE_HINTS = {
     9: "Check the clock of the managed node",
-    10: "Have it renewed at the registry, and check the clock of the managed node",
+    10: "Renew the certificate of the registry, or check the clock of the managed node",
     _OTHER_NAME: _OTHER_NAME_HINT,
     64: _OTHER_NAME_HINT,
 }
 _TLS_ALERT_HINT = (
-    "The registry may ask for a client certificate (client_cert in registries), or not know our TLS versions"
+    "The registry may require a client certificate (client_cert in registries), or support other TLS versions"
 )
 _PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task"
 
@@ -61,7 +61,7 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Conne
     if failure:
         return failure
     if isinstance(error, ValueError):
-        reason = "its address, or what is to be sent there, is not valid"
+        reason = "its address or the request is not valid"
         return MalformedRequest("cannot reach %s: %s" % (host, reason), reason=reason)
     kind = ConnectionReset if any(isinstance(cause, _RESETS) for cause in causes) else ConnectionFailed
     if is_by_proxy:
@@ -85,8 +85,8 @@ def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionE
             )
     reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
     if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
-        cause_text = "%s does not speak TLS" % host
-        return PermanentConnectionError(cause_text, hint=_PLAIN_HTTP_HINT, reason="it does not speak TLS")
+        cause_text = "%s does not use TLS" % host
+        return PermanentConnectionError(cause_text, hint=_PLAIN_HTTP_HINT, reason="it does not use TLS")
     for reason in reasons:
         if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
             shown = reason.replace("_", " ").lower()
@@ -109,12 +109,12 @@ def _proxy_reason(causes: list[BaseException]) -> str:
 
 def _reason(causes: list[BaseException]) -> str:
     if any(isinstance(cause, TooSlow) for cause in causes):
-        return "it sends less than min_rate allows"
+        return "it sent data more slowly than min_rate allows"
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return "its name cannot be resolved"
         if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
-            return "no answer within the timeout"
+            return "no response within the timeout"
     system = _system_error(causes)
     return reason_of(system) if system else "the connection broke"
 

@@ -68,7 +68,10 @@ class Contact:
         if isinstance(self._last, PermanentConnectionError):
             raise PermanentConnectionError(self._last.cause, hint=self._last.hint)
         if self._failures > self._retries:
-            cause = "not tried: %s did not answer before (%s)" % (self._host, self._last.reason or self._last.cause)
+            cause = "not tried: %s did not respond to an earlier request (%s)" % (
+                self._host,
+                self._last.reason or self._last.cause,
+            )
             raise NotTried(cause, hint=self._last.hint)
 
     def _note(self, failure: ConnectionFailed, back_off: t.Callable[[int], object]) -> None:

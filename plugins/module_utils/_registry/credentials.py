@@ -53,7 +53,7 @@ class Credential:
     def __str__(self) -> str:
         if self.username and self.username != _TOKEN_USER:
             return "user %s" % self.username
-        return "the holder of the given token" if self else "anonymous users"
+        return "the token in registries" if self else "anonymous users"
 
 
 ANONYMOUS = Credential()
@@ -194,7 +194,7 @@ def warn_if_shared(path: str, document: dict[str, t.Any], warn: t.Callable[[str]
     has_secrets = any(mapping(document, "auths").values())
     done = "change" if mode & 0o022 else "read" if mode & 0o004 and has_secrets else ""
     if done:
-        warn("other users can %s the auth file %s, as its mode is %04o. Set it to 0600" % (done, path, mode))
+        warn("other users can %s the auth file %s, because its mode is %04o. Set it to 0600" % (done, path, mode))
 
 
 def read_text(path: str) -> str:

@@ -79,7 +79,7 @@ class TagDeleter:
         try:
             client.put_manifest(access, tag, unique)
             if not client.delete_manifest(access, unique.digest):
-                raise ImageError("%s returned 404 for the manifest that it had just stored" % client.session.host)
+                raise ImageError("%s returned 404 for a manifest that it had just stored" % client.session.host)
         except ImageError as error:
             if not self._is_gone(tag, unique, original, error):
                 raise
@@ -101,7 +101,7 @@ class TagDeleter:
             return now is None
         except ImageError:
             cause.hint = (
-                "The tag may point to an empty image now; before, it was %s. "
+                "The tag may now point to an empty image; it pointed to %s before. "
                 "Run the task again to complete the deletion, or push the image again" % original.digest
             )
             return False

@@ -83,7 +83,7 @@ class BlobReader:
             )
         error = self._client.error_for(response, Action.READ_BLOB, self._access, self._blob.digest)
         if isinstance(error, NotFound):
-            raise NotFound("blob %s is missing in %s" % (self._blob.digest, self._client.session.host))
+            raise NotFound("blob %s is missing from %s" % (self._blob.digest, self._client.session.host))
         raise error
 
     def _rest(self, response: Response) -> t.Iterator[Chunk]:

@@ -34,12 +34,12 @@ from .quota import Quota
 from .transport import Response
 
 _ERROR_BODY = 16 * 1024
-_TLS_HINT = "Set plain_http: false for it in registries"
-_ABSENT_HINT = (
-    "Check the name and tag, and the credentials if the repository is private: many registries return 404 without them"
-)
+_TLS_HINT = "Set plain_http: false for the host in registries"
+_ABSENT_HINT = "Check the name and tag. If the repository is private, also check the credentials: many registries return 404 without them"
 _FOREIGN_HINT = "Check the host name, the port and any proxy in front of the registry"
-_STORAGE_HINT = "The task's credentials are not sent there. Check the storage settings and the clock of the registry"
+_STORAGE_HINT = (
+    "Credentials are not sent to the storage server. Check the storage settings and the clock of the registry"
+)
 
 
 class ErrorDetails(t.NamedTuple):
@@ -97,24 +97,24 @@ _IMMUTABLE = re.compile(
     r"immutable|ImageTagAlreadyExists|cannot be overwritten|does not allow updating|tag \S* ?already exists",
     re.IGNORECASE,
 )
-_IMMUTABLE_HINT = "Use another tag, or change the rule for this one at the registry"
+_IMMUTABLE_HINT = "Use another tag, or change the immutability rule of the registry"
 _NO_DELETION_HINT = (
     "Deletion is probably turned off, as it is by default in distribution (REGISTRY_STORAGE_DELETE_ENABLED=true turns it "
     "on), or this is a pull-through cache"
 )
 _READ_ONLY_HINT = (
-    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or something before it "
-    "lets no DELETE through"
+    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or a proxy in front of it "
+    "blocks DELETE requests"
 )
 _MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
-_FORMAT_HINT = "The registry does not take this kind of manifest"
+_FORMAT_HINT = "The registry does not accept this type of manifest"
 _HINTS = (
-    (413, "", "A proxy before the registry limits the size of a request, as nginx does by client_max_body_size"),
-    (405, "", "The registry may be read-only, or a proxy cache: check its configuration"),
-    (409, "", "The tag may be immutable at the registry"),
-    (412, "", "The tag may be immutable at the registry"),
-    (400, "TAG_INVALID", "The tag may be immutable at the registry"),
-    (429, "", "The registry limits the rate of requests: try later, with fewer jobs, or with credentials"),
+    (413, "", "A proxy in front of the registry limits the size of requests (client_max_body_size in nginx)"),
+    (405, "", "The registry may be read-only or a pull-through cache. Check its configuration"),
+    (409, "", "The tag may be immutable"),
+    (412, "", "The tag may be immutable"),
+    (400, "TAG_INVALID", "The tag may be immutable"),
+    (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
     (500, "", "Check the log of the registry for the cause"),
     (507, "", "The registry has no space left"),
 )
@@ -138,11 +138,11 @@ def error_for(
     if 200 <= details.status < 300:
         return foreign_response(host, response, action, digest)
     if details.expects_tls:
-        return ConnectionFailed("%s expects TLS but was asked in plain HTTP" % host, hint=_TLS_HINT)
+        return ConnectionFailed("%s expects TLS, but the request used plain HTTP" % host, hint=_TLS_HINT)
     doing = action.text(digest)
     cause = "cannot %s: %s returned %s" % (doing, host, details)
     if details.status in (400, 403, 405, 409, 412) and _IMMUTABLE.search("%s %s" % (details.code, details.message)):
-        cause = "cannot %s, as the tag is immutable: %s returned %s" % (doing, host, details)
+        cause = "cannot %s, because the tag is immutable: %s returned %s" % (doing, host, details)
         return ImmutableTag(cause, hint=_IMMUTABLE_HINT, status=details.status)
     if details.status in (401, 403):
         return AccessDenied(
@@ -176,14 +176,14 @@ def _hint(details: ErrorDetails, action: Action, quota: Quota | None) -> str:
 def foreign_response(host: str, response: Response, action: Action, digest: str = "") -> Refused:
     """The error for a response that no registry gives: it tells nothing about the image."""
     shown = "%d with a web page" % response.status if genuine.is_page(response) else str(response.status)
-    cause = "cannot %s: %s does not answer like a registry: it returned %s" % (action.text(digest), host, shown)
+    cause = "cannot %s: %s returned %s, which is not a registry response" % (action.text(digest), host, shown)
     return Refused(cause, hint=_FOREIGN_HINT, status=response.status)
 
 
 def redirected_error(host: str, other: str, response: Response, action: Action, digest: str = "") -> ImageError:
     """The error for the response of ``other``, to which ``host`` redirected a request; credentials are not sent there."""
     details = read_details(response)
-    cause = "cannot %s: %s, to which %s redirects, returned %s" % (action.text(digest), other, host, details)
+    cause = "cannot %s: %s, the redirect target of %s, returned %s" % (action.text(digest), other, host, details)
     if details.status == 404 and genuine.is_marked(response, details.code):
         return NotFound(cause, hint=_ABSENT_HINT)
     return Refused(cause, hint=_STORAGE_HINT, status=details.status)
@@ -199,6 +199,6 @@ def _refuses_format(details: ErrorDetails) -> bool:
 def compressed(host: str) -> Refused:
     """The error for content that something compressed on its way: it no longer has its digest."""
     return Refused(
-        "%s, or a proxy before it, sent a compressed response, which was not asked for" % host,
-        hint="Turn compression off for /v2/ there",
+        "%s, or a proxy in front of it, sent a compressed response that was not requested" % host,
+        hint="Disable compression for /v2/ there",
     )

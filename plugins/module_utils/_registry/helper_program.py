@@ -83,12 +83,12 @@ class Helper:
             # Its output is not shown: it may quote the secret.
             raise ImageError(
                 "%s failed to %s the credentials with exit status %d" % (self, action, code),
-                hint="Check that its keychain can be used, and is unlocked, for this user",
+                hint="Check that this user can access the keychain and that it is unlocked",
             )
 
     def _call(self, run: RunHelper, action: str, stdin: str) -> tuple[int, str, str]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.name):
-            raise ImageError("%s names a credential helper that cannot be one: %r" % (self.path, self.name))
+            raise ImageError("%s contains an invalid name of a credential helper: %r" % (self.path, self.name))
         try:
             return run([self.program, action], stdin)
         except FileNotFoundError:
@@ -98,14 +98,14 @@ class Helper:
         except OSError as error:
             raise HelperUnusable(
                 "%s cannot be run: %s" % (self, reason_of(error)),
-                hint="Mend the program, or remove it from the auth file",
+                hint="Fix the program, or remove it from the auth file",
             ) from None
         except ProgramStopped as error:
             raise ImageError(
                 "%s %s" % (self, error.cause),
-                hint="It may be waiting for a keychain to be unlocked. Run it by hand as this user, with: echo %s | %s get"
+                hint="It may be waiting for someone to unlock a keychain. Run it by hand as this user: echo %s | %s get"
                 % (self.server, self.program),
             ) from None
 
     def __str__(self) -> str:
-        return "%s, which %s names for %s," % (self.program, self.path, self.server)
+        return "%s (configured in %s for %s)" % (self.program, self.path, self.server)

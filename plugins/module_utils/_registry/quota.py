@@ -47,8 +47,8 @@ class Quota:
             return ""
         size = "%d requests" % self.limit if self.limit else "requests"
         window = " in %s" % _duration(self.window) if self.window else ""
-        ahead = ", and begins anew in %s" % _duration(self.reset) if self.reset else ""
-        return "The registry's limit of %s%s is used up%s: try later, or with credentials that have a higher one" % (
+        ahead = ", and resets in %s" % _duration(self.reset) if self.reset else ""
+        return "The registry's limit of %s%s is used up%s. Try again later, or use credentials with a higher limit" % (
             size,
             window,
             ahead,

@@ -200,14 +200,14 @@ class ReferrersClient:
                 wait_for_others(start)
         raise Refused(
             "cannot update the list of referrers of %s: other clients overwrote it %d times" % (subject, _WRITES),
-            hint="Run the task again when nobody else attaches anything to this image",
+            hint="Run the task again when no other client attaches referrers to this image",
         )
 
     def _read_own(self, subject: str) -> Manifest | None:
         """The list of a subject as it is now. Raises :class:`Refused` if the tag has something else."""
         error = Refused(
-            "cannot list referrers of %s: the registry has no referrers API, and tag %s, which is for the list, "
-            "points to something else" % (subject, referrers.list_tag(subject)),
+            "cannot list referrers of %s: the registry has no referrers API, and the tag %s, which should contain the list, "
+            "points to different content" % (subject, referrers.list_tag(subject)),
             hint="Copy the image without referrers, or delete the tag if cosign copy made it, or use a registry with the referrers API",
         )
         try:

@@ -211,8 +211,9 @@ class Session:
             target = urls.resolve(url, location, "the Location header of %s" % urls.host(url))
             if url.startswith("https:") and target.startswith("http:") and not is_verified:
                 raise Refused(
-                    "%s redirects to %s in plain HTTP, which cannot be trusted" % (urls.host(url), urls.host(target)),
-                    hint="Only content that has a digest may come that way: let the registry redirect to https",
+                    "%s redirects to %s in plain HTTP, which is only allowed for content with a digest"
+                    % (urls.host(url), urls.host(target)),
+                    hint="Configure the registry to redirect to https",
                 )
             if urls.origin(target) != urls.origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}

@@ -82,9 +82,9 @@ def read_list(
         is_too_long = len(asked) == limits.pages or len(found) > limits.items
         if following and (following in asked or idle == _IDLE_PAGES or is_too_long):
             raise Refused(
-                "cannot %s: %s sends a list without end (%d names up to page %d)"
+                "cannot %s: %s returned an endless list (%d names up to page %d)"
                 % (action.text(), client.session.host, len(found), len(asked)),
-                hint="Check the registry, or the proxy in front of it, for how it pages its lists",
+                hint="Check the pagination of the registry, or of the proxy in front of it",
             )
         if following:
             note(items)
@@ -129,5 +129,5 @@ def read_page(body: bytes) -> list[str]:
     if names is None:
         return []
     if not isinstance(names, list):
-        raise InvalidContent("the list of tags is not what the distribution spec asks for")
+        raise InvalidContent("the list of tags does not follow the distribution spec")
     return [name for name in names if isinstance(name, str) and references.is_tag(name)]

@@ -342,5 +342,5 @@ def _checked(url: str) -> str:
     if _PLAIN_URL.fullmatch(url) and "/." not in url:
         return url
     if not urls.is_sendable(url):
-        raise ValueError("not a URL that all parsers read alike")
+        raise ValueError("not an unambiguous URL")
     return str(library().util.parse_url(url).url)

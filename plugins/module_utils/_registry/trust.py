@@ -78,7 +78,7 @@ def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
     try:
         made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
     except OSError:  # that of OpenSSL is one too
-        raise LocalFailure("the file %s (%s) holds no CA certificates in PEM format" % (path, source)) from None
+        raise LocalFailure("the file %s (%s) contains no CA certificates in PEM format" % (path, source)) from None
 
 
 def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
@@ -94,7 +94,7 @@ def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
     except ssl.SSLError as error:
         where = "%s (client_cert of %s in registries)" % (path, settings.host)
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise LocalFailure("the certificate %s does not belong to the key %s" % (where, key or path)) from None
-        hint = "" if key else "Give the key as client_key where it is not in the same file"
-        files = "files %s and %s do not hold" % (where, key) if key else "file %s does not hold" % where
+            raise LocalFailure("the certificate %s does not match the key %s" % (where, key or path)) from None
+        hint = "" if key else "Set client_key if the key is in a separate file"
+        files = "files %s and %s do not contain" % (where, key) if key else "file %s does not contain" % where
         raise LocalFailure("the %s a certificate and its private key in PEM format" % files, hint=hint) from None

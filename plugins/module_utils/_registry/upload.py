@@ -166,7 +166,9 @@ class _Upload:
         if 200 <= response.status < 300:
             check_stored(response, self._blob.digest, urls.host(response.url), Action.PUSH_BLOB)
             if content.passed < self._blob.size:
-                raise ImageError("%s accepted blob %s before its end" % (self._client.session.host, self._blob.digest))
+                raise ImageError(
+                    "%s accepted blob %s before it was complete" % (self._client.session.host, self._blob.digest)
+                )
             return True
         content.close()
         if not self._mend(response):

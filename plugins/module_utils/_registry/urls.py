@@ -56,7 +56,7 @@ def _check_text(text: str) -> None:
     if len(text) > MAX_HEADER:
         raise _Fault("it has more than %d characters" % MAX_HEADER)
     if not _CLEAN.fullmatch(text):
-        raise _Fault("it contains a blank, a backslash or another character that a URL cannot contain")
+        raise _Fault("it contains a space, a backslash or another character that a URL cannot contain")
     scheme = re.match("[A-Za-z][A-Za-z0-9+.-]*:", text)
     if scheme and not text[scheme.end() :].startswith("//"):
         raise _Fault("it does not begin with http:// or https://")
@@ -79,7 +79,7 @@ def _authority(parts: SplitResult) -> str:
     if port is None:
         return name
     if not 0 < int(port) < 65536:
-        raise _Fault("its port does not exist")
+        raise _Fault("its port is out of range")
     return "%s:%d" % (name, int(port))
 
 

@@ -73,7 +73,7 @@ class ConfigStore(Store, Lockable):
             return names
         found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
         if not found:
-            raise NotFound("there is no image of that name")
+            raise NotFound("there is no image with this name")
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
@@ -81,8 +81,8 @@ class ConfigStore(Store, Lockable):
         found = self._backend.find(self._full(name))
         if not found:
             names = sorted(self._backend.names())
-            hint = "There are: %s" % ", ".join(names[:20]) if names else ""
-            raise NotFound("there is no image of that %s" % ("ID" if digests.is_digest(name) else "name"), hint=hint)
+            hint = "Available images: %s" % ", ".join(names[:20]) if names else ""
+            raise NotFound("there is no image with this %s" % ("ID" if digests.is_digest(name) else "name"), hint=hint)
         image = self._backend.image(found)
         self._staging.contents[image.id] = lambda: [image.config]
         return manifest_of(image.config, [self._described(layer) for layer in image.layers])
@@ -139,14 +139,14 @@ class ConfigStore(Store, Lockable):
         """Raise :class:`ImageError` where an image cannot be kept here."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
-            raise ImageError("%s is an artifact, which no engine can run" % manifest.digest)
+            raise ImageError("%s is an artifact, and engines only support images" % manifest.digest)
         if digests.split(config.digest)[0] != "sha256":
-            raise ImageError("its config has the digest %s, and engines know sha256 only" % config.digest)
+            raise ImageError("its config has the digest %s, but engines only support sha256" % config.digest)
         if manifest.has_foreign_layers:
-            raise ImageError("some of its layers are to be had from their vendor only, and engines want all of them")
+            raise ImageError("it has foreign layers, which only their vendor provides, but engines need all layers")
         for layer in manifest.layers:
             if layer.media_type not in media_types.LAYERS:
-                raise ImageError("engines cannot read its layers of the type %s" % layer.media_type)
+                raise ImageError("engines do not support layers of the media type %s" % layer.media_type)
             if layer.media_type in media_types.ZSTD_LAYERS:
                 require_zstd()
         self._staging.configs_elsewhere[config.digest] = read_config
@@ -226,11 +226,11 @@ class ConfigStore(Store, Lockable):
         """The descriptor of a layer as it is kept: plain ones by what the config says of them."""
         kind = compression(bytes(next(iter(layer.open()), b"")))
         if kind == "zstd":
-            raise ImageError("its layers are compressed with zstd, which this format does not tell of")
+            raise ImageError("its layers are compressed with zstd, which this format does not support")
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
         if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
-            raise DigestMismatch("digest mismatch: a layer does not have the content that its config tells")
+            raise DigestMismatch("digest mismatch: the content of a layer does not match its config")
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 
     def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
@@ -260,9 +260,9 @@ class ConfigStore(Store, Lockable):
         for diff_id, layer in zip(expected, manifest.layers):
             staged = self._staging.layers.get(layer.digest)
             if staged is None:
-                raise ContentMissing("layer %s was not brought" % layer.digest)
+                raise ContentMissing("layer %s is missing" % layer.digest)
             if staged.digest != diff_id:
-                cause = "digest mismatch: layer %s has the content of %s, but its config says %s"
+                cause = "digest mismatch: layer %s has content with the digest %s, but its config specifies %s"
                 raise DigestMismatch(cause % (layer.digest, staged.digest, diff_id))
             found.append(Layer(diff_id, staged.size, staged.chunks))
         return tuple(found)

@@ -158,8 +158,8 @@ def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
         for chunk in decompress(_read(stream, path), format_):
             written += len(chunk)
             if written > limit:
-                cause = "the archive has %d bytes but becomes more than %d when it is decompressed" % (size, limit)
-                raise InvalidContent(cause, hint="If it is meant to, decompress it first")
+                cause = "the archive has %d bytes, but more than %d when decompressed" % (size, limit)
+                raise InvalidContent(cause, hint="If this is intended, decompress it first")
             with file_errors("write", "the temporary file for %s" % path):
                 plain.write(chunk)
     except failures:

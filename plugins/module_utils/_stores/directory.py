@@ -167,7 +167,7 @@ class Directory(Store, Lockable):
                     lambda part: part.digest == top.digest or self._has(part),
                     lambda digest: manifest if digest == top.digest else self._read_manifest(digest),
                 ):
-                    raise ContentMissing("content of %s was removed from the directory meanwhile" % manifest.digest)
+                    raise ContentMissing("%s was removed from the directory during this run" % manifest.digest)
                 self._replace(manifest)
 
     @contextlib.contextmanager
@@ -339,15 +339,15 @@ class Directory(Store, Lockable):
         except InvalidContent as error:
             raise LocalFailure(error.cause) from None
         if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
-            raise LocalFailure("%s/version is not that of an image in a directory" % self._path)
+            raise LocalFailure("%s/version is not the version file of an image directory" % self._path)
 
     def _refuse_other_directories(self) -> None:
         """A directory with files of its own is named by mistake: nothing may be written into it, or removed."""
         with contextlib.suppress(FileNotFoundError):
             names = os.listdir(self._path)
             if "version" not in names and _TOP not in names and not all(map(_NAMES.fullmatch, names)):
-                hint = "Name an empty directory"
-                raise LocalFailure("%s has files but is not the directory of an image" % self._path, hint=hint)
+                hint = "Use an empty directory"
+                raise LocalFailure("%s contains files, but no image" % self._path, hint=hint)
             self._check_version()
 
     def _write_version(self, version: bytes) -> None:

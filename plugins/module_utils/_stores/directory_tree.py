@@ -167,7 +167,7 @@ class TreeRepository(Repository):
         """Raises InvalidReference for a name that would lead out of the tree, or that no path can have."""
         parts = repository.split("/")
         if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
-            raise InvalidReference("%r cannot be a repository in a directory" % repository, "dir:%s" % root)
+            raise InvalidReference("%r is not a valid repository name in a directory" % repository, "dir:%s" % root)
         self._root = root
         self._repository = repository
         self._warn = warn
@@ -210,7 +210,7 @@ class TreeRepository(Repository):
         if "latest" not in names and _is_image(os.path.join(self._root, self._directory("latest"))):
             names.append("latest")
         if not names:
-            raise NotFound("there is no image of that repository", self.reference(""))
+            raise NotFound("there is no image in this repository", self.reference(""))
         return names
 
     def delete_tag(self, tag: str, digest: str) -> str:
@@ -232,8 +232,8 @@ def repositories(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise NotFound("there is no directory %s" % root)
     if _is_image(root):
-        hint = "Give the directory above it, or copy it with image_copy"
-        raise NotFound("is the directory of one image, not a tree of images", "dir:%s" % root, hint)
+        hint = "Use its parent directory, or copy the image with image_copy"
+        raise NotFound("is an image directory, not a tree of image directories", "dir:%s" % root, hint)
     found: set[str] = set()
     seen = 0
     for directory, names, _files in os.walk(root):

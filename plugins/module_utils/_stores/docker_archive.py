@@ -67,7 +67,7 @@ class DockerArchive(ImageBackend):
             found = images
             if len({image.id for image in images}) > 1:
                 names = ", ".join(sorted(self.names())[:20]) or "only images without a name"
-                raise ImageError("the file has several images", hint="Name one. It has: %s" % names)
+                raise ImageError("the file contains several images", hint="Choose one. It has: %s" % names)
         return found[-1].id if found else None
 
     def names(self) -> list[str]:
@@ -99,7 +99,7 @@ class DockerArchive(ImageBackend):
         with self._locked():
             missing = set(ids.values()) - {image.id for image in self._current()}
             if missing:
-                raise ContentMissing("the image %s was removed from the file meanwhile" % missing.pop())
+                raise ContentMissing("the image %s was removed from the file during this run" % missing.pop())
             named = []
             for image in self._without(ids, keep=ids.values()):
                 more = [name for name, image_id in ids.items() if image_id == image.id]

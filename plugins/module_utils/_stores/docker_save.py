@@ -54,10 +54,10 @@ class DockerSave:
         except NotFound:
             names = self._tar.names()
             if "repositories" in names:
-                cause = "is an archive of Docker before 1.10, which knows no image IDs"
-                raise InvalidContent(cause, hint="Load and save it with a later Docker") from None
-            hint = "It is an OCI layout: use oci-archive:" if "oci-layout" in names else ""
-            raise InvalidContent("is not an archive of docker save: it has no manifest.json", hint=hint) from None
+                cause = "is an archive from Docker before 1.10, which has no image IDs"
+                raise InvalidContent(cause, hint="Load it into a newer Docker and save it again") from None
+            hint = "It is an OCI layout. Use oci-archive:" if "oci-layout" in names else ""
+            raise InvalidContent("was not written by docker save: it has no manifest.json", hint=hint) from None
 
     def _image(self, entry: SavedEntry) -> SavedImage:
         content, image_id, expected = self._config(entry.config)
@@ -75,13 +75,13 @@ class DockerSave:
         found = self._configs[position]
         stated = re.fullmatch(r"([0-9a-f]{64})(?:\.json)?", posixpath.basename(name))
         if stated and found.id != "sha256:" + stated.group(1):
-            raise DigestMismatch("digest mismatch: the config %s has the content of %s" % (name, found.id))
+            raise DigestMismatch("digest mismatch: the config %s has content with the digest %s" % (name, found.id))
         return found
 
     def _read(self, name: str) -> bytes:
         size = self._tar.size(name)
         if size is None:
-            raise InvalidContent("the config %s is missing in the archive" % name)
+            raise InvalidContent("the config %s is missing from the archive" % name)
         if size + sum(len(config.content) for config in self._configs.values()) > _MAX_CONFIGS:
             raise InvalidContent("the configs of its images have more than %d bytes" % _MAX_CONFIGS)
         return self._tar.read(name, MAX_CONFIG)
@@ -89,7 +89,7 @@ class DockerSave:
     def _layer(self, diff_id: str, name: str) -> Layer:
         size = self._tar.size(name)
         if size is None:
-            raise InvalidContent("the layer %s is missing in the archive" % name)
+            raise InvalidContent("the layer %s is missing from the archive" % name)
         return Layer(diff_id, size, lambda: self._tar.chunks(name))
 
 

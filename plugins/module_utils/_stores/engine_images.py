@@ -65,7 +65,7 @@ class EngineImages(ImageBackend):
 
     def names(self) -> list[str]:
         """All names."""
-        with parsing("what the engine tells of its images"):
+        with parsing("the response of the engine"):
             shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
             return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
 
@@ -93,7 +93,7 @@ class EngineImages(ImageBackend):
         for name in image.names:
             found = self.find(name)
             if found != image.id:
-                raise ImageError("the engine has %s under %s after loading %s" % (found or "nothing", name, image.id))
+                raise ImageError("after loading %s, the name %s points to %s" % (image.id, name, found or "nothing"))
 
     def name(self, ids: t.Mapping[str, str]) -> None:
         """Tag the images."""
@@ -101,7 +101,7 @@ class EngineImages(ImageBackend):
             try:
                 self._engine.tag(self._engine_id(image_id), name)
             except NotFound:
-                raise ContentMissing("the image %s was removed from the engine meanwhile" % image_id) from None
+                raise ContentMissing("the image %s was removed from the engine during this run" % image_id) from None
 
     def remove(self, names: t.Collection[str]) -> bool:
         """Remove names one by one: an engine removes the image with its last one."""
@@ -182,11 +182,11 @@ class EngineImages(ImageBackend):
 
     def _exported(self, engine_id: str) -> tuple[SavedImage, TarImage]:
         staged = SpooledBlob(self._engine.export(engine_id))
-        tar = TarImage("what the engine saved of %s" % engine_id, staged.release())
+        tar = TarImage("the archive of %s from the engine" % engine_id, staged.release())
         try:
             images = DockerSave(tar).images
             if len(images) != 1:
-                raise InvalidContent("the engine saved %d images where %s was asked for" % (len(images), engine_id))
+                raise InvalidContent("the engine saved %d images instead of %s" % (len(images), engine_id))
         except BaseException:
             tar.close()
             raise

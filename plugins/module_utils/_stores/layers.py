@@ -135,11 +135,11 @@ def _bounded(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit) ->
     for chunk in chunks:
         left -= len(chunk)
         if left < 0 and not expansion.take(min(-left, len(chunk))):
-            cause = "a layer of %d bytes becomes more than %d times as large when it is decompressed" % (
+            cause = "a layer of %d bytes is more than %d times as large when decompressed" % (
                 size,
                 MAX_RATIO,
             )
-            raise InvalidContent(cause, hint="If it is meant to, let an engine pull or load it by itself")
+            raise InvalidContent(cause, hint="If this is intended, pull or load the image with the engine")
         yield chunk
 
 
@@ -155,7 +155,7 @@ def _gunzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     except GZIP.failures:
         raise InvalidContent("a layer is damaged: it cannot be decompressed") from None
     except EOFError:
-        raise InvalidContent("a layer is damaged: its compressed content is cut off") from None
+        raise InvalidContent("a layer is damaged: its compressed content is incomplete") from None
 
 
 def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:

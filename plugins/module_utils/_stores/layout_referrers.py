@@ -150,9 +150,9 @@ class LayoutReferrers:
             raise Refused("cannot list referrers of %s: %s" % (subject, error.cause)) from None
         if current and not referrers.is_list(current, subject):
             raise Refused(
-                "cannot list referrers of %s: the %s has something else than a list of referrers under the name %s"
+                "cannot list referrers of %s: in the %s, the name %s does not contain a list of referrers"
                 % (subject, self._images.kind, tag),
-                hint="Remove this name, or copy the image without referrers",
+                hint="Delete this name, or copy the image without referrers",
             )
         return current
 

@@ -76,7 +76,7 @@ def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], No
     found = {name: _repository(name) for name in names}
     unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
-        warn("%s: left out what is not named by a repository and a tag: %s" % (layout, messages.some(unnamed)))
+        warn("%s: skipped images whose name is not a repository and a tag: %s" % (layout, messages.some(unnamed)))
     return sorted(set(filter(None, found.values())))
 
 

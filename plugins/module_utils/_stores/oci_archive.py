@@ -178,16 +178,16 @@ class OciArchive(OciImages, Closing):
             return new_index()
         if archive.size("index.json") is None:
             is_docker = archive.size("manifest.json") is not None
-            hint = "Write docker-archive: for what docker save made" if is_docker else ""
-            raise LocalFailure("the archive is not one of an OCI layout: it has no index.json", hint=hint)
+            hint = "Use docker-archive: for files that docker save wrote" if is_docker else ""
+            raise LocalFailure("the archive does not contain an OCI layout: it has no index.json", hint=hint)
         return parse_index(archive.read("index.json", MAX_INDEX), "index.json in the archive")
 
     def _read_manifest(self, digest: str) -> Manifest:
         size = self._size(digest)
         if size is None:
-            raise NotFound("the manifest %s is missing in the archive" % digest)
+            raise NotFound("manifest %s is missing from the archive" % digest)
         if size > MAX_SIZE:
-            raise InvalidContent("the manifest %s has more than %d bytes" % (digest, MAX_SIZE))
+            raise InvalidContent("manifest %s has more than %d bytes" % (digest, MAX_SIZE))
         return Manifest.parse(b"".join(self._chunks(digest)), digest=digest)
 
     def _size(self, digest: str) -> int | None:
@@ -200,7 +200,7 @@ class OciArchive(OciImages, Closing):
             return skipped(self._new.chunks(digest), offset)
         archive = self._archive()
         if archive is None or archive.size(_member(digest)) is None:
-            raise NotFound("blob %s is missing in the archive" % digest)
+            raise NotFound("blob %s is missing from the archive" % digest)
         return archive.chunks(_member(digest), offset)
 
 

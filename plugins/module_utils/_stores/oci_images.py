@@ -122,7 +122,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             found = self._names.tags(self.index().names())
         if self._names.repository and not found:
-            raise NotFound("there is no image of that repository", self.reference(""))
+            raise NotFound("there is no image in this repository", self.reference(""))
         return found
 
     def neighbours(self) -> dict[str, Descriptor]:
@@ -140,7 +140,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
-                raise NotFound("the %s has no image of that name" % self.kind, hint=self.index().names_hint())
+                raise NotFound("the %s has no image with this name" % self.kind, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
     def has_manifest(self, digest: str) -> bool:
@@ -175,7 +175,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         with file_errors("write", self._path), self._lock():
             for manifest, _names, wanted in publications:
                 if not self.is_complete(manifest.descriptor, wanted):
-                    cause = "content of %s was removed from the %s meanwhile"
+                    cause = "content of %s was removed from the %s during this run"
                     raise ContentMissing(cause % (manifest.digest, self.kind))
             document = self._document()
             self._replace(document, self._with(document["manifests"], publications))
@@ -197,7 +197,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         with file_errors("write", self._path), self._lock():
             for manifest in manifests.values():
                 if not self.has_blob(manifest.descriptor):
-                    raise ContentMissing("%s was removed from the %s meanwhile" % (manifest.digest, self.kind))
+                    raise ContentMissing("%s was removed from the %s during this run" % (manifest.digest, self.kind))
             document = self._document()
             named = {self._names.full(tag): manifest for tag, manifest in manifests.items()}
             kept = Index(document["manifests"], self.kind).without(named)

@@ -61,7 +61,9 @@ class Index:
             return self.entries[int(name[1:]) :][:1]
         if not name:
             if len(self.by_digest) > 1:
-                raise ImageError("the %s has several images" % self._kind, hint="Name one. " + self.names_hint())
+                raise ImageError(
+                    "the %s contains several images" % self._kind, hint="Choose one.  " + self.names_hint()
+                )
             return self.entries
         return self.named(name)
 
@@ -101,14 +103,14 @@ class Index:
         return "It has: %s" % (", ".join(sorted(names)[:_SHOWN]) or "no image")
 
     def _ambiguous(self, name: str, entries: list[IndexEntry]) -> ImageError:
-        cause = "the %s has several images named %s" % (self._kind, name)
+        cause = "the %s contains several images named %s" % (self._kind, name)
         full_names = list(dict.fromkeys(map(_full_name_of, entries)))
         if all(full_names) and len(full_names) == len(digests_of(entries)):
-            return ImageError(cause, hint="Name one of: %s" % ", ".join(full_names[:_SHOWN]))
+            return ImageError(cause, hint="Use one of: %s" % ", ".join(full_names[:_SHOWN]))
         known = set(map(id, entries))
         # Nobody can get these by name, so that an image which is to have the name may take the place of all.
         positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
-        return InvalidContent(cause, hint="Name one of: %s" % ", ".join(positions[:_SHOWN]))
+        return InvalidContent(cause, hint="Use one of: %s" % ", ".join(positions[:_SHOWN]))
 
     def _of(self, name: str) -> list[IndexEntry]:
         return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])

@@ -134,13 +134,15 @@ class OciLayout(OciImages, Root):
         with contextlib.suppress(FileNotFoundError):
             names = {name for name in os.listdir(self._path) if not name.startswith(STAGING)}
             if "oci-layout" not in names and names - {"blobs", "index.json"}:
-                raise ImageError("%s has files but is not an OCI layout" % self._path, hint="Name an empty directory")
+                raise ImageError(
+                    "%s contains files, but is not an OCI layout" % self._path, hint="Use an empty directory"
+                )
 
     def _read_manifest(self, digest: str) -> Manifest:
         try:
             return Manifest.parse(read_regular(self._blob_path(digest), MAX_SIZE), digest=digest)
         except FileNotFoundError:
-            raise NotFound("the manifest %s is missing in the layout" % digest) from None
+            raise NotFound("manifest %s is missing from the layout" % digest) from None
 
     def _blob_path(self, digest: str) -> str:
         return os.path.join(self._path, "blobs", *digests.split(digest))
@@ -168,7 +170,7 @@ class OciLayout(OciImages, Root):
                         return
                     yield chunk
         except FileNotFoundError:
-            raise NotFound("blob %s is missing in the layout" % digest) from None
+            raise NotFound("blob %s is missing from the layout" % digest) from None
         except OSError as error:
             raise local_failure(error, "read", self._path) from None
 

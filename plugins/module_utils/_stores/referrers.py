@@ -65,8 +65,8 @@ def required(store: Store) -> Referrers:
     found = referrers_of(store)
     if found is None:
         raise ImageError(
-            "cannot hold referrers",
+            "cannot store referrers",
             store.reference(""),
-            "Leave out referrers, or use a registry, an OCI layout, an archive of one, or a directory",
+            "Remove referrers, or use a registry, an OCI layout, an OCI archive or a directory",
         )
     return found

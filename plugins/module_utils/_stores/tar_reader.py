@@ -105,7 +105,7 @@ class TarImage:
             with file_errors("read", self._path):
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
             if not chunk:
-                raise InvalidContent("the archive was cut off while it was read")
+                raise InvalidContent("the archive was truncated while it was read")
             offset += len(chunk)
             yield chunk
 
@@ -121,7 +121,7 @@ class TarImage:
     def _require(self, name: str) -> _Member:
         member = self._find(name)
         if member is None:
-            raise NotFound("%s is missing in the archive" % name)
+            raise NotFound("%s is missing from the archive" % name)
         return member
 
     def _find(self, name: str) -> _Member | None:
@@ -130,7 +130,7 @@ class TarImage:
             if member is None or not member.target:
                 return member
             member = self._members.get(member.target)
-        raise InvalidContent("%s in the archive links to itself or too far" % name)
+        raise InvalidContent("%s in the archive is a link to itself, or follows too many links" % name)
 
 
 class _Extension:
@@ -192,13 +192,13 @@ class _Scan:
             raise self._malformed("has a malformed extended header")
         if kind == tarfile.XGLTYPE:
             if records.keys() & {b"path", b"linkpath", b"size"}:
-                raise self._malformed("has a global header that gives all members one name or size")
+                raise self._malformed("has a global header that sets one name or size for all members")
             return
         if self._extension.is_set:
             raise self._malformed("has several extended headers for one member")
         self._extension.is_set = True
         if any(key.startswith(b"GNU.sparse") for key in records):
-            raise self._malformed("has a sparse file, which no image has")
+            raise self._malformed("contains a sparse file, which images do not use")
         self._set("name", _text(records.get(b"path", b"")))
         self._set("link", _text(records.get(b"linkpath", b"")))
         size = records.get(b"size")
@@ -211,7 +211,7 @@ class _Scan:
         """A name or link that takes the place of what is in the header of the member; an empty one does not."""
         known = getattr(self._extension, field)
         if known and text and known != text:
-            raise self._malformed("has several names for one member: %s and %s" % (_shown(known), _shown(text)))
+            raise self._malformed("contains several names for one member: %s and %s" % (_shown(known), _shown(text)))
         setattr(self._extension, field, known or text)
 
     def _enter(self, kind: bytes, name: str, link: str, offset: int, size: int) -> int:
@@ -224,7 +224,7 @@ class _Scan:
             self._keep_directory(path)
             return _next(offset, 0)
         if kind not in _FILES:
-            raise self._malformed("has %s, which is not a file, a directory or a link" % _shown(name))
+            raise self._malformed("contains %s, which is not a file, a directory or a link" % _shown(name))
         self._check_end(name, offset, size)
         self._keep(path, _Member(offset, size))
         return _next(offset, size)
@@ -232,12 +232,12 @@ class _Scan:
     def _keep(self, path: str, member: _Member) -> None:
         known = self.members.get(path)
         if path in self._directories or (known and not self._is_same(known, member)):
-            raise self._malformed("has several members named %s that differ" % _shown(path))
+            raise self._malformed("contains several different members named %s" % _shown(path))
         self.members[path] = member
 
     def _keep_directory(self, path: str) -> None:
         if path in self.members:
-            raise self._malformed("has several members named %s that differ" % _shown(path))
+            raise self._malformed("contains several different members named %s" % _shown(path))
         self._directories.add(path)
 
     def _is_same(self, one: _Member, other: _Member) -> bool:
@@ -251,7 +251,7 @@ class _Scan:
 
     def _check_end(self, name: str, offset: int, size: int, limit: int | None = None) -> None:
         if size < 0 or (limit is not None and size > limit):
-            raise self._malformed("has %s with a size that cannot be right" % _shown(name))
+            raise self._malformed("contains %s with an impossible size" % _shown(name))
         if offset + size > self._end:
             raise self._malformed("is cut off: %s should have %d bytes" % (_shown(name), size))
 
@@ -259,7 +259,7 @@ class _Scan:
         """The normalised path of a name that is relative to ``beside``, if it stays in the archive."""
         path = posixpath.normpath(posixpath.join(beside, name))
         if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
-            raise self._malformed("has %s, which leads out of the archive" % _shown(name))
+            raise self._malformed("contains %s, which points outside the archive" % _shown(name))
         return path
 
 

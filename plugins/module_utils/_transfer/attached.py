@@ -148,11 +148,11 @@ def find_attached(
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise InvalidContent("what is attached to it is nested more than %d deep" % MAX_DEPTH)
+            raise InvalidContent("its referrers are nested more than %d levels deep" % MAX_DEPTH)
         fresh = finder.attached_to(level, depth)
         found.update(((one.subject, one.digest, one.tag), one) for one in fresh)
         if len(found) > MAX_MANIFESTS:
-            raise InvalidContent("more than %d manifests are attached to it" % MAX_MANIFESTS)
+            raise InvalidContent("it has more than %d referrers" % MAX_MANIFESTS)
         level = [digest for digest in dict.fromkeys(one.digest for one in fresh) if digest not in asked]
         asked.update(level)
     return list(found.values())

@@ -59,7 +59,7 @@ def convert_selection(selection: Selection, conversion: Conversion, content: Con
         return Converted(selection)
     if selection.is_sparse:
         raise NotConvertible(
-            "an index that is to stay as it is (platform_mode: sparse) cannot be converted",
+            "platform_mode: sparse keeps the index unchanged, so it cannot be converted",
             hint="Use platform_mode: strip",
         )
     return Converted(Selection(top, None, converter.replaced), tuple(converter.lost))

@@ -293,7 +293,7 @@ class _Execution:
                 publish(plan)
         except ContentMissing as error:
             if request.sparse:
-                error.hint = "This registry wants every child of an index: use platform_mode: strip"
+                error.hint = "This registry requires all manifests of an index. Use platform_mode: strip"
             raise
 
     def _put_again(self, job: Job, blob: Descriptor) -> None:

@@ -211,9 +211,9 @@ class _Planner:
         wanted = self._request.digest
         if wanted and wanted != digest:
             raise ImageError(
-                "would be %s, not the digest that dest asks for" % digest,
+                "would have the digest %s, not the one in dest" % digest,
                 self._source.reference(self._request.name),
-                "Correct the digest in dest, or leave it out",
+                "Correct or remove the digest in dest",
             )
 
     def _check_unsigned(self, original: Manifest) -> None:

@@ -111,8 +111,8 @@ def select_one(
         wanted = [platform for platform in [default()] if platform]
     if len(wanted) != 1:
         raise ImageError(
-            "has %d platforms, of which one can be kept here" % len(known),
-            hint="Name one in platforms. It has: %s" % ", ".join(sorted(map(str, known))),
+            "has %d platforms, but this destination can store only one" % len(known),
+            hint="Set platforms to one of: %s" % ", ".join(sorted(map(str, known))),
         )
     digest, found = _find(top, wanted[0], content)
     return Selection(content.manifest(digest), only=found)

@@ -102,13 +102,13 @@ def _distance(stated: str, wanted: str) -> int:
 def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:
     if best.reason == Reason.OTHER_KEY:
         keys = ", ".join(itertools.islice((key.name for key in demand.keys), 10))
-        return "none of its %ss (%d) was made with %s" % (what, count, keys)
+        return "none of its %ss (%d found) was made with %s" % (what, count, keys)
     if best.reason == Reason.OTHER_DIGEST:
-        return "the %s is of another digest, %s" % (what, best.detail or "none")
+        return "the %s is for a different digest, %s)" % (what, best.detail or "none")
     if best.reason == Reason.OTHER_IDENTITY:
         if not best.detail:
-            return "the %s carries no name, and the identity asks for one" % what
+            return "the %s contains no name, but the identity requires one" % what
         return "the %s is for %s, which the identity does not accept" % (what, best.detail)
     if best.reason == Reason.OTHER_ANNOTATIONS:
-        return "the %s has other annotations" % what
+        return "the %s has different annotations" % what
     return "the %s is damaged: %s" % (what, best.detail)

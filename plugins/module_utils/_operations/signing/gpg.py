@@ -140,7 +140,9 @@ def judge(
     if not payload:
         return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % name)
     if payload.type != ATOMIC or payload.digest != digest:
-        return Rejection(Reason.OTHER_DIGEST, "the signature %s is of another digest, %s" % (name, payload.digest))
+        return Rejection(
+            Reason.OTHER_DIGEST, "the signature %s is for a different digest, %s)" % (name, payload.digest)
+        )
     if not requirement.identity.accepts(image, payload.identity):
         cause = "the signature %s is for %s, which the identity does not accept" % (name, payload.identity)
         return Rejection(Reason.OTHER_IDENTITY, cause)
@@ -164,7 +166,7 @@ class Keyring:
         status, out, err = self._gpg("--status-fd", "1", "--import", path)
         found = _IMPORTED.findall(out)
         if status or not found:
-            raise ImageError("a GPG key cannot be imported: %s" % (err.strip() or "no key in it").splitlines()[-1])
+            raise ImageError("cannot import a GPG key: %s" % (err.strip() or "it contains no key").splitlines()[-1])
         self._fingerprints.update(found)
 
     def open(self, signature: bytes) -> tuple[bytes, str]:
@@ -187,7 +189,7 @@ class Keyring:
         try:
             return self._run_command(command, "", SECONDS, MAX_OUTPUT)
         except OSError:
-            raise ImageError("the program gpg is needed and was not found", hint="Install GnuPG on the node") from None
+            raise ImageError("gpg is not installed", hint="Install GnuPG on the managed node") from None
 
 
 @contextlib.contextmanager

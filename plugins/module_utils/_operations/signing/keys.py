@@ -38,5 +38,5 @@ def signing_key(path: str | None, content: str | None, passphrase: str | None) -
     if path:
         return keys.load_private(read_named(path, _MAX_FILE, "the private key"), passphrase, path)
     if not content:
-        raise ImageError("no private key is given", hint="Set key or key_content")
+        raise ImageError("the private key is missing", hint="Set key or key_content")
     return keys.load_private(content, passphrase, "key_content")

@@ -42,7 +42,7 @@ class RegistriesD:
             path = os.path.join(directory, name)
             for scope, settings in _namespaces(path).items():
                 if scope in found:
-                    raise ImageError("%s is configured a second time" % (scope or "default-docker"), path)
+                    raise ImageError("%s is configured twice" % (scope or "default-docker"), path)
                 found[scope] = settings
         return cls(found)
 
@@ -65,7 +65,7 @@ class RegistriesD:
         if url.scheme == "file":
             return "%s/%s" % (unquote(url.path).rstrip("/"), name)
         if url.query:  # perhaps a secret, which messages that name the signature would show
-            raise ImageError("the lookaside location in registries.d has a query", hint="Leave it out")
+            raise ImageError("the lookaside location in registries.d has a query", hint="Remove the query")
         return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d").rstrip("/"), name)
 
     def _setting(self, image: Reference, name: str) -> object:
@@ -93,5 +93,5 @@ def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
             found[""] = document["default-docker"]
         for scope, settings in found.items():
             if not isinstance(scope, str) or not isinstance(settings, dict) or set(settings) - _FIELDS:
-                raise ImageError("the settings of %s are not those of containers-registries.d(5)" % scope, path)
+                raise ImageError("the settings of %s do not follow containers-registries.d(5)" % scope, path)
         return found

@@ -87,7 +87,7 @@ class KeyRule:
         """Read ``public_keys``, ``identity`` and ``attestations`` as users give them. Raises ImageError."""
         keys = tuple(public_key(given) for given in options["public_keys"])
         if not keys:
-            raise ImageError("public_keys is empty", hint="Give one key at least")
+            raise ImageError("public_keys is empty", hint="Add at least one key")
         identity = options.get("identity")
         rule = IdentityRule.from_document(identity) if identity else None
         types = tuple(statements.predicate_type(kind) for kind in options.get("attestations") or ())
@@ -154,12 +154,12 @@ class PolicyRule:
             elif requirement.type == "sigstoreSigned":
                 yield self._check_sigstore(image, requirement, evidence)
             elif requirement.type != "insecureAcceptAnything":
-                raise InvalidPolicy("the requirement %r is unknown" % requirement.type, self._name)
+                raise InvalidPolicy("unknown requirement %r" % requirement.type, self._name)
 
     def _check_sigstore(self, image: Reference, requirement: Requirement, evidence: Evidence) -> Verified:
         identity = requirement.identity
         if not self._registries_d.uses_attachments(image):
-            cause = "use-sigstore-attachments is not set for this image, so that no sigstore signature counts"
+            cause = "use-sigstore-attachments is not set for this image, so sigstore signatures are ignored"
             raise NotVerified(cause, hint="Set it in registries.d")
         keys = self._keys_of(requirement)
         demand = Demand(keys, lambda signed: identity.accepts(image, signed))

@@ -75,7 +75,7 @@ class SignatureWriter:
     def add_bundle(self, subject: Descriptor, content: bytes, predicate_type: str) -> None:
         """Add a referrer with a bundle. Raises ImageError."""
         if not self._referrers or not self.takes_bundles:
-            raise Refused("sigstore bundles cannot be kept there", hint="Leave bundle out of formats")
+            raise Refused("this destination cannot store sigstore bundles", hint="Remove bundle from formats")
         config, layer = self._put(_EMPTY_TYPE, _EMPTY), self._put(bundles.MEDIA_TYPE, content)
         now = datetime.datetime.now(datetime.timezone.utc)
         annotations = {
@@ -122,7 +122,7 @@ class SignatureWriter:
             start = time.monotonic()
             current = self._reader.tagged(digest, suffix)
             if current and current.is_index:
-                raise InvalidContent("the tag %s, which is for signatures, points to an index" % tag)
+                raise InvalidContent("the signature tag %s points to an index" % tag)
             wanted = change(_layers(current))
             if wanted is None:
                 return
@@ -132,7 +132,7 @@ class SignatureWriter:
                 self._store.delete_tag(tag, current.digest)
             wait_for_others(start)
         cause = "cannot update the signatures of %s: other clients overwrote the tag %s %d times"
-        raise Refused(cause % (digest, tag, _WRITES), hint="Run the task again when nobody else signs this image")
+        raise Refused(cause % (digest, tag, _WRITES), hint="Run the task again when no other client signs this image")
 
     def _publish(self, tag: str, current: Manifest | None, layers: _Layers) -> None:
         config = self._put(media_types.OCI_CONFIG, documents.encode(_config(layers)))

@@ -47,7 +47,7 @@ class Entry:
         """
         rest, at, digest = text.strip().partition("@")
         if at and not digests.is_digest(digest):
-            hint = "A digest is sha256: and 64 hexadecimal digits"
+            hint = "A digest is sha256: followed by 64 hexadecimal digits"
             raise InvalidReference("%r is not a digest" % digest, "images: %s" % rest, hint)
         name, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:

@@ -44,8 +44,8 @@ from .slices import Slice
 if t.TYPE_CHECKING:
     from ..prune import PrunableTags
 
-_SELECTION_HINT = "Correct what is selected, or set missing_ok"
-_PATTERN_HINT = "An expression must match the whole tag, as 1\\.2\\..* does. Correct it, or set missing_ok"
+_SELECTION_HINT = "Correct the selection, or set missing_ok"
+_PATTERN_HINT = "An expression must match the whole tag, for example 1\\.2\\..*. Correct it, or set missing_ok"
 
 _REFUSALS = (AccessDenied, Refused)
 # What is wrong with a place, and not with the declaration.
@@ -120,8 +120,8 @@ class _Discovery:
         """Take in the images of a pair; returns their names, those of other shares too. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
-            cause = "is both source and destination, so that what prune deletes there could not be copied again"
-            raise ImageError(cause, place, "Give the entry another dest, or leave out prune")
+            cause = "is both source and destination, so pruned tags could not be copied again"
+            raise ImageError(cause, place, "Set a different dest for the entry, or remove prune")
         if isinstance(tags, ImageError):
             self._fail(source, place, tags)
             return []
@@ -281,8 +281,8 @@ class _Discovery:
             cause = "is the destination of both %s and %s" % (other.src, job.src)
             raise ImageError(cause, job.dest, _collision_hint(pair.entry, job.src))
         elif isinstance(other.shared, RepositoryRequest) and set(other.shared.common.platforms) != set(pair.platforms):
-            cause = "two entries select it with different platforms"
-            raise ImageError(cause, job.dest, "Let one of them exclude it")
+            cause = "two entries select this tag with different platforms"
+            raise ImageError(cause, job.dest, "Exclude the tag in one of them")
 
     def _request(self, pair: RepositoryPair, source: Store, known: Known) -> RepositoryRequest:
         common = CopyRequest(
@@ -328,10 +328,10 @@ class _Discovery:
 def _collision_hint(entry: Entry, source: str) -> str:
     """What to do about two images for one destination; a host with a port cannot be a part of a name."""
     if not entry.is_of_file:
-        return "Give one of them another dest"
+        return "Set a different dest for one of them"
     if ":" in source.partition("/")[0]:
-        return "Remove one of them from the source file, and declare it in images with another dest"
-    return "Set scoped: true, which keeps the whole names of the sources"
+        return "Remove one of them from the source file, and add it to images with a different dest"
+    return "Set scoped: true, which keeps the full source names"
 
 
 def _list_tags(store: Repository, note: t.Callable[[list[str]], object]) -> list[str] | ImageError:

@@ -54,9 +54,9 @@ class FarSide:
         if missing:
             shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")
             raise NotFound(
-                "neither it nor the destination has the blobs %s" % shown,
+                "blobs %s exist neither in the source nor at the destination" % shown,
                 plan.request.source.reference(plan.request.name),
-                "Bring first the images that this set builds upon",
+                "Import the earlier bundle first",
             )
         return found
 

@@ -64,8 +64,8 @@ class Inventory:
             return cls()
         records = _records(read_named(path, _MAX_SIZE, "the inventory"))
         if records is None:
-            hint = "Give a file that the option inventory has written"
-            raise ImageError("%s: %s is no inventory of images" % (option, path), hint=hint)
+            hint = "Use a file that the option inventory wrote"
+            raise ImageError("%s: %s is not an image inventory" % (option, path), hint=hint)
         return cls(records)
 
     def differs(self, path: str) -> bool:

@@ -101,9 +101,9 @@ def failure_of(images: t.Sequence[Job]) -> str:
     if not errors:
         return ""
     untried = sum(isinstance(image.error, NotTried) for image in images)
-    skipped = " Images not tried because of that: %d." % untried if untried else ""
+    skipped = " Images skipped because of this: %d." % untried if untried else ""
     if len(errors) == 1:
         return errors[0] + skipped
     names = messages.listing([image.dest for image in failed])
     about = "%d of %s failed: %s." % (len(errors), messages.count(len(images), "image"), names)
-    return "%s The first error: %s%s" % (about, errors[0], skipped)
+    return "%s First error: %s%s" % (about, errors[0], skipped)

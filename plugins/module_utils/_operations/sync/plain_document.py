@@ -44,7 +44,7 @@ class Node:
         if self.is_empty:
             return {}
         if not isinstance(self.value, dict) or not all(isinstance(key, str) for key in self.value):
-            raise self.wrong("should be a mapping")
+            raise self.wrong("must be a mapping")
         shown = {key: without_userinfo(key) for key in self.value}
         return {key: Node(value, "%s: %s" % (self.where, shown[key])) for key, value in self.value.items()}
 
@@ -53,20 +53,20 @@ class Node:
         if self.is_empty:
             return []
         if not isinstance(self.value, list):
-            raise self.wrong("should be a list")
+            raise self.wrong("must be a list")
         return [Node(value, self.where) for value in self.value]
 
     def text(self) -> str:
         """Raises ImageError."""
         if not isinstance(self.value, str):
-            raise self.wrong("should be text", "Put it in quotes")
+            raise self.wrong("must be a string", "Put it in quotes")
         return self.value
 
     def flag(self) -> bool:
         """A boolean in one of the words of YAML. Raises ImageError."""
         word = str(self.value).lower()
         if word not in ("true", "yes", "on", "false", "no", "off"):
-            raise self.wrong("should be true or false")
+            raise self.wrong("must be true or false")
         return word in ("true", "yes", "on")
 
 
@@ -79,7 +79,7 @@ def read(path: str) -> Node:
     try:
         content = read_named(path, _MAX_SIZE, "the file").decode("utf-8")
     except ValueError:
-        raise LocalFailure("%s is not text in UTF-8" % path) from None
+        raise LocalFailure("%s is not valid UTF-8" % path) from None
     try:
         return Node(documents.decode(content), path)
     except ValueError:
@@ -105,7 +105,7 @@ def _from_yaml(content: str, path: str) -> t.Any:
             known: set[str] = set()
             for key, _value in node.value:
                 if isinstance(key.value, str) and key.value in known and key.tag != _MERGE:
-                    cause = "%s, line %d: a key stands twice in one mapping" % (path, key.start_mark.line + 1)
+                    cause = "%s, line %d: the mapping contains a key twice" % (path, key.start_mark.line + 1)
                     raise LocalFailure(cause)
                 known.add(str(key.value))
             return super().construct_mapping(node, deep=deep)

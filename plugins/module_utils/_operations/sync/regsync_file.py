@@ -70,16 +70,16 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
     parts = {key: value for key, value in node.mapping().items() if not key.startswith("x-")}
     for key in parts:
         if key not in _TOP:
-            raise node.wrong("the key %r is not understood" % key, "There are: %s" % ", ".join(_TOP))
+            raise node.wrong("unknown key %r" % key, "Supported keys: %s" % ", ".join(_TOP))
     if "version" not in parts or parts["version"].value not in ("1", 1):
-        raise node.wrong("version should be 1")
+        raise node.wrong("version must be 1")
     unused: set[str] = set()
     if "defaults" in parts:
         _check_keys(parts["defaults"].mapping(), parts["defaults"], (), unused)
     settings = [_settings(item) for item in parts["creds"].items()] if "creds" in parts else []
     entries = [_entry(_numbered(item, number), unused) for number, item in enumerate(parts["sync"].items())]
     if unused:
-        warn("%s: these keys have no meaning here and are not used: %s" % (node.where, ", ".join(sorted(unused))))
+        warn("%s: these keys are ignored: %s" % (node.where, ", ".join(sorted(unused))))
     return RegsyncFile(entries, settings)
 
 
@@ -95,9 +95,9 @@ def _check_keys(parts: dict[str, Node], node: Node, known: t.Collection[str], un
         if key in _UNUSED:
             unused.add(key)
         elif key not in _REFUSED:
-            raise node.wrong("the key %r is not understood" % key)
+            raise node.wrong("unknown key %r" % key)
         elif value.value not in (False, "false", None, "", []):
-            raise node.wrong("the key %r cannot be followed here" % key, "Remove it, or do this with regsync")
+            raise node.wrong("the key %r is not supported here" % key, "Remove the key, or use regsync")
 
 
 def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
@@ -105,7 +105,7 @@ def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
     _check_keys(parts, node, ("source", "target", "type", "tags", "platforms", "platform"), unused)
     if "platform" in parts:
         raise parts["platform"].wrong(
-            "brings one image out of an index", "Write platforms: [...], which keeps an index"
+            "is not supported: it extracts one image from an index", "Use platforms: [...], which keeps the index"
         )
     for key in ("source", "target", "type"):
         if key not in parts:
@@ -113,7 +113,7 @@ def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
     kinds = {"image": _image, "repository": _repository, "registry": _registry}
     kind = parts["type"].text()
     if kind not in kinds:
-        raise parts["type"].wrong("should be one of: %s" % ", ".join(kinds))
+        raise parts["type"].wrong("must be one of: %s" % ", ".join(kinds))
     platforms = [_platform(item) for item in parts["platforms"].items()] if "platforms" in parts else []
     return {**kinds[kind](node, parts), **({"platforms": platforms} if platforms else {})}
 
@@ -129,10 +129,10 @@ def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
     name = source.digest or source.tag or "latest"
     if (target.tag or "latest") != name and not (source.digest and not target.name):
-        hint = "A tag keeps its name here. Use the module image_copy for this image"
-        raise node.wrong("copies %s to %s, which is another tag" % (source, target), hint)
+        hint = "image_sync keeps the tag name. Use image_copy for this image"
+        raise node.wrong("copies %s to %s, which has a different tag" % (source, target), hint)
     if "tags" in parts:
-        raise parts["tags"].wrong("is for repositories, not for an image")
+        raise parts["tags"].wrong("requires type: repository")
     return {"name": source.context, "dest": target.context, "tags": [name]}
 
 
@@ -140,7 +140,7 @@ def _repository(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
     for side, reference in (("source", source), ("target", target)):
         if reference.name:
-            raise parts[side].wrong("names an image, not a repository", "Leave out its tag, or write type: image")
+            raise parts[side].wrong("is an image, not a repository", "Remove the tag, or set type: image")
     return {"name": source.context, "dest": target.context, **_tags(parts)}
 
 
@@ -155,7 +155,7 @@ def _registry(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
 def _reference(node: Node) -> RegistryReference:
     text = node.text()
     if "{{" in text:
-        raise node.wrong("is a template of regsync", "Write the value itself")
+        raise node.wrong("is a regsync template, which is not supported", "Write the value instead of the template")
     try:
         return references.parse_registry(text)
     except ImageError as error:
@@ -184,8 +184,8 @@ def _settings(node: Node) -> RegistrySettings:
     parts = node.mapping()
     for key in parts:
         if key not in _CREDENTIALS:
-            hint = "There are: %s. Give the rest in registries" % ", ".join(_CREDENTIALS)
-            raise node.wrong("the key %r cannot be followed here" % key, hint)
+            hint = "Supported keys: %s. Set everything else in registries" % ", ".join(_CREDENTIALS)
+            raise node.wrong("the key %r is not supported here" % key, hint)
     if "registry" not in parts:
         raise node.wrong("has no registry")
     found: dict[str, t.Any] = {}
@@ -193,12 +193,14 @@ def _settings(node: Node) -> RegistrySettings:
         if key in parts:
             found[ours] = parts[key].text()
             if "{{" in found[ours]:
-                raise parts[key].wrong("is a template of regsync", "Give the credentials in registries or authfile")
+                raise parts[key].wrong(
+                    "is a regsync template, which is not supported", "Set the credentials in registries or authfile"
+                )
     if len(found) == 1:
-        raise node.wrong("should have both user and pass")
+        raise node.wrong("must have both user and pass")
     tls = parts["tls"].text() if "tls" in parts else "enabled"
     if tls not in _TLS:
-        raise parts["tls"].wrong("should be one of: %s" % ", ".join(_TLS))
+        raise parts["tls"].wrong("must be one of: %s" % ", ".join(_TLS))
     for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
         if key in parts:
             found[ours] = _number(parts[key])
@@ -212,5 +214,5 @@ def _number(node: Node) -> float:
     except (TypeError, ValueError):
         number = 0
     if not 0 < number < 1_000_000:
-        raise node.wrong("should be a number above 0")
+        raise node.wrong("must be a number above 0")
     return int(number) if number == int(number) else number

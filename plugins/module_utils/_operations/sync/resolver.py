@@ -45,13 +45,13 @@ class SyncRoot:
         if colon and transport in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
-                raise InvalidReference("%s: cannot hold a set of repositories" % option, text, hint)
+                raise InvalidReference("%s: cannot contain several repositories" % option, text, hint)
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not references.is_host(host):
-            hint = "Write host[:port], or host[:port]/path; names of Docker Hub begin with docker.io/"
-            raise InvalidReference("%s: names no registry" % option, text, hint)
+            hint = "Write host[:port] or host[:port]/path; for Docker Hub, docker.io/path"
+            raise InvalidReference("%s: contains no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
         return cls("", "%s/%s" % (host, path) if path else host)
 
@@ -80,9 +80,11 @@ def _without_scheme(text: str) -> str:
 def _without_name(text: str) -> RegistryReference:
     reference = references.parse(text)
     if not isinstance(reference, RegistryReference):
-        raise InvalidReference("is no repository of a registry", text, "Give the place as src, or dest, of the task")
+        raise InvalidReference(
+            "is not a repository in a registry", text, "Set the registry or path as src or dest of the task"
+        )
     if reference.name:
-        raise InvalidReference("names an image, not a repository", text, "Give its tag in tags")
+        raise InvalidReference("is an image, not a repository", text, "Write the tag in tags")
     return reference
 
 
@@ -126,16 +128,16 @@ class RepositoryResolver:
             return [self._pair(entry, source, entry.dest, self._platforms(entry))]
         start = entry.name[:-1]
         if start and not start.endswith("/"):
-            hint = "Write path/* for all repositories below a path, or * for all there are"
-            raise ImageError("images: the name %r is not understood" % entry.name, hint=hint)
+            hint = "Write path/* for all repositories below a path, or * for all repositories"
+            raise ImageError("images: invalid name %r" % entry.name, hint=hint)
         return self._found(entry, start)
 
     def _found(self, entry: Entry, start: str) -> list[RepositoryPair | Job]:
         """As :meth:`pairs`, for a pattern that begins with ``start``."""
         found = self._list(start)
         if len(found) > _MAX_FOUND:
-            cause = "finds %d repositories, more than the %d that one entry may have" % (len(found), _MAX_FOUND)
-            raise ImageError(cause, self.text(entry), "Use several entries, each for a path: path/*")
+            cause = "matches %d repositories, but an entry may match at most %d" % (len(found), _MAX_FOUND)
+            raise ImageError(cause, self.text(entry), "Split it into several entries with a path, for example path/*")
         own, platforms = self._own_output(entry, start), self._platforms(entry)
         pairs: list[RepositoryPair | Job] = []
         for path in found:
@@ -147,7 +149,7 @@ class RepositoryResolver:
             except InvalidReference as error:
                 pairs.append(Job.failed(self._in_full(path), "", error))
         if not pairs and not self.missing_ok(entry):
-            raise NotFound("no repository was found there", entry.name if self._src is None else self._src.path)
+            raise NotFound("no repository found", entry.name if self._src is None else self._src.path)
         return pairs
 
     def _own_output(self, entry: Entry, start: str) -> str:
@@ -182,7 +184,9 @@ class RepositoryResolver:
     def _destination(self, entry: Entry, dest: str | None, source: Repository) -> Repository:
         if self._dest is None:
             if dest is None:
-                raise ImageError("images: %s has no dest" % _text(source), hint="Give dest here, or to the whole task")
+                raise ImageError(
+                    "images: %s has no dest" % _text(source), hint="Set dest for this entry or for the task"
+                )
             return _without_name(dest)
         return self._dest.repository(self._default(entry, source) if dest is None else dest.strip("/"))
 
@@ -207,7 +211,7 @@ class RepositoryResolver:
         if self._src is None:
             host, _slash, path = start.partition("/")
             if not references.is_host(host):
-                raise ImageError("images: %s* names no registry" % start, hint="Write host/*, or give the place as src")
+                raise ImageError("images: %s* contains no registry" % start, hint="Write host/*, or set src")
             found = self._all(_without_name("%s/any" % host))
             return ["%s/%s" % (host, name) for name in found if name.startswith(path)]
         if self._src.transport:

@@ -33,7 +33,7 @@ class Slice:
             return cls()
         match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text)
         if not match or not 1 <= int(match.group(1)) <= int(match.group(2)):
-            raise ImageError("slice: %r is not a share" % text, hint='Write it as "2/5", the second of five')
+            raise ImageError("slice: %r is not a valid slice" % text, hint='Write "2/5" for the second of five slices')
         return cls(int(match.group(1)), int(match.group(2)))
 
     def has(self, name: str) -> bool:

@@ -71,9 +71,9 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
     registries = [_registry(name, node, path) for name, node in document.mapping().items()]
     for registry in registries:
         if not registry.entries:
-            warn("%s names no images of %s" % (path, registry.host))
+            warn("%s contains no images for %s" % (path, registry.host))
     if not registries:
-        raise ImageError("%s names no registry" % path)
+        raise ImageError("%s contains no registry" % path)
     return registries
 
 
@@ -81,16 +81,16 @@ def check_places(path: str, registries: t.Iterable[FileRegistry], src: str | Non
     """Refuse ``src`` and ``dest`` of the task where the file says both. Raises ImageError."""
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
-        raise ImageError("src: the names in %s begin with their registries" % path, hint="Leave out src")
+        raise ImageError("src: the names in %s already contain their registries" % path, hint="Remove src")
     if dest is not None and any("dest" in entry for entry in entries):
-        raise ImageError("dest: %s has a target for each image" % path, hint="Leave out dest")
+        raise ImageError("dest: %s already contains a target for each image" % path, hint="Remove dest")
 
 
 def _registry(name: str, node: Node, path: str) -> FileRegistry:
     parts = node.mapping()
     for key in parts:
         if key not in _KEYS:
-            raise node.wrong("the key %r is not understood" % key, "There are: %s" % ", ".join(_KEYS))
+            raise node.wrong("unknown key %r" % key, "Supported keys: %s" % ", ".join(_KEYS))
     host = _repository(name.rstrip("/"), "any", node).host
     entries = [
         {"name": _repository(name, key, value).context, **read_entry(value)}
@@ -112,7 +112,7 @@ def _repository(registry: str, name: str, node: Node) -> RegistryReference:
     except ImageError as error:
         raise node.wrong(error.cause, error.hint) from None
     if reference.name:
-        raise node.wrong("names an image, not a repository", "Give its tag as a value")
+        raise node.wrong("is an image, not a repository", "Write the tag as a value")
     first = registry.partition("/")[0]
     if reference.host != first and not (reference.host == references.DOCKER_HUB and first.endswith(".docker.io")):
         raise node.wrong("%r is not a registry host" % first, "Write host[:port], or host[:port]/path")
@@ -127,7 +127,9 @@ def _listed(node: Node) -> dict[str, t.Any]:
 
 def _tag(node: Node) -> str:
     if not isinstance(node.value, str):
-        raise node.wrong("a tag is not text", "Put tags in quotes: 1.10 without them is the number 1.1")
+        raise node.wrong(
+            "a tag is not a string", "Put tags in quotes, because YAML reads an unquoted 1.10 as the number 1.1"
+        )
     if not (references.is_tag(node.value) or digests.is_digest(node.value)):
         raise node.wrong("%r is neither a tag nor a digest" % node.value)
     return node.value
@@ -137,8 +139,8 @@ def _by_regex(node: Node) -> dict[str, t.Any]:
     """A pattern in the syntax of Go (RE2), which need not match the whole tag."""
     pattern = node.text()
     if _GO_ONLY.search(pattern):
-        hint = "Write 0-9, a-z or A-Z for classes such as [:digit:], and flags as (?i) at the start"
-        raise node.wrong("the regular expression has a notation that only Go understands", hint)
+        hint = "Use 0-9, a-z or A-Z instead of classes such as [:digit:], and write flags such as (?i) at the start"
+        raise node.wrong("the regular expression uses syntax that only Go supports", hint)
     flags = _LEADING_FLAGS.match(pattern)
     if flags:
         pattern = "(?%s:%s)" % (flags.group(1), pattern[flags.end() :])
@@ -183,7 +185,7 @@ def _certificates(node: Node, path: str) -> dict[str, t.Any]:
 def _credentials(node: Node) -> dict[str, str]:
     parts = node.mapping()
     if not set(parts) <= {"username", "password"}:
-        raise node.wrong("should have the keys username and password, and no other")
+        raise node.wrong("must have only the keys username and password")
     if parts and len(parts) < 2:
-        raise node.wrong("should have both username and password")
+        raise node.wrong("must have both username and password")
     return {key: value.text() for key, value in parts.items()}

@@ -72,8 +72,8 @@ def _everything(src: str | None) -> Entry:
     """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
     if src is None or not SyncRoot.parse("src", src).transport:
         raise ImageError(
-            "nothing is declared: none of images, source_file and lock_file is given",
-            hint="Give one of them. Only oci:PATH and dir:PATH as src mean all images that are there",
+            "nothing to synchronize: set images, source_file or lock_file",
+            hint="Without them, only src with oci:PATH or dir:PATH selects all images",
         )
     return Entry("*")
 
@@ -177,7 +177,7 @@ class _Sync:
     def _warn_of_losses(self, jobs: t.Iterable[Job]) -> None:
         lost = sorted({name for job in jobs for name in job.planned.lost})
         if lost:
-            self._run.warn("Docker's format has no annotations, so that these were left out: %s" % ", ".join(lost))
+            self._run.warn("Docker's format does not support annotations; these were left out: %s" % ", ".join(lost))
 
     def _look_up(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
         """Find out what may be deleted; returns what cannot be looked at. Raises ImageError if it is too much."""
@@ -206,9 +206,8 @@ class _Sync:
         limit = self._options.max_delete
         if limit is not None and len(names) > limit:
             raise ImageError(
-                "prune would delete %d tags, more than max_delete allows (%d): %s"
-                % (len(names), limit, messages.some(names)),
-                hint="Nothing was written. Raise max_delete if that is meant",
+                "prune would delete %d tags, but max_delete allows %d: %s" % (len(names), limit, messages.some(names)),
+                hint="Nothing was written. Increase max_delete if this is intended",
             )
 
     def _update_inventory(self, synced: Synced) -> None:
@@ -245,4 +244,4 @@ def _mark_untried(jobs: t.Iterable[Job]) -> None:
     """Let those that were not executed fail, because others did."""
     for job in jobs:
         if not (job.is_done or job.error):
-            job.fail(NotTried("was not tried, because another image failed before", job.dest))
+            job.fail(NotTried("was skipped, because another image failed", job.dest))

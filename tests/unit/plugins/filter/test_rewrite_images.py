@@ -227,7 +227,7 @@ def test_every_document_of_a_text_and_of_a_list():
     [
         (7, {}, "rewrite_images: the input is 'int', not text or a parsed document."),
         ("a: [", {}, "rewrite_images: is not valid YAML or JSON"),
-        ("a: 1", 7, "rewrite_images: the mapping holds 'int', which is neither a dictionary nor a list."),
+        ("a: 1", 7, "rewrite_images: the mapping contains 'int', which is neither a dictionary nor a list."),
     ],
 )
 def test_bad_input(content, mapping, message):

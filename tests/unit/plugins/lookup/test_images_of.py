@@ -99,11 +99,13 @@ def test_directory(find, tmp_path):
     assert found[0]["file"] == str(top / "b.yaml")
     assert [item["certain"] for item in found] == [True, True, True, False]
     skipped, undecoded, pipe, unrendered = find.warnings
-    assert undecoded == f"{top}/a/latin.yml is not text in UTF-8."
+    assert undecoded == f"{top}/a/latin.yml is not valid UTF-8."
     assert pipe == f"cannot read the file {top}/a/pipe.yml: it is not a file."
     assert skipped.startswith(f"skipped {top}/a/broken.yml: it is not valid YAML or JSON (")
     assert unrendered.startswith(f"{top}/charts/app: ")
-    assert unrendered.endswith("is not installed, so the images are those of the chart's annotation and values")
+    assert unrendered.endswith(
+        "is not installed, so only the images in the annotations and values of the chart were found"
+    )
     assert references(find(top, certain=True)) == ["a/pod:1", "a/unit:1", "ghcr.io/a/app:2.10"]
 
 
@@ -145,7 +147,7 @@ def test_chart_that_helm_refuses(find, helm, tmp_path):
         find(path)
     assert str(error.value) == (
         f"images_of: {path}: helm cannot render the chart (Error: values do not meet the schema). "
-        "Give the values that it needs in values."
+        "Set the values that the chart requires in the option values."
     )
 
 
@@ -178,7 +180,7 @@ def test_archives_that_lie(find, tmp_path):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = tarfile.SYMTYPE, target
             stream.addfile(member)
-    with pytest.raises(AnsibleLookupError, match=r"links.tgz: is no Helm chart: it has no Chart.yaml"):
+    with pytest.raises(AnsibleLookupError, match=r"links.tgz: is not a Helm chart: it has no Chart.yaml"):
         find(path)
     for content in (b"", b"\x1f\x8b garbage", gzip.compress(b"x" * 600), b"PK\x03\x04"):
         path.write_bytes(content)

@@ -121,13 +121,13 @@ def test_the_name_in_a_layout_tells_the_tag(run, stores, tmp_path, name, tag):
 @pytest.mark.parametrize("name", ["@0", "not/A/reference"])
 def test_a_name_that_tells_no_tag_is_an_error_that_asks_for_one(run, tmp_path, name):
     layouts.foreign_layout(tmp_path / "l", (name, IMAGE))
-    with pytest.raises(ImageError, match="does not tell a tag for dest") as caught:
+    with pytest.raises(ImageError, match="of src contains none") as caught:
         run("oci:%s:%s" % (tmp_path / "l", name), "s.example/app")
-    assert "Give dest a tag" in str(caught.value)
+    assert "Add a tag to dest" in str(caught.value)
 
 
 def test_a_position_in_a_layout_cannot_be_written_to(run, tmp_path):
-    with pytest.raises(InvalidReference, match="'@0' cannot be written to"):
+    with pytest.raises(InvalidReference, match="'@0' cannot be a destination"):
         run("r.example/app:1", "oci:%s:@0" % tmp_path)
 
 
@@ -366,13 +366,13 @@ class TestFormat:
         converted = convert_image(IMAGE.manifest, "docker")
         done = run("r.example/app:1", "s.example/app@" + converted.digest, format="docker")
         assert done.references == ["s.example/app@" + converted.digest]
-        with pytest.raises(ImageError, match="would be %s" % converted.digest):
+        with pytest.raises(ImageError, match="would have the digest %s" % converted.digest):
             run("r.example/app:1", "s.example/app:1@" + IMAGE.digest, format="docker")
 
     def test_annotations_that_are_left_out_are_told_when_that_happens(self, run, stores, source):
         source.add(image(annotations={"a.b": "1"}), tag="1")
         run("r.example/app:1", "s.example/app", format="docker")
-        told = "s.example/app: Docker's format has no annotations, so that these were left out: a.b"
+        told = "s.example/app: Docker's format does not support annotations; these were left out: a.b"
         assert stores.run.statistics.warnings == [told]
         stores.run.statistics.warnings.clear()
         run("r.example/app:1", "s.example/app", format="docker")
@@ -401,7 +401,7 @@ class OneFormat(MemoryStore):
 
     def put_manifest(self, manifest):
         if manifest.media_type not in self.taken:
-            raise FormatRefused("refused", hint="The registry does not take this kind of manifest")
+            raise FormatRefused("refused", hint="The registry does not accept this type of manifest")
         super().put_manifest(manifest)
 
 
@@ -415,8 +415,8 @@ class OnlyOci(OneFormat):
         (OneFormat, IMAGE, {}, "; format: docker would convert the image, which changes its digest"),
         (OneFormat, INDEX, {}, "; format: docker would convert the image, which changes its digest"),
         (OnlyOci, convert_image(IMAGE.manifest, "docker"), {}, "; format: oci would convert"),
-        (OneFormat, IMAGE, {"format": "oci"}, "kind of manifest"),
-        (OneFormat, image(artifactType="application/x"), {}, "kind of manifest"),
+        (OneFormat, IMAGE, {"format": "oci"}, "type of manifest"),
+        (OneFormat, image(artifactType="application/x"), {}, "type of manifest"),
     ],
 )
 def test_a_registry_that_wants_another_format_is_not_obeyed_but_explained(

@@ -135,7 +135,7 @@ def test_files_that_nobody_signed_are_refused(bundle):
     (bundle / "images" / "more").write_text("x")
     with pytest.raises(NotVerified) as caught:
         _verify(bundle)
-    assert "the bundle has images/more, which is not signed" in str(caught.value)
+    assert "the bundle contains images/more, which is not signed" in str(caught.value)
     (bundle / "images" / "more").unlink()
     (bundle / "images" / "link").symlink_to("/etc/passwd")
     with pytest.raises(NotVerified):

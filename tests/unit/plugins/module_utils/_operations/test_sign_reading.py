@@ -130,7 +130,7 @@ def test_a_large_bundle_is_read_from_its_referrer_and_the_wanted_type_first(stor
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        (lambda text: text.replace('"sig":"', '"sig":"AAAA'), "none of its signatures (1) was made with"),
+        (lambda text: text.replace('"sig":"', '"sig":"AAAA'), "none of its signatures (1 found) was made with"),
         (lambda text: text[:-1], "the signature is damaged: the sigstore bundle is not JSON"),
         (lambda text: "\ud800", "the signature is damaged: the sigstore bundle is not JSON"),
     ],
@@ -150,7 +150,7 @@ def test_a_list_with_another_bundle_verifies_nothing(store, text, cause):
 def test_the_bundle_of_another_digest_in_a_list_is_none_of_this_one(store):
     other = "sha256:" + "a" * 64
     sign_bundle(store, digest=other)
-    with pytest.raises(NotVerified, match="the signature is of another digest, %s" % other):
+    with pytest.raises(NotVerified, match="the signature is for a different digest, %s" % other):
         verify(store)
 
 

@@ -47,9 +47,9 @@ def params(**more):
 @pytest.mark.parametrize(
     ("option", "value", "wanted"),
     [
-        ("timeout", 86401.0, "a number of seconds above 0, and at most a day"),
-        ("timeout", float("nan"), "a number of seconds above 0, and at most a day"),
-        ("min_rate", float("inf"), "a number of bytes, 0 or more"),
+        ("timeout", 86401.0, "more than 0 and at most 86400 seconds"),
+        ("timeout", float("nan"), "more than 0 and at most 86400 seconds"),
+        ("min_rate", float("inf"), "0 or more bytes per second"),
         ("retries", -1, "0 or more"),
     ],
 )

@@ -124,7 +124,7 @@ class TestNoRegistry:
         for ask in asked:
             with pytest.raises(Refused) as caught:
                 ask()
-            assert "%s does not answer like a registry: it returned 404 with a web page. Check" % server.host in str(
+            assert "%s returned 404 with a web page, which is not a registry response. Check" % server.host in str(
                 caught.value
             )
         assert server.log.count("GET /v2/") == 1
@@ -156,13 +156,13 @@ class TestPage:
         for ask in (lambda: store.resolve("1"), lambda: store.find("1"), lambda: store.manifest("1"), store.tags):
             with pytest.raises(Refused) as caught:
                 ask()
-            assert "%s does not answer like a registry: it returned 200 with a web page. Check" % server.host in str(
+            assert "%s returned 200 with a web page, which is not a registry response. Check" % server.host in str(
                 caught.value
             )
 
     def test_nothing_is_uploaded_to_it(self, open_store):
         server, store = open_store(lambda _method, _target: Reply(200, PAGE, HTML), writable=True)
-        cause = "cannot push to the repository: %s does not answer like a registry: it returned 200 with a web page"
+        cause = "cannot push to the repository: %s returned 200 with a web page"
         with pytest.raises(Refused, match=cause % server.host):
             store.put_blob(BLOB, lambda: [CONTENT], "")
 
@@ -198,7 +198,7 @@ class TestStorage:
             store.manifest("1") if what == "manifest" else list(store.open_blob(BLOB))
         message = str(caught.value)
         registry = store.reference("").partition("/")[0]
-        assert "%s, to which %s redirects, returned %d" % (storage.host, registry, status) in message
+        assert "%s, the redirect target of %s, returned %d" % (storage.host, registry, status) in message
         assert "storage settings and the clock of the registry" in message
         assert "authfile" not in message
         assert "secret" not in message
@@ -271,7 +271,7 @@ class TestSuccess:
     @pytest.mark.parametrize(("status", "kind"), NOT_STORED)
     def test_manifest_is_not_stored(self, status, kind, open_store):
         server, store = open_store(of_methods(PUT=self.reply(status, kind, IMAGE.digest)), writable=True)
-        cause = "cannot push the manifest: %s does not answer like a registry: it returned %d" % (server.host, status)
+        cause = "cannot push the manifest: %s returned %d" % (server.host, status)
         with pytest.raises(Refused, match=cause):
             store.publish(IMAGE.manifest, ["1"], None)
 
@@ -295,7 +295,7 @@ class TestSuccess:
     @pytest.mark.parametrize(("status", "kind"), NOT_STORED)
     def test_blob_is_not_stored(self, status, kind, open_store):
         server, push = self.upload(open_store, PUT=self.reply(status, kind, BLOB.digest))
-        cause = "cannot push blob %s: %s does not answer like a registry: it returned %d"
+        cause = "cannot push blob %s: %s returned %d"
         with pytest.raises(Refused, match=cause % (BLOB.digest, server.host, status)):
             push()
         assert server.log[-1].startswith("DELETE ")
@@ -325,5 +325,5 @@ class TestSuccess:
             return {"PUT": Reply(413), "PATCH": Reply(200, PAGE, HTML)}.get(method, Reply(204))
 
         server, store = open_store(answer, writable=True)
-        with pytest.raises(Refused, match="does not answer like a registry: it returned 200 with a web page"):
+        with pytest.raises(Refused, match="returned 200 with a web page"):
             store.put_blob(blob, lambda: [b"x" * 9_000_000], "")

@@ -45,9 +45,12 @@ def test_the_suffix_says_what_a_file_is(write, names, found):
 @pytest.mark.parametrize(
     ("names", "cause"),
     [
-        (["x.cert"], "has x.cert, but not x.key"),
-        (["x.key", "y.crt"], "has x.key, but not x.cert"),
-        (["x.key", "x.cert", "y.key", "y.cert"], "has more than one client certificate. Leave only the one to use."),
+        (["x.cert"], "contains x.cert, but not x.key"),
+        (["x.key", "y.crt"], "contains x.key, but not x.cert"),
+        (
+            ["x.key", "x.cert", "y.key", "y.cert"],
+            "contains more than one client certificate. Keep only the one to use.",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_an_error(write, names, cause):

@@ -181,7 +181,7 @@ class TestGet:
     def test_a_header_with_another_digest_is_warned_of(self, scripted, stated, is_told):
         client, _script = scripted(manifest(Docker_Content_Digest=stated))
         client.get_manifest(ACCESS, "1")
-        text = "r.example says that the digest of app:1 is %s, but its content has %s" % (stated, DIGEST)
+        text = "r.example returned app:1 with the digest %s in its header, but the content has %s" % (stated, DIGEST)
         assert client.session.statistics.warnings == ([text] if is_told else [])
 
     def test_schema_1_is_refused_unless_it_is_asked_for(self, scripted):
@@ -214,7 +214,7 @@ class TestGet:
         with pytest.raises(Refused) as caught:
             client.get_manifest(ACCESS, "1")
         assert str(caught.value).startswith(
-            "cannot read the manifest: portal.example does not answer like a registry: it returned 200 with a web page."
+            "cannot read the manifest: portal.example returned 200 with a web page, which is not a registry response."
         )
 
     def test_other_nonsense_is_the_manifests(self, scripted):
@@ -294,7 +294,7 @@ class TestDelete:
         client, _script = scripted(Reply(200), described())
         with pytest.raises(Refused) as caught:
             client.delete_manifest(ACCESS, name)
-        assert str(caught.value) == "cannot delete the %s: r.example returned 200, but it is still there." % what
+        assert str(caught.value) == "cannot delete the %s: r.example returned 200, but it still exists." % what
         assert caught.value.status == 200
 
     def test_404_is_absence(self, scripted):
@@ -308,7 +308,7 @@ class TestDelete:
 
     def test_a_schema_1_manifest_that_is_still_there_counts(self, scripted):
         client, _script = scripted(Reply(200), described(media_type=media_types.DOCKER_SCHEMA1))
-        with pytest.raises(Refused, match="still there"):
+        with pytest.raises(Refused, match="still exists"):
             client.delete_manifest(ACCESS, "1")
 
     @pytest.mark.parametrize(("status", "deleted"), [(404, False), (202, True), (200, True)])
@@ -320,7 +320,7 @@ class TestDelete:
     @pytest.mark.parametrize(("status", "exists"), [(200, True), (202, True), (404, False), (200, False)])
     def test_a_page_is_no_answer(self, scripted, status, exists):
         client, _script = scripted(Reply(status, PAGE, HTML))
-        with pytest.raises(Refused, match="does not answer like a registry: it returned %d with a web page" % status):
+        with pytest.raises(Refused, match="returned %d with a web page" % status):
             client.delete_manifest(ACCESS, "1", exists=exists)
 
     def test_a_page_with_404_is_looked_at(self, scripted):
@@ -387,12 +387,12 @@ class TestBlob:
 
     def test_a_refusal_of_storage_is_an_error(self, scripted):
         client, _script = scripted(Reply(307, {"Location": "https://storage.example/x"}), Reply(403))
-        with pytest.raises(Refused, match="storage.example, to which r.example redirects, returned 403"):
+        with pytest.raises(Refused, match="storage.example, the redirect target of r.example, returned 403"):
             client.can_read_blob(ACCESS, DIGEST)
 
     def test_a_404_that_is_no_registrys_is_an_error(self, scripted):
         client, _script = scripted(Reply(404, PAGE, HTML), Reply(404))
-        with pytest.raises(Refused, match="does not answer like a registry: it returned 404 with a web page"):
+        with pytest.raises(Refused, match="returned 404 with a web page"):
             client.can_read_blob(ACCESS, DIGEST)
 
 
@@ -431,7 +431,7 @@ class TestCheck:
         with pytest.raises(Refused) as caught:
             client.check()
         assert str(caught.value).startswith(
-            "cannot log in: r.example does not answer like a registry: it returned %d with a web page." % status
+            "cannot log in: r.example returned %d with a web page, which is not a registry response." % status
         )
 
     def test_404_of_a_registry_is_not_access(self, scripted):

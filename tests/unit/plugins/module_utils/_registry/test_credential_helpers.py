@@ -140,7 +140,7 @@ def test_a_helper_that_fails_is_an_error_that_says_which_and_how_to_look(files, 
 def test_a_helper_that_answers_something_else_is_an_error_without_the_answer(files, helper, answer):
     helper("test", "printf '%%s' '%s'" % answer)
     with pytest.raises(
-        ImageError, match="docker-credential-test, which .* returned something that is not a credential"
+        ImageError, match="docker-credential-test .* returned something that is not a credential"
     ) as caught:
         files({"credsStore": "test"}).find("r.example", "a")
     assert "hunter2" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_a_missing_helper_has_no_credentials_and_is_remarked_on(files, tmp_path,
     found = files(document).find("r.example", "a")
     assert found == ANONYMOUS
     assert found.remark == (
-        "docker-credential-absent, which %s/auth.json names for r.example, is not installed."
+        "docker-credential-absent (configured in %s/auth.json for r.example) is not installed."
         " Install it on the PATH of the task, or remove it from the auth file" % tmp_path
     )
 
@@ -161,7 +161,9 @@ def test_a_missing_helper_leaves_the_word_to_the_next_file(home, write, run):
     write("run/containers/auth.json", {"credsStore": "absent"})
     write("home/.docker/config.json", {"auths": {"r.example": AUTH}})
     assert AuthFiles(None, run, print).find("r.example", "a").username == "file"
-    assert AuthFiles(None, run, print).find("s.example", "a").remark.startswith("docker-credential-absent, which ")
+    assert (
+        AuthFiles(None, run, print).find("s.example", "a").remark.startswith("docker-credential-absent (configured in ")
+    )
 
 
 def test_a_helper_that_cannot_be_started_is_remarked_on_with_the_reason(files, helper, monkeypatch, tmp_path):
@@ -170,9 +172,9 @@ def test_a_helper_that_cannot_be_started_is_remarked_on_with_the_reason(files, h
     (tmp_path / "bin/docker-credential-test").chmod(0o600)
     remark = files({"credsStore": "test"}).find("r.example", "a").remark
     assert remark.startswith(
-        "docker-credential-test, which %s/auth.json names for r.example, cannot be run: " % tmp_path
+        "docker-credential-test (configured in %s/auth.json for r.example) cannot be run: " % tmp_path
     )
-    assert "permission denied. Mend the program" in remark
+    assert "permission denied. Fix the program" in remark
     assert "b'" not in remark
 
 
@@ -181,7 +183,7 @@ def test_the_reason_of_a_helper_does_not_depend_on_the_language_of_the_environme
         raise PermissionError(errno.EACCES, "Keine Berechtigung")
 
     remark = AuthFiles(write("auth.json", {"credsStore": "test"}), fail, print).find("r.example", "a").remark
-    assert "cannot be run: permission denied. Mend the program" in remark
+    assert "cannot be run: permission denied. Fix the program" in remark
 
 
 def test_a_helper_that_is_stopped_is_an_error_that_says_how_to_look(home, write, tmp_path):
@@ -191,14 +193,14 @@ def test_a_helper_that_is_stopped_is_an_error_that_says_how_to_look(home, write,
     with pytest.raises(ImageError) as caught:
         AuthFiles(write("auth.json", {"credsStore": "test"}), stopped, print).find("r.example", "a")
     assert str(caught.value) == (
-        "docker-credential-test, which %s/auth.json names for r.example, did not finish within 60 seconds. It may be"
-        " waiting for a keychain to be unlocked. Run it by hand as this user, with:"
+        "docker-credential-test (configured in %s/auth.json for r.example) did not finish within 60 seconds. It may be"
+        " waiting for someone to unlock a keychain. Run it by hand as this user:"
         " echo r.example | docker-credential-test get." % tmp_path
     )
 
 
 @pytest.mark.parametrize("name", ["../evil", "/bin/sh", "a b", "x;id", "x\n"])
 def test_a_helper_is_a_plain_name(files, run, name):
-    with pytest.raises(ImageError, match="names a credential helper that cannot be one"):
+    with pytest.raises(ImageError, match="contains an invalid name of a credential helper"):
         files({"credHelpers": {"r.example": name}}).find("r.example", "a")
     assert run.calls == []

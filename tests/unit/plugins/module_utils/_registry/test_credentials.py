@@ -284,8 +284,8 @@ def test_a_broken_file_is_an_error_even_where_a_later_one_has_the_entry(home, wr
     [
         (Credential("u", "hunter2"), "user u"),
         (Credential("u", identity_token="hunter2"), "user u"),
-        (Credential("<token>", identity_token="hunter2"), "the holder of the given token"),
-        (Credential(bearer="hunter2"), "the holder of the given token"),
+        (Credential("<token>", identity_token="hunter2"), "the token in registries"),
+        (Credential(bearer="hunter2"), "the token in registries"),
         (ANONYMOUS, "anonymous users"),
     ],
 )
@@ -351,5 +351,5 @@ def test_a_file_that_others_can_read_or_change_is_warned_of(home, write, tmp_pat
     AuthFiles(path, lambda argv, stdin: (1, "credentials not found in native keychain", ""), warnings.append).find(
         "r.example", "a"
     )
-    expected = "other users can %s the auth file %s, as its mode is %04o. Set it to 0600" % (warning, path, mode)
+    expected = "other users can %s the auth file %s, because its mode is %04o. Set it to 0600" % (warning, path, mode)
     assert warnings == ([expected] if warning else [])

@@ -219,7 +219,7 @@ class TestFailureAfterwards:
         scripts = []
         deleting, script = deleter(*BEGINNING, Reply(201), Reply(404), ABSENT, self.head_of(scripts, IMAGE.digest))
         scripts.append(script)
-        with pytest.raises(ImageError, match="^r.example returned 404 for the manifest that it had just stored"):
+        with pytest.raises(ImageError, match="^r.example returned 404 for a manifest that it had just stored"):
             deleting.delete("1", IMAGE.digest)
         assert shown(script)[-1] == "HEAD app/manifests/1"
 
@@ -236,6 +236,6 @@ class TestFailureAfterwards:
         with pytest.raises(AccessDenied) as caught:
             deleting.delete("1", IMAGE.digest)
         assert caught.value.hint == (
-            "The tag may point to an empty image now; before, it was %s. "
+            "The tag may now point to an empty image; it pointed to %s before. "
             "Run the task again to complete the deletion, or push the image again" % IMAGE.digest
         )

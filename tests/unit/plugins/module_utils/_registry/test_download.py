@@ -163,7 +163,7 @@ def test_too_little_progress_is_none(reader, clock):
 
 def test_a_compressed_body_is_refused_when_it_is_too_short(reader):
     reading, script = reader(whole(b"zip", Content_Encoding="gzip"))
-    with pytest.raises(Refused, match="r.example, or a proxy before it, sent a compressed response"):
+    with pytest.raises(Refused, match="r.example, or a proxy in front of it, sent a compressed response"):
         content_of(reading)
     assert len(script.log) == 1
 
@@ -186,7 +186,7 @@ def test_a_blob_that_is_missing_says_where(reader):
     reading, _script = reader(refused(404, "BLOB_UNKNOWN"))
     with pytest.raises(NotFound) as caught:
         content_of(reading)
-    assert str(caught.value) == "blob %s is missing in r.example." % DIGEST
+    assert str(caught.value) == "blob %s is missing from r.example." % DIGEST
 
 
 @pytest.mark.parametrize(("reply", "error"), [(refused(403, "DENIED"), AccessDenied), (Reply(418, REGISTRY), Refused)])

@@ -164,15 +164,15 @@ def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
 def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, body):
     error = refused(status, body, action=Action.PUSH_MANIFEST)
     assert isinstance(error, FormatRefused)
-    assert (error.status, error.hint) == (status, "The registry does not take this kind of manifest")
+    assert (error.status, error.hint) == (status, "The registry does not accept this type of manifest")
 
 
 @pytest.mark.parametrize(
     ("status", "code", "hint"),
     [
         (413, "", "client_max_body_size"),
-        (415, "", "kind of manifest"),
-        (400, "MANIFEST_INVALID", "kind of manifest"),
+        (415, "", "type of manifest"),
+        (400, "MANIFEST_INVALID", "type of manifest"),
         (405, "UNSUPPORTED", "read-only"),
         (409, "", "immutable"),
         (412, "PRECONDITION", "immutable"),
@@ -197,7 +197,8 @@ def test_a_server_that_expects_tls_says_so_in_a_error_for():
     error = refused(400, b"Client sent an HTTP request to an HTTPS server.\n")
     assert isinstance(error, ConnectionFailed)
     assert (
-        str(error) == "r.example expects TLS but was asked in plain HTTP. Set plain_http: false for it in registries."
+        str(error)
+        == "r.example expects TLS, but the request used plain HTTP. Set plain_http: false for the host in registries."
     )
 
 
@@ -352,7 +353,13 @@ def test_reasons_do_not_depend_on_the_language_of_the_environment():
 
 @pytest.mark.parametrize(
     ("code", "hint"),
-    [(9, "clock"), (10, "renewed"), (62, "a name that the certificate is for"), (64, "a name that"), (20, "ca_path")],
+    [
+        (9, "clock"),
+        (10, "Renew"),
+        (62, "a host name that the certificate contains"),
+        (64, "a host name that"),
+        (20, "ca_path"),
+    ],
 )
 def test_the_hint_fits_the_fault_of_a_certificate(code, hint):
     error = untrusted()
@@ -368,7 +375,10 @@ def test_the_hint_fits_the_fault_of_a_certificate(code, hint):
 def test_a_server_without_tls_is_told_apart(error):
     result = broken_connection("r.example", error)
     assert isinstance(result, PermanentConnectionError)
-    assert str(result) == "r.example does not speak TLS. If it is meant to, set plain_http for it in registries."
+    assert (
+        str(result)
+        == "r.example does not use TLS. If this is intended, set plain_http: true for the host in registries."
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,7 @@ def test_another_code_marks_nothing():
     assert not genuine.is_marked(response(404), "NOT_FOUND")
     assert genuine.is_marked(response(404, headers=REGISTRY))
     found = error(404, "NOT_FOUND", action=Action.READ_MANIFEST, is_registry=lambda: False)
-    assert str(found).startswith(
-        "cannot read the manifest: r.example does not answer like a registry: it returned 404."
-    )
+    assert str(found).startswith("cannot read the manifest: r.example returned 404, which is not a registry response.")
 
 
 WORDS = [
@@ -91,8 +89,8 @@ def test_a_tag_that_must_stay_is_told_by_words(status, words):
     assert isinstance(found, ImmutableTag)
     assert found.status == status
     assert str(found) == (
-        "cannot push the manifest, as the tag is immutable: r.example returned %d DENIED (%s)."
-        " Use another tag, or change the rule for this one at the registry." % (status, words)
+        "cannot push the manifest, because the tag is immutable: r.example returned %d DENIED (%s)."
+        " Use another tag, or change the immutability rule of the registry." % (status, words)
     )
 
 
@@ -115,7 +113,7 @@ def test_missing_content_is_a_matter_of_pushing(action):
 def test_405_is_about_deletion_where_something_is_deleted(action, code, hint):
     found = error(405, code, action=action, digest=DIGEST)
     is_deletion = action in (Action.DELETE_TAG, Action.DELETE_MANIFEST)
-    assert found.hint.startswith(hint if is_deletion else "The registry may be read-only, or a proxy cache")
+    assert found.hint.startswith(hint if is_deletion else "The registry may be read-only or a pull-through cache")
     assert found.status == 405
 
 
@@ -152,7 +150,7 @@ def test_the_kind_of_a_refusal(status, code, message, kind):
 
 @pytest.mark.parametrize("status", [200, 202, 299])
 def test_a_success_that_was_not_expected_is_foreign(status):
-    cause = "cannot push the manifest: r.example does not answer like a registry: it returned %d." % status
+    cause = "cannot push the manifest: r.example returned %d, which is not a registry response." % status
     assert str(error(status)).startswith(cause)
     assert error(status).status == status
 
@@ -160,12 +158,12 @@ def test_a_success_that_was_not_expected_is_foreign(status):
 @pytest.mark.parametrize(
     ("status", "code", "hint"),
     [
-        (405, "", "The registry may be read-only, or a proxy cache: check its configuration"),
-        (409, "", "The tag may be immutable at the registry"),
-        (412, "X", "The tag may be immutable at the registry"),
-        (400, "TAG_INVALID", "The tag may be immutable at the registry"),
+        (405, "", "The registry may be read-only or a pull-through cache. Check its configuration"),
+        (409, "", "The tag may be immutable"),
+        (412, "X", "The tag may be immutable"),
+        (400, "TAG_INVALID", "The tag may be immutable"),
         (400, "NAME_INVALID", ""),
-        (429, "", "The registry limits the rate of requests: try later, with fewer jobs, or with credentials"),
+        (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
         (500, "UNKNOWN", "Check the log of the registry for the cause"),
         (507, "", "The registry has no space left"),
         (501, "", ""),
@@ -191,7 +189,7 @@ class TestStorage:
         found = self.error(404, REGISTRY)
         assert isinstance(found, NotFound)
         assert str(found).startswith(
-            "cannot read blob %s: s.example, to which r.example redirects, returned 404. Check the name" % DIGEST
+            "cannot read blob %s: s.example, the redirect target of r.example, returned 404. Check the name" % DIGEST
         )
 
     @pytest.mark.parametrize(("status", "headers"), [(404, {}), (403, REGISTRY), (500, {})])
@@ -199,14 +197,14 @@ class TestStorage:
         found = self.error(status, headers)
         assert isinstance(found, Refused)
         assert found.status == status
-        assert found.hint.startswith("The task's credentials are not sent there. Check the storage settings")
+        assert found.hint.startswith("Credentials are not sent to the storage server. Check the storage settings")
 
 
 def test_a_page_is_told_from_other_foreign_responses():
     page = foreign_response("r.example", response(200, HTML, PAGE), Action.LIST_TAGS)
     other = foreign_response("r.example", response(200), Action.LIST_TAGS)
-    assert "it returned 200 with a web page. Check the host name" in str(page)
-    assert "it returned 200. Check the host name" in str(other)
+    assert "returned 200 with a web page, which is not a registry response. Check the host name" in str(page)
+    assert "returned 200, which is not a registry response. Check the host name" in str(other)
 
 
 @pytest.mark.parametrize(("status", "is_success"), [(199, False), (200, True), (299, True), (300, False)])

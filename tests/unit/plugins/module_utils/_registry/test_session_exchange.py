@@ -211,7 +211,9 @@ def test_over_tls_only_what_has_a_digest_is_taken_from_plain_http(connect, metho
         session.exchange(method, URL + path, AUTHORIZATION)
         assert "Authorization" not in network.sent[-1].headers
     else:
-        with pytest.raises(Refused, match="redirects to cdn.example in plain HTTP, which cannot be trusted"):
+        with pytest.raises(
+            Refused, match="redirects to cdn.example in plain HTTP, which is only allowed for content with a digest"
+        ):
             session.exchange(method, URL + path, AUTHORIZATION)
     assert network.sent[-1].url.startswith("http:") is is_followed
 

@@ -231,7 +231,7 @@ class TestRefusal:
             (Reply(200, {}, b"x"), "the token service auth.example returned something that is not JSON."),
             (
                 found({"token": "a b"}),
-                "the token of auth.example has characters that a token cannot have. Check it for blanks and line ends.",
+                "the token of auth.example contains invalid characters. Check it for spaces and line breaks.",
             ),
         ],
     )
@@ -243,7 +243,7 @@ class TestRefusal:
 
     def test_a_token_service_must_be_named(self, scripted):
         client, _script = scripted(Reply(401, {"WWW-Authenticate": 'Bearer service="r"'}))
-        with pytest.raises(ImageError, match="r.example asks for a token but names no token service"):
+        with pytest.raises(ImageError, match="r.example requires a token but specifies no token service"):
             client.call("GET", "x", PULL)
 
     @pytest.mark.parametrize(
@@ -263,7 +263,8 @@ class TestRefusal:
             assert client.call("GET", "x", PULL).status == 200
         else:
             with pytest.raises(
-                AccessDenied, match="asks to send the credentials to .* in plain HTTP, which is refused"
+                AccessDenied,
+                match="requests credentials for the token service .*, which uses plain HTTP; they were not sent",
             ):
                 client.call("GET", "x", PULL)
 
@@ -274,7 +275,7 @@ class TestRefusal:
 
 def test_credentials_that_are_no_text_are_not_sent(scripted):
     client, _script = scripted(credential=Credential("jane", "\udcff"))
-    with pytest.raises(ImageError, match="characters that are not valid text"):
+    with pytest.raises(ImageError, match="characters that are not valid Unicode"):
         client.call("GET", "x", PULL)
 
 

@@ -109,10 +109,10 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
     with pytest.raises(LocalFailure) as caught:
         configured(ca_path=str(file))
     assert str(caught.value) == (
-        "the file %s (ca_path of r.example in registries) holds no CA certificates in PEM format." % file
+        "the file %s (ca_path of r.example in registries) contains no CA certificates in PEM format." % file
     )
     with pytest.raises(
-        LocalFailure, match="does not hold a certificate and its private key in PEM format. Give the key"
+        LocalFailure, match="does not contain a certificate and its private key in PEM format. Set client_key"
     ):
         configured(validate_certs=False, client_cert=str(file))
 

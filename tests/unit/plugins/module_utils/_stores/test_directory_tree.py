@@ -43,7 +43,7 @@ def put(repository, name, image):
 
 def test_tags_and_digests_have_directories(repository, root):
     app = repository("r.example:5000/team/app")
-    with pytest.raises(NotFound, match="there is no image of that repository"):
+    with pytest.raises(NotFound, match="there is no image in this repository"):
         app.tags()
     put(app, "1.0", ONE)
     put(app, TWO.digest, TWO)
@@ -105,15 +105,15 @@ def test_the_directory_of_an_image_is_no_tree(repository, root):
     put(repository("app"), "1.0", ONE)
     with pytest.raises(NotFound) as raised:
         repositories(str(root / "app:1.0"))
-    expected = "dir:%s/app:1.0: is the directory of one image, not a tree of images." % root
-    assert str(raised.value) == expected + " Give the directory above it, or copy it with image_copy."
+    expected = "dir:%s/app:1.0: is an image directory, not a tree of image directories." % root
+    assert str(raised.value) == expected + " Use its parent directory, or copy the image with image_copy."
 
 
 @pytest.mark.parametrize(
     "name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a", "a\0b", "\ud800", "a\nb"]
 )
 def test_no_repository_is_outside(repository, name):
-    with pytest.raises(InvalidReference, match="cannot be a repository in a directory"):
+    with pytest.raises(InvalidReference, match="is not a valid repository name in a directory"):
         repository(name)
 
 

@@ -50,7 +50,7 @@ def test_images_by_name_id_and_position(path):
         None,
     ]
     assert archive.find(digests.of(b"nothing")) is None
-    with pytest.raises(ImageError, match=r"several images. Name one. It has: r.example/a:1, r.example/b:1"):
+    with pytest.raises(ImageError, match=r"several images. Choose one. It has: r.example/a:1, r.example/b:1"):
         archive.find("")
 
 

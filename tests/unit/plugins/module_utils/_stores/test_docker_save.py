@@ -105,7 +105,7 @@ def test_every_name_of_a_config_is_to_be_right(tmp_path):
     entries = [{"Config": name, "RepoTags": None, "Layers": ["l", "h"]} for name in (CONFIG_HEX + ".json", wrong)]
     layers = member("l", LOW), member("h", HIGH), member(CONFIG_HEX + ".json", CONFIG)
     listed = member("manifest.json", json.dumps(entries).encode())
-    with pytest.raises(DigestMismatch, match="the config %s has the content of" % wrong):
+    with pytest.raises(DigestMismatch, match="the config %s has content with the digest" % wrong):
         read(tmp_path, *layers, link(wrong, CONFIG_HEX + ".json"), listed)
 
 
@@ -146,9 +146,9 @@ def test_layer_that_is_shorter_than_it_says():
 @pytest.mark.parametrize(
     ("members", "error", "said"),
     [
-        ((member("x", b""),), InvalidContent, "is not an archive of docker save"),
-        ((member("oci-layout", b""),), InvalidContent, "It is an OCI layout: use oci-archive:"),
-        ((member("repositories", b""),), InvalidContent, "of Docker before 1.10, which knows no image IDs"),
+        ((member("x", b""),), InvalidContent, "was not written by docker save"),
+        ((member("oci-layout", b""),), InvalidContent, "It is an OCI layout. Use oci-archive:"),
+        ((member("repositories", b""),), InvalidContent, "from Docker before 1.10, which has no image IDs"),
         (
             (index("0" * 64 + ".json"), member("0" * 64 + ".json", CONFIG)),
             DigestMismatch,
@@ -161,7 +161,7 @@ def test_layer_that_is_shorter_than_it_says():
         (
             (index("c", "l", "l"), member("c", CONFIG), link("l", "m"), link("m", "l")),
             InvalidContent,
-            "links to itself or too far",
+            "is a link to itself, or follows too many links",
         ),
     ],
 )

@@ -103,7 +103,7 @@ def test_image_that_was_removed_after_it_was_seen(containerd):
     engine = EngineImages("docker-daemon", containerd)
     assert engine.find(A)
     containerd.remove(target)
-    with pytest.raises(ContentMissing, match="was removed from the engine meanwhile"):
+    with pytest.raises(ContentMissing, match="was removed from the engine during this run"):
         engine.name({B: saved(b"low").id})
     assert not engine.is_whole(saved(b"low").id, lambda: [digests.of(b"low")])
 
@@ -111,14 +111,14 @@ def test_image_that_was_removed_after_it_was_seen(containerd):
 def test_engine_that_made_something_else_of_the_image():
     docker = Docker()
     docker.named[A] = saved(b"another")
-    with pytest.raises(ImageError, match="the engine has %s under %s after loading" % (saved(b"another").id, A)):
+    with pytest.raises(ImageError, match="the name %s points to %s" % (A, saved(b"another").id)):
         EngineImages("docker-daemon", docker).add(saved(b"low", names=(A,)))
-    with pytest.raises(ImageError, match="the engine has nothing under %s after loading" % B):
+    with pytest.raises(ImageError, match="the name %s points to nothing" % B):
         EngineImages("docker-daemon", docker).add(saved(b"low", names=(B,)))
 
 
 def test_image_that_was_removed_meanwhile():
-    with pytest.raises(ContentMissing, match="was removed from the engine meanwhile"):
+    with pytest.raises(ContentMissing, match="was removed from the engine during this run"):
         EngineImages("docker-daemon", Docker()).name({A: saved(b"low").id})
 
 

@@ -159,7 +159,7 @@ def test_two_writers_see_each_other(store, path, warnings):
     late = OciArchive(str(path), warnings.append)
     assert late.has_blob(images.descriptor(b"one"))
     publish(store, TWO, "1")
-    with pytest.raises(ContentMissing, match="was removed from the archive meanwhile"):
+    with pytest.raises(ContentMissing, match="was removed from the archive during this run"):
         late.publish(ONE.manifest, ["3"], None)
     assert names(path) == [("2", TWO.digest), ("1", TWO.digest)]
 
@@ -242,14 +242,14 @@ def test_a_file_that_is_removed_while_it_is_opened_is_not_there(store, path, mon
 def test_other_files_are_refused_and_left_as_they_are(store, path, content):
     path.write_bytes(content)
     for action in (lambda: store.resolve(""), lambda: publish(store, ONE, "1")):
-        with pytest.raises(LocalFailure, match="the archive is not"):
+        with pytest.raises(LocalFailure, match="the archive (is not|does not contain)"):
             action()
     assert path.read_bytes() == content
 
 
 def test_an_archive_of_docker_is_told_apart(store, path):
     archives.write(path, archives.member("manifest.json", b"[]"))
-    with pytest.raises(ImageError, match="Write docker-archive: for what docker save made"):
+    with pytest.raises(ImageError, match="Use docker-archive: for files that docker save wrote"):
         store.resolve("")
 
 

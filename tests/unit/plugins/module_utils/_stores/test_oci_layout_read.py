@@ -75,7 +75,7 @@ def test_several_images_with_one_name_are_refused(layout, path, ask):
     layouts.foreign_layout(path, ("0", TWO), ("1", ONE), ("1", TWO))
     with pytest.raises(ImageError) as raised:
         ask(layout, "1")
-    assert str(raised.value) == "the layout has several images named 1. Name one of: @1, @2."
+    assert str(raised.value) == "the layout contains several images named 1. Use one of: @1, @2."
     assert layout.tags() == ["0", "1"]
 
 
@@ -84,7 +84,7 @@ def test_images_of_docker_save_are_known_by_their_full_names(layout, path):
     for name, image in (("docker.io/library/app:1", ONE), ("app:1", ONE), ("db:1", TWO)):
         assert layout.resolve(name).digest == layout.manifest(name).digest == image.digest
     with pytest.raises(
-        ImageError, match=r"several images named 1\. Name one of: docker.io/library/app:1, docker.io/libr"
+        ImageError, match=r"several images named 1\. Use one of: docker.io/library/app:1, docker.io/libr"
     ):
         layout.resolve("1")
     assert layout.tags() == ["docker.io/library/app:1", "docker.io/library/db:1"]
@@ -170,7 +170,7 @@ def test_reading_from_a_layout_that_is_not_there_is_an_error_that_says_so(layout
 
 def test_a_name_that_is_not_there_is_an_error_that_lists_those_that_are(layout, path):
     layouts.foreign_layout(path, ("2", TWO), ("1", ONE), ("", TWO))
-    with pytest.raises(NotFound, match=r"no image of that name.*It has: \(unnamed\), 1, 2"):
+    with pytest.raises(NotFound, match=r"no image with this name.*It has: \(unnamed\), 1, 2"):
         layout.manifest("3")
 
 

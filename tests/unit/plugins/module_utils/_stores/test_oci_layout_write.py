@@ -308,7 +308,7 @@ def test_a_directory_with_other_files_is_refused_and_left_as_it_is(layout, path)
     path.mkdir()
     (path / "thesis.txt").write_text("x")
     for write in (lambda: fill(layout, ONE), lambda: layout.publish(ONE.manifest, ["1"], None)):
-        with pytest.raises(ImageError, match="%s has files but is not an OCI layout" % path) as caught:
+        with pytest.raises(ImageError, match="%s contains files, but is not an OCI layout" % path) as caught:
             write()
         assert "empty directory" in str(caught.value)
     assert listed(path) == ["thesis.txt"]
@@ -406,7 +406,7 @@ def test_a_name_of_several_images_of_docker_save_is_not_written(layout, path):
         lambda: layout.retag({"1": ONE.manifest}),
         lambda: layout.delete_tag("1", ONE.digest),
     ):
-        with pytest.raises(ImageError, match="several images named 1. Name one of: %s, %s" % (APP, DB)):
+        with pytest.raises(ImageError, match="several images named 1. Use one of: %s, %s" % (APP, DB)):
             change()
     assert (path / "index.json").read_bytes() == before
 

@@ -55,9 +55,9 @@ def test_links_are_followed_within_the_archive(path):
     )
     with TarImage(str(path)) as archive:
         assert archive.read("2/layer.tar", 10) == archive.read("3/layer.tar", 10) == b"layer"
-        with pytest.raises(NotFound, match="dangling is missing in the archive"):
+        with pytest.raises(NotFound, match="dangling is missing from the archive"):
             archive.read("dangling", 10)
-        with pytest.raises(InvalidContent, match="loop in the archive links to itself or too far"):
+        with pytest.raises(InvalidContent, match="loop in the archive is a link to itself, or follows too many links"):
             archive.size("loop")
 
 
@@ -93,13 +93,13 @@ def test_several_members_with_one_name_that_differ_are_refused(path, other, turn
     """Engines that unpack the archive take the last, and others the first."""
     members = [member("a", b"first"), other]
     write(path, *(members[::-1] if turned else members))
-    with pytest.raises(InvalidContent, match=r"^the archive has several members named 'a' that differ\.$"):
+    with pytest.raises(InvalidContent, match=r"^the archive contains several different members named 'a'\.$"):
         TarImage(str(path))
 
 
 def test_members_of_one_size_are_compared_to_their_end(path):
     write(path, member("a", bytes(700_000)), member("a", bytes(699_999) + b"x"))
-    with pytest.raises(InvalidContent, match="several members named 'a' that differ"):
+    with pytest.raises(InvalidContent, match="several different members named 'a'"):
         TarImage(str(path))
 
 
@@ -138,7 +138,7 @@ def test_compressed_archives(path, compress, monkeypatch, tmp_path):
 def test_a_decompression_bomb_is_defused(path, monkeypatch):
     monkeypatch.setattr(decompression, "ALWAYS_ALLOWED", 1_000_000)
     path.write_bytes(gzip.compress(bytes(20_000_000)))
-    with pytest.raises(InvalidContent, match="becomes more than [0-9]+ when it is decompressed. If it is meant to"):
+    with pytest.raises(InvalidContent, match="more than [0-9]+ when decompressed. If this is intended"):
         TarImage(str(path))
 
 
@@ -170,27 +170,27 @@ def extended(content, kind=tarfile.XHDTYPE):
         (b"<html>" * 200, "is not a tar archive"),
         (tar(member("a", b"x" * 600))[:700], "is cut off: 'a' should have 600 bytes"),
         (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "is damaged or cut off"),
-        (tar(member("../a", b"x")), "has '../a', which leads out of the archive"),
-        (tar(member("d/../../a", b"x")), "has 'd/../../a', which leads out of the archive"),
-        (tar(member("/etc/a", b"x")), "has '/etc/a', which leads out of the archive"),
-        (tar(link("a", "/etc/passwd")), "has '/etc/passwd', which leads out of the archive"),
-        (tar(link("d/a", "../../x")), "has '../../x', which leads out of the archive"),
-        (tar(link("d/a", "../x", tarfile.LNKTYPE)), "has '../x', which leads out of the archive"),
-        (tar(member("a", kind=tarfile.CHRTYPE)), "has 'a', which is not a file, a directory or a link"),
-        (tar(member("a", kind=tarfile.BLKTYPE)), "has 'a', which is not a file, a directory or a link"),
-        (tar(member("a", kind=tarfile.FIFOTYPE)), "has 'a', which is not a file, a directory or a link"),
-        (tar(member("a", kind=tarfile.GNUTYPE_SPARSE)), "has 'a', which is not a file, a directory or a link"),
+        (tar(member("../a", b"x")), "contains '../a', which points outside the archive"),
+        (tar(member("d/../../a", b"x")), "contains 'd/../../a', which points outside the archive"),
+        (tar(member("/etc/a", b"x")), "contains '/etc/a', which points outside the archive"),
+        (tar(link("a", "/etc/passwd")), "contains '/etc/passwd', which points outside the archive"),
+        (tar(link("d/a", "../../x")), "contains '../../x', which points outside the archive"),
+        (tar(link("d/a", "../x", tarfile.LNKTYPE)), "contains '../x', which points outside the archive"),
+        (tar(member("a", kind=tarfile.CHRTYPE)), "contains 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.BLKTYPE)), "contains 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.FIFOTYPE)), "contains 'a', which is not a file, a directory or a link"),
+        (tar(member("a", kind=tarfile.GNUTYPE_SPARSE)), "contains 'a', which is not a file, a directory or a link"),
         (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "is cut off: 'a' should have 1099511627775 bytes"),
-        (damaged((124, b"\xff" * 12)), "has 'a' with a size that cannot be right"),
+        (damaged((124, b"\xff" * 12)), "contains 'a' with an impossible size"),
         (damaged((124, b"no number!!!")), "is not a tar archive"),
-        (extended(b"x" * 70_000), "has 'PaxHeader' with a size that cannot be right"),
-        (extended(b"13 path=../a\n"), "has '../a', which leads out of the archive"),
+        (extended(b"x" * 70_000), "contains 'PaxHeader' with an impossible size"),
+        (extended(b"13 path=../a\n"), "contains '../a', which points outside the archive"),
         (extended(b"9 path=bc"), "has a malformed extended header"),
         (extended(b"9 path=bcd\n"), "has a malformed extended header"),
         (extended(b"10 path=bc\n9 x=yz\n"), "has a malformed extended header"),
         (extended(b"7 path\n"), "has a malformed extended header"),
         (extended(b"9 =value\n"), "has a malformed extended header"),
-        (extended(b"9 path=b\n", tarfile.XGLTYPE), "has a global header that gives all members one name or size"),
+        (extended(b"9 path=b\n", tarfile.XGLTYPE), "has a global header that sets one name or size for all members"),
         (
             tar(*[member("P", b"9 path=b\n", tarfile.XHDTYPE)] * 2, member("a", b"x")),
             "has several extended headers for one member",
@@ -201,7 +201,7 @@ def extended(content, kind=tarfile.XHDTYPE):
                 member("P", b"9 path=b\n", tarfile.XHDTYPE),
                 member("a", b"x"),
             ),
-            "has several names for one member: 'c' and 'b'",
+            "contains several names for one member: 'c' and 'b'",
         ),
         (extended(b"9 size=-1\n"), "has a malformed extended header"),
         (extended(b"10 size=-1\n"), "has a malformed extended header"),
@@ -209,7 +209,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (extended(b"1 path=a\n"), "has a malformed extended header"),
         (extended(b"path"), "has a malformed extended header"),
         (extended(b"25 size=9999999999999999\n"), "is cut off: 'a' should have 9999999999999999 bytes"),
-        (extended(b"22 GNU.sparse.major=1\n"), "has a sparse file, which no image has"),
+        (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file, which images do not use"),
         (b"\x28\xb5\x2f\xfd" + bytes(600), "is compressed with zstd. Decompress it first"),
     ],
 )
@@ -272,5 +272,5 @@ def test_a_file_that_shrinks_while_it_is_read(path):
     with TarImage(str(path)) as archive:
         with path.open("r+b") as stream:
             stream.truncate(100_000)
-        with pytest.raises(InvalidContent, match="was cut off while it was read"):
+        with pytest.raises(InvalidContent, match="was truncated while it was read"):
             list(archive.chunks("a"))

@@ -181,7 +181,7 @@ def test_what_a_registry_refuses_twice_is_an_error_with_a_hint_for_sparse_indexe
         elsewhere.put_manifest = refuse
         with pytest.raises(ContentMissing, match="refuses the manifest") as caught:
             executed(result)
-        assert ("use platform_mode: strip" in str(caught.value)) is sparse
+        assert ("Use platform_mode: strip" in str(caught.value)) is sparse
 
 
 class TestObserver:

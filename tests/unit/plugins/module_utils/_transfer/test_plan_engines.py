@@ -118,7 +118,7 @@ def test_registry_is_not_taken_for_granted(run, archive, elsewhere, why):
 
 def test_digest_that_is_asked_for_is_that_of_the_config(run, source, path):
     source.add(AMD, tag="latest")
-    with pytest.raises(ImageError, match="not the digest that dest asks for"):
+    with pytest.raises(ImageError, match="not the one in dest"):
         run(source, "latest", store(path), "1", digest=AMD.digest)
     run(source, "latest", store(path), "1", digest=AMD.manifest.config.digest)
     assert names(path) == {APP: AMD.manifest.config.digest}
@@ -126,7 +126,9 @@ def test_digest_that_is_asked_for_is_that_of_the_config(run, source, path):
 
 def test_one_platform_of_an_index(run, source, path):
     source.add(AMD, ARM, images.attestation(AMD), INDEX, tag="latest")
-    hint = "has 2 platforms, of which one can be kept here. Name one in platforms. It has: linux/amd64, linux/arm64."
+    hint = (
+        "has 2 platforms, but this destination can store only one. Set platforms to one of: linux/amd64, linux/arm64."
+    )
     with pytest.raises(ImageError, match=hint):
         run(source, "latest", store(path), "1")
     both = tuple(map(Platform.parse, ("linux/amd64", "linux/arm64")))

@@ -162,7 +162,7 @@ def test_of_twins_the_one_without_zstd_is_taken(store, platforms, more):
 def test_twins_beside_another_platform(store):
     store.add(ZSTD)
     top = index(entry(ZSTD, "linux/amd64"), entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
-    with pytest.raises(ImageError, match="has 2 platforms, of which one can be kept here"):
+    with pytest.raises(ImageError, match="has 2 platforms, but this destination can store only one"):
         chosen_one(store, top)
     assert chosen_one(store, top, "linux/amd64") == AMD64.digest
     assert chosen_one(store, top, "linux/arm64") == ARM64.digest

@@ -81,7 +81,7 @@ def test_what_blobs_are_there_and_where():
 def test_what_is_no_inventory(content, tmp_path):
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(ImageError, match="base: .*file is no inventory of images"):
+    with pytest.raises(ImageError, match="base: .*file is not an image inventory"):
         Inventory.load("base", str(path), must_exist=True)
 
 

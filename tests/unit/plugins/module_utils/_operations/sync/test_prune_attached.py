@@ -187,5 +187,5 @@ def test_a_registry_that_deletes_no_manifests_is_a_warning(place, prune, memory,
     assert not synced.failure
     assert synced.images[-1].action == "deleted"
     [warning] = memory.run.statistics.warnings
-    assert "d.example/a: what is attached to deleted images was not deleted: " in warning
+    assert "d.example/a: the referrers of deleted images were not deleted: " in warning
     assert "405 UNSUPPORTED. Delete it with image_delete, scope: manifest and referrers: true" in warning

@@ -74,53 +74,53 @@ def test_regsync(node):
         RegistrySettings("docker.io", validate_certs=False),
     ]
     (warning,) = warnings
-    assert warning.endswith("these keys have no meaning here and are not used: interval, parallel, ratelimit, schedule")
+    assert warning.endswith("these keys are ignored: interval, parallel, ratelimit, schedule")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sync: []", "version should be 1."),
+        ("sync: []", "version must be 1."),
         (
             "version: 1\nsync: []\nimages: x",
-            "the key 'images' is not understood. There are: version, creds, defaults, sync.",
+            "unknown key 'images'. Supported keys: version, creds, defaults, sync.",
         ),
         ("version: 1\nsync: [{source: a}]", "sync[0]: has no target."),
         (
             "version: 1\nsync: [{source: a, target: b, type: other}]",
-            "type: should be one of: image, repository, registry.",
+            "type: must be one of: image, repository, registry.",
         ),
         (
             "version: 1\nsync: [{source: 'a:1', target: 'b/c:2', type: image}]",
-            "sync[0]: copies docker.io/library/a:1 to docker.io/b/c:2, which is another tag. "
-            "A tag keeps its name here. Use the module image_copy for this image.",
+            "sync[0]: copies docker.io/library/a:1 to docker.io/b/c:2, which has a different tag. "
+            "image_sync keeps the tag name. Use image_copy for this image.",
         ),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, hooks: {pre: x}}]",
-            "sync[0]: the key 'hooks' cannot be followed here. Remove it, or do this with regsync.",
+            "sync[0]: the key 'hooks' is not supported here. Remove the key, or use regsync.",
         ),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, tagSets: x}]",
-            "sync[0]: the key 'tagSets' is not understood.",
+            "sync[0]: unknown key 'tagSets'.",
         ),
         (
             "version: 1\nsync: [{source: '{{env \"A\"}}', target: b, type: repository}]",
-            "source: is a template of regsync. Write the value itself.",
+            "source: is a regsync template, which is not supported. Write the value instead of the template.",
         ),
-        ("version: 1\nsync: []\ncreds: [{registry: a.b, user: u}]", "creds: should have both user and pass."),
+        ("version: 1\nsync: []\ncreds: [{registry: a.b, user: u}]", "creds: must have both user and pass."),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, regcert: x}]",
-            "creds: the key 'regcert' cannot be followed here. "
-            "There are: registry, user, pass, tls, reqPerSec, reqConcurrent. Give the rest in registries.",
+            "creds: the key 'regcert' is not supported here. "
+            "Supported keys: registry, user, pass, tls, reqPerSec, reqConcurrent. Set everything else in registries.",
         ),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, user: u, pass: '{{env \"PASS\"}}'}]",
-            "pass: is a template of regsync. Give the credentials in registries or authfile.",
+            "pass: is a regsync template, which is not supported. Set the credentials in registries or authfile.",
         ),
         ("version: 1\nsync: [{source: a, target: b, type: repository, tags: {allow: ['(']}}]", "tags: "),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, platform: x}]",
-            "platform: brings one image out of an index.",
+            "platform: is not supported: it extracts one image from an index.",
         ),
     ],
 )
@@ -169,11 +169,11 @@ def test_lists_of_images(node, text):
     [
         (
             "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v1alpha2\nmirror: {operators: [{catalog: x}]}",
-            "mirror: the key 'operators' cannot be followed here. Only lists of images are read: additionalImages.",
+            "mirror: the key 'operators' is not supported here. Supported keys: additionalImages.",
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: a, key: cosign.pub}]}",
-            "images[0]: the key 'key' cannot be followed here.",
+            "images[0]: the key 'key' is not supported here.",
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: A}]}",

@@ -116,13 +116,13 @@ def test_a_catalog_is_read_once():
     ("entry", "options", "message"),
     [
         ({"name": "a"}, {"dest": "r.example", "src": "s.example/a:1"}, "s.example/a:1"),
-        ({"name": "a:1"}, {"dest": "r.example", "src": "s.example"}, "names an image, not a repository"),
+        ({"name": "a:1"}, {"dest": "r.example", "src": "s.example"}, "is an image, not a repository"),
         ({"name": "a"}, {"src": "s.example"}, "has no dest"),
-        ({"name": "oci:/l"}, {"dest": "r.example"}, "is no repository of a registry"),
-        ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "is not understood"),
-        ({"name": "*"}, {"dest": "r.example"}, "images: * names no registry. Write host/*"),
-        ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* names no registry"),
-        ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository was found"),
+        ({"name": "oci:/l"}, {"dest": "r.example"}, "is not a repository in a registry"),
+        ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "invalid name"),
+        ({"name": "*"}, {"dest": "r.example"}, "images: * contains no registry. Write host/*"),
+        ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* contains no registry"),
+        ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository found"),
     ],
 )
 def test_names_that_make_no_sense(entry, options, message):

@@ -33,7 +33,7 @@ def test_reading(text, expected):
 
 @pytest.mark.parametrize("text", ["", "0/5", "6/5", "1/0", "a/b", "1", "1/2/3", "-1/2"])
 def test_what_is_no_share(text):
-    with pytest.raises(ImageError, match=r"slice: .* is not a share\. Write it as"):
+    with pytest.raises(ImageError, match=r"slice: .* is not a valid slice. Write"):
         Slice.parse(text)
 
 

@@ -148,36 +148,36 @@ def test_the_words_for_booleans(read, word, checked):
 def test_a_registry_without_images_is_told(read):
     read("r.example:\n  tls-verify: true\n")
     assert len(read.warnings) == 1
-    assert "names no images of r.example" in read.warnings[0]
+    assert "contains no images for r.example" in read.warnings[0]
 
 
 @pytest.mark.parametrize(
     ("content", "place", "cause"),
     [
-        ("r.example: {images: {a: []}, tls_verify: false}", "r.example", "the key 'tls_verify' is not understood"),
-        ("r.example: {images: [a]}", "r.example: images", "should be a mapping"),
-        ("r.example: {images: {a: latest}}", "r.example: images: a", "should be a list"),
-        ("r.example: {images: {a: [[x]]}}", "r.example: images: a", "a tag is not text"),
+        ("r.example: {images: {a: []}, tls_verify: false}", "r.example", "unknown key 'tls_verify'"),
+        ("r.example: {images: [a]}", "r.example: images", "must be a mapping"),
+        ("r.example: {images: {a: latest}}", "r.example: images: a", "must be a list"),
+        ("r.example: {images: {a: [[x]]}}", "r.example: images: a", "a tag is not a string"),
         ('{"r.example": {"images": {"a": [1.10]}}}', "r.example: images: a", "Put tags in quotes"),
         ("r.example: {images: {a: [a/b]}}", "r.example: images: a", "'a/b' is neither a tag nor a digest"),
-        ("r.example: {images: {'a:1': []}}", "r.example: images: a:1", "names an image, not a repository"),
+        ("r.example: {images: {'a:1': []}}", "r.example: images: a:1", "is an image, not a repository"),
         ("r.example: {images: {A: []}}", "r.example: images: A", "Repository names are lower-case"),
         ("myregistry: {images: {a: []}}", "myregistry", "'myregistry' is not a registry host"),
         ("r.example: {images-by-tag-regex: {a: '('}}", "r.example: images-by-tag-regex: a", "regular expression"),
-        ("r.example: {images-by-tag-regex: {a: [x]}}", "r.example: images-by-tag-regex: a", "should be text"),
-        (r"r.example: {images-by-tag-regex: {a: '^1\z'}}", "images-by-tag-regex: a", "only Go understands"),
-        ("r.example: {images-by-tag-regex: {a: '[[:digit:]]'}}", "images-by-tag-regex: a", "only Go understands"),
-        ("r.example: {images-by-tag-regex: {a: 'v[.[:digit:]]+'}}", "images-by-tag-regex: a", "only Go understands"),
+        ("r.example: {images-by-tag-regex: {a: [x]}}", "r.example: images-by-tag-regex: a", "must be a string"),
+        (r"r.example: {images-by-tag-regex: {a: '^1\z'}}", "images-by-tag-regex: a", "only Go supports"),
+        ("r.example: {images-by-tag-regex: {a: '[[:digit:]]'}}", "images-by-tag-regex: a", "only Go supports"),
+        ("r.example: {images-by-tag-regex: {a: 'v[.[:digit:]]+'}}", "images-by-tag-regex: a", "only Go supports"),
         ("r.example: {images-by-semver: {a: new}}", "r.example: images-by-semver: a", "is not a version range"),
-        ("r.example: {images: {a: []}, tls-verify: maybe}", "r.example: tls-verify", "should be true or false"),
+        ("r.example: {images: {a: []}, tls-verify: maybe}", "r.example: tls-verify", "must be true or false"),
         ("r.example: {credentials: {username: u}}", "r.example: credentials", "both username and password"),
-        ("r.example: {credentials: hunter2}", "r.example: credentials", "should be a mapping"),
+        ("r.example: {credentials: hunter2}", "r.example: credentials", "must be a mapping"),
         ("r.example: {credentials: {user: u, password: hunter2}}", "r.example: credentials", "the keys username"),
-        ('{"r.example": {"credentials": {"username": "u", "password": 5}}}', "password", "should be text"),
+        ('{"r.example": {"credentials": {"username": "u", "password": 5}}}', "password", "must be a string"),
         ("u:hunter2@r.example: {images: {a: []}}", "r.example", "a reference must not contain credentials"),
-        ("r.example: {images: {a: [], a: [x]}}", "line 1", "a key stands twice"),
-        ("- a\n- b\n", "sync.yml", "should be a mapping"),
-        ("", "sync.yml", "names no registry"),
+        ("r.example: {images: {a: [], a: [x]}}", "line 1", "the mapping contains a key twice"),
+        ("- a\n- b\n", "sync.yml", "must be a mapping"),
+        ("", "sync.yml", "contains no registry"),
         ("a: [\n\nb: hunter2", "sync.yml, line 3", "neither YAML nor JSON"),
         ("r.example: {images: {a: !!int x}}", "sync.yml", "neither YAML nor JSON"),
         ("r.example: {images: {a: !!python/object/apply:os.getcwd []}}", "sync.yml", "neither YAML nor JSON"),
@@ -202,7 +202,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(LocalFailure, match="is not text in UTF-8"):
+    with pytest.raises(LocalFailure, match="is not valid UTF-8"):
         read_source_file(str(tmp_path / "x"), print)
 
 
@@ -234,7 +234,7 @@ class TestCertificates:
         assert found.plain_http is False
 
     def test_what_does_not_fit_together_is_told(self, settings):
-        with pytest.raises(ImageError, match="sync.yml: r.example: cert-dir: .* has x.cert, but not x.key"):
+        with pytest.raises(ImageError, match="sync.yml: r.example: cert-dir: .* contains x.cert, but not x.key"):
             settings("x.cert")
 
     def test_a_directory_that_is_not_there_is_named(self, read):
