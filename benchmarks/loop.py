@@ -54,23 +54,18 @@ def measure(arena: Arena, rounds: int) -> Section:
             for _round in range(rounds + 1):
                 for variant, collections in variants.items():
                     runs[variant].append(play(arena, variant, tasks, section.errors, collections))
-    walls, cpus = [], []
+    cpus = []
     for variant, (_warm_up, *usages) in runs.items():
         counted = [usage for usage in usages if usage]
         if counted:
-            walls.append(median(usage.wall for usage in counted))
             cpus.append(median(usage.cpu for usage in counted))
-            section.rows.append([variant.name, f"{walls[-1]:.2f}", f"{cpus[-1]:.2f}"])
+            wall = median(usage.wall for usage in counted)
+            section.rows.append([variant.name, f"{wall:.2f}", f"{cpus[-1]:.2f}"])
     if len(cpus) == len(variants):
-        section.targets.append(Target("CPU time that the action plugin adds", _per_task(cpus), _MOST, " ms a task"))
-        section.targets.append(Target("wall time that the action plugin adds", _per_task(walls), _MOST, " ms a task"))
+        with_plugin, without = cpus
+        added = (with_plugin - without) / _COUNT * 1000
+        section.targets.append(Target("CPU time that the action plugin adds", added, _MOST, " ms a task"))
     return section
-
-
-def _per_task(seconds: list[float]) -> float:
-    """Return the difference of the two loops in milliseconds a task."""
-    with_plugin, without = seconds
-    return (with_plugin - without) / _COUNT * 1000
 
 
 def _without_actions(directory: Path) -> Path:
