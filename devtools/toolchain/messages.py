@@ -20,8 +20,9 @@ _ANSIBLE = {"AnsibleFilterError", "AnsibleLookupError"}
 # Functions that make or raise an error, with the position of its text.
 _HELPERS = {"wrong": 0, "_malformed": 0, "_mismatch": 0, "_refusal": 2}
 _WARNINGS = {"warn", "_warn"}
-_PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgx]")
+_PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgxo]")
 _LEAST_WORDS = 2
+_MODULE = -1
 
 # The first path that fits decides.
 _SECTIONS = (
@@ -69,12 +70,27 @@ usually the image, file or option that it is about, and is not part of this list
 
 
 class Message(NamedTuple):
-    """An error or a warning, with ``...`` in place of values, and its hint."""
+    """An error or a warning, with ``...`` in place of values, and its hints."""
 
     section: str
     text: str
-    hint: str
+    hints: tuple[str, ...]
     is_warning: bool
+
+
+class _Block(NamedTuple):
+    """A list of statements, and whether the function ends with it or goes on elsewhere."""
+
+    owner: int
+    field: str
+    ends: bool
+
+
+class _Assigned(NamedTuple):
+    name: str
+    value: ast.expr
+    line: int
+    blocks: tuple[_Block, ...]
 
 
 def messages() -> list[Message]:
@@ -86,8 +102,8 @@ def messages() -> list[Message]:
         section = _section(path)
         for message in _of_tree(tree, errors, section):
             known = found.get((section, message.text))
-            if known is None or (message.hint and not known.hint):
-                found[section, message.text] = message
+            hints = (*known.hints, *message.hints) if known else message.hints
+            found[section, message.text] = message._replace(hints=tuple(dict.fromkeys(hints)))
     return sorted(found.values(), key=lambda each: (each.section, re.sub(r"\W", "", each.text).lower(), each.text))
 
 
@@ -100,8 +116,8 @@ def page() -> str:
             section = message.section
             parts.append(f"\n{section}\n{'-' * len(section)}\n\n")
         kind = " (warning)" if message.is_warning else ""
-        hint = f"\n\n  What to do: {_sentence(message.hint)}\n" if message.hint else "\n"
-        parts.append(f"* ``{message.text}``{kind}{hint}\n")
+        hints = "".join(f"\n  What to do: {_sentence(hint)}\n" for hint in message.hints)
+        parts.append(f"* ``{message.text}``{kind}\n{hints}\n")
     return "".join(parts).rstrip("\n") + "\n"
 
 
@@ -136,21 +152,22 @@ def _error_classes(trees: Iterable[ast.Module]) -> set[str]:
 
 def _of_tree(tree: ast.Module, errors: set[str], section: str) -> Iterator[Message]:
     for scope in (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Module))):
-        names = {**_assigned(tree), **_assigned(scope)}
-        for node in _within(scope):
+        assigned = [*_assigned(scope), *([] if scope is tree else _assigned(tree, level=_MODULE))]
+        for node, blocks in _within(scope):
             if not isinstance(node, ast.Call):
                 continue
             name = _name(node.func)
             if name not in errors and name not in _HELPERS and name not in _WARNINGS:
                 continue
+            names = _values_at(node.lineno, blocks, assigned)
             position = _HELPERS.get(name, 0)
             texts = _texts(node.args[position], names) if len(node.args) > position else []
             hints = [value for each in _hint_nodes(node, name) for value in _texts(each, names)]
+            shown = tuple(_without_stop(hint) for hint in dict.fromkeys(hints) if hint.strip("."))
             for text in texts:
                 # Something for a reader to recognize, rather than a text that another layer completes.
-                if len(re.findall(r"[A-Za-z]{2,}", text.replace("...", ""))) >= _LEAST_WORDS:
-                    hint = hints[0] if len(hints) == 1 and hints[0].strip(".") else ""
-                    yield Message(section, _without_stop(text), _without_stop(hint), name in _WARNINGS)
+                if len(re.findall(r"[A-Za-z_'-]{2,}", text)) >= _LEAST_WORDS:
+                    yield Message(section, _without_stop(text), shown, name in _WARNINGS)
 
 
 def _hint_nodes(node: ast.Call, name: str) -> list[ast.expr]:
@@ -160,19 +177,37 @@ def _hint_nodes(node: ast.Call, name: str) -> list[ast.expr]:
     return named or ([node.args[position]] if name not in _WARNINGS and len(node.args) > position else [])
 
 
-def _within(scope: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function or module, without those of the functions in it."""
-    for child in ast.iter_child_nodes(scope):
-        if not isinstance(child, ast.FunctionDef):
-            yield child
-            yield from _within(child)
+def _within(scope: ast.AST, blocks: tuple[_Block, ...] = ()) -> Iterator[tuple[ast.AST, tuple[_Block, ...]]]:
+    """The nodes of a function or module with the blocks that they are in, without those of the functions in it."""
+    for field, value in ast.iter_fields(scope):
+        inside = blocks
+        if isinstance(value, list) and value and isinstance(value[0], (ast.stmt, ast.ExceptHandler)):
+            inside = (*blocks, _Block(id(scope), field, isinstance(value[-1], (ast.Return, ast.Raise, ast.Continue))))
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST) and not isinstance(child, ast.FunctionDef):
+                yield child, inside
+                yield from _within(child, inside)
 
 
-def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
+def _assigned(scope: ast.AST, level: int = 0) -> list[_Assigned]:
+    """The assignments in a scope; with a level they come before all lines."""
+    return [
+        _Assigned(node.targets[0].id, node.value, level or node.lineno, () if level else blocks)
+        for node, blocks in _within(scope)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    ]
+
+
+def _values_at(line: int, blocks: tuple[_Block, ...], assigned: list[_Assigned]) -> dict[str, list[ast.expr]]:
+    """What each name may be in a line: the last value in a block around it, or one of a later branch that goes on there."""
     found: dict[str, list[ast.expr]] = {}
-    for node in _within(scope):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found.setdefault(node.targets[0].id, []).append(node.value)
+    for each in sorted(assigned, key=lambda item: item.line):
+        if each.line >= line:
+            continue
+        if set(each.blocks) <= set(blocks):
+            found[each.name] = [each.value]
+        elif not any(block.ends for block in set(each.blocks) - set(blocks)):
+            found.setdefault(each.name, []).append(each.value)
     return found
 
 

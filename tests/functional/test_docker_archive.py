@@ -242,7 +242,10 @@ BROKEN = {
     "too few layers": (saved(index=index(Layers=[])), "lists 0 layers of an image whose config has 1"),
     "too many layers": (saved(index=index(Layers=["l/layer.tar"] * 2000)), "has more than 1000 layers"),
     "another layer": (saved(layer=b"something else" * 100), "digest mismatch: "),
-    "another compressed layer": (saved(layer=gzip.compress(b"something else")), "digest mismatch: a layer does not"),
+    "another compressed layer": (
+        saved(layer=gzip.compress(b"something else")),
+        "digest mismatch: the content of a layer does not",
+    ),
     "layer that bursts": (saved(layer=BOMB), "more than 100 times as large when decompressed. If it"),
     "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
     "digest that is none": (

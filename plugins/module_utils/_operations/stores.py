@@ -50,7 +50,7 @@ class NoLocalStores:
 
     def open(self, reference: LocalReference | EngineReference) -> Store:
         """Raises InvalidReference."""
-        raise InvalidReference("is no image of a registry", reference)
+        raise InvalidReference("is not an image in a registry", reference)
 
 
 class Stores:

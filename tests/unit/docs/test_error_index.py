@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from devtools.toolchain import messages
 
+REGISTRIES = "Registries and connections"
+
 
 def test_the_index_is_up_to_date():
     written = messages.INDEX.read_text(encoding="utf-8")
@@ -14,8 +16,16 @@ def test_the_index_is_up_to_date():
 
 
 def test_hints_belong_to_their_errors():
-    found = {message.text: message for message in messages.messages()}
-    assert found["is an image, not a repository"].hint
-    assert found["cannot ...: ... returned ..."].section == "Registries and connections"
-    assert found["Docker Hub currently allows ... more pulls, but this task needs ..."].is_warning
+    found = {(message.section, message.text): message for message in messages.messages()}
+    assert "Remove the tag or digest" in found["Copies, tags and deletions", "is an image, not a repository"].hints
+    assert found[REGISTRIES, "cannot ..., because the tag is immutable: ... returned ..."].hints == (
+        "Use another tag, or change the immutability rule of the registry",
+    )
+    assert (
+        "Use another tag, or change the immutability rule of the registry"
+        not in found[REGISTRIES, "cannot ...: ... returned ..."].hints
+    )
+    assert found[
+        "Copies, tags and deletions", "Docker Hub currently allows ... more pulls, but this task needs ..."
+    ].is_warning
     assert len(found) > 300
