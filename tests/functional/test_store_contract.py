@@ -46,10 +46,13 @@ SETS = {"a repository of a layout": "oci", "a tree of directories": "dir"}
 
 @dataclass
 class Place:
-    """A repository without images. ``reopen`` opens it as another task does, and ``tags`` are names that it can have."""
+    """A repository without images. ``reopen`` opens it as another task does, and ``tags`` are names that it can have.
+
+    Of a place with several repositories, ``reopen`` takes the name of another one.
+    """
 
     kind: str
-    reopen: Callable[[], contract.Repository]
+    reopen: Callable[..., contract.Repository]
     tags: tuple[str, ...] = ("1", "2")
 
     @property
@@ -74,11 +77,11 @@ def place(request, tmp_path, repository, monkeypatch):
     authfile.write_text("{}")
     opened = []
 
-    def open_in_new_task():
+    def open_in_new_task(name="r.example/app"):
         stores = Stores([], str(authfile), Policy(30.0, 0, 4), Run(no_program, jobs=4), LocalImages)
         opened.append(stores)
         if kind in SETS:
-            return stores.open_named(LocalReference(SETS[kind], str(tmp_path / "place"), "r.example/app"))
+            return stores.open_named(LocalReference(SETS[kind], str(tmp_path / "place"), name))
         return stores.open(references.parse(text), writable=True, deletes=True)
 
     text = f"{kind}:{tmp_path}/place"
@@ -151,7 +154,10 @@ def test_every_transport_is_here():
 def test_every_method_is_called_in_this_file():
     methods = {
         name
-        for kind in (contract.Repository, contract.Store, contract.Root, contract.Lockable, contract.Committing)
+        for kind in (
+            *(contract.Repository, contract.Store, contract.Root),
+            *(contract.Lockable, contract.Committing, contract.Batching, contract.Paging),
+        )
         for name, value in vars(kind).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
     }
@@ -220,6 +226,40 @@ def test_image_is_published_and_read(place, image, pool):
     assert [layer.media_type.endswith("gzip") for layer in pushed.layers] == [True, True]
     for blob in pushed.blobs:
         assert len(collect(store.open_blob(blob))) == blob.size
+
+
+def test_only_a_layout_shares_what_is_attached_among_repositories(place, image):
+    manifest = bring(place, image)
+    assert place.reopen().neighbours() == {}
+    if place.kind in SETS:
+        found = place.reopen("r.example/other").neighbours()
+        expected = [manifest.digest] if place.kind == "a repository of a layout" else []
+        assert [descriptor.digest for descriptor in found.values()] == expected
+
+
+def test_several_images_are_entered_at_once(place, image, other):
+    store = place.reopen().open(place.tag)
+    assert isinstance(store, contract.Batching) is place.kind.startswith(("oci", "a repository"))
+    if not isinstance(store, contract.Batching):
+        return
+    staged = []
+    for tag, made in zip(place.tags, (image, other)):
+        put_content(store, made)
+        staged.append(store.stage(manifest_of(made), [tag], None))
+    assert place.reopen().resolve(place.tag) is None
+    store.publish_all(staged)
+    contract.commit(store)
+    assert [place.reopen().resolve(tag).digest for tag in place.tags] == [image.digest, other.digest]
+
+
+def test_tags_come_in_pages(place, image):
+    bring(place, image, *place.tags)
+    repository = place.reopen()
+    assert isinstance(repository, contract.Paging) is place.is_registry
+    if isinstance(repository, contract.Paging):
+        seen = []
+        assert sorted(repository.tags_by_page(seen.extend)) == list(place.tags)
+        assert set(seen) <= set(place.tags)
 
 
 def test_what_cannot_be_kept_is_refused(place, image):
