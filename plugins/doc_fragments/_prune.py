@@ -19,7 +19,7 @@ options:
       - Tags that belong to an image by its digest, such as C(sha256-<digest>.sig) of cosign or those of the referrers tag schema, are kept as
         long as the image is. A child of an index that stays is kept, even if its own tag is deleted.
       - With O(referrers=true), everything else that is attached to an image is deleted after the last tag of the image, such as
-        signatures and SBOMs that the registry lists as referrers. What is attached to an image that stays is never deleted.
+        signatures and SBOMs that the registry lists as referrers. Referrers of an image that stays are never deleted.
       - It is an error if a repository is its own source.
     type: bool
     default: false

@@ -22,7 +22,7 @@ options:
     type: string
     required: true
   offset:
-    description: The difference of the time zone of cron to UTC, as C(date +%z) prints it.
+    description: The UTC offset of the time zone that cron uses, as C(date +%z) prints it.
     type: string
     default: "+0000"
 author:

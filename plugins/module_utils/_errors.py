@@ -107,6 +107,10 @@ class LoginRefused(AccessDenied):
         return self
 
 
+class CredentialsNotSent(AccessDenied):
+    """The credentials would go over plain HTTP to a host for which nobody has allowed that, and were not sent."""
+
+
 class DigestMismatch(ImageError):
     """The content does not have the digest or size under which it was asked for."""
 

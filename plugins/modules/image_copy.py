@@ -283,7 +283,7 @@ referrers:
       description: The tag of cosign that it has, also for the signature files of a directory. Null for a referrer.
       type: str
     depth:
-      description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+      description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
       type: int
       sample: 1
     action:

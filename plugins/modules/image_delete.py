@@ -56,7 +56,7 @@ options:
         itself. Requires O(scope=manifest), because deleting a tag may keep the image.
       - This includes referrers, their entries in the lists that clients keep for registries without the referrers API, and the tags
         of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)). What another tag points to stays.
-      - What is attached to the children of an index is not deleted.
+      - Referrers of the children of an index are not deleted.
       - If the image does not exist and O(image) has its digest, the module deletes what is still attached to that digest.
       - It is an error for a transport that cannot store referrers, such as a container engine.
     type: bool

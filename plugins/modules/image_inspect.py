@@ -324,7 +324,7 @@ referrers:
       type: str
       sample: null
     depth:
-      description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+      description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
       type: int
       sample: 1
 requests:

@@ -141,7 +141,7 @@ msg:
   type: str
   sample: "Locked 12 images in /srv/release/images.lock.yml: 2 added, 1 moved, 0 removed."
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 12

@@ -253,7 +253,7 @@ images:
           type: str
           sample: null
         depth:
-          description: 1 for what is attached to the image or a child of it, 2 for what is attached to that, and so on.
+          description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
           type: int
           sample: 1
         action:
@@ -290,7 +290,7 @@ summary:
       description: The total size of the copied blobs, in bytes.
       type: int
 busy:
-  description: Whether another task holds the file of O(exclusive). Nothing was done then.
+  description: Whether another task locks the file of O(exclusive). Nothing was done then.
   returned: success, and if images failed
   type: bool
   sample: false

@@ -147,7 +147,7 @@ msg:
     registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)
     is verified: 2 signatures count, by /etc/keys/release.pub.
 requests:
-  description: How many HTTP requests the task sent, retries and requests for tokens included.
+  description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
   type: int
   sample: 3

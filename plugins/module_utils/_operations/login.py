@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .._errors import AccessDenied, ImageError, InvalidReference, LoginRefused, NotFound, naming
+from .._errors import AccessDenied, CredentialsNotSent, ImageError, InvalidReference, NotFound, naming
 from .._image import reference as references
 from .._registry.authfile import AuthFile
 from .._registry.client import RegistryClient
@@ -62,7 +62,7 @@ def _verify(client: RegistryClient) -> None:
         client.check()
     except AccessDenied as error:
         # Elsewhere credentials come from registries or authfile, and hints say so.
-        if isinstance(error, LoginRefused) or "credentials for" in error.hint:
+        if not isinstance(error, CredentialsNotSent):
             error.hint = "Check username and password"
         raise
     except NotFound as error:

@@ -195,7 +195,7 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    raise ImageError("a local image has no name to sign", hint="Set the option identity")
+    raise ImageError("a local image has no reference that could be signed", hint="Set the option identity")
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:

@@ -188,5 +188,5 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        raise ImageError("a local image has no name to sign", hint="Set the option identity")
+        raise ImageError("a local image has no reference that could be signed", hint="Set the option identity")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

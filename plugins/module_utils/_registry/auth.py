@@ -22,7 +22,7 @@ import time
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import AccessDenied, ImageError, LoginRefused
+from .._errors import AccessDenied, CredentialsNotSent, ImageError, LoginRefused
 from .._image import document as documents
 from . import urls
 from .challenge import Challenge, parse
@@ -278,7 +278,7 @@ class Authenticator:
         known = hostname(service) == hostname(self._session.host) and self._session.base.startswith("http:")
         if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
-        raise AccessDenied(
+        raise CredentialsNotSent(
             "%s requests credentials for the token service %s, which uses plain HTTP; they were not sent"
             % (self._session.host, service),
             hint="Set plain_http: true for the registry if that network is trusted",
