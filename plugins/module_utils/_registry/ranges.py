@@ -10,7 +10,7 @@
 A blob begins as a plain stream. Once that turns out to be slow, helpers read ranges ahead of it, each into a buffer of its
 own, as far as the limits of the registry leave room. What they read is passed on in order. Whatever keeps a helper from
 reading its range, the stream reads that itself, with all retries: helpers never retry, and never wait. If they make it no
-faster, because something else is slow, they are sent away.
+faster, because something else is slow, they are sent away, and the next sample of the stream is twice as large.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class _LargeBlob:
 
     def _alone(self) -> t.Iterator[Chunk]:
         """The stream up to the first piece that a helper has begun to read, while its rate is measured."""
-        meter = _Meter(_SAMPLE)
+        meter = _Meter(_SAMPLE << self._ahead.dismissals)
         with contextlib.closing(iter(self._open(self._offset))) as stream:
             for chunk in meter.measured(stream):
                 begun = self._ahead.first_begun(self._offset, self._offset + len(chunk))
@@ -210,7 +210,10 @@ class _Ahead:
         self._calls = 0
         # Where the registry redirected to, if it does; its own requests may be few.
         self._storage = ""
-        self._is_dismissed = False
+        # Whether the server does not answer as it should; whether no pieces are begun now, and how often that was so.
+        self._is_refused = False
+        self._is_paused = False
+        self.dismissals = 0
         self._is_stopped = False
 
     def turn(self, offset: int) -> tuple[_Piece | None, int | None]:
@@ -240,9 +243,10 @@ class _Ahead:
 
     def help(self) -> None:
         """Have helpers read ahead, as many as there is room for."""
-        is_over = self._is_dismissed or self._next >= self._blob.size
+        is_over = self._is_refused or self._next >= self._blob.size
         if is_over or self._calls > self._session.policy.retries:
             return
+        self._is_paused = False
         helpers = []
         while self._session.policy.helpers.acquire(blocking=False):
             leave = self._session.enter_at_once()
@@ -265,9 +269,10 @@ class _Ahead:
                 piece.free()
 
     def dismiss(self) -> None:
-        """Have no further pieces read ahead."""
+        """Have no further pieces read ahead until helpers are called again."""
         with self._lock:
-            self._is_dismissed = True
+            self._is_paused = True
+            self.dismissals += 1
 
     def _goes_on(self) -> bool:
         return not self._is_stopped
@@ -299,7 +304,7 @@ class _Ahead:
     def _claim(self, buffer: memoryview) -> _Piece | None:
         with self._lock:
             start = self._next
-            if self._is_stopped or self._is_dismissed or start >= self._blob.size:
+            if self._is_stopped or self._is_refused or self._is_paused or start >= self._blob.size:
                 return None
             piece = _Piece(start, buffer[: self._blob.size - start])
             self._pieces[start] = piece
@@ -325,7 +330,7 @@ class _Ahead:
             with contextlib.closing(self._open(piece)) as response:
                 if _is_range(response, piece):
                     return piece.fill(response, self._goes_on)
-                self.dismiss()  # who ignores ranges, or wants no more requests, is not asked again
+                self._is_refused = True  # who ignores ranges, or wants no more requests, is not asked again
         except ImageError:
             pass  # the stream gets to the same error, if it is one
         finally:

@@ -225,8 +225,8 @@ def test_helpers_that_are_no_gain_are_sent_away(serve, monkeypatch):
     client, server = serve()
     open_when(server, 7)
     assert content_of(client) == CONTENT
-    assert len(server.ranges) <= 15
-    assert server.plain == 2
+    # After samples of 2,000, 4,000, 8,000 bytes and so on the stream is found slow again.
+    assert 2 <= server.plain <= 6
     helpers_end(client)
 
 
