@@ -69,7 +69,7 @@ class ReentrantLock:
 
 @contextlib.contextmanager
 def reserved(path: str) -> t.Iterator[None]:
-    """Hold the exclusive lock of a file that is replaced rather than rewritten, by way of one that stays only as long.
+    """Hold the exclusive lock of a file that is replaced rather than rewritten, with a lock file that exists only as long.
 
     Raises OSError.
     """
@@ -181,7 +181,7 @@ def keep_access(stream: t.BinaryIO, target: str) -> None:
 
 
 def write_file(directory: str, target: str, content: bytes, syncs_directory: bool = True) -> None:
-    """Replace ``target`` by this content, by way of a file in ``directory``, see :func:`staged`. Raises OSError."""
+    """Replace ``target`` by this content, through a file in ``directory``, see :func:`staged`. Raises OSError."""
     with staged(directory, target, syncs_directory=syncs_directory) as stream:
         stream.write(content)
 

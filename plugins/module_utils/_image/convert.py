@@ -7,7 +7,7 @@
 
 """Manifests in the other of the two formats: Docker's (image manifest version 2, schema 2) and that of OCI.
 
-Media types change, in the text of the manifest and nowhere else: layers and configs stay what they are, to the byte,
+Media types change, in the text of the manifest and nowhere else: layers and configs do not change,
 and so does everything that the manifest says beside. That is why converting there and back leads to the first digest.
 What Docker's format has no words for is refused, except for annotations, which are left out.
 """
@@ -72,7 +72,7 @@ def has_zstd(manifest: Manifest) -> bool:
 
 
 def convert_image(original: Manifest, family: str) -> Manifest:
-    """An image in this format; itself, to the byte, where it is in it already.
+    """An image in this format; returned unchanged if it already has it.
 
     Artifacts of OCI are in OCI's format. Raises :class:`NotConvertible`.
     """

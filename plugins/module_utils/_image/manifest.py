@@ -153,7 +153,7 @@ class Manifest:
         """This index with only the children whose position is kept, and some of them exchanged.
 
         ``replaced`` maps the digest of a child to what stands in its place. Everything else, unknown keys and the
-        order of keys included, stays; an index that loses and changes nothing stays itself, to the byte.
+        order of keys included, stays; an index that loses and changes nothing is returned unchanged.
         """
         if all(keep(position) for position in range(len(self.children))) and not replaced:
             return self

@@ -42,7 +42,7 @@ class Layer(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SavedImage:
-    """A config to the byte, the layers from the lowest, and the names, spelled out as ``host/path:tag``."""
+    """The exact bytes of a config, the layers from the lowest, and the names, spelled out as ``host/path:tag``."""
 
     config: bytes
     layers: tuple[Layer, ...]

@@ -152,7 +152,7 @@ def default_files() -> list[str]:
 def default_path() -> str:
     """The file to which credentials are written by default: the first one that containers-auth.json(5) names.
 
-    A place in which this user cannot write is passed over: /run/containers is root's.
+    A place in which this user cannot write is skipped: /run/containers is root's.
     """
     places = _containers_files()
     return next(filter(_may_be_written, places), places[0])

@@ -240,7 +240,7 @@ class Session:
         return response
 
     def _await_turn(self) -> None:
-        """Return when the pace allows a request, and nobody asked us to pause meanwhile."""
+        """Return when the pace allows a request and no pause was requested in the meantime."""
         self._limits.pace.wait()
         while self._pause.wait():
             self._limits.pace.wait()

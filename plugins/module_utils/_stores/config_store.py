@@ -98,7 +98,7 @@ class ConfigStore(Store, Lockable):
         return Verified(lambda offset: skipped(self._contents(blob.digest), offset), blob.digest, blob.size)
 
     def has_content(self) -> bool:
-        """Whether an image is here is told by its ID, so that looking for blobs is in vain."""
+        """Not needed: the ID of an image decides whether the engine has it, and blobs are never looked up."""
         return False
 
     def has_manifest(self, digest: str) -> bool:

@@ -50,7 +50,7 @@ _VERSION = b"Directory Transport Version: %s\n"
 _VERSIONS = (b"1.1", b"1.2")
 _TOP = "manifest.json"
 _CHILD = ".manifest.json"
-# How often to begin a file in a directory that others delete meanwhile: each time is one more coincidence.
+# How often to begin a file in a directory that others delete at the same time, which is less likely each time.
 _ATTEMPTS = 10
 _HEX = r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}"
 # dir-put-blob is what other tools call a blob under way.

@@ -39,7 +39,7 @@ from .tar_reader import TarImage
 
 
 class DockerArchive(ImageBackend):
-    """One file. It is read again only when it was replaced meanwhile."""
+    """One file, which is only read again after it was replaced."""
 
     def __init__(self, path: str, count: Count = uncounted) -> None:
         self._path = path

@@ -32,7 +32,7 @@ _MAX_CONFIGS = 64 * 1024 * 1024
 
 
 class _Config(t.NamedTuple):
-    """A config to the byte, its digest, and what it says of the layers."""
+    """The exact bytes of a config, its digest, and the layers that it lists."""
 
     content: bytes
     id: str

@@ -7,7 +7,7 @@
 
 """A container engine as what has images: docker's daemon, or the storage that podman and others of its family share.
 
-An engine hands out and takes in whole images, as archives of ``docker save``; they go by way of files without a name.
+An engine hands out and takes in whole images, as archives of ``docker save``; they pass through files without a name.
 """
 
 from __future__ import annotations

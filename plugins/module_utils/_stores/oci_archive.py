@@ -8,7 +8,7 @@
 """An OCI layout in a tar archive (containers-transports(5), oci-archive) as a store.
 
 Writing replaces the file as a whole, under a lock and in one step; until then what is new is in a temporary file
-without a name, which is gone with the process. The same images make the same archive, to the byte.
+without a name, which is gone with the process. The same images give exactly the same archive.
 """
 
 from __future__ import annotations

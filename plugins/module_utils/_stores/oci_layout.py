@@ -156,7 +156,7 @@ class OciLayout(OciImages, Root):
         return path
 
     def _staging_for(self, target: str) -> str:
-        """Where to write beside: a rename cannot leave its file system, and blobs may be shared by way of a link."""
+        """Where to write beside: a rename cannot leave its file system, and blobs may be shared through a link."""
         directory = os.path.dirname(target)
         return self._path if os.stat(directory).st_dev == os.stat(self._path).st_dev else directory
 
@@ -177,7 +177,7 @@ class OciLayout(OciImages, Root):
     def _collect(self, before: list[dict[str, t.Any]], after: list[dict[str, t.Any]]) -> None:
         """Remove what only the entries that are gone needed. Anything else unreferenced is not ours to judge.
 
-        Blobs that are kept elsewhere, by way of a link, may have other users, and are left alone.
+        Blobs in another directory, reached through a link, may have other users and are not deleted.
         """
         kept = digests_of(after)
         gone = digests_of(before) - kept

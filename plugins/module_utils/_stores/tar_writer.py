@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Writing a tar archive that is the same, to the byte, whenever its members are."""
+"""Writing a tar archive that is byte-for-byte the same whenever its members are."""
 
 from __future__ import annotations
 
