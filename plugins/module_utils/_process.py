@@ -49,6 +49,7 @@ def run_command(
 ) -> tuple[int, str, str]:
     """See :class:`RunCommand`. Output that is not UTF-8 has replacement characters."""
     pipe = subprocess.PIPE
+    # pylint: disable-next=ansible-bad-function
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
             exchange = _Exchange(process, stdin.encode("utf-8"), seconds, limit)

@@ -216,7 +216,7 @@ class Transport:
             sent["Content-Length"] = str(len(data))
         pool = self._connections_for(None if is_plain else settings).pool(url, proxy)
         is_forwarded = is_plain and proxy.startswith("http")
-        return pool.urlopen(
+        return pool.request(
             method,
             url if is_forwarded else "/" + url.split("/", 3)[3],
             body=data or None,

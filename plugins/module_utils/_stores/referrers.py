@@ -39,7 +39,8 @@ class Referrers(t.Protocol):
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
         """Make the list of a subject have these manifests, which were stored by ``put_manifest``.
 
-        A store that is :class:`Committing` writes the list with the next image, or when it is told to commit. Raises :class:`Refused` if something else than such a list is in its place.
+        A store that is :class:`Committing` writes the list with the next image, or when it is told to commit. Raises
+        :class:`Refused` if something else than such a list is in its place.
         """
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:

@@ -20,8 +20,8 @@ from .layers import ExpansionLimit, SpooledBlob
 class Staging:
     """The content of all images of a run: what came for a backend, and layers compressed for registries.
 
-    ``count`` counts the content that is compressed; ``contents`` opens what was described in manifests that were made, ``configs_elsewhere`` reads the configs of images that a
-    backend may have, both by digest.
+    ``count`` counts the content that is compressed; ``contents`` opens what was described in manifests that were made,
+    ``configs_elsewhere`` reads the configs of images that a backend may have, both by digest.
     """
 
     def __init__(self, count: Count = uncounted) -> None:

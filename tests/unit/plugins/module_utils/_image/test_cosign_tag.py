@@ -41,9 +41,9 @@ def test_what_else_a_manifest_has_stays():
 
 
 def test_one_side_has_all():
-    ours, theirs = image(A, B), image(A)
-    assert cosign_tag.merged(theirs, ours) is None
-    assert cosign_tag.merged(ours, theirs) == (ours, b"")
+    more, fewer = image(A, B), image(A)
+    assert cosign_tag.merged(fewer, more) is None
+    assert cosign_tag.merged(more, fewer) == (more, b"")
 
 
 def test_a_descriptor_with_other_fields_is_the_same_signature():

@@ -96,7 +96,7 @@ def test_many_hosts_keep_few_connections(send):
     client = Transport(1, 1.0)
     for number in (0, 1, 2, 3, 4, 0, 5, 1, 1, 6, 7, 8, 9, 4, 0):
         client.send("GET", "http://%d.example/" % number, {}, None, RegistrySettings("r.example"))
-    (connections,) = client._connections.values()
+    connections = next(iter(client._connections.values()))
     open_pools = connections._managers[""].pools
     keys = open_pools.keys()
     kept = [open_pools[key] for key in keys]
