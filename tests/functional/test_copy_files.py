@@ -132,7 +132,7 @@ class TestDirectory:
             run_module("image_tags", repository=place.reference()).msg
             == f"{one} Use a registry, an OCI layout, an archive or an engine."
         )
-        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Leave out tags."
+        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Remove tags."
         deleted = run_module("image_delete", image=place.reference())
         assert deleted.msg == f"{one} Set scope: manifest to delete it."
         (place.directory / "other").mkdir()

@@ -186,7 +186,7 @@ class TestWithoutEntry:
     def test_broken_directory_is_named(self, push, certificates, tls_registry, authority):
         certificates(tls_registry.host, my_cert=authority.ca)
         message = push(tls_registry.host).msg
-        assert f"certs.d/{tls_registry.host} has my.cert, but not my.key" in message
+        assert f"certs.d/{tls_registry.host} contains my.cert, but not my.key" in message
 
     @pytest.mark.parametrize("option", ["ca_path", "validate_certs"])
     def test_option_for_tls_means_tls_on_loopback(self, push, tls_registry, authority, option):

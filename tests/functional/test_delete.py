@@ -186,7 +186,7 @@ class TestDigestBesideTheTag:
         push(INDEX, registry, repository, "1")
         for scope in ("tag", "manifest"):
             result = delete(f"{registry.host}/{repository}:1@{SINGLE.digest}", scope=scope)
-            assert f"the tag points to {INDEX.digest} now. Nothing was deleted." in result.msg
+            assert f"the tag now points to {INDEX.digest}. Nothing was deleted." in result.msg
         assert not writes(registry)
 
     def test_same_digest_is_deleted(self, delete, registry, repository):

@@ -36,7 +36,7 @@ MISTAKES = {
     "a short digest": ("image_copy", COPY, {"src": "HOST/REPO/app@sha256:abc"}, "A digest is sha256: followed by 64 hexadecimal digits", {"src": f"HOST/REPO/app@{INDEX.digest}"}),
     "a password in the reference": ("image_copy", COPY, {"src": "alice:wonder:land@CLOSED/REPO/app:1"}, "Set them in registries or authfile", {"src": "CLOSED/REPO/app:1", "registries": [ALICE]}),
     # Tags and platforms
-    "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not text. Put it in quotes", {"tags": ["1.10"]}),
+    "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not a string. Put it in quotes", {"tags": ["1.10"]}),
     "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Write only the tag, without a repository", {"tags": ["2"]}),
     "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], for example linux/arm64", {"platforms": ["linux/arm64"]}),
     "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "It has: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),
@@ -44,7 +44,7 @@ MISTAKES = {
     "a range that is none": ("image_tags", {"repository": "HOST/REPO/app"}, {"semver": "1.2 and up"}, 'Write it as ">=1.2, <2"', {"semver": ">=1.2, <2"}),
     # Sets
     "nothing declared": ("image_sync", SYNC, {}, "nothing to synchronize: set images", {"images": ["HOST/REPO/app:1"]}),
-    "a set for no registry": ("image_sync", {"images": ["HOST/REPO/app:1"]}, {"dest": "mirror"}, "Write host[:port], or host[:port]/path", {"dest": "HOST/REPO/mirror"}),
+    "a set for no registry": ("image_sync", {"images": ["HOST/REPO/app:1"]}, {"dest": "mirror"}, "Write host[:port] or host[:port]/path", {"dest": "HOST/REPO/mirror"}),
     "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Write the tag in tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
     "half an expression": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app", "include": ["1."]}]}, "An expression must match the whole tag", {"images": [{"name": "HOST/REPO/app", "include": ["1\\..*"]}]}),
     "no destination": ("image_sync", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}, {}, "Set dest for this entry or for the task", SYNC),

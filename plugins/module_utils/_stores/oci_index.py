@@ -61,9 +61,7 @@ class Index:
             return self.entries[int(name[1:]) :][:1]
         if not name:
             if len(self.by_digest) > 1:
-                raise ImageError(
-                    "the %s contains several images" % self._kind, hint="Choose one.  " + self.names_hint()
-                )
+                raise ImageError("the %s contains several images" % self._kind, hint="Choose one. " + self.names_hint())
             return self.entries
         return self.named(name)
 

@@ -104,7 +104,7 @@ def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:
         keys = ", ".join(itertools.islice((key.name for key in demand.keys), 10))
         return "none of its %ss (%d found) was made with %s" % (what, count, keys)
     if best.reason == Reason.OTHER_DIGEST:
-        return "the %s is for a different digest, %s)" % (what, best.detail or "none")
+        return "the %s is for a different digest, %s" % (what, best.detail or "none")
     if best.reason == Reason.OTHER_IDENTITY:
         if not best.detail:
             return "the %s contains no name, but the identity requires one" % what

@@ -140,9 +140,7 @@ def judge(
     if not payload:
         return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % name)
     if payload.type != ATOMIC or payload.digest != digest:
-        return Rejection(
-            Reason.OTHER_DIGEST, "the signature %s is for a different digest, %s)" % (name, payload.digest)
-        )
+        return Rejection(Reason.OTHER_DIGEST, "the signature %s is for a different digest, %s" % (name, payload.digest))
     if not requirement.identity.accepts(image, payload.identity):
         cause = "the signature %s is for %s, which the identity does not accept" % (name, payload.identity)
         return Rejection(Reason.OTHER_IDENTITY, cause)
