@@ -24,6 +24,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ._argspec import check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
+from ._imports import importing
 from ._operations.stores import NoLocalStores, OpenLocal, Stores, open_stores
 from ._process import run_command
 from ._run import Run
@@ -100,7 +101,8 @@ class RegistryModule:
         path = self.params.get("progress_file")
         if not path:
             return contextlib.nullcontext()
-        from ._progress import Progress, written  # most tasks have no such file, and each task pays for its imports
+        with importing:
+            from ._progress import Progress, written  # most tasks have no such file, and each task pays for its imports
 
         run.progress = Progress()
         return written(path, run.progress)

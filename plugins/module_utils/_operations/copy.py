@@ -18,6 +18,7 @@ from .._image import convert
 from .._image import reference as references
 from .._image.platform import Platform
 from .._image.reference import EngineReference, LocalReference, Reference, RegistryReference
+from .._imports import importing
 from .._transfer.conversion import Conversion
 from .._transfer.job import Job
 from .._transfer.plan import plan_copy
@@ -87,7 +88,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     )
     job = Job(str(source), str(destination), request=request)
     if options.referrers:
-        from .._transfer.companions import check_referrers
+        with importing:
+            from .._transfer.companions import check_referrers
 
         check_referrers(request.source, request.destination)
     with naming(destination):
@@ -105,7 +107,8 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
         warn_of_left_behind([job], stores.run)
         warn_of_no_place([job], stores.run)
         if job.is_pending and not stores.run.dry_run:
-            from .._transfer.execute import execute
+            with importing:
+                from .._transfer.execute import execute
 
             execute([job], stores.run, observe=stores.run.observe)
         if job.error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._imports import importing
 from .._stores.repository import Root
 
 if t.TYPE_CHECKING:
@@ -21,13 +22,15 @@ Warn = t.Callable[[str], None]
 
 def layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset()) -> OciLayout:
     """An OCI layout, which need not have the blobs whose digests are given."""
-    from .._stores.oci_layout import OciLayout
+    with importing:
+        from .._stores.oci_layout import OciLayout
 
     return OciLayout(path, warn, external_blobs)
 
 
 def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> Root:
-    from .._stores.directory_tree import DirectoryTree
+    with importing:
+        from .._stores.directory_tree import DirectoryTree
 
     return DirectoryTree(path, warn)
 

@@ -19,6 +19,7 @@ import threading
 import typing as t
 
 from .._image.reference import EngineReference, LocalReference
+from .._imports import importing
 from .._run import Run
 from .._stores.repository import Closing, Store
 from .roots import layout
@@ -33,26 +34,30 @@ def _layout(path: str, run: Run) -> Store:
 
 
 def _archive(path: str, run: Run) -> Store:
-    from .._stores.oci_archive import OciArchive
+    with importing:
+        from .._stores.oci_archive import OciArchive
 
     return OciArchive(path, run.warn, run.counted)
 
 
 def _directory(path: str, run: Run) -> Store:
-    from .._stores.directory import Directory
+    with importing:
+        from .._stores.directory import Directory
 
     return Directory(path, run.warn)
 
 
 def _docker_archive(_transport: str, path: str, _timeout: float, run: Run) -> ImageBackend:
-    from .._stores.docker_archive import DockerArchive
+    with importing:
+        from .._stores.docker_archive import DockerArchive
 
     return DockerArchive(path, run.counted)
 
 
 def _engine(transport: str, _path: str, timeout: float, run: Run) -> ImageBackend:
-    from .._engine.find import find
-    from .._stores.engine_images import EngineImages
+    with importing:
+        from .._engine.find import find
+        from .._stores.engine_images import EngineImages
 
     return EngineImages(transport, find(transport, timeout, run), run.counted)
 
@@ -92,8 +97,9 @@ class LocalImages:
         return store
 
     def _open_engine(self, reference: EngineReference) -> Store:
-        from .._stores.config_store import ConfigStore
-        from .._stores.staging import Staging
+        with importing:
+            from .._stores.config_store import ConfigStore
+            from .._stores.staging import Staging
 
         key = (reference.transport, reference.path)
         with self._lock:

@@ -22,6 +22,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.reference import RegistryReference
 from .._image.verified import Verified
+from .._imports import importing
 from .._registry import ranges
 from .._registry.auth import Access
 from .._registry.client import RegistryClient
@@ -118,7 +119,8 @@ class RegistryStore(Store, Paging):
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
         """One POST to mount, or POST and PUT."""
-        from .._registry.upload import BlobUploader
+        with importing:
+            from .._registry.upload import BlobUploader
 
         with self._lock:
             self._uploader = self._uploader or BlobUploader(self._client, self._access)
@@ -138,7 +140,8 @@ class RegistryStore(Store, Paging):
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """One DELETE if the registry deletes tags."""
-        from .._registry.deletion import TagDeleter
+        with importing:
+            from .._registry.deletion import TagDeleter
 
         with self._lock:
             self._deleter = self._deleter or TagDeleter(self._client, self._access)

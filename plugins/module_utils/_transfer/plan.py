@@ -21,6 +21,7 @@ from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
+from .._imports import importing
 from .conversion import Conversion, convert_selection
 from .request import CopyRequest, Heads, Plan
 from .selection import Selection, select, select_one
@@ -76,7 +77,8 @@ class _Planner:
         self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
         self._attached: AttachedPlanner | None = None
         if request.referrers:
-            from .companions import AttachedPlanner
+            with importing:
+                from .companions import AttachedPlanner
 
             self._attached = AttachedPlanner(request, pool, self._content)
 

@@ -15,6 +15,7 @@ import typing as t
 from ..._errors import naming
 from ..._image.reference import Reference
 from ..._image.referrers import is_digest_tag
+from ..._imports import importing
 from ..._process import RunCommand
 from ..._stores.repository import Store
 
@@ -35,7 +36,8 @@ class Gate:
         """Read ``signed_by``, ``policy`` and ``registries_d``. Raises ImageError."""
         if not options["signed_by"] and not options["policy"]:
             return cls()
-        from .rules import KeyRule, PolicyRule  # few tasks verify, and each task pays for its imports
+        with importing:
+            from .rules import KeyRule, PolicyRule  # few tasks verify, and each task pays for its imports
 
         rules: list[Rule] = []
         if options["signed_by"]:
@@ -55,12 +57,14 @@ class Gate:
     def check_digest(self, image: Reference, store: Store, digest: str) -> None:
         """Verify an image that is at the destination already, in the store that it comes from."""
         if self.rules:
-            from .rules import Used
+            with importing:
+                from .rules import Used
 
             self._check(image, Used(store, digest))
 
     def _check(self, image: Reference, used: Used) -> None:
-        from .evidence import NotVerified
+        with importing:
+            from .evidence import NotVerified
 
         with naming(image):
             try:
@@ -73,7 +77,8 @@ class Gate:
 
 
 def _used(store: Store, plan: Plan) -> Used:
-    from .rules import Used
+    with importing:
+        from .rules import Used
 
     selection = plan.selection
     if not selection:

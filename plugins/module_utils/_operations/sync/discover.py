@@ -28,6 +28,7 @@ from ..._image import digest as digests
 from ..._image import reference as references
 from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
+from ..._imports import importing
 from ..._run import Run
 from ..._stores.location import Location
 from ..._stores.repository import Paging, Repository, Store
@@ -306,7 +307,8 @@ class _Discovery:
     ) -> list[PrunableTags]:
         if not self._options.prune or not self._is_complete:
             return []
-        from ..prune import PrunableTags
+        with importing:
+            from ..prune import PrunableTags
 
         found = []
         for place, tags in known.items():

@@ -15,6 +15,7 @@ import typing as t
 from ... import _messages as messages
 from ..._errors import ImageError, NotFound, naming
 from ..._image import reference as references
+from ..._imports import importing
 from ..._transfer.conversion import Conversion
 from ..._transfer.job import UNCHANGED, Job, Moved, NotTried
 from ..._transfer.parallel import InlineExecutor, do_all
@@ -53,11 +54,13 @@ def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
     """The entries of the task and of its files. Few tasks have files, and each task pays for its imports."""
     entries = list(options.images or ())
     if options.lock_file:
-        from ..images_lock import read_lock
+        with importing:
+            from ..images_lock import read_lock
 
         entries += [Entry(**image.entry()) for image in read_lock(options.lock_file)]
     if options.source_file:
-        from .source_file import check_places, read_source_file
+        with importing:
+            from .source_file import check_places, read_source_file
 
         registries = read_source_file(options.source_file, stores.run.warn)
         check_places(options.source_file, registries, options.src, options.dest)
@@ -87,7 +90,8 @@ class _Sync:
         self._resolver = RepositoryResolver(options, stores, self._far_side.blobs)
         self._inventory = None
         if options.inventory:
-            from .inventory_writer import InventoryWriter
+            with importing:
+                from .inventory_writer import InventoryWriter
 
             self._inventory = InventoryWriter(options.inventory, self._far_side, self._run)
 
@@ -111,7 +115,8 @@ class _Sync:
             _mark_untried(pending)
             return Synced(images, failure_of(images), cost=cost)
         if pending and not self._run.dry_run:
-            from ..._transfer.execute import execute
+            with importing:
+                from ..._transfer.execute import execute
 
             execute(pending, self._run, self._options.keep_going, self._run.observe)
             _mark_untried(pending)
@@ -183,7 +188,8 @@ class _Sync:
         """Find out what may be deleted; returns what cannot be looked at. Raises ImageError if it is too much."""
         if not prunable:
             return []
-        from .. import prune
+        with importing:
+            from .. import prune
 
         failed = prune.look_up(prunable, images, self._run)
         self._check_deletions(prunable)
@@ -195,7 +201,8 @@ class _Sync:
         """Delete, but nothing if an image of the repository failed: it may be the one that was to take over."""
         if not prunable or not self._may_write(images):
             return []
-        from .. import prune
+        with importing:
+            from .. import prune
 
         failed = {image.repository for image in images if image.error}
         safe = [place for place in prunable if place.repository not in failed]

@@ -17,7 +17,7 @@ from ansible_collections.drayage.registry.plugins import module_utils
 ROOT = pathlib.Path(next(iter(module_utils.__path__)))
 # From the bottom. What stands in one line may import from another package of the same line.
 FLOORS = (
-    ("_text", "_messages", "_settling"),
+    ("_text", "_messages", "_settling", "_imports"),
     ("_errors",),
     ("_files", "_process", "_argspec"),
     ("_run",),
@@ -86,3 +86,19 @@ def test_one_file_knows_ansible(module):
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     assert [name for name in names if name.partition(".")[0].startswith("ansible")] == [] or module == "_module"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_within_functions_hold_the_lock(module):
+    """Threads that import from a zip file on Python 3.9 would find a module without its names."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    within = {node for function in functions for node in ast.walk(function)}
+    locked = {
+        inner
+        for node in within
+        if isinstance(node, ast.With) and [ast.unparse(item.context_expr) for item in node.items] == ["importing"]
+        for inner in node.body
+    }
+    imports = {node for node in within if isinstance(node, ast.ImportFrom) and node.level}
+    assert [ast.unparse(node) for node in imports - locked] == []
