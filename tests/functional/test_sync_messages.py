@@ -78,7 +78,7 @@ def test_check_mode_says_what_it_would_cost_and_max_bytes_refuses(
     second_registry.forget()
     for options in ({"dest": second_registry.host, **set_of},):
         refused = run_module("image_sync", max_bytes=size - 1, **options)
-        assert f"({size} bytes), but max_bytes allows {size - 1})" in refused.msg
+        assert f"({size} bytes), but max_bytes allows {size - 1}." in refused.msg
     source, dest = (f"{host}/{repository}/app:1" for host in (registry.host, second_registry.host))
     assert "but max_bytes allows 1" in run_module("image_copy", src=source, dest=dest, max_bytes=1).msg
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}

@@ -312,7 +312,7 @@ class TestAssigningFails:
         with Haproxy(registry, rules) as proxy:
             result = self.swap(tags, proxy, repository)
         assert digest_at(registry.host, repository, "blue") == NEW.digest
-        assert result.msg.endswith(f" These tags may have moved already. They pointed to blue: {OLD.digest}.")
+        assert result.msg.endswith(f" These tags may have moved already. They pointed to blue: {OLD.digest} before.")
         again = self.swap(tags, registry, repository)
         assert again.changed is False
         assert "swap already point to the same image: blue, green" in again.stdout
