@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.arena import Arena
 from benchmarks.measure import RunError, Usage, run
 from benchmarks.programs import Program
-from benchmarks.report import MIB, Section, Target
+from benchmarks.report import Section, Target, cells
 from benchmarks.sets import store_images
 from benchmarks.syncers import OURS
 from devtools.servers import DockerRegistry
@@ -53,7 +53,7 @@ def measure(arena: Arena, rounds: int) -> Section:
                         f"{_IMAGES:,} images",
                     )
                     results[program.name] += [usage] if usage else []
-    section.rows = [_row(name, usages) for name, usages in results.items() if usages]
+    section.rows = [[name, *cells(usages)] for name, usages in results.items() if usages]
     if all(results.values()):
         beyond = [mine.wall - least.wall for mine, least in zip(results[ours.name], results[content.name])]
         remark = f"{min(beyond):.2f} to {max(beyond):.2f}"
@@ -72,14 +72,3 @@ def _attempt(arena: Arena, program: Program, registry: DockerRegistry, digests: 
         if sorted(entry["digest"] for entry in entries) != sorted(digests.values()):
             raise RunError(f"left {len(entries)} of {len(digests)} images in the layout")
         return usage
-
-
-def _row(name: str, usages: list[Usage]) -> list[str]:
-    walls = [usage.wall for usage in usages]
-    return [
-        name,
-        f"{median(walls):.2f}",
-        f"{min(walls):.2f} - {max(walls):.2f}",
-        f"{median(usage.cpu for usage in usages):.2f}",
-        f"{median(usage.memory for usage in usages) / MIB:.0f}",
-    ]

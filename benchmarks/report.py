@@ -8,13 +8,26 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
+from benchmarks.measure import Usage
 from benchmarks.programs import Program
 from devtools import provision
 
 MIB = 1024**2
+
+
+def cells(usages: Sequence[Usage]) -> list[str]:
+    """Return the cells of a row for several runs: wall time and its range, CPU time (seconds), and peak memory (MiB)."""
+    walls = [usage.wall for usage in usages]
+    return [
+        f"{median(walls):.2f}",
+        f"{min(walls):.2f} - {max(walls):.2f}",
+        f"{median(usage.cpu for usage in usages):.2f}",
+        f"{median(usage.memory for usage in usages) / MIB:.0f}",
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from statistics import median
 
 from benchmarks.arena import Arena
 from benchmarks.distance import ROUND_TRIP, Distant
 from benchmarks.measure import RunError, Usage, run
 from benchmarks.programs import Program
 from benchmarks.ratios import Usages, ratios, shown, target
-from benchmarks.report import MIB, Section
+from benchmarks.report import Section, cells
 from benchmarks.sets import link_tags
 from benchmarks.syncers import OURS, CraneOfSets, ImageSync, Pairs, Regsync
 from devtools.servers import DockerRegistry
@@ -79,12 +78,8 @@ def _row(name: str, results: dict[str, Usages]) -> list[str]:
     usages = [usage for usage in results[name] if usage]
     if not usages:
         return [name, *["-"] * 5]
-    walls = [usage.wall for usage in usages]
     return [
         name,
-        f"{median(walls):.2f}",
-        f"{min(walls):.2f} - {max(walls):.2f}",
-        f"{median(usage.cpu for usage in usages):.2f}",
-        f"{median(usage.memory for usage in usages) / MIB:.0f}",
+        *cells(usages),
         "-" if name == OURS else shown(ratios(results[OURS], results[name])),
     ]

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 from benchmarks.arena import Arena
@@ -17,7 +16,7 @@ from benchmarks.distance import ROUND_TRIP, Distant
 from benchmarks.measure import RunError, Usage, run
 from benchmarks.programs import Program
 from benchmarks.ratios import Usages, ratios, shown, target
-from benchmarks.report import MIB, Section, Target
+from benchmarks.report import Section, Target, cells
 from benchmarks.sets import push_releases, store_images
 from benchmarks.syncers import OURS
 from devtools.observe import digest_at, tally
@@ -128,14 +127,10 @@ def _row(name: str, results: list[_Result], all_usages: dict[str, Usages]) -> li
     if not results:
         return [name, *["-"] * 7]
     usages = [result.usage for result in results]
-    walls = [usage.wall for usage in usages]
     last = results[-1]
     return [
         name,
-        f"{median(walls):.2f}",
-        f"{min(walls):.2f} - {max(walls):.2f}",
-        f"{median(usage.cpu for usage in usages):.2f}",
-        f"{median(usage.memory for usage in usages) / MIB:.0f}",
+        *cells(usages),
         str(sum(last.source.values())),
         str(sum(last.destination.values())),
         "-" if name == OURS else shown(ratios(all_usages[OURS], all_usages[name])),
