@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import random
 import socket
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from devtools.prove.breaker import Exchange, Fault, Plan
 from devtools.prove.hostile_responses import TOKEN_SERVICE, Response, responses
 from devtools.prove.operations import OPERATIONS, Servers
 from devtools.prove.report import Row
+from devtools.prove.sampling import sampled
 from devtools.prove.sweep import THREADS, Attempt, judge, start_servers
 
 LOGIN = ("alice", "wonder:land-of-7-secrets")
@@ -80,9 +80,7 @@ def run(seed: int, most: int | None) -> list[Row]:
         servers = start_servers(stack)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-")))
         thief = stack.enter_context(Thief())
-        cases = list(_cases(servers, directory))
-        if most is not None and most < len(cases):
-            cases = random.Random(seed).sample(cases, most)
+        cases = sampled(list(_cases(servers, directory)), seed, most)
         with ThreadPoolExecutor(THREADS) as pool:
             verdicts = list(pool.map(lambda case: _try(servers, directory, thief, case), cases))
         stolen = Row("credentials at another host", "none")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-import random
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from devtools.process import free_port
 from devtools.prove.breaker import FAULTS, Breaker, Exchange, Fault, Plan
 from devtools.prove.operations import INDEX
 from devtools.prove.report import Row
+from devtools.prove.sampling import sampled
 from devtools.prove.sweep import THREADS
 from devtools.servers import DockerRegistry
 
@@ -130,9 +130,7 @@ def run(seed: int, most: int | None) -> list[Row]:
         registry = stack.enter_context(DockerRegistry())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-")))
         images.push(INDEX, registry.host, "secrets", "1")
-        cases = list(itertools.product(GIVEN, FAILURES, TASKS))
-        if most is not None and most < len(cases):
-            cases = random.Random(seed).sample(cases, most)
+        cases = sampled(list(itertools.product(GIVEN, FAILURES, TASKS)), seed, most)
         work = _Work(registry, directory)
         with ThreadPoolExecutor(THREADS) as pool:
             verdicts = list(pool.map(lambda case: work.attempt(*case), cases))

@@ -9,7 +9,6 @@ import base64
 import contextlib
 import itertools
 import json
-import random
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from devtools.prove.breaker import Breaker, Plan
 from devtools.prove.operations import INDEX
 from devtools.prove.planted import FAILURES
 from devtools.prove.report import Row
+from devtools.prove.sampling import sampled
 from devtools.prove.sweep import THREADS
 from devtools.servers import DockerRegistry
 from devtools.signing import Key
@@ -97,9 +97,7 @@ def run(seed: int, most: int | None) -> list[Row]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-")))
         images.push(INDEX, registry.host, "secrets", "1")
         names = [name for name in TASKS if "GPG" not in name or shutil.which("gpg")]
-        cases = list(itertools.product(names, ["nothing", *FAILURES], (0, 2)))
-        if most is not None and most < len(cases):
-            cases = random.Random(seed).sample(cases, most)
+        cases = sampled(list(itertools.product(names, ["nothing", *FAILURES], (0, 2))), seed, most)
         gpg_home = stack.enter_context(_gpg_home(directory)) if shutil.which("gpg") else ""
         work = _Work(registry, directory, gpg_home)
         with ThreadPoolExecutor(THREADS) as pool:

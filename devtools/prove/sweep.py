@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import random
 import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from devtools.module_runner import Result
 from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan
 from devtools.prove.operations import OPERATIONS, Servers, Task
 from devtools.prove.report import Row
+from devtools.prove.sampling import sampled
 from devtools.servers import DockerRegistry, ModernRegistry
 
 # A stall must outlast the timeout of the tasks, in seconds; a retry follows each failure.
@@ -50,9 +50,7 @@ def run(seed: int, most: int | None) -> list[Row]:
     with ExitStack() as stack:
         servers = start_servers(stack)
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drayage-")))
-        cases = list(_cases(servers, directory))
-        if most is not None and most < len(cases):
-            cases = random.Random(seed).sample(cases, most)
+        cases = sampled(list(_cases(servers, directory)), seed, most)
         with ThreadPoolExecutor(THREADS) as pool:
             verdicts = list(pool.map(lambda case: _try(servers, directory, case), cases))
     return _rows(cases, verdicts)

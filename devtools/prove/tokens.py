@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from devtools.observe import digest_at
 from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan
 from devtools.prove.operations import INDEX
 from devtools.prove.report import Row
+from devtools.prove.sampling import sampled
 from devtools.prove.sweep import not_plain
 from devtools.servers import DockerRegistry
 from devtools.token_service import TokenService
@@ -54,9 +54,7 @@ def run(seed: int, most: int | None) -> list[Row]:
         work = _Work(directory, breaker, closed, opened)
         work.copy(Plan())
         count = len(breaker.seen)
-        cases = list(itertools.product(range(count), FAULTS, (False, True)))
-        if most is not None and most < len(cases):
-            cases = random.Random(seed).sample(cases, most)
+        cases = sampled(list(itertools.product(range(count), FAULTS, (False, True))), seed, most)
         rows = {permanent: Row(f"token service, {how}", promise) for permanent, (how, promise) in _KINDS.items()}
         for number, fault, permanent in cases:
             rows[permanent].add(work.attempt(number, fault, permanent))
