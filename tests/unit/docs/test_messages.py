@@ -24,7 +24,11 @@ FOREIGN = {
 }
 
 # Put together from parts that are too short to be looked for.
-COMPOSED = {"... failed to store the credentials"}
+COMPOSED = {
+    "... failed to store the credentials",
+    "has no signature",
+    "none of its signatures (... found) was made with ...",
+}
 
 _TERM = re.compile(r"^(``.+``)(?: .*)?\n    \S", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
