@@ -13,17 +13,18 @@ options:
   format:
     description:
       - The manifest format of the image at O(dest). By default, the image keeps its format and its digest.
-      - V(oci) and V(docker) convert the manifests, and the index if there is one, to the media types of the OCI image specification or of Docker image
-        manifest version 2, schema 2. The digest changes, unless the image already has that format. Layers and configurations do not change, and
-        the image keeps its ID.
-      - If you convert an image and convert the result back, it has the original digest, unless the conversion left something out.
-      - V(docker) drops annotations, with a warning. A Docker manifest list requires a platform for each entry. If the index has none, it is taken from
-        the configuration of the image. If two images have the same platform, the one with zstd layers is left out.
-      - It is an error if the format cannot represent the image. V(docker) cannot represent zstd-compressed or encrypted layers, attestations, artifacts,
-        and manifests with a C(subject).
-      - In a set of images (M(drayage.registry.image_sync)), artifacts such as charts and signatures keep their format.
-      - A conversion reads all manifests of the source on every run, those of all platforms included.
-      - This option has no effect if O(dest) is a container engine or a C(docker-archive) file, which store no manifests.
+      - V(oci) converts manifests and indexes to the media types of the OCI image specification. V(docker) converts them to the media types of
+        Docker image manifest version 2, schema 2. The digest changes unless the image already has this format. Layers and configurations do
+        not change, so the image keeps its ID.
+      - If you convert an image and then convert it back, it has its original digest again, unless the first conversion dropped something.
+      - V(docker) drops annotations and prints a warning. Each entry of a Docker manifest list must have a platform. If an entry of the index
+        has none, the module takes it from the configuration of the image. If two images have the same platform, the module drops the one
+        with zstd layers.
+      - The task fails if the format cannot represent the image. V(docker) cannot represent zstd-compressed or encrypted layers, attestations,
+        artifacts, or manifests with a C(subject).
+      - M(drayage.registry.image_sync) does not convert artifacts such as charts and signatures.
+      - To convert an image, the module reads the manifests of all selected platforms on every run.
+      - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store manifests.
     type: str
     choices:
       - preserve
@@ -33,7 +34,7 @@ options:
   attestations:
     description:
       - Whether to copy the attestations (provenance and SBOMs) that BuildKit stores in the index of an image.
-      - With V(drop), they are left out. The digest of the index changes if it had any.
+      - V(drop) removes the attestations from the copy. If the index contained any, its digest changes.
     type: str
     choices:
       - keep
@@ -41,9 +42,9 @@ options:
     default: keep
   remove_signatures:
     description:
-      - Convert an image with O(format) even if it has a cosign signature at O(src), stored under the tag that belongs to its digest. The copy has no
-        signature, because a signature is valid for one digest only.
-      - Without this option, converting a signed image is an error. Nothing is removed from O(src).
+      - Convert the image with O(format) even if it is signed at O(src). The copy is not signed, because a signature is valid for one digest only.
+      - By default, the task fails if O(format) would convert an image that has a cosign signature under the tag C(sha256-<hex>.sig).
+      - This option never removes signatures from O(src).
     type: bool
     default: false
 """

@@ -12,15 +12,15 @@ class ModuleDocFragment:
 options:
   progress_file:
     description:
-      - A file on the managed node to which the module writes its progress as JSON once a second, if it runs for more than
-        four seconds. The file is removed at the end.
-      - You do not need it. The action plugin of the same name sets it on local and SSH connections, reads it, and prints a
-        line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) on standard error after five seconds, and every
-        ten seconds after that if anything changed.
-      - Set the variable C(drayage_progress) of the play, or the environment variable E(DRAYAGE_PROGRESS) of the controller, to
-        V(off) for no lines, or to V(json) for lines of JSON. The variable takes precedence. The default is V(lines).
-      - With C(async) and C(poll), Ansible ends the task, and the line with its summary is missing. Tasks with C(poll=0) or
-        C(no_log) show no lines.
-      - A module that writes its progress ends if the controller or the connection to it ends.
+      - A file on the managed node. If the module runs for more than four seconds, it writes its progress to this file as JSON, once per second.
+        It removes the file when it ends.
+      - You do not need to set this option. For local and SSH connections, the action plugin of the same name sets it and reads the file. After
+        five seconds, the plugin prints a line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) to standard error. It prints
+        another line every ten seconds if anything has changed.
+      - To change the output, set the Ansible variable C(drayage_progress) or, on the controller, the environment variable E(DRAYAGE_PROGRESS).
+        V(lines) is the default, V(json) prints each line as JSON, and V(off) prints nothing. The Ansible variable takes precedence.
+      - With C(async) and a C(poll) interval, the plugin does not print the last line, which is the summary. For tasks with C(poll=0) or
+        C(no_log), it prints no lines.
+      - If the controller or the connection to it goes away while the module writes this file, the module stops.
     type: path
 """

@@ -13,14 +13,14 @@ options:
   prune:
     description:
       - Delete tags from the destination repositories if no entry selects them.
-      - Each deletion removes exactly one tag and no other tag of the same image. Repositories that are not declared are never changed.
-      - Nothing is deleted from a repository if its source could not be listed, if one of its entries or their expressions selects nothing, or if
-        one of its images failed. Nothing at all is deleted if V(path/*) could not be resolved.
-      - Tags that belong to an image by its digest, such as C(sha256-<digest>.sig) of cosign or those of the referrers tag schema, are kept as
-        long as the image is. A child of an index that stays is kept, even if its own tag is deleted.
-      - With O(referrers=true), everything else that is attached to an image is deleted after the last tag of the image, such as
-        signatures and SBOMs that the registry lists as referrers. Referrers of an image that stays are never deleted.
-      - It is an error if a repository is its own source.
+      - The module deletes each tag individually, so other tags of the same image stay. It never changes repositories that are not declared.
+      - The module deletes nothing from a repository if it cannot list the tags of the source, if an entry for this repository or one of its
+        expressions selects no tag, or if one of its images failed. It deletes nothing at all if it cannot resolve a pattern such as V(path/*).
+      - Tags that contain the digest of an image, such as cosign's C(sha256-<hex>.sig) and the tags of the referrers tag schema, are kept as long
+        as this image exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
+      - With O(referrers=true), the module deletes the last tag of an image first and then the referrers of this image that have no tag, such as
+        signatures and SBOMs that the registry lists. It never deletes the referrers of an image that is kept.
+      - The task fails if a repository is both source and destination.
     type: bool
     default: false
   prune_keep:
@@ -31,14 +31,15 @@ options:
     default: []
   max_delete:
     description:
-      - The maximum number of tags that O(prune) may delete. If it would delete more, the task fails before it writes anything, also in check mode.
-      - With O(slice), tags that other hosts would delete count as well, unless whole repositories are divided among the hosts.
+      - The maximum number of tags that O(prune) may delete. If it would delete more, the task fails before it writes anything. This also applies in
+        check mode.
+      - With O(slice), tags that other hosts would delete also count, unless each host processes whole repositories.
     type: int
   keep_going:
     description:
       - Continue with the other images if an image fails. The task still fails at the end, and RV(images) contains the outcome for each image.
-      - By default, nothing is written if the plan already shows that an image does not exist or cannot be read. After an image fails during the copy, no
-        further copies are started.
+      - By default, the module writes nothing if it finds during planning that an image does not exist or cannot be read. If an image fails
+        during the copy, the module starts no further copies.
     type: bool
     default: false
 """

@@ -12,29 +12,32 @@ class ModuleDocFragment:
 options:
   referrers:
     description:
-      - Copy the referrers of the image and of its copied children as well, such as signatures, SBOMs and attestations, and
-        their own referrers. They arrive before the tags of the image move.
-      - Referrers are found and listed by the API of the OCI distribution specification 1.1, or by its tag schema
-        (C(sha256-<hex>)) on either side that has no API. The tags of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)) are copied
-        too. In OCI layouts and archives the lists of referrers are entries of C(index.json) with the names of the tag schema.
-      - Referrers that exist only at the destination stay there. Referrers that were added at the source since the last run are copied.
-      - Referrers of a manifest whose digest changes are left out, because they no longer match. This concerns an index that loses
-        platforms, and an image that O(format) converts. The latter is an error unless O(remove_signatures=true).
-      - For an image that is up to date, only the referrers of the image itself are compared, and not those of its
-        children. With C(force=true), where there is that option, all of it is compared.
-      - A directory (V(dir:PATH)), and each directory of a tree, can only store signatures, in the files
-        C(signature-N) and C(<hex>.signature-N). cosign's signatures (C(.sig)) are converted from and to them. GPG signatures are copied
-        from one directory to another. Everything else is left out with a warning.
-      - It is an error if the source or the destination cannot store referrers, such as an engine or a C(docker-archive) file.
-      - Without this option, the task warns once if it has learned that something is attached to images that it copies. It sends
-        no request to find that out.
+      - Also copy the referrers of the image and of its copied children, such as signatures, SBOMs and attestations. Referrers of these referrers
+        are copied, too. The module copies all referrers before it writes the tags of the image.
+      - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers.
+      - The module uses the referrers API of the OCI distribution specification 1.1. For a registry without this API, it uses the referrers tag
+        schema of the specification (C(sha256-<hex>)). OCI layouts and archives store the lists of referrers as entries of C(index.json), with
+        names from the same tag schema.
+      - Referrers that exist only at the destination are kept. Referrers that were added at the source since the last run are copied.
+      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This applies to
+        an index from which platforms are removed, and to an image that O(format) or O(attestations) changes. In the second case, the task fails
+        unless O(remove_signatures=true).
+      - If an image is up to date, the module compares only the referrers of the image itself, and not those of its children. To compare them
+        all, use M(drayage.registry.image_copy) with C(force=true).
+      - A directory (V(dir:PATH)) can store only signatures, in files named C(signature-N) and C(<hex>.signature-N). This also applies to each
+        directory in a tree. The module converts cosign signatures (C(.sig)) to and from these files, and copies GPG signatures from one
+        directory to another. It does not copy other referrers, and prints a warning.
+      - The task fails if the source or the destination cannot store referrers, which is the case for container engines and V(docker-archive)
+        files.
+      - Without this option, the task prints one warning if it happens to find referrers of the images that it copies. It sends no additional
+        requests to look for them.
     type: bool
     default: false
   artifact_types:
     description:
-      - With O(referrers), copy only what has one of these artifact types, such as V(application/spdx+json), and all that is
-        attached to it. For cosign's tags, the media type of a layer counts as well.
-      - The default is to copy all of it.
+      - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json), and the referrers of these.
+        For artifacts under cosign tags, the media types of the layers are compared as well.
+      - By default, all referrers are copied.
     type: list
     elements: str
     default: []

@@ -12,6 +12,6 @@ class ModuleDocFragment:
 options:
   max_bytes:
     description:
-      - Fail before anything is written, in check mode too, if more than this number of bytes would be copied.
+      - The maximum number of bytes to copy. If the task would copy more, it fails before it writes anything. This also applies in check mode.
     type: int
 """

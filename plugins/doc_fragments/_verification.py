@@ -12,44 +12,47 @@ class ModuleDocFragment:
 options:
   signed_by:
     description:
-      - Copy an image only if it is signed with one of these keys. It is verified by digest before the first write, and also if the
-        destination has it already. What was verified is what is copied, even if its tag moves in the meantime.
-      - The signatures are those of the source, as with M(drayage.registry.image_verify). The signature of an index covers its platforms.
-      - With O(policy) too, both must hold.
+      - Copy an image only if it is signed with one of these keys. The module verifies the image by its digest before it writes anything, even if
+        the destination is already up to date. It then copies exactly this digest, even if the tag moves after the verification.
+      - The module looks for signatures at the source, in the same places as M(drayage.registry.image_verify). A signature of an index also covers
+        the images of its platforms.
+      - If O(policy) is set, too, the image must meet both conditions.
     type: dict
     suboptions:
       public_keys:
         description:
-          - Public keys in PEM, each as the path of a file on the managed node or as its content. One signature suffices.
+          - Public keys in PEM format. Each item is the path of a file on the managed node, or the key itself. One signature with one of these keys
+            is enough.
         type: list
         elements: str
         required: true
       identity:
         description:
-          - Which name must be signed with the digest, in the notation of C(signedIdentity) in containers-policy.json(5). Without it,
-            the digest alone counts. Sigstore bundles carry no name.
+          - The image name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5). By
+            default, only the digest must match.
+          - The signatures in sigstore bundles contain no image name, so they do not count if this option is set.
         type: dict
       attestations:
         description:
-          - Types of attestations that the image must have too, signed with one of O(signed_by.public_keys).
+          - The types of the attestations that the image must also have. Each attestation must be signed with one of O(signed_by.public_keys).
         type: list
         elements: str
         default: []
   policy:
     description:
-      - Copy an image only if this policy accepts it. It is the path of a file in the format of containers-policy.json(5) on the
-        managed node. V(default) is the node's own, C(/etc/containers/policy.json).
-      - The scopes of the policy are about the source. The index and the images of those platforms that are copied are each judged
-        by it, as Podman and Skopeo do it.
-      - Unknown fields and types are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet,
-        and accept no image.
+      - Copy an image only if this policy accepts it. The value is the path of a file in the format of containers-policy.json(5) on the managed
+        node. V(default) stands for C(/etc/containers/policy.json).
+      - The scopes of the policy refer to the source of an image. Like Podman and Skopeo, the module checks the index and the image of each copied
+        platform separately.
+      - Unknown fields and types in the policy are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet, so an
+        image that they apply to is not copied.
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which says where signatures are kept. With O(policy=default), it
-        defaults to C(/etc/containers/registries.d) if that exists.
-      - GPG signatures are read from the C(lookaside) location of an image, a C(file), C(https) or C(http) URL. No credentials are sent
-        there. The CA of a private server is that of its entry in O(registries).
+      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
+        C(/etc/containers/registries.d) exists, that directory is the default.
+      - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
+        credentials to this server. To trust a private CA, add an entry for the server to O(registries).
     type: path
 requirements:
   - cryptography >= 3.3.2, with O(signed_by) or O(policy)
@@ -59,19 +62,18 @@ requirements:
 options:
   policy:
     description:
-      - The path of a policy in the format of containers-policy.json(5) on the managed node. V(default) is the node's own,
-        C(/etc/containers/policy.json).
-      - The index and the images of its platforms are each judged by the policy, as Podman and Skopeo do it.
-      - Unknown fields and types are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet,
-        and accept no image.
+      - The path of a policy in the format of containers-policy.json(5) on the managed node. V(default) stands for C(/etc/containers/policy.json).
+      - Like Podman and Skopeo, the module checks the index and the image of each platform separately.
+      - Unknown fields and types in the policy are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet, so the
+        verification fails for an image that they apply to.
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which says where signatures are kept. With O(policy=default), it
-        defaults to C(/etc/containers/registries.d) if that exists.
-      - GPG signatures are read from the C(lookaside) location of an image, a C(file), C(https) or C(http) URL. No credentials are sent
-        there. The CA of a private server is that of its entry in O(registries).
-      - Without it, cosign's signatures are looked for in the repository of the image, and GPG signatures in
+      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
+        C(/etc/containers/registries.d) exists, that directory is the default.
+      - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
+        credentials to this server. To trust a private CA, add an entry for the server to O(registries).
+      - Without this option, the module looks for cosign signatures in the repository of the image, and for GPG signatures in
         C(/var/lib/containers/sigstore).
     type: path
 """
