@@ -10,10 +10,11 @@ module: image_copy
 short_description: Copy a container image between registries, layouts, archives and engines
 version_added: 0.1.0
 description:
-  - Copies a single or multi-platform image between registries, OCI layouts, archives, directories and container engines. The digest stays the same.
+  - Copies a single-platform or multi-platform image between registries, OCI layouts, archives, directories and container engines. By default, the
+    image keeps its digest.
   - The managed node needs neither a container engine nor a program such as C(skopeo).
-  - Content that already exists at the destination is not transferred again. Within one registry, blobs are mounted from one repository
-    into the other. Within one repository, only the tag is written.
+  - The module does not transfer content that already exists at the destination. Within one registry, it mounts blobs from one repository
+    into the other. Within one repository, it writes only the tag.
   - If the destination is up to date, the task sends one HEAD request to each side.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -34,27 +35,26 @@ options:
   src:
     description:
       - The image to copy.
-      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. Short names of Docker Hub, such as V(alpine), are
-        accepted. The tag defaults to V(latest). If there is a tag and a digest, the digest takes precedence.
-      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is one in a tar archive of a
-        layout. V(REF) can be omitted if there is only one image.
-      - V(dir:PATH) is the image in a directory that C(skopeo copy) wrote.
-      - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. The module finds the engine like C(docker) does, with
-        E(DOCKER_HOST).
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use the short names of Docker Hub, such as V(alpine).
+        The tag defaults to V(latest). If the reference contains a tag and a digest, the digest takes precedence.
+      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is an image in a tar archive of an OCI
+        layout. You can omit V(REF) if there is only one image.
+      - V(dir:PATH) is an image in a directory, in the format of C(skopeo copy).
+      - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
       - V(containers-storage:NAME[:TAG]) is an image in the storage of Podman, Buildah and CRI-O. The module connects to the Podman service
-        (E(CONTAINER_HOST) or the default socket), or else runs the program C(podman).
-      - In a container engine, V(sha256:ID) instead of the name selects an image by its ID.
-      - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) wrote.
+        (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs the program C(podman).
+      - To select an image in a container engine by its ID, write V(sha256:ID) instead of the name.
+      - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) created.
     type: str
     required: true
   dest:
     description:
       - The destination, in the same notation as O(src).
-      - Without a tag, digest or V(REF), the tag of O(src) is used. The image in a directory has no name. Without a name,
-        V(docker-archive) uses the full name of O(src).
-      - Container engines and V(docker-archive) files identify an image by its ID, which is the digest of its configuration, and
-        store images for one platform only. See O(platforms).
-      - If O(dest) has a digest and the image has a different one, the task fails before it writes anything.
+      - If O(dest) has no tag, digest or V(REF), the module uses the tag of O(src). In a V(docker-archive) file, it uses the full name of O(src)
+        if O(dest) has no name. An image in a directory has neither a name nor a tag.
+      - Container engines and V(docker-archive) files identify an image by its ID, which is the digest of its configuration. They can store an
+        image for only one platform, see O(platforms).
+      - If O(dest) contains a digest and the image has a different one, the task fails before it writes anything.
     type: str
     required: true
   tags:
@@ -68,25 +68,25 @@ options:
     description:
       - Copy only these platforms of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
         By default, all platforms are copied.
-      - An architecture matches older variants that it can run. V(linux/arm/v7) selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
-      - Attestations, such as provenance and SBOMs, are copied together with their platform.
-      - If O(src) is a single image, it must match every platform in the list.
-      - The module has to read the index of O(src), which costs one request more than without this option.
-      - To a container engine, the module copies the image for the platform of the engine, unless you select another one here. For a
-        V(docker-archive), select one platform if the image has several.
+      - If the image does not have the requested variant of an architecture, the module selects an older variant that this architecture can run.
+        For example, V(linux/arm/v7) selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
+      - The module copies the attestations of a selected platform, such as provenance and SBOMs, together with its image.
+      - If O(src) is a single-platform image, it must match every platform in the list.
+      - With this option, the module must read the index of O(src), which costs one additional request.
+      - If O(dest) is a container engine, the module copies the image for the platform of the engine, unless you select another platform here. If
+        O(dest) is a V(docker-archive) file and the image has several platforms, you must select one.
     type: list
     elements: str
     default: []
   platform_mode:
     description:
       - How to handle the index if O(platforms) selects only some of its platforms.
-      - With V(strip), the index lists only the copied platforms. Its digest changes.
-      - With V(sparse), the index and its digest stay unchanged, although some of the listed images do not exist at O(dest). Many
-        registries reject such an index.
-      - With V(image), the image for one platform is copied without the index, for services that accept no index, such as AWS
-        Lambda. O(platforms) must list exactly one platform, unless O(src) has only one. Attestations belong to the index and are not
-        copied.
-      - This option has no effect if O(dest) is a container engine or a V(docker-archive), which store no index.
+      - V(strip) removes all other platforms from the index. The digest of the index changes.
+      - V(sparse) keeps the index and its digest unchanged, although some of the listed images do not exist at O(dest). Many registries reject
+        such an index.
+      - V(image) copies the image for one platform without the index. Use it for services that do not accept an index, such as AWS Lambda.
+        O(platforms) must list exactly one platform, unless O(src) has only one. Attestations are not copied, because they belong to the index.
+      - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store an index.
     type: str
     choices:
       - strip
@@ -95,8 +95,8 @@ options:
     default: strip
   force:
     description:
-      - Check every manifest and blob at O(dest), even if O(dest) has the expected digest, and copy those that are missing.
-      - Use it to repair a destination that has lost content. The task is changed only if something was missing.
+      - Check whether every manifest and blob exists at O(dest), even if O(dest) has the expected digest, and copy those that are missing.
+      - Use this option to repair a destination that has lost content. The task is changed only if something was missing.
     type: bool
     default: false
 seealso:
@@ -135,7 +135,7 @@ EXAMPLES = r"""
       - linux/amd64
       - linux/arm64
 
-- name: Copy one platform without its index, for AWS Lambda
+- name: Copy the image for one platform without the index, for AWS Lambda
   drayage.registry.image_copy:
     src: quay.io/prometheus/node-exporter:v1.8.2
     dest: registry.example.com/lambda/node-exporter:v1.8.2
@@ -165,24 +165,24 @@ EXAMPLES = r"""
     src: registry.example.com/prod/app:1.4.2
     dest: oci-archive:/srv/transfer/app.tar:1.4.2
 
-- name: Load an image into the Docker Engine of the node
+- name: Load an image into the Docker Engine of the managed node
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-daemon:registry.example.com/prod/app:1.4.2
 
-- name: Export an image for another architecture to a file for docker load
+- name: Save an image for another architecture to a file for docker load
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-archive:/srv/transfer/app-arm64.tar
     platforms:
       - linux/arm64
 
-- name: Load that file into the storage of podman
+- name: Load the image from this file into Podman
   drayage.registry.image_copy:
     src: docker-archive:/srv/transfer/app-arm64.tar
     dest: containers-storage:registry.example.com/prod/app:1.4.2
 
-- name: Copy the layers of an image to a directory
+- name: Copy an image to a directory to inspect its layers
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: dir:/srv/look/app
@@ -191,9 +191,9 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - The reference of the image at the destination by its digest, V(repository@digest).
-    - For a container engine or a V(docker-archive), it is the reference by ID. For layouts, archives and directories, which have
-      no references by digest, it is RV(dest).
+    - The reference of the image at the destination with its digest, in the form V(repository@digest).
+    - For a container engine or a V(docker-archive) file, the reference contains the image ID instead. Layouts, archives and directories do not
+      support references with digests, so the value is the same as RV(dest).
   returned: success
   type: str
   sample: registry.example.com/prod/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -205,15 +205,15 @@ dest:
 digest:
   description:
     - The digest of the image at the destination.
-    - In a container engine or a V(docker-archive), it is the ID of the image. The same applies to RV(src_digest).
+    - For an image in a container engine or a V(docker-archive) file, the value is the image ID. The same applies to RV(src_digest).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 src_digest:
   description:
     - The digest of the image at the source.
-    - It differs from RV(digest) only if O(platforms) or O(attestations) left something out, if O(format) converted the image, or if
-      only one of the two is an image ID.
+    - It differs from RV(digest) only if O(platforms) or O(attestations) removed something from the index, if O(format) converted the image, or if
+      only one of the two values is an image ID.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -223,35 +223,35 @@ media_type:
   type: str
   sample: application/vnd.oci.image.index.v1+json
 tags:
-  description: The tags of O(dest) and O(tags), which now point to the image. Empty if O(dest) is a digest or a directory.
+  description: The tags from O(dest) and O(tags), which now point to the image. Empty if O(dest) contains only a digest, or if it is a directory.
   returned: success
   type: list
   elements: str
   sample: ["1.4.2", "1.4", "stable"]
 platforms:
   description:
-    - The platforms of a multi-platform image that O(platforms) selected, in the order of its index.
-    - Empty for a single image. Also empty without O(platforms), because the module then copies all platforms and does not read
+    - The platforms of a multi-platform image that O(platforms) selected, in the order of the index.
+    - Empty for a single-platform image. Also empty if O(platforms) is not set, because the module then copies all platforms, and does not read
       the index if the destination is up to date.
   returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64/v8"]
 blobs:
-  description: The number of blobs (layers and configurations) by how they were handled.
+  description: The number of blobs (layers and configurations) that were copied, mounted and skipped.
   returned: success
   type: dict
   contains:
     copied:
-      description: Blobs that were copied from the source to the destination.
+      description: The number of blobs that were copied from the source to the destination.
       type: int
       sample: 4
     mounted:
-      description: Blobs that the registry mounted from another repository.
+      description: The number of blobs that the registry mounted from another repository.
       type: int
       sample: 0
     skipped:
-      description: Blobs that the module checked individually and that already existed at the destination.
+      description: The number of blobs that the module checked individually and that already existed at the destination.
       type: int
       sample: 2
 bytes_copied:
@@ -261,62 +261,62 @@ bytes_copied:
   sample: 3626897
 referrers:
   description:
-    - What is attached to the image at the source. Empty without O(referrers).
-    - For an image that is up to date, it is what the source lists for the image itself.
+    - The referrers of the image at the source. Empty unless O(referrers=true).
+    - If the image is up to date, the list contains only the referrers of the image itself, and not those of its children.
   returned: success
   type: list
   elements: dict
   contains:
     digest:
-      description: The digest of the manifest that is attached.
+      description: The digest of the referrer.
       type: str
       sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
     subject:
-      description: The digest of the manifest that it is attached to.
+      description: The digest of the manifest that the referrer belongs to.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     artifact_type:
-      description: Its artifact type, null if it has none.
+      description: The artifact type of the referrer. Null if it has none.
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     tag:
-      description: The tag of cosign that it has, also for the signature files of a directory. Null for a referrer.
+      description: The cosign tag of the referrer. Signature files in a directory have one, too. Null for all other referrers.
       type: str
     depth:
-      description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
+      description: V(1) for referrers of the image or one of its children, V(2) for the referrers of these referrers, and so on.
       type: int
       sample: 1
     action:
       description:
-        - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
-          destination, or has no place there.
+        - V(copied) if the destination did not have the referrer, and V(unchanged) if it did.
+        - V(left_out) if the referrer was not copied, because the digest of its subject changed or because the destination cannot store it.
       type: str
       sample: copied
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
   sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted (61.0 MB)."
 cost:
-  description: What copying cost, or would cost in check mode.
+  description: The cost of the copy, or its expected cost in check mode.
   returned: success
   type: dict
   contains:
     download:
-      description: Bytes to read from each registry.
+      description: The number of bytes to read from each registry.
       type: dict
     upload:
-      description: Bytes to write to each registry.
+      description: The number of bytes to write to each registry.
       type: dict
     pulls:
-      description: Pulls that Docker Hub counts. Check mode needs the same number, because it reads the manifests too.
+      description: The number of pulls that Docker Hub counts. Check mode needs the same number, because it also reads the manifests.
       type: int
       sample: 2
     pulls_left:
-      description: Pulls that Docker Hub still allows. Null if there are none to count, or it did not say so.
+      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
       type: int
     free:
-      description: Free bytes on the disk of a local destination. Null for a registry or an engine.
+      description: The free space on the disk of a local destination, in bytes. Null for a registry or a container engine.
       type: int
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
