@@ -10,7 +10,7 @@ module: image_delete
 short_description: Delete one tag of a container image, or an image with all its tags
 version_added: 0.1.0
 description:
-  - Deletes exactly one tag, on every registry that supports deletion, or a manifest with all tags that point to it.
+  - Deletes exactly one tag, or a manifest with all tags that point to it. This works with every registry that supports deletion.
   - If the tag or image does not exist, the task is not changed. If access to it is denied, the task fails.
   - A registry keeps the blobs of deleted images until its garbage collection runs. In an OCI layout, the module immediately deletes
     the files that no other image needs.
@@ -27,24 +27,26 @@ attributes:
 options:
   image:
     description:
-      - The tag or image to delete, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
+      - The tag or image to delete, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
-      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or a
-        file. Deleting the last tag of an image deletes the image. Images that a container uses are not deleted.
-      - There is no default tag. If there is a tag and a digest, nothing is deleted unless the tag points to that digest.
-      - With O(scope=manifest), V(REF) can be omitted if the OCI layout or archive contains only one image. Deleting the last image of an
-        archive deletes the file.
-      - The image in a directory has no name. O(scope=manifest) deletes it together with the directory.
+      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or a file.
+        There, the module deletes an image together with its last tag. It does not delete an image that a container uses.
+      - There is no default tag. If the reference contains a tag and a digest, the task fails and deletes nothing if the tag points to another
+        digest.
+      - With O(scope=manifest), you can omit V(REF) if the OCI layout or archive contains only one image. If you delete the last image in an
+        archive, the module deletes the file.
+      - An image in a directory has no tag. Use O(scope=manifest) to delete it together with the directory.
     type: str
     required: true
   scope:
     description:
       - Whether to delete one tag or the whole image.
       - V(tag) deletes only the tag. Other tags of the same image stay.
-      - V(manifest) deletes the manifest and all tags that point to it. If it is an index, the manifests it lists stay. If another index
-        lists it, that index is broken afterwards.
-      - An outdated or incomplete tag list in the registry makes RV(removed_tags) incomplete. In this case, V(manifest) deletes nothing and fails if
-        O(image) has a tag, and warns if O(image) has only a digest.
+      - V(manifest) deletes the manifest and all tags that point to it. If the manifest is an index, the manifests that it lists stay. If another
+        index lists the manifest, that index is incomplete afterwards.
+      - If the tag list of the registry is outdated or incomplete, the module cannot find all tags that V(manifest) would delete. In this case,
+        the task fails and deletes nothing if O(image) contains a tag. If O(image) contains only a digest, the module deletes the manifest and
+        warns that RV(removed_tags) may be incomplete.
     type: str
     choices:
       - tag
@@ -52,24 +54,26 @@ options:
     default: tag
   referrers:
     description:
-      - Also delete what is attached to the image, such as signatures, SBOMs and attestations, and what is attached to these, after the image
-        itself. Requires O(scope=manifest), because deleting a tag may keep the image.
-      - This includes referrers, their entries in the lists that clients keep for registries without the referrers API, and the tags
-        of cosign (C(sha256-<hex>.sig), C(.att) and C(.sbom)). What another tag points to stays.
-      - Referrers of the children of an index are not deleted.
-      - If the image does not exist and O(image) has its digest, the module deletes what is still attached to that digest.
-      - It is an error for a transport that cannot store referrers, such as a container engine.
+      - Also delete the referrers of the image, such as signatures, SBOMs and attestations, and the referrers of these referrers. The module
+        deletes the image first. O(scope=manifest) is required, because an image can still exist after one of its tags is deleted.
+      - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers. The module keeps a referrer
+        if another tag points to it.
+      - For a registry without the referrers API, the module also removes the referrers from the lists that clients maintain.
+      - The module does not delete the referrers of the children of an index.
+      - If the image no longer exists and O(image) contains its digest, the module deletes the remaining referrers of this digest.
+      - The task fails if the transport cannot store referrers, which is the case for container engines and V(docker-archive) files.
     type: bool
     default: false
 notes:
-  - The module sends one request for each tag of the repository to find the tags that point to the same image.
-  - Some registries, such as distribution 2, cannot delete a tag. They can only delete a manifest with all its tags. On these, the module points the
-    tag to an empty image with a unique digest and deletes that image. This requires permission to push. The module first checks that
-    the registry supports deletion, and restores the tag if the deletion fails.
-  - The module then deletes the image itself only if it is certain that nothing else refers to it. The tag list must no longer contain the
-    tag, and none of at most 100 other tags may point to this image or to an index that might list it. Otherwise the image stays in the
-    registry without this tag.
-  - If the task is killed in between, the tag points to the empty image, which the other modules reject. Run the task again.
+  - To find the tags that point to the same image, the module sends one request for each tag of the repository.
+  - Some registries, such as distribution 2, can delete only a manifest with all its tags, but not a single tag. With such a registry, the module
+    points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The module first checks
+    whether the registry supports deletion, and it restores the tag if the deletion fails.
+  - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer
+    contains the tag, that the repository has at most 100 other tags, and that none of these points to the image or to an index, which might list
+    the image. Otherwise, the image stays in the registry without this tag.
+  - If the task is killed between these steps, the tag points to the empty image, which the other modules reject. To delete the tag, run the task
+    again.
 seealso:
   - module: drayage.registry.image_inspect
   - module: drayage.registry.image_tags
@@ -128,7 +132,7 @@ kept_tags:
   sample: ["1.4", "stable"]
 method:
   description:
-    - The method of deletion.
+    - How the tag or the image was deleted.
     - V(tag) means that the registry deleted the tag.
     - V(digest) means that the registry deleted the manifest.
     - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The manifest stays without this tag.
@@ -137,36 +141,36 @@ method:
   type: str
   sample: tag
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
   sample: >-
     Deleted registry.example.com/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0).
     2 other tags still point to the image.
 referrers:
-  description: The deleted referrers. Empty without O(referrers).
+  description: The deleted referrers. Empty unless O(referrers=true).
   returned: success
   type: list
   elements: dict
   contains:
     digest:
-      description: The digest of the manifest that was attached.
+      description: The digest of the referrer.
       type: str
       sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
     subject:
-      description: The digest of the manifest that it was attached to.
+      description: The digest of the manifest that the referrer belonged to.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     artifact_type:
-      description: Its artifact type, null if it has none.
+      description: The artifact type of the referrer. Null if it has none.
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     tag:
-      description: The tag of cosign that it had, null for a referrer.
+      description: The cosign tag of the referrer. Null for all other referrers.
       type: str
       sample: null
     depth:
-      description: 1 for what was attached to the image, 2 for what was attached to that, and so on.
+      description: V(1) for referrers of the image, V(2) for the referrers of these referrers, and so on.
       type: int
       sample: 1
 requests:
