@@ -10,9 +10,9 @@ module: image_inspect
 short_description: Inspect a container image without pulling it
 version_added: 0.1.0
 description:
-  - Returns digest, platforms, configuration, layers and labels of an image in a registry, layout, archive, directory or container engine.
-  - The module only reads and is never changed.
-  - It sends one request for a multi-platform image, two for a single image, and three for one platform of a multi-platform image.
+  - Returns the digest, platforms, configuration, layers and labels of an image in a registry, OCI layout, archive, directory or container engine.
+  - The module does not modify anything, so the task is never changed.
+  - The module sends one request for a multi-platform image, two for a single-platform image, and three for one platform of a multi-platform image.
   - If the image does not exist, the module returns RV(exists=false). If access is denied, the task fails.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -34,49 +34,48 @@ options:
   image:
     description:
       - The image to inspect.
-      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. Short names of Docker Hub, such as V(alpine), are
-        accepted. The tag defaults to V(latest). If there is a tag and a digest, the digest takes precedence.
-      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is one in a tar archive of a
-        layout. V(REF) can be omitted if there is only one image.
-      - V(dir:PATH) is the image in a directory.
-      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a
-        container engine or a C(docker save) file. These store no manifest, so the module generates one. The digest is the ID of the image.
-        The module has to read the whole image from an engine.
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use the short names of Docker Hub, such as V(alpine).
+        The tag defaults to V(latest). If the reference contains a tag and a digest, the digest takes precedence.
+      - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is an image in a tar archive of an OCI
+        layout. You can omit V(REF) if there is only one image.
+      - V(dir:PATH) is an image in a directory, in the format of C(skopeo copy).
+      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a container engine or
+        in a file that C(docker save) created. These do not store a manifest, so the module generates one, and RV(digest) is the image ID. The
+        module must read the whole image from a container engine.
     type: str
     required: true
   platform:
     description:
-      - Inspect the image for this platform of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
-      - A single image must be for this platform.
+      - The platform of a multi-platform image to inspect, in the form V(os/architecture[/variant]), such as V(linux/arm64).
+      - If the image is a single-platform image, it must match this platform.
     type: str
   raw:
     description:
-      - Also return the exact text of the manifest.
+      - Whether to return the exact text of the manifest in RV(raw).
     type: bool
     default: false
   tags:
     description:
-      - Also list the tags of the repository, or the names in the layout. This costs one more request, or several if the registry
-        paginates the list.
+      - Whether to return the tags of the repository, or the names in the OCI layout, in RV(tags). This costs one additional request, or several
+        if the registry paginates the list.
     type: bool
     default: false
   verify:
     description:
-      - Check that every manifest and every blob of the image exists, for all platforms. RV(missing) lists those that do not.
-      - This costs one request for each of them. The module does not read the contents of blobs, except in C(docker save) files.
+      - Whether to check that every manifest and blob of the image exists, for all platforms. RV(missing) lists those that do not exist.
+      - This costs one request for each manifest and blob. The module does not read the content of blobs, except in V(docker-archive) files.
     type: bool
     default: false
   referrers:
     description:
-      - List what is attached to the image and to its children, such as signatures, SBOMs and attestations, as RV(referrers).
-        With O(platform), only what is attached to the image itself and to its child for this platform.
-      - Referrers are found by the API of the OCI distribution specification 1.1, or by the tags that it defines for registries
-        without this API. cosign's tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) are found in the list of tags.
-      - This costs one request for each manifest that something can be attached to, one for each that is attached, and one
-        for the list of tags.
-      - The signature files in a directory are listed like the tag of cosign (C(sha256-<hex>.sig)) that they come from or belong in,
-        and GPG signatures with C(sha256-<hex>.gpg).
-      - It is an error for an engine or a C(docker save) file, because these cannot hold referrers.
+      - Whether to return the referrers of the image and of its children, such as signatures, SBOMs and attestations, in RV(referrers). With
+        O(platform), the list contains only the referrers of the image itself and of its child for this platform.
+      - The module finds referrers with the referrers API of the OCI distribution specification 1.1, or with the tags that the specification defines
+        for registries without this API. It finds artifacts under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) in the tag list.
+      - This costs one request for each manifest that can have referrers, one request for each referrer, and one request for the tag list.
+      - For a signature file in a directory, RV(referrers[].tag) is the corresponding cosign tag (C(sha256-<hex>.sig)). For a GPG signature, it is
+        C(sha256-<hex>.gpg).
+      - The task fails for a container engine or a V(docker-archive) file, because these cannot store referrers.
     type: bool
     default: false
 seealso:
@@ -132,17 +131,17 @@ RETURN = r"""
 exists:
   description:
     - Whether the image exists. V(false) if the tag, the repository or the layout does not exist.
-    - All values except RV(tags) are null or empty if the image does not exist.
+    - If the image does not exist, all values that describe it are null or empty.
   returned: success
   type: bool
   sample: true
 digest:
-  description: The digest of the index or of the single image. Null if the image does not exist.
+  description: The digest of the index or of the single-platform image. Null if the image does not exist.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 platform_digest:
-  description: The digest of the image for O(platform). Equal to RV(digest) for a single image. Null without O(platform).
+  description: The digest of the image for O(platform). For a single-platform image, it is the same as RV(digest). Null if O(platform) is not set.
   returned: success
   type: str
   sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
@@ -158,20 +157,20 @@ manifest:
   sample: {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
 raw:
   description:
-    - The text of the manifest or index. Its SHA-256 is RV(digest), except for a schema 1 manifest, whose digest does not cover its
-      signatures.
+    - The text of the manifest or index. The SHA-256 of this text is RV(digest), except for a schema 1 manifest, whose digest does not cover the
+      signatures in the manifest.
     - Null unless O(raw=true).
   returned: success
   type: str
   sample: '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 platforms:
-  description: The platforms in the index, or the platform of a single image. Attestations do not count.
+  description: The platforms in the index, or the platform of a single-platform image. Attestations are not included.
   returned: success
   type: list
   elements: str
   sample: ["linux/amd64", "linux/arm64"]
 children:
-  description: The entries of the index. Empty for a single image.
+  description: The entries of the index. Empty for a single-platform image.
   returned: success
   type: list
   elements: dict
@@ -185,23 +184,23 @@ children:
       type: str
       sample: application/vnd.oci.image.manifest.v1+json
     size:
-      description: The size of the manifest of the child, in bytes.
+      description: The size of the child manifest, in bytes.
       type: int
       sample: 1022
     platform:
-      description: The platform of the child. Null if the index has none.
+      description: The platform of the child. Null if the index does not specify it.
       type: str
       sample: linux/amd64
     artifact_type:
-      description: The artifact type of the child. Null if the index has none.
+      description: The artifact type of the child. Null if the index does not specify it.
       type: str
       sample: null
     annotations:
-      description: The annotations of the child in the index.
+      description: The annotations that the index contains for the child.
       type: dict
       sample: {}
     attests:
-      description: The digest of the image that this child is an attestation for. Null if it is not an attestation.
+      description: The digest of the image that this attestation is for. Null if the child is not an attestation.
       type: str
       sample: null
 annotations:
@@ -212,9 +211,9 @@ annotations:
 config:
   description:
     - The configuration of the image. Null if it has no configuration or if the configuration is not a JSON object.
-    - Values nested more than 64 levels deep are left out, with a warning.
-    - Null for an index without O(platform), because an index refers to several images. RV(created), RV(architecture), RV(os) and RV(size)
-      are then null as well, and RV(layers) and RV(labels) are empty.
+    - The module leaves out values that are nested more than 64 levels deep, and prints a warning.
+    - Null for an index if O(platform) is not set, because an index refers to several images. In this case, RV(created), RV(architecture), RV(os)
+      and RV(size) are also null, and RV(layers) and RV(labels) are empty.
   returned: success
   type: dict
   sample: {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"]}}
@@ -229,7 +228,7 @@ layers:
       type: str
       sample: sha256:c6a83fedfae6ed8a4f5f7cbb6a7b6f1c1ec3d86fea8cb9e5ba2e5e6673fde9f6
     media_type:
-      description: The media type of the layer. Null for a schema 1 image, which does not contain it.
+      description: The media type of the layer. Null for a schema 1 image, whose manifest does not contain it.
       type: str
       sample: application/vnd.oci.image.layer.v1.tar+gzip
     size:
@@ -258,14 +257,14 @@ os:
   sample: linux
 size:
   description:
-    - The total size of configuration and layers in the registry, in bytes. Each blob counts once. Null for a schema 1 image.
+    - The total size of the configuration and the layers in the registry, in bytes. Each blob counts once. Null for a schema 1 image.
   returned: success
   type: int
   sample: 3623473
 tags:
   description:
-    - The tags of the repository, or the names in the layout. Tags that are not versions come first, in alphabetical order, followed
-      by the versions from the oldest to the newest.
+    - The tags of the repository, or the names in the OCI layout. Tags that are not versions come first, in alphabetical order. Versions follow,
+      from lowest to highest.
     - Null unless O(tags=true).
   returned: success
   type: list
@@ -278,53 +277,53 @@ missing:
   elements: str
   sample: []
 msg:
-  description: What was found, in one sentence.
+  description: A one-sentence summary of the image.
   returned: success
   type: str
   sample: "registry.example.com/app:1.4 is an index of 2 platforms (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)."
 referrers:
   description:
-    - What is attached to the image and its children, each followed by what is attached to it.
-    - Null unless O(referrers=true), and if the image does not exist.
+    - The referrers of the image and of its children. The referrers of a referrer follow it in the list.
+    - Null if O(referrers=false), or if the image does not exist.
   returned: success
   type: list
   elements: dict
   contains:
     digest:
-      description: The digest of the manifest that is attached.
+      description: The digest of the referrer.
       type: str
       sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
     subject:
-      description: The digest of the manifest that it is attached to.
+      description: The digest of the manifest that the referrer belongs to.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     artifact_type:
-      description: What it is. The artifact type of its manifest, or else the media type of its config. Null if it has neither.
+      description: The artifact type in the manifest of the referrer, or else the media type of its config. Null if it has neither.
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     media_type:
-      description: The media type of its manifest.
+      description: The media type of the manifest of the referrer.
       type: str
       sample: application/vnd.oci.image.manifest.v1+json
     size:
-      description: The length of its manifest, in bytes.
+      description: The size of the manifest of the referrer, in bytes.
       type: int
       sample: 843
     annotations:
-      description: The annotations of its manifest.
+      description: The annotations in the manifest of the referrer.
       type: dict
       sample: {"dev.sigstore.bundle.content": "dsse-envelope"}
     scheme:
       description:
-        - How it is attached. V(referrers) if its manifest names the subject, V(tag) if it has one of cosign's tags.
+        - V(referrers) if the manifest of the referrer has a C(subject). V(tag) if the referrer is stored under a cosign tag.
       type: str
       sample: referrers
     tag:
-      description: The tag that it has, null if C(scheme) is V(referrers).
+      description: The cosign tag of the referrer. Null if RV(referrers[].scheme) is V(referrers).
       type: str
       sample: null
     depth:
-      description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
+      description: V(1) for referrers of the image or one of its children, V(2) for the referrers of these referrers, and so on.
       type: int
       sample: 1
 requests:
