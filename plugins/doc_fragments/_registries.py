@@ -31,7 +31,7 @@ options:
       password:
         description:
           - The password or access token.
-          - If the value is a mapping, the module sends it as JSON. This is necessary because ansible-core before 2.19 turns the content of a JSON
+          - If the value is a mapping, the module converts it to JSON. This is necessary because ansible-core before 2.19 turns the content of a JSON
             file, such as a key for the user V(_json_key), into a mapping.
         type: raw
       token:
