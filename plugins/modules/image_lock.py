@@ -10,12 +10,12 @@ module: image_lock
 short_description: Pin image references to digests in a lock file
 version_added: 0.1.0
 description:
-  - Looks up the digest of each reference and writes all of them to an ImagesLock file, the format of Carvel's C(imgpkg) and C(kbld).
-    Renovate updates such a file too.
-  - The file is sorted, and written only if a pin or an annotation changes. It is replaced as a whole.
-  - Entries for images that are not in O(images) are removed. Annotations that others have added to an entry stay.
-  - The task sends one HEAD request for each reference that it looks up, and several of them at the same time. If O(platforms) is set,
-    it sends one GET request instead, which registries may count as a pull.
+  - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. This is the file format of
+    Carvel's C(imgpkg) and C(kbld), which Renovate can also update.
+  - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
+  - The module removes the entries of images that are not in O(images). It keeps annotations that other tools have added to an entry.
+  - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, it sends a GET request instead,
+    which registries may count as a pull.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -29,23 +29,23 @@ attributes:
 options:
   path:
     description:
-      - The lock file on the managed node. Its directory must exist.
+      - The path of the lock file on the managed node. The directory of the file must exist.
     type: path
     required: true
   images:
     description:
-      - The references to pin, or what the filter P(drayage.registry.find_images#filter) or the lookup
-        P(drayage.registry.images_of#lookup) returns. A reference without a tag means the tag V(latest).
-      - A reference that has a digest is written as it is, without a request unless O(platforms) is set.
-      - The default is the images that are in the file.
+      - The references to pin. The option also accepts the result of the filter P(drayage.registry.find_images#filter) and of the lookup
+        P(drayage.registry.images_of#lookup). The tag of a reference defaults to V(latest).
+      - The module writes a reference that contains a digest without looking it up, unless O(platforms) is set.
+      - By default, the module uses the images that are already in the file.
     type: list
     elements: raw
   update:
     description:
-      - With V(missing), references that are in the file keep their digests, and only the others are looked up.
-      - With V(all), every reference is looked up, and pins move to what the tags point to now.
-      - With V(none), every reference is looked up and nothing is written. The task fails if a tag has moved, or if a
-        reference is not in the file.
+      - Which references to look up.
+      - V(missing) looks up only references that are not in the file. All other references keep their digests.
+      - V(all) looks up all references and updates their digests in the file.
+      - V(none) looks up all references but does not write the file. The task fails if a tag has moved, or if a reference is not in the file.
     type: str
     choices:
       - missing
@@ -54,10 +54,10 @@ options:
     default: missing
   platforms:
     description:
-      - The platforms that are needed of these images, written V(os/architecture[/variant]). They are noted in the annotation
-        C(drayage.registry/platforms), and M(drayage.registry.image_sync) copies only these platforms.
-      - The task fails if a multi-platform image lacks one of them. Images that the file notes with the same platforms are checked again
-        only if they are looked up, and none are checked with O(update=none).
+      - The platforms that each image must have, in the form V(os/architecture[/variant]). The module records them in the annotation
+        C(drayage.registry/platforms), so that M(drayage.registry.image_sync) copies only these platforms.
+      - The task fails if a multi-platform image does not have one of these platforms. If the file already records the same platforms for an image,
+        the module checks them again only when it looks up the image. With O(update=none), it does not check platforms.
     type: list
     elements: str
     default: []
@@ -81,7 +81,7 @@ EXAMPLES = r"""
       - quay.io/prometheus/node-exporter:v1.8.2
       - ghcr.io/example/app:1.4.2
 
-- name: Pin what the manifests refer to
+- name: Pin the images that Kubernetes manifests use
   drayage.registry.image_lock:
     path: /srv/release/manifests.lock.yml
     images: "{{ lookup('drayage.registry.images_of', '/srv/release/manifests.yaml', wantlist=true) }}"
@@ -91,20 +91,20 @@ EXAMPLES = r"""
     path: /srv/release/images.lock.yml
     update: none
 
-- name: Move all pins to what the tags point to now
+- name: Update the digests of all images
   drayage.registry.image_lock:
     path: /srv/release/images.lock.yml
     update: all
   register: updated
 
-- name: Show which pins have moved
+- name: Show which tags have moved
   ansible.builtin.debug:
     var: updated.moved
 """
 
 RETURN = r"""
 images:
-  description: The locked images, in the order of the file.
+  description: The images in the lock file, in the order of the file.
   returned: success
   type: list
   elements: dict
@@ -114,11 +114,11 @@ images:
       type: str
       sample: ghcr.io/example/app:1.4.2@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     annotations:
-      description: The annotations of the entry, such as C(kbld.carvel.dev/id) with the reference as it was given.
+      description: The annotations of the entry. For example, C(kbld.carvel.dev/id) contains the original reference.
       type: dict
       sample: {"kbld.carvel.dev/id": "ghcr.io/example/app:1.4.2"}
 moved:
-  description: The images that were locked with another digest before.
+  description: The images that had a different digest in the file before the task.
   returned: success
   type: list
   elements: dict
@@ -128,7 +128,7 @@ moved:
       type: str
       sample: ghcr.io/example/app:1.4.2
     before:
-      description: The digest in the file.
+      description: The previous digest in the file.
       type: str
       sample: sha256:9c6f0724472873bb50a2ae67a9e7adcb57673a183cea8b06eb778dca859181b5
     after:
@@ -136,7 +136,7 @@ moved:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
   sample: "Locked 12 images in /srv/release/images.lock.yml: 2 added, 1 moved, 0 removed."
