@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_sign
-short_description: Sign a container image, or attest a claim about it
+short_description: Sign a container image or attest a claim about it
 version_added: 0.2.0
 description:
-  - Signs an image and its platforms with a key, in the formats of cosign. With O(predicate), signs an attestation instead.
-  - Does nothing if this key has signed the same digest with the same identity already. Signatures of other keys stay.
-  - The signatures are stored in the repository of the image.
+  - Signs an image and the images of all its platforms with a private key. The signatures have the formats of cosign. If O(predicate) is set, the
+    module adds a signed attestation instead.
+  - The module does nothing if this key has already signed the same digest with the same identity. It keeps signatures made with other keys.
+  - The module stores the signatures in the repository of the image.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -26,50 +27,54 @@ attributes:
 options:
   image:
     description:
-      - The image to sign, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
-        V(dir:PATH). A directory has a place for O(formats=tag) and O(gpg_key), not for bundles.
-      - The digest is signed. Give V(@digest) to be certain which image that is, whatever happens to the tag.
+      - The image to sign, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
+        A directory cannot store sigstore bundles, so use O(formats=tag) or O(gpg_key) for it.
+      - The signature applies to the digest that the reference points to. Add V(@digest) to be certain that you sign the expected image, even if
+        the tag moves.
       - Either O(image) or O(bundle) is required.
     type: str
   bundle:
     description:
-      - The directory of a bundle of the role P(drayage.registry.airgap_export#role), to sign instead of an image. The file
-        C(SHA256SUMS.sigstore.json) is written into it, a statement about C(SHA256SUMS), C(inventory.json) and the digests of all images.
+      - The directory of a bundle that the role P(drayage.registry.airgap_export#role) created. The module signs this bundle instead of an image.
+      - The module writes the signature to the file C(SHA256SUMS.sigstore.json) in this directory. It covers C(SHA256SUMS), C(inventory.json) and the
+        digests of all images.
     type: path
   key:
     description:
-      - The path of a private key on the managed node, in PEM. Keys of cosign, OpenSSL and Skopeo are supported.
-      - The key is for ECDSA on P-256, P-384 or P-521, for Ed25519, or for RSA with 2048 bits or more.
+      - The path of a private key in PEM format on the managed node. You can create the key with cosign, OpenSSL or Skopeo.
+      - The module supports ECDSA keys on the curves P-256, P-384 and P-521, Ed25519 keys, and RSA keys with 2048 bits or more.
     type: path
   key_content:
     description:
-      - The private key itself, for example from a vault.
+      - The private key in PEM format, for example from Ansible Vault. Use it instead of O(key).
     type: str
   passphrase:
     description:
-      - The passphrase of an encrypted key, or of O(gpg_key).
+      - The passphrase of the key in O(key), O(key_content) or O(gpg_key), if it has one.
     type: str
   gpg_key:
     description:
-      - The fingerprint or user ID of a GPG key on the managed node, to sign with the program C(gpg) instead, as
-        C(skopeo standalone-sign) does it. Signatures are stored as C(signature-N) files next to the image of a directory, or in
-        O(lookaside). O(formats) and O(annotations) do not apply.
+      - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with the program C(gpg), like
+        C(skopeo standalone-sign). O(formats) and O(annotations) then have no effect.
+      - The module stores these signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
+        in a registry, it writes them to O(lookaside).
     type: str
   gpg_home:
     description:
-      - The home directory of GPG with that key. It defaults to that of the user.
+      - The GPG home directory that contains O(gpg_key). By default, C(gpg) uses the GPG home directory of the user.
     type: path
   lookaside:
     description:
-      - The directory for GPG signatures of an image in a registry, as a C(lookaside) URL of containers-registries.d(5) names it.
+      - The directory in which to store the GPG signatures of an image in a registry. Other programs read them from there if a C(lookaside) URL in
+        containers-registries.d(5) refers to this directory.
     type: path
   formats:
     description:
-      - The formats to sign in.
-      - V(tag) stores a signature under the tag C(sha256-DIGEST.sig), which Podman, Skopeo, CRI-O and OpenShift read.
-        Attestations are stored under C(sha256-DIGEST.att).
-      - V(bundle) stores a sigstore bundle as a referrer of the image, which cosign 3 and policy-controller read. Registries
-        without a referrers API keep a list of referrers under the tag C(sha256-DIGEST).
+      - The formats of the signature.
+      - V(tag) stores a signature under the tag C(sha256-<hex>.sig), which Podman, Skopeo, CRI-O and OpenShift read. It stores an attestation under
+        the tag C(sha256-<hex>.att).
+      - V(bundle) stores a sigstore bundle as a referrer of the image, which cosign 3 and policy-controller read. If the registry has no referrers
+        API, the module adds the bundle to the list of referrers under the tag C(sha256-<hex>).
     type: list
     elements: str
     choices:
@@ -80,35 +85,36 @@ options:
       - bundle
   children:
     description:
-      - Whether to sign the images of all platforms too, and not only the index. Podman and Skopeo require that.
-      - Attestations are about O(image) alone.
+      - Whether to sign the images of all platforms in addition to the index. Podman and Skopeo require this.
+      - This option has no effect on attestations, which always apply to O(image) only.
     type: bool
     default: true
   identity:
     description:
-      - The name that is signed with the digest. It defaults to the repository of O(image), as with cosign.
-      - Required for an image in a layout, archive or directory. For GPG, the tag belongs to the name.
-      - A bundle carries no name, unless it is an attestation.
+      - The image name to sign together with the digest. As with cosign, it defaults to the repository of O(image).
+      - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name includes the tag.
+      - A sigstore bundle contains the name only if it is an attestation.
     type: str
   annotations:
     description:
-      - Further text to sign. An existing signature counts if it has these annotations.
+      - Annotations to sign together with the digest. If an existing signature does not have these annotations, the module adds another one.
     type: dict
     default: {}
   predicate:
     description:
-      - The claim to attest, for example an SBOM. Read a file with P(ansible.builtin.file#lookup) and
+      - The claim to attest, for example an SBOM. To read it from a file, use the lookup P(ansible.builtin.file#lookup) and the filter
         P(ansible.builtin.from_json#filter).
     type: dict
   predicate_type:
     description:
-      - The type of O(predicate), a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
+      - The type of O(predicate). This is a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
         V(slsaprovenance1).
-      - Without O(predicate) and with O(state=absent), all attestations of this type by this key are removed.
+      - With O(state=absent), the module removes all attestations of this type that were signed with this key. It ignores O(predicate).
     type: str
   state:
     description:
-      - With V(absent), the signatures that were made with this key are removed. Those of other keys stay.
+      - Whether the signature should exist.
+      - V(absent) removes the signatures that were made with this key. Signatures made with other keys stay.
     type: str
     choices:
       - present
@@ -118,7 +124,7 @@ requirements:
   - cryptography >= 3.3.2
   - C(gpg), with O(gpg_key)
 notes:
-  - Nothing is sent to a transparency log. With cosign, verify with C(--insecure-ignore-tlog).
+  - The module does not use a transparency log. To verify the signatures with cosign, add the option C(--insecure-ignore-tlog).
 seealso:
   - module: drayage.registry.image_verify
   - module: drayage.registry.image_copy
@@ -127,14 +133,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Sign a release, and the images of all its platforms
+- name: Sign a release and the images of all its platforms
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
     key_content: "{{ vault_signing_key }}"
     passphrase: "{{ vault_signing_passphrase }}"
   register: signed
 
-- name: Attest the SBOM of the image that was signed
+- name: Attest the SBOM of the signed image
   drayage.registry.image_sign:
     image: "registry.example.com/prod/app@{{ signed.digest }}"
     key_content: "{{ vault_signing_key }}"
@@ -144,14 +150,14 @@ EXAMPLES = r"""
       bomFormat: CycloneDX
       specVersion: "1.6"
 
-- name: Sign the image of a directory with GPG
+- name: Sign an image in a directory with GPG
   drayage.registry.image_sign:
     image: dir:/srv/transfer/app
     gpg_key: release@example.com
     gpg_home: /etc/keys/gnupg
     identity: registry.example.com/prod/app:1.4.2
 
-- name: Withdraw the signatures of a key
+- name: Remove the signatures that were made with a key
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
     key_content: "{{ vault_signing_key }}"
@@ -161,28 +167,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of O(image), or of the checksums of O(bundle).
+  description: The digest of O(image), or of the file C(SHA256SUMS) in O(bundle).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 digests:
-  description: The digests that this task signs. The digest of O(image) comes first.
+  description: The digests whose signatures the task manages. The digest of O(image) comes first.
   returned: success
   type: list
   elements: str
   sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]
 identity:
-  description: The name that is signed. Null for a bundle.
+  description: The image name that is signed together with the digest. Null for O(bundle).
   returned: success
   type: str
   sample: registry.example.com/prod/app
 fingerprint:
-  description: The SHA-256 of the public key in DER, or the fingerprint of the GPG key.
+  description: The SHA-256 of the public key in DER format, or the fingerprint of the GPG key.
   returned: success
   type: str
   sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
 public_key:
-  description: The public key in PEM, or that of GPG with armor. Verifiers need it.
+  description: The public key that verifies the signatures, in PEM format. For a GPG key, it is ASCII-armored.
   returned: success
   type: str
 signatures:
@@ -192,19 +198,19 @@ signatures:
   elements: dict
   contains:
     digest:
-      description: The digest that is signed.
+      description: The signed digest.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     format:
-      description: V(tag), V(bundle) or V(gpg).
+      description: The format of the signature. V(tag), V(bundle) or V(gpg).
       type: str
       sample: tag
     action:
-      description: V(added) or V(removed).
+      description: Whether the signature was added or removed. V(added) or V(removed).
       type: str
       sample: added
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
   sample: >-
@@ -235,7 +241,7 @@ def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], chang
     about = "%s (%s)" % (image, signed.digest)
     is_present, noun = what
     if not changes:
-        state = "has the %ss of %s already" if is_present else "has no %s of %s"
+        state = "already has the %ss of %s" if is_present else "has no %s of %s"
         return "%s %s: nothing to do." % (about, state % (noun, key))
     verb = ("Would sign" if dry_run else "Signed") if is_present else ("Would update" if dry_run else "Updated")
     done = "would be" if dry_run else "was" if changes == 1 else "were"

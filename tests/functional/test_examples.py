@@ -36,7 +36,7 @@ GROUPS = {
 
 # Tasks and plays that are not run, by their names, and fragments by their first lines; and why.
 EXEMPT: dict[str, str] = {
-    "Sign the image of a directory with GPG": "the machine has no such GPG key; test_sign_gpg.py makes one",
+    "Sign an image in a directory with GPG": "the machine has no such GPG key; test_sign_gpg.py makes one",
     "Check that a release has an SBOM": "the images of examples have none; test_referrers_inspect.py looks for some",
     "Load an image into the engine of another machine": "there is one machine; the tests of engines do this over TLS",
 }
