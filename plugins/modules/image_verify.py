@@ -10,10 +10,10 @@ module: image_verify
 short_description: Verify the signatures of a container image
 version_added: 0.2.0
 description:
-  - Verifies that an image is signed with one of the given keys, or that a policy accepts it, and fails otherwise.
-  - Signatures of cosign are found in both formats, under the tag C(sha256-DIGEST.sig) and as sigstore bundles, and in directories as
-    C(signature-N) files. GPG signatures are found in directories.
-  - This module never changes anything.
+  - Verifies that an image is signed with one of the given keys, or that a policy accepts it. Otherwise, the task fails.
+  - The module finds cosign signatures in both formats, which are the tag C(sha256-<hex>.sig) and sigstore bundles. In a directory, it finds cosign
+    and GPG signatures in C(signature-N) files. For the GPG signatures of an image in a registry, see O(registries_d).
+  - The module does not modify anything, so the task is never changed.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -31,37 +31,36 @@ attributes:
 options:
   image:
     description:
-      - The image to verify, V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
-        V(dir:PATH).
-      - Use RV(digest) in what follows. The tag may point to another image a moment later.
+      - The image to verify, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
+      - In the tasks that follow, use RV(digest) instead of the tag, because the tag can move after the verification.
       - Either O(image) or O(bundle) is required.
     type: str
   bundle:
     description:
-      - The directory of a signed bundle of the role P(drayage.registry.airgap_export#role), to verify instead of an image. It must have
-        the files that were signed, each as it was, and no others.
+      - The directory of a signed bundle that the role P(drayage.registry.airgap_export#role) created. The module verifies this bundle instead of an
+        image. The task fails if a signed file is missing or has changed, or if the directory contains a file that is not signed.
     type: path
   public_keys:
     description:
-      - Public keys in PEM, each as the path of a file on the managed node or as its content.
-      - One signature with one of these keys suffices. The signature of an index covers its platforms.
+      - Public keys in PEM format. Each item is the path of a file on the managed node, or the key itself.
+      - One signature with one of these keys is enough. A signature of an index also covers the images of its platforms.
     type: list
     elements: str
   identity:
     description:
-      - The name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for
-        example a mapping with the C(type) V(matchRepository). Without it, only the digest counts, as with cosign.
-      - Sigstore bundles carry no name, so that only signatures of the format V(tag) can have it.
+      - The image name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for example a
+        mapping with the C(type) V(matchRepository). By default, only the digest must match, as with cosign.
+      - The signatures in sigstore bundles contain no image name, so only signatures in the format V(tag) can meet this requirement.
     type: dict
   annotations:
     description:
-      - Annotations that the signature must have.
+      - Annotations that the signature must contain.
     type: dict
     default: {}
   attestations:
     description:
-      - Types of attestations that the image must have too, signed with one of O(public_keys). Each is a URI or one of the names
-        that C(cosign attest --type) accepts.
+      - The types of the attestations that the image must also have. Each type is a URI or one of the names that C(cosign attest --type) accepts. Each
+        attestation must be signed with one of O(public_keys).
     type: list
     elements: str
     default: []
@@ -77,12 +76,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Sign a release where it is built
+- name: Sign a release after the build
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
     key: /etc/keys/release.key
 
-- name: Verify it where it is deployed
+- name: Verify the release before the deployment
   drayage.registry.image_verify:
     image: registry.example.com/prod/app:1.4.2
     public_keys:
@@ -98,54 +97,54 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest that was verified, for a bundle that of its checksums.
+  description: The digest of the verified image, or of the file C(SHA256SUMS) in O(bundle).
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 signatures:
-  description: The signatures and attestations that count. There is at least one.
+  description: The signatures and attestations that were verified. The list contains at least one.
   returned: success
   type: list
   elements: dict
   contains:
     digest:
-      description: The digest that is signed, of the image or of one of its platforms.
+      description: The signed digest, which is that of the image or of the image for one of its platforms.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     key:
-      description: Where the key was given, a path or the beginning of its fingerprint.
+      description: The path of the public key. If the key was not given as a file, the beginning of its fingerprint.
       type: str
       sample: /etc/keys/release.pub
     fingerprint:
-      description: The SHA-256 of the public key in DER, or the fingerprint of the GPG key.
+      description: The SHA-256 of the public key in DER format, or the fingerprint of the GPG key.
       type: str
       sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
     format:
-      description: V(tag), V(bundle) or V(gpg).
+      description: The format of the signature. V(tag), V(bundle) or V(gpg).
       type: str
       sample: tag
     identity:
-      description: The name that is signed. Null if there is none.
+      description: The image name in the signature. Null if the signature contains none.
       type: str
       sample: registry.example.com/prod/app
     annotations:
-      description: What else is signed.
+      description: The annotations in the signature.
       type: dict
       sample: {}
     predicate_type:
-      description: The type of an attestation. Null for a signature.
+      description: The type of the attestation. Null for a signature.
       type: str
       sample: https://cyclonedx.org/bom
     predicate:
-      description: The content of an attestation. Null for a signature.
+      description: The content of the attestation. Null for a signature.
       type: raw
 msg:
-  description: What was verified, in one sentence.
+  description: A one-sentence summary of the verification.
   returned: success
   type: str
   sample: >-
-    registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)
-    is verified: 2 signatures count, by /etc/keys/release.pub.
+    Verified registry.example.com/prod/app:1.4.2 (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0):
+    2 valid signatures by /etc/keys/release.pub.
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
@@ -174,9 +173,8 @@ def sentence(found: VerifiedImage, image: str) -> str:
     """What was verified."""
     number = len(found.signatures)
     keys = messages.listing(list(dict.fromkeys(each.key for each in found.signatures)))
-    verb = "counts" if number == 1 else "count"
-    what = messages.count(number, "signature")
-    return "%s (%s) is verified: %s %s, by %s." % (image, found.digest, what, verb, keys)
+    what = messages.count(number, "valid signature")
+    return "Verified %s (%s): %s by %s." % (image, found.digest, what, keys)
 
 
 def describe(found: VerifiedImage, image: str) -> dict[str, t.Any]:
