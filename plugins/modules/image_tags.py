@@ -10,9 +10,9 @@ module: image_tags
 short_description: List the tags of a repository, or point tags to other images
 version_added: 0.1.0
 description:
-  - Lists the tags of a repository, all of them or those that match filters, with their digests on request.
-  - With O(tags), points tags to images that already exist in the repository. Only manifests are uploaded.
-  - Without O(tags), the module only reads and is never changed.
+  - Lists all tags of a repository, or only those that match filters. It can also return the digests that the tags point to.
+  - With O(tags), the module points tags to images that already exist in the repository. It uploads only manifests.
+  - Without O(tags), the module does not modify anything, so the task is never changed.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -26,8 +26,8 @@ attributes:
 options:
   repository:
     description:
-      - The repository, V([docker://]host[:port]/path). Short names of Docker Hub, such as V(alpine), are accepted.
-      - V(oci:PATH) or V(oci-archive:FILE) selects the names in an OCI layout, or in an archive of one, on the managed node.
+      - The repository, in the form V([docker://]host[:port]/path). You can use the short names of Docker Hub, such as V(alpine).
+      - V(oci:PATH) or V(oci-archive:FILE) selects the names in an OCI layout, or in an archive of an OCI layout, on the managed node.
       - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags of the repository V(NAME) in a
         container engine or file. V(docker-archive:FILE) selects all names in the file.
     type: str
@@ -39,40 +39,40 @@ options:
     elements: str
   exclude:
     description:
-      - Leave out tags that match one of these regular expressions. An expression must match the whole tag. O(exclude) takes precedence over
+      - Do not list tags that match one of these regular expressions. An expression must match the whole tag. O(exclude) takes precedence over
         O(include).
     type: list
     elements: str
   semver:
     description:
       - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4),
-        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). A leading C(v) and build metadata are ignored. In tags of Helm charts, build metadata
-        follows an underscore, as in V(1.2.3_build).
+        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). The module ignores a leading C(v) and build metadata. In the tags of Helm charts, an
+        underscore starts the build metadata, as in V(1.2.3_build).
       - A range contains pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
-        versioning, everything after a hyphen is a pre-release, so V(1.2.3-alpine) is one too.
+        versioning, everything after a hyphen marks a pre-release, so V(1.2.3-alpine) is also a pre-release.
       - A range contains pre-releases of its upper bound only if it mentions a pre-release of the same version, as
         V(">=3.2.0-rc.1, <3.2.0") does.
     type: str
   semver_strict:
     description:
-      - Whether only tags with three numbers are versions for O(semver) and O(newest). With V(false), V(1.2) equals
-        V(1.2.0), and V(20260114) is a very high version. A tag with more than three numbers, such as V(1.2.3.4), is never a version.
+      - Whether only tags with three numbers count as versions for O(semver) and O(newest). With V(false), V(1.2) is the same version as V(1.2.0),
+        and V(20260114) is a very high version. A tag with more than three numbers, such as V(1.2.3.4), never counts as a version.
     type: bool
     default: true
   newest:
     description:
-      - List at most this many tags, those with the highest versions, after all other filters. Tags that are not versions are left out, and so
-        are pre-releases, unless O(semver) mentions one.
+      - List at most this many tags, starting with the highest version. The module applies all other filters first. It leaves out tags that are not
+        versions. It also leaves out pre-releases, unless O(semver) mentions one.
     type: int
   digests:
     description:
-      - Return the digest that each listed tag points to. This costs one request for each tag.
+      - Whether to return, in RV(digests), the digest that each listed tag points to. This costs one request for each tag.
     type: bool
     default: false
   tags:
     description:
       - A mapping of tags to their targets. A target is another tag or a digest in the same repository. Other tags do not change.
-      - Put versions in quotes. Without quotes, YAML reads V(1.10) as the number 1.1.
+      - Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1.
       - The module resolves all targets before it writes anything, so two tags can swap their images.
     type: dict
 seealso:
@@ -90,7 +90,7 @@ EXAMPLES = r"""
     newest: 1
   register: releases
 
-- name: Point tags to it
+- name: Point two tags to this release
   drayage.registry.image_tags:
     repository: registry.example.com/prod/app
     tags:
@@ -127,21 +127,22 @@ exists:
   sample: true
 tags:
   description:
-    - The listed tags. Tags that are not versions come first, in alphabetical order, followed by the versions from the oldest to the
-      newest. Empty if the repository does not exist.
-    - With O(tags), the tags that it contains, in the same order.
+    - The listed tags. Tags that are not versions come first, in alphabetical order. Versions follow, from lowest to highest. The list is empty if
+      the repository does not exist.
+    - If O(tags) is set, the list contains the tags from O(tags), in the same order as there.
   returned: success
   type: list
   elements: str
   sample: ["latest", "1.9.0", "1.10.0"]
 digests:
-  description: The digest that each of RV(tags) points to. A tag whose manifest is missing is left out, with a warning. Null unless
-    O(digests=true) or O(tags) is set.
+  description:
+    - The digest that each tag in RV(tags) points to. If the manifest of a tag is missing, the module leaves out the tag and prints a warning.
+    - Null unless O(digests=true) or O(tags) is set.
   returned: success
   type: dict
   sample: {"stable": "sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"}
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
   sample: "Pointed 1 of 3 tags of registry.example.com/app to another image: stable."
