@@ -10,12 +10,12 @@ module: registry_login
 short_description: Log in to or out of a container registry
 version_added: 0.1.0
 description:
-  - Stores credentials for a registry in the file in which C(podman), C(skopeo), C(docker) and the modules of this collection look for them.
-  - Before it writes anything, the module verifies the credentials with the registry. It does so on every run and in check mode, so the task fails
-    if the password is no longer valid.
-  - Other entries and settings in the auth file are preserved exactly. The file is replaced atomically, and concurrent tasks do not lose each
+  - Stores credentials for a registry in an auth file, which C(podman), C(skopeo), C(docker) and the modules of this collection can read.
+  - The module verifies the credentials with the registry before it writes anything. It verifies them on every run and in check mode, so the task
+    fails if the password is no longer valid.
+  - The module preserves all other entries and settings in the auth file. It replaces the file atomically, and concurrent tasks do not lose each
     other's entries.
-  - O(registries) configures the connection to the registry. Credentials in it are ignored.
+  - To configure the connection to the registry, use O(registries). The module ignores the credentials in this option.
   - The managed node needs neither a container engine nor a program such as C(skopeo).
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -26,34 +26,34 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the user name before and after. Secrets are never shown, so a new password for the same user is not visible.
+      - Shows the user name before and after the task. It never shows secrets, so a new password for the same user is not visible.
   idempotent:
     support: full
 options:
   host:
     description:
-      - The registry, V(host[:port]), as it is written in image references. V(docker.io) is Docker Hub.
+      - The registry in the form V(host[:port]), as in image references. For Docker Hub, use V(docker.io).
       - With a path, such as V(registry.example.com/team), the credentials apply only to repositories below that path.
-        C(podman) and C(skopeo) support such credentials, C(docker) does not.
+        C(podman) and C(skopeo) support such credentials, but C(docker) does not.
     type: str
     required: true
   username:
     description:
-      - The user name. V(<token>) means that O(password) is an identity token (an OAuth2 refresh token).
+      - The user name. Use V(<token>) if O(password) is an identity token (an OAuth2 refresh token).
       - Required if O(state=present).
     type: str
   password:
     description:
       - The password or access token.
-      - A mapping is sent as JSON. ansible-core before 2.19 turns the content of a JSON file, such as a key for the user V(_json_key), into
-        a mapping.
+      - If the value is a mapping, the module converts it to JSON. This is necessary because ansible-core before 2.19 turns the content of a JSON
+        file, such as a key for the user V(_json_key), into a mapping.
       - Required if O(state=present).
     type: raw
   state:
     description:
       - Whether credentials for O(host) should exist.
       - V(present) stores the credentials after the registry has accepted them. A registry without authentication accepts all credentials.
-      - V(absent) removes all credentials for O(host), without a request to the registry.
+      - V(absent) removes all credentials for O(host). It sends no request to the registry.
     type: str
     choices:
       - present
@@ -61,17 +61,17 @@ options:
     default: present
   authfile:
     description:
-      - The file to store the credentials in. If it does not exist, the module creates it with access for the owner only.
-      - If the file configures a credential helper for O(host) or a credential store, the credentials are stored there.
-      - If the value is not specified in the task, the value of environment variable E(REGISTRY_AUTH_FILE) is used. If that is not set, the
-        default is C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), the default is
-        the first of V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that
-        the user can write to. For root, V(/run/containers/0/auth.json) comes first.
-      - Files below C(/run) are lost at the next boot. Files in V(/run/user/UID) are lost when the last session of the user ends.
-      - For C(docker), use V(~/.docker/config.json).
+      - The file in which to store the credentials. If it does not exist, the module creates it with access for the owner only.
+      - If the file configures a credential helper for O(host) or a credential store, the module stores the credentials there.
+      - If this option is not set, the module uses the file in the environment variable E(REGISTRY_AUTH_FILE). If that is not set, it uses
+        C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), it uses the first of
+        V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that the user can write to.
+        For root, V(/run/containers/0/auth.json) comes first.
+      - Files below C(/run) are lost at the next boot. Files in C(/run/user/UID) are lost when the last session of the user ends.
+      - To log in for C(docker), use V(~/.docker/config.json).
 seealso:
   - name: containers-auth.json(5)
-    description: The format of the file.
+    description: The format of the auth file.
     link: https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 author:
   - The drayage.registry contributors (@drayage)
@@ -84,14 +84,14 @@ EXAMPLES = r"""
     username: deploy
     password: "{{ vault_registry_password }}"
 
-- name: Log in to Docker Hub for docker
+- name: Log in to Docker Hub for the docker command
   drayage.registry.registry_login:
     host: docker.io
     username: example
     password: "{{ vault_docker_hub_token }}"
     authfile: ~/.docker/config.json
 
-- name: Log in to the repositories of one team, at a registry with a private CA
+- name: Log in to the repositories of one team in a registry with a private CA
   drayage.registry.registry_login:
     host: registry.example.com/team
     username: team
@@ -109,20 +109,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 login:
-  description: The user that RV(authfile) has credentials for at O(host) after the task. Null if there are none.
+  description: The user name that RV(authfile) contains for O(host) after the task. Null if it contains no credentials for O(host).
   returned: success
   type: str
   sample: deploy
 authfile:
-  description: The auth file.
+  description: The path of the auth file.
   returned: success
   type: str
   sample: /run/user/1000/containers/auth.json
 msg:
-  description: What the task did, or would do in check mode, in one sentence.
+  description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
-  sample: "Logged in to registry.example.com as deploy; the credentials are in /run/user/1000/containers/auth.json."
+  sample: "Logged in to registry.example.com as deploy; credentials file: /run/user/1000/containers/auth.json."
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
