@@ -10,11 +10,11 @@ module: image_sync
 short_description: Synchronize a declared set of container images
 version_added: 0.1.0
 description:
-  - Copies a declared set of images to many repositories of a registry, or to an OCI layout. Images keep their digests. Use it instead of a loop over
-    M(drayage.registry.image_copy), and instead of C(skopeo sync).
-  - The module plans all changes before it writes anything. It then copies images in parallel. A layer that several images share is uploaded to a
-    registry once and mounted into the other repositories.
-  - If the destination is up to date, the task requests, from each side, one tag list for each repository and one HEAD for each tag.
+  - Copies a declared set of images to many repositories of a registry, or to an OCI layout. By default, images keep their digests.
+  - Use this module instead of C(skopeo sync), or instead of a loop over M(drayage.registry.image_copy).
+  - The module plans all changes before it writes anything. It then copies images in parallel. If several images share a layer, the module uploads it
+    to a registry once and mounts it into the other repositories.
+  - If the destination is up to date, the task sends each side one request per repository for the tag list, and one HEAD request per tag.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
@@ -35,10 +35,10 @@ attributes:
 options:
   src:
     description:
-      - The source of the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) a path in a registry, and V(oci:PATH) an OCI
-        layout in which the names of images are full references.
-      - V(dir:PATH) is a tree of directories that C(skopeo sync) wrote, with one directory V(repository:tag) for each image. A directory
-        without a tag in its name has the tag V(latest).
+      - The source of the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) is a path in a registry, and V(oci:PATH) is an
+        OCI layout in which the names of the images are full references.
+      - V(dir:PATH) is a directory tree in the format of C(skopeo sync), with one directory V(repository:tag) for each image. If the name of a
+        directory contains no tag, the tag is V(latest).
       - Without O(src), each O(images[].name) must begin with a registry.
     type: str
   dest:
@@ -48,51 +48,51 @@ options:
     type: str
   source_file:
     description:
-      - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. Its entries are
-        added after those of O(images).
-      - The module recognizes a file of C(regsync), an C(ImageSetConfiguration) of C(oc-mirror) with C(additionalImages), and C(Images) of
-        Hauler by their content. A key that it cannot follow is an error that names the key. Keys that say when and how fast
-        C(regsync) works are ignored with a warning.
-      - In a file of C(regsync), each entry has its destination. Do not set O(dest) in this case.
-      - All keys of the format of C(skopeo) are supported, including C(credentials), C(tls-verify) and C(cert-dir). An entry of O(registries) for the
-        same host takes precedence. Credentials and certificates that the entry lacks are taken from the file. C(tls-verify) of the file is then
-        ignored.
-      - YAML requires the Python library PyYAML on the managed node.
+      - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. The module adds its
+        entries after those of O(images).
+      - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of
+        the kind C(Images). The module recognizes these formats by their content. The task fails if it does not support a key in the file. It ignores
+        keys for the schedule and the speed of C(regsync), and prints a warning.
+      - In a C(regsync) configuration, each entry contains its destination. Do not set O(dest) in this case.
+      - The module supports all keys of the C(skopeo) format, including C(credentials), C(tls-verify) and C(cert-dir). If O(registries) has an entry for
+        the same host, that entry takes precedence. The module then uses the file only for credentials and certificates that the entry does not
+        contain, and ignores C(tls-verify).
+      - To read YAML, the module needs the Python library PyYAML on the managed node.
     type: path
   lock_file:
     description:
-      - An ImagesLock file on the managed node, as M(drayage.registry.image_lock) writes it. Its images are copied in addition to those
-        of O(images) and O(source_file).
-      - Each tag gets the image with the digest in the file, wherever the tag points to at the source.
+      - An ImagesLock file on the managed node, in the format of M(drayage.registry.image_lock). The module copies its images in addition to those in
+        O(images) and O(source_file).
+      - At the destination, each tag points to the digest in the file, even if the tag points to another image at the source.
       - The annotation C(drayage.registry/platforms) of an entry takes precedence over O(platforms).
     type: path
   scoped:
     description:
-      - How to build the destination names of entries without O(images[].dest). V(true) puts the full name of the source, including its host, below
-        O(dest). V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped).
-      - By default, entries of O(source_file) get the names that C(skopeo sync) uses without C(--scoped), except in a layout. All other entries get
-        the names that O(images[].dest) describes.
+      - How to name the destination repositories of entries without O(images[].dest). V(true) uses the full name of the source, including the host.
+        V(false) uses only the last component of the name. C(skopeo sync) uses the same names with and without C(--scoped).
+      - By default, the entries of a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
+        entries get the default names that O(images[].dest) describes.
       - If two images have the same destination, the task fails before it writes anything.
     type: bool
   platforms:
     description:
-      - Copy only these platforms of multi-platform images, in the form V(os/architecture[/variant]). By default, all platforms are copied. If this leaves
-        out a platform, the digest of the index changes.
-      - The index does not need to have every platform in the list. It is an error if it has none of them. Single images and
-        artifacts, such as charts and signatures, are copied unchanged, whatever their platform.
+      - Copy only these platforms of multi-platform images, in the form V(os/architecture[/variant]). By default, all platforms are copied. If this
+        removes a platform from an index, the digest of the index changes.
+      - An index does not need to have every platform in the list, but the task fails if it has none of them. Single-platform images and artifacts, such
+        as charts and signatures, are copied unchanged, even if their platform is not in the list.
     type: list
     elements: str
     default: []
   missing_ok:
     description:
-      - Ignore repositories and tags that do not exist, and entries that select nothing. By default, these are errors.
+      - Ignore repositories and tags that do not exist, and entries that select nothing. By default, the task fails in these cases.
     type: bool
     default: false
   existing:
     description:
       - What to do with tags that already exist at the destination.
       - V(update) points them to the image that they point to at the source.
-      - V(keep) leaves them unchanged, without a request to the source. Use it for tags that never move.
+      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
     type: str
     choices:
       - update
@@ -100,8 +100,9 @@ options:
     default: update
   report:
     description:
-      - What RV(images) contains if the task fails. V(changes) leaves out unchanged images, so that a failure in a large set
-        does not fill the terminal; RV(images_left_out) counts them. V(all) leaves out none.
+      - Which images to return in RV(images) if the task fails. V(all) returns all images.
+      - V(changes) leaves out unchanged images, so that a failure in a large set does not fill the terminal. RV(images_left_out) is the number of these
+        images.
       - If the task succeeds, RV(images) always contains all images.
     type: str
     choices:
@@ -112,32 +113,33 @@ options:
     description:
       - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
         divide the work.
-      - The share of an image depends only on its name at the destination. With at least one hundred entries for each share, whole
-        repositories are divided instead of single images.
+      - The share of an image depends only on its name at the destination. If there are at least 100 entries for each share, each repository is in
+        exactly one share as a whole.
     type: str
   inventory:
     description:
       - A JSON file on the managed node in which the module records the images at the destination. A record contains the reference (C(ref)), source (C(src)),
         digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
-      - C(attached) lists whether the image has a C(signature), C(sbom), C(provenance) or another C(attestation). With O(referrers), a record
-        also contains the digests of what is attached to the image (C(referrers)) and their C(artifact_types).
-      - The module does not request images again that are already recorded. Records of images outside this run are kept, unless O(prune)
-        deleted the image.
+      - In each record, C(attached) lists which of C(signature), C(sbom), C(provenance) and C(attestation) the image has. With O(referrers=true), a
+        record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
+      - The module does not request an image again if it is already recorded. It keeps the records of images that are not part of this run, unless
+        O(prune) deleted the image.
       - The task is changed if the file changes.
     type: path
   exclusive:
     description:
-      - A file on the managed node that only one task holds at a time, in a directory that exists. If another task holds it,
-        this one fails with RV(busy=true) before it sends a request. The file exists only while the task runs.
-      - Check mode ignores it.
+      - A file on the managed node that the module locks, so that only one task runs at a time. If another task has locked the file, this task fails with
+        RV(busy=true) before it sends a request.
+      - The directory of the file must exist. The file itself exists only while a task runs.
+      - In check mode, the module ignores this option.
     type: path
   base:
     description:
       - The O(inventory) of an air-gapped site, as a file on the managed node.
-      - If O(dest) is a layout, it receives only what the site does not have. Images that the site has under the same name and with the same
-        digest are left out. For all other images, blobs that the site has are left out.
-      - If O(src) is such a layout, blobs that it does not contain are mounted from the repositories of the destination that have them
-        according to this inventory.
+      - If O(dest) is an OCI layout, the module copies only content that the site does not have. It leaves out images that the site has under the same
+        name and with the same digest. For all other images, it leaves out the blobs that the site has.
+      - If O(src) is such a layout, the module mounts the blobs that it does not contain from other repositories of the destination. It finds these
+        repositories in the inventory.
     type: path
 seealso:
   - module: drayage.registry.image_copy
@@ -182,14 +184,14 @@ EXAMPLES = r"""
       - name: ghcr.io/example/app
         tags: ["1.4.2"]
 
-- name: Copy all images of the layout to the registry of the site
+- name: Copy all images from the layout to the registry of the site
   drayage.registry.image_sync:
     src: oci:/srv/transfer/bundle
     dest: registry.site.example
     images:
       - name: "*"
 
-- name: Copy the share of this host of the images in a skopeo sync file
+- name: Copy this host's share of the images in a skopeo sync file
   drayage.registry.image_sync:
     source_file: /etc/mirror/sync.yaml
     scoped: true
@@ -206,11 +208,11 @@ images:
   elements: dict
   contains:
     src:
-      description: The source. Empty for a deleted image.
+      description: The image at the source. Empty for a deleted image.
       type: str
       sample: docker.io/library/alpine:3.20
     dest:
-      description: The destination.
+      description: The image at the destination.
       type: str
       sample: registry.example.com/mirror/library/alpine:3.20
     digest:
@@ -220,46 +222,46 @@ images:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     action:
-      description: V(created), V(updated), V(unchanged), V(deleted) or V(failed).
+      description: The outcome. V(created), V(updated), V(unchanged), V(deleted) or V(failed).
       type: str
       sample: created
     bytes_copied:
       description:
-        - The total size of the blobs that were copied for this image, in bytes. A blob that several images share counts for the first of
-          them.
+        - The total size of the blobs that were copied for this image, in bytes. If several images share a blob, it counts only for the first of these
+          images.
       type: int
       sample: 3626897
     referrers:
       description:
-        - What is attached to the image at the source, or what is deleted with a deleted image. Empty without O(referrers).
-        - For an image that is up to date, it is what the source lists for the image itself.
+        - The referrers of the image at the source, or the referrers that were deleted with the image. Empty unless O(referrers=true).
+        - If the image is up to date, the list contains only the referrers of the image itself, and not those of its children.
       type: list
       elements: dict
       contains:
         digest:
-          description: The digest of the manifest that is attached.
+          description: The digest of the referrer.
           type: str
           sample: sha256:0d1f2d1c6f7e1a5b27c6ba1be2fe9d2b1a26d1e6a2fd93a4e4f1b64c4f7e6a11
         subject:
-          description: The digest of the manifest that it is attached to.
+          description: The digest of the manifest that the referrer belongs to.
           type: str
           sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
         artifact_type:
-          description: Its artifact type, null if it has none.
+          description: The artifact type of the referrer. Null if it has none.
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         tag:
-          description: The tag of cosign that it has, also for the signature files of a directory. Null for a referrer.
+          description: The cosign tag of the referrer. Signature files in a directory have one, too. Null for all other referrers.
           type: str
           sample: null
         depth:
-          description: 1 for referrers of the image or one of its children, 2 for referrers of these, and so on.
+          description: V(1) for referrers of the image or one of its children, V(2) for the referrers of these referrers, and so on.
           type: int
           sample: 1
         action:
           description:
-            - V(copied) if the destination lacked it, V(unchanged) if it did not, V(left_out) if it does not fit the image at the
-              destination or has no place there, V(deleted) if it is deleted with the image.
+            - V(copied) if the destination did not have the referrer, and V(unchanged) if it did. V(deleted) if it was deleted with the image.
+            - V(left_out) if the referrer was not copied, because the digest of its subject changed or because the destination cannot store it.
           type: str
           sample: copied
     error:
@@ -272,60 +274,62 @@ summary:
   type: dict
   contains:
     created:
-      description: Tags that did not exist at the destination.
+      description: The number of tags that did not exist at the destination.
       type: int
     updated:
-      description: Tags that pointed to a different image.
+      description: The number of tags that pointed to a different image.
       type: int
     unchanged:
-      description: Tags that were up to date.
+      description: The number of tags that were up to date.
       type: int
     deleted:
-      description: Deleted tags.
+      description: The number of deleted tags.
       type: int
     failed:
-      description: Images that could not be copied, and repositories that could not be listed.
+      description: The number of images that could not be copied, plus the number of repositories that could not be listed.
       type: int
     bytes_copied:
       description: The total size of the copied blobs, in bytes.
       type: int
 busy:
-  description: Whether another task locks the file of O(exclusive). Nothing was done then.
+  description: Whether another task has locked the file in O(exclusive). If so, this task did nothing.
   returned: success, and if images failed
   type: bool
   sample: false
 error:
-  description: What went wrong, as in C(msg). Null if nothing did.
+  description: The error message, as in RV(msg). Null if the task succeeded.
   returned: success, and if images failed
   type: str
   sample: null
 cost:
-  description: What copying cost, or would cost in check mode.
+  description: The cost of the copies, or their expected cost in check mode.
   returned: success, and if images failed
   type: dict
   contains:
     download:
-      description: Bytes to read from each registry.
+      description: The number of bytes to read from each registry.
       type: dict
     upload:
-      description: Bytes to write to each registry.
+      description: The number of bytes to write to each registry.
       type: dict
     pulls:
-      description: Pulls that Docker Hub counts. Check mode needs them too, because it reads the manifests.
+      description: The number of pulls that Docker Hub counts. Check mode needs the same number, because it also reads the manifests.
       type: int
     pulls_left:
-      description: Pulls that Docker Hub still allows. Null if there are none to count, or it did not say so.
+      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
       type: int
     free:
-      description: Free bytes on the disk of a local destination. Null for a registry or an engine.
+      description: The free space on the disk of a local destination, in bytes. Null for a registry.
       type: int
 images_left_out:
-  description: How many unchanged images RV(images) does not contain, because the task failed and O(report=changes).
+  description: The number of unchanged images that RV(images) does not contain. Always V(0) unless the task failed and O(report=changes).
   returned: success, and if images failed
   type: int
   sample: 0
 msg:
-  description: What the task did, or would do in check mode, in one sentence. If it failed, the references of up to ten images and the first error.
+  description:
+    - A one-sentence summary of what the task did, or would do in check mode.
+    - If the task failed, the message contains the references of up to ten failed images and the first error.
   returned: success, and if images failed
   type: str
   sample: 2 created, 1 updated, 2,997 unchanged; 12.3 MB copied in 14 s, 61.0 MB mounted.
