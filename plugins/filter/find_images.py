@@ -9,21 +9,21 @@ name: find_images
 short_description: Find the container images that documents refer to
 version_added: 0.1.0
 description:
-  - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units
-    and ImagesLock files. Tasks of Tekton, workflows of Argo, bundles of OLM and sources of Flux and Argo CD are understood too.
-  - Where a format says that a value is an image, the reference is certain. Elsewhere the filter returns what looks like a
-    reference, with C(certain=false).
-  - The filter reads no file and sends no request.
+  - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units and ImagesLock
+    files. The filter also supports Tekton tasks, Argo workflows, OLM bundles, and the sources of Flux and Argo CD.
+  - If the format of the document defines a value as an image, the reference is certain. The filter also returns other values that look like a
+    reference, with RV(_value[].certain=false).
+  - The filter does not read files or send requests.
 positional: _input
 options:
   _input:
     description:
-      - The text of one or more YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+      - The text of YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
     type: raw
     required: true
   default_tag:
     description:
-      - The tag for a pair of C(repository) and C(tag) in Helm values whose tag is empty. Charts use their C(appVersion) then.
+      - The tag to use in Helm values with a C(repository) and an empty C(tag). In this case, charts use their C(appVersion).
     type: string
     default: ""
 seealso:
@@ -34,7 +34,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Mirror every image that a rendered chart runs
+- name: Mirror all images of a rendered chart
   drayage.registry.image_sync:
     images: "{{ manifests | drayage.registry.find_images | selectattr('certain') | map(attribute='reference') }}"
     dest: registry.example.com/mirror
@@ -44,29 +44,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The references, each once.
+  description: The references, without duplicates.
   type: list
   elements: dictionary
   contains:
     reference:
-      description: The reference as the document has it.
+      description: The reference, as written in the document.
       type: string
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
       description:
-        - What the value is. Certain are V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock),
-          V(operator) (bundles and catalogs of OLM), V(stream) (image streams of OpenShift) and V(artifact) (a chart or a set of
-          manifests in a registry).
-        - Not certain are V(values) (a pair of repository and tag), V(key) (the value of a key such as C(image)), V(environment),
-          V(argument) and V(text).
+        - The kind of place in which the reference was found.
+        - References of these kinds are certain. V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM
+          bundles and catalogs), V(stream) (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry).
+        - References of these kinds are not certain. V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)),
+          V(environment), V(argument) and V(text).
       type: string
       sample: container
     path:
-      description: Where the value is in its document.
+      description: The path of the value in its document.
       type: string
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the format of the document says that this is an image.
+      description: Whether the format of the document defines this value as an image.
       type: boolean
       sample: true
 """

@@ -9,15 +9,15 @@ name: image_reference
 short_description: Split an image reference into its parts
 version_added: 0.1.0
 description:
-  - Splits a reference, in the notation of the modules of this collection, into its parts, and returns its full name.
-  - Short names of Docker Hub are expanded, so V(alpine) becomes V(docker.io/library/alpine). No tag is added.
-  - The filter sends no request and reads no file.
+  - Splits a reference, in the notation of the modules of this collection, into its parts. It also returns the full name of the image.
+  - The filter expands the short names of Docker Hub. For example, V(alpine) becomes V(docker.io/library/alpine). It does not add a tag.
+  - The filter does not read files or send requests.
 positional: _input
 options:
   _input:
     description:
-      - V([docker://]host[:port]/path[:tag][@digest]), or V(oci:PATH[:REF]), or one of the other transports that
-        M(drayage.registry.image_copy) takes.
+      - The reference, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), or with another transport that
+        M(drayage.registry.image_copy) supports.
     type: string
     required: true
 seealso:
@@ -28,7 +28,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Copy an image under the same name and tag to another registry
+- name: Copy an image to another registry under the same name and tag
   drayage.registry.image_copy:
     src: "{{ image }}"
     dest: "registry.example.com/{{ parts.repository }}:{{ parts.tag | default('latest', true) }}"
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The parts. Parts that the reference does not have are null.
+  description: The parts of the reference. Parts that the reference does not contain are null.
   type: dictionary
   contains:
     name:
@@ -61,7 +61,7 @@ _value:
       type: string
       sample: docker.io
     repository:
-      description: The path of the repository. Images in container engines have one, too.
+      description: The path of the repository. Names of images in container engines also contain a repository.
       type: string
       sample: library/alpine
     tag:
@@ -69,7 +69,7 @@ _value:
       type: string
       sample: "3.20"
     digest:
-      description: The digest. For an image in a container engine, its ID.
+      description: The digest. For an image in a container engine, the image ID.
       type: string
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     path:

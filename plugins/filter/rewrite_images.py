@@ -9,29 +9,29 @@ name: rewrite_images
 short_description: Replace the image references in documents
 version_added: 0.1.0
 description:
-  - Replaces the references that P(drayage.registry.find_images#filter) finds, for example by those of a mirror.
-  - In a text, everything else stays exactly as it is, with comments, quotes and the order of keys.
-  - A reference with a digest is written as C(name:tag@digest) on one line, so that tools that update pins find it.
+  - Replaces the image references that P(drayage.registry.find_images#filter) finds, for example with references to a mirror.
+  - If the input is text, the filter does not change anything else, such as comments, quotes and the order of keys.
+  - The filter writes a reference with a digest as C(name:tag@digest) on one line, so that tools that update pinned references find it.
 positional: _input
 options:
   _input:
     description:
-      - The text of one or more YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+      - The text of YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
     type: raw
     required: true
   mapping:
     description:
-      - What to replace. One of the following, or a list of them.
-      - The result of M(drayage.registry.image_sync), or its RV(drayage.registry.image_sync#module:images).
+      - The new references, in one of these forms or in a list of them.
+      - The result of M(drayage.registry.image_sync), or only its RV(drayage.registry.image_sync#module:images).
       - A parsed ImagesLock file.
-      - A dictionary from references to references.
-      - A dictionary with the keys C(from) and C(to), which are prefixes, such as V(docker.io) and V(registry.example.com/hub).
-      - Whole references take precedence over prefixes, and longer prefixes over shorter ones.
+      - A dictionary that maps old references to new references.
+      - A dictionary with the keys C(from) and C(to), which replaces a prefix, such as V(docker.io) with V(registry.example.com/hub).
+      - Complete references take precedence over prefixes, and longer prefixes take precedence over shorter ones.
     type: raw
     required: true
   default_tag:
     description:
-      - The tag for a pair of C(repository) and C(tag) in Helm values whose tag is empty, as in P(drayage.registry.find_images#filter).
+      - The tag to use in Helm values with a C(repository) and an empty C(tag), as in P(drayage.registry.find_images#filter).
     type: string
     default: ""
 seealso:
@@ -50,7 +50,7 @@ EXAMPLES = r"""
   vars:
     manifests: "{{ lookup('ansible.builtin.file', '/srv/release/manifests.yaml') }}"
 
-- name: Write the manifests that use the mirror
+- name: Write manifests that use the mirror
   ansible.builtin.copy:
     content: "{{ (manifests | drayage.registry.rewrite_images(mirrored)).content }}"
     dest: /srv/release/manifests.mirrored.yaml
@@ -61,19 +61,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The documents, and what was replaced.
+  description: The rewritten documents and the replaced references.
   type: dictionary
   contains:
     content:
-      description: The input with its references replaced. It has the type of the input.
+      description: The rewritten documents. The value has the same type as the input.
       type: raw
       sample: "image: registry.example.com/mirror/app:1.4"
     replaced:
-      description: What each reference was replaced by.
+      description: A mapping of each replaced reference to its new reference.
       type: dictionary
       sample: {"quay.io/example/app:1.4": "registry.example.com/mirror/app:1.4"}
     missing:
-      description: The references for which the mapping has nothing.
+      description: The references that the filter found but that O(mapping) does not contain.
       type: list
       elements: string
       sample: []
