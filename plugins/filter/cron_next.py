@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cron_next
-short_description: Compute when a cron schedule runs next
+short_description: Compute the next run of a cron schedule
 version_added: 0.1.0
 description:
-  - Computes the first time after a given one that cron starts a command with this schedule, by the rules of C(crontab(5)).
-  - Changes between standard and daylight saving time are ignored.
+  - Computes when cron next runs a command with this schedule after a given time, by the rules of C(crontab(5)).
+  - The filter ignores changes between standard and daylight saving time.
 positional: _input
 options:
   _input:
-    description: V(hourly), V(daily), V(weekly), V(monthly), V(yearly), or five fields such as V(0 4 * * 1-5).
+    description: The schedule. V(hourly), V(daily), V(weekly), V(monthly), V(yearly), or five fields such as V(0 4 * * 1-5).
     type: string
     required: true
   after:
-    description: The time to begin with, in UTC, such as V(2026-11-29T08:00:00Z).
+    description: The time after which to look for the next run, in UTC, such as V(2026-11-29T08:00:00Z).
     type: string
     required: true
   offset:
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The time in UTC. Empty for V(reboot), and for a day that does not exist, such as V(0 0 31 2 *).
+  description: The time of the next run, in UTC. Empty for V(reboot), and for a schedule that never runs, such as V(0 0 31 2 *).
   type: string
   sample: "2026-11-30T03:00:00Z"
 """

@@ -9,12 +9,12 @@ name: inventory_summary
 short_description: Summarize an inventory of images
 version_added: 0.1.0
 description:
-  - Adds up what the images of an inventory need, layer by layer. A layer that several images use is stored once.
-  - M(drayage.registry.image_sync) writes the inventory with its option O(drayage.registry.image_sync#module:inventory).
+  - Computes how much space the images in an inventory need. If several images use the same blob, it counts only once.
+  - To write an inventory, use the option O(drayage.registry.image_sync#module:inventory) of M(drayage.registry.image_sync).
 positional: _input
 options:
   _input:
-    description: The C(images) of the inventory.
+    description: The C(images) list of the inventory.
     type: list
     elements: dict
     required: true
@@ -25,7 +25,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show how much the mirror stores
+- name: Show how much space the mirror needs
   ansible.builtin.debug:
     msg: "{{ (lookup('ansible.builtin.file', '/var/lib/drayage/mirror.json') | from_json).images | drayage.registry.inventory_summary }}"
 """
@@ -36,18 +36,18 @@ _value:
   type: dict
   contains:
     bytes:
-      description: The size of all blobs, each counted once, in bytes.
+      description: The total size of all blobs, in bytes. Each blob counts once.
       type: int
       sample: 104857600
     repositories:
-      description: Each C(repository) with the number of its C(images) and the C(bytes) of its blobs. The largest comes first.
+      description: The repositories, with the number of images and the size of the blobs in bytes. The largest repository comes first.
       type: list
       elements: dict
       sample: [{repository: registry.example.com/mirror/app, images: 3, bytes: 73400320}]
     unique:
       description:
-        - For each reference, the bytes of those blobs that no image with another digest uses.
-        - Null if the inventory does not have the sizes of the image's blobs.
+        - For each reference, the size of the blobs that no image with another digest uses, in bytes.
+        - Null if the inventory does not contain the sizes of the blobs.
       type: dict
       sample: {"registry.example.com/mirror/app:1.0": 1048576}
 """

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: location
-short_description: Describe where an image or a set of images is
+short_description: Split the location of an image or a set of images into its parts
 version_added: 0.1.0
 description:
-  - Splits a reference, or what M(drayage.registry.image_sync) takes as O(drayage.registry.image_sync#module:src) and
-    O(drayage.registry.image_sync#module:dest), into the place and the name of the image there.
-  - A text without a slash is a registry if it has a dot or a colon, or is V(localhost), and otherwise an image of Docker Hub.
-    For the parts of an image that may have a short name use the filter P(drayage.registry.image_reference#filter).
-  - The filter sends no request and reads no file.
+  - Splits an image reference into the location, such as a registry or an OCI layout, and the name of the image in it. The filter also accepts the
+    values of O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) of M(drayage.registry.image_sync).
+  - If the input contains no slash, it is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker
+    Hub. To split references that can be short names, use the filter P(drayage.registry.image_reference#filter).
+  - The filter does not read files or send requests.
 positional: _input
 options:
   _input:
     description:
-      - V([docker://]host[:port][/path][:tag][@digest]), V(oci:PATH[:NAME]), or one of the other transports that
-        M(drayage.registry.image_copy) takes.
+      - The location, in the form V([docker://]host[:port][/path][:tag][@digest]), V(oci:PATH[:NAME]), or with another transport that
+        M(drayage.registry.image_copy) supports.
     type: string
     required: true
 seealso:
@@ -30,7 +30,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Create the directory of a mirror that is not a registry
+- name: Create the directory for a local mirror
   ansible.builtin.file:
     path: "{{ mirror.root }}"
     state: directory
@@ -39,39 +39,39 @@ EXAMPLES = r"""
   vars:
     mirror: "{{ mirror_dest | drayage.registry.location }}"
 
-- name: Show the names of all images of a bundle, without the registries that they come from
+- name: Show the names of all images in a bundle, without their registries
   ansible.builtin.debug:
     msg: "{{ synced.images | map(attribute='dest') | map('drayage.registry.location') | map(attribute='name') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The parts. Those that the text does not have are null.
+  description: The parts of the location. Parts that the input does not contain are null.
   type: dictionary
   contains:
     kind:
-      description: The transport, V(docker) for a registry.
+      description: The transport. V(docker) is a registry.
       type: string
       sample: oci
     root:
       description:
-        - The registry, or the path of the layout, file or directory as it is given. Null for a container engine.
+        - The registry, or the path of the OCI layout, file or directory, as given. Null for a container engine.
       type: string
       sample: /srv/images
     full_name:
-      description: The name of the image without the layout or file that it is in.
+      description: The full name of the image, without the OCI layout or file that contains it.
       type: string
       sample: registry.example.com/team/app:1.0
     host:
-      description: The registry in the name, with its port if one is given. Names in a layout may have one too.
+      description: The registry in the name, with its port if there is one. Names in an OCI layout can also contain a registry.
       type: string
       sample: registry.example.com
     name:
-      description: The name without the registry. It is the same wherever a mirror keeps the image.
+      description: The name of the image without the registry. It is the same in every mirror of the image.
       type: string
       sample: team/app:1.0
     repository:
-      description: The name without tag and digest.
+      description: The name of the image without the registry, tag and digest.
       type: string
       sample: team/app
     tag:
@@ -79,7 +79,7 @@ _value:
       type: string
       sample: "1.0"
     digest:
-      description: The digest; for an image of an engine, its ID.
+      description: The digest. For an image in a container engine, the image ID.
       type: string
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     is_local:
@@ -87,7 +87,7 @@ _value:
       type: boolean
       sample: true
     is_loopback:
-      description: Whether it is a registry that is reached by a name of the managed node itself, such as V(localhost:5000).
+      description: Whether the location is a registry with a loopback host, such as V(localhost:5000).
       type: boolean
       sample: false
 """

@@ -9,21 +9,21 @@ name: manifest_digest
 short_description: Compute the digest of a manifest
 version_added: 0.1.0
 description:
-  - Computes the digest by which a registry identifies an image manifest or index, from its text.
-  - The digest is the SHA-256 of the bytes. For a signed Docker schema 1 manifest, it is the SHA-256 of the manifest without its
+  - Computes the digest that identifies an image manifest or index in a registry from the text of the manifest or index.
+  - The digest is the SHA-256 of the text. For a signed Docker schema 1 manifest, it is the SHA-256 of the manifest without its
     signatures, as C(skopeo manifest-digest) computes it.
   - The filter does not check whether the text is a valid manifest.
 positional: _input
 options:
   _input:
     description:
-      - The exact text of the manifest. Spaces and line endings count, so pass the content of the file or response unchanged.
+      - The exact text of the manifest. Spaces and line endings affect the digest, so pass the content of the file or response unchanged.
     type: string
     required: true
 notes:
-  - The P(ansible.builtin.file#lookup) lookup removes trailing line endings from a file. Use C(rstrip=false).
-  - Before ansible-core 2.19, templates decode text that looks like JSON if it is stored in a separate variable. Pass
-    the result of a lookup or a task to the filter directly.
+  - By default, the lookup P(ansible.builtin.file#lookup) removes line endings at the end of a file. Set C(rstrip=false) to keep them.
+  - Before ansible-core 2.19, templates decode text that looks like JSON if it is stored in a separate variable. To avoid this, pass the result of a
+    lookup or a task directly to the filter.
 seealso:
   - plugin: drayage.registry.image_reference
     plugin_type: filter
@@ -32,7 +32,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show the digest of a manifest in a file
+- name: Show the digest of a manifest file
   ansible.builtin.debug:
     msg: "{{ lookup('ansible.builtin.file', 'manifest.json', rstrip=false) | drayage.registry.manifest_digest }}"
 """
