@@ -9,27 +9,27 @@ name: image_digest
 short_description: Look up the digests of container images
 version_added: 0.1.0
 description:
-  - Returns the digest that each reference points to. All references of one call are looked up in parallel, with one HEAD request for
-    each. The lookup runs on the controller.
-  - Digests that were found are kept until the end of the run of C(ansible-playbook), for all hosts and tasks. See O(cache).
+  - Returns the digest that each reference points to. The lookup runs on the controller.
+  - If you pass several references, the lookup resolves them in parallel. It sends one HEAD request for each reference.
+  - The lookup caches the digests for all hosts and tasks until C(ansible-playbook) ends, see O(cache).
 extends_documentation_fragment:
   - drayage.registry._registries
 options:
   _terms:
     description:
-      - The references, V(host[:port]/path[:tag]). Docker Hub's short names are understood, and no tag means V(latest).
-      - The digest of a reference that has one is returned without a request.
+      - The references, in the form V(host[:port]/path[:tag]). You can use the short names of Docker Hub. The tag defaults to V(latest).
+      - If a reference already contains a digest, the lookup returns this digest and sends no request.
     type: list
     elements: str
     required: true
   pin:
     description:
-      - Whether to return references with their digests, as V(registry.example.com/app:1.4@sha256:...), instead of digests alone.
+      - Whether to return references with digests, such as V(registry.example.com/app:1.4@sha256:...), instead of only the digests.
     type: bool
     default: false
   cache:
     description:
-      - Whether to return a digest that an earlier lookup of this run has found. Turn this off after a task has moved a tag.
+      - Whether to return digests that an earlier lookup in the same run has cached. Set this to V(false) after a task has moved a tag.
     type: bool
     default: true
   registries:
@@ -39,8 +39,8 @@ options:
     vars:
       - name: drayage_registry_authfile
 notes:
-  - Defaults of modules (C(module_defaults)) do not apply to lookups. Set the variables C(drayage_registry_registries) and
-    C(drayage_registry_authfile) instead, and use them in C(module_defaults) too.
+  - C(module_defaults) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile) instead. You can also
+    use these variables in C(module_defaults).
 seealso:
   - module: drayage.registry.image_lock
   - module: drayage.registry.image_inspect
@@ -49,7 +49,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Run exactly the image that the tag points to now
+- name: Show a command that runs exactly the image that the tag points to now
   ansible.builtin.debug:
     msg: "podman run {{ lookup('drayage.registry.image_digest', 'registry.example.com/prod/app:1.4.2', pin=true) }}"
 
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The digests in the order of the references, or with O(pin=true) the references with their digests.
+  description: The digests, in the order of the references. With O(pin=true), the references with their digests.
   type: list
   elements: str
   sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]

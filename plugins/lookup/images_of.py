@@ -9,47 +9,49 @@ name: images_of
 short_description: Find the container images that charts, manifests and compose files refer to
 version_added: 0.1.0
 description:
-  - Returns every image reference in files and directories on the controller, as the filter P(drayage.registry.find_images#filter) does
-    for texts. M(drayage.registry.image_sync) and M(drayage.registry.image_lock) take the result as their O(ignore:images).
-  - Helm charts are rendered by C(helm template) if the program is installed. Without it, the lookup reads the annotation
-    C(artifacthub.io/images) and the values of the chart, and shows a warning. These images are less complete.
+  - Returns every image reference in files and directories on the controller. The lookup finds the same references as the filter
+    P(drayage.registry.find_images#filter), which reads text. You can pass the result to the option O(ignore:images) of M(drayage.registry.image_sync)
+    and M(drayage.registry.image_lock).
+  - The lookup renders Helm charts with C(helm template). If this program is not installed, the lookup reads only the annotation
+    C(artifacthub.io/images) and the values of the chart, and prints a warning. The result can then be incomplete.
 extends_documentation_fragment:
   - drayage.registry._registries
 options:
   _terms:
     description:
-      - The paths, each a file, a directory, or a Helm chart (a directory with a C(Chart.yaml), or a C(.tgz) archive).
-      - Of a directory, all files whose names end in C(.yaml), C(.yml), C(.json), C(.container), C(.image), C(.volume) and C(.kube) are
-        read, and all charts below it. Hidden directories are skipped, and files that are not valid are skipped with a warning.
+      - The paths of files, directories or Helm charts. A Helm chart is a directory with a C(Chart.yaml) file, or a C(.tgz) archive.
+      - In a directory and its subdirectories, the lookup reads all Helm charts and all files whose names end in C(.yaml), C(.yml), C(.json),
+        C(.container), C(.image), C(.volume) or C(.kube). It skips hidden directories. It also skips invalid files, and prints a warning.
     type: list
     elements: path
     required: true
   confirm:
     description:
-      - Whether to ask the registries about each reference, with one HEAD request, and to drop what does not exist.
-      - This is how references that are not certain become reliable. The task fails if a registry cannot be asked about a
-        certain reference. If it cannot be asked about another one, this one is dropped with a warning.
+      - Whether to check, with one HEAD request for each reference, that the image exists, and to drop references to images that do not exist.
+      - Use this option to find out which of the references that are not certain are images.
+      - If the check of a reference fails, for example because the registry does not respond, the lookup fails if the reference is certain. Otherwise,
+        it drops the reference and prints a warning.
     type: bool
     default: false
   certain:
     description:
-      - Whether to return only references that are certain, see RV(_raw[].certain).
+      - Whether to return only certain references, see RV(_raw[].certain).
     type: bool
     default: false
   default_tag:
     description:
-      - The tag for pairs of C(repository) and C(tag) whose tag is empty. The default for values of a chart is its C(appVersion).
+      - The tag to use in Helm values with a C(repository) and an empty C(tag). For a chart, it defaults to the C(appVersion) of the chart.
     type: str
     default: ""
   values:
     description:
-      - Files with values for C(helm template), the later ones take precedence.
+      - Files with values for C(helm template). Later files take precedence over earlier ones.
     type: list
     elements: path
     default: []
   release:
     description:
-      - The name of the release for C(helm template).
+      - The release name for C(helm template).
     type: str
     default: release
   namespace:
@@ -59,12 +61,12 @@ options:
     default: default
   kube_version:
     description:
-      - The version of Kubernetes for C(helm template), for charts that depend on it.
+      - The Kubernetes version for C(helm template). Set it for charts that depend on this version.
     type: str
     default: ""
   helm:
     description:
-      - The program to render charts with, a name or a path. It has two minutes for a chart.
+      - The name or path of the program that renders charts. It must render each chart within two minutes.
     type: str
     default: helm
   registries:
@@ -74,9 +76,9 @@ options:
     vars:
       - name: drayage_registry_authfile
 notes:
-  - Use C(query) rather than C(lookup), which returns the element itself instead of a list if there is only one.
-  - Defaults of modules (C(module_defaults)) do not apply to lookups. Set the variables C(drayage_registry_registries) and
-    C(drayage_registry_authfile) instead, and use them in C(module_defaults) too.
+  - Use C(query) instead of C(lookup). If there is only one element, C(lookup) returns the element instead of a list.
+  - C(module_defaults) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile) instead. You can also
+    use these variables in C(module_defaults).
 seealso:
   - plugin: drayage.registry.find_images
     plugin_type: filter
@@ -88,40 +90,40 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Mirror every image that a compose file needs
+- name: Mirror all images of a compose file
   drayage.registry.image_sync:
     images: "{{ query('drayage.registry.images_of', '/srv/shop/compose.yml', certain=true) }}"
     dest: registry.example.com/mirror
 
-- name: List the images of manifests that exist in their registries
+- name: List the images in manifests that exist in their registries
   ansible.builtin.debug:
     msg: "{{ query('drayage.registry.images_of', '/srv/release', confirm=true) | map(attribute='reference') }}"
 """
 
 RETURN = r"""
 _raw:
-  description: The references, each once.
+  description: The references, without duplicates.
   type: list
   elements: dict
   contains:
     reference:
-      description: The reference as the document has it.
+      description: The reference, as written in the document.
       type: str
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
-      description: What the value is, as the filter P(drayage.registry.find_images#filter) returns it.
+      description: The kind of place in which the reference was found, as in the result of the filter P(drayage.registry.find_images#filter).
       type: str
       sample: container
     path:
-      description: Where the value is in its document.
+      description: The path of the value in its document.
       type: str
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the format of the document says that this is an image.
+      description: Whether the format of the document defines this value as an image.
       type: bool
       sample: true
     file:
-      description: The file in which the reference was found first. For a rendered chart, the chart.
+      description: The file in which the reference was first found. For a rendered chart, the path of the chart.
       type: str
       sample: /srv/release/manifests.yaml
 """

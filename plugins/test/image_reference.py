@@ -9,8 +9,7 @@ name: image_reference
 short_description: Test whether a value is an image reference
 version_added: 0.1.0
 description:
-  - Returns whether a string is a valid reference in the notation of the modules of this collection. The test does not check whether the image
-    exists.
+  - Tests whether a string is a valid image reference in the notation of the modules of this collection. It does not check whether the image exists.
 positional: _input
 options:
   _input:
@@ -32,14 +31,14 @@ EXAMPLES = r"""
       - image is drayage.registry.image_reference
     fail_msg: "{{ image }} is not an image reference."
 
-- name: Show the entries of a list that are not references
+- name: Show the list entries that are not image references
   ansible.builtin.debug:
     msg: "{{ images | reject('drayage.registry.image_reference') }}"
 """
 
 RETURN = r"""
 _value:
-  description: Whether the value is a reference. V(false) for values that are not strings.
+  description: Whether the value is a valid image reference. V(false) for values that are not strings.
   type: boolean
   sample: true
 """
