@@ -16,14 +16,14 @@ options:
       - V(oci) converts manifests and indexes to the media types of the OCI image specification. V(docker) converts them to the media types of
         Docker image manifest version 2, schema 2. The digest changes unless the image already has this format. Layers and configurations do
         not change, so the image keeps its ID.
-      - If you convert an image and then convert it back, it has its original digest again, unless the first conversion dropped something.
+      - Converting an image and then converting the result back restores the original digest, unless the first conversion dropped something.
       - V(docker) drops annotations and prints a warning. Each entry of a Docker manifest list must have a platform. If an entry of the index
         has none, the module takes it from the configuration of the image. If two images have the same platform, the module drops the one
-        with zstd layers.
+        with zstd-compressed layers.
       - The task fails if the format cannot represent the image. V(docker) cannot represent zstd-compressed or encrypted layers, attestations,
         artifacts, or manifests with a C(subject).
       - M(drayage.registry.image_sync) does not convert artifacts such as charts and signatures.
-      - To convert an image, the module reads the manifests of all selected platforms on every run.
+      - If O(format) is V(oci) or V(docker), the module reads the manifests of all selected platforms on every run.
       - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store manifests.
     type: str
     choices:

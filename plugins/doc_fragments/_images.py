@@ -12,14 +12,14 @@ class ModuleDocFragment:
 options:
   images:
     description:
-      - The repositories to copy, and the tags to copy from each.
+      - The repositories to copy, and the tags to copy from each of them.
       - O(images[].tags) selects tags by name. O(images[].include), O(images[].semver) and O(images[].newest) select from all tags of the
         repository. An entry with none of these four options selects all tags. O(images[].exclude) always takes precedence.
-      - A repository can have several entries. The task fails if two sources have the same destination, or if two entries select the same
+      - Several entries can refer to the same repository. The task fails if two sources have the same destination, or if two entries select the same
         image with different platforms.
       - An entry can also be a string instead of a mapping. The string is V(name), V(name:tag), V(name@digest) or V(name:tag@digest), where
-        V(name) has the same format as O(images[].name). The tag defaults to V(latest). V(name:tag@digest) copies the image with this digest
-        and points the tag to it.
+        V(name) has the same format as O(images[].name). V(name) selects the tag V(latest). V(name:tag@digest) copies the image with this
+        digest and points the tag to it.
       - The option also accepts the lists that the filter P(drayage.registry.find_images#filter) and the lookup
         P(drayage.registry.images_of#lookup) return. Do not set O(src) in this case.
       - If O(images), O(source_file) and O(lock_file) are not set, the module copies all images in O(src), which must then be an OCI layout
@@ -38,8 +38,8 @@ options:
       dest:
         description:
           - The destination repository, as a path below O(dest), or as a full name if the task does not set O(dest).
-          - By default, the path is that of the source repository without the registry host. In an OCI layout, the default is the full name
-            with the host, because O(src) expects full names in a layout.
+          - The default is the path of the source repository, without the registry host. In an OCI layout, the default is the full name with the
+            host, because O(src) expects full names in a layout.
         type: str
       tags:
         description:

@@ -14,12 +14,12 @@ options:
     description:
       - Delete tags from the destination repositories if no entry selects them.
       - The module deletes each tag individually, so other tags of the same image stay. It never changes repositories that are not declared.
-      - The module deletes nothing from a repository if it cannot list the tags of the source, if an entry for this repository or one of its
-        expressions selects no tag, or if one of its images failed. It deletes nothing at all if it cannot resolve a pattern such as V(path/*).
+      - The module deletes nothing from a repository if it cannot list the tags of the source, if an entry for this repository or an
+        expression in such an entry selects no tags, or if one of the images failed. It deletes nothing at all if it cannot resolve a pattern such as V(path/*).
       - Tags that contain the digest of an image, such as cosign's C(sha256-<hex>.sig) and the tags of the referrers tag schema, are kept as long
         as this image exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
-      - With O(referrers=true), the module deletes the last tag of an image first and then the referrers of this image that have no tag, such as
-        signatures and SBOMs that the registry lists. It never deletes the referrers of an image that is kept.
+      - With O(referrers=true), the module also deletes the untagged referrers of an image, such as signatures and SBOMs, after it has deleted the last
+        tag of this image. It never deletes the referrers of an image that is kept.
       - The task fails if a repository is both source and destination.
     type: bool
     default: false
@@ -37,7 +37,7 @@ options:
     type: int
   keep_going:
     description:
-      - Continue with the other images if an image fails. The task still fails at the end, and RV(images) contains the outcome for each image.
+      - Continue with the remaining images if an image fails. The task still fails at the end, and RV(images) contains the outcome for each image.
       - By default, the module writes nothing if it finds during planning that an image does not exist or cannot be read. If an image fails
         during the copy, the module starts no further copies.
     type: bool

@@ -26,11 +26,11 @@ options:
         all, use M(drayage.registry.image_copy) with C(force=true).
       - A directory (V(dir:PATH)) can store only signatures, in files named C(signature-N) and C(<hex>.signature-N). This also applies to each
         directory in a tree. The module converts cosign signatures (C(.sig)) to and from these files, and copies GPG signatures from one
-        directory to another. It does not copy other referrers, and prints a warning.
+        directory to another. It does not copy any other referrers, and prints a warning about them.
       - The task fails if the source or the destination cannot store referrers, which is the case for container engines and V(docker-archive)
         files.
-      - Without this option, the task prints one warning if it happens to find referrers of the images that it copies. It sends no additional
-        requests to look for them.
+      - Without this option, the task warns once if it notices that images have referrers that it does not copy. It sends no additional requests to
+        look for referrers.
     type: bool
     default: false
   artifact_types:

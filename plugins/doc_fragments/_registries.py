@@ -20,13 +20,13 @@ options:
     suboptions:
       host:
         description:
-          - The registry in the form V(host[:port]), as in image references. For Docker Hub, use V(docker.io).
+          - The registry in the form V(host[:port]), as it appears in image references. For Docker Hub, use V(docker.io).
           - With a path, such as V(registry.example.com/team), the entry applies only to repositories below that path.
         type: str
         required: true
       username:
         description:
-          - The user name. It takes precedence over credentials in O(authfile).
+          - The user name. If it is set, the module does not use credentials from O(authfile) for this registry.
         type: str
       password:
         description:
@@ -56,9 +56,9 @@ options:
         type: path
       validate_certs:
         description:
-          - Whether to validate the TLS certificate of the registry. Set this to V(false) only for tests.
-          - The setting applies to every port of the host. The module still validates the certificates of other hosts, such as the token service
-            and the storage that the registry redirects to, unless O(registries) has an entry for them.
+          - Whether to validate the TLS certificate of the registry. Set this to V(false) only in test environments.
+          - The setting applies to every port of the host. It does not apply to other hosts, such as the token service and the storage that the
+            registry redirects to. To disable validation for such a host, add an entry for it.
         type: bool
         default: true
       plain_http:
@@ -89,8 +89,8 @@ options:
         credential helpers that the file configures. A helper must respond within O(timeout) seconds.
       - If a credential helper is not installed, the module connects without credentials.
       - The task warns if users other than the owner can change the file, or if all users can read secrets in it.
-      - If this option is not set, the module uses the file in the environment variable E(REGISTRY_AUTH_FILE). If that is not set either, it
-        searches several files and uses the first one that has credentials for the repository. It searches C(containers/auth.json) in
+      - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set either,
+        it uses the first of several files that contains credentials for the repository. These files are C(containers/auth.json) in
         E(XDG_RUNTIME_DIR) (or V(/run/user/UID/containers/auth.json) and V(/run/containers/UID/auth.json)), C(containers/auth.json) in
         E(XDG_CONFIG_HOME) (or V(~/.config)), C(config.json) in E(DOCKER_CONFIG) (or V(~/.docker)), and V(~/.dockercfg), in this order.
     type: path
@@ -98,13 +98,13 @@ options:
       - auth_file
   timeout:
     description:
-      - The number of seconds to wait for a connection, and for the next data of a response. See also O(min_rate).
+      - The number of seconds to wait until a connection is established, and until more data of a response arrives. See also O(min_rate).
     type: float
     default: 60.0
   min_rate:
     description:
-      - The minimum speed of a response in bytes per second, averaged over O(timeout) seconds of waiting. The module handles a slower response like
-        a timeout, so a server that sends only a byte now and then cannot block the task.
+      - The minimum transfer rate of a response in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response
+        as a timeout, so a server that sends only a byte now and then cannot block the task.
       - The default is low enough for a slow link that all O(jobs) requests share. V(0) disables the limit.
     type: float
     default: 100.0
@@ -112,18 +112,18 @@ options:
     description:
       - How often to retry a request after a broken connection, a timeout, or one of the status codes 408, 425, 429, 500, 502, 503, 504 and 522.
         If the response has a C(Retry-After) header, the module waits that long, up to one minute.
-      - An interrupted download or upload resumes where it stopped if the server supports this. After each further MiB, the module counts
-        retries from zero again.
+      - An interrupted download or upload resumes where it stopped if the server supports this. After each further MiB, the module resets
+        the retry count.
       - If a registry reports that its rate limit is exhausted (C(RateLimit-Remaining), C(RateLimit)) and that it resets within one minute, the
         module sends it no requests until then.
-      - If a host does not respond at all and the retries are used up, the task does not contact this host again. Everything else that needs the
-        host fails immediately.
+      - If all retries fail without any response from a host, the task does not contact this host again. All further requests to the host fail
+        immediately.
     type: int
     default: 3
   jobs:
     description:
       - The maximum number of concurrent requests to one registry.
-      - If a blob of more than 64 MiB arrives slowly, the module downloads it with up to eight of these requests at the same time. If O(jobs=1) or
+      - If a blob of more than 64 MiB arrives slowly, the module downloads it in parallel with up to eight of these requests. If O(jobs=1) or
         O(registries[].max_connections=1), or if O(registries[].requests_per_second) is set, it downloads each blob over one connection.
     type: int
     default: 32
@@ -133,11 +133,12 @@ notes:
   - To use a proxy, set the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) for the task. As in programs written
     in Go, E(NO_PROXY) can contain host names, patterns such as C(*.example.com), IP addresses and networks.
   - The CA certificates that the managed node trusts are those that C(requests) uses. If C(requests) was installed with C(pip), these are the
-    certificates of C(certifi). If it is a Debian or Fedora package, these are the certificates of the system. To use another file or directory,
+    certificates of C(certifi). If it is a Debian or Fedora package, these are the certificates of the system. To use a different file or directory,
     set E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
   - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate
     directory. This is the first existing directory of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and
     C(/etc/docker/certs.d/HOST[:PORT]). The module trusts these CAs in addition to those of the managed node. O(registries[].ca_path) and
     O(registries[].client_cert) take precedence.
-  - The module follows a redirect from TLS to plain HTTP only for content that it verifies by digest, and sends no credentials there.
+  - The module follows a redirect from TLS to plain HTTP only for content that it verifies by digest. It sends no credentials over
+    plain HTTP in this case.
 """

@@ -16,7 +16,7 @@ options:
         the destination is already up to date. It then copies exactly this digest, even if the tag moves after the verification.
       - The module looks for signatures at the source, in the same places as M(drayage.registry.image_verify). A signature of an index also covers
         the images of its platforms.
-      - If O(policy) is set, too, the image must meet both conditions.
+      - If O(policy) is also set, the image must meet both requirements.
     type: dict
     suboptions:
       public_keys:
@@ -30,7 +30,7 @@ options:
         description:
           - The image name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5). By
             default, only the digest must match.
-          - The signatures in sigstore bundles contain no image name, so they do not count if this option is set.
+          - The signatures in sigstore bundles contain no image name, so they are not accepted if this option is set.
         type: dict
       attestations:
         description:
@@ -44,15 +44,15 @@ options:
         node. V(default) stands for C(/etc/containers/policy.json).
       - The scopes of the policy refer to the source of an image. Like Podman and Skopeo, the module checks the index and the image of each copied
         platform separately.
-      - Unknown fields and types in the policy are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet, so an
-        image that they apply to is not copied.
+      - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...)
+        yet. It does not copy images to which such requirements apply.
     type: path
   registries_d:
     description:
       - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
         C(/etc/containers/registries.d) exists, that directory is the default.
       - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
-        credentials to this server. To trust a private CA, add an entry for the server to O(registries).
+        credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
     type: path
 requirements:
   - cryptography >= 3.3.2, with O(signed_by) or O(policy)
@@ -64,15 +64,15 @@ options:
     description:
       - The path of a policy in the format of containers-policy.json(5) on the managed node. V(default) stands for C(/etc/containers/policy.json).
       - Like Podman and Skopeo, the module checks the index and the image of each platform separately.
-      - Unknown fields and types in the policy are errors. Requirements with C(fulcio), C(pki) or C(rekorPublicKey...) are not supported yet, so the
-        verification fails for an image that they apply to.
+      - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...)
+        yet. The verification fails for images to which such requirements apply.
     type: path
   registries_d:
     description:
       - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
         C(/etc/containers/registries.d) exists, that directory is the default.
       - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
-        credentials to this server. To trust a private CA, add an entry for the server to O(registries).
+        credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
       - Without this option, the module looks for cosign signatures in the repository of the image, and for GPG signatures in
         C(/var/lib/containers/sigstore).
     type: path
