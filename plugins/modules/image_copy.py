@@ -101,7 +101,7 @@ options:
     default: false
 seealso:
   - name: OCI distribution specification
-    description: The API that registries implement.
+    description: The specification of the API that registries implement.
     link: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 author:
   - The drayage.registry contributors (@drayage)
@@ -191,7 +191,7 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - The reference of the image at the destination with its digest, in the form V(repository@digest).
+    - A reference to the image at the destination by digest, in the form V(repository@digest).
     - For a container engine or a V(docker-archive) file, the reference contains the image ID instead. Layouts, archives and directories do not
       support references with digests, so the value is the same as RV(dest).
   returned: success
@@ -212,7 +212,7 @@ digest:
 src_digest:
   description:
     - The digest of the image at the source.
-    - It differs from RV(digest) only if O(platforms) or O(attestations) removed something from the index, if O(format) converted the image, or if
+    - It differs from RV(digest) only if O(platforms) or O(attestations) removed something from the image, if O(format) converted it, or if
       only one of the two values is an image ID.
   returned: success
   type: str

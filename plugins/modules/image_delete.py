@@ -29,12 +29,12 @@ options:
     description:
       - The tag or image to delete, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
-      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or a file.
-        There, the module deletes an image together with its last tag. It does not delete an image that a container uses.
-      - There is no default tag. If the reference contains a tag and a digest, the task fails and deletes nothing if the tag points to another
-        digest.
+      - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or in a file
+        that C(docker save) created. There, the module deletes an image together with its last tag. It does not delete an image that a container uses.
+      - There is no default tag. If the reference contains a tag and a digest, the tag must point to this digest. Otherwise, the task fails and
+        deletes nothing.
       - With O(scope=manifest), you can omit V(REF) if the OCI layout or archive contains only one image. If you delete the last image in an
-        archive, the module deletes the file.
+        archive, the module also deletes the archive file.
       - An image in a directory has no tag. Use O(scope=manifest) to delete it together with the directory.
     type: str
     required: true

@@ -11,7 +11,7 @@ short_description: Inspect a container image without pulling it
 version_added: 0.1.0
 description:
   - Returns the digest, platforms, configuration, layers and labels of an image in a registry, OCI layout, archive, directory or container engine.
-  - The module does not modify anything, so the task is never changed.
+  - The module does not modify anything, so it never reports a change.
   - The module sends one request for a multi-platform image, two for a single-platform image, and three for one platform of a multi-platform image.
   - If the image does not exist, the module returns RV(exists=false). If access is denied, the task fails.
 extends_documentation_fragment:

@@ -10,8 +10,8 @@ module: image_sign
 short_description: Sign a container image or attest a claim about it
 version_added: 0.2.0
 description:
-  - Signs an image and the images of all its platforms with a private key. The signatures have the formats of cosign. If O(predicate) is set, the
-    module adds a signed attestation instead.
+  - Signs an image, including the images of all its platforms, with a private key. The signatures are compatible with cosign. If O(predicate) is set,
+    the module adds a signed attestation instead.
   - The module does nothing if this key has already signed the same digest with the same identity. It keeps signatures made with other keys.
   - The module stores the signatures in the repository of the image.
 extends_documentation_fragment:
@@ -29,15 +29,15 @@ options:
     description:
       - The image to sign, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
         A directory cannot store sigstore bundles, so use O(formats=tag) or O(gpg_key) for it.
-      - The signature applies to the digest that the reference points to. Add V(@digest) to be certain that you sign the expected image, even if
-        the tag moves.
+      - The signature applies to the digest that the reference points to. To sign exactly the image that you expect, even if its tag moves, add
+        V(@digest).
       - Either O(image) or O(bundle) is required.
     type: str
   bundle:
     description:
       - The directory of a bundle that the role P(drayage.registry.airgap_export#role) created. The module signs this bundle instead of an image.
-      - The module writes the signature to the file C(SHA256SUMS.sigstore.json) in this directory. It covers C(SHA256SUMS), C(inventory.json) and the
-        digests of all images.
+      - The module writes the signature to the file C(SHA256SUMS.sigstore.json) in this directory. The signature covers C(SHA256SUMS),
+        C(inventory.json) and the digests of all images.
     type: path
   key:
     description:
@@ -56,12 +56,12 @@ options:
     description:
       - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with the program C(gpg), like
         C(skopeo standalone-sign). O(formats) and O(annotations) then have no effect.
-      - The module stores these signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
+      - The module stores GPG signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
         in a registry, it writes them to O(lookaside).
     type: str
   gpg_home:
     description:
-      - The GPG home directory that contains O(gpg_key). By default, C(gpg) uses the GPG home directory of the user.
+      - The GPG home directory that contains O(gpg_key). It defaults to the GPG home directory of the user who runs the module.
     type: path
   lookaside:
     description:
@@ -70,11 +70,11 @@ options:
     type: path
   formats:
     description:
-      - The formats of the signature.
-      - V(tag) stores a signature under the tag C(sha256-<hex>.sig), which Podman, Skopeo, CRI-O and OpenShift read. It stores an attestation under
-        the tag C(sha256-<hex>.att).
-      - V(bundle) stores a sigstore bundle as a referrer of the image, which cosign 3 and policy-controller read. If the registry has no referrers
-        API, the module adds the bundle to the list of referrers under the tag C(sha256-<hex>).
+      - The formats in which to store the signature or attestation.
+      - V(tag) stores a signature under the tag C(sha256-<hex>.sig), and an attestation under the tag C(sha256-<hex>.att). Podman, Skopeo, CRI-O and
+        OpenShift read this format.
+      - V(bundle) stores a sigstore bundle as a referrer of the image. cosign 3 and policy-controller read this format. If the registry has no
+        referrers API, the module adds the bundle to the list of referrers under the tag C(sha256-<hex>).
     type: list
     elements: str
     choices:
@@ -202,11 +202,11 @@ signatures:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     format:
-      description: The format of the signature. V(tag), V(bundle) or V(gpg).
+      description: The format of the signature, which is V(tag), V(bundle) or V(gpg).
       type: str
       sample: tag
     action:
-      description: Whether the signature was added or removed. V(added) or V(removed).
+      description: The action of the task, which is V(added) or V(removed).
       type: str
       sample: added
 msg:

@@ -51,8 +51,8 @@ options:
       - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. The module adds its
         entries after those of O(images).
       - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of
-        the kind C(Images). The module recognizes these formats by their content. The task fails if it does not support a key in the file. It ignores
-        keys for the schedule and the speed of C(regsync), and prints a warning.
+        the kind C(Images). The module recognizes these formats by their content. The task fails if the file contains an unsupported key. The module
+        ignores keys for the schedule and the speed of C(regsync), and prints a warning.
       - In a C(regsync) configuration, each entry contains its destination. Do not set O(dest) in this case.
       - The module supports all keys of the C(skopeo) format, including C(credentials), C(tls-verify) and C(cert-dir). If O(registries) has an entry for
         the same host, that entry takes precedence. The module then uses the file only for credentials and certificates that the entry does not
@@ -69,7 +69,8 @@ options:
   scoped:
     description:
       - How to name the destination repositories of entries without O(images[].dest). V(true) uses the full name of the source, including the host.
-        V(false) uses only the last component of the name. C(skopeo sync) uses the same names with and without C(--scoped).
+        V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without
+        C(--scoped), respectively.
       - By default, the entries of a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
         entries get the default names that O(images[].dest) describes.
       - If two images have the same destination, the task fails before it writes anything.
@@ -113,8 +114,8 @@ options:
     description:
       - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
         divide the work.
-      - The share of an image depends only on its name at the destination. If there are at least 100 entries for each share, each repository is in
-        exactly one share as a whole.
+      - The share of an image depends only on its name at the destination. If there are at least 100 entries for each share, the module assigns
+        whole repositories to the shares instead of single images.
     type: str
   inventory:
     description:
@@ -128,8 +129,8 @@ options:
     type: path
   exclusive:
     description:
-      - A file on the managed node that the module locks, so that only one task runs at a time. If another task has locked the file, this task fails with
-        RV(busy=true) before it sends a request.
+      - A file on the managed node that the module locks, so that only one task with this file runs at a time. If another task has locked the file, this
+        task fails with RV(busy=true) before it sends a request.
       - The directory of the file must exist. The file itself exists only while a task runs.
       - In check mode, the module ignores this option.
     type: path
@@ -138,8 +139,8 @@ options:
       - The O(inventory) of an air-gapped site, as a file on the managed node.
       - If O(dest) is an OCI layout, the module copies only content that the site does not have. It leaves out images that the site has under the same
         name and with the same digest. For all other images, it leaves out the blobs that the site has.
-      - If O(src) is such a layout, the module mounts the blobs that it does not contain from other repositories of the destination. It finds these
-        repositories in the inventory.
+      - If O(src) is such a layout, the module mounts the blobs that the layout does not contain from other repositories of the destination. The inventory
+        shows which repositories have them.
     type: path
 seealso:
   - module: drayage.registry.image_copy
@@ -222,7 +223,7 @@ images:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     action:
-      description: The outcome. V(created), V(updated), V(unchanged), V(deleted) or V(failed).
+      description: The outcome, which is V(created), V(updated), V(unchanged), V(deleted) or V(failed).
       type: str
       sample: created
     bytes_copied:

@@ -10,9 +10,9 @@ module: image_tags
 short_description: List the tags of a repository, or point tags to other images
 version_added: 0.1.0
 description:
-  - Lists all tags of a repository, or only those that match filters. It can also return the digests that the tags point to.
+  - Lists all tags of a repository, or only those that match filters. The module can also return the digests that the tags point to.
   - With O(tags), the module points tags to images that already exist in the repository. It uploads only manifests.
-  - Without O(tags), the module does not modify anything, so the task is never changed.
+  - Without O(tags), the module does not modify anything, so it never reports a change.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries

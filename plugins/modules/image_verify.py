@@ -11,9 +11,9 @@ short_description: Verify the signatures of a container image
 version_added: 0.2.0
 description:
   - Verifies that an image is signed with one of the given keys, or that a policy accepts it. Otherwise, the task fails.
-  - The module finds cosign signatures in both formats, which are the tag C(sha256-<hex>.sig) and sigstore bundles. In a directory, it finds cosign
+  - The module finds cosign signatures in both formats, under the tag C(sha256-<hex>.sig) and in sigstore bundles. In a directory, it finds cosign
     and GPG signatures in C(signature-N) files. For the GPG signatures of an image in a registry, see O(registries_d).
-  - The module does not modify anything, so the task is never changed.
+  - The module does not modify anything, so it never reports a change.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -22,10 +22,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: This action does not modify state.
+    details: This module does not modify state.
   diff_mode:
     support: N/A
-    details: This action does not modify state.
+    details: This module does not modify state.
   idempotent:
     support: full
 options:
@@ -120,7 +120,7 @@ signatures:
       type: str
       sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
     format:
-      description: The format of the signature. V(tag), V(bundle) or V(gpg).
+      description: The format of the signature, which is V(tag), V(bundle) or V(gpg).
       type: str
       sample: tag
     identity:

@@ -32,7 +32,7 @@ attributes:
 options:
   host:
     description:
-      - The registry in the form V(host[:port]), as in image references. For Docker Hub, use V(docker.io).
+      - The registry in the form V(host[:port]), as it appears in image references. For Docker Hub, use V(docker.io).
       - With a path, such as V(registry.example.com/team), the credentials apply only to repositories below that path.
         C(podman) and C(skopeo) support such credentials, but C(docker) does not.
     type: str
@@ -63,7 +63,7 @@ options:
     description:
       - The file in which to store the credentials. If it does not exist, the module creates it with access for the owner only.
       - If the file configures a credential helper for O(host) or a credential store, the module stores the credentials there.
-      - If this option is not set, the module uses the file in the environment variable E(REGISTRY_AUTH_FILE). If that is not set, it uses
+      - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set, it uses
         C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), it uses the first of
         V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that the user can write to.
         For root, V(/run/containers/0/auth.json) comes first.
