@@ -9,20 +9,20 @@ name: cron_next
 short_description: Compute the next run of a cron schedule
 version_added: 0.1.0
 description:
-  - Computes when cron next runs a command with this schedule after a given time, by the rules of C(crontab(5)).
+  - Computes the first time after O(after) at which cron runs a command with this schedule, by the rules of C(crontab(5)).
   - The filter ignores changes between standard and daylight saving time.
 positional: _input
 options:
   _input:
-    description: The schedule. V(hourly), V(daily), V(weekly), V(monthly), V(yearly), or five fields such as V(0 4 * * 1-5).
+    description: The schedule, which is V(hourly), V(daily), V(weekly), V(monthly), V(yearly), or five fields such as V(0 4 * * 1-5).
     type: string
     required: true
   after:
-    description: The time after which to look for the next run, in UTC, such as V(2026-11-29T08:00:00Z).
+    description: The time after which to find the next run, in UTC, such as V(2026-11-29T08:00:00Z).
     type: string
     required: true
   offset:
-    description: The UTC offset of the time zone that cron uses, as C(date +%z) prints it.
+    description: The UTC offset of the time zone that cron uses, in the format of C(date +%z).
     type: string
     default: "+0000"
 author:

@@ -18,12 +18,12 @@ positional: _input
 options:
   _input:
     description:
-      - The text of YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+      - The text of a quadlet unit or of YAML or JSON documents, a parsed document, or a list of parsed documents.
     type: raw
     required: true
   default_tag:
     description:
-      - The tag to use in Helm values with a C(repository) and an empty C(tag). In this case, charts use their C(appVersion).
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag). A chart itself uses its C(appVersion) in this case.
     type: string
     default: ""
 seealso:
@@ -55,10 +55,10 @@ _value:
     kind:
       description:
         - The kind of place in which the reference was found.
-        - References of these kinds are certain. V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM
-          bundles and catalogs), V(stream) (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry).
-        - References of these kinds are not certain. V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)),
-          V(environment), V(argument) and V(text).
+        - The kinds V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM bundles and catalogs), V(stream)
+          (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry) are certain.
+        - The kinds V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)), V(environment), V(argument) and
+          V(text) are not certain.
       type: string
       sample: container
     path:

@@ -9,7 +9,7 @@ name: inventory_summary
 short_description: Summarize an inventory of images
 version_added: 0.1.0
 description:
-  - Computes how much space the images in an inventory need. If several images use the same blob, it counts only once.
+  - Computes how much space the images in an inventory need. A blob that several images use counts only once.
   - To write an inventory, use the option O(drayage.registry.image_sync#module:inventory) of M(drayage.registry.image_sync).
 positional: _input
 options:

@@ -9,7 +9,7 @@ name: manifest_digest
 short_description: Compute the digest of a manifest
 version_added: 0.1.0
 description:
-  - Computes the digest that identifies an image manifest or index in a registry from the text of the manifest or index.
+  - Computes the digest of an image manifest or index from its text. Registries identify manifests and indexes by this digest.
   - The digest is the SHA-256 of the text. For a signed Docker schema 1 manifest, it is the SHA-256 of the manifest without its
     signatures, as C(skopeo manifest-digest) computes it.
   - The filter does not check whether the text is a valid manifest.

@@ -10,28 +10,28 @@ short_description: Replace the image references in documents
 version_added: 0.1.0
 description:
   - Replaces the image references that P(drayage.registry.find_images#filter) finds, for example with references to a mirror.
-  - If the input is text, the filter does not change anything else, such as comments, quotes and the order of keys.
+  - If the input is text, the filter leaves everything else unchanged, including comments, quotes and the order of keys.
   - The filter writes a reference with a digest as C(name:tag@digest) on one line, so that tools that update pinned references find it.
 positional: _input
 options:
   _input:
     description:
-      - The text of YAML or JSON documents or of a quadlet unit, a parsed document, or a list of parsed documents.
+      - The text of a quadlet unit or of YAML or JSON documents, a parsed document, or a list of parsed documents.
     type: raw
     required: true
   mapping:
     description:
-      - The new references, in one of these forms or in a list of them.
+      - The references to replace and their replacements. The value is one of the following, or a list of them.
       - The result of M(drayage.registry.image_sync), or only its RV(drayage.registry.image_sync#module:images).
       - A parsed ImagesLock file.
       - A dictionary that maps old references to new references.
-      - A dictionary with the keys C(from) and C(to), which replaces a prefix, such as V(docker.io) with V(registry.example.com/hub).
+      - A dictionary with the keys C(from) and C(to), to replace one prefix with another, for example V(docker.io) with V(registry.example.com/hub).
       - Complete references take precedence over prefixes, and longer prefixes take precedence over shorter ones.
     type: raw
     required: true
   default_tag:
     description:
-      - The tag to use in Helm values with a C(repository) and an empty C(tag), as in P(drayage.registry.find_images#filter).
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag), as in P(drayage.registry.find_images#filter).
     type: string
     default: ""
 seealso:
@@ -73,7 +73,7 @@ _value:
       type: dictionary
       sample: {"quay.io/example/app:1.4": "registry.example.com/mirror/app:1.4"}
     missing:
-      description: The references that the filter found but that O(mapping) does not contain.
+      description: The references that have no replacement in O(mapping).
       type: list
       elements: string
       sample: []

@@ -39,8 +39,8 @@ options:
     vars:
       - name: drayage_registry_authfile
 notes:
-  - C(module_defaults) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile) instead. You can also
-    use these variables in C(module_defaults).
+  - Module defaults (C(module_defaults)) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile)
+    instead. You can also use these variables in C(module_defaults).
 seealso:
   - module: drayage.registry.image_lock
   - module: drayage.registry.image_inspect

@@ -28,9 +28,9 @@ options:
   confirm:
     description:
       - Whether to check, with one HEAD request for each reference, that the image exists, and to drop references to images that do not exist.
-      - Use this option to find out which of the references that are not certain are images.
-      - If the check of a reference fails, for example because the registry does not respond, the lookup fails if the reference is certain. Otherwise,
-        it drops the reference and prints a warning.
+      - Use this option to find out which of the uncertain references are images.
+      - If the lookup cannot check a certain reference, for example because the registry does not respond, it fails. If it cannot check an uncertain
+        reference, it drops the reference and prints a warning.
     type: bool
     default: false
   certain:
@@ -40,12 +40,13 @@ options:
     default: false
   default_tag:
     description:
-      - The tag to use in Helm values with a C(repository) and an empty C(tag). For a chart, it defaults to the C(appVersion) of the chart.
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag). For the values of a chart, it defaults to the C(appVersion) of the
+        chart.
     type: str
     default: ""
   values:
     description:
-      - Files with values for C(helm template). Later files take precedence over earlier ones.
+      - The values files for C(helm template). Later files take precedence over earlier ones.
     type: list
     elements: path
     default: []
@@ -61,7 +62,7 @@ options:
     default: default
   kube_version:
     description:
-      - The Kubernetes version for C(helm template). Set it for charts that depend on this version.
+      - The Kubernetes version for C(helm template). Set it for charts that depend on the Kubernetes version.
     type: str
     default: ""
   helm:
@@ -77,8 +78,8 @@ options:
       - name: drayage_registry_authfile
 notes:
   - Use C(query) instead of C(lookup). If there is only one element, C(lookup) returns the element instead of a list.
-  - C(module_defaults) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile) instead. You can also
-    use these variables in C(module_defaults).
+  - Module defaults (C(module_defaults)) do not apply to lookups. Set the variables C(drayage_registry_registries) and C(drayage_registry_authfile)
+    instead. You can also use these variables in C(module_defaults).
 seealso:
   - plugin: drayage.registry.find_images
     plugin_type: filter
