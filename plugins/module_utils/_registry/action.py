@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a request is for."""
+"""The purpose of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import enum
 
 
 class Action(enum.Enum):
-    """What a request is for; the value completes "cannot ...", with ``%s`` for the digest of a blob."""
+    """The purpose of a request. The value completes "cannot ..."; ``%s`` stands for the digest of a blob."""
 
     LOG_IN = "log in"
     CHECK_REGISTRY = "check that it is a registry"
@@ -31,7 +31,7 @@ class Action(enum.Enum):
     PUSH_BLOB = "push blob %s"
 
     def text(self, digest: str = "") -> str:
-        """The action in words, for a message."""
+        """Return the action in words, for a message."""
         return self.value % digest if "%s" in self.value else self.value
 
 

@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Answering a registry's challenges: Basic, and bearer tokens of the distribution's token authentication spec.
+"""Respond to a registry's challenges with Basic or with bearer tokens (distribution's token authentication spec).
 
-No password is sent before a registry has asked: the first 401 of a run tells which scheme the host wants, and from then
-on requests carry their Authorization from the start. Only a bearer token that the user gave goes along at once.
+No password is sent before the registry asks for it. The first 401 of a run shows which scheme the host uses. After
+that, requests carry an Authorization header from the start. Only a bearer token that the user set is sent
+immediately.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ _DEAD_TOKEN = {400: re.compile("token|authori[sz]|authenticat|expired", re.I), 4
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """What a request needs: actions on its repository, and pull on a repository it mounts a blob from.
+    """The access that a request needs: actions on its repository, and pull on the repository that it mounts a blob from.
 
-    With ``catalog`` it is the list of all repositories; the name of a repository then only says whose credentials to use.
+    With ``catalog``, it is access to the list of all repositories. The repository then only selects the credentials.
     """
 
     repository: str
@@ -59,7 +60,7 @@ class Access:
     catalog: bool = False
 
     def scopes(self) -> frozenset[tuple[str, str]]:
-        """Pairs of repository and action."""
+        """Return pairs of repository and action."""
         if self.catalog:
             return frozenset((_CATALOG,))
         pairs = {(self.repository, action) for action in self.actions}
@@ -79,11 +80,11 @@ class _Token:
 
 
 class _ScopeDenied(AccessDenied):
-    """The token service does not give this much; it may give less."""
+    """The token service refused these scopes, but may grant fewer."""
 
 
 class Authenticator:
-    """Authorization headers for one registry. Safe for many threads; a token is fetched once for all of them."""
+    """Authorization headers for one registry. Thread-safe: all threads share the token that one of them fetches."""
 
     def __init__(self, session: Session, find: t.Callable[[str], Credential]) -> None:
         self._session = session
@@ -96,11 +97,11 @@ class Authenticator:
         self._postponed: set[str] = set()
 
     def identity(self, access: Access) -> Credential:
-        """Who asks for this access."""
+        """Return the credential for this access."""
         return self._find(access.repository)
 
     def header(self, access: Access) -> str:
-        """The Authorization to send with a request, empty where the registry has not asked for any yet."""
+        """Return the Authorization header for a request; empty if the registry has not asked for one yet."""
         identity = self.identity(access)
         if identity.bearer:
             return _bearer(identity.bearer, "the token for %s" % self._session.host)
@@ -111,7 +112,7 @@ class Authenticator:
         return self._token(access, identity, rejected="")
 
     def is_asked(self, response: Response, sent: str) -> bool:
-        """Whether a response asks for another Authorization than the one that was ``sent``; its body stays readable."""
+        """Return whether a response asks for an Authorization other than ``sent``. The body stays readable."""
         status = response.status
         if status not in _DEAD_TOKEN or not sent.startswith("Bearer "):
             return status == 401
@@ -119,11 +120,11 @@ class Authenticator:
         return _DEAD_TOKEN[status].search("%s %s" % (details.code, details.message)) is not None
 
     def respond(self, header: str, access: Access, rejected: str, was_fresh: bool = False) -> str:
-        """The Authorization to try after a refusal with this WWW-Authenticate, empty where there is none to try.
+        """Return the Authorization to try next, given the WWW-Authenticate header of a refusal; empty if there is none to try.
 
-        ``rejected`` is what the request was sent with. Where that ``was_fresh``, another try is only worth it if the
-        challenge asks for more scope (``insufficient_scope``), or once if it says that the token is not valid: clocks
-        differ. Raises :class:`AccessDenied`.
+        ``rejected`` is the Authorization of the refused request. If it ``was_fresh``, a retry makes sense in two
+        cases only: if the challenge asks for more scope (``insufficient_scope``), and once if it says that the token
+        is not valid, because clocks may differ. Raises :class:`AccessDenied`.
         """
         identity = self.identity(access)
         challenge = _choose(parse(header))
@@ -146,7 +147,7 @@ class Authenticator:
         return self._token(access, identity, rejected)
 
     def _once_more(self, challenge: Challenge, rejected: str) -> str:
-        """The same token again, after two seconds: by the registry's clock it may not have been valid yet."""
+        """Return the same token again, after two seconds: by the registry's clock, it may not have been valid yet."""
         if challenge.parameters.get("error") != "invalid_token" or rejected in self._postponed:
             return ""
         self._postponed.add(rejected)
@@ -154,7 +155,7 @@ class Authenticator:
         return rejected
 
     def refused_login(self, response: Response, access: Access) -> ImageError | None:
-        """The error for a response that refuses the password that was sent to the registry; None for any other."""
+        """Return the error if the registry refused the password that was sent to it, else None."""
         identity = self.identity(access)
         is_basic = self._challenge is not None and self._challenge.scheme == "basic"
         if response.status != 401 or not is_basic or not identity.password or identity.bearer:
@@ -164,7 +165,7 @@ class Authenticator:
         )
 
     def explained(self, error: ImageError, access: Access) -> ImageError:
-        """A refusal of access, with what is remarkable about the credentials in its hint; other errors as they are."""
+        """Add a remark about the credentials to the hint of an access error. Other errors are returned unchanged."""
         return self._explained(error, self.identity(access))
 
     @staticmethod
@@ -199,9 +200,10 @@ class Authenticator:
             return token.header
 
     def _fetch_any(self, access: Access, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
-        """Ask for all that is wanted; where a service denies the whole for a part, ask for less.
+        """Request all scopes. If a service refuses all of them because of one, request fewer.
 
-        A token for less still says what was wanted, so that it is asked for once: the registry has the last word.
+        The token is stored under the scopes that were wanted, so that it is requested only once. The registry has the
+        last word.
         """
         smaller = [scopes]
         if scopes and not access.catalog:
@@ -273,7 +275,7 @@ class Authenticator:
         return document
 
     def _check_realm(self, realm: str) -> None:
-        """Credentials leave only over TLS, or to where the user lets them go in plain text already."""
+        """Allow credentials to be sent only over TLS, or to hosts for which the user accepts plain text anyway."""
         service = urls.host(realm)
         known = hostname(service) == hostname(self._session.host) and self._session.base.startswith("http:")
         if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
@@ -286,7 +288,7 @@ class Authenticator:
 
 
 def _text_only(identity: Credential) -> Credential:
-    """Names and secrets have to be encoded; what cannot be is no text but bytes that were misread."""
+    """Check that names and secrets can be encoded. If they cannot, they are misread bytes and not text."""
     try:
         "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
     except UnicodeEncodeError:
@@ -300,7 +302,7 @@ def _basic(identity: Credential) -> str:
 
 
 def _bearer(token: str, what: str) -> str:
-    """RFC 6750, 2.1; anything else would break the header, and an error of the library might show it."""
+    """Check the syntax of a token (RFC 6750, 2.1). Any other text would break the header, and a library error might reveal it."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise ImageError("%s contains invalid characters" % what, hint="Check it for spaces and line breaks")
     return "Bearer " + token

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Writing credentials where docker, podman and skopeo look for them: an auth file, or the helper that it names.
+"""Store credentials where docker, podman and skopeo look for them: in an auth file, or with the helper that it configures.
 
-What is read from these files, and how, is the subject of credentials.py.
+For how these files are read, see credentials.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .helper_program import Helper, RunHelper
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What it takes to make a file say something: a new text, and an order for a helper. Neither where it does so."""
+    """The changes that a file needs: its new text, and an order for a helper. Both are None if nothing has to change."""
 
     before: Credential
     text: str | None
@@ -53,7 +53,7 @@ class Change:
 
 
 class AuthFile:
-    """One auth file that is to be changed: the given one, that of REGISTRY_AUTH_FILE, or the first default place."""
+    """An auth file to change: the given one, the one in REGISTRY_AUTH_FILE, or the first default path."""
 
     def __init__(self, path: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_path())
@@ -64,9 +64,9 @@ class AuthFile:
         self._warn = warn
 
     def change(self, name: str, wanted: Credential, dry_run: bool) -> Change:
-        """Make ``wanted`` the credential for ``name`` (``host[:port][/path]``), or forget it where it is anonymous.
+        """Store ``wanted`` as the credential for ``name`` (``host[:port][/path]``), or remove the credential if it is anonymous.
 
-        Returns what was done; with ``dry_run`` what would be. Raises :class:`ImageError`.
+        Returns the change, which a ``dry_run`` only predicts. Raises :class:`ImageError`.
         """
         change = self._plan(name, wanted)
         if not dry_run:
@@ -106,7 +106,7 @@ class AuthFile:
         return Change(before, changed if changed != text else None, order)
 
     def _with_entries(self, text: str, name: str, entries: t.Mapping[str, t.Any], kept: Credential, mark: bool) -> str:
-        """All keys that stand for the name get the same entry, so that every program finds the same."""
+        """Set the same entry for all keys that are equivalent to the name, so that all programs use the same credential."""
         for key, entry in entries.items():
             if self._credential(entry) != kept:
                 text = json_text.put(text, ("auths", key), _entry(kept))
@@ -122,14 +122,14 @@ class AuthFile:
         return text
 
     def _credential(self, entry: object) -> Credential | None:
-        """What an entry holds; None where that cannot be read, which is as good as anything else to replace."""
+        """Return the credential in an entry. None if it cannot be read; such an entry is simply replaced."""
         try:
             return decode(entry, "", self.path)
         except LocalFailure:
             return None
 
     def _helper(self, document: dict[str, t.Any], name: str, wanted: Credential) -> tuple[Helper | None, bool]:
-        """The helper that has the credentials, and whether it is the store of the whole file."""
+        """Return the helper that has the credentials, and whether it is the store for the whole file."""
         host, _slash, path = name.partition("/")
         helpers = mapping(document, "credHelpers")
         server = next((key for key in reversed(exact_last(helpers)) if helpers[key] and canonical(key) == host), None)
@@ -166,7 +166,7 @@ class AuthFile:
 
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[None]:
-        """Keep out others that change files here: the lock is on the directory, as the file itself is replaced."""
+        """Lock out concurrent writers. The lock is on the directory, because the file itself is replaced."""
         try:
             _make_private(os.path.dirname(self._target))
             descriptor = os.open(os.path.dirname(self._target), os.O_RDONLY)
@@ -184,13 +184,13 @@ class AuthFile:
 
 @dataclasses.dataclass(frozen=True)
 class _Order:
-    """What to tell a helper: to keep a credential, or to forget it where that is anonymous."""
+    """An order for a helper: to store a credential, or to erase it if the credential is anonymous."""
 
     helper: Helper
     credential: Credential
 
     def give(self, run_helper: RunHelper) -> None:
-        """Raises :class:`ImageError`."""
+        """Run the helper. Raises :class:`ImageError`."""
         if not self.credential:
             self.helper.erase(run_helper)
         else:
@@ -209,7 +209,7 @@ def _entry(credential: Credential) -> dict[str, str]:
 
 
 def _make_private(directory: str) -> None:
-    """Make a directory and those above it that are missing, for this user only."""
+    """Create a directory and its missing parents, with access for this user only."""
     if not os.path.isdir(directory):
         _make_private(os.path.dirname(directory))
         with contextlib.suppress(FileExistsError):

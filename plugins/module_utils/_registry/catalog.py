@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Listing the repositories of a registry: GET /v2/_catalog, which the distribution spec leaves to each registry."""
+"""List the repositories of a registry with GET /v2/_catalog, which the distribution spec does not define."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _CATALOG = Access("", frozenset(), catalog=True)
 
 
 def list_repositories(client: RegistryClient) -> list[str]:
-    """All repositories that the registry tells of, each once, in its order.
+    """Return all repositories that the registry lists, without duplicates, in its order.
 
-    Raises :class:`NotFound`, :class:`Refused` or :class:`AccessDenied` where it has no catalog, or not for us.
+    Raises :class:`NotFound`, :class:`Refused` or :class:`AccessDenied` if the registry has no catalog, or denies
+    access to it.
     """
     try:
         return read_list(client, _CATALOG, "/v2/_catalog", Action.LIST_REPOSITORIES, _read_page)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Directories of certificates for one host, as in containers-certs.d(5) and in /etc/docker/certs.d of docker."""
+"""Certificate directories for one host, as in containers-certs.d(5) and in docker's /etc/docker/certs.d."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SYSTEM = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 
 
 def read(directory: str) -> dict[str, t.Any]:
-    """The options of RegistrySettings that a directory stands for.
+    """Return the options of RegistrySettings that a directory defines.
 
-    ``*.crt`` are CAs, which are trusted in addition to those of the node; ``NAME.cert`` and ``NAME.key`` are a client
+    ``*.crt`` are CAs, which are trusted in addition to those of the node. ``NAME.cert`` and ``NAME.key`` are a client
     certificate. Raises :class:`LocalFailure`.
     """
     try:
@@ -35,7 +35,7 @@ def read(directory: str) -> dict[str, t.Any]:
 
 
 def find(host: str) -> str | None:
-    """The directory for ``host[:port]``: the first one that exists, in the order of podman, which has docker's last."""
+    """Return the first existing directory for ``host[:port]``. As in podman, docker's directory comes last."""
     if host in ("", ".", "..") or "/" in host:  # a registry may send us to whatever host it likes
         return None
     home = os.path.join(os.path.expanduser("~"), ".config", "containers", "certs.d")
@@ -44,7 +44,7 @@ def find(host: str) -> str | None:
 
 
 def _is_readable(path: str) -> bool:
-    """Podman passes over a directory that its user may not read, too."""
+    """Return whether the user can read the directory. Like podman, skip it otherwise."""
     return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)
 
 

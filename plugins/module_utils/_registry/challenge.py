@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Parsing WWW-Authenticate (RFC 9110, 11.6.1), also where several challenges share one line.
+"""Parse WWW-Authenticate (RFC 9110, 11.6.1), including several challenges in one line.
 
-``requests`` joins repeated headers with a comma, and parameters are separated by commas too: only the grammar tells
-where a challenge ends and the next begins.
+``requests`` joins repeated headers with a comma, and commas also separate parameters. Only the grammar shows where a
+challenge ends and the next one begins.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _TOKEN68 = re.compile(r"\s*[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 
 @dataclasses.dataclass(frozen=True)
 class Challenge:
-    """One way to authenticate: the scheme in lower case, and its parameters by lower-case name."""
+    """One way to authenticate: the scheme in lower case, and its parameters with their names in lower case."""
 
     scheme: str
     parameters: t.Mapping[str, str]
 
 
 def parse(header: str) -> list[Challenge]:
-    """All challenges of a header; reading stops at what does not follow the grammar."""
+    """Return all challenges of a header. Parsing stops at the first syntax error."""
     found: list[Challenge] = []
     position = 0
     while position < len(header):

@@ -5,9 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The endpoints of the OCI distribution spec, one method each, for one registry.
+"""A client for the endpoints of the OCI distribution spec, with one method for each endpoint.
 
-Status codes become values or errors here; retries and redirects are the session's, challenges the authenticator's.
+It turns status codes into values or errors. The session handles retries and redirects, and the authenticator handles
+challenges.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _MAX_TAGS = 64 * 1024 * 1024
 
 
 class RegistryClient:
-    """Speaks to one registry with the credentials that fit each repository."""
+    """Connects to one registry, with the matching credentials for each repository."""
 
     def __init__(self, session: Session, authenticator: Authenticator) -> None:
         self.session = session
@@ -52,9 +53,9 @@ class RegistryClient:
         query: t.Mapping[str, str] | None = None,
         retry_on: t.Collection[int] = TRANSIENT,
     ) -> Response:
-        """Send a request below ``/v2/``, answering challenges; the response comes with its body unread.
+        """Send a request to a path below ``/v2/`` and respond to challenges. The body of the response is unread.
 
-        It is sent again after responses with a status in ``retry_on``.
+        The request is repeated after responses with a status in ``retry_on``.
         """
         url = "%s/v2/%s" % (self.session.base, path)
         if query:
@@ -71,10 +72,10 @@ class RegistryClient:
         action: Action,
         headers: t.Mapping[str, str] | None = None,
     ) -> tuple[Response, bytes]:
-        """GET ``target``, a path and query on the registry, and the body of at most ``limit`` bytes.
+        """GET ``target``, a path and query on the registry, and read a body of at most ``limit`` bytes.
 
-        It is asked for again if the connection breaks in the body. Raises as :meth:`Session.read`, or :meth:`error_for` if
-        the status is not 200.
+        The request is repeated if the connection breaks while the body is read. Raises the errors of
+        :meth:`Session.read`, and those of :meth:`error_for` if the status is not 200.
         """
         url = self.session.base + target
         response, body = self.session.fetch(
@@ -91,11 +92,11 @@ class RegistryClient:
         send: t.Callable[[dict[str, str]], Response],
         again: bool = True,
     ) -> Response:
-        """Call ``send`` with the headers and an Authorization, and again if the response is a challenge.
+        """Call ``send`` with the headers and an Authorization, and call it again if the response is a challenge.
 
-        Only challenges of the registry count, not those of the storage that it may redirect to. If sending ``again`` is
-        not possible, because the body was a stream, the next request carries what the challenge asks for, and
-        ``was_challenged`` of the response is true.
+        Only challenges from the registry count, not those from storage that it redirects to. If ``again`` is false,
+        the request cannot be repeated, because its body was a stream. The next request then carries what the
+        challenge asks for, and ``was_challenged`` of the response is true.
         """
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
@@ -118,12 +119,12 @@ class RegistryClient:
     def send_unchallenged(
         self, access: Access, headers: t.Mapping[str, str], send: t.Callable[[dict[str, str]], Response]
     ) -> Response:
-        """Call ``send`` with what is known to authorize it, and return its response as it is."""
+        """Call ``send`` with the Authorization that is already known, and return the response without handling challenges."""
         return send(_with(headers, self._auth.header(access)))
 
     @contextlib.contextmanager
     def parsing(self, response: Response, action: Action) -> t.Iterator[None]:
-        """Where the block finds the content of a response invalid, blame its sender if the content is a web page."""
+        """If the block raises InvalidContent for a response that is a web page, raise an error about its sender instead."""
         try:
             yield
         except InvalidContent:
@@ -132,7 +133,7 @@ class RegistryClient:
             raise
 
     def error_for(self, response: Response, action: Action, access: Access, digest: str = "") -> ImageError:
-        """The error for a response that is not what the action needs; ``digest`` is that of a blob."""
+        """Return the error for a response that does not fulfill the action; ``digest`` is the digest of a blob."""
         if not self.session.is_own(response.url):
             return redirected_error(self.session.host, urls.host(response.url), response, action, digest)
         refused_login = self._auth.refused_login(response, access)
@@ -144,16 +145,16 @@ class RegistryClient:
         return self._auth.explained(error, access)
 
     def is_absence(self, response: Response) -> bool:
-        """Whether a response without a body is the 404 of a registry, rather than of some other server."""
+        """Return whether a response without a body is a 404 from a registry rather than from some other server."""
         if response.status != 404:
             return False
         return genuine.is_marked(response) or (self.session.is_own(response.url) and self._is_registry())
 
     def _is_registry(self) -> bool:
-        """Whether the host answers GET ``/v2/`` like a registry; asked once, without credentials.
+        """Return whether the host responds to GET ``/v2/`` like a registry. The request is sent once, without credentials.
 
-        This must not wait for a free connection: the thread that has it may be waiting for this. Raises :class:`Refused`
-        if the host does not decide it now.
+        This must not wait for a free connection, because the thread that holds it may be waiting for this result.
+        Raises :class:`Refused` if the response leaves it open.
         """
         with self._lock:
             if self._has_base is None:
@@ -164,7 +165,7 @@ class RegistryClient:
             return self._has_base
 
     def check(self) -> None:
-        """Ask the registry to let us in. Raises :class:`AccessDenied`, or :class:`Refused` for a host that is no registry."""
+        """Check that the registry accepts the credentials. Raises :class:`AccessDenied`; :class:`Refused` if the host is not a registry."""
         nowhere = Access("", frozenset())
         response = self.call("GET", "", nowhere)
         if response.status in (200, 404) and not genuine.is_base(response, ""):
@@ -179,11 +180,11 @@ class RegistryClient:
     def head_manifest(
         self, access: Access, name: str, legacy: bool = False, is_certain: bool = False
     ) -> Descriptor | None:
-        """What a tag or digest points to now, None if it is absent; ``legacy`` as for :meth:`get_manifest`.
+        """Return what a tag or digest points to now, None if it does not exist; for ``legacy`` see :meth:`get_manifest`.
 
-        HEAD does not count as a pull at Docker Hub. GET decides if HEAD returns anything else than a manifest or the 404
-        of a registry: storage may have signed its URL for GET only, and some registries do not know HEAD. With
-        ``is_certain`` GET also confirms a 404.
+        Docker Hub does not count HEAD requests as pulls. If HEAD returns neither a manifest nor a 404 from a
+        registry, a GET request decides: storage may have signed its URL for GET only, and some registries do not
+        support HEAD. With ``is_certain``, GET also confirms a 404.
         """
         response = self.call("HEAD", _manifest_path(access, name), access, _ACCEPT_LEGACY if legacy else _ACCEPT)
         response.drain()
@@ -201,11 +202,11 @@ class RegistryClient:
             return None
 
     def _is_final(self, response: Response) -> bool:
-        """Whether GET would be refused as HEAD was: for the credentials, or for the rate of requests."""
+        """Return whether GET would fail like HEAD did, because of the credentials or the rate limit."""
         return response.status == 429 or (response.status == 401 and self.session.is_own(response.url))
 
     def get_manifest(self, access: Access, name: str, legacy: bool = False) -> Manifest:
-        """The manifest under a tag or digest, verified; with ``legacy`` also one of schema 1, to be looked at only.
+        """Return the verified manifest for a tag or digest; with ``legacy`` also a schema 1 manifest, which can only be inspected.
 
         Raises :class:`NotFound`.
         """
@@ -226,9 +227,9 @@ class RegistryClient:
         return manifest
 
     def put_manifest(self, access: Access, name: str, manifest: Manifest) -> str:
-        """Push a manifest under a tag or its digest; returns the subject that the registry listed it for, if any.
+        """Push a manifest under a tag or its digest. Return the subject that the registry listed it for, if any.
 
-        Raises :class:`ContentMissing` where the registry does not have what the manifest refers to.
+        Raises :class:`ContentMissing` if the registry does not have the content that the manifest refers to.
         """
         headers = {"Content-Type": manifest.media_type}
         attempt = 0
@@ -247,11 +248,11 @@ class RegistryClient:
             attempt += 1
 
     def delete_manifest(self, access: Access, name: str, exists: bool = True) -> bool:
-        """Delete a tag alone, or a manifest by its digest and with it all its tags; False if it is absent.
+        """Delete only a tag, or a manifest by its digest with all its tags. Return False if it does not exist.
 
-        Only 202 means success (OCI distribution spec, "Deleting Manifests"); HEAD decides after other responses that may
-        mean it. ``exists`` is false for a name that cannot exist. Raises :class:`Refused`, among others if this registry
-        cannot delete tags.
+        Only 202 means success (OCI distribution spec, "Deleting Manifests"). HEAD decides after other responses that
+        may mean success. ``exists`` is false for a name that cannot exist. Raises :class:`Refused`, for example if
+        this registry cannot delete tags.
         """
         action = Action.DELETE_MANIFEST if ":" in name else Action.DELETE_TAG
         response = self.call("DELETE", _manifest_path(access, name), access)
@@ -272,9 +273,9 @@ class RegistryClient:
     # Blobs (uploads are in upload.py, downloads in download.py)
 
     def has_blob(self, access: Access, digest: str) -> bool:
-        """Whether HEAD finds a blob; a redirect to storage that has it counts, whatever size it states.
+        """Return whether HEAD finds a blob. A redirect to storage that has it counts, whatever size it states.
 
-        False does not mean that it is absent: :meth:`can_read_blob` decides that, or uploading it.
+        False does not prove that the blob is absent. Use :meth:`can_read_blob`, or upload it, to be certain.
         """
         response = self.call("HEAD", blob_path(access, digest), access)
         response.drain()
@@ -283,7 +284,7 @@ class RegistryClient:
         return response.status == 200 and not genuine.is_page(response)
 
     def can_read_blob(self, access: Access, digest: str) -> bool:
-        """Whether a blob that HEAD did not find can be read: by a GET for its first byte."""
+        """Return whether a blob that HEAD did not find can be read, by a GET for its first byte."""
         response = self.call("GET", blob_path(access, digest), access, {"Range": "bytes=0-0"})
         # Nothing but an empty blob has no first byte.
         if response.status in (206, 416) or (response.status == 200 and not genuine.is_page(response)):
@@ -298,7 +299,7 @@ class RegistryClient:
     # Tags
 
     def has_repository(self, access: Access) -> bool:
-        """Whether the repository has tags; True as well where the registry does not say."""
+        """Return whether the repository has tags; also True if the registry does not say."""
         response = self.call("GET", "%s/tags/list" % access.repository, access, query={"n": "1"})
         if response.status != 200:
             response.drain()
@@ -318,10 +319,10 @@ _ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.S
 
 
 def check_stored(response: Response, digest: str, host: str, action: Action) -> None:
-    """Drain a response with status 2xx, and raise unless it says that content with this digest was stored.
+    """Drain a 2xx response, and raise an error unless it says that content with this digest was stored.
 
-    Some registries return 201 for content under a wrong digest: :class:`DigestMismatch`. Portals and maintenance pages
-    return 200: :class:`Refused`.
+    Some registries return 201 for content under a wrong digest, which raises :class:`DigestMismatch`. Portals and
+    maintenance pages return 200, which raises :class:`Refused`.
     """
     response.drain()
     stated = response.headers.get("Docker-Content-Digest")
@@ -336,7 +337,7 @@ def _with(headers: t.Mapping[str, str], authorization: str) -> dict[str, str]:
 
 
 def blob_path(access: Access, digest: str) -> str:
-    """Where a blob is, below ``/v2/``."""
+    """Return the path of a blob below ``/v2/``."""
     return "%s/blobs/%s" % (access.repository, digest)
 
 
@@ -345,7 +346,7 @@ def _manifest_path(access: Access, name: str) -> str:
 
 
 def _descriptor_of(response: Response, legacy: bool) -> Descriptor | None:
-    """The descriptor that the headers of a HEAD make up, None where one is missing."""
+    """Return the descriptor from the headers of a HEAD response; None if one of them is missing."""
     headers = response.headers
     media_type = headers.get("Content-Type", "").partition(";")[0].strip()
     digest, size = headers.get("Docker-Content-Digest", ""), response.length

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What went wrong with a connection, from what ``requests`` raised, as one of our errors.
+"""Convert exceptions of ``requests`` about a connection into errors of this collection.
 
-URLs are not quoted: they may carry signatures.
+Messages do not quote URLs, because URLs may contain signatures.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of 
 
 
 class ConnectionReset(ConnectionFailed):
-    """The connection broke after it had been made; one that was kept may have been closed long before."""
+    """An established connection broke. If it was kept alive, the server may have closed it long before."""
 
 
 class PermanentConnectionError(ConnectionFailed):
-    """No connection, and none to be expected from another try: TLS that fails or is not there, or a bad address."""
+    """A connection failure that a retry will not fix, such as failed or missing TLS, or an invalid address."""
 
 
 class MalformedRequest(PermanentConnectionError):
-    """The request cannot be sent, whatever the host is like."""
+    """The request is invalid and cannot be sent to any host."""
 
 
 def broken_connection(host: str, error: BaseException, proxy: str = "") -> ConnectionFailed:
-    """The error for an exception of ``requests``; :class:`PermanentConnectionError` where another try would not mend it.
+    """Return the error for an exception of ``requests``; :class:`PermanentConnectionError` if a retry will not help.
 
-    ``proxy`` is the ``host[:port]`` of the proxy that the request went through, empty if there was none.
+    ``proxy`` is the ``host[:port]`` of the proxy that the request went through, or empty.
     """
     causes = _chain(error)
     # urllib3 says so of what happened before the proxy had connected us.
@@ -132,7 +132,7 @@ def _errno(causes: list[BaseException]) -> int:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An exception and all it wraps: ``requests`` nests urllib3's, which nests the socket's, in three ways."""
+    """Return an exception and all that it wraps: ``requests`` wraps the exception of urllib3, which wraps that of the socket."""
     found: dict[int, BaseException] = {}
     todo = [error]
     while todo:

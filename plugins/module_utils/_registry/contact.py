@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Whether a host can be reached: found out by one request at a time, and only once where it cannot.
+"""Find out whether a host can be reached. Only one request at a time tries it, and only once if it cannot.
 
-Without that, each of a thousand images waits for its own retries to a host that is down.
+Without this, each of a thousand images would wait for its own retries when a host is down.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NotTried(PermanentConnectionError):
 
 
 class Contact:
-    """The attempts to reach one host, until it first responds. Safe for many threads."""
+    """The attempts to reach one host, until it first responds. Thread-safe."""
 
     def __init__(self, host: str, retries: int) -> None:
         self.is_reached = False
@@ -40,12 +40,13 @@ class Contact:
     def attempt(
         self, is_shared: bool, wait: t.Callable[[], object], back_off: t.Callable[[int], object]
     ) -> t.Iterator[None]:
-        """The block is one request, which raises :class:`ConnectionFailed` unless the host responds.
+        """Run the block, which sends one request and raises :class:`ConnectionFailed` unless the host responds.
 
-        As long as it has not responded, the next one waits for the result of this one, unless it ``is_shared``: then it has
-        a body that takes long. ``wait`` ends when requests may be sent, and ``back_off`` makes them wait after a failure.
+        Until the host has responded, the next request waits for the result of this one. Requests that are
+        ``is_shared`` neither wait nor make others wait, because their bodies take long. ``wait`` returns when
+        requests may be sent, and ``back_off`` delays them after a failure.
 
-        Raises :class:`NotTried` without running the block if the host has used up all retries without a response.
+        Raises :class:`NotTried` without running the block if all retries for the host failed without a response.
         """
         if self.is_reached:
             yield
@@ -86,14 +87,14 @@ class Contact:
 
 
 class Contacts:
-    """One :class:`Contact` for each host of a run, and for each kind of trust in it: TLS may fail with one of them only."""
+    """One :class:`Contact` for each host and each set of trust settings in a run: TLS may fail with one set only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._contacts: dict[tuple[str, Trust], Contact] = {}
 
     def of(self, url: str, host: str, trust: Trust, retries: int) -> Contact:
-        """The contact with the host of a URL; ``host`` is how it is shown."""
+        """Return the contact for the host of a URL; ``host`` is its name in messages."""
         key = ("/".join(url.split("/", 3)[:3]), trust)
         contact = self._contacts.get(key)
         if contact is None:

@@ -7,8 +7,9 @@
 
 """Credentials from the files and helpers that docker, podman and skopeo use.
 
-Order of files: containers-auth.json(5), then Docker's config.json. Within a file: a helper for the host, the entry
-with the longest matching name, then the file's credential store (which skopeo does not ask, but docker does).
+The order of files is that of containers-auth.json(5), followed by Docker's config.json. Within a file, the order is a
+helper for the host, the entry with the longest matching name, and the credential store of the file. skopeo does not
+use this store, but docker does.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ _MAX_SIZE = 16 * 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Credential:
-    """What proves who we are: a password, an identity token (OAuth2 refresh token), or a bearer token as it is.
+    """A password, an identity token (OAuth2 refresh token), or a bearer token.
 
-    ``remark`` is what the user should know if it is refused: a sentence without its full stop.
+    ``remark`` is what the user should know if the registry refuses it: a sentence without its full stop.
     """
 
     username: str = ""
@@ -61,7 +62,7 @@ ANONYMOUS = Credential()
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """An auth file: its helpers and entries by canonical name, and the name of its store, empty if it has none."""
+    """An auth file: its helpers and entries by canonical name, and the name of its credential store, or an empty string."""
 
     path: str
     helpers: t.Mapping[str, Helper]
@@ -70,7 +71,7 @@ class _File:
 
     @classmethod
     def of(cls, path: str, document: dict[str, t.Any]) -> _File:
-        """Empty entries are left out: docker writes them for hosts whose credentials are in a store."""
+        """Ignore empty entries, which docker writes for hosts whose credentials are in a store."""
         helpers = {name: str(helper) for name, helper in mapping(document, "credHelpers").items() if helper}
         auths = {name: entry for name, entry in mapping(document, "auths").items() if entry}
         return cls(
@@ -82,7 +83,7 @@ class _File:
 
 
 class AuthFiles:
-    """The auth files of this user; helpers are asked once a host and the results kept."""
+    """The auth files of this user. Each helper is asked once for each host, and the result is cached."""
 
     def __init__(self, authfile: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self._explicit = authfile or os.environ.get("REGISTRY_AUTH_FILE")
@@ -93,10 +94,10 @@ class AuthFiles:
         self._found: dict[tuple[str, str], Credential] = {}
 
     def find(self, host: str, repository: str) -> Credential:
-        """The credential of the first file that has one for this repository, or :data:`ANONYMOUS`.
+        """Return the credential from the first file that has one for this repository, or :data:`ANONYMOUS`.
 
-        A helper that cannot be run counts as one that has none, and the credential has a remark about it: the image may
-        be public. Raises :class:`ImageError` where a file cannot be read or a helper fails.
+        A helper that cannot be run counts as one without credentials, because the image may be public. The credential
+        then has a remark about it. Raises :class:`ImageError` if a file cannot be read or a helper fails.
         """
         host = canonical(host)
         remark = ""
@@ -139,20 +140,20 @@ class AuthFiles:
 
 
 def ask(helper: Helper, run_helper: RunHelper) -> Credential:
-    """What a helper has for its server. Raises :class:`ImageError`."""
+    """Return the credential that a helper has for its server. Raises :class:`ImageError`."""
     pair = helper.get(run_helper)
     return credential_of(*pair) if pair else ANONYMOUS
 
 
 def default_files() -> list[str]:
-    """Where credentials are looked for, in order: containers-auth.json(5), then the files of docker."""
+    """Return the default paths of auth files in order: those of containers-auth.json(5), then those of docker."""
     return [*_containers_files(), *_docker_files()]
 
 
 def default_path() -> str:
-    """The file to which credentials are written by default: the first one that containers-auth.json(5) names.
+    """Return the default file for new credentials: the first one in containers-auth.json(5).
 
-    A place in which this user cannot write is skipped: /run/containers is root's.
+    Directories that this user cannot write to are skipped: /run/containers belongs to root.
     """
     places = _containers_files()
     return next(filter(_may_be_written, places), places[0])
@@ -178,7 +179,7 @@ def _docker_files() -> list[str]:
 
 
 def _may_be_written(path: str) -> bool:
-    """Whether this user may write a file of this name, directories that are missing included."""
+    """Return whether this user can write a file with this path, including missing directories."""
     directory = os.path.dirname(path)
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)
@@ -198,7 +199,7 @@ def warn_if_shared(path: str, document: dict[str, t.Any], warn: t.Callable[[str]
 
 
 def read_text(path: str) -> str:
-    """The text of an auth file, with its line ends as they are. Raises :class:`LocalFailure`."""
+    """Return the text of an auth file with unchanged line endings. Raises :class:`LocalFailure`."""
     try:
         return read_named(path, _MAX_SIZE, "the auth file").decode("utf-8")
     except ValueError:
@@ -206,7 +207,7 @@ def read_text(path: str) -> str:
 
 
 def parse(text: str, path: str) -> dict[str, t.Any]:
-    """The document that an auth file is; one without any text is empty. Raises :class:`LocalFailure`."""
+    """Parse the text of an auth file; empty text is an empty document. Raises :class:`LocalFailure`."""
     try:
         document = documents.decode(text) if text.strip(json_text.BLANKS) else {}
     except ValueError:
@@ -217,13 +218,13 @@ def parse(text: str, path: str) -> dict[str, t.Any]:
 
 
 def mapping(document: dict[str, t.Any], key: str) -> dict[str, t.Any]:
-    """What stands under this key, empty where that is nothing of the kind."""
+    """Return the mapping under this key; empty if the value is not a mapping."""
     value = document.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def canonical(name: str) -> str:
-    """The key of an entry as ``host[:port][/path]``: old ones are URLs of an API version."""
+    """Return the key of an entry as ``host[:port][/path]``. Old keys are URLs with an API version."""
     url = re.match(r"https?://", name)
     is_session = _DOCKER_HUB_SESSION.fullmatch(name)
     name = re.sub(r"^https?://", "", name)
@@ -235,24 +236,24 @@ def canonical(name: str) -> str:
 
 
 def exact_last(names: t.Iterable[str]) -> list[str]:
-    """The keys, those last that are canonical: docker, podman and skopeo let ``HOST`` win over ``https://HOST``."""
+    """Return the keys with canonical ones last: docker, podman and skopeo prefer ``HOST`` to ``https://HOST``."""
     return sorted(names, key=lambda name: canonical(name) == name)
 
 
 def _names(host: str, repository: str) -> t.Iterator[str]:
-    """``host/a/b``, ``host/a``, ``host``."""
+    """Yield ``host/a/b``, ``host/a``, ``host``."""
     parts = repository.split("/") if repository else []
     for length in range(len(parts), -1, -1):
         yield "/".join([host] + parts[:length])
 
 
 def server_of(host: str) -> str:
-    """The name of a host that docker uses."""
+    """Return docker's name for a host."""
     return _DOCKER_HUB_KEY if host == "docker.io" else host
 
 
 def decode(entry: object, name: str, path: str) -> Credential:
-    """What an entry of ``auths`` holds. Raises :class:`LocalFailure`."""
+    """Return the credential in an entry of ``auths``. Raises :class:`LocalFailure`."""
     if not isinstance(entry, dict):
         return ANONYMOUS
     texts = {key: value for key, value in entry.items() if isinstance(value, str)}
@@ -273,7 +274,7 @@ def decode(entry: object, name: str, path: str) -> Credential:
 
 
 def credential_of(username: str, secret: str) -> Credential:
-    """A user name and what came with it, which for one name is an identity token."""
+    """Return the credential for a user name and a secret. For one special user name, the secret is an identity token."""
     if username == _TOKEN_USER:
         return Credential(username=username, identity_token=secret)
     return Credential(username=username, password=secret)

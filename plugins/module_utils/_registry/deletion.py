@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Deleting one tag and nothing else, on registries that delete tags and on those that delete manifests only.
+"""Delete one tag and nothing else, on registries that can delete tags and on those that can only delete manifests.
 
-The distribution spec lets a registry refuse to delete by tag. Deleting a manifest by its digest removes every tag that
-points to it, also those that no list shows. So the tag is first pointed to a manifest that nothing else points to, and
-that manifest is deleted.
+The distribution spec allows a registry to refuse deletion by tag. Deleting a manifest by its digest removes every tag
+that points to it, including tags that no list shows. So the tag is first pointed to a manifest that nothing else
+points to, and then that manifest is deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CANNOT_DELETE_TAGS = frozenset((400, 404, 405, 501))
 
 
 class TagDeleter:
-    """Deletes tags of one repository. What the registry cannot do is asked once."""
+    """Deletes tags of one repository. It remembers what the registry cannot do."""
 
     def __init__(self, client: RegistryClient, access: Access) -> None:
         self._client = client
@@ -42,8 +42,9 @@ class TagDeleter:
     def delete(self, tag: str, digest: str) -> str:
         """Delete a tag that points to ``digest``.
 
-        Returns how: ``tag``, or ``unique_manifest`` (``digest`` remains in the registry); empty if the tag is absent.
-        Raises ImageError; then the tag points to what it did, or the hint says what that was.
+        Returns the method: ``tag``, or ``unique_manifest`` (``digest`` stays in the registry); empty if the tag does
+        not exist. If it raises ImageError, the tag still points to the same manifest, or the hint says which manifest
+        that was.
         """
         if self._deletes_tags:
             deleted = self._delete_by_tag(tag)
@@ -53,7 +54,7 @@ class TagDeleter:
         return self._delete_with_unique_manifest(tag, digest)
 
     def _delete_by_tag(self, tag: str) -> bool | None:
-        """Whether there was a tag to delete; None if this registry does not delete tags."""
+        """Return whether there was a tag to delete; None if this registry cannot delete tags."""
         try:
             return self._client.delete_manifest(self._access, tag)
         except ImmutableTag:
@@ -86,13 +87,13 @@ class TagDeleter:
         return "unique_manifest"
 
     def _check_deletion(self) -> None:
-        """Raise if the registry deletes nothing at all: a manifest that cannot exist is deleted."""
+        """Raise an error if the registry cannot delete anything, by deleting a manifest that cannot exist."""
         if not self._deletes_manifests:
             self._client.delete_manifest(self._access, digests.of(secrets.token_bytes(32)), exists=False)
             self._deletes_manifests = True
 
     def _is_gone(self, tag: str, unique: Manifest, original: Manifest, cause: ImageError) -> bool:
-        """Whether the tag was deleted all the same; else it is put back, or the hint of ``cause`` says that it was not."""
+        """Return whether the tag was deleted in spite of the error. Otherwise restore it, or say in the hint of ``cause`` that this failed."""
         client, access = self._client, self._push_access
         try:
             now = client.head_manifest(access, tag, legacy=True)

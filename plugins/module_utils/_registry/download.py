@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reading a blob as a stream that survives broken connections: OCI distribution spec, "Pulling blobs"."""
+"""Read a blob as a stream that survives broken connections: OCI distribution spec, "Pulling blobs"."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _PROGRESS = 1024 * 1024
 
 
 class BlobReader:
-    """The bytes of one blob from an offset on, up to ``end`` if that is given, in order; not yet verified.
+    """The bytes of one blob, from an offset to its end or to ``end``, in order. They are not verified.
 
-    After a broken connection it asks the registry (not the storage it redirected to: such URLs expire) for the rest.
-    The URLs of a descriptor are never followed.
+    After a broken connection, it asks the registry for the rest. It does not ask the storage that the registry
+    redirected to, because such URLs expire. It never uses the URLs in a descriptor.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class BlobReader:
                 response.close()
 
     def _open(self) -> Response:
-        """Start, or go on at the offset."""
+        """Start the download, or resume it at the offset."""
         is_whole = not self._offset and self._end is None
         headers = {} if is_whole else {"Range": range_header(self._offset, self._end)}
         response = self._client.call("GET", blob_path(self._access, self._blob.digest), self._access, headers)
@@ -87,14 +87,14 @@ class BlobReader:
         raise error
 
     def _rest(self, response: Response) -> t.Iterator[Chunk]:
-        """What a response has from the offset on; one that ignores Range begins at the start of the blob."""
+        """Yield the content of a response from the offset on. A response that ignores Range begins at the start of the blob."""
         begin = _first_byte(response)
         if begin > self._offset:
             raise self._broken()
         return skipped(self._chunks(response), self._offset - begin)
 
     def _chunks(self, response: Response) -> t.Iterator[memoryview]:
-        """Pass the body on in one buffer that is filled anew each time: whoever keeps a chunk must copy it."""
+        """Yield the body in one buffer that is reused for each chunk. To keep a chunk, the caller must copy it."""
         view = memoryview(bytearray(min(CHUNK, max(self._blob.size, 1))))
         while True:
             count = response.into(view)
@@ -107,7 +107,7 @@ class BlobReader:
 
 
 def range_header(start: int, end: int | None) -> str:
-    """What asks for the bytes from ``start`` on, up to ``end`` if that is given: RFC 9110, 14.2."""
+    """Return the Range header for the bytes from ``start`` to the end or to ``end``: RFC 9110, 14.2."""
     return "bytes=%d-%s" % (start, "" if end is None else end - 1)
 
 

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a registry refused, as one of our errors.
+"""Convert error responses of a registry into errors of this collection.
 
-Neither URLs nor bodies are quoted as they come: both may carry signatures or tokens.
+URLs and bodies are not quoted verbatim, because both may contain signatures or tokens.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STORAGE_HINT = (
 
 
 class ErrorDetails(t.NamedTuple):
-    """The code and message of an error response: OCI distribution spec, "Error Codes". Empty where it has none."""
+    """The code and message of an error response: OCI distribution spec, "Error Codes". Empty if it has none."""
 
     status: int
     code: str
@@ -56,7 +56,7 @@ class ErrorDetails(t.NamedTuple):
 
 
 def read_details(response: Response) -> ErrorDetails:
-    """Read an error response; a body that is broken, foreign or huge is no error of its own."""
+    """Read an error response. A broken, foreign or huge body does not raise an error."""
     try:
         body = response.read(_ERROR_BODY)
     except ConnectionFailed:  # the status alone must do: some registries announce longer bodies than they send
@@ -67,7 +67,7 @@ def read_details(response: Response) -> ErrorDetails:
 
 
 def peek_details(response: Response) -> ErrorDetails:
-    """As :func:`read_details`, of a response that is still to be read by somebody else."""
+    """Read an error response like :func:`read_details`, but leave its body readable."""
     return _parse_details(response, response.peek(_ERROR_BODY))
 
 
@@ -85,7 +85,7 @@ def _parse_details(response: Response, body: bytes) -> ErrorDetails:
 
 
 def _plain(text: object, authorization: str) -> str:
-    """One short line, without the query of any URL, and without the credentials that it quotes from our request."""
+    """Return one short line, without URL queries and without credentials from our request."""
     if not isinstance(text, str):
         return ""
     line = " ".join(clean(without_secrets(text, [authorization])).split())
@@ -129,10 +129,11 @@ def error_for(
     is_registry: t.Callable[[], bool] = lambda: True,
     digest: str = "",
 ) -> ImageError:
-    """The error for a response that is neither the success that was expected nor worth another try.
+    """Return the error for a response that is neither successful nor worth a retry.
 
-    ``identity`` says who asked, for refusals of access; ``quota`` is what the registry last told of its limit of requests.
-    ``is_registry`` decides about a 404 that does not say that it is a registry's. ``digest`` is that of the blob.
+    ``identity`` names the user in access errors. ``quota`` is the rate limit that the registry last reported.
+    ``is_registry`` decides about a 404 that is not marked as one from a registry. ``digest`` is the digest of the
+    blob.
     """
     details = read_details(response)
     if 200 <= details.status < 300:
@@ -174,14 +175,14 @@ def _hint(details: ErrorDetails, action: Action, quota: Quota | None) -> str:
 
 
 def foreign_response(host: str, response: Response, action: Action, digest: str = "") -> Refused:
-    """The error for a response that no registry gives: it tells nothing about the image."""
+    """Return the error for a response that no registry would send, so that it says nothing about the image."""
     shown = "%d with a web page" % response.status if genuine.is_page(response) else str(response.status)
     cause = "cannot %s: %s returned %s, which is not a registry response" % (action.text(digest), host, shown)
     return Refused(cause, hint=_FOREIGN_HINT, status=response.status)
 
 
 def redirected_error(host: str, other: str, response: Response, action: Action, digest: str = "") -> ImageError:
-    """The error for the response of ``other``, to which ``host`` redirected a request; credentials are not sent there."""
+    """Return the error for a response of ``other``, to which ``host`` redirected a request. No credentials are sent there."""
     details = read_details(response)
     cause = "cannot %s: %s, the redirect target of %s, returned %s" % (action.text(digest), other, host, details)
     if details.status == 404 and genuine.is_marked(response, details.code):
@@ -190,14 +191,14 @@ def redirected_error(host: str, other: str, response: Response, action: Action, 
 
 
 def _refuses_format(details: ErrorDetails) -> bool:
-    """Whether it is the kind of manifest that the registry does not take; ECR calls OCI types bad JSON."""
+    """Return whether the registry rejects this kind of manifest. ECR reports OCI media types as invalid JSON."""
     is_invalid = details.status == 400 and details.code == "MANIFEST_INVALID"
     is_unsupported = details.code == "UNSUPPORTED" and "invalid json syntax" in details.message.lower()
     return details.status == 415 or is_invalid or is_unsupported
 
 
 def compressed(host: str) -> Refused:
-    """The error for content that something compressed on its way: it no longer has its digest."""
+    """Return the error for content that was compressed in transit and no longer has its digest."""
     return Refused(
         "%s, or a proxy in front of it, sent a compressed response that was not requested" % host,
         hint="Disable compression for /v2/ there",

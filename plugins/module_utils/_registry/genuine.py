@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Tell a registry's responses from those of portals, ingresses and maintenance pages.
+"""Distinguish the responses of a registry from those of portals, ingresses and maintenance pages.
 
-Those return 404 for everything, or 200 with a page. Neither says anything about an image.
+These return 404 for everything, or 200 with a web page. Neither says anything about an image.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _CODES = frozenset(
 
 
 def is_marked(response: Response, code: str = "") -> bool:
-    """Whether a response says that it comes from a registry: by its API version header, or the ``code`` in its body."""
+    """Return whether a response is marked as a registry's, by the API version header or a ``code`` in its body."""
     return "Docker-Distribution-Api-Version" in response.headers or code in _CODES
 
 
 def is_base(response: Response, code: str) -> bool:
-    """Whether this is how a registry responds to GET ``/v2/``: success, or a challenge."""
+    """Return whether a registry would respond to GET ``/v2/`` in this way: with success or with a challenge."""
     if is_marked(response, code):
         return True
     if response.status == 401:
@@ -54,15 +54,15 @@ def is_base(response: Response, code: str) -> bool:
 
 
 def is_page(response: Response) -> bool:
-    """Whether the body of a response is HTML."""
+    """Return whether the body of a response is HTML."""
     content_type = response.headers.get("Content-Type", "")
     return content_type.partition(";")[0].strip().lower() == "text/html"
 
 
 def is_stored(response: Response, digest: str) -> bool:
-    """Whether a response says that content was stored: 201, or success with the digest of the content in its header.
+    """Return whether a response says that content was stored: 201, or success with the digest of the content in its header.
 
-    The digest also proves a response that calls itself HTML: that is the default of Flask, which Quay is written in.
+    The digest also proves a response that claims to be HTML. This is the default of Flask, which Quay uses.
     """
     status = response.status
     if response.headers.get("Docker-Content-Digest") == digest:

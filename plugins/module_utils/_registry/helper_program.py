@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Credential helpers: the programs ``docker-credential-NAME`` that auth files name.
+"""Credential helpers: the programs ``docker-credential-NAME`` that auth files configure.
 
-Their protocol: the action is the argument, a server's name or a JSON document is the standard input, and a JSON document
-is the standard output (https://github.com/docker/docker-credential-helpers).
+In their protocol, the argument is the action, standard input is a server name or a JSON document, and standard output
+is a JSON document (https://github.com/docker/docker-credential-helpers).
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _NOT_FOUND = "credentials not found in native keychain"
 
 
 class HelperUnusable(ImageError):
-    """The program of a helper is not installed, or cannot be started."""
+    """The program of a helper is not installed or cannot be started."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Helper:
-    """The helper of this name, which the auth file ``path`` names for ``server``, as the helper knows it."""
+    """The helper with this name, which the auth file ``path`` configures for ``server``."""
 
     name: str
     server: str
@@ -44,13 +44,13 @@ class Helper:
 
     @property
     def program(self) -> str:
-        """The program that the name stands for."""
+        """Return the name of the program."""
         return "docker-credential-" + self.name
 
     def get(self, run: RunHelper) -> tuple[str, str] | None:
-        """The user name and secret for the server, None where the helper has none.
+        """Return the user name and secret for the server; None if the helper has none.
 
-        Raises :class:`HelperUnusable`, or :class:`ImageError` where the helper fails.
+        Raises :class:`HelperUnusable`; :class:`ImageError` if the helper fails.
         """
         code, out, err = self._call(run, "get", self.server)
         if code != 0:
@@ -70,11 +70,11 @@ class Helper:
         return username, secret
 
     def store(self, run: RunHelper, username: str, secret: str) -> None:
-        """Let the helper keep a user name and secret for the server. Raises :class:`ImageError`."""
+        """Store a user name and secret for the server. Raises :class:`ImageError`."""
         self._tell(run, "store", json.dumps({"ServerURL": self.server, "Username": username, "Secret": secret}))
 
     def erase(self, run: RunHelper) -> None:
-        """Let the helper forget what it has for the server. Raises :class:`ImageError`."""
+        """Erase the credentials for the server. Raises :class:`ImageError`."""
         self._tell(run, "erase", self.server)
 
     def _tell(self, run: RunHelper, action: str, stdin: str) -> None:

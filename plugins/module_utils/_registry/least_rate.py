@@ -4,9 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Responses that must move: a least rate for what arrives, and bounds on what http.client reads without end.
+"""Enforce a minimum rate for responses, and limit what http.client would read without end.
 
-The timeout of a socket begins anew with each byte, so a server that sends one a minute would hold a task for ever.
+The timeout of a socket starts again with each byte, so a server that sends one byte a minute could block a task
+forever.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _MAX_TRAILERS = 100
 
 
 class TooSlow(socket.timeout):
-    """Less arrived than the least rate."""
+    """A response was slower than the minimum rate."""
 
 
 class _Steady(io.RawIOBase):
-    """What arrives from a socket, at ``rate`` bytes in a second or more, on average over ``window`` seconds of waiting.
+    """Data from a socket that must arrive with at least ``rate`` bytes per second, averaged over ``window`` seconds of waiting.
 
-    Only the time counts in which we wait for the server, after its first byte: until then there is the timeout.
+    Only the time spent waiting for the server counts, from its first byte on. Before that, the timeout applies.
     """
 
     def __init__(self, raw: t.Any, rate: float, window: float) -> None:
@@ -85,7 +86,7 @@ class _Response(http.client.HTTPResponse):
 def pool_classes(
     classes: t.Mapping[str, t.Any], rate: float, window: float, more: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
-    """Pools of connections as urllib3 has them, by scheme, whose responses must move; ``more`` are further methods."""
+    """Return connection pools of urllib3 by scheme, with a minimum rate for responses; ``more`` are additional methods."""
     response = functools.partial(_Response, rate=rate, window=window)
     made: dict[str, t.Any] = {}
     for scheme, pool in classes.items():

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one import of ``urllib3``: guarded, so that a node without it gets a message rather than a traceback.
+"""The only import of ``urllib3``. It is guarded, so that a node without it gets a message instead of a traceback.
 
-``requests`` brings it. Importing ``requests`` itself takes as long as all that this collection imports of its own, and for
-each request it takes as long as sending it.
+``requests`` installs it. Importing ``requests`` takes as long as importing this whole collection, and it doubles the
+time of each request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REQUEST_ERRORS: tuple[type[Exception], ...] = (ValueError, *BODY_ERRORS)
 
 
 def library() -> t.Any:
-    """The ``urllib3`` package. Raises :class:`MissingLibrary`."""
+    """Return the ``urllib3`` package. Raises :class:`MissingLibrary`."""
     if _FAILURE is None:
         return urllib3
     if importlib.util.find_spec("requests") is None:
@@ -50,7 +50,7 @@ def library() -> t.Any:
 
 
 def socks_proxy_manager(proxy: str, **options: t.Any) -> t.Any:
-    """Connections through a SOCKS proxy. Raises :class:`MissingLibrary`."""
+    """Return connections through a SOCKS proxy. Raises :class:`MissingLibrary`."""
     try:
         from urllib3.contrib.socks import SOCKSProxyManager
     except ImportError as error:
@@ -59,12 +59,12 @@ def socks_proxy_manager(proxy: str, **options: t.Any) -> t.Any:
 
 
 def tls_context() -> ssl.SSLContext:
-    """A TLS context with the protocols and ciphers that ``requests`` uses, which trusts nobody yet."""
+    """Return a TLS context with the protocols and ciphers of ``requests``. It does not trust any CA yet."""
     return urllib3.util.ssl_.create_urllib3_context()
 
 
 def ca_bundle() -> str:
-    """The file with the CAs that ``requests`` trusts: that of certifi, or where distributions patch it, of the system.
+    """Return the file with the CAs that ``requests`` trusts: that of certifi, or of the system if a distribution patches it.
 
     Raises :class:`MissingLibrary`.
     """
@@ -83,7 +83,7 @@ def ca_bundle() -> str:
 
 
 def seconds_to_wait(retry_after: str) -> float | None:
-    """What a Retry-After header asks for, 0 for a date that is past; None where it cannot be read."""
+    """Return the seconds that a Retry-After header asks for; 0 for a date in the past, None if it cannot be parsed."""
     try:
         return float(urllib3.util.retry.Retry().parse_retry_after(retry_after))
     except (ValueError, OverflowError, urllib3.exceptions.HTTPError):

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""How fast and how often a registry may be asked, by ``requests_per_second`` and ``max_connections``.
+"""Limits for the requests to a registry: ``requests_per_second`` and ``max_connections``.
 
-Both hold for one entry of ``registries``: over all its repositories, threads and sessions.
+Both apply to one entry of ``registries``, across all its repositories, threads and sessions.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import typing as t
 
 
 class Pace:
-    """Starts requests evenly spread over time, in the order in which they come; None is as fast as they come.
+    """Starts requests at even intervals, in order of arrival; without a rate, it starts them immediately.
 
-    There are no bursts after a rest: what a registry counts, in windows that we do not know, is never more than the rate.
+    There are no bursts after an idle time. Whatever time window a registry uses to count requests, they never exceed
+    the rate.
     """
 
     def __init__(self, per_second: float | None) -> None:
@@ -32,11 +33,11 @@ class Pace:
 
     @property
     def is_limited(self) -> bool:
-        """Whether there is a rate."""
+        """Whether a rate is set."""
         return self._interval > 0
 
     def wait(self) -> None:
-        """Return when it is the caller's turn."""
+        """Wait until it is the caller's turn."""
         if not self._interval:
             return
         with self._lock:
@@ -47,11 +48,11 @@ class Pace:
 
 
 class Slots:
-    """Counts the exchanges that are under way in each of several groups, and makes threads wait where one is full.
+    """Counts the active exchanges in each of several groups, and makes threads wait if a group is full.
 
-    A thread may hold several slots: it uploads a blob while it reads it from the same registry, or from another one with
-    a limit of its own. So threads could wait for each other in a circle, and the last to join it would wait for ever.
-    That one goes on, one above the limit.
+    A thread may hold several slots: it uploads a blob while it reads it from the same registry, or from another
+    registry with its own limit. So threads could wait for each other in a circle. The last thread to close such a
+    circle continues and exceeds the limit by one.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class Slots:
         self._waiting: dict[int, tuple[object, int]] = {}
 
     def acquire(self, group: object, limit: int) -> t.Callable[[], None]:
-        """Wait for a slot, behind those who came before; call what is returned to give it back. Once is enough."""
+        """Wait in a queue for a slot. Return a function that releases it; calling that function more than once has no effect."""
         thread = threading.get_ident()
         with self._changed:
             self._waiting[thread] = (group, limit)
@@ -75,7 +76,7 @@ class Slots:
         return lambda: self._release(group, held)
 
     def acquire_at_once(self, group: object, limit: int) -> t.Callable[[], None] | None:
-        """A slot if one is free and nobody waits for it; else None."""
+        """Take a slot if one is free and no other thread waits for it; else return None."""
         thread = threading.get_ident()
         with self._changed:
             if any(wanted == group for wanted, _limit in self._waiting.values()) or len(self._holders[group]) >= limit:
@@ -96,7 +97,7 @@ class Slots:
         return queue.index(thread) < limit - len(self._holders[group])
 
     def _waits_in_circle(self, thread: int) -> bool:
-        """Whether all whom this thread waits for, or whom those wait for, and so on, wait themselves."""
+        """Return whether all threads that this thread waits for, directly or indirectly, are waiting themselves."""
         found = {thread}
         todo = [thread]
         while todo:
@@ -111,18 +112,18 @@ class Slots:
 
 
 class Load:
-    """Counts what is under way, without a limit for what is needed."""
+    """Counts active requests. Requests that are needed have no limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._places: set[object] = set()
 
     def enter(self) -> t.Callable[[], None]:
-        """One more; call what is returned when that has ended."""
+        """Add a request, and return a function to call when it has ended."""
         return self.enter_below(sys.maxsize) or nothing
 
     def enter_below(self, limit: int) -> t.Callable[[], None] | None:
-        """As :meth:`enter`; None if as many as the limit are under way."""
+        """Add a request like :meth:`enter`; None if the limit is reached."""
         with self._lock:
             if len(self._places) >= limit:
                 return None
@@ -132,7 +133,7 @@ class Load:
 
 
 class Limits:
-    """What one entry allows; ``slots`` are those of all entries together."""
+    """The limits of one entry; ``slots`` are shared by all entries."""
 
     def __init__(self, slots: Slots, per_second: float | None = None, connections: int | None = None) -> None:
         self.pace = Pace(per_second)
@@ -140,15 +141,15 @@ class Limits:
         self._connections = connections
 
     def enter_at_once(self) -> t.Callable[[], None] | None:
-        """A connection beyond what is needed; call what is returned when it is free again. None if there is a limit to it."""
+        """Take a connection for an optional request, and return a function that releases it. None if a limit leaves no room."""
         if self.pace.is_limited:
             return None
         return self._slots.acquire_at_once(self, self._connections) if self._connections else nothing
 
     def enter(self) -> t.Callable[[], None]:
-        """Wait for a connection to be free; call what is returned when it is again."""
+        """Wait for a free connection, and return a function that releases it."""
         return self._slots.acquire(self, self._connections) if self._connections else nothing
 
 
 def nothing() -> None:
-    """What there is to give back where there is no limit."""
+    """The release function if there is no limit."""

@@ -4,9 +4,9 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""The proxies of the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, as programs written in Go read them.
+"""Proxies from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, with the rules of programs written in Go.
 
-So a node has the same proxies for this collection as for docker, podman and skopeo (golang.org/x/net/http/httpproxy).
+So this collection uses the same proxies as docker, podman and skopeo on a node (golang.org/x/net/http/httpproxy).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _PROXY = re.compile(r"(?:([A-Za-z0-9+.-]+)://)?(?:[^/?#]*@)?([A-Za-z0-9._-]+|\[[
 
 
 def proxy_for(scheme: str, host: str) -> str:
-    """The URL of the proxy for requests to ``host[:port]``, empty for none.
+    """Return the URL of the proxy for requests to ``host[:port]``; empty for a direct connection.
 
-    Raises :class:`ImageError` for a variable that does not hold the address of a proxy.
+    Raises :class:`ImageError` if a variable does not contain the address of a proxy.
     """
     proxies = urllib.request.getproxies_environment()
     name = scheme if proxies.get(scheme) else "all"
@@ -36,7 +36,7 @@ def proxy_for(scheme: str, host: str) -> str:
 
 
 def shown(proxy: str) -> str:
-    """``host[:port]`` of a proxy's URL, without credentials."""
+    """Return ``host[:port]`` of a proxy URL, without credentials."""
     match = _PROXY.fullmatch(proxy)
     if not match:
         return ""
@@ -54,7 +54,7 @@ def _checked(proxy: str, variable: str) -> str:
 
 
 def bypasses(scheme: str, host: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY lists ``host[:port]``: ``*``, names, ``.domain`` or ``*.domain``, addresses and networks."""
+    """Return whether NO_PROXY lists ``host[:port]``: ``*``, names, ``.domain`` or ``*.domain``, addresses and networks."""
     name = hostname(host)
     port = host[host.rindex(":") + 1 :] if re.search(r":[0-9]+$", host) else {"http": "80", "https": "443"}[scheme]
     return any(_matches(entry.strip().lower(), name, port) for entry in no_proxy.split(","))

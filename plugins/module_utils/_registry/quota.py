@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a registry tells about its limit of requests, in the header fields that are in use.
+"""Read the rate limit that a registry reports in its response headers.
 
-``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` come as Docker Hub sends them (``76;w=21600``, a window in seconds) or
-as in the first drafts of the HTTPAPI working group (draft-ietf-httpapi-ratelimit-headers, up to 06); ``RateLimit`` comes
-as in draft 07 (``limit=100, remaining=0, reset=12``) or in later ones (``"default";r=0;t=12``, with ``RateLimit-Policy``).
+``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` have the format of Docker Hub (``76;w=21600``, a window in seconds)
+or of the first drafts of the HTTPAPI working group (draft-ietf-httpapi-ratelimit-headers, up to 06). ``RateLimit``
+has the format of draft 07 (``limit=100, remaining=0, reset=12``) or of later drafts (``"default";r=0;t=12``, with
+``RateLimit-Policy``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 @dataclasses.dataclass(frozen=True)
 class Quota:
-    """Requests that are allowed in a window, those that remain, and when it begins anew; times are in seconds."""
+    """The requests allowed in a time window, the remaining ones, and the time until the next window, in seconds."""
 
     remaining: int
     limit: int | None = None
@@ -36,13 +37,13 @@ class Quota:
 
     @property
     def wait(self) -> int:
-        """For how long to send nothing: until a new window where that is near; else 0."""
+        """The seconds to send nothing: until the next window if that is soon, else 0."""
         near = not self.remaining and self.reset is not None and self.reset <= _LONGEST_WAIT
         return (self.reset or 0) if near else 0
 
     @property
     def hint(self) -> str:
-        """What to do about a status of 429; empty if the quota is not the reason."""
+        """What the user can do about a status of 429; empty if the quota is not the reason."""
         if self.remaining:
             return ""
         size = "%d requests" % self.limit if self.limit else "requests"
@@ -56,7 +57,7 @@ class Quota:
 
 
 def read(headers: t.Mapping[str, str]) -> Quota | None:
-    """The quota in the headers of a response; None if they do not say how many requests remain."""
+    """Return the quota in the headers of a response; None if they do not say how many requests remain."""
     if "RateLimit" in headers:
         return _read_combined(headers["RateLimit"][:_LONGEST_HEADER], headers.get("RateLimit-Policy", ""))
     remaining, window = _first(headers.get("RateLimit-Remaining", ""))
@@ -67,13 +68,13 @@ def read(headers: t.Mapping[str, str]) -> Quota | None:
 
 
 def _first(value: str) -> tuple[int | None, int | None]:
-    """The number in the first item of a list, and its parameter ``w``."""
+    """Return the number in the first item of a list, and its parameter ``w``."""
     match = re.match(r"\s*([0-9]{1,15})\s*(?:$|[,;])", value)
     return (int(match.group(1)), _parameter(value.partition(",")[0], "w")) if match else (None, None)
 
 
 def _read_combined(value: str, policies: str) -> Quota | None:
-    """Of several quotas the one that is nearest to its end."""
+    """Return the quota that is closest to exhaustion."""
     if re.match(r"\s*limit\s*=", value):
         parts = [_parameter(";" + value.replace(",", ";"), name) for name in ("remaining", "limit", "reset")]
         return None if parts[0] is None else Quota(parts[0], parts[1], None, parts[2])
@@ -89,7 +90,7 @@ def _read_combined(value: str, policies: str) -> Quota | None:
 
 
 def _items(value: str) -> list[tuple[str, str]]:
-    """Names and parameters of the items of a structured list (RFC 9651, 3.1); a name may be a string or a token."""
+    """Return names and parameters of the items of a structured list (RFC 9651, 3.1). A name may be a string or a token."""
     return re.findall(r'(?:^|,)\s*("[^"]*"|[^\s",;]+)((?:\s*;[^,";]*(?:"[^"]*")?)*)', value)
 
 
@@ -99,7 +100,7 @@ def _parameter(text: str, name: str) -> int | None:
 
 
 def _duration(seconds: int) -> str:
-    """In the largest unit that divides it, as a rule: windows are round."""
+    """Format a duration in the largest unit that divides it. Windows are usually round."""
     name, size = next(((name, size) for name, size in _UNITS if seconds and not seconds % size), _UNITS[-1])
     count = seconds // size
     return "%d %s%s" % (count, name, "" if count == 1 else "s")

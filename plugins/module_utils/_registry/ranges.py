@@ -5,12 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reading a large blob over several connections where one alone is slow: many servers of content limit each of them.
+"""Read a large blob over several connections if one alone is slow: many content servers limit each connection.
 
-A blob begins as a plain stream. Once that turns out to be slow, helpers read ranges ahead of it, each into a buffer of its
-own, as far as the limits of the registry leave room. What they read is passed on in order. Whatever keeps a helper from
-reading its range, the stream reads that itself, with all retries: helpers never retry, and never wait. If they make it no
-faster, because something else is slow, they are sent away, and the next sample of the stream is twice as large.
+A blob begins as a plain stream. If that is slow, helpers read ranges ahead of it, each into its own buffer, as far as
+the limits of the registry allow. Their content is passed on in order. If a helper cannot read its range, the stream
+reads it instead, with all retries. Helpers never retry and never wait. If they do not speed up the download, because
+something else is slow, they are dismissed, and the next sample of the stream is twice as large.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _GAIN = 1.5
 
 
 def read(client: RegistryClient, access: Access, blob: Descriptor, offset: int = 0) -> t.Iterable[Chunk]:
-    """The bytes of a blob from an offset on, as :class:`BlobReader` has them."""
+    """Return the bytes of a blob from an offset on, like :class:`BlobReader`."""
     if blob.size < _LARGE:
         return BlobReader(client, access, blob, offset)
     return _LargeBlob(client, access, blob, offset)
 
 
 class _LargeBlob:
-    """A blob that is read from one stream, or from pieces of which helpers read some."""
+    """A blob that is read as one stream, or in pieces, some of which helpers read."""
 
     def __init__(self, client: RegistryClient, access: Access, blob: Descriptor, offset: int) -> None:
         self._open = functools.partial(BlobReader, client, access, blob)
@@ -68,7 +68,7 @@ class _LargeBlob:
             self._ahead.stop()
 
     def _alone(self) -> t.Iterator[Chunk]:
-        """The stream up to the first piece that a helper has begun to read, while its rate is measured."""
+        """Yield the stream up to the first piece that a helper has begun to read, and measure its rate."""
         meter = _Meter(_SAMPLE << self._ahead.dismissals)
         with contextlib.closing(iter(self._open(self._offset))) as stream:
             for chunk in meter.measured(stream):
@@ -84,7 +84,7 @@ class _LargeBlob:
                         self._ahead.help()
 
     def _with_helpers(self) -> t.Iterator[Chunk]:
-        """The pieces, as long as there are helpers and they are a gain."""
+        """Yield the pieces, as long as there are helpers and they speed up the download."""
         meter = _Meter(_SAMPLE_AHEAD)
         for chunk in meter.measured(self._pieces()):
             self._offset += len(chunk)
@@ -101,7 +101,7 @@ class _LargeBlob:
 
 
 class _Meter:
-    """How fast content comes, and how fast it is passed on, over samples of this many bytes."""
+    """Measures how fast content arrives and how fast it is passed on, over samples of this many bytes."""
 
     def __init__(self, sample: int) -> None:
         self._sample = sample
@@ -110,7 +110,7 @@ class _Meter:
         self._count = 0
 
     def measured(self, chunks: t.Iterator[Chunk]) -> t.Iterator[Chunk]:
-        """The chunks, while they are measured."""
+        """Yield the chunks and measure them."""
         while True:
             began = time.monotonic()
             chunk = next(chunks, None)
@@ -122,11 +122,11 @@ class _Meter:
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is a sample."""
+        """Whether the sample is large enough."""
         return self._count >= self._sample
 
     def rates(self) -> tuple[float, float]:
-        """Bytes a second of the sample, over all of its time, and over that in which we waited; the next sample begins."""
+        """Return the bytes per second of the sample, over its whole time and over the time spent waiting. Start the next sample."""
         now = time.monotonic()
         rates = (self._count / max(now - self._began, 1e-9), self._count / max(self._waited, 1e-9))
         self._began, self._waited, self._count = now, 0.0, 0
@@ -146,11 +146,11 @@ class _Piece:
 
     @property
     def end(self) -> int:
-        """Where the next piece begins."""
+        """The offset of the next piece."""
         return self.start + len(self._buffer)
 
     def chunks(self) -> t.Iterator[Chunk]:
-        """What arrives, as it arrives; less than all of it if the helper fails."""
+        """Yield content as it arrives. It is incomplete if the helper fails."""
         passed = 0
         try:
             while passed < len(self._buffer):
@@ -166,7 +166,7 @@ class _Piece:
             self.free()
 
     def fill(self, response: Response, goes_on: t.Callable[[], bool]) -> bool:
-        """Read a body into the buffer; whether it has all of the range. Raises :class:`ConnectionFailed`."""
+        """Read a body into the buffer. Return whether it contains the whole range. Raises :class:`ConnectionFailed`."""
         count = 1
         while count and self.arrived < len(self._buffer) and goes_on():
             count = response.into(self._buffer[self.arrived : self.arrived + CHUNK])
@@ -176,26 +176,26 @@ class _Piece:
         return self.arrived == len(self._buffer)
 
     def finish(self) -> None:
-        """Nothing more will arrive."""
+        """Note that no more content will arrive."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
 
     def free(self) -> None:
-        """Nobody reads it any more: the buffer may get another piece."""
+        """Release the buffer for another piece."""
         with self._changed:
             self._is_free = True
             self._changed.notify_all()
 
     def await_free(self) -> None:
-        """Return when the buffer may get another piece."""
+        """Wait until the buffer is released."""
         with self._changed:
             while not self._is_free:
                 self._changed.wait()
 
 
 class _Ahead:
-    """The helpers of a blob, and the pieces that they have or are reading, by offset."""
+    """The helpers of a blob, and the pieces that they have read or are reading, by offset."""
 
     def __init__(self, client: RegistryClient, access: Access, blob: Descriptor) -> None:
         self._client = client
@@ -217,7 +217,7 @@ class _Ahead:
         self._is_stopped = False
 
     def turn(self, offset: int) -> tuple[_Piece | None, int | None]:
-        """The piece at this offset; or where a piece ends that the caller is to read; or neither without helpers."""
+        """Return the piece at this offset, or the end of a piece that the caller must read. Both are None without helpers."""
         with self._lock:
             piece = self._pieces.pop(offset, None)
             if piece or not self._helpers:
@@ -227,9 +227,10 @@ class _Ahead:
             return None, end
 
     def first_begun(self, offset: int, end: int) -> int | None:
-        """Where the first piece is that begins before ``end`` and of which something has arrived; others are given up.
+        """Return the offset of the first piece before ``end`` with content. Earlier pieces without content are given up.
 
-        Without one, the caller reads up to ``end``, and no piece begins so close that this would overtake it.
+        If there is none, the caller reads up to ``end``, and no new piece begins so close that the caller would
+        overtake it.
         """
         with self._lock:
             for start in sorted(self._pieces):
@@ -242,7 +243,7 @@ class _Ahead:
         return None
 
     def help(self) -> None:
-        """Have helpers read ahead, as many as there is room for."""
+        """Start as many helpers as the limits allow."""
         is_over = self._is_refused or self._next >= self._blob.size
         if is_over or self._calls > self._session.policy.retries:
             return
@@ -262,14 +263,14 @@ class _Ahead:
             helper.start()
 
     def stop(self) -> None:
-        """Nobody needs any of this any more."""
+        """Stop everything: the caller needs no more content."""
         with self._lock:
             self._is_stopped = True
             for piece in self._pieces.values():
                 piece.free()
 
     def dismiss(self) -> None:
-        """Have no further pieces read ahead until helpers are called again."""
+        """Read no more pieces ahead until :meth:`help` is called again."""
         with self._lock:
             self._is_paused = True
             self.dismissals += 1
@@ -278,7 +279,7 @@ class _Ahead:
         return not self._is_stopped
 
     def _work(self, leave: t.Callable[[], None] | None) -> None:
-        """Read pieces as long as that goes well and there is room; ``leave`` gives the room back."""
+        """Read pieces as long as this succeeds and the limits allow it; ``leave`` releases the connection."""
         buffer = memoryview(bytearray(_PIECE))
         try:
             while leave:
@@ -325,7 +326,7 @@ class _Ahead:
         return response
 
     def _read(self, piece: _Piece) -> bool:
-        """Whether all of the piece has arrived."""
+        """Read a piece, and return whether it is complete."""
         try:
             with contextlib.closing(self._open(piece)) as response:
                 if _is_range(response, piece):
@@ -339,7 +340,7 @@ class _Ahead:
 
 
 def _is_range(response: Response, piece: _Piece) -> bool:
-    """Whether a response has the range that was asked for, as it is stored: RFC 9110, 14.4 and 15.3.7."""
+    """Return whether a response contains the requested range, as it is stored: RFC 9110, 14.4 and 15.3.7."""
     content_range = response.headers.get("Content-Range", "")
     is_piece = re.fullmatch(r"bytes %d-%d/([0-9]+|\*)" % (piece.start, piece.end - 1), content_range)
     is_plain = response.headers.get("Content-Encoding", "identity") == "identity"

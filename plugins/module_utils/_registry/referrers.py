@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The referrers of the manifests of one repository: OCI distribution spec 1.1, "Listing Referrers", and its tag schema.
+"""Referrers in one repository: OCI distribution spec 1.1, "Listing Referrers", and the referrers tag schema.
 
-Which registry has the API is learnt from its responses and remembered: a 200 to GET, or the header OCI-Subject in response
-to a push. A 404 means that there is no API only if the repository exists: registries with the API return it as well for
-repositories that they do not know.
+The responses of a registry show whether it has the API, and the result is cached: a 200 to GET, or the header
+OCI-Subject in the response to a push. A 404 shows that there is no API only if the repository exists, because
+registries with the API also return 404 for unknown repositories.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _WRITES = 10
 
 
 class ReferrersClient:
-    """Lists the referrers of manifests in one repository, and keeps the lists where the registry does not. Thread-safe.
+    """Lists the referrers of manifests in one repository, and maintains the lists if the registry does not. Thread-safe.
 
-    With ``reads_tags``, one list of the repository's tags shows which subjects have a list: for many subjects that costs
-    less than a request for each.
+    With ``reads_tags``, the tag list of the repository shows which subjects have a list of referrers. For many
+    subjects, this costs less than a request for each.
     """
 
     def __init__(self, client: RegistryClient, access: Access, reads_tags: bool = True) -> None:
@@ -57,29 +57,29 @@ class ReferrersClient:
         self._writing: dict[str, threading.Lock] = {}
 
     def note_repository(self) -> None:
-        """Take note that the repository exists, so that a 404 says that there is no API."""
+        """Note that the repository exists, so that a 404 shows that there is no API."""
         self._is_known = True
 
     def keeps(self, tag: str) -> bool:
-        """All but GPG signatures, for which registries have no tag."""
+        """Return True, except for GPG signatures, for which registries have no tag."""
         return not signature_file.is_gpg(tag)
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
-        """Whether a response has shown that something is attached to a digest, under other tags than these."""
+        """Return whether a response has shown referrers of a digest, other than these tags."""
         listed = self._tags or ()
         tags = [tag for tag in referrers.digest_tags(subject) if tag in self._seen or tag in listed]
         return subject in self._seen or not set(tags).issubset(without)
 
     def note_tag(self, tag: str) -> None:
-        """Take note of a tag that exists."""
+        """Note that a tag exists."""
         if referrers.is_digest_tag(tag):
             self._seen.add(tag)
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
-        """What the registry lists as referrers of a digest; whether each is one, its manifest says.
+        """Return what the registry lists as referrers of a digest. Only their manifests show whether they are.
 
-        ``artifact_type`` is sent to registries with the API, which may apply it or not. With ``is_only``, the tags are not
-        listed for this. Raises ImageError.
+        ``artifact_type`` is sent to registries with the API, which may ignore it. With ``is_only``, the tag list is
+        not read for this. Raises ImageError.
         """
         found = self._ask(subject, artifact_type)
         found = self._list_by_tag(subject, self._reads_tags and not is_only) if found is None else found
@@ -88,11 +88,11 @@ class ReferrersClient:
         return found
 
     def cosign_tags(self, subject: str) -> list[str]:
-        """The tags of this repository under which cosign keeps something for a digest. One list of tags for all."""
+        """Return the cosign tags for a digest in this repository. The tag list is read only once."""
         return sorted(self._digest_tags().intersection(referrers.cosign_tags(subject)))
 
     def push(self, manifest: Manifest) -> None:
-        """Push a referrer under its digest. :meth:`attach` must follow: the registry may not list it by itself."""
+        """Push a referrer under its digest. Call :meth:`attach` afterwards, because the registry may not list it by itself."""
         stated = self._client.put_manifest(self._access, manifest.digest, manifest)
         self._is_known = True
         if stated and stated == referrers.subject_of(manifest):
@@ -100,9 +100,9 @@ class ReferrersClient:
             self._indexed.add(manifest.digest)
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
-        """Make the list of a subject have these manifests, which were pushed; no request if the registry said so.
+        """Add pushed manifests to the list of a subject. If the registry has confirmed that it lists them, no request is sent.
 
-        Raises :class:`Refused` if something else than such a list is in its place.
+        Raises :class:`Refused` if the tag of the list points to something else.
         """
         missing = [manifest for manifest in manifests if manifest.digest not in self._indexed]
         if missing:
@@ -112,7 +112,7 @@ class ReferrersClient:
             self._write(subject, lambda current: referrers.with_entries(current, missing))
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
-        """Remove the entries of these manifests from the list of a subject, if clients keep it.
+        """Remove manifests from the list of a subject if clients maintain this list.
 
         A registry with the API removes them itself when the manifests are deleted.
         """
@@ -123,7 +123,7 @@ class ReferrersClient:
         self._write(subject, lambda current: current and referrers.without_entries(current, digests))
 
     def _ask(self, subject: str, artifact_type: str = "") -> list[Descriptor] | None:
-        """The response of the API; None if the registry has none."""
+        """Return the response of the API; None if the registry has no API."""
         if self._has_api is not None:
             return self._list_by_api(subject, artifact_type) if self._has_api else None
         with self._asking:  # the first response decides for all threads
@@ -147,7 +147,7 @@ class ReferrersClient:
         return found
 
     def note_tags(self, tags: t.Iterable[str]) -> None:
-        """Take note of all tags of the repository, so that they need not be listed for this."""
+        """Note all tags of the repository, so that the tag list need not be read again."""
         self._tags = set(filter(referrers.is_digest_tag, tags))
         self.note_repository()
 
@@ -163,7 +163,7 @@ class ReferrersClient:
         return referrers.hints(current.children) if current and referrers.is_list(current, subject) else []
 
     def _digest_tags(self) -> set[str]:
-        """The tags that are made from digests; read once."""
+        """Return the tags that contain digests. They are read once."""
         with self._asking:
             if self._tags is None:
                 try:
@@ -173,7 +173,7 @@ class ReferrersClient:
             return self._tags or set()
 
     def _read(self, subject: str) -> Manifest | None:
-        """What the tag of a list points to; None if there is no such tag."""
+        """Return what the tag of a list points to; None if the tag does not exist."""
         try:
             found = self._client.get_manifest(self._access, referrers.list_tag(subject))
         except NotFound:
@@ -182,10 +182,10 @@ class ReferrersClient:
         return found
 
     def _write(self, subject: str, change: t.Callable[[Manifest | None], Manifest | None]) -> None:
-        """Write the list of a subject until reading it shows that nothing is left to change.
+        """Write the list of a subject until reading it again shows that nothing is left to change.
 
-        No registry makes a write depend on what it replaces: two clients that write at once can remove each other's
-        entries, which only reading again shows.
+        No registry supports conditional writes. Two clients that write at the same time can remove each other's
+        entries, and only reading the list again shows this.
         """
         with self._writing.setdefault(subject, threading.Lock()):
             for attempt in range(_WRITES):
@@ -204,7 +204,7 @@ class ReferrersClient:
         )
 
     def _read_own(self, subject: str) -> Manifest | None:
-        """The list of a subject as it is now. Raises :class:`Refused` if the tag has something else."""
+        """Return the current list of a subject. Raises :class:`Refused` if the tag points to something else."""
         error = Refused(
             "cannot list referrers of %s: the registry has no referrers API, and the tag %s, which should contain the list, "
             "points to different content" % (subject, referrers.list_tag(subject)),
@@ -219,7 +219,7 @@ class ReferrersClient:
         return current
 
     def _replace(self, subject: str, current: Manifest | None, wanted: Manifest) -> None:
-        """Put a list in its place; one without entries is deleted, if the registry deletes anything."""
+        """Replace a list. If it has no entries, delete it, if the registry supports deletion."""
         tag = referrers.list_tag(subject)
         if current and not wanted.children:
             try:
@@ -237,7 +237,7 @@ class ReferrersClient:
             self._tags.add(tag)
 
     def _without_absent(self, current: Manifest | None, wanted: Manifest) -> Manifest:
-        """A list without those entries of the ``current`` one whose manifests are certainly gone."""
+        """Return the list without entries of ``current`` whose manifests certainly no longer exist."""
         known = [entry.digest for entry in current.children] if current else []
         absent = {one for one in known if not self._client.head_manifest(self._access, one, is_certain=True)}
         return referrers.without_entries(wanted, absent)

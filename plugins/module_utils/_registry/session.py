@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""HTTP to one registry: limits, retries with a pause shared by all threads, and redirects."""
+"""HTTP requests to one registry, with limits, redirects, and retries whose pauses apply to all threads."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ _LONGEST_PAUSE = 60.0
 
 @dataclasses.dataclass
 class Policy:
-    """What holds for all registries of a task.
+    """Settings for all registries of a task.
 
-    ``timeout`` is in seconds, for connecting and for idle reads; ``min_rate`` is in bytes a second, see :class:`Transport`.
+    ``timeout`` is in seconds, for connecting and for idle reads. ``min_rate`` is in bytes per second, see
+    :class:`Transport`.
     """
 
     timeout: float = 60.0
@@ -61,7 +62,7 @@ class Policy:
 
 
 class Session:
-    """Connections to the registry of one ``registries`` entry and to where it redirects. Safe for many threads."""
+    """Connections to the registry of one ``registries`` entry and to the hosts that it redirects to. Thread-safe."""
 
     def __init__(
         self, host: str, settings: RegistrySettings, registries: Registries, policy: Policy, statistics: RunStats
@@ -94,14 +95,14 @@ class Session:
         retry_on: t.Collection[int] = TRANSIENT,
         waits_for_slot: bool = True,
     ) -> Response:
-        """Send one request with retries, and return its response with the body unread.
+        """Send a request, with retries, and return its response. The body of the response is unread.
 
-        One that other requests depend on, as for a token, must not wait for a free connection: the thread that has it may
-        be waiting for the result.
+        If other requests depend on this one, for example on a token, it must not wait for a free connection, because
+        the thread that holds it may be waiting for the result.
 
-        A body that is a stream goes through :meth:`send_once`. After a transient status or a broken connection the
-        request is sent again, after a pause; the last response is returned as it is. Its ``was_repeated`` says whether there
-        were several: an earlier one may have had its effect.
+        Send a body that is a stream with :meth:`send_once`. After a transient status or a broken connection, the
+        request is sent again after a pause. The last response is returned whatever its status. Its ``was_repeated``
+        shows whether there was more than one request, because an earlier one may have succeeded.
 
         Raises :class:`ConnectionFailed`.
         """
@@ -131,14 +132,15 @@ class Session:
             attempt += 1
 
     def send_once(self, method: str, url: str, headers: dict[str, str], data: t.Any) -> Response:
-        """Send one request without retries, as for a body that is a stream: only its owner can start it again."""
+        """Send a request without retries. Use it for a body that is a stream, which only the caller can start again."""
         self._pause.wait()
         return self._send(method, url, headers, data)
 
     def enter_at_once(self) -> t.Callable[[], None] | None:
-        """Room for a request that is not needed, see :meth:`get_at_once`; call what is returned when it has ended.
+        """Reserve room for an optional request, see :meth:`get_at_once`. Return a function to call when the request has ended.
 
-        None while as many requests are under way as ``jobs`` allows or help, or a limit of the registry leaves no room.
+        Return None if as many requests are active as ``jobs`` allows or as help, or if a limit of the registry leaves
+        no room.
         """
         with contextlib.ExitStack() as held:
             done = self._load.enter_below(min(self.policy.jobs, _ENOUGH))
@@ -148,24 +150,25 @@ class Session:
             return held.pop_all().close if leave else None
 
     def get_at_once(self, url: str, headers: dict[str, str]) -> Response:
-        """GET without retries, by who has room for it: nobody waits for such a request."""
+        """Send a GET without retries, after :meth:`enter_at_once` has reserved room for it."""
         self._pause.wait()
         return self._follow("GET", url, headers, None, waits_for_slot=False)
 
     def back_off(self, attempt: int) -> None:
-        """Make the next requests of all threads wait, longer with each attempt."""
+        """Delay the next requests of all threads, longer with each attempt."""
         self._pause.extend(_backoff(attempt))
 
     def apply_retry_after(self, response: Response, attempt: int) -> None:
-        """Make the next requests of all threads wait as long as this response asks, or as ``attempt`` suggests."""
+        """Delay the next requests of all threads as long as the response asks, or else depending on ``attempt``."""
         asked = response.retry_after
         self._pause.extend(_backoff(attempt) if asked is None else min(asked, _LONGEST_PAUSE))
 
     def read(self, response: Response, limit: int) -> bytes:
-        """The whole body of a response.
+        """Read the whole body of a response.
 
-        Raises :class:`ConnectionFailed` where the body ends before its announced length (urllib3 1.26 says nothing),
-        :class:`Refused` where it has more than ``limit`` bytes or is compressed, which was not asked for.
+        Raises :class:`ConnectionFailed` if the body is shorter than announced (urllib3 1.26 does not report this),
+        and :class:`Refused` if it has more than ``limit`` bytes or is compressed although compression was not
+        requested.
         """
         try:
             body = response.read(limit + 1)
@@ -180,9 +183,9 @@ class Session:
         return body
 
     def fetch(self, send: t.Callable[[], Response], limit: int) -> tuple[Response, bytes]:
-        """Call ``send`` for a response, and again if the connection breaks in the body of one with status 200.
+        """Call ``send``, and call it again if the connection breaks in the body of a response with status 200.
 
-        A response with another status is returned with its body unread. Raises as :meth:`read`.
+        A response with another status is returned with its body unread. Raises the errors of :meth:`read`.
         """
         attempt = 0
         while True:
@@ -223,7 +226,7 @@ class Session:
     def _send(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True
     ) -> Response:
-        """Send a request within the limits of its registry; storage and token services have none."""
+        """Send a request within the limits of its registry. Storage and token services have no limits."""
         with contextlib.ExitStack() as held:
             if waits_for_slot:
                 held.callback(self._load.enter())
@@ -240,7 +243,7 @@ class Session:
         return response
 
     def _await_turn(self) -> None:
-        """Return when the pace allows a request and no pause was requested in the meantime."""
+        """Wait until the pace allows a request and no pause was requested in the meantime."""
         self._limits.pace.wait()
         while self._pause.wait():
             self._limits.pace.wait()
@@ -273,11 +276,11 @@ class Session:
         return response
 
     def is_own(self, url: str) -> bool:
-        """Whether this is an address of the registry itself, and may see what is meant for it."""
+        """Return whether a URL belongs to the registry itself, so that it may receive its credentials."""
         return url.startswith(self.base + "/") or urls.origin(url) == self._origin
 
     def _note_warnings(self, response: Response) -> None:
-        """OCI distribution spec, "Warnings": 299 - "text" is meant for the user."""
+        """Show warnings to the user: OCI distribution spec, "Warnings", 299 - "text"."""
         if "Warning" not in response.headers:
             return
         for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
@@ -285,7 +288,7 @@ class Session:
 
 
 class _Pause:
-    """A time until which nobody sends; one for all threads, or each would run into the same limit by itself."""
+    """The time until which no thread sends requests. It is shared, so that not every thread runs into the same limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -296,7 +299,7 @@ class _Pause:
             self._until = max(self._until, time.monotonic() + seconds)
 
     def wait(self) -> bool:
-        """Whether there was anything to wait for."""
+        """Wait, and return whether there was a pause."""
         is_pausing = self._until > time.monotonic()
         while self._until > time.monotonic():
             time.sleep(max(0.0, self._until - time.monotonic()))
@@ -304,6 +307,6 @@ class _Pause:
 
 
 def _backoff(attempt: int) -> float:
-    """Doubling from half a second, with jitter so that many hosts do not come back at the same moment."""
+    """Return a delay that starts at half a second and doubles, with jitter so that hosts do not retry at the same time."""
     seconds: float = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
     return seconds * random.uniform(0.75, 1.25)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""How to reach each registry: the entries of the ``registries`` option and what holds for hosts without one."""
+"""Connection settings for each registry: the entries of the ``registries`` option, and defaults for other hosts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _SLOWEST = 0.01
 class RegistrySettings:
     """One entry of ``registries``. ``host`` is ``host[:port]``, optionally with a path prefix.
 
-    ``ca_files`` is no option: these are trusted in addition to ``ca_path``, or to what the node trusts if that is not set.
+    ``ca_files`` is not an option. These CAs are trusted in addition to ``ca_path``, or to the CAs of the node if that
+    is not set.
     """
 
     host: str
@@ -46,9 +47,9 @@ class RegistrySettings:
     ca_files: tuple[str, ...] = ()
 
     def completed(self, other: RegistrySettings) -> RegistrySettings:
-        """This entry, with the credentials and the certificates of another one where it has none of its own.
+        """Return this entry, with credentials and certificates from another entry where this one has none.
 
-        Whether certificates are validated is not taken over: here it may have been asked for.
+        Whether certificates are validated is not copied, because this entry may set it explicitly.
         """
         taken: dict[str, t.Any] = {}
         for names in _TOGETHER:
@@ -57,16 +58,16 @@ class RegistrySettings:
         return dataclasses.replace(self, **taken)
 
     def matches(self, host: str, repository: str) -> bool:
-        """Whether the entry speaks of this repository: whole path components, from the left."""
+        """Return whether the entry applies to this repository: it matches whole path components from the left."""
         return ("%s/%s/" % (_canonical(host), repository)).startswith(_canonical(self.host) + "/")
 
     @property
     def trust(self) -> Trust:
-        """What decides whether TLS succeeds."""
+        """The settings that decide whether TLS succeeds."""
         return (self.validate_certs, self.ca_path, self.ca_files, self.client_cert, self.client_key)
 
     def scheme(self, host: str) -> str:
-        """``http`` where asked for, or for loopback without any option for TLS; else ``https``."""
+        """Return ``http`` if it is set, or for a loopback host without any TLS option; else ``https``."""
         plain = self.plain_http
         if plain is None:
             is_for_tls = self.ca_path or self.ca_files or self.client_cert or not self.validate_certs
@@ -79,7 +80,7 @@ _TOGETHER = (("username", "password", "token"), ("ca_path", "ca_files"), ("clien
 
 
 class Registries:
-    """All entries; the one with the longest match wins. Raises :class:`ImageError` for one that makes no sense."""
+    """All entries. The entry with the longest match takes precedence. Raises :class:`ImageError` for an invalid entry."""
 
     def __init__(self, entries: t.Iterable[RegistrySettings]) -> None:
         self._entries: list[RegistrySettings] = []
@@ -90,7 +91,7 @@ class Registries:
         self._take_in(entries)
 
     def extend(self, entries: t.Iterable[RegistrySettings]) -> None:
-        """Add entries; of a host (with path) that has one already, only what that does not say."""
+        """Add entries. If an entry for the same host (and path) exists, only complete it."""
         known = {_canonical(entry.host): entry for entry in self._entries}
         for entry in entries:
             former = known.get(_canonical(entry.host))
@@ -107,13 +108,13 @@ class Registries:
         self._entries.sort(key=lambda entry: len(_canonical(entry.host)), reverse=True)
 
     def limits(self, settings: RegistrySettings) -> Limits:
-        """The limits of an entry, one and the same for all who ask."""
+        """Return the limits of an entry, which all callers share."""
         return self._limits.get(settings, self._unlimited)
 
     def of(self, host: str, repository: str) -> RegistrySettings:
-        """The entry for a repository, or the defaults, with the certificates of the host's directory, see cert_dir.py.
+        """Return the entry for a repository, or the defaults, completed from the certificate directory of the host (see cert_dir.py).
 
-        Raises :class:`LocalFailure` for a directory that makes no sense.
+        Raises :class:`LocalFailure` for an invalid directory.
         """
         for entry in self._entries:
             if entry.matches(host, repository):
@@ -133,18 +134,19 @@ class Registries:
         return self._completed[key]
 
     def of_other_port(self, host: str, repository: str) -> str:
-        """The host of an entry that has another port, or none, where no entry matches; empty if there is no such entry."""
+        """If no entry matches, return the host of an entry with a different port or none; else an empty string."""
         if any(entry.matches(host, repository) for entry in self._entries):
             return ""
         names = (entry.host for entry in self._entries)
         return next((name for name in names if hostname(name.partition("/")[0]) == hostname(host)), "")
 
     def of_redirect(self, origin: RegistrySettings, origin_host: str, host: str) -> RegistrySettings:
-        """The settings for a host that a registry sends us to.
+        """Return the settings for a host that a registry redirects to.
 
-        An entry of its own takes precedence. Else the CA of the registry is trusted there too, since storage often has the
-        same one, in addition to what the node trusts, as skopeo and podman do with certs.d. Certificates are validated
-        whatever is set for the registry, and the client certificate is only for the host it was given for.
+        An entry for that host takes precedence. Otherwise, the CA of the registry is trusted as well, because storage
+        often uses the same one. As with the certs.d of skopeo and podman, it is trusted in addition to the CAs of the
+        node. Certificates are validated whatever the registry's entry says, and the client certificate is used only
+        for its own host.
         """
         for entry in self._entries:
             if entry.matches(host, ""):
@@ -156,17 +158,17 @@ class Registries:
 
 
 def api_host(host: str) -> str:
-    """The host that serves the API; another one only for Docker Hub."""
+    """Return the host that serves the API. It differs from the host only for Docker Hub."""
     return _DOCKER_HUB_API if host == "docker.io" else host
 
 
 def hostname(host: str) -> str:
-    """The host without its port."""
+    """Return the host without its port."""
     return re.sub(r":[0-9]+$", "", host).strip("[]").lower()
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host[:port]`` is this machine by its very name."""
+    """Return whether ``host[:port]`` is a loopback name or address."""
     name = hostname(host)
     if name == "localhost":
         return True

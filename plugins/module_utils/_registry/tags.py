@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Listing tags: OCI distribution spec, "Listing Tags", with what registries make of its paging.
+"""List tags: OCI distribution spec, "Listing Tags", including the deviations of registries in paging.
 
-No page size is asked for: some registries take one and then leave out the link to the rest.
+The requests contain no page size, because some registries accept one and then omit the link to the next page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Item = t.TypeVar("_Item", bound=t.Hashable)
 
 
 class ListLimits(t.NamedTuple):
-    """The largest list that is read: bytes of a page, pages, and items on all of them."""
+    """The maximum size of a list: the bytes of a page, the number of pages, and the number of items on all pages."""
 
     page: int
     pages: int
@@ -45,9 +45,9 @@ def _ignore(_items: object) -> None:
 
 
 def list_tags(client: RegistryClient, access: Access, note: t.Callable[[list[str]], object] = _ignore) -> list[str]:
-    """All tags of a repository, each once, in the registry's order; ``note`` is called as by :func:`read_list`.
+    """Return all tags of a repository, without duplicates, in the registry's order. For ``note``, see :func:`read_list`.
 
-    Raises NotFound where it knows no repository.
+    Raises NotFound if the registry does not know the repository.
     """
     target = "/v2/%s/tags/list" % access.repository
     return read_list(client, access, target, Action.LIST_TAGS, read_page, note=note)
@@ -62,10 +62,10 @@ def read_list(
     limits: ListLimits | None = None,
     note: t.Callable[[list[_Item]], object] = _ignore,
 ) -> list[_Item]:
-    """The items on all pages of a list that begins at ``target``, each once; ``parse`` reads a page.
+    """Return the items on all pages of the list that begins at ``target``, without duplicates; ``parse`` reads a page.
 
-    ``note`` is called with the items of each page but the last, before the next one is asked for. Raises :class:`NotFound` for the first page only, and
-    :class:`Refused` for a list that does not end.
+    ``note`` is called with the items of each page but the last, before the next one is requested. Raises
+    :class:`NotFound` for the first page only, and :class:`Refused` for a list that does not end.
     """
     limits = limits or ListLimits(_MAX_PAGE, _PAGES, _NAMES)
     found: dict[_Item, None] = {}
@@ -101,7 +101,7 @@ def _read_page_at(
     number: int,
     limit: int,
 ) -> tuple[list[_Item], str]:
-    """The items on one page, and where the next page is; empty if there is none."""
+    """Return the items on one page, and the target of the next page, or an empty string if there is none."""
     try:
         response, body = client.fetch(access, target, limit, action)
     except NotFound:
@@ -117,10 +117,10 @@ def _read_page_at(
 
 
 def read_page(body: bytes) -> list[str]:
-    """The tags of one page.
+    """Return the tags on one page.
 
-    A repository that has lost its last tag may say null. What could not be asked for by tag is left out: empty names,
-    and the digests that some registries list among their tags.
+    For a repository that has lost its last tag, the list may be null. Names that are not tags are left out: empty
+    names, and the digests that some registries list among their tags.
     """
     try:
         names = documents.decode(body)["tags"]

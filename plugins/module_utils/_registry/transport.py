@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Sending one request with ``urllib3``, which comes with ``requests``.
+"""Send one request with ``urllib3``, which ``requests`` installs.
 
-``requests`` itself does more with each request than a registry needs, which takes as long as sending a short one; and some of
-it would be wrong here: netrc would send credentials that nobody gave us, a redirect would carry our Authorization to a
-signed URL, and cookies would be shared by all users.
+``requests`` does more work for each request than a registry needs, which takes as long as sending a short one. Some
+of it would also be wrong here: netrc would add credentials that nobody set, a redirect would send our Authorization
+to a signed URL, and all users would share cookies.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _LONGEST_RETRY_AFTER = 100
 
 
 class Response:
-    """A response: its ``status``, its ``headers`` (in any case), and a body that is read once, as the server stored it.
+    """A response: its ``status``, its ``headers`` (in any case), and a body that can be read once, as the server stores it.
 
-    ``url`` is where the request went, and ``authorization`` what it carried. Reading raises :class:`ConnectionFailed`.
+    ``url`` is the address of the request, and ``authorization`` its header. Reading raises :class:`ConnectionFailed`.
     """
 
     def __init__(
@@ -66,17 +66,17 @@ class Response:
 
     @property
     def length(self) -> int | None:
-        """The Content-Length, in bytes; None where there is none that is valid."""
+        """The Content-Length, in bytes; None if it is missing or invalid."""
         return byte_count(self.headers.get("Content-Length", ""))
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait by the Retry-After header (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
+        """The seconds to wait according to the Retry-After header (RFC 9110, 10.2.3: seconds or a date); None without a valid one."""
         value = self.headers.get("Retry-After", "")
         return seconds_to_wait(value) if 0 < len(value) <= _LONGEST_RETRY_AFTER else None
 
     def read(self, limit: int) -> bytes:
-        """The next ``limit`` bytes of the body, or all that are left."""
+        """Return the next ``limit`` bytes of the body, or all remaining bytes."""
         head, self._peeked = self._peeked[:limit], self._peeked[limit:]
         if len(head) == limit:
             return head
@@ -84,10 +84,10 @@ class Response:
             return head + (self._body.read(limit - len(head), decode_content=False) or b"")
 
     def into(self, buffer: memoryview) -> int:
-        """Fill a buffer with the next bytes of the body and return how many these are; 0 at its end.
+        """Fill a buffer with the next bytes of the body, and return their number; 0 at the end of the body.
 
-        urllib3's ``read`` allocates every chunk, and the page faults of that are a tenth of the CPU time of a large copy.
-        So the response of http.client behind it is read, with urllib3 still translating the errors.
+        urllib3's ``read`` allocates every chunk, and the resulting page faults are a tenth of the CPU time of a large
+        copy. So this reads from the http.client response inside it, while urllib3 still translates the errors.
         """
         if self._peeked or not reads_in_place(self._body):
             chunk = self.read(len(buffer))
@@ -98,7 +98,7 @@ class Response:
             return count
 
     def peek(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes from the beginning of the body, which can still be read; what is broken off is left out."""
+        """Return up to ``limit`` bytes from the beginning of the body without consuming them. Content after a broken connection is missing."""
         try:
             self._peeked = self.read(limit)
         except ConnectionFailed:
@@ -106,7 +106,7 @@ class Response:
         return self._peeked
 
     def drain(self) -> None:
-        """Be done with a response whose body does not matter, and keep its connection where that is cheap."""
+        """Discard the body, and keep the connection if that is cheap."""
         try:
             self.read(_WORTH_READING)
         except ConnectionFailed:
@@ -114,11 +114,11 @@ class Response:
         self.close()
 
     def when_closed(self, release: t.Callable[[], None]) -> None:
-        """Have something called when the response is closed, each time."""
+        """Register a function to call each time the response is closed."""
         self._release = release
 
     def close(self) -> None:
-        """Give the connection back, closed if the body has not been read to its end."""
+        """Release the connection. It is closed if the body was not read to its end."""
         try:
             self._body.close()
             self._body.release_conn()
@@ -135,20 +135,20 @@ class Response:
 
 
 def reads_in_place(body: t.Any) -> bool:
-    """Whether a body of urllib3 has what it takes to read it into a buffer; these are names that it may change."""
+    """Return whether a body of urllib3 can be read into a buffer. The attributes for this are internal and may change."""
     return hasattr(body, "_error_catcher") and hasattr(getattr(body, "_fp", None), "readinto")
 
 
 def byte_count(text: str) -> int | None:
-    """A number of bytes in a header; None for anything else."""
+    """Parse a number of bytes in a header; None if it is invalid."""
     return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 class Transport:
-    """Connections to any number of hosts, of which up to ``size`` are kept for each. Safe for many threads.
+    """Connections to any number of hosts. Up to ``size`` of them are kept for each host. Thread-safe.
 
-    ``timeout`` is in seconds, for connecting and for idle reads; ``min_rate`` is the least that a response has in bytes a
-    second, on average over that time. With ``socket_path`` all connections are to that socket of this machine.
+    ``timeout`` is in seconds, for connecting and for idle reads. ``min_rate`` is the minimum rate of a response in
+    bytes per second, averaged over that time. With ``socket_path``, all connections use that local socket.
     """
 
     def __init__(
@@ -179,10 +179,11 @@ class Transport:
         settings: RegistrySettings,
         read_timeout: float | None = None,
     ) -> Response:
-        """Send a request and return its response, whatever that is, with the body unread.
+        """Send a request and return its response, whatever its status, with the body unread.
 
-        ``read_timeout`` is for idle reads of this response alone. Raises :class:`ConnectionFailed`; :class:`ImageError` for an option
-        or a variable of the environment that cannot be used; and what the iterable raises.
+        ``read_timeout`` applies to idle reads of this response only. Raises :class:`ConnectionFailed`;
+        :class:`ImageError` for an option or an environment variable that cannot be used; and the errors of the
+        iterable.
         """
         proxy = ""
         try:
@@ -231,7 +232,7 @@ class Transport:
         )
 
     def _proxy_for(self, url: str) -> str:
-        """The URL of the proxy for this URL, looked up once a host; empty for none. Raises :class:`ImageError`."""
+        """Return the URL of the proxy for this URL; empty for none. It is looked up once for each host. Raises :class:`ImageError`."""
         origin = "/".join(url.split("/", 3)[:3])
         if not self._uses_proxies:
             return ""
@@ -240,7 +241,7 @@ class Transport:
         return self._proxies[origin]
 
     def _forget_idle_connections(self) -> None:
-        """Where one that was kept turns out to be closed, the others are likely to be."""
+        """Close idle connections. If one of them was closed by the server, the others probably were as well."""
         for connections in list(self._connections.values()):
             connections.clear()
 
@@ -261,7 +262,7 @@ class Transport:
 
 
 class _Connections:
-    """Connections that all have the same TLS context, or none without ``settings``, and the same least rate."""
+    """Connections with the same TLS context (or none without ``settings``) and the same minimum rate."""
 
     def __init__(
         self, size: int, settings: RegistrySettings | None, min_rate: float, window: float, socket_path: str
@@ -280,7 +281,7 @@ class _Connections:
         self._pools: dict[tuple[str, str], t.Any] = {}
 
     def pool(self, url: str, proxy: str) -> t.Any:
-        """The connections to the host of a URL, through the proxy of this URL if that is not empty."""
+        """Return the connections to the host of a URL, through its proxy if that is not empty."""
         key = "/".join(url.split("/", 3)[:3]), proxy
         found = self._pools.get(key)
         if found is None:
@@ -294,7 +295,7 @@ class _Connections:
         return found
 
     def clear(self) -> None:
-        """Close the connections that nobody uses, and the others when they are given back."""
+        """Close idle connections, and close the others when they are released."""
         with self._lock:
             self._pools.clear()
             for manager in self._managers.values():
@@ -307,7 +308,7 @@ class _Connections:
 
 
 def _proxy_manager(proxy: str, options: dict[str, t.Any]) -> t.Any:
-    """Connections through a proxy, whose URL may have a user name and a password."""
+    """Return connections through a proxy. Its URL may contain a user name and a password."""
     parts = urlsplit(proxy)
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if parts.scheme.startswith("socks"):
@@ -320,7 +321,7 @@ def _proxy_manager(proxy: str, options: dict[str, t.Any]) -> t.Any:
 
 
 def _connect_to(path: str) -> t.Callable[[t.Any], socket.socket]:
-    """How a connection of urllib3 is made to a socket of this machine; another name of its own that it may change."""
+    """Return a function that connects urllib3 to a local socket. It overrides a name that is internal and may change."""
 
     def connect(connection: t.Any) -> socket.socket:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -338,7 +339,7 @@ def _connect_to(path: str) -> t.Callable[[t.Any], socket.socket]:
 
 
 def _checked(url: str) -> str:
-    """A URL as it is sent. Raises ValueError for one that not all parsers read alike."""
+    """Return a URL as it is sent. Raises ValueError if parsers may disagree about it."""
     if _PLAIN_URL.fullmatch(url) and "/." not in url:
         return url
     if not urls.is_sendable(url):

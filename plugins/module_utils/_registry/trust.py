@@ -4,10 +4,10 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Which certificates are trusted in connections to a host, and which one we show there: one TLS context for all of them.
+"""The CAs and client certificates for connections to a host, in one TLS context for all of them.
 
-The context is made once. ``requests`` would read all trusted certificates again for each connection, which takes longer
-than most requests, and would report a bad file as a broken connection.
+The context is created once. ``requests`` would read all trusted certificates again for each connection, which takes
+longer than most requests. It would also report an invalid file as a broken connection.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def check_files(settings: RegistrySettings) -> None:
-    """Raise :class:`LocalFailure` for a file of the settings that cannot be read, with the name of its option.
+    """Raise :class:`LocalFailure`, with the name of the option, if a file in the settings cannot be read.
 
-    OpenSSL would only say that something failed, or wait for a pipe for ever.
+    OpenSSL would only report a failure without a reason, or block on a pipe forever.
     """
     for option in ("ca_path", "client_cert", "client_key"):
         path = getattr(settings, option)
@@ -35,9 +35,9 @@ def check_files(settings: RegistrySettings) -> None:
 
 
 def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> None:
-    """Give a TLS context the trust and the client certificate of these settings; ``bundle`` are the CAs without any.
+    """Set the CAs and the client certificate of a TLS context; ``bundle`` is the CA file to use by default.
 
-    Raises :class:`LocalFailure` that names a file that cannot be used.
+    Raises :class:`LocalFailure` that names the unusable file.
     """
     check_files(settings)
     if not settings.validate_certs:
@@ -56,7 +56,7 @@ def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> 
 
 
 def _trust_system(made: ssl.SSLContext, bundle: str) -> None:
-    """What the environment names, or else the bundle that ``requests`` comes with: certifi's, or on Debian the system's."""
+    """Trust the CAs from the environment, or else the bundle of ``requests``: that of certifi, or on Debian that of the system."""
     for name in _BUNDLE_VARIABLES:
         if os.environ.get(name):
             return _trust(made, os.environ[name], name + " in the environment")

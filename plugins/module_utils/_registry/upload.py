@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Pushing blobs: OCI distribution spec, "Pushing blobs" and "Mounting a blob from another repository".
+"""Push blobs: OCI distribution spec, "Pushing blobs" and "Mounting a blob from another repository".
 
-POST then one PUT with the whole body is what every registry takes. Where something in between refuses so large a body,
-the blob goes in chunks. An upload that breaks goes on where the registry says it is; one whose session is lost begins anew.
-An upload whose source turns out wrong is cut off before its last bytes and cancelled.
+Every registry supports POST followed by one PUT with the whole body. If something in between rejects such a large
+body, the blob is sent in chunks. An interrupted upload resumes at the offset that the registry reports. If the
+session is lost, the upload starts again. If the source turns out to be wrong, the upload stops before its last bytes
+and is cancelled.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _WORTH_RESUMING = 1024 * 1024
 
 
 class BlobUploader:
-    """Pushes blobs into one repository."""
+    """Pushes blobs to one repository."""
 
     def __init__(self, client: RegistryClient, access: Access) -> None:
         self._client = client
@@ -50,10 +51,10 @@ class BlobUploader:
         self._limits = _Limits()
 
     def push(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str = "") -> bool:
-        """Mount a blob from a repository of the same registry (True), or else upload it (False).
+        """Mount a blob from a repository of the same registry and return True, or else upload it and return False.
 
-        ``open_blob`` starts its verified content, again for each try. Raises what that raises, or an
-        :class:`ImageError` for what the registry returns after all tries.
+        ``open_blob`` opens the verified content, once for each attempt. Raises the errors of ``open_blob``, and an
+        :class:`ImageError` if the registry still returns an error after all retries.
         """
         location = ""
         if mount_from and self._is_own(mount_from) not in self._refused:
@@ -67,10 +68,11 @@ class BlobUploader:
         return repository == self._access.repository
 
     def _mount(self, blob: Descriptor, repository: str) -> tuple[bool, str]:
-        """Whether it is mounted, and else the upload session that a registry may have opened instead.
+        """Return whether the blob was mounted, and the URL of the upload session that the registry may have started instead.
 
-        Registries refuse in many ways (401, 403, 404, 405 and 500 are all seen); each means: upload it, and do not
-        ask again. A repository that is yet to be made may be refused as its own source alone.
+        Registries refuse in many ways (401, 403, 404, 405 and 500 have all been observed). After each of these, the
+        blob is uploaded and mounting is not tried again. A repository that does not exist yet may be refused only as
+        its own source.
         """
         access = Access(self._access.repository, self._access.actions, repository)
         query = {"mount": blob.digest, "from": repository}
@@ -86,7 +88,7 @@ class BlobUploader:
 
 
 class _Next(enum.Enum):
-    """In which session the next try is: a new one, that of the last try if it is empty or can go on, or if it can go on."""
+    """The session for the next attempt: a new one, the last one if it is empty or can be resumed, or the last one if it can be resumed."""
 
     ANEW = enum.auto()
     UNTOUCHED = enum.auto()
@@ -95,13 +97,13 @@ class _Next(enum.Enum):
 
 @dataclasses.dataclass
 class _Limits:
-    """What the uploads of a run have learned: the largest body that may pass, in bytes."""
+    """What the uploads of a run have learned: the largest body that is accepted, in bytes."""
 
     body: int | None = None
 
 
 class _Upload:
-    """One blob on its way. Each try is a request for the whole blob, or several for pieces of it or of its rest."""
+    """The upload of one blob. Each attempt is one request for the whole blob, or several requests for pieces of it."""
 
     def __init__(
         self, client: RegistryClient, access: Access, blob: Descriptor, open_blob: OpenBlob, limits: _Limits
@@ -131,7 +133,7 @@ class _Upload:
         self._is_lost = False
 
     def run(self, location: str) -> None:
-        """Upload, into the session at ``location`` where there is one already."""
+        """Upload the blob, into the session at ``location`` if there is one."""
         done = False
         while not done:
             self._is_reused = self._goes_on()
@@ -151,7 +153,7 @@ class _Upload:
                 raise
 
     def _try(self) -> bool:
-        """Send it once; False where another try makes sense."""
+        """Make one attempt. Return False if another attempt makes sense."""
         content = self._content
         try:
             response = self._send()
@@ -181,7 +183,7 @@ class _Upload:
         return self._failures <= self._policy.retries
 
     def _survives(self, error: ConnectionFailed) -> bool:
-        """Whether another try makes sense after the connection failed, having waited for it."""
+        """Return whether another attempt makes sense after a connection failure. Wait before it if necessary."""
         self._next = _Next.RESUMED if self._is_worth_resuming else _Next.ANEW
         if not isinstance(error, ConnectionReset):
             if self._next is _Next.ANEW:
@@ -205,7 +207,7 @@ class _Upload:
         return True
 
     def _mend(self, response: Response) -> bool:
-        """Whether the next try can go better, having done what is needed for it."""
+        """Prepare the next attempt after an error response, and return whether it can succeed."""
         status, in_pieces = response.status, self._in_pieces
         resumed = _Next.RESUMED if self._is_worth_resuming else _Next.ANEW
         if status == 413 and len(self._sizes) > 1:
@@ -252,7 +254,7 @@ class _Upload:
 
     @property
     def _size(self) -> int:
-        """Of one request, in bytes."""
+        """The size of one request, in bytes."""
         return max(self._sizes[0], self._session.least)
 
     def _send(self) -> Response:
@@ -275,7 +277,7 @@ class _Upload:
         return self._session.put(self._blob.digest)
 
     def _goes_on(self) -> bool:
-        """Whether the next try is in the session of the last one, with the content from where that session is."""
+        """Return whether the next attempt can use the last session. If so, rewind the content to the offset of the session."""
         wanted, self._next = self._next, _Next.ANEW
         self._is_lost = False
         if wanted is _Next.ANEW:
@@ -296,7 +298,7 @@ class _Upload:
         return True
 
     def _was_stored(self) -> bool:
-        """Whether the session is gone because it has ended well, and only the response was lost."""
+        """Return whether the session is gone because the upload succeeded and only the response was lost."""
         if not self._is_lost or self._sent < self._blob.size:
             return False
         with contextlib.suppress(ImageError):

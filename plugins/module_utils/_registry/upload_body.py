@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The content of a blob as the bodies of one or several requests, without holding more than a chunk of it."""
+"""Split the content of a blob into the bodies of one or more requests, with at most one chunk in memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .._image.verified import Rewindable
 
 
 class Content:
-    """The content of a blob on its way into requests, which may begin anew, or go back.
+    """The content of a blob for requests. It can be restarted or rewound.
 
-    ``passed`` is the offset of the next byte that goes into a request; ``failed`` tells whether the source broke, and not
-    the request that was sending it.
+    ``passed`` is the offset of the next byte that goes into a request. ``failed`` shows whether the source failed,
+    rather than the request that was sending it.
     """
 
     def __init__(self, open_blob: OpenBlob) -> None:
@@ -32,13 +32,13 @@ class Content:
         self.failed = False
 
     def restart(self) -> None:
-        """Begin with the first byte of content that is opened anew."""
+        """Open the content again and start with its first byte."""
         self._chunks = None
         self._rest = b""
         self.passed = 0
 
     def rewind(self, offset: int) -> bool:
-        """Go on at an offset in bytes, where the content has a way back; else False."""
+        """Continue at an offset in bytes. Return False if the content cannot be rewound."""
         if not isinstance(self._chunks, Rewindable):
             return False
         self._chunks.rewind(offset)
@@ -47,12 +47,12 @@ class Content:
         return True
 
     def close(self) -> None:
-        """Let go of the source until it is restarted or rewound."""
+        """Release the source until it is restarted or rewound."""
         if isinstance(self._chunks, Rewindable):
             self._chunks.close()
 
     def begin(self) -> None:
-        """Have the next bytes, so that no request waits for its body from the start. Raises what the source raises."""
+        """Read the next bytes, so that a request does not have to wait for its body. Raises the errors of the source."""
         try:
             self._rest = self._rest or self._next()
         except ImageError:
@@ -60,11 +60,11 @@ class Content:
             raise
 
     def body(self, size: int) -> Body | bytes:
-        """The next ``size`` bytes as a request body; an empty blob is verified at once, as nobody would read it."""
+        """Return the next ``size`` bytes as a request body. An empty blob is verified immediately, because nothing reads it."""
         return Body(self, size) if size else b"".join(self.take(0))
 
     def take(self, size: int) -> t.Iterator[Chunk]:
-        """Pass on the next ``size`` bytes. Raises what the source raises."""
+        """Yield the next ``size`` bytes. Raises the errors of the source."""
         try:
             while size or not self.passed:
                 chunk = self._rest or self._next()
@@ -80,14 +80,14 @@ class Content:
             raise
 
     def _next(self) -> Chunk:
-        """The next chunk; empty at the end."""
+        """Return the next chunk; empty at the end."""
         if self._chunks is None:
             self._chunks = iter(self._open_blob())
         return next(self._chunks, b"")
 
 
 class Body:
-    """A part of the content that tells its length, as a request with Content-Length needs."""
+    """A part of the content with a known length, as a request with Content-Length requires."""
 
     def __init__(self, content: Content, size: int) -> None:
         self._content = content

@@ -26,9 +26,9 @@ _HEADERS = {"Content-Type": "application/octet-stream"}
 
 
 class UploadSession:
-    """A session, and the next one after it is lost. ``location`` is where it goes on; empty if there is none.
+    """A session, or its replacement after it is lost. ``location`` is the URL to continue at; empty without a session.
 
-    ``least`` is how many bytes each PATCH must have, except the last one.
+    ``least`` is the minimum size of each PATCH in bytes, except for the last one.
     """
 
     def __init__(self, client: RegistryClient, access: Access) -> None:
@@ -39,7 +39,7 @@ class UploadSession:
         self.least = 0
 
     def start(self, location: str) -> None:
-        """Begin a session, or use the one at ``location``. Raises the error of a registry that begins none."""
+        """Start a session, or use the one at ``location``. Raises an error if the registry does not start a session."""
         self.location = location
         if location:
             return
@@ -57,12 +57,12 @@ class UploadSession:
         return self._request("PATCH", self.location, headers, body)
 
     def put(self, digest: str, body: Body | bytes | None = None) -> Response:
-        """End the session, with all of the content if there is a body."""
+        """Finish the session; the body, if any, is the whole content."""
         url = "%s%sdigest=%s" % (self.location, "&" if "?" in self.location else "?", quote(digest, safe=""))
         return self._request("PUT", url, {} if body is None else _HEADERS, b"" if body is None else body)
 
     def size(self) -> int | None:
-        """How many bytes the registry has, None if it does not say; ``Range: 0-0`` is what it says of an empty session."""
+        """Return how many bytes the registry has; None if it does not say. ``Range: 0-0`` means an empty session."""
         try:
             response = self._request("GET", self.location, {}, None)
             response.drain()
@@ -78,7 +78,7 @@ class UploadSession:
         return int(last.group(1)) + 1 if int(last.group(1)) else 0
 
     def cancel(self) -> None:
-        """Leave no half-written upload behind, as far as the registry allows."""
+        """Cancel the upload as far as the registry supports it."""
         location, self.location = self.location, ""
         if not location or not self._session.is_own(location):
             return
@@ -89,7 +89,7 @@ class UploadSession:
             response.drain()
 
     def _request(self, method: str, url: str, headers: dict[str, str], data: RequestBody) -> Response:
-        """Authorization goes to the registry only, wherever the session lives."""
+        """Send a request. Authorization is sent to the registry only, even if the session is on another host."""
         send: t.Callable[..., Response] = self._session.exchange if data is None else self._session.send_once
         if not self._session.is_own(url):
             return send(method, url, headers, data)
@@ -98,12 +98,12 @@ class UploadSession:
 
 
 def uploads_path(access: Access) -> str:
-    """Where uploads into a repository begin."""
+    """Return the path that starts uploads to a repository."""
     return "%s/blobs/uploads/" % access.repository
 
 
 def location_of(response: Response) -> str:
-    """Where an upload goes on; behind a proxy that ends TLS the registry may say http."""
+    """Return the URL to continue an upload at. Behind a proxy that terminates TLS, the registry may return http."""
     asked = response.url
     url = urls.resolve(asked, response.headers.get("Location", ""), "the Location header of %s" % urls.host(asked))
     return urls.over_tls(url, asked)

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""URLs that a server names: taken apart, checked and put together again before anything is decided or sent.
+"""Parse and check URLs from servers, and build them again from their parts before they are used.
 
-Two parsers that disagree about a URL are a way to steal credentials: one reads the registry's name, the other connects
-to somebody else. So only URLs pass that all parsers read alike, and what is returned is built anew from their parts.
+If two parsers disagree about a URL, credentials can be stolen: one reads the name of the registry, and the other
+connects to a different host. So only URLs that all parsers read alike are accepted.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _LINK_PART = re.compile(r'[ \t]*(?:<([^<>]*)>|([;,=])|"((?:[^"\\]|\\.)*)"|([^\s;
 
 
 class _Fault(ValueError):
-    """What is wrong with a URL, as a clause about "it"; parsers raise ValueError with texts that quote the URL."""
+    """What is wrong with a URL, as a clause about "it". ValueErrors of parsers would quote the URL."""
 
 
 def resolve(base: str, text: str, source: str) -> str:
-    """The absolute URL of a Location, Link or realm, which may be relative to the URL ``base``; without its fragment.
+    """Return the absolute URL of a Location, Link or realm, which may be relative to ``base``, without its fragment.
 
-    ``source`` says for an error who named it, as in "the Location header of r.example".
+    ``source`` describes the origin of the URL in errors, for example "the Location header of r.example".
 
-    Raises :class:`Refused` for what is not plainly an http or https URL (RFC 3986) without user information.
+    Raises :class:`Refused` if it is not a plain http or https URL (RFC 3986) without user information.
     """
     try:
         _check_text(text)
@@ -52,7 +52,7 @@ def resolve(base: str, text: str, source: str) -> str:
 
 
 def _check_text(text: str) -> None:
-    """Raise :class:`_Fault` for what parsers would change or read differently."""
+    """Raise :class:`_Fault` if parsers would change the text or read it differently."""
     if len(text) > MAX_HEADER:
         raise _Fault("it has more than %d characters" % MAX_HEADER)
     if not _CLEAN.fullmatch(text):
@@ -65,7 +65,7 @@ def _check_text(text: str) -> None:
 
 
 def _authority(parts: SplitResult) -> str:
-    """Host and port of an absolute URL, in lower case. Raises ValueError."""
+    """Return the host and port of an absolute URL, in lower case. Raises ValueError."""
     if parts.scheme not in _DEFAULT_PORTS:
         raise _Fault("it does not begin with http:// or https://")
     if "@" in parts.netloc:
@@ -84,7 +84,7 @@ def _authority(parts: SplitResult) -> str:
 
 
 def over_tls(url: str, asked: str) -> str:
-    """A URL that ``asked`` named by http, with the scheme and port of ``asked`` where that is the same host over TLS."""
+    """Return ``url`` with the scheme and port of ``asked`` if it is an http URL and ``asked`` is on the same host over TLS."""
     own, told = urlsplit(asked), urlsplit(url)
     if own.scheme == "https" and told.scheme == "http" and own.hostname == told.hostname:
         return told._replace(scheme="https", netloc=own.netloc).geturl()
@@ -92,14 +92,14 @@ def over_tls(url: str, asked: str) -> str:
 
 
 def is_sendable(url: str) -> bool:
-    """Whether a URL has the form that :func:`resolve` returns, and that all parsers read alike."""
+    """Return whether a URL has the form that :func:`resolve` returns and that all parsers read alike."""
     return _SENDABLE.fullmatch(url) is not None
 
 
 def next_target(header: str, base: str, source: str) -> str:
-    """Path and query of the ``rel="next"`` in a Link header (RFC 8288), relative to ``base``; empty if there is none.
+    """Return path and query of the ``rel="next"`` in a Link header (RFC 8288), relative to ``base``; empty if there is none.
 
-    Registries behind a proxy may name a host or scheme of their own, which must not be followed.
+    A registry behind a proxy may return its internal host or scheme, which must not be used.
 
     Raises :class:`Refused` for a link that is not a valid URL.
     """
@@ -113,9 +113,9 @@ def next_target(header: str, base: str, source: str) -> str:
 
 
 def _links(header: str) -> list[tuple[str, list[str]]]:
-    """The targets of a Link header, each with its relation types; reading stops at what does not follow the grammar.
+    """Return the targets of a Link header with their relation types. Parsing stops at the first syntax error.
 
-    The grammar is read in one pass: an expression for a whole link would look at each part again for each ``<``.
+    The header is parsed in one pass. A regular expression for a whole link would read each part again for each ``<``.
     """
     found: list[tuple[str, list[str]]] = []
     name, separator = "", ","
@@ -144,11 +144,11 @@ def _links(header: str) -> list[tuple[str, list[str]]]:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: two URLs of one origin may see the same credentials (RFC 6454)."""
+    """Return scheme, host and port. Two URLs with the same origin may receive the same credentials (RFC 6454)."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 def host(url: str) -> str:
-    """``host[:port]`` of a URL that :func:`resolve` returned or that we built ourselves."""
+    """Return ``host[:port]`` of a URL that :func:`resolve` returned or that this collection built."""
     return urlsplit(url).netloc
