@@ -268,7 +268,9 @@ images:
     error:
       description: The error message of a failed image, otherwise null.
       type: str
-      sample: "registry.example.com/app:1.4: not found."
+      sample: >-
+        registry.example.com/app:1.4: cannot read the manifest: registry.example.com returned 404 MANIFEST_UNKNOWN (manifest unknown).
+        Check the name and tag.
 summary:
   description: The number of images by outcome, and the amount of copied data.
   returned: success, and if images failed

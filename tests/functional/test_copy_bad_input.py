@@ -77,7 +77,7 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
         ({"jobs": 0}, "jobs is 0, but must be from 1 to 256."),
         ({"timeout": 0}, "timeout is 0.0, but must be more than 0 and at most 86400 seconds."),
         ({"retries": -1}, "retries is -1, but must be 0 or more."),
-        ({"tags": ["a/b"]}, "tags: 'a/b' is not a tag"),
+        ({"tags": ["a/b"]}, "tags: 'a/b' is not a valid tag"),
         ({"platform_mode": "other"}, "value of platform_mode must be one of: strip, sparse, image, got: other"),
         ({"registries": [{"host": "https://example.com"}]}, "registries: 'https://example.com' is not a host."),
         ({"registries": [{"host": "x", "password": "tell-nobody"}]}, "parameters are required together"),

@@ -125,16 +125,16 @@ class TestDirectory:
     def test_what_makes_no_sense(self, run_module, place, layout):
         run_module("image_copy", src=f"{layout}:single", dest=place.reference())
         there = place.snapshot()
-        one = f"{place.reference()}: a directory contains one image without a name."
+        one = f"{place.reference()}: the image in a directory has no tags."
         tagged = run_module("image_copy", src=f"{layout}:single", dest=place.reference(), tags=["x"])
-        assert tagged.msg == f"{place.reference()}: tags: a directory contains one image without a name. Remove tags."
+        assert tagged.msg == f"{place.reference()}: the image in a directory has no tags. Remove the option tags."
         assert (
             run_module("image_tags", repository=place.reference()).msg
             == f"{one} Use a registry, an OCI layout, an archive or an engine."
         )
-        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Remove tags."
+        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Remove the option tags."
         deleted = run_module("image_delete", image=place.reference())
-        assert deleted.msg == f"{one} Set scope: manifest to delete it."
+        assert deleted.msg == f"{one} Set scope: manifest to delete the image."
         (place.directory / "other").mkdir()
         (place.directory / "other" / "thesis.txt").write_text("x")
         for check_mode in (True, False):

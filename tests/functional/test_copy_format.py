@@ -114,7 +114,7 @@ def test_nothing_moves_where_only_the_format_changes(copy, push, registry, repos
     assert copy(dest=dest, format="docker").changed is False
     assert tally(registry.requests()) == {"HEAD manifest": 1, "GET manifest": len(OCI.manifests)}
     wrong = copy(dest=f"{registry.host}/{repository}:x@{OCI.digest}", format="docker")
-    assert f"would have the digest {done.digest}, not the one in dest" in wrong.msg
+    assert f"the copy would have the digest {done.digest}, but dest specifies " in wrong.msg
     assert copy(dest=f"{registry.host}/{repository}:x@{done.digest}", format="docker").changed is True
 
 

@@ -186,7 +186,10 @@ class TestDigestBesideTheTag:
         push(INDEX, registry, repository, "1")
         for scope in ("tag", "manifest"):
             result = delete(f"{registry.host}/{repository}:1@{SINGLE.digest}", scope=scope)
-            assert f"the tag now points to {INDEX.digest}. Nothing was deleted." in result.msg
+            assert (
+                f"the tag points to {INDEX.digest}, not to the digest in the reference. Nothing was deleted."
+                in result.msg
+            )
         assert not writes(registry)
 
     def test_same_digest_is_deleted(self, delete, registry, repository):
@@ -283,16 +286,22 @@ class TestInput:
     @pytest.mark.parametrize("suffix", ["", f"@{MISSING}"])
     def test_scope_tag_needs_a_tag(self, delete, registry, repository, suffix):
         result = delete(f"{registry.host}/{repository}{suffix}")
-        assert "contains no tag to delete. Add a tag, or set scope: manifest" in result.msg
+        assert "the reference has no tag to delete. Add a tag, or set scope: manifest" in result.msg
         assert not registry.requests()
 
     def test_scope_manifest_needs_a_name(self, delete, registry, repository):
-        assert "contains neither a tag nor a digest" in delete(f"{registry.host}/{repository}", scope="manifest").msg
+        assert (
+            "the reference has neither a tag nor a digest"
+            in delete(f"{registry.host}/{repository}", scope="manifest").msg
+        )
 
     @pytest.mark.parametrize("scope", ["tag", "manifest"])
     def test_positions_do_not_last(self, delete, tmp_path, scope):
         images.write_layout(INDEX, tmp_path / "layout", "1")
-        assert "position of an image in a layout can change" in delete(f"oci:{tmp_path}/layout:@0", scope=scope).msg
+        assert (
+            "an image cannot be deleted by its position, because positions change"
+            in delete(f"oci:{tmp_path}/layout:@0", scope=scope).msg
+        )
 
 
 class TestLayouts:

@@ -127,7 +127,7 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     unnamed = run_module("image_delete", image=f"{file}:example.com/app", scope="manifest")
     assert (
         unnamed.msg
-        == f"{file}:example.com/app: contains neither a tag nor a digest. Add the tag or digest of the image to delete."
+        == f"{file}:example.com/app: the reference has neither a tag nor a digest. Add the tag or digest of the image to delete."
     )
     assert run_module("image_delete", image=f"{file}:example.com/app:1").removed_tags == ["1"]
     assert run_module("image_inspect", image=f"{file}:{config_of(ONE)}").exists is False

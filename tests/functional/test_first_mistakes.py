@@ -25,7 +25,7 @@ ALICE = {"host": "CLOSED", "username": "alice", "password": "wonder:land"}
 MISTAKES = {
     # References
     "a registry without a repository": ("image_copy", COPY, {"dest": "HOST"}, "Write HOST/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x"}),
-    "no registry": ("image_copy", COPY, {"dest": "app:1"}, "contains no registry, and would be an official image of Docker Hub. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"}),
+    "no registry": ("image_copy", COPY, {"dest": "app:1"}, "dest has no registry, so it would be an official image on Docker Hub. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"}),
     "a path": ("image_copy", COPY, {"dest": "TMP/x"}, "Write oci:TMP/x for an OCI layout", {"dest": "oci:TMP/x"}),
     "a layout as a URL": ("image_copy", COPY, {"dest": "oci://TMP/x:1"}, "Write oci:TMP/x:1.", {"dest": "oci:TMP/x:1"}),
     "a registry as Helm writes it": ("image_copy", COPY, {"src": "oci://HOST/REPO/app:1"}, "Write HOST/REPO/app:1.", {"src": "HOST/REPO/app:1"}),
@@ -39,13 +39,13 @@ MISTAKES = {
     "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not a string. Put it in quotes", {"tags": ["1.10"]}),
     "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Write only the tag, without a repository", {"tags": ["2"]}),
     "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], for example linux/arm64", {"platforms": ["linux/arm64"]}),
-    "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "It has: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),
+    "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "Choose one of the available platforms: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),
     "a repository with a tag": ("image_tags", {}, {"repository": "HOST/REPO/app:1"}, "Remove the tag or digest", {"repository": "HOST/REPO/app"}),
     "a range that is none": ("image_tags", {"repository": "HOST/REPO/app"}, {"semver": "1.2 and up"}, 'Write it as ">=1.2, <2"', {"semver": ">=1.2, <2"}),
     # Sets
     "nothing declared": ("image_sync", SYNC, {}, "nothing to synchronize: set images", {"images": ["HOST/REPO/app:1"]}),
     "a set for no registry": ("image_sync", {"images": ["HOST/REPO/app:1"]}, {"dest": "mirror"}, "Write host[:port] or host[:port]/path", {"dest": "HOST/REPO/mirror"}),
-    "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Write the tag in tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
+    "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Move the tag to tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
     "half an expression": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app", "include": ["1."]}]}, "An expression must match the whole tag", {"images": [{"name": "HOST/REPO/app", "include": ["1\\..*"]}]}),
     "no destination": ("image_sync", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}, {}, "Set dest for this entry or for the task", SYNC),
     "a list of names": ("image_sync", SYNC, {"images": [{"tag": "1", "name": "HOST/REPO/app"}]}, "Supported parameters include: dest, exclude, include, missing_ok, name, newest, platforms, semver, semver_strict, tags", {"images": [{"tags": ["1"], "name": "HOST/REPO/app"}]}),

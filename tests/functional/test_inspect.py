@@ -119,7 +119,10 @@ def test_platform_of_a_single_image_reads_its_config_once(inspect, push, registr
     assert tally(registry.requests()) == {"GET manifest": 1, "GET blob": 1}
     wrong = inspect(platform="linux/arm64")
     assert wrong.failed
-    assert "has no image for platform linux/arm64. It has: linux/amd64." in wrong.msg
+    assert (
+        "the image is not available for platform linux/arm64. Choose one of the available platforms: linux/amd64."
+        in wrong.msg
+    )
 
 
 def test_artifact_has_no_config(inspect, push, registry):
@@ -216,7 +219,7 @@ class TestVerify:
         shutil.rmtree(registry.storage / f"docker/registry/v2/repositories/{repository}/_layers/sha256/{config[7:]}")
         result = inspect(verify=True)
         assert (result.missing, result.config, result.platforms) == ([config], None, [])
-        assert f"the config {config} of the image is missing" in result.stdout
+        assert f"The image config {config} is missing" in result.stdout
 
     def test_layout(self, inspect, tmp_path):
         layout = tmp_path / "layout"

@@ -32,7 +32,7 @@ REFUSED = [
     ("kind: Pod\n", "PATH: is not an ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
     (
         HEAD + "image: []\n",
-        "PATH: unknown key 'image'. The keys of an ImagesLock are apiVersion, kind and images.",
+        "PATH: unknown key 'image'. Use one of the supported keys: apiVersion, kind, images.",
     ),
     (
         HEAD + "images:\n- image: a/b:1\n",
@@ -40,7 +40,7 @@ REFUSED = [
     ),
     (
         HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
-        "PATH: images[0]: unknown key 'name'. The keys of an entry are image and annotations.",
+        "PATH: images[0]: unknown key 'name'. Use one of the supported keys: image, annotations.",
     ),
     (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: the mapping contains a key twice."),
 ]
@@ -106,7 +106,7 @@ def test_images_without_a_platform_are_not_locked(run_module, registry, reposito
     options = {"path": str(path), "images": [f"{pushed}/app:1.0", f"{pushed}/tool"]}
     failed = run_module("image_lock", **options, platforms=["linux/amd64", "linux/s390x"])
     assert failed.raw["msg"] == (
-        f"{pushed}/app:1.0: has no image for platform linux/s390x. It has: linux/amd64, linux/arm64."
+        f"{pushed}/app:1.0: the image is not available for platform linux/s390x. Choose one of the available platforms: linux/amd64, linux/arm64."
     )
     assert not path.exists()
     registry.forget()
@@ -117,11 +117,16 @@ def test_images_without_a_platform_are_not_locked(run_module, registry, reposito
     assert registry.requests() == []
     content = path.read_bytes()
     failed = run_module("image_lock", **options, platforms=["linux/s390x"])
-    assert failed.raw["msg"].startswith(f"{pushed}/app:1.0@{APP.digest}: has no image for platform linux/s390x.")
+    assert failed.raw["msg"].startswith(
+        f"{pushed}/app:1.0@{APP.digest}: the image is not available for platform linux/s390x."
+    )
     single = images.index(platforms=["linux/amd64"], seed="next")
     images.push(single, registry.host, f"{repository}/app", "1.0")
     failed = run_module("image_lock", path=str(path), update="all")
-    assert failed.raw["msg"] == f"{pushed}/app:1.0: has no image for platform linux/arm64. It has: linux/amd64."
+    assert (
+        failed.raw["msg"]
+        == f"{pushed}/app:1.0: the image is not available for platform linux/arm64. Choose one of the available platforms: linux/amd64."
+    )
     assert path.read_bytes() == content
 
 
@@ -293,16 +298,19 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"images": []}, "no images to lock. Add references to images."),
-        ({}, "no images to lock. Add references to images."),
-        ({"images": ["oci:/srv/app"]}, "oci:/srv/app: is not in a registry. Write host[:port]/path[:tag]."),
+        ({"images": []}, "there are no images to lock. Add image references to the option images."),
+        ({}, "there are no images to lock. Add image references to the option images."),
+        (
+            {"images": ["oci:/srv/app"]},
+            "oci:/srv/app: only images in a registry are supported here. Write host[:port]/path[:tag].",
+        ),
         (
             {"images": [7]},
-            "images[0] is neither a reference nor a mapping with the key reference. Use references, or the result of the lookup images_of.",
+            "images[0] is neither an image reference nor a mapping with the key reference. Write an image reference, or use the result of the lookup images_of.",
         ),
         (
             {"images": ["PUSHED/app:2.0", "PUSHED/app:3.0"]},
-            "PUSHED/app:2.0, PUSHED/app:3.0: not found. Check the name and the tag.",
+            "PUSHED/app:2.0, PUSHED/app:3.0: these images do not exist. Check the name, the tag and the credentials.",
         ),
         ({"images": ["PUSHED/app:1.0"], "update": "none"}, "cannot read the file PATH: no such file or directory."),
     ],

@@ -129,7 +129,10 @@ def test_a_moved_tag_is_seen_without_the_cache(lookup, registry, repository):
 @pytest.mark.parametrize(
     ("term", "message"),
     [
-        ("HOST/gone:1", "image_digest: HOST/gone:1: not found. Check the name and the tag."),
+        (
+            "HOST/gone:1",
+            "image_digest: HOST/gone:1: the image does not exist. Check the name, the tag and the credentials.",
+        ),
         (7, "image_digest: 7 is not an image reference."),
         ("https://HOST/a", "image_digest: https://HOST/a: "),
     ],

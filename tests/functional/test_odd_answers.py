@@ -92,7 +92,7 @@ def test_a_listed_tag_that_does_not_exist_is_warned_of(run_module, registry, rep
     with Haproxy(registry, rule) as proxy:
         result = run_module("image_tags", repository=f"{proxy.host}/{repository}", digests=True)
     assert (result.tags, result.digests) == (["1", "2"], {"1": SINGLE.digest})
-    assert f"{proxy.host}/{repository}: these listed tags do not exist: 2" in result.stdout
+    assert f"{proxy.host}/{repository}: the tag list contains tags that do not exist: 2" in result.stdout
 
 
 def test_absence_is_confirmed_before_it_is_told(run_module, registry, repository):

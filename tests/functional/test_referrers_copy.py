@@ -293,7 +293,7 @@ class TestParts:
         dest = f"{registry.host}/{repository}:1"
         refused = copy(api_source, dest, format="docker")
         assert refused.failed
-        assert "converting it would invalidate them. Use format: preserve, or remove_signatures: true" in refused.msg
+        assert "Use format: preserve, or remove_signatures: true to copy the image without them" in refused.msg
         result = copy(api_source, dest, format="docker", remove_signatures=True)
         assert not result.failed, result.msg
         assert {one["action"] for one in result.referrers} == {"left_out"}

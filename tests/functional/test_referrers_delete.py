@@ -105,8 +105,8 @@ def test_it_needs_the_whole_image(delete, registry, repository):
     result = delete(f"{registry.host}/{repository}:1", scope="tag")
     assert result.failed
     assert result.msg == (
-        f"{registry.host}/{repository}:1: referrers: scope: tag deletes only the tag, so the referrers may "
-        "still be in use. Set scope: manifest, or remove referrers."
+        f"{registry.host}/{repository}:1: referrers cannot be deleted with scope: tag, because other tags "
+        "may point to the same image. Set scope: manifest, or remove the option referrers."
     )
 
 

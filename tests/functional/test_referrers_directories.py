@@ -54,7 +54,9 @@ def test_signatures_from_a_registry_and_back(copy, run_module, source, modern_re
     signatures = {one.digest for one in FAMILY.tags.values()}
     assert by_action(result) == {"copied": signatures, "left_out": REFERRERS}
     [warning] = result.warnings
-    assert warning.startswith(f"{place} cannot store these referrers, which were not copied: application/")
+    assert warning.startswith(
+        f"Directories can store only signatures, so these referrers were not copied to {place}: application/"
+    )
     assert attached.SBOM_TYPE in warning
     names = {path.name for path in (tmp_path / "image").iterdir()}
     assert {"signature-1", f"{FAMILY.child.digest[7:]}.signature-1"} <= names

@@ -29,8 +29,8 @@ def warnings_of(run_module):
 def warning(*images_):
     count = "1 copied image" if len(images_) == 1 else f"{len(images_)} copied images"
     return (
-        f"Signatures, SBOMs or other referrers are attached to {count}, and were not copied: {', '.join(images_)}. "
-        "Set referrers: true to copy them"
+        f"The signatures, SBOMs or other referrers of {count} were not copied ({', '.join(images_)}). "
+        "Set referrers: true to copy them."
     )
 
 

@@ -75,7 +75,7 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
         ({"name": "one", "include": ["("]}, "is not a regular expression"),
         ({"name": "one", "semver": "latest"}, "is not a version range"),
         ({"name": "one", "tags": ["no tag"]}, "is neither a tag nor a digest"),
-        ({"name": "one:1"}, "is an image, not a repository"),
+        ({"name": "one:1"}, "a repository is required, but the reference has a tag or digest"),
         ({"name": "on*"}, "invalid name"),
     ],
 )

@@ -148,14 +148,20 @@ class TestInput:
 
     @pytest.mark.parametrize("suffix", [":1", f"@{MISSING}"])
     def test_image_is_no_repository(self, tags, registry, repository, suffix):
-        assert "is an image, not a repository" in tags(f"{registry.host}/{repository}{suffix}").msg
+        assert (
+            "a repository is required, but the reference has a tag or digest"
+            in tags(f"{registry.host}/{repository}{suffix}").msg
+        )
 
     def test_numbers_have_lost_digits(self, tags):
-        assert "tags: the target of stable is not a string. Put it in quotes." in tags(tags={"stable": 1.1}).msg
+        assert (
+            "tags: the target of tag stable is not a string. Put the target in quotes."
+            in tags(tags={"stable": 1.1}).msg
+        )
 
     @pytest.mark.parametrize("name", ["a/b", "x:1", "", "-"])
     def test_names(self, tags, registry, name):
-        assert f"tags: {name!r} is not a tag" in tags(tags={name: "1"}).msg
+        assert f"tags: {name!r} is not a valid tag" in tags(tags={name: "1"}).msg
         assert not registry.requests()
 
     def test_filters_do_not_go_with_tags(self, tags):
@@ -312,7 +318,7 @@ class TestAssigningFails:
         with Haproxy(registry, rules) as proxy:
             result = self.swap(tags, proxy, repository)
         assert digest_at(registry.host, repository, "blue") == NEW.digest
-        assert result.msg.endswith(f" These tags may have moved already. They pointed to blue: {OLD.digest} before.")
+        assert result.msg.endswith(f" These tags may have moved already. Their previous digests: blue: {OLD.digest}.")
         again = self.swap(tags, registry, repository)
         assert again.changed is False
         assert "swap already point to the same image: blue, green" in again.stdout

@@ -108,8 +108,11 @@ def best(wanted: Platform, offered: t.Iterable[Platform]) -> set[Platform]:
     ranks = {platform: wanted.rank(platform) for platform in known}
     usable = [rank for rank in ranks.values() if rank is not None]
     if not usable:
-        raise ImageError(
-            "has no image for platform %s" % wanted,
-            hint="It has: %s" % (", ".join(sorted({str(platform) for platform in known})) or "none"),
-        )
+        if known:
+            hint = "Choose one of the available platforms: %s" % ", ".join(
+                sorted({str(platform) for platform in known})
+            )
+        else:
+            hint = "Remove the platform from the task, because the image specifies none"
+        raise ImageError("the image is not available for platform %s" % wanted, hint=hint)
     return {platform for platform, rank in ranks.items() if rank == max(usable)}

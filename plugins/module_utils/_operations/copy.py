@@ -116,7 +116,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     plan = job.planned
     if plan.changed and plan.lost:
         stores.run.warn(
-            "%s: Docker's format does not support annotations; these were left out: %s"
+            "%s: Docker's format does not support annotations, so these were left out: %s"
             % (destination, ", ".join(sorted(plan.lost)))
         )
     written = [request.destination.reference(name) for name in plan.previous]
@@ -138,7 +138,7 @@ def _check_registry(text: str, destination: Reference) -> None:
         return
     if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
         hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
-        raise InvalidReference("contains no registry, and would be an official image of Docker Hub", text, hint)
+        raise InvalidReference("dest has no registry, so it would be an official image on Docker Hub", text, hint)
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
@@ -148,20 +148,20 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     """
     if not destination.has_names:
         if more:
-            raise InvalidReference("tags: a directory contains one image without a name", destination, "Remove tags")
+            raise InvalidReference("the image in a directory has no tags", destination, "Remove the option tags")
         return ("",)
     for tag in more:
         if not destination.may_be_named(tag):
             raise InvalidReference(
-                "tags: %r is not a tag" % tag, destination, "Write only the tag, without a repository"
+                "tags: %r is not a valid tag" % tag, destination, "Write only the tag, without a repository"
             )
     first = destination.tag
     if not first and not destination.digest:
         first = _tag_of(source)
         if not first and isinstance(destination, EngineReference):
-            raise InvalidReference("dest has no tag, and src has none to use instead", destination, "Add a tag to dest")
+            raise InvalidReference("dest has no tag, and src has no tag either", destination, "Add a tag to dest")
     if first and not destination.may_be_named(first):
-        raise InvalidReference("%r cannot be a destination" % first, destination, "Add a tag to dest")
+        raise InvalidReference("%r is not a valid tag for dest" % first, destination, "Set a valid tag in dest")
     return tuple(dict.fromkeys([first, *more] if first else more))
 
 
@@ -175,7 +175,7 @@ def _tag_of(source: Reference) -> str:
         return references.parse_registry(source.tag).tag or "latest"
     except InvalidReference:
         raise ImageError(
-            "dest has no tag, and the name %r of src contains none" % source.tag, source, "Add a tag to dest"
+            "dest has no tag, and the name %r in src contains no tag either" % source.tag, source, "Add a tag to dest"
         ) from None
 
 

@@ -72,10 +72,11 @@ def check_bytes(jobs: t.Iterable[Job], max_bytes: int | None) -> None:
 def warn_of_shortage(cost: dict[str, t.Any], needed: int, warn: t.Callable[[str], None]) -> None:
     """Warn if Docker Hub allows fewer pulls than needed, or the disk has less space."""
     if cost["pulls_left"] is not None and cost["pulls"] > cost["pulls_left"]:
-        warn("Docker Hub currently allows %d more pulls, but this task needs %d." % (cost["pulls_left"], cost["pulls"]))
+        text = "Docker Hub currently allows %d more pulls, but this task needs %d. If the task fails, log in or run it later."
+        warn(text % (cost["pulls_left"], cost["pulls"]))
     if cost["free"] is not None and needed > cost["free"]:
         warn(
-            "The destination has %s of free space, but this task needs %s."
+            "The destination has %s of free space, but this task needs %s. If the task fails, free some space."
             % tuple(map(messages.size, (cost["free"], needed)))
         )
 

@@ -89,9 +89,9 @@ def _check_referrers(options: DeleteOptions, store: Store) -> None:
     required(store)
     if options.scope != "manifest":
         raise ImageError(
-            "referrers: scope: tag deletes only the tag, so the referrers may still be in use",
+            "referrers cannot be deleted with scope: tag, because other tags may point to the same image",
             options.image,
-            "Set scope: manifest, or remove referrers",
+            "Set scope: manifest, or remove the option referrers",
         )
 
 
@@ -114,16 +114,18 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     tag = "" if digests.is_digest(reference.tag) else reference.tag
     if tag.startswith("@"):
         raise InvalidReference(
-            "the position of an image in a layout can change", reference, "Write the name of the image"
+            "an image cannot be deleted by its position, because positions change",
+            reference,
+            "Use the name of the image instead",
         )
     if scope == "tag" and not reference.has_names:
-        hint = "Set scope: manifest to delete it"
-        raise InvalidReference("a directory contains one image without a name", reference, hint)
+        hint = "Set scope: manifest to delete the image"
+        raise InvalidReference("the image in a directory has no tags", reference, hint)
     if scope == "tag" and not tag:
-        raise InvalidReference("contains no tag to delete", reference, _MANIFEST_HINT)
+        raise InvalidReference("the reference has no tag to delete", reference, _MANIFEST_HINT)
     if isinstance(reference, (RegistryReference, EngineReference)) and reference.repository and not reference.name:
         raise InvalidReference(
-            "contains neither a tag nor a digest", reference, "Add the tag or digest of the image to delete"
+            "the reference has neither a tag nor a digest", reference, "Add the tag or digest of the image to delete"
         )
     return tag
 
@@ -137,7 +139,8 @@ def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str
     if found and reference.digest and found.digest != reference.digest:
         if tag and _is_interrupted(store, tag, reference.digest):
             return found.digest, tag
-        raise ImageError("the tag now points to %s" % found.digest, hint="Nothing was deleted")
+        cause = "the tag points to %s, not to the digest in the reference" % found.digest
+        raise ImageError(cause, hint="Nothing was deleted. Correct or remove the digest")
     if not found and scope == "manifest" and tag and reference.digest:
         found, tag = store.find(reference.digest), ""
     return (found.digest if found else ""), tag
@@ -153,11 +156,11 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
     """Raise ImageError if tags would go that removed_tags lacks; otherwise only kept_tags may be short, and a warning says so."""
     if scope == "manifest" and tag:
         raise ImageError(
-            "cannot determine which tags would be deleted with %s: %s" % (digest, doubt),
+            "cannot determine which tags would be deleted along with manifest %s: %s" % (digest, doubt),
             hint="Nothing was deleted. Run the task again, or delete the tags one by one with scope: tag",
         )
     what = "removed_tags" if scope == "manifest" else "kept_tags"
-    stores.run.warn("%s may lack tags that point to %s: %s" % (what, digest, doubt))
+    stores.run.warn("The returned %s may be incomplete for %s: %s" % (what, digest, doubt))
 
 
 def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run) -> str:

@@ -72,10 +72,10 @@ def read_lock(path: str) -> list[LockedImage]:
     document = node.mapping()
     for key in document:
         if key not in ("apiVersion", "kind", "images"):
-            raise node.wrong("unknown key %r" % key, "The keys of an ImagesLock are apiVersion, kind and images")
+            raise node.wrong("unknown key %r" % key, "Use one of the supported keys: apiVersion, kind, images")
     for key, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if key not in document or document[key].value != wanted:
-            raise node.wrong("is not an ImagesLock: %s is not %s" % (key, wanted))
+            raise node.wrong("the file is not an ImagesLock: %s must be %s" % (key, wanted))
     items = document["images"].items() if "images" in document else []
     return [_entry(Node(item.value, "%s[%d]" % (item.where, number))) for number, item in enumerate(items)]
 
@@ -84,16 +84,16 @@ def _entry(node: Node) -> LockedImage:
     parts = node.mapping()
     for key in parts:
         if key not in ("image", "annotations"):
-            raise node.wrong("unknown key %r" % key, "The keys of an entry are image and annotations")
+            raise node.wrong("unknown key %r" % key, "Use one of the supported keys: image, annotations")
     if "image" not in parts:
-        raise node.wrong("has no image")
+        raise node.wrong("the key image is missing", "Write image: NAME:TAG@DIGEST, or image: NAME@DIGEST")
     text = parts["image"].text()
     try:
         image = parse_registry(text)
     except ImageError as error:
         raise parts["image"].wrong(error.cause, error.hint) from None
     if not image.digest:
-        raise parts["image"].wrong("%s has no digest" % text, "Write NAME:TAG@DIGEST, or NAME@DIGEST")
+        raise parts["image"].wrong("image %s has no digest" % text, "Write NAME:TAG@DIGEST, or NAME@DIGEST")
     annotations = parts["annotations"].mapping() if "annotations" in parts else {}
     return LockedImage(image, {key: value.text() for key, value in annotations.items()})
 

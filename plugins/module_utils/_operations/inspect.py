@@ -99,7 +99,7 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
     if options.tags and not reference.has_names:
-        raise InvalidReference("a directory contains one image without a name", reference, "Remove tags")
+        raise InvalidReference("the image in a directory has no tags", reference, "Remove the option tags")
     store = stores.open(reference)
     if options.referrers:
         required(store)
@@ -150,7 +150,10 @@ class _Reader:
     def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
         """The single image to tell of."""
         if top.media_type in media_types.SCHEMA1:
-            self._warn("%s is a Docker schema 1 image, which can be inspected but not copied" % top.digest)
+            self._warn(
+                "%s is a Docker schema 1 image, which can be inspected but not copied. Push it again with a current tool."
+                % top.digest
+            )
             return top
         if not platform:
             return None if top.is_index else top
@@ -167,7 +170,9 @@ class _Reader:
         try:
             content = self._content.read_config(config)
         except NotFound:
-            self._warn("the config %s of the image is missing" % config.digest)
+            self._warn(
+                "The image config %s is missing, so the result has no config. Push the image again." % config.digest
+            )
             return None
         return _decode(content, required=config.media_type in media_types.IMAGE_CONFIGS)
 

@@ -40,8 +40,8 @@ def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
     ]
     if names:
         run.warn(
-            "Signatures, SBOMs or other referrers are attached to %s, and were not copied: %s. "
-            "Set referrers: true to copy them" % (messages.count(len(names), "copied image"), messages.some(names))
+            "The signatures, SBOMs or other referrers of %s were not copied (%s). Set referrers: true to copy them."
+            % (messages.count(len(names), "copied image"), messages.some(names))
         )
 
 
@@ -69,6 +69,6 @@ def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
             kinds.update(str(row["tag"] or row["artifact_type"] or row["digest"]) for row in rows)
     if names:
         run.warn(
-            "%s cannot store these referrers, which were not copied: %s"
+            "Directories can store only signatures, so these referrers were not copied to %s: %s"
             % (messages.some(names), messages.some(sorted(kinds)))
         )

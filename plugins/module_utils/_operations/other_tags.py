@@ -56,10 +56,10 @@ def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
     absent = [name for name, descriptor in found.items() if descriptor is None]
     doubt = ""
     if tag and tag not in names:
-        doubt = "the tag list does not contain %s, which exists" % tag
+        doubt = "the tag list does not contain the existing tag %s" % tag
     elif absent:
         shown = messages.some(absent, _SHOWN)
-        doubt = "these listed tags do not exist: %s" % shown
+        doubt = "the tag list contains tags that do not exist: %s" % shown
     return OtherTags({name: descriptor for name, descriptor in found.items() if descriptor}, doubt)
 
 

@@ -217,7 +217,7 @@ class _Deletion:
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
             return self._remove(tag, self._place.tags[tag])
-        cause = "was not deleted, because its subject %s may still have a tag" % subject
+        cause = "the tag was not deleted, because its subject %s may still have a tag" % subject
         place = self._store.reference(tag)
         return Job.failed("", place, ImageError(cause, place, "Run the task again"), tag)
 
@@ -226,7 +226,8 @@ def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:
     """Raise ImageError if the tag was given to another image during this run."""
     now = store.find(tag)
     if now and now.digest != known.digest:
-        raise ImageError("moved to %s during this run; it was not deleted" % now.digest, hint="Run the task again")
+        cause = "the tag moved to %s during this run, so it was not deleted" % now.digest
+        raise ImageError(cause, hint="Run the task again")
 
 
 def _deleted(store: Repository, tag: str, known: Descriptor, attached: t.Iterable[Attachment] = ()) -> Job:

@@ -30,7 +30,7 @@ def parse_image(text: str) -> RegistryReference:
     """The reference of an image in a registry, with the tag that is meant if it has none. Raises InvalidReference."""
     reference = references.parse(text)
     if not isinstance(reference, RegistryReference):
-        raise InvalidReference("is not in a registry", text, "Write host[:port]/path[:tag]")
+        raise InvalidReference("only images in a registry are supported here", text, "Write host[:port]/path[:tag]")
     return reference if reference.name else dataclasses.replace(reference, tag="latest")
 
 
@@ -114,5 +114,6 @@ def require_digests(
     found = _each(images, find, stores)
     absent = [str(reference) for reference, digest in found.items() if not digest]
     if absent:
-        raise NotFound("not found", messages.listing(absent), "Check the name and the tag")
+        cause = "the image does not exist" if len(absent) == 1 else "these images do not exist"
+        raise NotFound(cause, messages.listing(absent), "Check the name, the tag and the credentials")
     return found

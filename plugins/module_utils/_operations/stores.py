@@ -50,7 +50,9 @@ class NoLocalStores:
 
     def open(self, reference: LocalReference | EngineReference) -> Store:
         """Raises InvalidReference."""
-        raise InvalidReference("is not an image in a registry", reference)
+        raise InvalidReference(
+            "only images in a registry are supported here", reference, "Write host[:port]/path[:tag]"
+        )
 
 
 class Stores:
@@ -107,7 +109,9 @@ class Stores:
         if isinstance(reference, LocalReference):
             return self._root(reference, frozenset()).repositories()
         if isinstance(reference, EngineReference):
-            raise InvalidReference("has no list of repositories", reference)
+            raise InvalidReference(
+                "an engine cannot list its repositories", reference, "Use a registry, an OCI layout or a directory"
+            )
         return list_repositories(self._client(reference))
 
     def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> Root:
@@ -138,7 +142,8 @@ class Stores:
         response.drain()
         if response.status == 404:
             return None
-        raise Refused("cannot read %s: the server returned %d" % (url, response.status))
+        hint = "Check the lookaside location in registries.d and the web server"
+        raise Refused("cannot read %s: the server returned %d" % (url, response.status), hint=hint)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""

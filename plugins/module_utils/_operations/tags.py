@@ -62,7 +62,7 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
     absent = [tag for tag, descriptor in found.items() if descriptor is None]
     if absent:
         shown = messages.some(absent)
-        stores.run.warn("%s: these listed tags do not exist: %s" % (reference, shown))
+        stores.run.warn("%s: the tag list contains tags that do not exist: %s" % (reference, shown))
     return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
 
 
@@ -101,7 +101,7 @@ def _retag(store: Store, moved: t.Mapping[str, Manifest], previous: t.Mapping[st
         lost = {name: digest for name in moved for digest in [previous[name]] if digest}
         unsure = ["%s: %s" % item for item in lost.items() if not _put_back(store, item[0], item[1], moved[item[0]])]
         if unsure:
-            error.hint = "These tags may have moved already. They pointed to %s before" % ", ".join(unsure)
+            error.hint = "These tags may have moved already. Their previous digests: %s" % ", ".join(unsure)
         raise
 
 
@@ -126,12 +126,14 @@ def _parse(repository: str) -> Reference:
     reference = references.parse(repository)
     if not reference.has_names:
         raise InvalidReference(
-            "a directory contains one image without a name",
+            "the image in a directory has no tags",
             reference,
             "Use a registry, an OCI layout, an archive or an engine",
         )
     if reference.name:
-        raise InvalidReference("is an image, not a repository", reference, "Remove the tag or digest")
+        raise InvalidReference(
+            "a repository is required, but the reference has a tag or digest", reference, "Remove the tag or digest"
+        )
     return reference
 
 
@@ -139,12 +141,14 @@ def _check(reference: Reference, name: str, target: object) -> str:
     """The target as text, if both could be asked of this kind of place."""
     # A number with a fraction has lost digits already: 1.10 came as 1.1.
     if isinstance(target, bool) or not isinstance(target, (str, int)):
-        cause = "tags: the target of %s is not a string" % name
-        raise InvalidReference(cause, reference, "Put it in quotes")
+        cause = "tags: the target of tag %s is not a string" % name
+        raise InvalidReference(cause, reference, "Put the target in quotes")
     text = str(target)
     if digests.is_digest(name) or not reference.may_be_named(name):
-        raise InvalidReference("tags: %r is not a tag" % name, reference, "Write only the tag, without a repository")
+        raise InvalidReference(
+            "tags: %r is not a valid tag" % name, reference, "Write only the tag, without a repository"
+        )
     if not (digests.is_digest(text) or reference.may_be_named(text)):
-        cause = "tags: the target %r of %s is neither a tag nor a digest" % (text, name)
+        cause = "tags: the target %r of tag %s is neither a tag nor a digest" % (text, name)
         raise InvalidReference(cause, reference, "Write only a tag or digest of the same repository")
     return text

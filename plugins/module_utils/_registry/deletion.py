@@ -73,7 +73,8 @@ class TagDeleter:
             return ""
         if digest not in (original.digest, digests.of(original.raw, digests.split(digest)[0])):
             raise ImageError(
-                "moved to %s during this run; it was not deleted" % original.digest, hint="Run the task again"
+                "the tag moved to %s during this run, so it was not deleted" % original.digest,
+                hint="Run the task again",
             )
         config, unique = deletion_marker.make(digest, docker=original.media_type in media_types.DOCKER)
         BlobUploader(client, access).push(unique.blobs[0], lambda: [config])

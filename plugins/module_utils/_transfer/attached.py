@@ -26,6 +26,9 @@ from .._stores.repository import Store
 # An SBOM, its signature, and a timestamp of that: nobody goes deeper.
 MAX_DEPTH = 8
 
+_MANY_HINT = "Delete referrers that are no longer needed, or remove the option referrers"
+_HINT = "Correct the referrers in the registry, or remove the option referrers"
+
 COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
 
 
@@ -148,11 +151,12 @@ def find_attached(
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise InvalidContent("its referrers are nested more than %d levels deep" % MAX_DEPTH)
+            cause = "the referrers of the image are nested more than %d levels deep" % MAX_DEPTH
+            raise InvalidContent(cause, hint=_HINT)
         fresh = finder.attached_to(level, depth)
         found.update(((one.subject, one.digest, one.tag), one) for one in fresh)
         if len(found) > MAX_MANIFESTS:
-            raise InvalidContent("it has more than %d referrers" % MAX_MANIFESTS)
+            raise InvalidContent("the image has more than %d referrers" % MAX_MANIFESTS, hint=_MANY_HINT)
         level = [digest for digest in dict.fromkeys(one.digest for one in fresh) if digest not in asked]
         asked.update(level)
     return list(found.values())
@@ -205,6 +209,6 @@ class _Finder:
         if not referrers.is_referrer(manifest, hint.subject):
             return None
         if manifest.size != hint.size:
-            cause = "%s has %d bytes, but its list of referrers says %d"
-            raise DigestMismatch(cause % (manifest.digest, manifest.size, hint.size))
+            cause = "referrer %s has %d bytes, but the list of referrers specifies %d bytes"
+            raise DigestMismatch(cause % (manifest.digest, manifest.size, hint.size), hint=_HINT)
         return manifest

@@ -94,9 +94,9 @@ class AttachedPlanner:
         travelling, left_out = depth_first(found, kept), depth_first(found, changed)
         if left_out and selection is not selected and not request.unsigned:
             raise NotConvertible(
-                "has %d signatures or other referrers, and converting it would invalidate them" % len(left_out),
+                "converting the image would invalidate its signatures and other referrers (%d)" % len(left_out),
                 request.source.reference(request.name),
-                "Use format: preserve, or remove_signatures: true for a copy without them",
+                "Use format: preserve, or remove_signatures: true to copy the image without them",
             )
         without_place = self._of_no_place(travelling)
         travelling = [one for one in travelling if one not in without_place]

@@ -59,7 +59,7 @@ def convert_selection(selection: Selection, conversion: Conversion, content: Con
         return Converted(selection)
     if selection.is_sparse:
         raise NotConvertible(
-            "platform_mode: sparse keeps the index unchanged, so it cannot be converted",
+            "the index cannot be converted, because platform_mode: sparse keeps it unchanged",
             hint="Use platform_mode: strip",
         )
     return Converted(Selection(top, None, converter.replaced), tuple(converter.lost))

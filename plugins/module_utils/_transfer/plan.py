@@ -135,7 +135,8 @@ class _Planner:
         is_damaged = not self._is_complete(plan.top, selection)
         is_same_place = self._destination.location.has_content_of(self._source.location)
         if is_damaged and is_same_place and self._is_lost(selection, original):
-            raise NotFound("some of its content is missing", self._source.reference(request.name))
+            cause = "some manifests or blobs of the image are missing"
+            raise NotFound(cause, self._source.reference(request.name), "Push the image again")
         is_new = plan.top.digest not in plan.previous.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection, is_damaged)
@@ -213,7 +214,7 @@ class _Planner:
         wanted = self._request.digest
         if wanted and wanted != digest:
             raise ImageError(
-                "would have the digest %s, not the one in dest" % digest,
+                "the copy would have the digest %s, but dest specifies %s" % (digest, wanted),
                 self._source.reference(self._request.name),
                 "Correct or remove the digest in dest",
             )
@@ -227,9 +228,9 @@ class _Planner:
             signature = self._source.resolve(name)
         if signature and signature.digest != original.digest:
             raise NotConvertible(
-                "is signed (%s), and converting it would invalidate the signature" % name,
+                "converting the image would invalidate its signature (tag %s)" % name,
                 self._source.reference(self._request.name),
-                "Use format: preserve, or remove_signatures: true for a copy without it",
+                "Use format: preserve, or remove_signatures: true to copy the image without it",
             )
 
     def _is_lost(self, selection: Selection, original: Manifest) -> bool:

@@ -88,8 +88,11 @@ def _offered(platforms: t.Sequence[Platform], known: t.Iterable[Platform]) -> li
     known = [platform for platform in known if platform.is_known]
     found = [wanted for wanted in platforms if any(wanted.rank(platform) is not None for platform in known)]
     if known and not found:
-        cause = "has no image for any of the platforms %s" % ", ".join(map(str, platforms))
-        raise ImageError(cause, hint="It has: %s" % ", ".join(sorted({str(platform) for platform in known})))
+        cause = "the image is not available for any of the platforms %s" % ", ".join(map(str, platforms))
+        raise ImageError(
+            cause,
+            hint="Choose one of the available platforms: %s" % ", ".join(sorted({str(platform) for platform in known})),
+        )
     return found
 
 
@@ -111,7 +114,7 @@ def select_one(
         wanted = [platform for platform in [default()] if platform]
     if len(wanted) != 1:
         raise ImageError(
-            "has %d platforms, but this destination can store only one" % len(known),
+            "the image has %d platforms, but this destination can store only one" % len(known),
             hint="Set platforms to one of: %s" % ", ".join(sorted(map(str, known))),
         )
     digest, found = _find(top, wanted[0], content)

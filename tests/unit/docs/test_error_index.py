@@ -17,7 +17,10 @@ def test_the_index_is_up_to_date():
 
 def test_hints_belong_to_their_errors():
     found = {(message.section, message.text): message for message in messages.messages()}
-    assert "Remove the tag or digest" in found["Copies, tags and deletions", "is an image, not a repository"].hints
+    assert (
+        "Remove the tag or digest"
+        in found["Copies, tags and deletions", "a repository is required, but the reference has a tag or digest"].hints
+    )
     assert found[REGISTRIES, "cannot ..., because the tag is immutable: ... returned ..."].hints == (
         "Use another tag, or change the immutability rule of the registry",
     )

@@ -47,7 +47,9 @@ def read_image_list(node: Node) -> list[dict[str, t.Any]]:
 def _only(node: Node, parts: t.Mapping[str, Node], known: t.Collection[str]) -> None:
     for key, value in parts.items():
         if key not in known and not value.is_empty and value.value != []:
-            raise node.wrong("the key %r is not supported here" % key, "Supported keys: %s" % ", ".join(known))
+            raise node.wrong(
+                "the key %r is not supported here" % key, "Use one of the supported keys: %s" % ", ".join(known)
+            )
 
 
 def _entry(node: Node) -> dict[str, t.Any]:

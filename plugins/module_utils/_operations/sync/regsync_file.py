@@ -70,7 +70,7 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
     parts = {key: value for key, value in node.mapping().items() if not key.startswith("x-")}
     for key in parts:
         if key not in _TOP:
-            raise node.wrong("unknown key %r" % key, "Supported keys: %s" % ", ".join(_TOP))
+            raise node.wrong("unknown key %r" % key, "Use one of the supported keys: %s" % ", ".join(_TOP))
     if "version" not in parts or parts["version"].value not in ("1", 1):
         raise node.wrong("version must be 1")
     unused: set[str] = set()
@@ -140,7 +140,10 @@ def _repository(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
     for side, reference in (("source", source), ("target", target)):
         if reference.name:
-            raise parts[side].wrong("is an image, not a repository", "Remove the tag, or set type: image")
+            raise parts[side].wrong(
+                "a repository is required, but the reference has a tag or digest",
+                "Remove the tag or digest, or set type: image",
+            )
     return {"name": source.context, "dest": target.context, **_tags(parts)}
 
 
@@ -184,7 +187,7 @@ def _settings(node: Node) -> RegistrySettings:
     parts = node.mapping()
     for key in parts:
         if key not in _CREDENTIALS:
-            hint = "Supported keys: %s. Set everything else in registries" % ", ".join(_CREDENTIALS)
+            hint = "Use one of the supported keys: %s. Set everything else in registries" % ", ".join(_CREDENTIALS)
             raise node.wrong("the key %r is not supported here" % key, hint)
     if "registry" not in parts:
         raise node.wrong("has no registry")

@@ -84,7 +84,9 @@ def _without_name(text: str) -> RegistryReference:
             "is not a repository in a registry", text, "Set the registry or path as src or dest of the task"
         )
     if reference.name:
-        raise InvalidReference("is an image, not a repository", text, "Write the tag in tags")
+        raise InvalidReference(
+            "a repository is required, but the reference has a tag or digest", text, "Move the tag to tags"
+        )
     return reference
 
 

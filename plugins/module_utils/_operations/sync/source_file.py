@@ -90,7 +90,7 @@ def _registry(name: str, node: Node, path: str) -> FileRegistry:
     parts = node.mapping()
     for key in parts:
         if key not in _KEYS:
-            raise node.wrong("unknown key %r" % key, "Supported keys: %s" % ", ".join(_KEYS))
+            raise node.wrong("unknown key %r" % key, "Use one of the supported keys: %s" % ", ".join(_KEYS))
     host = _repository(name.rstrip("/"), "any", node).host
     entries = [
         {"name": _repository(name, key, value).context, **read_entry(value)}
@@ -112,7 +112,10 @@ def _repository(registry: str, name: str, node: Node) -> RegistryReference:
     except ImageError as error:
         raise node.wrong(error.cause, error.hint) from None
     if reference.name:
-        raise node.wrong("is an image, not a repository", "Write the tag as a value")
+        raise node.wrong(
+            "a repository is required, but the key has a tag or digest",
+            "Move the tag or digest to the value of this key",
+        )
     first = registry.partition("/")[0]
     if reference.host != first and not (reference.host == references.DOCKER_HUB and first.endswith(".docker.io")):
         raise node.wrong("%r is not a registry host" % first, "Write host[:port], or host[:port]/path")

@@ -182,7 +182,7 @@ class _Sync:
     def _warn_of_losses(self, jobs: t.Iterable[Job]) -> None:
         lost = sorted({name for job in jobs for name in job.planned.lost})
         if lost:
-            self._run.warn("Docker's format does not support annotations; these were left out: %s" % ", ".join(lost))
+            self._run.warn("Docker's format does not support annotations, so these were left out: %s" % ", ".join(lost))
 
     def _look_up(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
         """Find out what may be deleted; returns what cannot be looked at. Raises ImageError if it is too much."""

@@ -121,19 +121,19 @@ def test_the_name_in_a_layout_tells_the_tag(run, stores, tmp_path, name, tag):
 @pytest.mark.parametrize("name", ["@0", "not/A/reference"])
 def test_a_name_that_tells_no_tag_is_an_error_that_asks_for_one(run, tmp_path, name):
     layouts.foreign_layout(tmp_path / "l", (name, IMAGE))
-    with pytest.raises(ImageError, match="of src contains none") as caught:
+    with pytest.raises(ImageError, match="in src contains no tag either") as caught:
         run("oci:%s:%s" % (tmp_path / "l", name), "s.example/app")
     assert "Add a tag to dest" in str(caught.value)
 
 
 def test_a_position_in_a_layout_cannot_be_written_to(run, tmp_path):
-    with pytest.raises(InvalidReference, match="'@0' cannot be a destination"):
+    with pytest.raises(InvalidReference, match="'@0' is not a valid tag for dest"):
         run("r.example/app:1", "oci:%s:@0" % tmp_path)
 
 
 @pytest.mark.parametrize("tag", ["a/b", "", ".x", "r.example/app:1"])
 def test_further_tags_are_tags_alone(run, tag):
-    with pytest.raises(InvalidReference, match="tags: .* is not a tag"):
+    with pytest.raises(InvalidReference, match="tags: .* is not a valid tag"):
         run("r.example/app:1", "s.example/app", tags=[tag])
 
 
@@ -141,7 +141,7 @@ def test_the_names_of_a_layout_are_less_strict(run, tmp_path):
     run("r.example/app:1", "oci:%s" % (tmp_path / "l"), tags=["docker.io/library/x:1", "a@b"])
     assert [name for name, _digest in layouts.names(tmp_path / "l")] == ["1", "docker.io/library/x:1", "a@b"]
     for tag in ("", "@1", "a b"):
-        with pytest.raises(InvalidReference, match="tags: .* is not a tag"):
+        with pytest.raises(InvalidReference, match="tags: .* is not a valid tag"):
             run("r.example/app:1", "oci:%s" % (tmp_path / "l"), tags=[tag])
 
 
@@ -352,7 +352,7 @@ class TestFormat:
         assert run(layout + ":oci", layout + ":docker", format="docker").job.planned.changed is True
         assert layouts.blob_file(tmp_path / "l", converted).exists()
         layouts.blob_file(tmp_path / "l", digests.of(b"shared")).unlink()
-        with pytest.raises(NotFound, match="some of its content is missing"):
+        with pytest.raises(NotFound, match="some manifests or blobs of the image are missing"):
             run(layout + ":oci", layout + ":docker", format="docker")
 
     def test_a_platform_of_an_image_within_one_layout(self, run, source, tmp_path):
@@ -384,8 +384,8 @@ class TestFormat:
         with pytest.raises(NotConvertible) as caught:
             run("r.example/app:1", "s.example/app", format="docker")
         assert str(caught.value) == (
-            "r.example/app:1: is signed (%s), and converting it would invalidate the signature. Use format: preserve, or "
-            "remove_signatures: true for a copy without it." % tag
+            "r.example/app:1: converting the image would invalidate its signature (tag %s). Use format: preserve, or "
+            "remove_signatures: true to copy the image without it." % tag
         )
         assert stores.repository("s.example", "app").tags == {}
         assert not run("r.example/app:1", "s.example/app", format="oci").job.planned.lost

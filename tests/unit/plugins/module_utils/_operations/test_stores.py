@@ -86,5 +86,8 @@ def test_what_was_opened_is_closed(tmp_path):
 
 def test_what_has_to_do_with_registries_alone_opens_nothing_else(tmp_path):
     stores = Stores([], None, Policy(), runs.run())
-    with stores, pytest.raises(InvalidReference, match="oci:/srv/images:1: is not an image in a registry"):
+    with (
+        stores,
+        pytest.raises(InvalidReference, match="oci:/srv/images:1: only images in a registry are supported here"),
+    ):
         stores.open(LocalReference("oci", "/srv/images", "1"))

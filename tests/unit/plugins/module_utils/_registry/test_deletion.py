@@ -135,7 +135,9 @@ def test_a_tag_that_moved_is_left_alone(deleter):
     deleting, script = deleter(Reply(405), Reply(404), MANIFEST)
     with pytest.raises(ImageError) as caught:
         deleting.delete("1", OTHER)
-    assert str(caught.value) == ("moved to %s during this run; it was not deleted. Run the task again." % IMAGE.digest)
+    assert str(caught.value) == (
+        "the tag moved to %s during this run, so it was not deleted. Run the task again." % IMAGE.digest
+    )
     assert len(script.log) == 3
 
 

@@ -83,7 +83,7 @@ def test_regsync(node):
         ("sync: []", "version must be 1."),
         (
             "version: 1\nsync: []\nimages: x",
-            "unknown key 'images'. Supported keys: version, creds, defaults, sync.",
+            "unknown key 'images'. Use one of the supported keys: version, creds, defaults, sync.",
         ),
         ("version: 1\nsync: [{source: a}]", "sync[0]: has no target."),
         (
@@ -111,7 +111,7 @@ def test_regsync(node):
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, regcert: x}]",
             "creds: the key 'regcert' is not supported here. "
-            "Supported keys: registry, user, pass, tls, reqPerSec, reqConcurrent. Set everything else in registries.",
+            "Use one of the supported keys: registry, user, pass, tls, reqPerSec, reqConcurrent. Set everything else in registries.",
         ),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, user: u, pass: '{{env \"PASS\"}}'}]",
@@ -169,7 +169,7 @@ def test_lists_of_images(node, text):
     [
         (
             "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v1alpha2\nmirror: {operators: [{catalog: x}]}",
-            "mirror: the key 'operators' is not supported here. Supported keys: additionalImages.",
+            "mirror: the key 'operators' is not supported here. Use one of the supported keys: additionalImages.",
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: a, key: cosign.pub}]}",

@@ -116,7 +116,11 @@ def test_a_catalog_is_read_once():
     ("entry", "options", "message"),
     [
         ({"name": "a"}, {"dest": "r.example", "src": "s.example/a:1"}, "s.example/a:1"),
-        ({"name": "a:1"}, {"dest": "r.example", "src": "s.example"}, "is an image, not a repository"),
+        (
+            {"name": "a:1"},
+            {"dest": "r.example", "src": "s.example"},
+            "a repository is required, but the reference has a tag or digest",
+        ),
         ({"name": "a"}, {"src": "s.example"}, "has no dest"),
         ({"name": "oci:/l"}, {"dest": "r.example"}, "is not a repository in a registry"),
         ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "invalid name"),

@@ -160,7 +160,11 @@ def test_a_registry_without_images_is_told(read):
         ("r.example: {images: {a: [[x]]}}", "r.example: images: a", "a tag is not a string"),
         ('{"r.example": {"images": {"a": [1.10]}}}', "r.example: images: a", "Put tags in quotes"),
         ("r.example: {images: {a: [a/b]}}", "r.example: images: a", "'a/b' is neither a tag nor a digest"),
-        ("r.example: {images: {'a:1': []}}", "r.example: images: a:1", "is an image, not a repository"),
+        (
+            "r.example: {images: {'a:1': []}}",
+            "r.example: images: a:1",
+            "a repository is required, but the key has a tag or digest",
+        ),
         ("r.example: {images: {A: []}}", "r.example: images: A", "Repository names are lower-case"),
         ("myregistry: {images: {a: []}}", "myregistry", "'myregistry' is not a registry host"),
         ("r.example: {images-by-tag-regex: {a: '('}}", "r.example: images-by-tag-regex: a", "regular expression"),

@@ -131,7 +131,7 @@ class TestPlatforms:
     def test_an_index_that_has_none_of_them_is_an_error(self, memory, sync):
         memory["s.example/a"].add(A, index(entry(A, "linux/amd64")), tag="1")
         synced = sync({"name": "a"}, platforms=["linux/arm64"])
-        expected = "s.example/a:1: has no image for any of the platforms linux/arm64. It has: linux/amd64."
+        expected = "s.example/a:1: the image is not available for any of the platforms linux/arm64. Choose one of the available platforms: linux/amd64."
         assert synced.failure == expected
 
 
@@ -380,7 +380,7 @@ class TestPrune:
         monkeypatch.setattr(place, "publish", push_meanwhile)
         synced = sync({"name": "a"}, prune=True)
         assert told(synced)[-1] == ("a:old", "failed")
-        assert "moved to %s during this run; it was not deleted" % A.digest in synced.failure
+        assert "the tag moved to %s during this run, so it was not deleted" % A.digest in synced.failure
         assert place.tags == {"1": A.digest, "2": B.digest, "old": A.digest}
 
     def test_a_tag_that_others_make_during_the_run_keeps_its_image(self, memory, sync, monkeypatch):
