@@ -60,7 +60,7 @@ def cron_next(schedule: t.Any, after: t.Any, offset: t.Any = "+0000") -> str:
         start = datetime.datetime.strptime(str(after), _FORMAT).replace(tzinfo=datetime.timezone.utc)
         found = next_run(str(schedule), start.astimezone(zone))
     except ValueError as error:
-        raise AnsibleFilterError("cron_next: invalid schedule '%s': %s." % (schedule, error)) from None
+        raise AnsibleFilterError("cron_next: '%s' is not a valid schedule: %s." % (schedule, error)) from None
     return found.astimezone(datetime.timezone.utc).strftime(_FORMAT) if found else ""
 
 

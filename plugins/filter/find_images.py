@@ -83,12 +83,12 @@ def find_images(content: t.Any, default_tag: str = "") -> list[dict[str, t.Any]]
     """The references in a text, a document or a list of documents. Raises AnsibleFilterError."""
     if not isinstance(content, (str, dict, list, tuple)):
         raise AnsibleFilterError(
-            "find_images: the input is %r, not text or a parsed document." % type(content).__name__
+            "find_images: the input has the type %s. Pass text or a parsed document." % type(content).__name__
         )
     try:
         return [describe(found) for found in once(find(content, default_tag))]
     except ImageError as error:
-        raise AnsibleFilterError("find_images: the input %s" % error) from None
+        raise AnsibleFilterError("find_images: %s" % error) from None
 
 
 class FilterModule:

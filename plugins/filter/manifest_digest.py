@@ -61,7 +61,9 @@ def manifest_digest(text: t.Any) -> str:
     try:
         return signed.manifest_digest(text.encode("utf-8") if isinstance(text, str) else text)
     except UnicodeEncodeError:
-        raise AnsibleFilterError("manifest_digest: the input is not valid Unicode.") from None
+        raise AnsibleFilterError(
+            "manifest_digest: the input is not valid Unicode. Pass the manifest as UTF-8 text."
+        ) from None
     except ImageError as error:
         raise AnsibleFilterError("manifest_digest: %s" % error) from None
 

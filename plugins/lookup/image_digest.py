@@ -110,5 +110,5 @@ class LookupModule(RegistryLookup):
 
 def _parse(term: t.Any) -> RegistryReference:
     if not isinstance(term, str):
-        raise ImageError("%r is not an image reference" % (term,))
+        raise ImageError("%r is not a valid image reference" % (term,), hint="Write host[:port]/path[:tag]")
     return parse_image(str(term))

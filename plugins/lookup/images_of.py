@@ -169,7 +169,7 @@ class LookupModule(RegistryLookup):
 
     def _path(self, term: t.Any, variables: dict[str, t.Any] | None) -> str:
         if not isinstance(term, str) or not term:
-            raise ImageError("%r is not a path" % (term,))
+            raise ImageError("%r is not a valid path" % (term,), hint="Pass the path of a file, a directory or a chart")
         path = os.path.expanduser(str(term))
         if os.path.isabs(path):
             return path
@@ -202,7 +202,7 @@ class LookupModule(RegistryLookup):
         except InvalidDocument as error:
             if is_given:
                 raise error.about(text.file) from None
-            self.warn("skipped %s: it %s" % (text.file, error))
+            self.warn("Skipped %s: %s" % (text.file, error))
             return
         for item in found:
             yield {**describe(item), "file": text.file}
@@ -222,7 +222,8 @@ class LookupModule(RegistryLookup):
             elif result and not isinstance(result, ImageError):
                 kept.append(item)
             elif item["certain"]:
-                self.warn("image %s in %s does not exist in its registry" % (item["reference"], item["file"]))
+                text = "Image %s (in %s) does not exist in its registry. Check the name and the tag."
+                self.warn(text % (item["reference"], item["file"]))
         if unknown:
-            self.warn("cannot check whether these are images: %s" % ", ".join(unknown))
+            self.warn("Cannot check whether these images exist: %s." % ", ".join(unknown))
         return kept

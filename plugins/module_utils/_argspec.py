@@ -40,7 +40,7 @@ def text_of_secret(value: object, option: str) -> str | None:
         return json.dumps(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise ImageError("%s is not a string" % option, hint="Put it in quotes")
+    raise ImageError("%s is not a string" % option, hint="Put the value in quotes")
 
 
 def registry_options() -> dict[str, dict[str, t.Any]]:
@@ -120,9 +120,10 @@ def check_text(option: str, value: object) -> None:
         elif isinstance(item, (str, int)):
             continue
         else:
-            raise ImageError("%s: an element is %s, not a string" % (option, _kind(item)), hint="Put it in quotes")
+            cause = "%s: all elements must be strings, but one is %s" % (option, _kind(item))
+            raise ImageError(cause, hint="Write each element as a string in quotes")
         cause = "%s: %s is a %s, not a string" % (option, str(item).lower(), kind)
-        raise ImageError(cause, hint="Put it in quotes, because %s" % reason)
+        raise ImageError(cause, hint="Put the value in quotes, because %s" % reason)
 
 
 def _kind(value: object) -> str:

@@ -194,7 +194,7 @@ def open_regular(path: str) -> io.FileIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:  # a NUL, or half of a surrogate pair
-        raise InvalidContent("%r is not a path" % path) from None
+        raise InvalidContent("%r is not a valid path" % path) from None
     return open(_regular(descriptor, path), "rb", buffering=0)
 
 
@@ -202,7 +202,7 @@ def status_of_regular(path: str) -> os.stat_result:
     """What the system tells of a file. Raises OSError, or InvalidContent for what is none: a device must not be replaced."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidContent("%s is not a file" % path)
+        raise InvalidContent("%s is not a regular file" % path)
     return status
 
 
@@ -210,7 +210,7 @@ def _regular(descriptor: int, path: str) -> int:
     """The descriptor, if it is that of a file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InvalidContent("%s is not a file" % path)
+        raise InvalidContent("%s is not a regular file" % path)
     return descriptor
 
 
@@ -222,7 +222,7 @@ def read_regular(path: str, limit: int) -> bytes:
     with io.BufferedReader(open_regular(path)) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
-        raise InvalidContent("%s has more than %d bytes" % (path, limit))
+        raise InvalidContent("%s is larger than %d bytes" % (path, limit))
     return content
 
 
@@ -248,8 +248,9 @@ def _named(path: str, what: str) -> t.Iterator[None]:
     except OSError as error:
         raise local_failure(error, "read %s" % what, path) from None
     except InvalidContent as error:
-        cause = error.cause.replace(path, "it", 1)
-        raise LocalFailure("cannot read %s %s: %s" % (what, path, cause)) from None
+        reason = error.cause.rpartition(" is ")[2]
+        hint = "Check that this is the right file"
+        raise LocalFailure("cannot read %s %s: %s" % (what, path, reason), hint=hint) from None
 
 
 def is_missing(path: str) -> bool:

@@ -126,7 +126,8 @@ def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts
     ``name`` says which one it is; ``texts`` are the keys whose values must be text in YAML already. Raises ImageError.
     """
     if not isinstance(value, dict):
-        raise ImageError("%s is neither a mapping nor an image reference" % name)
+        cause = "%s is neither a mapping nor an image reference" % name
+        raise ImageError(cause, hint="Write an image reference, or a mapping with the key name")
     for key in texts:
         check_text("%s.%s" % (name, key), value.get(key))
     result = ArgumentSpecValidator(spec).validate(value)

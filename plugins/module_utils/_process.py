@@ -41,7 +41,7 @@ class RunCommand(t.Protocol):
 
 
 class ProgramStopped(ImageError):
-    """A program exceeded its bounds; the cause completes "PROGRAM ..."."""
+    """A program exceeded its bounds; the cause says which."""
 
 
 def run_command(
@@ -97,7 +97,7 @@ class _Exchange:
     def _left(self) -> float:
         left = self._end - time.monotonic()
         if left <= 0:
-            raise ProgramStopped("did not finish within %g seconds" % (self._seconds or 0))
+            raise ProgramStopped("the program did not finish within %g seconds" % (self._seconds or 0))
         return left
 
     def _write(self, file: int) -> bool:
@@ -113,7 +113,7 @@ class _Exchange:
         chunk = os.read(file, _CHUNK)
         output += chunk
         if self._limit is not None and len(output) > self._limit:
-            raise ProgramStopped("wrote more than %d bytes" % self._limit)
+            raise ProgramStopped("the program wrote more than %d bytes" % self._limit)
         return not chunk
 
     def _wait(self) -> None:

@@ -37,7 +37,7 @@ def next_run(schedule: str, after: datetime.datetime) -> datetime.datetime | Non
         return None
     fields = _WORDS.get(schedule, schedule).lower().split()
     if len(fields) != 5:
-        raise ValueError("it must have five fields")
+        raise ValueError("a schedule must have five fields")
     minutes = _values(fields[0], 0, 59)
     hours = _values(fields[1], 0, 23)
     days = _values(fields[2], 1, 31)
@@ -71,7 +71,7 @@ def _values(field: str, lowest: int, highest: int, names: tuple[str, ...] = (), 
     for part in field.split(","):
         match = _PART.fullmatch(part)
         if not match or match[3] == "0":
-            raise ValueError("'%s' is not a field" % field)
+            raise ValueError("'%s' is not a valid field" % field)
         start = number(match[1]) if match[1] else lowest
         end = number(match[2]) if match[2] else start if match[1] else highest
         values.update(range(start, end + 1, int(match[3] or 1)))

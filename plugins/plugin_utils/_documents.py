@@ -61,9 +61,11 @@ def load(text: str) -> list[Document]:
     try:
         nodes = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        raise InvalidDocument("is not valid YAML or JSON (%s)" % _reason(error)) from None
+        raise InvalidDocument("the document is not valid YAML or JSON (%s)" % _reason(error)) from None
     except RecursionError:
-        raise InvalidDocument("is nested too deeply") from None
+        raise InvalidDocument(
+            "the document is nested too deeply", hint="Check that this is the right document"
+        ) from None
     reader = _Reader()
     return [reader.document(node) for node in nodes if node is not None]
 
@@ -117,7 +119,7 @@ class _Reader:
     def _count(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise InvalidDocument("has more than %d values" % _MAX_VALUES)
+            raise InvalidDocument("the document has more than %d values" % _MAX_VALUES, hint="Split the document")
 
 
 def _key(node: yaml.Node) -> str:
@@ -126,7 +128,7 @@ def _key(node: yaml.Node) -> str:
 
 def _reason(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "it cannot be read"
+    problem = getattr(error, "problem", None) or "unreadable content"
     return "%s, line %d" % (problem, mark.line + 1) if mark else str(problem)
 
 
@@ -145,9 +147,10 @@ def _read_unit(text: str) -> t.Any:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise InvalidDocument("is not a valid unit file (%s)" % str(error).splitlines()[0]) from None
+        raise InvalidDocument("the document is not a valid unit file (%s)" % str(error).splitlines()[0]) from None
     except AttributeError:  # Python before 3.12, of a line that goes on from a key without a value
-        raise InvalidDocument("is not a valid unit file (a continuation line has no preceding line)") from None
+        cause = "the document is not a valid unit file (a continuation line has no preceding line)"
+        raise InvalidDocument(cause) from None
     return {"kind": "Quadlet", "sections": {name: dict(parser[name]) for name in parser.sections() if name in _UNITS}}
 
 

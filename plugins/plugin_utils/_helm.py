@@ -15,7 +15,7 @@ import typing as t
 
 import yaml
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, reason_of
 from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped, RunCommand
 from ansible_collections.drayage.registry.plugins.module_utils._text import clean
 
@@ -56,9 +56,11 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
     except FileNotFoundError:
         return _unrendered(path, options)
     except OSError as error:
-        raise ImageError("cannot run %s (%s)" % (options.program, error.strerror), path) from None
+        cause = "cannot run %s: %s" % (options.program, reason_of(error))
+        raise ImageError(cause, path, "Check the option helm") from None
     except ProgramStopped as error:
-        raise ImageError("%s template %s" % (options.program, error.cause), path) from None
+        cause = "cannot run %s template: %s" % (options.program, error.cause)
+        raise ImageError(cause, path, "Run helm template for the chart by hand to see why") from None
     if status:
         cause, hint = _failure(errors)
         raise ImageError("helm cannot render the chart (%s)" % cause, path, hint)
@@ -91,6 +93,6 @@ def _app_version(chart: Text) -> str:
     try:
         document = yaml.load(chart.content, Loader=yaml.BaseLoader)  # text, not numbers
     except (yaml.YAMLError, RecursionError):
-        raise InvalidContent("is not valid YAML", chart.file) from None
+        raise InvalidContent("the file is not valid YAML", chart.file, "Correct the file") from None
     version = document.get("appVersion") if isinstance(document, dict) else None
     return version if isinstance(version, str) else ""

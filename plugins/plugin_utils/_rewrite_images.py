@@ -59,7 +59,8 @@ class Mapping:
                 self._take(item)
         elif not isinstance(given, t.Mapping):
             raise InvalidMapping(
-                "the mapping contains %r, which is neither a dictionary nor a list" % type(given).__name__
+                "the mapping contains a value of the type %s. Pass only dictionaries, or lists of them"
+                % type(given).__name__
             )
         elif given.get("kind") == "ImagesLock":
             for entry in given.get("images") or ():

@@ -23,6 +23,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import ope
 MAX_FILE = 64 * 1024 * 1024
 MAX_TOTAL = 256 * 1024 * 1024
 _MAX_FILES = 10_000
+_ORIGIN_HINT = "Check that the archive comes from a source that you trust"
 _MAX_NESTED = 3  # archives of charts within archives of charts
 _SUFFIXES = (".yaml", ".yml", ".json", ".container", ".image", ".volume", ".kube")
 _CHART_FILES = ("Chart.yaml", "values.yaml")
@@ -86,11 +87,10 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
                     continue
                 count, total = count + 1, total + len(text.content)
                 if count > _MAX_FILES or total > MAX_TOTAL:
-                    cause = "contains more than %d files, or files with more than %d bytes in total" % (
-                        _MAX_FILES,
-                        MAX_TOTAL,
-                    )
-                    raise LocalFailure(cause, top, "Choose only the directories that you need")
+                    cause = "the files in the directory have more than %d bytes in total" % MAX_TOTAL
+                    if count > _MAX_FILES:
+                        cause = "the directory contains more than %d files" % _MAX_FILES
+                    raise LocalFailure(cause, top, "Pass only the directories that you need")
                 yield text
 
 
@@ -114,7 +114,7 @@ def chart_files(path: str) -> list[Text]:
             if name in names and _is_chart_directory(os.path.relpath(directory, path))
         ]
     if not files:
-        raise InvalidContent("is not a Helm chart: it has no Chart.yaml", path)
+        raise InvalidContent("the chart has no Chart.yaml", path, "Pass the directory or the archive of a Helm chart")
     return files
 
 
@@ -150,8 +150,10 @@ def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> 
         with tarfile.open(fileobj=_Bounded(stream, path, budget), mode="r|gz") as archive:
             for member in archive:
                 if not budget.spend(member):
-                    cause = "unpacks to more than %d files or %d bytes" % (_MAX_FILES, MAX_TOTAL)
-                    raise InvalidContent(cause, path, "Check where this archive comes from")
+                    cause = "the archive unpacks to more than %d bytes" % MAX_TOTAL
+                    if budget.members < 0:
+                        cause = "the archive contains more than %d files" % _MAX_FILES
+                    raise InvalidContent(cause, path, _ORIGIN_HINT)
                 directory, _slash, name = member.name.rpartition("/")
                 relative = directory.partition("/")[2] or "."
                 content = archive.extractfile(member) if member.isreg() else None
@@ -164,7 +166,8 @@ def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> 
                     inner = _in_archive(io.BytesIO(content.read()), where, budget, levels - 1)
                     found.update((text.file, text) for text in inner)
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
-        raise InvalidContent("is not a readable .tgz archive (%s)" % error, path) from None
+        cause = "the file cannot be read as a .tgz archive (%s)" % error
+        raise InvalidContent(cause, path, "Create the archive again with helm package") from None
     return [found[name] for name in sorted(found)]
 
 
@@ -182,7 +185,7 @@ class _Bounded(io.RawIOBase):
         chunk = self._stream.read(size)
         self._budget.size -= len(chunk)
         if self._budget.size < 0:
-            raise InvalidContent("has more than %d bytes" % MAX_TOTAL, self._path)
+            raise InvalidContent("the archive is larger than %d bytes" % MAX_TOTAL, self._path, _ORIGIN_HINT)
         return chunk
 
 
@@ -190,4 +193,4 @@ def _decoded(content: bytes, path: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except ValueError:
-        raise LocalFailure("%s is not valid UTF-8" % path) from None
+        raise LocalFailure("%s is not valid UTF-8 text" % path, hint="Save the file as UTF-8") from None

@@ -63,11 +63,11 @@ class TestBasic:
         assert result.failed
         host = htpasswd_registry.host
         if credentials:
-            assert result.msg.startswith(f"Cannot log in to {host} as user alice: the registry returned 401. ")
+            assert result.msg.startswith(f"cannot log in to {host} as user alice: the registry returned 401. ")
             assert result.msg.endswith(f"Check the user name and password for {host} in registries or authfile.")
         else:
             assert result.msg.startswith(f"{dest}: cannot read the manifest: {host} returned 401")
-            assert "to anonymous users. Check" in result.msg
+            assert "for anonymous users. Check" in result.msg
         assert "looking-glass" not in result.stdout
         assert len(htpasswd_registry.requests()) <= 2
 
@@ -113,7 +113,7 @@ class TestToken:
         dest = f"{token_registry.host}/{repository}:1"
         result = run_module("image_copy", src=layout, dest=dest, registries=credentials)
         assert result.msg.startswith(
-            f"Cannot log in to {token_registry.host} as user alice: its token service 127.0.0.1"
+            f"cannot log in to {token_registry.host} as user alice: its token service 127.0.0.1"
         )
         assert "looking-glass" not in result.stdout
         assert len(token_service.log) == 1
@@ -243,7 +243,7 @@ class TestFiles:
         (tmp_path / "auth.json").write_text(json.dumps({"credsStore": "test"}))
         message = copy(authfile=str(tmp_path / "auth.json"), env=helper, timeout=1 if "sleep" in script else 60).msg
         assert f"docker-credential-test (configured in {tmp_path}/auth.json for 127.0.0.1:" in message
-        assert f") {words}. " in message
+        assert f"): the program {words}. " in message
 
     def test_missing_helper_keeps_nobody_from_public_images(self, run_module, copy, registry, repository, tmp_path):
         images.push(INDEX, registry.host, repository, "1")
@@ -252,15 +252,15 @@ class TestFiles:
         source = f"{registry.host}/{repository}:1"
         assert run_module("image_copy", src=source, dest=f"oci:{tmp_path}/copy:1", **options).digest == INDEX.digest
         message = copy(**options).msg
-        assert "to anonymous users. Check" in message
+        assert "for anonymous users. Check" in message
         assert f"docker-credential-absent (configured in {tmp_path}/auth.json for " in message
         assert message.endswith(
-            " is not installed. Install it on the PATH of the task, or remove it from the auth file."
+            " is not installed. Install the program in a directory on the PATH of the task, or remove it from the auth file."
         )
 
     def test_entry_for_another_port_is_mentioned(self, copy, htpasswd_registry):
         message = copy(registries=[{"host": "127.0.0.1", "username": "alice", "password": PASSWORD}]).msg
-        assert "to anonymous users. Check" in message
+        assert "for anonymous users. Check" in message
         assert f"The entry for 127.0.0.1 in registries is not used for {htpasswd_registry.host}: " in message
 
     @staticmethod
@@ -328,7 +328,7 @@ def test_key_that_ansible_has_taken_apart_is_sent_as_json(run_module, repository
     for output in (result.stdout, login.stdout):
         assert "service_account" not in output
     refused = run_module("registry_login", host="r.example", username="alice", password=1.5)
-    assert refused.msg == "password is not a string. Put it in quotes."
+    assert refused.msg == "password is not a string. Put the value in quotes."
 
 
 def test_one_challenge_among_others_on_a_single_line(run_module, htpasswd_registry, repository, layout):

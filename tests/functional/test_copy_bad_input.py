@@ -131,7 +131,7 @@ def test_destination_that_is_something_else(run_module, layout, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{oops", "index.json is not JSON"),
+        ("{oops", "index.json is not valid JSON"),
         ('{"manifests": 3}', "index.json is not an OCI index"),
         ('{"manifests": [{"size": 1}]}', "no mediaType"),
     ],

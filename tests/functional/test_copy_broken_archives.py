@@ -95,7 +95,7 @@ BROKEN = {
     "huge member": (huge(), "the archive is cut off: "),
     "bomb": (gzip.compress(bytes(70 * 1024 * 1024)), "more than 67108864 when decompressed"),
     "no index": (archive(index=None), "the archive does not contain an OCI layout: it has no index.json"),
-    "index that is no JSON": (archive(index=b"{"), "index.json in the archive is not JSON"),
+    "index that is no JSON": (archive(index=b"{"), "index.json in the archive is not valid JSON"),
     "index that is no index": (archive(index=b'{"manifests": {}}'), "index.json in the archive is not an OCI index"),
     "digest that climbs": (archive(index=index(digest="sha256:../../x")), "is not a digest"),
     "no manifest": (archive(manifest=None), f"manifest {IMAGE.digest} is missing from the archive"),

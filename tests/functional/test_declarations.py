@@ -10,10 +10,10 @@ import pytest
 from devtools import images
 from devtools.observe import digest_at, tags_at
 
-NUMBER = "1.1 is a number, not a string. Put it in quotes, because YAML reads an unquoted 1.10 as the number 1.1."
-BOOLEAN = (
-    "true is a boolean, not a string. Put it in quotes, because YAML reads an unquoted yes, no, on or off as a boolean."
+NUMBER = (
+    "1.1 is a number, not a string. Put the value in quotes, because YAML reads an unquoted 1.10 as the number 1.1."
 )
+BOOLEAN = "true is a boolean, not a string. Put the value in quotes, because YAML reads an unquoted yes, no, on or off as a boolean."
 COPY = {"src": "127.0.0.1:1/app:1", "dest": "127.0.0.1:1/copy:1"}
 TAGS = {"repository": "127.0.0.1:1/app"}
 

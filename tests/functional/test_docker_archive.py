@@ -227,7 +227,7 @@ def index(**entry):
 BOMB = gzip.compress(bytes(100_000_000))
 BROKEN = {
     "no index": (saved(index=None), "was not written by docker save: it has no manifest.json"),
-    "index that is no JSON": (saved(index=b"{"), "its manifest.json is not JSON"),
+    "index that is no JSON": (saved(index=b"{"), "its manifest.json is not valid JSON"),
     "index that is no list": (saved(index=b"{}"), "its manifest.json is not a list of images"),
     "entry that is nothing": (saved(index=b"[1]"), "an entry of its manifest.json is not a JSON object"),
     "config out of the archive": (saved(index=index(Config="/etc/passwd")), "the config /etc/passwd is missing from"),

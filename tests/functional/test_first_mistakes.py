@@ -36,7 +36,7 @@ MISTAKES = {
     "a short digest": ("image_copy", COPY, {"src": "HOST/REPO/app@sha256:abc"}, "A digest is sha256: followed by 64 hexadecimal digits", {"src": f"HOST/REPO/app@{INDEX.digest}"}),
     "a password in the reference": ("image_copy", COPY, {"src": "alice:wonder:land@CLOSED/REPO/app:1"}, "Set them in registries or authfile", {"src": "CLOSED/REPO/app:1", "registries": [ALICE]}),
     # Tags and platforms
-    "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not a string. Put it in quotes", {"tags": ["1.10"]}),
+    "a tag without quotes": ("image_copy", COPY, {"tags": [1.1]}, "1.1 is a number, not a string. Put the value in quotes", {"tags": ["1.10"]}),
     "a reference for a tag": ("image_copy", COPY, {"tags": ["HOST/REPO/copy:2"]}, "Write only the tag, without a repository", {"tags": ["2"]}),
     "half a platform": ("image_copy", COPY, {"platforms": ["arm64"]}, "Write os/architecture[/variant], for example linux/arm64", {"platforms": ["linux/arm64"]}),
     "a platform that is missing": ("image_copy", COPY, {"platforms": ["linux/s390x"]}, "Choose one of the available platforms: linux/amd64, linux/arm64.", {"platforms": ["linux/amd64", "linux/arm64"]}),

@@ -179,7 +179,7 @@ class TestAbsent:
         user = {"username": "alice", "password": password} if password else {}
         result = run_module("image_inspect", image=image, registries=[{"host": htpasswd_registry.host, **user}])
         assert result.failed
-        refused = f"Cannot log in to {htpasswd_registry.host} as user alice: " if password else f"{image}: "
+        refused = f"cannot log in to {htpasswd_registry.host} as user alice: " if password else f"{image}: "
         assert result.msg.startswith(refused)
         assert "exists" not in result.raw
 

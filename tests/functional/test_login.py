@@ -207,7 +207,7 @@ class TestRejected:
     def test_wrong_password_writes_nothing(self, login, registry, file, check_mode):
         result = login(check_mode=check_mode, **alice(registry, password="looking-glass"))
         assert result.failed
-        assert result.msg.startswith(f"Cannot log in to {registry.host} as user alice: ")
+        assert result.msg.startswith(f"cannot log in to {registry.host} as user alice: ")
         assert "returned 401" in result.msg
         assert result.msg.endswith(". Check username and password.")
         assert "looking-glass" not in result.stdout
@@ -237,7 +237,7 @@ def test_token_service_that_knows_no_answer_is_asked_once(login, htpasswd_regist
     realm = f'Bearer realm=\\"{htpasswd_registry.url}/nothing\\"'
     with Haproxy(htpasswd_registry, f'http-response set-header WWW-Authenticate "{realm}"') as server:
         message = login(**alice(server)).msg
-    assert "returned 404 to user alice. Check username and password." in message
+    assert "returned 404 for user alice. Check username and password." in message
     assert tally(htpasswd_registry.requests()) == {"GET /v2/": 1, "GET /nothing": 1}
 
 
@@ -273,16 +273,19 @@ def test_credentials_of_the_registries_option_do_not_stand_in(login, htpasswd_re
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"host": "https://r.example"}, "host: 'https://r.example' is not a registry"),
-        ({"host": "alice:secret@r.example"}, "host: 'r.example' is not a registry"),
+        ({"host": "https://r.example"}, "host: 'https://r.example' is not a valid registry name"),
+        ({"host": "alice:secret@r.example"}, "host: 'r.example' is not a valid registry name"),
         ({"host": "registry"}, "with a dot or a port"),
-        ({"host": ""}, "host: '' is not a registry"),
-        ({"host": "r.example/Team"}, "host: 'r.example/Team' is not a registry"),
-        ({"host": "r.example/team:tag"}, "is not a registry"),
-        ({"username": "a:b"}, "username is empty or has a colon"),
+        ({"host": ""}, "host: '' is not a valid registry name"),
+        ({"host": "r.example/Team"}, "host: 'r.example/Team' is not a valid registry name"),
+        ({"host": "r.example/team:tag"}, "is not a valid registry name"),
+        ({"username": "a:b"}, "username contains a colon"),
         ({"username": ""}, "username is empty"),
         ({"password": ""}, "password is empty"),
-        ({"authfile": "/dev/null"}, "cannot read the auth file /dev/null: it is not a file."),
+        (
+            {"authfile": "/dev/null"},
+            "cannot read the auth file /dev/null: not a regular file. Check that this is the right file.",
+        ),
         ({"host": "127.0.0.1:9", "retries": 0}, "127.0.0.1:9: cannot reach 127.0.0.1:9: connection refused"),
     ],
 )

@@ -264,7 +264,7 @@ class TestHelper:
     def test_part_of_a_registry_is_refused(self, login, registry, file, document):
         text = file.read_text()
         message = login(host=f"{registry.host}/team").msg
-        assert f"{file} stores the credentials for {registry.host} in docker-credential-test" in message
+        assert f"the auth file {file} uses the credential helper docker-credential-test for {registry.host}" in message
         assert file.read_text() == text
 
     def test_failure_is_told_without_what_it_says(self, login, store, registry, file, document):
@@ -274,8 +274,7 @@ class TestHelper:
         text = file.read_text()
         result = login()
         helper = f"docker-credential-test (configured in {file} for {registry.host})"
-        assert result.msg.startswith(f"{helper} failed to store the credentials ")
-        assert "with exit status 3." in result.msg
+        assert result.msg.startswith(f"the credential helper {helper} could not store the credentials (exit status 3).")
         assert PASSWORD not in result.stdout
         assert file.read_text() == text
 

@@ -133,7 +133,7 @@ def test_a_moved_tag_is_seen_without_the_cache(lookup, registry, repository):
             "HOST/gone:1",
             "image_digest: HOST/gone:1: the image does not exist. Check the name, the tag and the credentials.",
         ),
-        (7, "image_digest: 7 is not an image reference."),
+        (7, "image_digest: 7 is not a valid image reference. Write host[:port]/path[:tag]."),
         ("https://HOST/a", "image_digest: https://HOST/a: "),
     ],
 )
@@ -171,8 +171,8 @@ spec:
         (f"{place}/tool:2", False, str(path)),
     ]
     missing, unknown = lookup.warnings
-    assert missing == f"image {place}/gone:1 in {path} does not exist in its registry"
-    assert unknown.startswith("cannot check whether these are images: 127.0.0.1:1/cache:6379 (")
+    assert missing == f"Image {place}/gone:1 (in {path}) does not exist in its registry. Check the name and the tag."
+    assert unknown.startswith("Cannot check whether these images exist: 127.0.0.1:1/cache:6379 (")
     assert sum(request.method == "HEAD" for request in registry.requests()) == 4
 
 

@@ -32,7 +32,7 @@ def decode(content: bytes | str) -> t.Any:
 
 
 def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
-    """Decode JSON that describes an image. ``what`` completes "... is not JSON".
+    """Decode JSON that describes an image. ``what`` completes "... is not valid JSON".
 
     Raises :class:`InvalidContent`, also where an object has several members of one name with different values: which of
     them counts would depend on the reader.
@@ -43,7 +43,7 @@ def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
     except _Ambiguous as error:
         raise InvalidContent("%s has several values for %r" % (what, error.name[:100])) from None
     except (ValueError, RecursionError):
-        raise InvalidContent("%s is not JSON" % what, hint=hint) from None
+        raise InvalidContent("%s is not valid JSON" % what, hint=hint) from None
 
 
 def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: str, lone: bool = True) -> None:
@@ -109,7 +109,7 @@ def _integer(digits: str) -> int:
 
 def _constant(name: str) -> t.NoReturn:
     """NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError("%s is not JSON" % name)
+    raise ValueError("%s is not valid JSON" % name)
 
 
 @functools.cache

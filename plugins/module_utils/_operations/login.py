@@ -79,7 +79,7 @@ def _name(text: str) -> str:
         reference = None
     if reference is None or reference.host != name.partition("/")[0]:
         raise ImageError(
-            "host: %r is not a registry" % text.rpartition("@")[2],
+            "host: %r is not a valid registry name" % text.rpartition("@")[2],
             hint="Write host[:port] or host[:port]/path, with a dot or a port in the host unless it is localhost",
         )
     return name
@@ -87,8 +87,12 @@ def _name(text: str) -> str:
 
 def _credential(options: LoginOptions) -> Credential:
     username, password = options.username or "", options.password or ""
-    if not username or ":" in username:
-        raise ImageError("username is empty or has a colon, which separates it from the password")
+    if not username:
+        raise ImageError("username is empty", hint="Set the option username")
+    if ":" in username:
+        raise ImageError(
+            "username contains a colon", hint="Remove the colon, because HTTP basic authentication does not allow it"
+        )
     if not password:
-        raise ImageError("password is empty")
+        raise ImageError("password is empty", hint="Set the option password")
     return credential_of(username, password)

@@ -38,6 +38,7 @@ _PULL = frozenset(("pull",))
 # The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
 _CATALOG = ("registry:catalog", "*")
 _MAX_RESPONSE = 1024 * 1024
+_SERVICE_HINT = "Check the log of the token service, and any proxy in front of it"
 # Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
 _SHORTEST_LIFE = 60.0
 _LONGEST_LIFE = 30 * 24 * 3600.0
@@ -176,7 +177,7 @@ class Authenticator:
 
     def _login_refused(self, identity: Credential, reason: str) -> ImageError:
         return LoginRefused(
-            "Cannot log in to %s as %s: %s" % (self._session.host, identity, reason),
+            "cannot log in to %s as %s: %s" % (self._session.host, identity, reason),
             hint="Check the user name and password for %s in registries or authfile" % self._session.host,
         )
 
@@ -219,7 +220,8 @@ class Authenticator:
     def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
         parameters = self._challenge.parameters if self._challenge else {}
         if not parameters.get("realm"):
-            raise ImageError("%s requires a token but specifies no token service" % self._session.host)
+            cause = "%s requires a token, but its response specifies no token service (realm)" % self._session.host
+            raise ImageError(cause, hint="Check the authentication settings of the registry")
         realm = urls.resolve("", parameters["realm"], "the token service of %s" % self._session.host)
         if identity:
             self._check_realm(realm)
@@ -228,7 +230,8 @@ class Authenticator:
         document = self._request_token(realm, query, identity)
         value = document.get("token") or document.get("access_token")
         if not isinstance(value, str) or not value:
-            raise ImageError("the token service %s returned no token" % urls.host(realm))
+            cause = "the token service %s returned no token" % urls.host(realm)
+            raise ImageError(cause, hint=_SERVICE_HINT)
         life = document.get("expires_in")
         if not isinstance(life, (int, float)) or not _SHORTEST_LIFE < life < _LONGEST_LIFE:
             life = _SHORTEST_LIFE
@@ -262,16 +265,17 @@ class Authenticator:
                 raise self._login_refused(identity, "its token service %s returned 401" % service)
             if status in (400, 401, 403, 404):
                 raise _ScopeDenied(
-                    "access denied: the token service %s returned %d to %s" % (service, status, identity),
+                    "access denied: the token service %s returned %d for %s" % (service, status, identity),
                     hint="Check the credentials for %s in registries or authfile" % self._session.host,
                 )
-            raise ImageError("the token service %s returned %d" % (service, status))
+            raise ImageError("the token service %s returned %d" % (service, status), hint=_SERVICE_HINT)
         try:
             document = documents.decode(content)
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise ImageError("the token service %s returned something that is not JSON" % service)
+            cause = "the token service %s returned a response that is not a JSON object" % service
+            raise ImageError(cause, hint=_SERVICE_HINT)
         return document
 
     def _check_realm(self, realm: str) -> None:
@@ -281,9 +285,9 @@ class Authenticator:
         if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
         raise CredentialsNotSent(
-            "%s requests credentials for the token service %s, which uses plain HTTP; they were not sent"
+            "the credentials for %s were not sent, because its token service %s uses plain HTTP"
             % (self._session.host, service),
-            hint="Set plain_http: true for the registry if that network is trusted",
+            hint="Set plain_http: true for the registry if you trust the network",
         )
 
 
@@ -292,7 +296,8 @@ def _text_only(identity: Credential) -> Credential:
     try:
         "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
     except UnicodeEncodeError:
-        raise ImageError("the credentials contain characters that are not valid Unicode") from None
+        cause = "the user name, the password or the token contains characters that are not valid Unicode"
+        raise ImageError(cause, hint="Set the credentials again as UTF-8 text") from None
     return identity
 
 
@@ -304,7 +309,7 @@ def _basic(identity: Credential) -> str:
 def _bearer(token: str, what: str) -> str:
     """Check the syntax of a token (RFC 6750, 2.1). Any other text would break the header, and a library error might reveal it."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ImageError("%s contains invalid characters" % what, hint="Check it for spaces and line breaks")
+        raise ImageError("%s contains invalid characters" % what, hint="Check the token for spaces and line breaks")
     return "Bearer " + token
 
 

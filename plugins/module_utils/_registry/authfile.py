@@ -141,8 +141,8 @@ class AuthFile:
             found = Helper(str(store), server_of(host), self.path)
         if found and path and wanted:
             raise ImageError(
-                "%s stores the credentials for %s in %s, which cannot store credentials for a path"
-                % (self.path, host, found.program),
+                "the auth file %s uses the credential helper %s for %s, and it cannot store credentials for a path"
+                % (self.path, found.program, host),
                 hint="Use the host without a path, or another authfile",
             )
         return (None if path else found), server is None

@@ -33,6 +33,7 @@ _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_SESSION = re.compile(r"https://index\.docker\.io/v1/(?:access|refresh)-token/?")
 _TOKEN_USER = "<token>"
 _MAX_SIZE = 16 * 1024 * 1024
+_FILE_HINT = "Correct the file, or remove it and log in again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +136,8 @@ class AuthFiles:
             try:
                 self._found[key] = ask(helper, self._run_helper)
             except HelperUnusable as error:
-                self._found[key] = Credential(remark="%s. %s" % (error.cause.rstrip("."), error.hint))
+                remark = "%s. %s" % (error.cause.rstrip("."), error.hint)
+                self._found[key] = Credential(remark=remark[:1].upper() + remark[1:])
         return self._found[key]
 
 
@@ -195,7 +197,9 @@ def warn_if_shared(path: str, document: dict[str, t.Any], warn: t.Callable[[str]
     has_secrets = any(mapping(document, "auths").values())
     done = "change" if mode & 0o022 else "read" if mode & 0o004 and has_secrets else ""
     if done:
-        warn("other users can %s the auth file %s, because its mode is %04o. Set it to 0600" % (done, path, mode))
+        warn(
+            "Other users can %s the auth file %s, because its mode is %04o. Set the mode to 0600." % (done, path, mode)
+        )
 
 
 def read_text(path: str) -> str:
@@ -203,7 +207,7 @@ def read_text(path: str) -> str:
     try:
         return read_named(path, _MAX_SIZE, "the auth file").decode("utf-8")
     except ValueError:
-        raise LocalFailure("the auth file %s is not JSON" % path) from None
+        raise LocalFailure("the auth file %s is not valid JSON" % path, hint=_FILE_HINT) from None
 
 
 def parse(text: str, path: str) -> dict[str, t.Any]:
@@ -211,9 +215,9 @@ def parse(text: str, path: str) -> dict[str, t.Any]:
     try:
         document = documents.decode(text) if text.strip(json_text.BLANKS) else {}
     except ValueError:
-        raise LocalFailure("the auth file %s is not JSON" % path) from None
+        raise LocalFailure("the auth file %s is not valid JSON" % path, hint=_FILE_HINT) from None
     if not isinstance(document, dict):
-        raise LocalFailure("the auth file %s is not a JSON object" % path)
+        raise LocalFailure("the auth file %s is not a JSON object" % path, hint=_FILE_HINT)
     return document
 
 
@@ -264,7 +268,8 @@ def decode(entry: object, name: str, path: str) -> Credential:
         try:
             decoded = base64.b64decode("".join(texts["auth"].split()), validate=True).decode("utf-8").rstrip("\0")
         except ValueError:
-            raise LocalFailure("the auth file %s has an entry for %s that cannot be decoded" % (path, name)) from None
+            cause = "cannot decode the entry for %s in the auth file %s" % (name, path)
+            raise LocalFailure(cause, hint="Log in again, or remove the entry") from None
         username, colon, password = decoded.partition(":")
         if not colon and not texts.get("identitytoken"):
             return ANONYMOUS

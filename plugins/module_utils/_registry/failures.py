@@ -147,7 +147,7 @@ def error_for(
         return ImmutableTag(cause, hint=_IMMUTABLE_HINT, status=details.status)
     if details.status in (401, 403):
         return AccessDenied(
-            "%s to %s" % (cause, identity),
+            "%s for %s" % (cause, identity),
             hint="Check that the repository exists, and the credentials for it in registries or authfile",
             status=details.status,
         )

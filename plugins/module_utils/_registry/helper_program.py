@@ -27,6 +27,7 @@ RunHelper = t.Callable[["list[str]", str], "tuple[int, str, str]"]
 
 # Bytes that a helper may write; a credential has some thousands.
 MAX_OUTPUT = 1024 * 1024
+_RUN_HINT = "Run the program as this user to see its output: echo %s | %s get"
 _NOT_FOUND = "credentials not found in native keychain"
 
 
@@ -57,8 +58,8 @@ class Helper:
             if _NOT_FOUND in out or _NOT_FOUND in err:
                 return None
             raise ImageError(
-                "%s failed with exit status %d" % (self, code),
-                hint="Run it by hand as this user to see why: echo %s | %s get" % (self.server, self.program),
+                "the credential helper %s failed with exit status %d" % (self, code),
+                hint=_RUN_HINT % (self.server, self.program),
             )
         try:
             output = documents.decode(out)
@@ -66,7 +67,8 @@ class Helper:
         except (ValueError, LookupError, TypeError):
             username = secret = None
         if not isinstance(username, str) or not isinstance(secret, str):
-            raise ImageError("%s returned something that is not a credential" % self)
+            cause = "the credential helper %s did not return a user name and a secret" % self
+            raise ImageError(cause, hint=_RUN_HINT % (self.server, self.program))
         return username, secret
 
     def store(self, run: RunHelper, username: str, secret: str) -> None:
@@ -82,29 +84,31 @@ class Helper:
         if code != 0:
             # Its output is not shown: it may quote the secret.
             raise ImageError(
-                "%s failed to %s the credentials with exit status %d" % (self, action, code),
-                hint="Check that this user can access the keychain and that it is unlocked",
+                "the credential helper %s could not %s the credentials (exit status %d)" % (self, action, code),
+                hint="Check that this user can access the keychain and that the keychain is unlocked",
             )
 
     def _call(self, run: RunHelper, action: str, stdin: str) -> tuple[int, str, str]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", self.name):
-            raise ImageError("%s contains an invalid name of a credential helper: %r" % (self.path, self.name))
+            cause = "the auth file %s contains an invalid credential helper name: %r" % (self.path, self.name)
+            raise ImageError(cause, hint="Correct credHelpers or credsStore in this file")
         try:
             return run([self.program, action], stdin)
         except FileNotFoundError:
             raise HelperUnusable(
-                "%s is not installed" % self, hint="Install it on the PATH of the task, or remove it from the auth file"
+                "the credential helper %s is not installed" % self,
+                hint="Install the program in a directory on the PATH of the task, or remove it from the auth file",
             ) from None
         except OSError as error:
             raise HelperUnusable(
-                "%s cannot be run: %s" % (self, reason_of(error)),
+                "cannot run the credential helper %s: %s" % (self, reason_of(error)),
                 hint="Fix the program, or remove it from the auth file",
             ) from None
         except ProgramStopped as error:
             raise ImageError(
-                "%s %s" % (self, error.cause),
-                hint="It may be waiting for someone to unlock a keychain. Run it by hand as this user: echo %s | %s get"
-                % (self.server, self.program),
+                "cannot run the credential helper %s: %s" % (self, error.cause),
+                hint="The program may be waiting for someone to unlock a keychain. "
+                + _RUN_HINT % (self.server, self.program),
             ) from None
 
     def __str__(self) -> str:

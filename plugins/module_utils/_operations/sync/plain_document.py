@@ -59,7 +59,7 @@ class Node:
     def text(self) -> str:
         """Raises ImageError."""
         if not isinstance(self.value, str):
-            raise self.wrong("must be a string", "Put it in quotes")
+            raise self.wrong("the value must be a string", "Put the value in quotes")
         return self.value
 
     def flag(self) -> bool:
@@ -79,7 +79,7 @@ def read(path: str) -> Node:
     try:
         content = read_named(path, _MAX_SIZE, "the file").decode("utf-8")
     except ValueError:
-        raise LocalFailure("%s is not valid UTF-8" % path) from None
+        raise LocalFailure("%s is not valid UTF-8 text" % path, hint="Save the file as UTF-8") from None
     try:
         return Node(documents.decode(content), path)
     except ValueError:

@@ -42,5 +42,5 @@ def test_the_next_run_is_the_one_of_crontab(schedule: str, offset: str, expected
     "schedule", ["fortnightly", "0 4 * *", "60 * * * *", "*/0 * * * *", "x * * * *", "1-2-3 * * * *"]
 )
 def test_what_is_no_schedule_is_refused(schedule: str) -> None:
-    with pytest.raises(AnsibleFilterError, match="cron_next: invalid schedule"):
+    with pytest.raises(AnsibleFilterError, match="is not a valid schedule"):
         cron_next(schedule, SUNDAY)

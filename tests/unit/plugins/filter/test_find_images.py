@@ -297,16 +297,16 @@ def test_aliases_that_multiply_are_refused(first, next_):
     levels = [first, *(f"a{n}: &a{n} {next_ % ', '.join([f'*a{n - 1}'] * 10)}" for n in range(1, 11))]
     with pytest.raises(AnsibleFilterError) as error:
         find_images("\n".join(levels))
-    assert str(error.value) == "find_images: the input has more than 300000 values."
+    assert str(error.value) == "find_images: the document has more than 300000 values. Split the document."
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (7, "find_images: the input is 'int', not text or a parsed document."),
-        ("a: [", "find_images: the input is not valid YAML or JSON ("),
-        ("[" * 5000, "find_images: the input is"),
-        ("[Container]\nImage\n = x\n", "find_images: the input is not a valid unit file"),
+        (7, "find_images: the input has the type int. Pass text or a parsed document."),
+        ("a: [", "find_images: the document is not valid YAML or JSON ("),
+        ("[" * 5000, "find_images: the document is"),
+        ("[Container]\nImage\n = x\n", "find_images: the document is not a valid unit file"),
     ],
 )
 def test_bad_input(content, message):

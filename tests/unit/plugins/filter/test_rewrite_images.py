@@ -225,9 +225,13 @@ def test_every_document_of_a_text_and_of_a_list():
 @pytest.mark.parametrize(
     ("content", "mapping", "message"),
     [
-        (7, {}, "rewrite_images: the input is 'int', not text or a parsed document."),
+        (7, {}, "rewrite_images: the input has the type int. Pass text or a parsed document."),
         ("a: [", {}, "rewrite_images: is not valid YAML or JSON"),
-        ("a: 1", 7, "rewrite_images: the mapping contains 'int', which is neither a dictionary nor a list."),
+        (
+            "a: 1",
+            7,
+            "rewrite_images: the mapping contains a value of the type int. Pass only dictionaries, or lists of them.",
+        ),
     ],
 )
 def test_bad_input(content, mapping, message):

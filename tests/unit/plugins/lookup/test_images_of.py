@@ -99,9 +99,9 @@ def test_directory(find, tmp_path):
     assert found[0]["file"] == str(top / "b.yaml")
     assert [item["certain"] for item in found] == [True, True, True, False]
     skipped, undecoded, pipe, unrendered = find.warnings
-    assert undecoded == f"{top}/a/latin.yml is not valid UTF-8."
-    assert pipe == f"cannot read the file {top}/a/pipe.yml: it is not a file."
-    assert skipped.startswith(f"skipped {top}/a/broken.yml: it is not valid YAML or JSON (")
+    assert undecoded == f"{top}/a/latin.yml is not valid UTF-8 text. Save the file as UTF-8."
+    assert pipe == f"cannot read the file {top}/a/pipe.yml: not a regular file. Check that this is the right file."
+    assert skipped.startswith(f"Skipped {top}/a/broken.yml: the document is not valid YAML or JSON (")
     assert unrendered.startswith(f"{top}/charts/app: ")
     assert unrendered.endswith(
         "is not installed, so only the images in the annotations and values of the chart were found"
@@ -155,7 +155,7 @@ def test_helm_that_writes_without_end(find, helm, tmp_path, monkeypatch):
     monkeypatch.setattr("ansible_collections.drayage.registry.plugins.plugin_utils._helm.MAX_FILE", 100_000)
     path = chart(tmp_path / "app")
     helm("exec yes")
-    with pytest.raises(AnsibleLookupError, match="helm template wrote more than 100000 bytes"):
+    with pytest.raises(AnsibleLookupError, match="helm template: the program wrote more than 100000 bytes"):
         find(path)
 
 
@@ -163,11 +163,11 @@ def test_archives_that_unpack_without_bounds(find, tmp_path, monkeypatch):
     monkeypatch.setattr(_sources, "MAX_TOTAL", 1_000_000)
     path = archive(tmp_path / "bomb.tgz", {"Chart.yaml": CHART, "values.yaml": b" " * 2_000_000})
     assert path.stat().st_size < 10_000
-    with pytest.raises(AnsibleLookupError, match=r"bomb.tgz: unpacks to more than 10000 files or 1000000 bytes"):
+    with pytest.raises(AnsibleLookupError, match=r"bomb.tgz: the archive unpacks to more than 1000000 bytes"):
         find(path)
     monkeypatch.setattr(_sources, "_MAX_FILES", 3)
     path = archive(tmp_path / "many.tgz", {f"templates/{number}": "" for number in range(5)})
-    with pytest.raises(AnsibleLookupError, match=r"many.tgz: unpacks to more than 3 files"):
+    with pytest.raises(AnsibleLookupError, match=r"many.tgz: the archive contains more than 3 files"):
         find(path)
 
 
@@ -180,17 +180,19 @@ def test_archives_that_lie(find, tmp_path):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = tarfile.SYMTYPE, target
             stream.addfile(member)
-    with pytest.raises(AnsibleLookupError, match=r"links.tgz: is not a Helm chart: it has no Chart.yaml"):
+    with pytest.raises(AnsibleLookupError, match=r"links.tgz: the chart has no Chart.yaml"):
         find(path)
     for content in (b"", b"\x1f\x8b garbage", gzip.compress(b"x" * 600), b"PK\x03\x04"):
         path.write_bytes(content)
-        with pytest.raises(AnsibleLookupError, match=r"links.tgz: is (not a readable .tgz archive|no Helm chart)"):
+        with pytest.raises(
+            AnsibleLookupError, match=r"links.tgz: the (file cannot be read as a .tgz archive|chart has no Chart.yaml)"
+        ):
             find(path)
 
 
 def test_files_that_are_none(find, tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*pipe.yaml: it is not a file"):
+    with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*pipe.yaml: not a regular file"):
         find(tmp_path / "pipe.yaml")
     with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*gone.yaml: no such file or directory"):
         find(tmp_path / "gone.yaml")

@@ -20,19 +20,22 @@ def test_text_and_whole_numbers_are_accepted(value):
     [
         (
             1.1,
-            "tags: 1.1 is a number, not a string. Put it in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
+            "tags: 1.1 is a number, not a string. Put the value in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
         ),
         (
             ["1.9", 1.1],
-            "tags: 1.1 is a number, not a string. Put it in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
+            "tags: 1.1 is a number, not a string. Put the value in quotes, because YAML reads an unquoted 1.10 as the number 1.1.",
         ),
         (
             [True],
-            "tags: true is a boolean, not a string. Put it in quotes, because YAML reads an unquoted yes, no, on or off as a "
+            "tags: true is a boolean, not a string. Put the value in quotes, because YAML reads an unquoted yes, no, on or off as a "
             "boolean.",
         ),
-        ([None], "tags: an element is empty, not a string. Put it in quotes."),
-        ([{"1.4": "x"}], "tags: an element is a mapping, not a string. Put it in quotes."),
+        ([None], "tags: all elements must be strings, but one is empty. Write each element as a string in quotes."),
+        (
+            [{"1.4": "x"}],
+            "tags: all elements must be strings, but one is a mapping. Write each element as a string in quotes.",
+        ),
     ],
 )
 def test_what_yaml_made_of_text_is_refused(value, message):

@@ -348,7 +348,7 @@ def test_what_is_no_file_of_ours_is_not_waited_for(tmp_path):
 def test_a_file_is_read_as_far_as_it_may_reach(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     assert read_regular(str(tmp_path / "file"), 7) == b"content"
-    with pytest.raises(InvalidContent, match="%s/file has more than 6 bytes" % tmp_path):
+    with pytest.raises(InvalidContent, match="%s/file is larger than 6 bytes" % tmp_path):
         read_regular(str(tmp_path / "file"), 6)
     with pytest.raises(FileNotFoundError):
         read_regular(str(tmp_path / "other"), 6)
@@ -358,7 +358,7 @@ def test_a_file_is_read_as_far_as_it_may_reach(tmp_path):
 def test_what_is_no_file_is_not_opened(tmp_path, make):
     """A pipe that nobody writes to would be waited for, and a device may have no end."""
     make(tmp_path / "other")
-    with pytest.raises(InvalidContent, match="%s/other is not a file" % tmp_path):
+    with pytest.raises(InvalidContent, match="%s/other is not a regular file" % tmp_path):
         open_regular(str(tmp_path / "other"))
 
 
@@ -366,14 +366,21 @@ def test_what_is_no_file_is_not_opened(tmp_path, make):
 def test_a_named_file_that_is_none_is_an_error_that_says_what_it_should_be(tmp_path, make):
     make(tmp_path / "other")
     for use in (lambda path: read_named(path, 10, "the inventory"), lambda path: check_named(path, "the inventory")):
-        with pytest.raises(LocalFailure, match="^cannot read the inventory %s/other: it is not a file.$" % tmp_path):
+        with pytest.raises(
+            LocalFailure,
+            match="^cannot read the inventory %s/other: not a regular file. Check that this is the right file.$"
+            % tmp_path,
+        ):
             use(str(tmp_path / "other"))
 
 
 def test_a_named_file_that_cannot_be_read_is_one_plain_error(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     assert read_named(str(tmp_path / "file"), 7, "the inventory") == b"content"
-    with pytest.raises(LocalFailure, match="^cannot read the inventory .*/file: it has more than 6 bytes.$"):
+    with pytest.raises(
+        LocalFailure,
+        match="^cannot read the inventory .*/file: larger than 6 bytes. Check that this is the right file.$",
+    ):
         read_named(str(tmp_path / "file"), 6, "the inventory")
     with pytest.raises(LocalFailure, match="^cannot read the inventory %s/nope: no such file" % tmp_path):
         read_named(str(tmp_path / "nope"), 6, "the inventory")

@@ -64,12 +64,12 @@ def test_only_utf_8_is_json(encoding):
         ('{"a": 1, "a": true}', "several values for 'a'"),
         ('{"a": [1], "a": [1.0]}', "several values for 'a'"),
         ('{"a": {"b": 1}, "a": {"b": 1, "b": 1, "c": 2}}', "several values for 'a'"),
-        ('{"a": NaN}', "is not JSON"),
-        ('{"a": -Infinity}', "is not JSON"),
-        ("", r"^its manifest is not JSON\. Ask\.$"),
-        (b"\xff", "is not JSON"),
-        ("[" * 100000, "is not JSON"),
-        ('{"size": %s}' % ("9" * 5000), "is not JSON"),
+        ('{"a": NaN}', "is not valid JSON"),
+        ('{"a": -Infinity}', "is not valid JSON"),
+        ("", r"^its manifest is not valid JSON\. Ask\.$"),
+        (b"\xff", "is not valid JSON"),
+        ("[" * 100000, "is not valid JSON"),
+        ('{"size": %s}' % ("9" * 5000), "is not valid JSON"),
     ],
 )
 def test_json_that_readers_take_for_different_things_is_refused(content, said):

@@ -143,7 +143,7 @@ def test_a_manifest_as_large_as_registries_take_is_read_and_a_larger_one_is_not(
     ],
 )
 def test_what_is_not_json_is_refused_with_the_likely_cause(raw):
-    with pytest.raises(InvalidContent, match="is not JSON") as caught:
+    with pytest.raises(InvalidContent, match="is not valid JSON") as caught:
         Manifest.parse(raw)
     assert "Check that the host is a registry" in str(caught.value)
 

@@ -48,7 +48,7 @@ def test_image_without_layers():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\xff", "is not JSON"),
+        (b"\xff", "is not valid JSON"),
         (b'{"Config": "c"}', "is not a list of images"),
         (b"[[]]", "an entry of its manifest.json is not a JSON object"),
         (b'[{"RepoTags": null}]', "has no Config, RepoTags or Layers"),

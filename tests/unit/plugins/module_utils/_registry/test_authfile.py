@@ -194,7 +194,7 @@ def test_a_file_that_is_none_is_neither_read_nor_replaced(home, run, tmp_path, m
         lambda: AuthFile(str(path), run, print).change("r.example", ALICE, False),
         lambda: AuthFiles(str(path), run, print).find("r.example", "a"),
     ):
-        with pytest.raises(LocalFailure, match="cannot read the auth file %s: it is not a file" % path):
+        with pytest.raises(LocalFailure, match="cannot read the auth file %s: not a regular file" % path):
             use()
 
 

@@ -441,11 +441,11 @@ class TestCheck:
 
     def test_a_password_that_is_wrong(self, scripted):
         client, script = scripted(BASIC, BASIC, credential=JANE)
-        with pytest.raises(LoginRefused, match="Cannot log in to r.example as user jane: the registry returned 401"):
+        with pytest.raises(LoginRefused, match="cannot log in to r.example as user jane: the registry returned 401"):
             client.check()
         assert [sent.headers.get("Authorization") for sent in script.sent] == [None, "Basic amFuZTpzZWNyZXQ="]
 
     def test_any_other_refusal(self, scripted):
         client, _script = scripted(refused(403, "DENIED"))
-        with pytest.raises(AccessDenied, match="cannot log in: r.example returned 403 DENIED to anonymous users"):
+        with pytest.raises(AccessDenied, match="cannot log in: r.example returned 403 DENIED for anonymous users"):
             client.check()

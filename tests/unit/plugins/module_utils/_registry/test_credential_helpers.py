@@ -139,9 +139,7 @@ def test_a_helper_that_fails_is_an_error_that_says_which_and_how_to_look(files, 
 )
 def test_a_helper_that_answers_something_else_is_an_error_without_the_answer(files, helper, answer):
     helper("test", "printf '%%s' '%s'" % answer)
-    with pytest.raises(
-        ImageError, match="docker-credential-test .* returned something that is not a credential"
-    ) as caught:
+    with pytest.raises(ImageError, match="docker-credential-test .* did not return a user name and a secret") as caught:
         files({"credsStore": "test"}).find("r.example", "a")
     assert "hunter2" not in str(caught.value)
 
@@ -152,8 +150,8 @@ def test_a_missing_helper_has_no_credentials_and_is_remarked_on(files, tmp_path,
     found = files(document).find("r.example", "a")
     assert found == ANONYMOUS
     assert found.remark == (
-        "docker-credential-absent (configured in %s/auth.json for r.example) is not installed."
-        " Install it on the PATH of the task, or remove it from the auth file" % tmp_path
+        "The credential helper docker-credential-absent (configured in %s/auth.json for r.example) is not installed."
+        " Install the program in a directory on the PATH of the task, or remove it from the auth file" % tmp_path
     )
 
 
@@ -162,7 +160,9 @@ def test_a_missing_helper_leaves_the_word_to_the_next_file(home, write, run):
     write("home/.docker/config.json", {"auths": {"r.example": AUTH}})
     assert AuthFiles(None, run, print).find("r.example", "a").username == "file"
     assert (
-        AuthFiles(None, run, print).find("s.example", "a").remark.startswith("docker-credential-absent (configured in ")
+        AuthFiles(None, run, print)
+        .find("s.example", "a")
+        .remark.startswith("The credential helper docker-credential-absent (configured in ")
     )
 
 
@@ -172,7 +172,8 @@ def test_a_helper_that_cannot_be_started_is_remarked_on_with_the_reason(files, h
     (tmp_path / "bin/docker-credential-test").chmod(0o600)
     remark = files({"credsStore": "test"}).find("r.example", "a").remark
     assert remark.startswith(
-        "docker-credential-test (configured in %s/auth.json for r.example) cannot be run: " % tmp_path
+        "Cannot run the credential helper docker-credential-test (configured in %s/auth.json for r.example): "
+        % tmp_path
     )
     assert "permission denied. Fix the program" in remark
     assert "b'" not in remark
@@ -183,24 +184,25 @@ def test_the_reason_of_a_helper_does_not_depend_on_the_language_of_the_environme
         raise PermissionError(errno.EACCES, "Keine Berechtigung")
 
     remark = AuthFiles(write("auth.json", {"credsStore": "test"}), fail, print).find("r.example", "a").remark
-    assert "cannot be run: permission denied. Fix the program" in remark
+    assert "permission denied. Fix the program" in remark
 
 
 def test_a_helper_that_is_stopped_is_an_error_that_says_how_to_look(home, write, tmp_path):
     def stopped(argv, stdin):
-        raise ProgramStopped("did not finish within 60 seconds")
+        raise ProgramStopped("the program did not finish within 60 seconds")
 
     with pytest.raises(ImageError) as caught:
         AuthFiles(write("auth.json", {"credsStore": "test"}), stopped, print).find("r.example", "a")
     assert str(caught.value) == (
-        "docker-credential-test (configured in %s/auth.json for r.example) did not finish within 60 seconds. It may be"
-        " waiting for someone to unlock a keychain. Run it by hand as this user:"
+        "cannot run the credential helper docker-credential-test (configured in %s/auth.json for r.example): "
+        "the program did not finish within 60 seconds. The program may be"
+        " waiting for someone to unlock a keychain. Run the program as this user to see its output:"
         " echo r.example | docker-credential-test get." % tmp_path
     )
 
 
 @pytest.mark.parametrize("name", ["../evil", "/bin/sh", "a b", "x;id", "x\n"])
 def test_a_helper_is_a_plain_name(files, run, name):
-    with pytest.raises(ImageError, match="contains an invalid name of a credential helper"):
+    with pytest.raises(ImageError, match="contains an invalid credential helper name"):
         files({"credHelpers": {"r.example": name}}).find("r.example", "a")
     assert run.calls == []

@@ -164,7 +164,7 @@ def test_a_broken_file_is_one_plain_error_that_names_it(find, tmp_path, text):
 def test_a_file_that_is_not_text_is_an_error_that_names_it(home, tmp_path):
     path = tmp_path / "auth.json"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(LocalFailure, match="auth.json is not JSON"):
+    with pytest.raises(LocalFailure, match="auth.json is not valid JSON"):
         AuthFiles(str(path), no_helper, print).find("r.example", "a")
 
 
@@ -351,5 +351,9 @@ def test_a_file_that_others_can_read_or_change_is_warned_of(home, write, tmp_pat
     AuthFiles(path, lambda argv, stdin: (1, "credentials not found in native keychain", ""), warnings.append).find(
         "r.example", "a"
     )
-    expected = "other users can %s the auth file %s, because its mode is %04o. Set it to 0600" % (warning, path, mode)
+    expected = "Other users can %s the auth file %s, because its mode is %04o. Set the mode to 0600." % (
+        warning,
+        path,
+        mode,
+    )
     assert warnings == ([expected] if warning else [])

@@ -129,7 +129,7 @@ def test_a_refusal_says_what_could_not_be_done_where_and_why():
 def test_no_access_is_never_absence_and_says_who_asked(status, code):
     error = refused(status, errors(code), who="user jane")
     assert isinstance(error, AccessDenied)
-    assert "to user jane" in str(error)
+    assert "for user jane" in str(error)
     assert "credentials" in error.hint
 
 

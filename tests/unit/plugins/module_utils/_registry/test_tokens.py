@@ -182,7 +182,7 @@ class TestRefusal:
         with pytest.raises(AccessDenied) as caught:
             client.call("GET", "x", PULL)
         assert str(caught.value) == (
-            "access denied: the token service auth.example returned %d to anonymous users."
+            "access denied: the token service auth.example returned %d for anonymous users."
             " Check the credentials for r.example in registries or authfile." % status
         )
 
@@ -227,11 +227,17 @@ class TestRefusal:
             (found({}), "the token service auth.example returned no token."),
             (found({"token": ""}), "the token service auth.example returned no token."),
             (found({"token": 7}), "the token service auth.example returned no token."),
-            (found(["x"]), "the token service auth.example returned something that is not JSON."),
-            (Reply(200, {}, b"x"), "the token service auth.example returned something that is not JSON."),
+            (
+                found(["x"]),
+                "the token service auth.example returned a response that is not a JSON object. Check the log of the token service, and any proxy in front of it.",
+            ),
+            (
+                Reply(200, {}, b"x"),
+                "the token service auth.example returned a response that is not a JSON object. Check the log of the token service, and any proxy in front of it.",
+            ),
             (
                 found({"token": "a b"}),
-                "the token of auth.example contains invalid characters. Check it for spaces and line breaks.",
+                "the token of auth.example contains invalid characters. Check the token for spaces and line breaks.",
             ),
         ],
     )
@@ -243,7 +249,7 @@ class TestRefusal:
 
     def test_a_token_service_must_be_named(self, scripted):
         client, _script = scripted(Reply(401, {"WWW-Authenticate": 'Bearer service="r"'}))
-        with pytest.raises(ImageError, match="r.example requires a token but specifies no token service"):
+        with pytest.raises(ImageError, match="r.example requires a token, but its response specifies no token service"):
             client.call("GET", "x", PULL)
 
     @pytest.mark.parametrize(
@@ -264,7 +270,7 @@ class TestRefusal:
         else:
             with pytest.raises(
                 AccessDenied,
-                match="requests credentials for the token service .*, which uses plain HTTP; they were not sent",
+                match="the credentials for .* were not sent, because its token service .* uses plain HTTP",
             ):
                 client.call("GET", "x", PULL)
 

@@ -120,7 +120,7 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
 def test_a_bundle_that_is_a_pipe_is_not_waited_for(monkeypatch, tmp_path):
     os.mkfifo(tmp_path / "ca.pem")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    with pytest.raises(LocalFailure, match="REQUESTS_CA_BUNDLE in the environment: .*ca.pem: it is not a file"):
+    with pytest.raises(LocalFailure, match="REQUESTS_CA_BUNDLE in the environment: .*ca.pem: not a regular file"):
         configured()
 
 

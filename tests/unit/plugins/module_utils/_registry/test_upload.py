@@ -158,7 +158,7 @@ def test_no_right_to_push_says_so(uploader):
     with pytest.raises(AccessDenied) as caught:
         pushing.push(BLOB, chunks())
     assert str(caught.value).startswith(
-        "cannot push to the repository: r.example returned 403 DENIED to anonymous users. Check that the repository"
+        "cannot push to the repository: r.example returned 403 DENIED for anonymous users. Check that the repository"
     )
 
 

@@ -251,7 +251,7 @@ def test_what_is_no_file_is_not_taken_for_content(store, path, make):
         lambda: store.manifest(child.digest),
         lambda: list(store.open_blob(images.descriptor(child.blobs[1]))),
     ):
-        with pytest.raises(InvalidContent, match="is not a file"):
+        with pytest.raises(InvalidContent, match="is not a regular file"):
             read()
     assert not store.has_manifest(child.digest)
     publish(store, INDEX, *CHILDREN)
@@ -259,7 +259,7 @@ def test_what_is_no_file_is_not_taken_for_content(store, path, make):
 
     (path / "version").unlink()
     make(path / "version")
-    with pytest.raises(LocalFailure, match="%s/version is not a file" % path):
+    with pytest.raises(LocalFailure, match="%s/version is not a regular file" % path):
         store.resolve("")
 
 

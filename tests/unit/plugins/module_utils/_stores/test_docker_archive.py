@@ -183,6 +183,6 @@ def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, make):
     make(path)
     archive = DockerArchive(str(path))
     for use in (lambda: archive.find(A), archive.names, lambda: archive.add(saved(b"1", names=(A,)))):
-        with pytest.raises(LocalFailure, match="is not a file"):
+        with pytest.raises(LocalFailure, match="is not a regular file"):
             use()
     assert not os.path.isfile(path)

@@ -325,6 +325,6 @@ def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, warnings, make
     make(path)
     archive = OciArchive(str(path), warnings.append)
     for use in (lambda: archive.resolve("1"), lambda: archive.manifest("1"), lambda: publish(archive, ONE, "1")):
-        with pytest.raises(LocalFailure, match="is not a file"):
+        with pytest.raises(LocalFailure, match="is not a regular file"):
             use()
     assert not os.path.isfile(path)

@@ -110,7 +110,7 @@ def test_a_layout_whose_list_is_null_has_no_image(layout, path, more):
         ('{"schemaVersion": 2, "manifests": [7]}', "is not an OCI index"),
         ("[]", "is not an OCI index"),
         ("{}", "is not an OCI index"),
-        ("", "is not JSON"),
+        ("", "is not valid JSON"),
         ('{"manifests": [], "Manifests": [{}]}', "contains 'Manifests', which engines read as manifests"),
         ('{"manifests": [], "manifests": [{}]}', "has several values for 'manifests'"),
         (
@@ -348,7 +348,7 @@ class TestWhatIsNoFile:
         (path / "index.json").unlink()
         make(path / "index.json")
         for action in (lambda: layout.resolve("1"), layout.tags, lambda: layouts.publish(layout, TWO, "2")):
-            with pytest.raises(LocalFailure, match="%s/index.json is not a file" % path):
+            with pytest.raises(LocalFailure, match="%s/index.json is not a regular file" % path):
                 action()
 
     def test_as_a_blob(self, layout, path, make):
@@ -357,9 +357,9 @@ class TestWhatIsNoFile:
         for digest in (ONE.digest, digests.of(b"one")):
             layouts.blob_file(path, digest).unlink()
             make(layouts.blob_file(path, digest))
-        with pytest.raises(InvalidContent, match="is not a file"):
+        with pytest.raises(InvalidContent, match="is not a regular file"):
             layout.manifest("1")
-        with pytest.raises(InvalidContent, match="is not a file"):
+        with pytest.raises(InvalidContent, match="is not a regular file"):
             list(layout.open_blob(images.descriptor(b"one")))
         assert not is_whole(layout)
         layouts.publish(layout, ONE, "1")
@@ -370,7 +370,7 @@ def test_an_index_has_an_end(layout, path):
     layouts.foreign_layout(path, ("1", ONE))
     with (path / "index.json").open("r+b") as stream:
         stream.truncate(2**40)
-    with pytest.raises(LocalFailure, match="%s/index.json has more than 67108864 bytes" % path):
+    with pytest.raises(LocalFailure, match="%s/index.json is larger than 67108864 bytes" % path):
         layout.resolve("1")
 
 

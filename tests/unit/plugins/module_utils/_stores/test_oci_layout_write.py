@@ -338,7 +338,7 @@ def test_an_index_that_is_broken_is_not_overwritten(layout, path):
     layouts.foreign_layout(path, ("1", OTHER))
     (path / "index.json").write_text("{")
     fill(layout, ONE)
-    with pytest.raises(ImageError, match="index.json is not JSON"):
+    with pytest.raises(ImageError, match="index.json is not valid JSON"):
         layout.publish(ONE.manifest, ["1"], None)
     assert (path / "index.json").read_text() == "{"
 
@@ -445,7 +445,7 @@ def test_a_layout_whose_lock_is_a_pipe_is_refused(layout, path):
     layouts.foreign_layout(path, ("1", ONE))
     (path / "oci-layout").unlink()
     os.mkfifo(path / "oci-layout")
-    with pytest.raises(InvalidContent, match="%s/oci-layout is not a file" % path):
+    with pytest.raises(InvalidContent, match="%s/oci-layout is not a regular file" % path):
         publish(layout, TWO, "2")
 
 

@@ -259,11 +259,11 @@ def test_what_is_no_file(path):
     with pytest.raises(NotFound, match="there is no archive at %s" % path):
         TarImage(str(path))
     path.mkdir()
-    with pytest.raises(ImageError, match="%s is not a file" % path):
+    with pytest.raises(ImageError, match="%s is not a regular file" % path):
         TarImage(str(path))
     fifo = path / "fifo"
     os.mkfifo(fifo)
-    with pytest.raises(InvalidContent, match="%s is not a file" % fifo):
+    with pytest.raises(InvalidContent, match="%s is not a regular file" % fifo):
         TarImage(str(fifo))
 
 

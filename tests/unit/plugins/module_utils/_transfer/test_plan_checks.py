@@ -137,7 +137,7 @@ def test_a_registry_that_does_not_know_its_own_digest_is_asked_by_name(plan, sou
 
 def test_what_cannot_be_understood_at_the_destination_is_replaced(plan, source, elsewhere):
     def resolve(name):
-        raise InvalidContent("its manifest is not JSON")
+        raise InvalidContent("its manifest is not valid JSON")
 
     source.add(NEW, tag="latest")
     elsewhere.resolve = resolve

@@ -105,5 +105,5 @@ def test_an_inventory_that_is_a_pipe_is_not_waited_for(tmp_path):
     path = tmp_path / "inventory.json"
     os.mkfifo(path)
     for use in (lambda: Inventory.load("base", str(path), must_exist=True), lambda: Inventory().differs(str(path))):
-        with pytest.raises(ImageError, match="cannot read the inventory %s: it is not a file" % path):
+        with pytest.raises(ImageError, match="cannot read the inventory %s: not a regular file" % path):
             use()

@@ -254,5 +254,5 @@ def test_verification_is_turned_off_on_loopback_for_plain_http(read, host, plain
 
 def test_a_source_file_that_is_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "sync.yml")
-    with pytest.raises(LocalFailure, match="cannot read the file .*/sync.yml: it is not a file"):
+    with pytest.raises(LocalFailure, match="cannot read the file .*/sync.yml: not a regular file"):
         read_source_file(str(tmp_path / "sync.yml"), lambda warning: None)
