@@ -46,8 +46,8 @@ def layout(tmp_path):
             "HOST/none:1: cannot read the manifest: HOST returned 404 MANIFEST_UNKNOWN (manifest unknown).",
         ),
         (f"HOST/none@sha256:{ZEROS}", f"HOST/none@sha256:{ZEROS}: cannot read the manifest: HOST returned 404"),
-        ("oci:/nonexistent:1", "oci:/nonexistent:1: there is no OCI layout at /nonexistent."),
-        ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout has no image with this name. It has: 1."),
+        ("oci:/nonexistent:1", "oci:/nonexistent:1: the OCI layout /nonexistent does not exist. Check the path."),
+        ("oci:LAYOUT:2", "oci:LAYOUT:2: the layout contains no image named 2. Choose one of the available images: 1."),
     ],
 )
 def test_source(run_module, registry, repository, layout, src, said):
@@ -132,7 +132,7 @@ def test_destination_that_is_something_else(run_module, layout, tmp_path):
     ("text", "said"),
     [
         ("{oops", "index.json is not valid JSON"),
-        ('{"manifests": 3}', "index.json is not an OCI index"),
+        ('{"manifests": 3}', "index.json is not a valid OCI index"),
         ('{"manifests": [{"size": 1}]}', "no mediaType"),
     ],
 )

@@ -74,11 +74,14 @@ WHOLE = archive()
 OTHER_BYTES = bytes(reversed(IMAGE.blobs[LAYER]))
 
 BROKEN = {
-    "empty": (b"", "there is no archive at ARCHIVE"),
+    "empty": (b"", "the archive ARCHIVE does not exist"),
     "no archive": (b"#!/bin/sh\n" * 100, "the archive is not a tar archive"),
-    "cut off in a file": (WHOLE[:3000], "the archive is cut off: "),
-    "cut off in a header": (WHOLE[:1300], "the archive is damaged or cut off"),
-    "cut off when compressed": (gzip.compress(WHOLE)[:-500], "the archive is damaged: it cannot be decompressed"),
+    "cut off in a file": (WHOLE[:3000], "the archive ends before the "),
+    "cut off in a header": (WHOLE[:1300], "the archive has a damaged header"),
+    "cut off when compressed": (
+        gzip.compress(WHOLE)[:-500],
+        "the archive is damaged: its content cannot be decompressed",
+    ),
     "path that climbs": (archive(special("../../etc/cron.d/x")), "contains '../../etc/cron.d/x', which points outside"),
     "absolute path": (archive(special("/etc/cron.d/x")), "contains '/etc/cron.d/x', which points outside"),
     "symbolic link out": (archive(special(LAYER_NAME, tarfile.SYMTYPE, "/etc/passwd"), layer=None), "points outside"),
@@ -92,11 +95,14 @@ BROKEN = {
     ),
     "device": (archive(special("dev/sda", tarfile.BLKTYPE)), "contains 'dev/sda', which is not a file"),
     "fifo": (archive(special("pipe", tarfile.FIFOTYPE)), "contains 'pipe', which is not a file"),
-    "huge member": (huge(), "the archive is cut off: "),
-    "bomb": (gzip.compress(bytes(70 * 1024 * 1024)), "more than 67108864 when decompressed"),
-    "no index": (archive(index=None), "the archive does not contain an OCI layout: it has no index.json"),
+    "huge member": (huge(), "the archive ends before the "),
+    "bomb": (gzip.compress(bytes(70 * 1024 * 1024)), "decompresses to more than 67108864 bytes"),
+    "no index": (archive(index=None), "the archive has no index.json, so it is not an OCI layout"),
     "index that is no JSON": (archive(index=b"{"), "index.json in the archive is not valid JSON"),
-    "index that is no index": (archive(index=b'{"manifests": {}}'), "index.json in the archive is not an OCI index"),
+    "index that is no index": (
+        archive(index=b'{"manifests": {}}'),
+        "index.json in the archive is not a valid OCI index",
+    ),
     "digest that climbs": (archive(index=index(digest="sha256:../../x")), "is not a digest"),
     "no manifest": (archive(manifest=None), f"manifest {IMAGE.digest} is missing from the archive"),
     "another manifest": (archive(manifest=b"{}"), "digest mismatch: "),

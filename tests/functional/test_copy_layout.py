@@ -180,7 +180,10 @@ class TestNames:
         images.write_layout(INDEX, tmp_path / "layout", "one")
         images.write_layout(SINGLE, tmp_path / "layout", "two")
         result = run_module("image_copy", src=f"oci:{tmp_path}/layout", dest=f"{registry.host}/{repository}:1")
-        assert result.msg == f"oci:{tmp_path}/layout: the layout contains several images. Choose one. It has: one, two."
+        assert (
+            result.msg
+            == f"oci:{tmp_path}/layout: the layout contains several images. Choose one of the available images: one, two."
+        )
 
     def test_full_reference_as_a_name(self, run_module, registry, repository, tmp_path):
         images.write_layout(INDEX, tmp_path / "layout", "docker.io/library/app:1.2")
@@ -197,4 +200,7 @@ class TestNames:
             entry["annotations"] = {"org.opencontainers.image.ref.name": "x"}
         (layout / "index.json").write_text(json.dumps(index))
         result = run_module("image_copy", src=f"oci:{layout}:x", dest=f"{registry.host}/{repository}:1")
-        assert result.msg == f"oci:{layout}:x: the layout contains several images named x. Use one of: @0, @1."
+        assert (
+            result.msg
+            == f"oci:{layout}:x: the layout contains several images named x. Use one of these positions: @0, @1."
+        )

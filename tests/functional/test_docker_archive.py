@@ -77,7 +77,7 @@ def test_what_others_wrote_is_read(run_module, request, archive, registry, repos
         several = ["--multi-image-archive"] if writer == "podman" else []
         engine.run("save", *several, "--output", path, "example.com/app:1", "docker.io/library/app:2")
         ambiguous = run_module("image_inspect", image=f"docker-archive:{path}")
-        hint = "Choose one. It has: docker.io/library/app:2, example.com/app:1."
+        hint = "Choose one of the available images: docker.io/library/app:2, example.com/app:1."
         assert ambiguous.msg == f"docker-archive:{path}: the file contains several images. {hint}"
         assert run_module("image_inspect", image=f"docker-archive:{path}:app:2").labels == {"which": "two"}
     src, dest = f"docker-archive:{path}:example.com/app:1", f"{registry.host}/{repository}"
@@ -136,7 +136,7 @@ def test_images_of_a_file_are_kept_replaced_and_removed(run_module, archive, lay
     run_module("image_delete", image=f"{file}:example.com/app:1.0")
     assert not archive.exists()
     missing = run_module("image_copy", src=file, dest=f"oci:{layout}:x")
-    assert missing.msg == f"{file}: there is no file {archive}."
+    assert missing.msg == f"{file}: the file {archive} does not exist. Check the path."
 
 
 def test_damaged_layer_is_found_and_mended(run_module, archive, layout):
@@ -226,27 +226,30 @@ def index(**entry):
 
 BOMB = gzip.compress(bytes(100_000_000))
 BROKEN = {
-    "no index": (saved(index=None), "was not written by docker save: it has no manifest.json"),
+    "no index": (saved(index=None), "the archive has no manifest.json, so it is not from docker save"),
     "index that is no JSON": (saved(index=b"{"), "its manifest.json is not valid JSON"),
     "index that is no list": (saved(index=b"{}"), "its manifest.json is not a list of images"),
     "entry that is nothing": (saved(index=b"[1]"), "an entry of its manifest.json is not a JSON object"),
-    "config out of the archive": (saved(index=index(Config="/etc/passwd")), "the config /etc/passwd is missing from"),
+    "config out of the archive": (
+        saved(index=index(Config="/etc/passwd")),
+        "the image config /etc/passwd is missing from",
+    ),
     "layer out of the archive": (saved(index=index(Layers=["../../etc/passwd"])), "../../etc/passwd is missing from"),
-    "no config": (saved(config=None), "the config c.json is missing from the archive"),
+    "no config": (saved(config=None), "the image config c.json is missing from the archive"),
     "config that is none": (saved(config=b"[]"), "its config is not a JSON object"),
     "config of another digest": (
         saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
-        f"digest mismatch: the config {NAMED} has content with the digest sha256:",
+        f"digest mismatch: the image config {NAMED} has content with the digest sha256:",
     ),
     "no layer": (saved(layer=None), "the layer l/layer.tar is missing from the archive"),
-    "too few layers": (saved(index=index(Layers=[])), "lists 0 layers of an image whose config has 1"),
+    "too few layers": (saved(index=index(Layers=[])), "an image has 0 layers in manifest.json, but 1"),
     "too many layers": (saved(index=index(Layers=["l/layer.tar"] * 2000)), "has more than 1000 layers"),
     "another layer": (saved(layer=b"something else" * 100), "digest mismatch: "),
     "another compressed layer": (
         saved(layer=gzip.compress(b"something else")),
-        "digest mismatch: the content of a layer does not",
+        "digest mismatch: the image config specifies ",
     ),
-    "layer that bursts": (saved(layer=BOMB), "more than 100 times as large when decompressed"),
+    "layer that bursts": (saved(layer=BOMB), "decompresses to more than 100 times its size"),
     "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
     "digest that is none": (
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),

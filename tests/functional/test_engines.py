@@ -134,7 +134,7 @@ def test_what_no_engine_can_run_is_refused(run, engine, registry, pushed, reposi
     artifact = images.artifact()
     result = run("image_copy", src=pushed(artifact), dest=f"{engine.transport}:example.com/{repository}:1")
     assert result.msg == (
-        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, and engines only support images."
+        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, but engines and Docker archives can store only images. Use a registry or an OCI layout."
     )
     assert tally(registry.requests()).get("GET blob", 0) == 0
 
@@ -178,6 +178,6 @@ def test_neither_service_nor_program_of_podman(run_module, tmp_path):
         pytest.skip("a podman of this machine listens")
     result = run_module("image_inspect", image="containers-storage:a", env={"PATH": str(tmp_path)})
     assert result.msg == (
-        "containers-storage:docker.io/library/a: podman is not available: neither its socket nor the program exists. "
+        "containers-storage:docker.io/library/a: podman is not available: the node has neither its socket nor the program. "
         "Install podman, or set CONTAINER_HOST to the address of its service."
     )

@@ -242,7 +242,7 @@ class TestLayouts:
     def test_several_images_are_an_error(self, inspect, tmp_path):
         images.write_layout(INDEX, tmp_path / "layout", "1")
         images.write_layout(SINGLE, tmp_path / "layout", "2")
-        assert "It has: 1, 2." in inspect(f"oci:{tmp_path}/layout").msg
+        assert "Choose one of the available images: 1, 2." in inspect(f"oci:{tmp_path}/layout").msg
 
 
 def test_check_mode_is_the_same(inspect, push):

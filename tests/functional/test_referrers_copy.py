@@ -302,7 +302,10 @@ class TestParts:
     def test_places_that_cannot(self, copy, source, tmp_path):
         result = copy(source, f"docker-archive:{tmp_path}/image")
         assert result.failed
-        assert f"docker-archive:{tmp_path}/image:{source[:-2]}: cannot store referrers." in result.msg
+        assert (
+            f"docker-archive:{tmp_path}/image:{source[:-2]}: engines and Docker archives cannot store referrers."
+            in result.msg
+        )
 
 
 class TestOrderAndRequests:

@@ -97,7 +97,7 @@ class TestInspect:
         result = inspect(f"docker-archive:{tmp_path}/image")
         assert result.failed
         assert result.msg == (
-            f"docker-archive:{tmp_path}/image: cannot store referrers. "
+            f"docker-archive:{tmp_path}/image: engines and Docker archives cannot store referrers. "
             "Remove referrers, or use a registry, an OCI layout, an OCI archive or a directory."
         )
 

@@ -122,7 +122,10 @@ def test_failing_sources_leave_what_was_there(run_module, place, source):
     run_module("image_copy", src=f"oci:{first}:1", dest=place.reference())
     there = place.snapshot()
     missing = run_module("image_copy", src=f"oci:{second}:none", dest=place.reference())
-    assert missing.msg == f"oci:{second}:none: the layout has no image with this name. It has: 1."
+    assert (
+        missing.msg
+        == f"oci:{second}:none: the layout contains no image named none. Choose one of the available images: 1."
+    )
     assert place.snapshot() == there
 
     blob = largest_blob(second, OTHER)

@@ -280,7 +280,10 @@ class TestLayouts:
     def test_missing_target(self, tags, tmp_path):
         images.write_layout(OLD, tmp_path / "layout", "a")
         result = tags(f"oci:{tmp_path}/layout", tags={"b": "c"})
-        assert result.msg == f"oci:{tmp_path}/layout:c: the layout has no image with this name. It has: a."
+        assert (
+            result.msg
+            == f"oci:{tmp_path}/layout:c: the layout contains no image named c. Choose one of the available images: a."
+        )
 
 
 def test_tags_at_agrees(tags, registry, repository):

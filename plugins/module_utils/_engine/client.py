@@ -19,6 +19,7 @@ from .connection import Connection
 
 # The list of some ten thousand images.
 _MAX_ANSWER = 64 * 1024 * 1024
+_LOG_HINT = "Check the log of the engine"
 
 
 class EngineClient:
@@ -73,7 +74,7 @@ class EngineClient:
             except ValueError:
                 continue
             if isinstance(said, dict) and said.get("error"):
-                raise Refused("the engine cannot load the image: %s" % said["error"])
+                raise Refused("the engine could not load the image (%s)" % said["error"], hint=_LOG_HINT)
 
     def tag(self, image_id: str, name: str) -> None:
         """Make a name stand for an image. Raises NotFound where this is not there."""
@@ -109,8 +110,8 @@ class EngineClient:
             return response
         said = self._message(response)
         if response.status == 404:
-            raise NotFound("the engine returned 404 (%s)" % said)
-        raise Refused("the engine returned %d (%s)" % (response.status, said), status=response.status)
+            raise NotFound("the engine returned 404 (%s)" % said, hint="Check the name of the image")
+        raise Refused("the engine returned %d (%s)" % (response.status, said), hint=_LOG_HINT, status=response.status)
 
     def _message(self, response: Response) -> str:
         try:
@@ -133,7 +134,8 @@ class EngineClient:
             raise self._unexpected() from None
 
     def _unexpected(self) -> ConnectionFailed:
-        return ConnectionFailed("the service at %s is not a container engine" % self.place)
+        cause = "the service at %s is not a container engine" % self.place
+        return ConnectionFailed(cause, hint="Check DOCKER_HOST and CONTAINER_HOST in the environment of the task")
 
 
 def _quoted(name: str) -> str:

@@ -27,6 +27,8 @@ from .._run import RunStats
 _WORK_SECONDS = 3600.0
 # Kept for the next requests; more are made when needed.
 _CONNECTIONS = 10
+_LOG_HINT = "Check the log of the engine, and run the task again"
+_FILES_HINT = "Check DOCKER_CERT_PATH in the environment of the task"
 
 
 class Endpoint(t.NamedTuple):
@@ -67,7 +69,9 @@ class Connection:
         except ConnectionFailed as error:
             text = "cannot reach the engine at %s: %s" % (self.endpoint, error.reason)
             if error.system_errno == errno.EACCES:
-                raise AccessDenied(text, hint="Use become, or a user with access to this engine") from None
+                raise AccessDenied(
+                    text, hint="Use become, or run the task as a user with access to this engine"
+                ) from None
             hint = "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task"
             raise ConnectionFailed(text, hint=hint) from None
 
@@ -83,7 +87,8 @@ class Connection:
                 chunk = self._next(response, size)
                 seen += len(chunk)
                 if limit is not None and seen > limit:
-                    raise ConnectionFailed("the engine at %s sent more than %d bytes" % (self.endpoint, limit))
+                    cause = "the engine at %s sent a response larger than %d bytes" % (self.endpoint, limit)
+                    raise ConnectionFailed(cause, hint=_LOG_HINT)
                 if not chunk:
                     return
                 yield chunk
@@ -94,7 +99,8 @@ class Connection:
         try:
             return response.read(size)
         except ConnectionFailed:
-            raise ConnectionFailed("the connection to the engine at %s broke" % (self.endpoint,)) from None
+            cause = "the connection to the engine at %s broke" % (self.endpoint,)
+            raise ConnectionFailed(cause, hint=_LOG_HINT) from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -109,14 +115,14 @@ def _settings(endpoint: Endpoint) -> RegistrySettings:
     ca, cert, key = (os.path.join(endpoint.tls, name) for name in ("ca.pem", "cert.pem", "key.pem"))
     settings = RegistrySettings(host, validate_certs=False)
     if endpoint.is_verified:
-        _require(ca, "which is needed to verify the engine")
+        _require(ca, "the CA certificate of the engine")
         with _usable("cannot verify the engine: the file %s contains no certificate" % ca):
             _context().load_verify_locations(ca)
         settings = RegistrySettings(host, ca_path=ca)
     if os.path.exists(cert) or os.path.exists(key):
-        _require(cert, "which belongs to %s" % key)
-        _require(key, "which belongs to %s" % cert)
-        with _usable("%s and %s are not a certificate and its unencrypted private key" % (cert, key)):
+        _require(cert, "the client certificate for %s" % key)
+        _require(key, "the private key for %s" % cert)
+        with _usable("the files %s and %s are not a certificate and its unencrypted private key" % (cert, key)):
             _context().load_cert_chain(cert, key, password=lambda: b"")
         settings = dataclasses.replace(settings, client_cert=cert, client_key=key)
     return settings
@@ -126,7 +132,7 @@ def _require(path: str, purpose: str) -> None:
     try:
         open_regular(path).close()
     except (OSError, InvalidContent):
-        raise LocalFailure("cannot read the file %s, %s" % (path, purpose)) from None
+        raise LocalFailure("cannot read the file %s, %s" % (path, purpose), hint=_FILES_HINT) from None
 
 
 @contextlib.contextmanager
@@ -135,7 +141,7 @@ def _usable(otherwise: str) -> t.Iterator[None]:
     try:
         yield
     except (OSError, ValueError):
-        raise LocalFailure(otherwise) from None
+        raise LocalFailure(otherwise, hint=_FILES_HINT) from None
 
 
 def _context() -> ssl.SSLContext:

@@ -42,7 +42,8 @@ class PodmanProgram:
         try:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:
-            raise ConnectionFailed("podman images did not return JSON") from None
+            hint = "Run podman images --format json as the user of the task"
+            raise ConnectionFailed("podman images did not return valid JSON", hint=hint) from None
         with parsing("the output of podman images"):
             return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
 
@@ -78,7 +79,7 @@ class PodmanProgram:
     def tag(self, image_id: str, name: str) -> None:
         """Make a name stand for an image. Raises NotFound where this is not there."""
         if not self.inspect(image_id):
-            raise NotFound("podman has no image %s" % image_id)
+            raise NotFound("podman has no image %s" % image_id, hint="Run the task again")
         self._run("tag", _known_as(image_id), name)
 
     def remove(self, name: str) -> bool:
@@ -96,7 +97,8 @@ class PodmanProgram:
         code, output, errors = self._call(*arguments)
         if code:
             lines = errors.strip().splitlines() or ["exit status %d" % code]
-            raise Refused("podman %s failed: %s" % (arguments[0], lines[-1].replace("Error: ", "")[:300]))
+            cause = "podman %s failed (%s)" % (arguments[0], lines[-1].replace("Error: ", "")[:300])
+            raise Refused(cause, hint="Run the command as the user of the task to see its whole output")
         return output
 
     def _call(self, *arguments: str) -> tuple[int, str, str]:
@@ -104,7 +106,9 @@ class PodmanProgram:
             return self._run_command(["podman", *arguments], "")
         except OSError:
             hint = "Install podman, or set CONTAINER_HOST to the address of its service"
-            raise ImageError("podman is not available: neither its socket nor the program exists", hint=hint) from None
+            raise ImageError(
+                "podman is not available: the node has neither its socket nor the program", hint=hint
+            ) from None
 
 
 def _digest(image_id: str) -> str:

@@ -35,6 +35,9 @@ from .location import Location
 from .repository import Lockable, Store
 from .staging import Staging
 
+_OTHER_HINT = "Use a registry or an OCI layout"
+_DAMAGED_HINT = "Build the image again, or copy it from another source"
+
 
 class ConfigStore(Store, Lockable):
     """The images of one repository of an engine or archive; without a repository, all of an archive.
@@ -73,7 +76,8 @@ class ConfigStore(Store, Lockable):
             return names
         found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
         if not found:
-            raise NotFound("there is no image with this name")
+            cause = "the repository %s contains no images" % self._reference.repository
+            raise NotFound(cause, hint="Check the name of the repository")
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
@@ -81,8 +85,9 @@ class ConfigStore(Store, Lockable):
         found = self._backend.find(self._full(name))
         if not found:
             names = sorted(self._backend.names())
-            hint = "Available images: %s" % ", ".join(names[:20]) if names else ""
-            raise NotFound("there is no image with this %s" % ("ID" if digests.is_digest(name) else "name"), hint=hint)
+            hint = "Choose one of the available images: %s" % ", ".join(names[:20]) if names else ""
+            wanted = self._full(name)
+            raise NotFound("image %s does not exist" % wanted if wanted else "there are no images", hint=hint)
         image = self._backend.image(found)
         self._staging.contents[image.id] = lambda: [image.config]
         return manifest_of(image.config, [self._described(layer) for layer in image.layers])
@@ -139,14 +144,21 @@ class ConfigStore(Store, Lockable):
         """Raise :class:`ImageError` where an image cannot be kept here."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
-            raise ImageError("%s is an artifact, and engines only support images" % manifest.digest)
+            cause = "%s is an artifact, but engines and Docker archives can store only images" % manifest.digest
+            raise ImageError(cause, hint=_OTHER_HINT)
         if digests.split(config.digest)[0] != "sha256":
-            raise ImageError("its config has the digest %s, but engines only support sha256" % config.digest)
+            cause = (
+                "the image config has the digest %s, but engines and Docker archives support only sha256"
+                % config.digest
+            )
+            raise ImageError(cause, hint=_OTHER_HINT)
         if manifest.has_foreign_layers:
-            raise ImageError("it has foreign layers, which only their vendor provides, but engines need all layers")
+            cause = "the image has foreign layers, which only their vendor distributes, but engines and Docker archives need all layers"
+            raise ImageError(cause, hint=_OTHER_HINT)
         for layer in manifest.layers:
             if layer.media_type not in media_types.LAYERS:
-                raise ImageError("engines do not support layers of the media type %s" % layer.media_type)
+                cause = "engines and Docker archives do not support layers of the media type %s" % layer.media_type
+                raise ImageError(cause, hint=_OTHER_HINT)
             if layer.media_type in media_types.ZSTD_LAYERS:
                 require_zstd()
         self._staging.configs_elsewhere[config.digest] = read_config
@@ -157,7 +169,7 @@ class ConfigStore(Store, Lockable):
         """Keep the config, or the plain content of the layer, until the image is published."""
         if blob.media_type in media_types.IMAGE_CONFIGS:
             if blob.size > MAX_CONFIG:
-                raise ImageError("its config is larger than %d bytes" % MAX_CONFIG)
+                raise ImageError("the image config is larger than %d bytes" % MAX_CONFIG, hint=_OTHER_HINT)
             self._staging.configs[blob.digest] = digests.collect(open_blob())
         else:
             content = plain(open_blob(), blob.size, self._staging.expansion)
@@ -220,17 +232,19 @@ class ConfigStore(Store, Lockable):
         try:
             return self._staging.contents[digest]()
         except KeyError:
-            raise NotFound("blob %s is missing" % digest) from None
+            raise NotFound("blob %s of the image is missing" % digest, hint="Run the task again") from None
 
     def _described(self, layer: Layer) -> dict[str, t.Any]:
         """The descriptor of a layer as it is kept: plain ones by what the config says of them."""
         kind = compression(bytes(next(iter(layer.open()), b"")))
         if kind == "zstd":
-            raise ImageError("its layers are compressed with zstd, which this format does not support")
+            cause = "the layers of the image are compressed with zstd, which is not supported in Docker archives"
+            raise ImageError(cause, hint="Build the image with gzip-compressed layers")
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
         if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
-            raise DigestMismatch("digest mismatch: the content of a layer does not match its config")
+            cause = "digest mismatch: the image config specifies %s for a layer, but its content is different"
+            raise DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 
     def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
@@ -255,14 +269,15 @@ class ConfigStore(Store, Lockable):
         """The layers of an image, if they are what its config says."""
         expected = diff_ids(config)
         if len(expected) != len(manifest.layers):
-            raise InvalidContent("its manifest has %d layers and its config %d" % (len(manifest.layers), len(expected)))
+            cause = "the manifest has %d layers, but the image config has %d" % (len(manifest.layers), len(expected))
+            raise InvalidContent(cause, hint=_DAMAGED_HINT)
         found = []
         for diff_id, layer in zip(expected, manifest.layers):
             staged = self._staging.layers.get(layer.digest)
             if staged is None:
-                raise ContentMissing("layer %s is missing" % layer.digest)
+                raise ContentMissing("layer %s is missing" % layer.digest, hint="Run the task again")
             if staged.digest != diff_id:
-                cause = "digest mismatch: layer %s has content with the digest %s, but its config specifies %s"
-                raise DigestMismatch(cause % (layer.digest, staged.digest, diff_id))
+                cause = "digest mismatch: layer %s has content with the digest %s, but the image config specifies %s"
+                raise DigestMismatch(cause % (layer.digest, staged.digest, diff_id), hint=_DAMAGED_HINT)
             found.append(Layer(diff_id, staged.size, staged.chunks))
         return tuple(found)

@@ -89,7 +89,8 @@ def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
     with file_errors("read", path):
         start = os.pread(stream.fileno(), 8, 0)
     if start.startswith(_ZSTD):
-        raise InvalidContent("the archive is compressed with zstd", hint="Decompress it first")
+        cause = "the archive is compressed with zstd, which is not supported"
+        raise InvalidContent(cause, hint="Decompress the archive first")
     for magic, module in _MODULES:
         if start.startswith(magic):
             return _spooled(stream, path, _format(module))
@@ -110,8 +111,8 @@ def _format(name: str) -> Format:
     try:
         module = importlib.import_module(name)
     except ImportError:
-        cause = "the archive is compressed, and the Python of this node was built without %s" % name
-        raise InvalidContent(cause, hint="Decompress it first") from None
+        cause = "the archive is compressed, but Python on this node has no module %s" % name
+        raise InvalidContent(cause, hint="Decompress the archive first") from None
     if name == "bz2":
         return Format(module.BZ2Decompressor, (OSError,))
     return Format(module.LZMADecompressor, (module.LZMAError,))
@@ -158,13 +159,14 @@ def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
         for chunk in decompress(_read(stream, path), format_):
             written += len(chunk)
             if written > limit:
-                cause = "the archive has %d bytes, but more than %d when decompressed" % (size, limit)
-                raise InvalidContent(cause, hint="If this is intended, decompress it first")
+                cause = "the archive of %d bytes decompresses to more than %d bytes" % (size, limit)
+                raise InvalidContent(cause, hint="If this is intended, decompress the archive first")
             with file_errors("write", "the temporary file for %s" % path):
                 plain.write(chunk)
     except failures:
         plain.close()
-        raise InvalidContent("the archive is damaged: it cannot be decompressed") from None
+        cause = "the archive is damaged: its content cannot be decompressed"
+        raise InvalidContent(cause, hint="Create the archive again") from None
     except BaseException:
         plain.close()
         raise

@@ -48,8 +48,7 @@ from .repository import Lockable, Store
 _VERSION = b"Directory Transport Version: %s\n"
 # 1.2 differs in that other algorithms than sha256 are part of the names.
 _VERSIONS = (b"1.1", b"1.2")
-_TOP = "manifest.json"
-_CHILD = ".manifest.json"
+_TOP, _CHILD = "manifest.json", ".manifest.json"
 # How often to begin a file in a directory that others delete at the same time, which is less likely each time.
 _ATTEMPTS = 10
 _HEX = r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}"
@@ -167,7 +166,8 @@ class Directory(Store, Lockable):
                     lambda part: part.digest == top.digest or self._has(part),
                     lambda digest: manifest if digest == top.digest else self._read_manifest(digest),
                 ):
-                    raise ContentMissing("%s was removed from the directory during this run" % manifest.digest)
+                    cause = "content of image %s was removed from the directory during this run"
+                    raise ContentMissing(cause % manifest.digest, hint="Run the task again")
                 self._replace(manifest)
 
     @contextlib.contextmanager
@@ -273,7 +273,7 @@ class Directory(Store, Lockable):
         try:
             raw = read_regular(path, MAX_SIZE)
         except FileNotFoundError:
-            raise NotFound("there is no image in the directory %s" % self._path) from None
+            raise NotFound("the directory %s contains no image" % self._path, hint="Check the path") from None
         self._check_version()
         algorithm = digests.split(digest)[0] if digest else "sha256"
         return Manifest.parse(raw, digest=digests.of(raw, algorithm))
@@ -339,15 +339,15 @@ class Directory(Store, Lockable):
         except InvalidContent as error:
             raise LocalFailure(error.cause) from None
         if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
-            raise LocalFailure("%s/version is not the version file of an image directory" % self._path)
+            raise LocalFailure("the file %s/version has unknown content" % self._path, hint="Use another directory")
 
     def _refuse_other_directories(self) -> None:
         """A directory with files of its own is named by mistake: nothing may be written into it, or removed."""
         with contextlib.suppress(FileNotFoundError):
             names = os.listdir(self._path)
             if "version" not in names and _TOP not in names and not all(map(_NAMES.fullmatch, names)):
-                hint = "Use an empty directory"
-                raise LocalFailure("%s contains files, but no image" % self._path, hint=hint)
+                cause = "the directory %s contains files, but no image" % self._path
+                raise LocalFailure(cause, hint="Use an empty directory")
             self._check_version()
 
     def _write_version(self, version: bytes) -> None:

@@ -25,6 +25,9 @@ from .._image.manifest import Manifest
 from . import signature_files
 from .signature_files import NAME
 
+_OTHER_HINT = "Use a registry, an OCI layout or an OCI archive"
+_AGAIN_HINT = "Run the task again"
+
 
 class DirectorySignatures:
     """The signatures of the image with the digest that ``top`` returns (empty if there is none) and of its children.
@@ -52,7 +55,8 @@ class DirectorySignatures:
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
         """Raises :class:`Refused`."""
-        raise Refused("a directory can only store signatures, but no other referrers of %s" % subject)
+        cause = "a directory can store only signatures, but not the other referrers of %s" % subject
+        raise Refused(cause, hint=_OTHER_HINT)
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
         """There is nothing to remove."""
@@ -75,13 +79,13 @@ class DirectorySignatures:
         """As :meth:`image`. Raises NotFound."""
         found = self.image(tag)
         if found is None:
-            raise NotFound("the directory contains no signatures for %s" % tag)
+            raise NotFound("the directory contains no signatures for the tag %s" % tag, hint="Sign the image again")
         return found
 
     def manifest(self, digest: str) -> Manifest:
         """An image that was returned before. Raises NotFound."""
         if digest not in self._manifests:
-            raise NotFound("manifest %s is missing from the directory" % digest)
+            raise NotFound("manifest %s is missing from the directory" % digest, hint=_AGAIN_HINT)
         return self._manifests[digest]
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
@@ -95,20 +99,21 @@ class DirectorySignatures:
     def open_blob(self, digest: str) -> t.BinaryIO:
         """A blob of an image that was returned before. Raises NotFound."""
         if digest not in self._contents:
-            raise NotFound("blob %s is missing from the directory" % digest)
+            raise NotFound("blob %s is missing from the directory" % digest, hint=_AGAIN_HINT)
         return io.BytesIO(self._contents[digest])
 
     def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
         """Have these signatures for a tag and no others; ``read`` reads the layers that are new."""
         if not self.keeps(tag):
-            raise Refused("a directory cannot store %s" % tag, hint="Use a registry, an OCI layout or an OCI archive")
+            raise Refused("a directory can store only signatures, but not the tag %s" % tag, hint=_OTHER_HINT)
         present = self._read(tag)
         known = [layer for _path, layer in present]
         wanted = [signature_file.layer_of(blob) for blob in manifest.layers]
         for blob, layer in zip(manifest.layers, wanted):
             if layer not in known:
                 if blob.size > signature_file.MAX_PAYLOAD or not signature_file.is_of(tag, layer):
-                    raise InvalidContent("%s under the tag %s is not a signature" % (blob.digest, tag))
+                    cause = "blob %s under the tag %s is not a signature" % (blob.digest, tag)
+                    raise InvalidContent(cause, hint="Copy the image without referrers")
                 signature_files.append(self._path, self._name(tag), signature_file.encode(layer, read(blob)))
                 known.append(layer)
         outdated = [path for path, layer in present if layer not in wanted]

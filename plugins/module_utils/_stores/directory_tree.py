@@ -167,7 +167,8 @@ class TreeRepository(Repository):
         """Raises InvalidReference for a name that would lead out of the tree, or that no path can have."""
         parts = repository.split("/")
         if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
-            raise InvalidReference("%r is not a valid repository name in a directory" % repository, "dir:%s" % root)
+            cause = "%r is not a valid repository name in a directory" % repository
+            raise InvalidReference(cause, "dir:%s" % root, "Use another repository name, without . and .. segments")
         self._root = root
         self._repository = repository
         self._warn = warn
@@ -210,7 +211,7 @@ class TreeRepository(Repository):
         if "latest" not in names and _is_image(os.path.join(self._root, self._directory("latest"))):
             names.append("latest")
         if not names:
-            raise NotFound("there is no image in this repository", self.reference(""))
+            raise NotFound("the repository contains no images", self.reference(""), "Check the name of the repository")
         return names
 
     def delete_tag(self, tag: str, digest: str) -> str:
@@ -230,10 +231,10 @@ class TreeRepository(Repository):
 def repositories(root: str) -> list[str]:
     """The repositories of which a tree has images, in order. Raises NotFound where there is no such directory."""
     if not os.path.isdir(root):
-        raise NotFound("there is no directory %s" % root)
+        raise NotFound("the directory %s does not exist" % root, hint="Check the path")
     if _is_image(root):
         hint = "Use its parent directory, or copy the image with image_copy"
-        raise NotFound("is an image directory, not a tree of image directories", "dir:%s" % root, hint)
+        raise NotFound("the directory contains a single image, not a tree of images", "dir:%s" % root, hint)
     found: set[str] = set()
     seen = 0
     for directory, names, _files in os.walk(root):
@@ -244,7 +245,8 @@ def repositories(root: str) -> list[str]:
             found.add(os.path.relpath(os.path.join(directory, repository if separator else name), root))
         seen += len(names) + len(images)
         if seen > MAX_ENTRIES:
-            raise InvalidContent("the tree has more than %d directories" % MAX_ENTRIES, "dir:%s" % root)
+            cause = "the directory has more than %d subdirectories" % MAX_ENTRIES
+            raise InvalidContent(cause, "dir:%s" % root, "Use a directory that contains only images")
     return sorted(found)
 
 

@@ -66,8 +66,9 @@ class DockerArchive(ImageBackend):
         else:
             found = images
             if len({image.id for image in images}) > 1:
-                names = ", ".join(sorted(self.names())[:20]) or "only images without a name"
-                raise ImageError("the file contains several images", hint="Choose one. It has: %s" % names)
+                names = ", ".join(sorted(self.names())[:20]) or "@0, @1 and so on, by position"
+                cause = "the file contains several images"
+                raise ImageError(cause, hint="Choose one of the available images: %s" % names)
         return found[-1].id if found else None
 
     def names(self) -> list[str]:
@@ -99,7 +100,8 @@ class DockerArchive(ImageBackend):
         with self._locked():
             missing = set(ids.values()) - {image.id for image in self._current()}
             if missing:
-                raise ContentMissing("the image %s was removed from the file during this run" % missing.pop())
+                cause = "image %s was removed from the file during this run" % missing.pop()
+                raise ContentMissing(cause, hint="Run the task again")
             named = []
             for image in self._without(ids, keep=ids.values()):
                 more = [name for name, image_id in ids.items() if image_id == image.id]
@@ -154,11 +156,11 @@ class DockerArchive(ImageBackend):
             try:
                 found = status_of_regular(self._path)
             except FileNotFoundError:
-                raise NotFound("there is no file %s" % self._path) from None
+                raise NotFound("the file %s does not exist" % self._path, hint="Check the path") from None
             except InvalidContent as error:  # which is not to be replaced
                 raise LocalFailure(error.cause) from None
         if not found.st_size:  # a place for an archive, as ansible.builtin.tempfile makes it
-            raise NotFound("the file %s is empty" % self._path)
+            raise NotFound("the file %s is empty" % self._path, hint="Check the path")
         identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
         if identity != self._identity:
             tar = TarImage(self._path)

@@ -29,6 +29,7 @@ from .tar_writer import END, file_chunks
 _INDEX = "manifest.json"
 # All are kept in memory. Those of a thousand real images have a tenth of this.
 _MAX_CONFIGS = 64 * 1024 * 1024
+_HINT = "Create the archive again"
 
 
 class _Config(t.NamedTuple):
@@ -54,16 +55,23 @@ class DockerSave:
         except NotFound:
             names = self._tar.names()
             if "repositories" in names:
-                cause = "is an archive from Docker before 1.10, which has no image IDs"
-                raise InvalidContent(cause, hint="Load it into a newer Docker and save it again") from None
-            hint = "It is an OCI layout. Use oci-archive:" if "oci-layout" in names else ""
-            raise InvalidContent("was not written by docker save: it has no manifest.json", hint=hint) from None
+                cause = "the archive was written by Docker before 1.10, and contains no image IDs"
+                raise InvalidContent(
+                    cause, hint="Load the archive into a newer Docker, and save the image again"
+                ) from None
+            is_layout = "oci-layout" in names
+            hint = (
+                "The archive is an OCI layout. Use the transport oci-archive"
+                if is_layout
+                else "Create the archive with docker save"
+            )
+            raise InvalidContent("the archive has no manifest.json, so it is not from docker save", hint=hint) from None
 
     def _image(self, entry: SavedEntry) -> SavedImage:
         content, image_id, expected = self._config(entry.config)
         if len(expected) != len(entry.layers):
-            cause = "manifest.json lists %d layers of an image whose config has %d" % (len(entry.layers), len(expected))
-            raise InvalidContent(cause)
+            cause = "an image has %d layers in manifest.json, but %d in its config" % (len(entry.layers), len(expected))
+            raise InvalidContent(cause, hint=_HINT)
         return SavedImage(content, tuple(map(self._layer, expected, entry.layers)), entry.names, image_id)
 
     def _config(self, name: str) -> _Config:
@@ -75,21 +83,23 @@ class DockerSave:
         found = self._configs[position]
         stated = re.fullmatch(r"([0-9a-f]{64})(?:\.json)?", posixpath.basename(name))
         if stated and found.id != "sha256:" + stated.group(1):
-            raise DigestMismatch("digest mismatch: the config %s has content with the digest %s" % (name, found.id))
+            cause = "digest mismatch: the image config %s has content with the digest %s" % (name, found.id)
+            raise DigestMismatch(cause, hint=_HINT)
         return found
 
     def _read(self, name: str) -> bytes:
         size = self._tar.size(name)
         if size is None:
-            raise InvalidContent("the config %s is missing from the archive" % name)
+            raise InvalidContent("the image config %s is missing from the archive" % name, hint=_HINT)
         if size + sum(len(config.content) for config in self._configs.values()) > _MAX_CONFIGS:
-            raise InvalidContent("the configs of its images have more than %d bytes" % _MAX_CONFIGS)
+            cause = "the image configs in the archive are larger than %d bytes in total" % _MAX_CONFIGS
+            raise InvalidContent(cause, hint="Save fewer images in one archive")
         return self._tar.read(name, MAX_CONFIG)
 
     def _layer(self, diff_id: str, name: str) -> Layer:
         size = self._tar.size(name)
         if size is None:
-            raise InvalidContent("the layer %s is missing from the archive" % name)
+            raise InvalidContent("the layer %s is missing from the archive" % name, hint=_HINT)
         return Layer(diff_id, size, lambda: self._tar.chunks(name))
 
 

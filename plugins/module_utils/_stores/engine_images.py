@@ -89,11 +89,17 @@ class EngineImages(ImageBackend):
             self._count("loading", ", ".join(image.names) or image.id, size_of([image]), archive([image]))
         )
         if not image.names and not self.is_whole(image.id, lambda: [layer.diff_id for layer in image.layers]):
-            raise ImageError("the engine does not have %s after loading it" % image.id)
+            cause = "image %s is missing from the engine after it was loaded" % image.id
+            raise ImageError(cause, hint="Check the log of the engine")
         for name in image.names:
             found = self.find(name)
             if found != image.id:
-                raise ImageError("after loading %s, the name %s points to %s" % (image.id, name, found or "nothing"))
+                cause = "the engine loaded image %s, but the name %s points to %s" % (
+                    image.id,
+                    name,
+                    found or "no image",
+                )
+                raise ImageError(cause, hint="Run the task again")
 
     def name(self, ids: t.Mapping[str, str]) -> None:
         """Tag the images."""
@@ -101,7 +107,8 @@ class EngineImages(ImageBackend):
             try:
                 self._engine.tag(self._engine_id(image_id), name)
             except NotFound:
-                raise ContentMissing("the image %s was removed from the engine during this run" % image_id) from None
+                cause = "image %s was removed from the engine during this run" % image_id
+                raise ContentMissing(cause, hint="Run the task again") from None
 
     def remove(self, names: t.Collection[str]) -> bool:
         """Remove names one by one: an engine removes the image with its last one."""
@@ -186,7 +193,8 @@ class EngineImages(ImageBackend):
         try:
             images = DockerSave(tar).images
             if len(images) != 1:
-                raise InvalidContent("the engine saved %d images instead of %s" % (len(images), engine_id))
+                cause = "the engine exported %d images instead of image %s" % (len(images), engine_id)
+                raise InvalidContent(cause, hint="Check the log of the engine")
         except BaseException:
             tar.close()
             raise
@@ -212,5 +220,5 @@ def _broken(name: str) -> t.Iterator[None]:
     try:
         yield
     except (NotFound, Refused, DigestMismatch) as error:
-        cause = "the engine cannot read its image %s: %s" % (name, error.cause)
-        raise InvalidContent(cause, hint="Remove it from the engine, or copy it there again") from None
+        cause = "the engine cannot export image %s: %s" % (name, error.cause)
+        raise InvalidContent(cause, hint="Remove the image from the engine, or copy it to the engine again") from None

@@ -29,6 +29,7 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 # The level that Docker compresses with. zlib writes neither a time nor a name into this header.
 _LEVEL = 6
+_HINT = "Build the image again, or copy it from another source"
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
@@ -135,11 +136,13 @@ def _bounded(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit) ->
     for chunk in chunks:
         left -= len(chunk)
         if left < 0 and not expansion.take(min(-left, len(chunk))):
-            cause = "a layer of %d bytes is more than %d times as large when decompressed" % (
+            cause = "a layer of %d bytes decompresses to more than %d times its size" % (
                 size,
                 MAX_RATIO,
             )
-            raise InvalidContent(cause, hint="If this is intended, pull or load the image with the engine")
+            raise InvalidContent(
+                cause, hint="If this is intended, use the commands of the engine to pull or load the image"
+            )
         yield chunk
 
 
@@ -153,9 +156,9 @@ def _gunzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     try:
         yield from decompress(chunks, GZIP)
     except GZIP.failures:
-        raise InvalidContent("a layer is damaged: it cannot be decompressed") from None
+        raise InvalidContent("a layer is damaged: its content cannot be decompressed", hint=_HINT) from None
     except EOFError:
-        raise InvalidContent("a layer is damaged: its compressed content is incomplete") from None
+        raise InvalidContent("a layer is damaged: its compressed content is incomplete", hint=_HINT) from None
 
 
 def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
@@ -168,7 +171,7 @@ def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
                 return
             yield chunk
     except zstandard.ZstdError:
-        raise InvalidContent("a layer is damaged: it cannot be decompressed") from None
+        raise InvalidContent("a layer is damaged: its content cannot be decompressed", hint=_HINT) from None
 
 
 class _Stream:

@@ -26,6 +26,8 @@ from .._image.manifest import Manifest
 from .oci_index import Index, IndexEntry, name_of, new_entry
 from .repository import Store
 
+_HINT = "Delete the image with this name, or copy the image without referrers"
+
 
 class IndexedStore(Store):
     """A store whose images are the entries of an index, where lists of referrers are images too."""
@@ -147,12 +149,12 @@ class LayoutReferrers:
         try:
             current = self._list(index, subject)
         except ImageError as error:
-            raise Refused("cannot list referrers of %s: %s" % (subject, error.cause)) from None
+            raise Refused("cannot list the referrers of %s: %s" % (subject, error.cause), hint=_HINT) from None
         if current and not referrers.is_list(current, subject):
             raise Refused(
-                "cannot list referrers of %s: in the %s, the name %s does not contain a list of referrers"
-                % (subject, self._images.kind, tag),
-                hint="Delete this name, or copy the image without referrers",
+                "cannot list the referrers of %s: the image %s in the %s is not a list of referrers"
+                % (subject, tag, self._images.kind),
+                hint=_HINT,
             )
         return current
 

@@ -76,7 +76,9 @@ def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], No
     found = {name: _repository(name) for name in names}
     unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
-        warn("%s: skipped images whose name is not a repository and a tag: %s" % (layout, messages.some(unnamed)))
+        warn(
+            "%s: skipped images whose names do not have the form REPOSITORY:TAG: %s" % (layout, messages.some(unnamed))
+        )
     return sorted(set(filter(None, found.values())))
 
 

@@ -38,6 +38,7 @@ from .tar_writer import TarWriter
 
 # New content is kept in pieces of at most so many bytes, so that several can grow at the same time.
 _PIECE = 16 * 1024 * 1024
+_HINT = "Create the archive again"
 
 
 class OciArchive(OciImages, Closing):
@@ -167,7 +168,7 @@ class OciArchive(OciImages, Closing):
 
     def _check_exists(self) -> None:
         if self._archive() is None:
-            raise NotFound("there is no archive at %s" % self._path)
+            raise NotFound("the archive %s does not exist" % self._path, hint="Check the path")
 
     def _identity(self) -> object:
         return self._archive()
@@ -178,16 +179,20 @@ class OciArchive(OciImages, Closing):
             return new_index()
         if archive.size("index.json") is None:
             is_docker = archive.size("manifest.json") is not None
-            hint = "Use docker-archive: for files that docker save wrote" if is_docker else ""
-            raise LocalFailure("the archive does not contain an OCI layout: it has no index.json", hint=hint)
+            hint = (
+                "The archive is from docker save. Use the transport docker-archive"
+                if is_docker
+                else "Use an archive of an OCI layout"
+            )
+            raise LocalFailure("the archive has no index.json, so it is not an OCI layout", hint=hint)
         return parse_index(archive.read("index.json", MAX_INDEX), "index.json in the archive")
 
     def _read_manifest(self, digest: str) -> Manifest:
         size = self._size(digest)
         if size is None:
-            raise NotFound("manifest %s is missing from the archive" % digest)
+            raise NotFound("manifest %s is missing from the archive" % digest, hint=_HINT)
         if size > MAX_SIZE:
-            raise InvalidContent("manifest %s has more than %d bytes" % (digest, MAX_SIZE))
+            raise InvalidContent("manifest %s is larger than %d bytes" % (digest, MAX_SIZE), hint=_HINT)
         return Manifest.parse(b"".join(self._chunks(digest)), digest=digest)
 
     def _size(self, digest: str) -> int | None:
@@ -200,7 +205,7 @@ class OciArchive(OciImages, Closing):
             return skipped(self._new.chunks(digest), offset)
         archive = self._archive()
         if archive is None or archive.size(_member(digest)) is None:
-            raise NotFound("blob %s is missing from the archive" % digest)
+            raise NotFound("blob %s is missing from the archive" % digest, hint=_HINT)
         return archive.chunks(_member(digest), offset)
 
 

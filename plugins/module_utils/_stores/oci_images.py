@@ -122,7 +122,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             found = self._names.tags(self.index().names())
         if self._names.repository and not found:
-            raise NotFound("there is no image in this repository", self.reference(""))
+            raise NotFound("the repository contains no images", self.reference(""), "Check the name of the repository")
         return found
 
     def neighbours(self) -> dict[str, Descriptor]:
@@ -140,7 +140,10 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
-                raise NotFound("the %s has no image with this name" % self.kind, hint=self.index().names_hint())
+                cause = (
+                    "the %s contains no image named %s" % (self.kind, name) if name else "the %s is empty" % self.kind
+                )
+                raise NotFound(cause, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
     def has_manifest(self, digest: str) -> bool:
@@ -175,8 +178,8 @@ class OciImages(IndexedStore, Lockable, Batching):
         with file_errors("write", self._path), self._lock():
             for manifest, _names, wanted in publications:
                 if not self.is_complete(manifest.descriptor, wanted):
-                    cause = "content of %s was removed from the %s during this run"
-                    raise ContentMissing(cause % (manifest.digest, self.kind))
+                    cause = "content of image %s was removed from the %s during this run"
+                    raise ContentMissing(cause % (manifest.digest, self.kind), hint="Run the task again")
             document = self._document()
             self._replace(document, self._with(document["manifests"], publications))
         for manifest, names, _wanted in publications:
@@ -197,7 +200,8 @@ class OciImages(IndexedStore, Lockable, Batching):
         with file_errors("write", self._path), self._lock():
             for manifest in manifests.values():
                 if not self.has_blob(manifest.descriptor):
-                    raise ContentMissing("%s was removed from the %s during this run" % (manifest.digest, self.kind))
+                    cause = "image %s was removed from the %s during this run" % (manifest.digest, self.kind)
+                    raise ContentMissing(cause, hint="Run the task again")
             document = self._document()
             named = {self._names.full(tag): manifest for tag, manifest in manifests.items()}
             kept = Index(document["manifests"], self.kind).without(named)
@@ -256,9 +260,9 @@ class OciImages(IndexedStore, Lockable, Batching):
         """Once a task: the same text is kept once."""
         if names and manifest.media_type in media_types.DOCKER:
             self._warn(
-                "%s:%s has images in Docker's format. skopeo and podman with containers/image before 5.35 (Debian 12) and "
-                "umoci cannot find these by name. If such a tool will read the %s, copy with format: oci"
-                % (self.transport, self._path, self.kind)
+                "%s:%s contains images in Docker's format. umoci, and skopeo and podman before containers/image 5.35 "
+                "(as in Debian 12), cannot find them by name. If you use such a tool, copy the images with format: oci."
+                % (self.transport, self._path)
             )
 
     def _lock(self) -> t.ContextManager[None]:

@@ -32,6 +32,7 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 # How many names a hint has.
 _SHOWN = 20
+_HINT = "Use another path, or copy the images again"
 
 IndexEntry = dict[str, t.Any]
 
@@ -61,7 +62,7 @@ class Index:
             return self.entries[int(name[1:]) :][:1]
         if not name:
             if len(self.by_digest) > 1:
-                raise ImageError("the %s contains several images" % self._kind, hint="Choose one. " + self.names_hint())
+                raise ImageError("the %s contains several images" % self._kind, hint=self.names_hint())
             return self.entries
         return self.named(name)
 
@@ -94,21 +95,23 @@ class Index:
         return [entry for entry in self.entries if id(entry) not in gone]
 
     def names_hint(self) -> str:
-        """What there is."""
+        """What to do about a name that none or several have."""
         names = self.names()
         if "" in self._by_name:
             names.append("(unnamed)")
-        return "It has: %s" % (", ".join(sorted(names)[:_SHOWN]) or "no image")
+        if not names:
+            return "Copy an image to the %s first" % self._kind
+        return "Choose one of the available images: %s" % ", ".join(sorted(names)[:_SHOWN])
 
     def _ambiguous(self, name: str, entries: list[IndexEntry]) -> ImageError:
         cause = "the %s contains several images named %s" % (self._kind, name)
         full_names = list(dict.fromkeys(map(_full_name_of, entries)))
         if all(full_names) and len(full_names) == len(digests_of(entries)):
-            return ImageError(cause, hint="Use one of: %s" % ", ".join(full_names[:_SHOWN]))
+            return ImageError(cause, hint="Use one of these names: %s" % ", ".join(full_names[:_SHOWN]))
         known = set(map(id, entries))
         # Nobody can get these by name, so that an image which is to have the name may take the place of all.
         positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
-        return InvalidContent(cause, hint="Use one of: %s" % ", ".join(positions[:_SHOWN]))
+        return InvalidContent(cause, hint="Use one of these positions: %s" % ", ".join(positions[:_SHOWN]))
 
     def _of(self, name: str) -> list[IndexEntry]:
         return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])
@@ -130,15 +133,15 @@ def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
 
 def _checked(document: t.Any, path: str) -> dict[str, t.Any]:
     if not isinstance(document, dict):
-        raise InvalidContent("%s is not an OCI index" % path)
+        raise InvalidContent("%s is not a valid OCI index" % path, hint=_HINT)
     documents.check_fields(document, FIELDS, path)
     if document.get("manifests") is None and ("manifests" in document or document.get("schemaVersion") == 2):
         document["manifests"] = []  # Go programs write a list without items as null, or leave it out
     entries = document.get("manifests")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InvalidContent("%s is not an OCI index" % path)
+        raise InvalidContent("%s is not a valid OCI index" % path, hint=_HINT)
     if len(entries) > MAX_ENTRIES:
-        raise InvalidContent("%s lists more than %d images" % (path, MAX_ENTRIES))
+        raise InvalidContent("%s lists more than %d images" % (path, MAX_ENTRIES), hint="Use several layouts")
     for entry in entries:
         documents.check_fields(entry, ENTRY_FIELDS, "an entry of %s" % path)
     return document

@@ -33,6 +33,8 @@ from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
 from .repository import Root
 
+_HINT = "Copy the image to the layout again"
+
 
 class OciLayout(OciImages, Root):
     """The images of one layout.
@@ -111,7 +113,7 @@ class OciLayout(OciImages, Root):
 
     def _check_exists(self) -> None:
         if not os.path.exists(os.path.join(self._path, "index.json")):
-            raise NotFound("there is no OCI layout at %s" % self._path)
+            raise NotFound("the OCI layout %s does not exist" % self._path, hint="Check the path")
 
     def _identity(self) -> object:
         with contextlib.suppress(FileNotFoundError):
@@ -135,14 +137,15 @@ class OciLayout(OciImages, Root):
             names = {name for name in os.listdir(self._path) if not name.startswith(STAGING)}
             if "oci-layout" not in names and names - {"blobs", "index.json"}:
                 raise ImageError(
-                    "%s contains files, but is not an OCI layout" % self._path, hint="Use an empty directory"
+                    "the directory %s contains files, but is not an OCI layout" % self._path,
+                    hint="Use an empty directory",
                 )
 
     def _read_manifest(self, digest: str) -> Manifest:
         try:
             return Manifest.parse(read_regular(self._blob_path(digest), MAX_SIZE), digest=digest)
         except FileNotFoundError:
-            raise NotFound("manifest %s is missing from the layout" % digest) from None
+            raise NotFound("manifest %s is missing from the layout" % digest, hint=_HINT) from None
 
     def _blob_path(self, digest: str) -> str:
         return os.path.join(self._path, "blobs", *digests.split(digest))
@@ -170,7 +173,7 @@ class OciLayout(OciImages, Root):
                         return
                     yield chunk
         except FileNotFoundError:
-            raise NotFound("blob %s is missing from the layout" % digest) from None
+            raise NotFound("blob %s is missing from the layout" % digest, hint=_HINT) from None
         except OSError as error:
             raise local_failure(error, "read", self._path) from None
 

@@ -66,8 +66,8 @@ def required(store: Store) -> Referrers:
     found = referrers_of(store)
     if found is None:
         raise ImageError(
-            "cannot store referrers",
+            "engines and Docker archives cannot store referrers",
             store.reference(""),
-            "Remove referrers, or use a registry, an OCI layout, an OCI archive or a directory",
+            "Remove the option referrers, or use a registry, an OCI layout, an OCI archive or a directory",
         )
     return found

@@ -32,6 +32,7 @@ _MAX_MEMBERS = 100_000
 _MAX_EXTENDED = 64 * 1024
 # Archives of Docker before 1.10 link layers to layers; a chain of links has no use at all.
 _MAX_LINKS = 8
+_HINT = "Create the archive again"
 
 _FILES = frozenset((tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE))
 _LINKS = frozenset((tarfile.SYMTYPE, tarfile.LNKTYPE))
@@ -93,7 +94,7 @@ class TarImage:
         """The whole file. Raises NotFound, or InvalidContent where it has more than ``limit`` bytes."""
         member = self._require(name)
         if member.size > limit:
-            raise InvalidContent("%s in the archive has more than %d bytes" % (name, limit))
+            raise InvalidContent("%s in the archive is larger than %d bytes" % (name, limit), hint=_HINT)
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str, start: int = 0) -> t.Iterator[bytes]:
@@ -105,7 +106,8 @@ class TarImage:
             with file_errors("read", self._path):
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
             if not chunk:
-                raise InvalidContent("the archive was truncated while it was read")
+                cause = "another process truncated the archive while this task read it"
+                raise InvalidContent(cause, hint="Run the task again")
             offset += len(chunk)
             yield chunk
 
@@ -121,7 +123,7 @@ class TarImage:
     def _require(self, name: str) -> _Member:
         member = self._find(name)
         if member is None:
-            raise NotFound("%s is missing from the archive" % name)
+            raise NotFound("the file %s is missing from the archive" % name, hint=_HINT)
         return member
 
     def _find(self, name: str) -> _Member | None:
@@ -130,7 +132,7 @@ class TarImage:
             if member is None or not member.target:
                 return member
             member = self._members.get(member.target)
-        raise InvalidContent("%s in the archive is a link to itself, or follows too many links" % name)
+        raise InvalidContent("the link %s in the archive does not lead to a file" % name, hint=_HINT)
 
 
 class _Extension:
@@ -158,20 +160,17 @@ class _Scan:
                 break
             offset = self._take(header, offset + _BLOCK)
         else:
-            raise self._malformed("has more than %d members" % _MAX_MEMBERS)
+            raise InvalidContent("the archive has more than %d members" % _MAX_MEMBERS, hint="Store fewer images in it")
         if not offset:
-            raise self._malformed("is not a tar archive: it is empty")
-
-    def _malformed(self, cause: str) -> InvalidContent:
-        return InvalidContent("the archive %s" % cause)
+            raise InvalidContent("the archive is empty", hint=_HINT)
 
     def _take(self, header: bytes, offset: int) -> int:
         """Take in the member whose content begins at ``offset``; returns where the next header begins."""
         try:
             info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except (tarfile.TarError, ValueError):
-            cause = "is damaged or cut off" if self.members else "is not a tar archive"
-            raise self._malformed(cause) from None
+            cause = "the archive has a damaged header" if self.members else "the file is not a tar archive"
+            raise InvalidContent(cause, hint=_HINT) from None
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE):
             self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
             self._extend(info.type, os.pread(self._descriptor, info.size, offset))
@@ -189,29 +188,31 @@ class _Scan:
         """POSIX.1-2001 extended header, for the member that follows, or a global one."""
         records = _records(content)
         if records is None:
-            raise self._malformed("has a malformed extended header")
+            raise InvalidContent("the archive has a malformed extended header", hint=_HINT)
         if kind == tarfile.XGLTYPE:
             if records.keys() & {b"path", b"linkpath", b"size"}:
-                raise self._malformed("has a global header that sets one name or size for all members")
+                cause = "the archive has a global header that sets the same name or size for all members"
+                raise InvalidContent(cause, hint=_HINT)
             return
         if self._extension.is_set:
-            raise self._malformed("has several extended headers for one member")
+            raise InvalidContent("the archive has several extended headers for one member", hint=_HINT)
         self._extension.is_set = True
         if any(key.startswith(b"GNU.sparse") for key in records):
-            raise self._malformed("contains a sparse file, which images do not use")
+            raise InvalidContent("the archive contains a sparse file, which images do not use", hint=_HINT)
         self._set("name", _text(records.get(b"path", b"")))
         self._set("link", _text(records.get(b"linkpath", b"")))
         size = records.get(b"size")
         if size:
             if not size.isdigit() or len(size) > 19:
-                raise self._malformed("has a malformed extended header")
+                raise InvalidContent("the archive has a malformed extended header", hint=_HINT)
             self._extension.size = int(size)
 
     def _set(self, field: str, text: str) -> None:
         """A name or link that takes the place of what is in the header of the member; an empty one does not."""
         known = getattr(self._extension, field)
         if known and text and known != text:
-            raise self._malformed("contains several names for one member: %s and %s" % (_shown(known), _shown(text)))
+            cause = "the archive contains two names for one member: %s and %s" % (_shown(known), _shown(text))
+            raise InvalidContent(cause, hint=_HINT)
         setattr(self._extension, field, known or text)
 
     def _enter(self, kind: bytes, name: str, link: str, offset: int, size: int) -> int:
@@ -224,7 +225,8 @@ class _Scan:
             self._keep_directory(path)
             return _next(offset, 0)
         if kind not in _FILES:
-            raise self._malformed("contains %s, which is not a file, a directory or a link" % _shown(name))
+            cause = "the archive contains %s, which is not a file, a directory or a link" % _shown(name)
+            raise InvalidContent(cause, hint=_HINT)
         self._check_end(name, offset, size)
         self._keep(path, _Member(offset, size))
         return _next(offset, size)
@@ -232,13 +234,16 @@ class _Scan:
     def _keep(self, path: str, member: _Member) -> None:
         known = self.members.get(path)
         if path in self._directories or (known and not self._is_same(known, member)):
-            raise self._malformed("contains several different members named %s" % _shown(path))
+            raise self._duplicate(path)
         self.members[path] = member
 
     def _keep_directory(self, path: str) -> None:
         if path in self.members:
-            raise self._malformed("contains several different members named %s" % _shown(path))
+            raise self._duplicate(path)
         self._directories.add(path)
+
+    def _duplicate(self, path: str) -> InvalidContent:
+        return InvalidContent("the archive contains different members with the name %s" % _shown(path), hint=_HINT)
 
     def _is_same(self, one: _Member, other: _Member) -> bool:
         if (one.target, one.size) != (other.target, other.size):
@@ -251,15 +256,16 @@ class _Scan:
 
     def _check_end(self, name: str, offset: int, size: int, limit: int | None = None) -> None:
         if size < 0 or (limit is not None and size > limit):
-            raise self._malformed("contains %s with an impossible size" % _shown(name))
+            raise InvalidContent("the archive contains %s with an invalid size" % _shown(name), hint=_HINT)
         if offset + size > self._end:
-            raise self._malformed("is cut off: %s should have %d bytes" % (_shown(name), size))
+            cause = "the archive ends before the %d bytes of %s" % (size, _shown(name))
+            raise InvalidContent(cause, hint=_HINT)
 
     def _inside(self, name: str, beside: str) -> str:
         """The normalised path of a name that is relative to ``beside``, if it stays in the archive."""
         path = posixpath.normpath(posixpath.join(beside, name))
         if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
-            raise self._malformed("contains %s, which points outside the archive" % _shown(name))
+            raise InvalidContent("the archive contains %s, which points outside the archive" % _shown(name), hint=_HINT)
         return path
 
 
@@ -267,7 +273,7 @@ def _open(path: str) -> t.BinaryIO:
     try:
         return open_regular(path)
     except FileNotFoundError:
-        raise NotFound("there is no archive at %s" % path) from None
+        raise NotFound("the archive %s does not exist" % path, hint="Check the path") from None
 
 
 def _shown(name: str) -> str:

@@ -94,13 +94,16 @@ def test_what_the_engine_refuses_is_told_in_its_words(server, client):
     server.answers["/v1.41/images/a:1"] = (409, {"message": "conflict: container 0123 is\nusing it"})
     with pytest.raises(Refused) as caught:
         client.remove("a:1")
-    assert str(caught.value) == "the engine returned 409 (conflict: container 0123 is using it)."
+    assert (
+        str(caught.value)
+        == "the engine returned 409 (conflict: container 0123 is using it). Check the log of the engine."
+    )
 
 
 def test_loading_may_fail_in_an_answer_that_began_well(server, client):
     lines = b'{"stream": "Loading"}\r\nnot JSON\r\n{"errorDetail": {}, "error": "no space left on device"}\r\n'
     server.answers["/v1.41/images/load"] = (200, lines)
-    with pytest.raises(Refused, match="the engine cannot load the image: no space left on device"):
+    with pytest.raises(Refused, match="the engine could not load the image .no space left on device"):
         client.load(iter([b"content"]))
 
 
@@ -147,7 +150,7 @@ def test_socket_of_somebody_else(tmp_path, monkeypatch):
 
 
 def test_missing_certificate_is_named(tmp_path):
-    with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, which is needed to verify the engine"):
+    with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, the CA certificate of the engine"):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, RunStats())
 
 
@@ -155,7 +158,9 @@ def test_missing_certificate_is_named(tmp_path):
 def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
     (tmp_path / there).touch()
     with pytest.raises(
-        LocalFailure, match="cannot read the file %s/%s, which belongs to %s/" % (tmp_path, missing, tmp_path)
+        LocalFailure,
+        match="cannot read the file %s/%s, the (client certificate|private key) for %s/"
+        % (tmp_path, missing, tmp_path),
     ):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, RunStats())
 

@@ -372,7 +372,7 @@ class TestFormat:
     def test_annotations_that_are_left_out_are_told_when_that_happens(self, run, stores, source):
         source.add(image(annotations={"a.b": "1"}), tag="1")
         run("r.example/app:1", "s.example/app", format="docker")
-        told = "s.example/app: Docker's format does not support annotations; these were left out: a.b"
+        told = "s.example/app: Docker's format does not support annotations, so these were left out: a.b"
         assert stores.run.statistics.warnings == [told]
         stores.run.statistics.warnings.clear()
         run("r.example/app:1", "s.example/app", format="docker")

@@ -69,7 +69,7 @@ def test_layer_that_is_not_what_the_config_says(path):
     )
     destination = store(path)
     bring(destination, lying)
-    with pytest.raises(DigestMismatch, match="but its config specifies"):
+    with pytest.raises(DigestMismatch, match="but the image config specifies"):
         destination.publish(lying.manifest, ["1"], None)
     assert not path.exists()
 
@@ -79,7 +79,7 @@ def test_manifest_with_fewer_layers_than_the_config(path):
     document = {**image.manifest.document, "layers": image.manifest.document["layers"][:1]}
     destination = store(path)
     bring(destination, image)
-    with pytest.raises(InvalidContent, match="has 1 layers and its config 2"):
+    with pytest.raises(InvalidContent, match="has 1 layers, but the image config has 2"):
         destination.publish(Manifest.parse(images.encode(document)), ["1"], None)
 
 
@@ -132,10 +132,10 @@ def with_layers(media_type):
 @pytest.mark.parametrize(
     ("manifest", "said"),
     [
-        (artifact(), "is an artifact, and engines only support images"),
+        (artifact(), "is an artifact, but engines and Docker archives can store only images"),
         (
             with_layers("application/vnd.in-toto+json"),
-            "engines do not support layers of the media type application/vnd.in-",
+            "engines and Docker archives do not support layers of the media type application/vnd.in-",
         ),
         (with_layers(next(iter(media_types.FOREIGN_LAYERS))), "which only their vendor provides"),
         (with_layers("application/vnd.oci.image.layer.v1.tar+gzip+encrypted"), "engines do not support layers"),
@@ -235,9 +235,11 @@ def test_names_of_a_repository_and_of_a_file(path):
 
 def test_message_tells_what_there_is(path):
     DockerArchive(str(path)).add(saved(b"1", names=(NAME,)))
-    with pytest.raises(NotFound, match=r"there is no image with this name. Available images: r.example/app:1."):
+    with pytest.raises(
+        NotFound, match=r"image .* does not exist. Choose one of the available images: r.example/app:1."
+    ):
         store(path).manifest("0")
-    with pytest.raises(NotFound, match="there is no image with this ID"):
+    with pytest.raises(NotFound, match="image sha256:.* does not exist"):
         store(path).manifest(digests.of(b"x"))
 
 

@@ -43,7 +43,7 @@ def put(repository, name, image):
 
 def test_tags_and_digests_have_directories(repository, root):
     app = repository("r.example:5000/team/app")
-    with pytest.raises(NotFound, match="there is no image in this repository"):
+    with pytest.raises(NotFound, match="the repository contains no images"):
         app.tags()
     put(app, "1.0", ONE)
     put(app, TWO.digest, TWO)
@@ -62,7 +62,7 @@ def test_tags_and_digests_have_directories(repository, root):
 
 
 def test_all_repositories_of_a_tree(repository, root):
-    with pytest.raises(NotFound, match="there is no directory %s" % root):
+    with pytest.raises(NotFound, match="the directory %s does not exist" % root):
         repositories(str(root))
     for name in ("app", "127.0.0.1:5000/team/app", "127.0.0.1:5000/cli"):
         put(repository(name), "1", ONE)
@@ -105,7 +105,7 @@ def test_the_directory_of_an_image_is_no_tree(repository, root):
     put(repository("app"), "1.0", ONE)
     with pytest.raises(NotFound) as raised:
         repositories(str(root / "app:1.0"))
-    expected = "dir:%s/app:1.0: is an image directory, not a tree of image directories." % root
+    expected = "dir:%s/app:1.0: the directory contains a single image, not a tree of images." % root
     assert str(raised.value) == expected + " Use its parent directory, or copy the image with image_copy."
 
 
@@ -146,5 +146,5 @@ def test_a_tree_without_end_is_refused(root, monkeypatch):
     monkeypatch.setattr(directory_tree, "MAX_ENTRIES", 10)
     for number in range(11):
         (root / ("d%d" % number)).mkdir(parents=True)
-    with pytest.raises(InvalidContent, match=r"^dir:%s: the tree has more than 10 directories\.$" % root):
+    with pytest.raises(InvalidContent, match=r"^dir:%s: the directory has more than 10 subdirectories\. " % root):
         repositories(str(root))

@@ -96,7 +96,7 @@ def test_many_large_configs(tmp_path):
     configs = [member(str(count), large_config(7_000_000, b"%d" % count)) for count in range(10)]
     entries = [{"Config": str(count), "RepoTags": None, "Layers": []} for count in range(10)]
     path = write(tmp_path / "a.tar", *configs, member("manifest.json", json.dumps(entries).encode()))
-    with pytest.raises(InvalidContent, match="the configs of its images have more than 67108864 bytes"):
+    with pytest.raises(InvalidContent, match="the image configs in the archive are larger than 67108864 bytes"):
         DockerSave(TarImage(str(path)))
 
 
@@ -147,16 +147,16 @@ def test_layer_that_is_shorter_than_it_says():
     ("members", "error", "said"),
     [
         ((member("x", b""),), InvalidContent, "was not written by docker save"),
-        ((member("oci-layout", b""),), InvalidContent, "It is an OCI layout. Use oci-archive:"),
-        ((member("repositories", b""),), InvalidContent, "from Docker before 1.10, which has no image IDs"),
+        ((member("oci-layout", b""),), InvalidContent, "The archive is an OCI layout. Use the transport oci-archive"),
+        ((member("repositories", b""),), InvalidContent, "by Docker before 1.10, and contains no image IDs"),
         (
             (index("0" * 64 + ".json"), member("0" * 64 + ".json", CONFIG)),
             DigestMismatch,
-            "digest mismatch: the config",
+            "digest mismatch: the image config",
         ),
-        ((index("c"), member("c", CONFIG)), InvalidContent, "lists 0 layers of an image whose config has 2"),
+        ((index("c"), member("c", CONFIG)), InvalidContent, "an image has 0 layers in manifest.json, but 2"),
         ((index("c", "l", "h"), member("c", CONFIG), member("l", LOW)), InvalidContent, "the layer h is missing"),
-        ((index("c", "l"), member("l", LOW)), InvalidContent, "the config c is missing"),
+        ((index("c", "l"), member("l", LOW)), InvalidContent, "the image config c is missing"),
         ((index("c"), member("c", bytes(9_000_000))), InvalidContent, "more than 8388608 bytes"),
         (
             (index("c", "l", "l"), member("c", CONFIG), link("l", "m"), link("m", "l")),

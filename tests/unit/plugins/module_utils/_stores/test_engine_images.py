@@ -113,7 +113,7 @@ def test_engine_that_made_something_else_of_the_image():
     docker.named[A] = saved(b"another")
     with pytest.raises(ImageError, match="the name %s points to %s" % (A, saved(b"another").id)):
         EngineImages("docker-daemon", docker).add(saved(b"low", names=(A,)))
-    with pytest.raises(ImageError, match="the name %s points to nothing" % B):
+    with pytest.raises(ImageError, match="the name %s points to no image" % B):
         EngineImages("docker-daemon", docker).add(saved(b"low", names=(B,)))
 
 
@@ -125,7 +125,7 @@ def test_image_that_was_removed_meanwhile():
 def test_image_that_the_engine_cannot_read_says_so(containerd):
     containerd.damaged.add(containerd.have(saved(b"low", names=(A,))))
     with pytest.raises(
-        InvalidContent, match=r"the engine cannot read its image sha256:.*: the engine returned 404 \(content digest"
+        InvalidContent, match=r"the engine cannot export image sha256:.*: the engine returned 404 \(content digest"
     ):
         EngineImages("docker-daemon", containerd).find(A)
 
@@ -139,6 +139,6 @@ class Corrupt(Docker):
 
 def test_image_that_the_engine_cannot_inspect_is_not_there(containerd):
     engine = EngineImages("containers-storage", Corrupt())
-    with pytest.raises(InvalidContent, match="the engine cannot read its image %s: the engine returned 500" % A):
+    with pytest.raises(InvalidContent, match="the engine cannot export image %s: the engine returned 500" % A):
         engine.find(A)
     assert not engine.is_whole(saved(b"low").id)

@@ -45,7 +45,7 @@ def test_an_image_by_digest_has_a_name_of_its_own(layout, repository):
 
 
 def test_other_repositories_are_not_seen(layout, repository):
-    with pytest.raises(NotFound, match=r"layout:r.example/app: there is no image in this repository"):
+    with pytest.raises(NotFound, match=r"layout:r.example/app: the repository contains no images"):
         repository.tags()
     with pytest.raises(NotFound):
         layout.repository("r.example").tags()
@@ -62,5 +62,5 @@ def test_names_without_a_repository_are_told(layout, repository):
     assert "localhost" not in repositories(layout.tags(), layout.reference(""), warnings.append)
     (told,) = warnings
     assert told.endswith(
-        "/layout: skipped images whose name is not a repository and a tag: 1.0, localhost:5000/app, r.example/app"
+        "/layout: skipped images whose names do not have the form REPOSITORY:TAG: 1.0, localhost:5000/app, r.example/app"
     )

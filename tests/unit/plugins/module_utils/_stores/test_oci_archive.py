@@ -194,7 +194,7 @@ def test_deleting(store, path, tmp_path):
     assert store.delete(TWO.digest) is False
     assert store.delete(ONE.digest) is True
     assert os.listdir(tmp_path) == []
-    with pytest.raises(NotFound, match="there is no archive at %s" % path):
+    with pytest.raises(NotFound, match="the archive %s does not exist" % path):
         store.tags()
 
 
@@ -249,7 +249,7 @@ def test_other_files_are_refused_and_left_as_they_are(store, path, content):
 
 def test_an_archive_of_docker_is_told_apart(store, path):
     archives.write(path, archives.member("manifest.json", b"[]"))
-    with pytest.raises(ImageError, match="Use docker-archive: for files that docker save wrote"):
+    with pytest.raises(ImageError, match="The archive is from docker save. Use the transport docker-archive"):
         store.resolve("")
 
 

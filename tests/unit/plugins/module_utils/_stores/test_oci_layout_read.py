@@ -59,7 +59,7 @@ def test_several_images_without_a_name_is_an_error_that_lists_them(layout, path,
     layouts.foreign_layout(path, ("b", ONE), ("a", TWO), ("", images.image("linux/arm64")))
     with pytest.raises(ImageError, match="several images") as caught:
         ask(layout, "")
-    assert "It has: (unnamed), a, b." in str(caught.value)
+    assert "Choose one of the available images: (unnamed), a, b." in str(caught.value)
 
 
 def test_a_position_names_an_entry(layout, path):
@@ -75,7 +75,7 @@ def test_several_images_with_one_name_are_refused(layout, path, ask):
     layouts.foreign_layout(path, ("0", TWO), ("1", ONE), ("1", TWO))
     with pytest.raises(ImageError) as raised:
         ask(layout, "1")
-    assert str(raised.value) == "the layout contains several images named 1. Use one of: @1, @2."
+    assert str(raised.value) == "the layout contains several images named 1. Use one of these positions: @1, @2."
     assert layout.tags() == ["0", "1"]
 
 
@@ -84,7 +84,7 @@ def test_images_of_docker_save_are_known_by_their_full_names(layout, path):
     for name, image in (("docker.io/library/app:1", ONE), ("app:1", ONE), ("db:1", TWO)):
         assert layout.resolve(name).digest == layout.manifest(name).digest == image.digest
     with pytest.raises(
-        ImageError, match=r"several images named 1\. Use one of: docker.io/library/app:1, docker.io/libr"
+        ImageError, match=r"several images named 1\. Use one of these names: docker.io/library/app:1, docker.io/libr"
     ):
         layout.resolve("1")
     assert layout.tags() == ["docker.io/library/app:1", "docker.io/library/db:1"]
@@ -106,10 +106,10 @@ def test_a_layout_whose_list_is_null_has_no_image(layout, path, more):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"schemaVersion": 2, "manifests": 7}', "is not an OCI index"),
-        ('{"schemaVersion": 2, "manifests": [7]}', "is not an OCI index"),
-        ("[]", "is not an OCI index"),
-        ("{}", "is not an OCI index"),
+        ('{"schemaVersion": 2, "manifests": 7}', "is not a valid OCI index"),
+        ('{"schemaVersion": 2, "manifests": [7]}', "is not a valid OCI index"),
+        ("[]", "is not a valid OCI index"),
+        ("{}", "is not a valid OCI index"),
         ("", "is not valid JSON"),
         ('{"manifests": [], "Manifests": [{}]}', "contains 'Manifests', which engines read as manifests"),
         ('{"manifests": [], "manifests": [{}]}', "has several values for 'manifests'"),
@@ -170,14 +170,16 @@ def test_reading_from_a_layout_that_is_not_there_is_an_error_that_says_so(layout
 
 def test_a_name_that_is_not_there_is_an_error_that_lists_those_that_are(layout, path):
     layouts.foreign_layout(path, ("2", TWO), ("1", ONE), ("", TWO))
-    with pytest.raises(NotFound, match=r"no image with this name.*It has: \(unnamed\), 1, 2"):
+    with pytest.raises(
+        NotFound, match=r"contains no image named .*Choose one of the available images: \(unnamed\), 1, 2"
+    ):
         layout.manifest("3")
 
 
 def test_an_empty_layout_says_that_it_is_empty(layout, path):
     layouts.foreign_layout(path)
     assert layout.resolve("") is None
-    with pytest.raises(NotFound, match="It has: no image"):
+    with pytest.raises(NotFound, match="Copy an image to the layout first"):
         layout.manifest("")
 
 
@@ -319,7 +321,7 @@ def test_an_entry_without_a_proper_name_is_unnamed(layout, path, annotations):
     layouts.foreign_layout(path, ("1", ONE), manifests=[images.entry(ONE, annotations=annotations)])
     assert layout.resolve("1") is None
     assert layout.resolve("").digest == ONE.digest
-    with pytest.raises(NotFound, match=r"It has: \(unnamed\)\."):
+    with pytest.raises(NotFound, match=r"Choose one of the available images: \(unnamed\)\."):
         layout.manifest("1")
 
 

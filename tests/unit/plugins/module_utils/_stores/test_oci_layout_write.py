@@ -406,7 +406,7 @@ def test_a_name_of_several_images_of_docker_save_is_not_written(layout, path):
         lambda: layout.retag({"1": ONE.manifest}),
         lambda: layout.delete_tag("1", ONE.digest),
     ):
-        with pytest.raises(ImageError, match="several images named 1. Use one of: %s, %s" % (APP, DB)):
+        with pytest.raises(ImageError, match="several images named 1. Use one of these names: %s, %s" % (APP, DB)):
             change()
     assert (path / "index.json").read_bytes() == before
 
@@ -430,8 +430,8 @@ def test_images_in_dockers_format_are_warned_of(layout, path, warnings, write):
         layouts.fill(layout, docker)
         layout.retag({"1": docker.manifest})
     assert set(warnings) == {
-        "oci:%s has images in Docker's format. skopeo and podman with containers/image before 5.35 (Debian 12) and umoci "
-        "cannot find these by name. If such a tool will read the layout, copy with format: oci" % path
+        "oci:%s contains images in Docker's format. umoci, and skopeo and podman before containers/image 5.35 (as in Debian 12), "
+        "cannot find them by name. If you use such a tool, copy the images with format: oci." % path
     }
 
 

@@ -57,7 +57,7 @@ def test_links_are_followed_within_the_archive(path):
         assert archive.read("2/layer.tar", 10) == archive.read("3/layer.tar", 10) == b"layer"
         with pytest.raises(NotFound, match="dangling is missing from the archive"):
             archive.read("dangling", 10)
-        with pytest.raises(InvalidContent, match="loop in the archive is a link to itself, or follows too many links"):
+        with pytest.raises(InvalidContent, match="the link loop in the archive does not lead to a file"):
             archive.size("loop")
 
 
@@ -93,7 +93,7 @@ def test_several_members_with_one_name_that_differ_are_refused(path, other, turn
     """Engines that unpack the archive take the last, and others the first."""
     members = [member("a", b"first"), other]
     write(path, *(members[::-1] if turned else members))
-    with pytest.raises(InvalidContent, match=r"^the archive contains several different members named 'a'\.$"):
+    with pytest.raises(InvalidContent, match=r"^the archive contains different members with the name 'a'\. "):
         TarImage(str(path))
 
 
@@ -105,7 +105,7 @@ def test_members_of_one_size_are_compared_to_their_end(path):
 
 def test_more_than_the_limit_is_not_read(path):
     write(path, member("a", b"12345"))
-    with TarImage(str(path)) as archive, pytest.raises(InvalidContent, match="has more than 4 bytes"):
+    with TarImage(str(path)) as archive, pytest.raises(InvalidContent, match="is larger than 4 bytes"):
         archive.read("a", 4)
 
 
@@ -131,14 +131,14 @@ def test_compressed_archives(path, compress, monkeypatch, tmp_path):
     assert os.listdir(str(tmp_path)) == ["image.tar"]
     for packed in (compress(plain)[:-5], compress(plain)[:-5000], compress(plain) + b"rubbish"):
         path.write_bytes(packed)
-        with pytest.raises(InvalidContent, match="the archive is damaged: it cannot be decompressed"):
+        with pytest.raises(InvalidContent, match="the archive is damaged: its content cannot be decompressed"):
             TarImage(str(path))
 
 
 def test_a_decompression_bomb_is_defused(path, monkeypatch):
     monkeypatch.setattr(decompression, "ALWAYS_ALLOWED", 1_000_000)
     path.write_bytes(gzip.compress(bytes(20_000_000)))
-    with pytest.raises(InvalidContent, match="more than [0-9]+ when decompressed. If this is intended"):
+    with pytest.raises(InvalidContent, match="decompresses to more than [0-9]+ bytes. If this is intended"):
         TarImage(str(path))
 
 
@@ -165,11 +165,11 @@ def extended(content, kind=tarfile.XHDTYPE):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is not a tar archive: it is empty"),
-        (bytes(10240), "is not a tar archive: it is empty"),
+        (b"", "the archive is empty"),
+        (bytes(10240), "the archive is empty"),
         (b"<html>" * 200, "is not a tar archive"),
-        (tar(member("a", b"x" * 600))[:700], "is cut off: 'a' should have 600 bytes"),
-        (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "is damaged or cut off"),
+        (tar(member("a", b"x" * 600))[:700], "ends before the 600 bytes of 'a'"),
+        (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "has a damaged header"),
         (tar(member("../a", b"x")), "contains '../a', which points outside the archive"),
         (tar(member("d/../../a", b"x")), "contains 'd/../../a', which points outside the archive"),
         (tar(member("/etc/a", b"x")), "contains '/etc/a', which points outside the archive"),
@@ -180,17 +180,20 @@ def extended(content, kind=tarfile.XHDTYPE):
         (tar(member("a", kind=tarfile.BLKTYPE)), "contains 'a', which is not a file, a directory or a link"),
         (tar(member("a", kind=tarfile.FIFOTYPE)), "contains 'a', which is not a file, a directory or a link"),
         (tar(member("a", kind=tarfile.GNUTYPE_SPARSE)), "contains 'a', which is not a file, a directory or a link"),
-        (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "is cut off: 'a' should have 1099511627775 bytes"),
-        (damaged((124, b"\xff" * 12)), "contains 'a' with an impossible size"),
+        (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "ends before the 1099511627775 bytes of 'a'"),
+        (damaged((124, b"\xff" * 12)), "contains 'a' with an invalid size"),
         (damaged((124, b"no number!!!")), "is not a tar archive"),
-        (extended(b"x" * 70_000), "contains 'PaxHeader' with an impossible size"),
+        (extended(b"x" * 70_000), "contains 'PaxHeader' with an invalid size"),
         (extended(b"13 path=../a\n"), "contains '../a', which points outside the archive"),
         (extended(b"9 path=bc"), "has a malformed extended header"),
         (extended(b"9 path=bcd\n"), "has a malformed extended header"),
         (extended(b"10 path=bc\n9 x=yz\n"), "has a malformed extended header"),
         (extended(b"7 path\n"), "has a malformed extended header"),
         (extended(b"9 =value\n"), "has a malformed extended header"),
-        (extended(b"9 path=b\n", tarfile.XGLTYPE), "has a global header that sets one name or size for all members"),
+        (
+            extended(b"9 path=b\n", tarfile.XGLTYPE),
+            "has a global header that sets the same name or size for all members",
+        ),
         (
             tar(*[member("P", b"9 path=b\n", tarfile.XHDTYPE)] * 2, member("a", b"x")),
             "has several extended headers for one member",
@@ -201,16 +204,19 @@ def extended(content, kind=tarfile.XHDTYPE):
                 member("P", b"9 path=b\n", tarfile.XHDTYPE),
                 member("a", b"x"),
             ),
-            "contains several names for one member: 'c' and 'b'",
+            "contains two names for one member: 'c' and 'b'",
         ),
         (extended(b"9 size=-1\n"), "has a malformed extended header"),
         (extended(b"10 size=-1\n"), "has a malformed extended header"),
         (extended(b"99999 path=a\n"), "has a malformed extended header"),
         (extended(b"1 path=a\n"), "has a malformed extended header"),
         (extended(b"path"), "has a malformed extended header"),
-        (extended(b"25 size=9999999999999999\n"), "is cut off: 'a' should have 9999999999999999 bytes"),
+        (extended(b"25 size=9999999999999999\n"), "ends before the 9999999999999999 bytes of 'a'"),
         (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file, which images do not use"),
-        (b"\x28\xb5\x2f\xfd" + bytes(600), "is compressed with zstd. Decompress it first"),
+        (
+            b"\x28\xb5\x2f\xfd" + bytes(600),
+            "is compressed with zstd, which is not supported. Decompress the archive first",
+        ),
     ],
 )
 def test_malformed_archives(path, content, said):
@@ -256,7 +262,7 @@ def test_an_archive_without_its_end_is_read_as_far_as_it_goes(path):
 
 
 def test_what_is_no_file(path):
-    with pytest.raises(NotFound, match="there is no archive at %s" % path):
+    with pytest.raises(NotFound, match="the archive %s does not exist" % path):
         TarImage(str(path))
     path.mkdir()
     with pytest.raises(ImageError, match="%s is not a regular file" % path):
@@ -272,5 +278,5 @@ def test_a_file_that_shrinks_while_it_is_read(path):
     with TarImage(str(path)) as archive:
         with path.open("r+b") as stream:
             stream.truncate(100_000)
-        with pytest.raises(InvalidContent, match="was truncated while it was read"):
+        with pytest.raises(InvalidContent, match="truncated the archive while"):
             list(archive.chunks("a"))
