@@ -18,7 +18,7 @@ INDEX = REPOSITORY / "docs" / "docsite" / "rst" / "error_index.rst"
 _PLUGINS = REPOSITORY / "plugins"
 _ANSIBLE = {"AnsibleFilterError", "AnsibleLookupError"}
 # Functions that make or raise an error, with the position of its text.
-_HELPERS = {"wrong": 0, "_mismatch": 0, "_refusal": 2}
+_HELPERS = {"wrong": 0, "_refusal": 2}
 _WARNINGS = {"warn", "_warn"}
 _PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgxo]")
 _LEAST_WORDS = 2

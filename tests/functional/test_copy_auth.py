@@ -113,7 +113,7 @@ class TestToken:
         dest = f"{token_registry.host}/{repository}:1"
         result = run_module("image_copy", src=layout, dest=dest, registries=credentials)
         assert result.msg.startswith(
-            f"cannot log in to {token_registry.host} as user alice: its token service 127.0.0.1"
+            f"cannot log in to {token_registry.host} as user alice: the token service 127.0.0.1"
         )
         assert "looking-glass" not in result.stdout
         assert len(token_service.log) == 1

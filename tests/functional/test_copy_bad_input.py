@@ -30,16 +30,19 @@ def layout(tmp_path):
 @pytest.mark.parametrize(
     ("src", "said"),
     [
-        ("Foo Bar", "Foo Bar: 'Foo Bar' is not a repository name. Write host[:port]/path[:tag][@digest]."),
-        ("HOST/Team/app:1", "HOST/Team/app:1: 'Team/app' is not a repository name. Repository names are lower-case."),
-        ("HOST/app:not a tag", "HOST/app:not a tag: 'not a tag' is not a tag. A tag has up to 128 letters"),
-        ("HOST/app@sha256:abc", "HOST/app@sha256:abc: 'sha256:abc' is not a digest. A digest is"),
-        ("https://HOST/app:1", "https://HOST/app:1: is a URL, not a reference. Write HOST/app:1."),
-        ("ftp:/srv/image", "ftp:/srv/image: unsupported transport 'ftp'. Use docker://"),
-        ("oci:", "oci:: the path is missing. Write oci:PATH[:REF]."),
+        ("Foo Bar", "Foo Bar: 'Foo Bar' is not a valid repository name. Write host[:port]/path[:tag][@digest]."),
+        (
+            "HOST/Team/app:1",
+            "HOST/Team/app:1: 'Team/app' is not a valid repository name. Write the repository name in lower case.",
+        ),
+        ("HOST/app:not a tag", "HOST/app:not a tag: 'not a tag' is not a valid tag. Write a tag of up to 128 letters"),
+        ("HOST/app@sha256:abc", "HOST/app@sha256:abc: 'sha256:abc' is not a valid digest. Write"),
+        ("https://HOST/app:1", "https://HOST/app:1: expected an image reference, but found a URL. Write HOST/app:1."),
+        ("ftp:/srv/image", "ftp:/srv/image: the transport 'ftp' is not supported. Use docker://"),
+        ("oci:", "oci:: the reference has no path. Write oci:PATH[:REF]."),
         (
             ZEROS,
-            f"{ZEROS}: 64 hexadecimal digits are an image ID, not a repository name. Write the name of a repository.",
+            f"{ZEROS}: expected a repository name, but found an image ID. Write the name of a repository.",
         ),
         (
             "HOST/none:1",
@@ -72,7 +75,7 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
     [
         (
             {"platforms": ["amd64"]},
-            "'amd64' is not a platform. Write os/architecture[/variant], for example linux/arm64.",
+            "'amd64' is not a valid platform. Write os/architecture[/variant], for example linux/arm64.",
         ),
         ({"jobs": 0}, "jobs is 0, but must be from 1 to 256."),
         ({"timeout": 0}, "timeout is 0.0, but must be more than 0 and at most 86400 seconds."),

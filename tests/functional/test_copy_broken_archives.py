@@ -103,7 +103,7 @@ BROKEN = {
         archive(index=b'{"manifests": {}}'),
         "index.json in the archive is not a valid OCI index",
     ),
-    "digest that climbs": (archive(index=index(digest="sha256:../../x")), "is not a digest"),
+    "digest that climbs": (archive(index=index(digest="sha256:../../x")), "is not a valid digest"),
     "no manifest": (archive(manifest=None), f"manifest {IMAGE.digest} is missing from the archive"),
     "another manifest": (archive(manifest=b"{}"), "digest mismatch: "),
     "no layer": (archive(layer=None), f"blob {LAYER} is missing from the archive"),

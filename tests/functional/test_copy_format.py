@@ -138,9 +138,9 @@ def test_what_docker_cannot_express_is_refused_by_name_or_left_out(copy, push, s
     layers = zstd.document()["layers"]
     layers[1]["mediaType"] = layers[1]["mediaType"].replace("gzip", "zstd")
     push(images.changed(zstd, layers=layers))
-    assert f"its layer {layers[1]['digest']} is compressed with zstd" in copy(format="docker").msg
+    assert f"layer {layers[1]['digest']} is compressed with zstd" in copy(format="docker").msg
     push(images.artifact())
-    assert "it is not an image" in copy(format="docker").msg
+    assert "the manifest is not a container image" in copy(format="docker").msg
     push(ATTESTED)
     refused = copy(format="docker")
     assert ATTESTED.child("linux/amd64") in refused.msg

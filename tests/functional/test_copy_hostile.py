@@ -76,7 +76,8 @@ def test_host_in_capitals(run_module, htpasswd_registry, repository, layout):
 def test_credentials_in_a_reference_are_not_repeated(run_module, layout):
     result = run_module("image_copy", src="alice:tell-nobody@example.com/app:1", dest=layout(INDEX))
     assert (
-        result.msg == "example.com/app:1: a reference must not contain credentials. Set them in registries or authfile."
+        result.msg
+        == "example.com/app:1: a reference must not contain credentials. Set the credentials in registries or authfile."
     )
 
 

@@ -330,7 +330,7 @@ class TestInterrupted:
     def test_it_is_no_image_for_others(self, run_module, registry, repository, left):
         where = f"{registry.host}/{repository}"
         sentence = (
-            f"the tag points to an empty image that an interrupted deletion left behind (the tag pointed to {left} before). "
+            f"the tag points to an empty image that an interrupted deletion left behind (previous digest: {left}). "
             "Run image_delete for this tag again to complete the deletion, or push the image again."
         )
         results = [

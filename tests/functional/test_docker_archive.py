@@ -173,8 +173,11 @@ def test_one_platform_must_be_named(run_module, tmp_path):
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
-        ("", "has no name for the image. Write docker-archive:FILE:NAME."),
-        (":app@sha256:" + "0" * 64, "an engine reference is either a name or an image ID."),
+        ("", " has no image name either. Write docker-archive:FILE:NAME."),
+        (
+            ":app@sha256:" + "0" * 64,
+            "the reference has a name and a digest, but an engine needs either a name or an image ID.",
+        ),
     ],
 )
 def test_destination_needs_a_name(run_module, layout, tmp_path, name, cause):
@@ -227,16 +230,16 @@ def index(**entry):
 BOMB = gzip.compress(bytes(100_000_000))
 BROKEN = {
     "no index": (saved(index=None), "the archive has no manifest.json, so it is not from docker save"),
-    "index that is no JSON": (saved(index=b"{"), "its manifest.json is not valid JSON"),
-    "index that is no list": (saved(index=b"{}"), "its manifest.json is not a list of images"),
-    "entry that is nothing": (saved(index=b"[1]"), "an entry of its manifest.json is not a JSON object"),
+    "index that is no JSON": (saved(index=b"{"), "manifest.json is not valid JSON"),
+    "index that is no list": (saved(index=b"{}"), "manifest.json is not a list of images"),
+    "entry that is nothing": (saved(index=b"[1]"), "an entry in manifest.json is not a JSON object"),
     "config out of the archive": (
         saved(index=index(Config="/etc/passwd")),
         "the image config /etc/passwd is missing from",
     ),
     "layer out of the archive": (saved(index=index(Layers=["../../etc/passwd"])), "../../etc/passwd is missing from"),
     "no config": (saved(config=None), "the image config c.json is missing from the archive"),
-    "config that is none": (saved(config=b"[]"), "its config is not a JSON object"),
+    "config that is none": (saved(config=b"[]"), "the image config is not a JSON object"),
     "config of another digest": (
         saved(index=index(Config=NAMED), named=b'{"rootfs": {"diff_ids": []}}'),
         f"digest mismatch: the image config {NAMED} has content with the digest sha256:",
@@ -253,7 +256,7 @@ BROKEN = {
     "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
     "digest that is none": (
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),
-        "is not a digest",
+        "is not a valid digest",
     ),
     "cut off": (saved()[:1400], "cut off"),
 }

@@ -297,12 +297,12 @@ def test_deeply_nested_config_is_cut(inspect, tmp_path):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        (b'{"os": "linux", "OS": "windows"}', "its config contains 'OS', which engines read as os"),
+        (b'{"os": "linux", "OS": "windows"}', "the image config contains 'OS', which engines read as os"),
         (
             b'{"config": {"Labels": {"a": "1"}, "labels": {"a": "2"}}}',
             "contains 'labels', which engines read as Labels",
         ),
-        (b'{"os": "linux", "os": "windows"}', "its config has several values for 'os'"),
+        (b'{"os": "linux", "os": "windows"}', "the image config contains the key 'os' several times"),
     ],
 )
 def test_config_that_engines_read_differently_is_refused(inspect, tmp_path, config, said):

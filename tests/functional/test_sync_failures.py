@@ -72,7 +72,7 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
         ({"name": "one", "include": ["1", "nothing.*"]}, "no tag matches nothing.*"),
         ({"name": "one", "semver": ">=7"}, "none of its 1 tags is selected"),
         ({"name": "absent"}, "404 NAME_UNKNOWN"),
-        ({"name": "one", "include": ["("]}, "is not a regular expression"),
+        ({"name": "one", "include": ["("]}, "is not a valid regular expression"),
         ({"name": "one", "semver": "latest"}, "is not a version range"),
         ({"name": "one", "tags": ["no tag"]}, "is neither a tag nor a digest"),
         ({"name": "one:1"}, "a repository is required, but the reference has a tag or digest"),

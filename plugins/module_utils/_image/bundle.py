@@ -35,6 +35,7 @@ CONTENT_ANNOTATION = "dev.sigstore.bundle.content"
 
 # A bundle holds a statement: attestations with an SBOM have megabytes.
 MAX_SIZE = 32 * 1024 * 1024
+_HINT = "Sign the image again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +58,10 @@ class Bundle:
     @classmethod
     def parse(cls, content: bytes) -> Bundle:
         """Read a bundle. Raises :class:`InvalidContent`."""
-        document = documents.read(content, "the sigstore bundle")
-        with parsing("the sigstore bundle"):
+        document = documents.read(content, "the sigstore bundle", hint=_HINT)
+        with parsing("the sigstore bundle", hint=_HINT):
             if document["mediaType"] not in _READABLE:
-                raise InvalidContent("the version of the sigstore bundle is not supported")
+                raise InvalidContent("the sigstore bundle has an unsupported version", hint=_HINT)
             key = document["verificationMaterial"].get("publicKey")
             hint = str(key.get("hint", "")) if key is not None else None
             if ("dsseEnvelope" in document) == ("messageSignature" in document):
@@ -72,7 +73,7 @@ class Bundle:
     def encode(self) -> bytes:
         """The JSON, as cosign writes it without a transparency log."""
         if not self.envelope:
-            raise InvalidContent("only bundles with in-toto statements can be written")
+            raise InvalidContent("cannot write a sigstore bundle without an in-toto statement", hint=_HINT)
         return documents.encode(
             {
                 "mediaType": MEDIA_TYPE,
@@ -86,7 +87,7 @@ class Bundle:
         if not self.envelope:
             return None
         if self.envelope.payload_type != PAYLOAD_TYPE:
-            raise InvalidContent("the payload of the sigstore bundle is not an in-toto statement")
+            raise InvalidContent("the payload of the sigstore bundle is not an in-toto statement", hint=_HINT)
         return Statement.parse(self.envelope.payload)
 
     def signer(self, keys: t.Iterable[PublicKey], content: bytes) -> PublicKey | None:

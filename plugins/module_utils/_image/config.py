@@ -25,11 +25,11 @@ _RUN_FIELDS = frozenset(
 _ROOTFS_FIELDS = frozenset(("type", "diff_ids"))
 
 
-def read(content: bytes | str, what: str = "its config") -> dict[str, t.Any]:
+def read(content: bytes | str, what: str = "the image config") -> dict[str, t.Any]:
     """Decode the config of an image. Raises :class:`InvalidContent` where it is none, or where engines read another."""
-    document = documents.read(content, what)
+    document = documents.read(content, what, hint="Build the image again with a current tool")
     if not isinstance(document, dict):
-        raise InvalidContent("%s is not a JSON object" % what)
+        raise InvalidContent("%s is not a JSON object" % what, hint="Build the image again with a current tool")
     documents.check_fields(document, _FIELDS, what, lone=False)
     for name, fields in (("config", _RUN_FIELDS), ("rootfs", _ROOTFS_FIELDS)):
         if isinstance(document.get(name), dict):

@@ -79,7 +79,7 @@ def convert_image(original: Manifest, family: str) -> Manifest:
     becomes_other = not is_of(original, family)
     if not is_image(original):
         if becomes_other:
-            raise _refusal(original, family, "it is not an image")
+            raise _refusal(original, family, "the manifest is not a container image")
         return original
     changes = _own_changes(original, family)
     config, layers = original.document["config"], original.document.get("layers") or []
@@ -106,7 +106,8 @@ def convert_index(
     manifests = {}
     for position, (child, item) in enumerate(zip(original.children, original.document.get("manifests") or [])):
         if becomes_docker and not child.is_manifest:
-            raise _refusal(original, family, "it contains %s of media type %s" % (child.digest, child.media_type))
+            reason = "child %s has the media type %s" % (child.digest, child.media_type)
+            raise _refusal(original, family, reason)
         within = _child_changes(child, item, children.get(child.digest))
         if becomes_docker and "annotations" in item:
             within["annotations"] = None
@@ -138,7 +139,7 @@ def lost_annotations(original: Manifest, family: str) -> list[str]:
 def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
     """The error for an attestation of an image that gets another digest: what it says would be about nothing."""
     return NotConvertible(
-        "image %s cannot be converted to format %s: the attestation %s is for this digest, and converting the image changes it"
+        "image %s cannot be converted to format %s: attestation %s applies to this digest, and a conversion changes the digest"
         % (attestation.attests, family, attestation.digest),
         hint=_ATTESTATIONS_HINT,
     )
@@ -146,7 +147,7 @@ def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
 
 def platform_refusal(original: Manifest, family: str) -> NotConvertible:
     """The error for an image of which nobody tells the platform."""
-    return _refusal(original, family, "neither its index nor its config specifies os and architecture")
+    return _refusal(original, family, "neither the index nor the image config specifies os and architecture")
 
 
 def _refusal(original: Manifest, family: str, reason: str, hint: str = _PRESERVE_HINT) -> NotConvertible:
@@ -161,9 +162,9 @@ def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
     if family == OCI:
         return {"mediaType": _FROM_DOCKER[original.media_type]}
     if original.document.get("artifactType") or original.media_type not in _FROM_OCI:
-        raise _refusal(original, family, "it is not an image")
+        raise _refusal(original, family, "the manifest is not a container image")
     if original.document.get("subject") is not None:
-        raise _refusal(original, family, "it has a subject")
+        raise _refusal(original, family, "the manifest has a subject, which this format does not support")
     return {"mediaType": _FROM_OCI[original.media_type], "annotations": None}
 
 
@@ -189,12 +190,12 @@ def _mapped(original: Manifest, media_type: str, digest: str, family: str) -> st
     if not is_foreign:
         return media_type
     if _is_zstd(media_type):
-        raise _refusal(original, family, "its layer %s is compressed with zstd" % digest, _ZSTD_HINT)
+        raise _refusal(original, family, "layer %s is compressed with zstd" % digest, _ZSTD_HINT)
     if media_type.endswith(("+encrypted", "+enc")):
-        raise _refusal(original, family, "its layer %s is encrypted" % digest)
+        raise _refusal(original, family, "layer %s is encrypted" % digest)
     if media_type.startswith("application/vnd.in-toto"):
-        raise _refusal(original, family, "its layer %s is an attestation" % digest, _ATTESTATIONS_HINT)
-    raise _refusal(original, family, "its layer %s has the media type %s" % (digest, media_type))
+        raise _refusal(original, family, "layer %s is an attestation" % digest, _ATTESTATIONS_HINT)
+    raise _refusal(original, family, "layer %s has the media type %s" % (digest, media_type))
 
 
 def _is_zstd(media_type: str) -> bool:
@@ -229,5 +230,6 @@ def _changed(original: Manifest, changes: dict[str, t.Any]) -> Manifest:
     try:
         raw = json_text.rewrite(original.raw.decode("utf-8"), changes).encode("utf-8")
     except ValueError as error:
-        raise InvalidContent("manifest %s cannot be changed: %s" % (original.digest, error)) from None
+        cause = "cannot rewrite manifest %s: %s" % (original.digest, error)
+        raise InvalidContent(cause, hint=_PRESERVE_HINT) from None
     return Manifest.parse(raw, digest=digests.of(raw, digests.split(original.digest)[0]))

@@ -62,5 +62,5 @@ def _key(layer: dict[str, t.Any]) -> tuple[str, str, str]:
     """What makes a signature the same one, whatever else a descriptor says of it."""
     annotations = layer.get("annotations")
     named = sorted(annotations.items()) if isinstance(annotations, dict) else []
-    with parsing("the signatures"):
+    with parsing("the signature image", hint="Sign the image again"):
         return str(layer.get("mediaType")), str(layer.get("digest")), documents.encode(named).decode("utf-8")

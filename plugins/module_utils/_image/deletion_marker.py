@@ -63,7 +63,7 @@ def refuse(manifest: Manifest, read_config: t.Callable[[Descriptor], bytes]) -> 
     """Raise ImageError if a manifest is a marker; other arguments as for :func:`original_of`."""
     original = original_of(manifest, read_config)
     if original is not None:
-        was = " (the tag pointed to %s before)" % original if original else ""
+        was = " (previous digest: %s)" % original if original else ""
         raise ImageError(
             "the tag points to an empty image that an interrupted deletion left behind%s" % was,
             hint="Run image_delete for this tag again to complete the deletion, or push the image again",

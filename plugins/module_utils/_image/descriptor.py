@@ -23,6 +23,7 @@ OpenBlob = t.Callable[[], t.Iterable[digests.Chunk]]
 
 # Sizes are signed 64-bit integers in every implementation.
 _LARGEST = 2**63 - 1
+_HINT = "Build the image again with a current tool"
 
 FIELDS = frozenset(("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"))
 
@@ -47,13 +48,13 @@ class Descriptor:
     def from_document(cls, document: object) -> Descriptor:
         """Raises :class:`InvalidContent` where a required field is missing or of the wrong type."""
         if not isinstance(document, dict):
-            raise InvalidContent("a descriptor is not a JSON object")
+            raise InvalidContent("a descriptor is not a JSON object", hint=_HINT)
         documents.check_fields(document, FIELDS, "a descriptor")
         media_type, size = document.get("mediaType"), document.get("size")
         if not isinstance(media_type, str):
-            raise InvalidContent("a descriptor has no mediaType")
+            raise InvalidContent("a descriptor has no mediaType", hint=_HINT)
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
-            raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"))
+            raise InvalidContent("the descriptor of %s has no valid size" % document.get("digest"), hint=_HINT)
         annotations, artifact_type = document.get("annotations"), document.get("artifactType")
         platform, data = document.get("platform"), document.get("data")
         return cls(

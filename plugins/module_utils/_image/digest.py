@@ -22,6 +22,7 @@ CHUNK = 512 * 1024
 # A memoryview is valid until the next chunk is read: whoever keeps it must copy it.
 Chunk = t.Union[bytes, memoryview]
 
+MISMATCH_HINT = "Run the task again. If it fails again, push the image to the source again"
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _GRAMMAR = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 
@@ -38,8 +39,8 @@ def check(text: object) -> str:
     """Return the digest, or raise :class:`InvalidContent` where it is malformed or of an unknown algorithm."""
     if not isinstance(text, str) or not is_digest(text):
         raise InvalidContent(
-            "%r is not a digest" % (text,),
-            hint="A digest is sha256:, sha384: or sha512: followed by lower-case hexadecimal digits",
+            "%r is not a valid digest" % (text,),
+            hint="Use sha256:, sha384: or sha512: followed by lower-case hexadecimal digits",
         )
     return text
 
@@ -58,10 +59,12 @@ def of(content: bytes, algorithm: str = "sha256") -> str:
 def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
     """Return the content, or raise :class:`DigestMismatch` where its digest (or size, in bytes) is another."""
     if size is not None and size != len(content):
-        raise DigestMismatch("digest mismatch: %s should have %d bytes but has %d" % (digest, size, len(content)))
+        cause = "digest mismatch: content %s should have %d bytes, but has %d bytes" % (digest, size, len(content))
+        raise DigestMismatch(cause, hint=MISMATCH_HINT)
     computed = of(content, split(digest)[0])
     if computed != digest:
-        raise DigestMismatch("digest mismatch: expected %s, but the content has %s" % (digest, computed))
+        cause = "digest mismatch: expected content with the digest %s, but received %s" % (digest, computed)
+        raise DigestMismatch(cause, hint=MISMATCH_HINT)
     return content
 
 

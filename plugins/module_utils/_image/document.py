@@ -41,7 +41,8 @@ def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
         text = content if isinstance(content, str) else content.decode("utf-8")
         return json.loads(text, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object)
     except _Ambiguous as error:
-        raise InvalidContent("%s has several values for %r" % (what, error.name[:100])) from None
+        cause = "%s contains the key %r several times, with different values" % (what, error.name[:100])
+        raise InvalidContent(cause, hint=hint) from None
     except (ValueError, RecursionError):
         raise InvalidContent("%s is not valid JSON" % what, hint=hint) from None
 
@@ -57,8 +58,8 @@ def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: 
         return
     field = _folded(fields)[variants[0].casefold()]
     if lone or field in document or len({name.casefold() for name in variants}) < len(variants):
-        cause = "%s contains %r, which engines read as %s and other tools ignore" % (what, variants[0], field)
-        raise InvalidContent(cause, hint="Rebuild the image with a tool that writes %s" % field)
+        cause = "%s contains %r, which engines read as %s, but other tools ignore" % (what, variants[0], field)
+        raise InvalidContent(cause, hint="Build the image with a tool that writes %s" % field)
 
 
 def encode(document: t.Any) -> bytes:
@@ -103,7 +104,7 @@ def _object(members: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
 
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
-        raise ValueError("it contains a number with more than %d digits" % _MAX_DIGITS)
+        raise ValueError("a number has more than %d digits" % _MAX_DIGITS)
     return int(digits)
 
 

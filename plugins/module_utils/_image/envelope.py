@@ -37,7 +37,7 @@ class Envelope:
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Envelope:
         """Raises :class:`InvalidContent` for another shape."""
-        with parsing("the envelope of a signature"):
+        with parsing("the envelope of a signature", hint="Sign the image again"):
             payload_type = document["payloadType"]
             # A lone surrogate, which JSON can escape, is no text that could have been signed.
             if not isinstance(payload_type, str) or not payload_type.isprintable():
@@ -48,7 +48,7 @@ class Envelope:
     @classmethod
     def parse(cls, content: bytes) -> Envelope:
         """Read the JSON of an envelope. Raises :class:`InvalidContent`."""
-        return cls.from_document(documents.read(content, "the envelope of a signature"))
+        return cls.from_document(documents.read(content, "the envelope of a signature", hint="Sign the image again"))
 
     def document(self) -> dict[str, t.Any]:
         """The envelope as a sigstore bundle has it."""

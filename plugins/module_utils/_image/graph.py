@@ -79,7 +79,8 @@ class Graph:
                 if self._follow(child) and child.digest not in self.manifests and child.digest not in self.skipped:
                     fresh[child.digest] = child
             if len(listed) > MAX_MANIFESTS * len(self._roots):
-                raise InvalidContent("it contains more than %d manifests" % MAX_MANIFESTS)
+                cause = "the image contains more than %d manifests" % MAX_MANIFESTS
+                raise InvalidContent(cause, hint="Build an index with fewer manifests")
             if not fresh:
                 return
             _check_depth(depth)
@@ -150,7 +151,8 @@ class Graph:
 
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise InvalidContent("its indexes are nested more than %d deep" % MAX_DEPTH)
+        cause = "the indexes of the image are nested more than %d levels deep" % MAX_DEPTH
+        raise InvalidContent(cause, hint="Build an index that lists the images directly")
 
 
 def is_whole(
@@ -170,7 +172,7 @@ def is_whole(
     def load(level: t.Iterable[Descriptor]) -> t.Iterator[Manifest]:
         for child in level:
             if not has(child):
-                raise NotFound("manifest %s is missing" % child.digest)
+                raise NotFound("manifest %s is missing" % child.digest, hint="Push the image again")
             yield read(child.digest)
 
     def has_all(blobs: t.Iterable[Descriptor]) -> t.Iterable[bool]:
@@ -270,7 +272,8 @@ class Content:
     def read_config(self, config: Descriptor) -> bytes:
         """The bytes of a config. Raises ImageError if it has more than configs.MAX_CONFIG."""
         if config.size > configs.MAX_CONFIG:
-            raise ImageError("its config is larger than %d bytes" % configs.MAX_CONFIG)
+            cause = "the image config is larger than %d bytes" % configs.MAX_CONFIG
+            raise ImageError(cause, hint="Build the image with a smaller config")
         if config.digest not in self._configs:
             self._configs[config.digest] = b"".join(map(bytes, self._open_blob(config)))
         return self._configs[config.digest]

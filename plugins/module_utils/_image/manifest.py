@@ -24,6 +24,7 @@ from .descriptor import Descriptor
 
 # OCI distribution spec, "Pushing Manifests": registries should accept at least 4 MiB, and peers read no more.
 MAX_SIZE = 4 * 1024 * 1024
+_HINT = "Build the image again with a current tool"
 
 # Those of manifests, artifact manifests and indexes together.
 FIELDS = frozenset(
@@ -58,7 +59,7 @@ class Manifest:
         """
         if digest:
             digests.verify(raw, digest)
-        with parsing("its manifest"):
+        with parsing("the manifest", hint=_HINT):
             return cls._parsed(raw, content_type, digest or digests.of(raw))
 
     @classmethod
@@ -67,7 +68,7 @@ class Manifest:
         manifest = cls(raw, _media_type(document, content_type), digest, document)
         if manifest.media_type in media_types.SCHEMA1:
             raise InvalidContent(
-                "is a Docker schema 1 manifest, which registries no longer accept",
+                "the manifest has the format Docker schema 1, which registries no longer accept",
                 hint="Push the image again with a current tool",
             )
         return manifest._checked()
@@ -146,7 +147,7 @@ class Manifest:
         if items is None:
             return []
         if not isinstance(items, list):
-            raise InvalidContent("its %s is not a list" % key)
+            raise InvalidContent("the key %s in the manifest is not a list" % key, hint=_HINT)
         return [Descriptor.from_document(item) for item in items]
 
     def with_children(self, keep: t.Callable[[int], bool], replaced: t.Mapping[str, Manifest]) -> Manifest:
@@ -166,7 +167,8 @@ class Manifest:
         try:
             raw = documents.encode(document)
         except ValueError:
-            raise InvalidContent("its index cannot be rewritten: it is nested too deeply") from None
+            cause = "the index cannot be rewritten, because its JSON is nested too deeply"
+            raise InvalidContent(cause, hint=_HINT) from None
         return Manifest(raw, self.media_type, digests.of(raw, digests.split(self.digest)[0]), document)
 
 
@@ -181,11 +183,11 @@ def _exchanged(item: dict[str, t.Any], replaced: t.Mapping[str, Manifest]) -> di
 
 def _decode(raw: bytes) -> dict[str, t.Any]:
     if len(raw) > MAX_SIZE:
-        raise InvalidContent("its manifest is larger than %d bytes" % MAX_SIZE)
-    document = documents.read(raw, "its manifest", hint="Check that the host is a registry")
+        raise InvalidContent("the manifest is larger than %d bytes" % MAX_SIZE, hint=_HINT)
+    document = documents.read(raw, "the manifest", hint="Check that the host is a registry")
     if not isinstance(document, dict):
-        raise InvalidContent("its manifest is not a JSON object")
-    documents.check_fields(document, FIELDS, "its manifest")
+        raise InvalidContent("the manifest is not a JSON object", hint=_HINT)
+    documents.check_fields(document, FIELDS, "the manifest")
     return document
 
 
@@ -197,17 +199,20 @@ def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
     is_index = document.get("manifests") is not None
     if is_image and is_index:
         # Two readers could take it for two things (CVE-2021-41190).
-        raise InvalidContent("its content is both an image manifest and an index")
+        raise InvalidContent("the manifest is both an image manifest and an index", hint=_HINT)
     sent = content_type.partition(";")[0].strip()
     known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
     if isinstance(stated, str) and stated in known:
         if sent in known and sent != stated:
-            raise InvalidContent("its manifest has the media type %s but was sent as %s" % (stated, sent))
+            cause = "the manifest has the media type %s, but was sent as %s" % (stated, sent)
+            raise InvalidContent(cause, hint=_HINT)
         if (is_image and stated in media_types.INDEXES) or (is_index and stated in media_types.MANIFESTS):
-            raise InvalidContent("its manifest has the media type %s but different content" % stated)
+            cause = "the manifest has the media type %s, but content of another type" % stated
+            raise InvalidContent(cause, hint=_HINT)
         return stated
     if stated is not None:
-        raise InvalidContent("its manifest has an unsupported media type: %s" % stated)
+        cause = "the manifest has the media type %s, which is not supported" % stated
+        raise InvalidContent(cause, hint=_HINT)
     return _shape(document, sent, is_image)
 
 
@@ -220,4 +225,4 @@ def _shape(document: t.Mapping[str, t.Any], sent: str, is_image: bool) -> str:
         return sent if sent in media_types.INDEXES else media_types.OCI_INDEX
     if "layers" in document or "config" in document:
         return sent if sent in media_types.MANIFESTS else media_types.OCI_MANIFEST
-    raise InvalidContent("its content is neither an image manifest nor an index")
+    raise InvalidContent("the manifest is neither an image manifest nor an index", hint=_HINT)

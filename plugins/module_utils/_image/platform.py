@@ -54,7 +54,7 @@ class Platform:
         match = _GRAMMAR.fullmatch(text.strip().lower())
         if not match:
             raise InvalidReference(
-                "%r is not a platform" % text, hint="Write os/architecture[/variant], for example linux/arm64"
+                "%r is not a valid platform" % text, hint="Write os/architecture[/variant], for example linux/arm64"
             )
         return cls(match.group(1), match.group(3), match.group(4) or "", match.group(2) or "").normalized()
 

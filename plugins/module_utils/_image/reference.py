@@ -137,7 +137,9 @@ def parse(text: str) -> Reference:
     """Read a reference of any transport. Raises :class:`InvalidReference` that says what is wrong with it."""
     text = text.strip()
     if _NO_PATH.search(text):
-        raise InvalidReference("contains a character that paths and names cannot contain", repr(text))
+        raise InvalidReference(
+            "the reference contains an invalid character", repr(text), "Remove the NUL or non-Unicode character"
+        )
     if text.startswith("docker://"):
         return parse_registry(text[len("docker://") :])
     refuse_other_notations(text)
@@ -148,7 +150,7 @@ def parse(text: str) -> Reference:
         return _parse_engine(transport, rest)
     if separator and (rest.startswith("/") or transport in _OTHER_TRANSPORTS):
         raise InvalidReference(
-            "unsupported transport %r" % transport,
+            "the transport %r is not supported" % transport,
             without_userinfo(text),
             "Use docker:// (or no prefix) for a registry, or one of: %s"
             % ", ".join(x + ":" for x in LOCAL_TRANSPORTS + ENGINE_TRANSPORTS),
@@ -162,12 +164,15 @@ def refuse_other_notations(text: str) -> None:
     url = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//(.*)", shown)
     if url:
         scheme, rest = url.groups()
-        raise InvalidReference("is a URL, not a reference", shown, _hint_of_url((scheme or "").lower(), rest))
+        raise InvalidReference(
+            "expected an image reference, but found a URL", shown, _hint_of_url((scheme or "").lower(), rest)
+        )
     if re.match(r"\.{0,2}/|~", text):
         hint = "Write oci:%s for an OCI layout, dir:%s for a directory with one image, or docker-archive:%s for a file"
-        raise InvalidReference("is a path, not a reference", shown, hint % (shown, shown, shown))
+        raise InvalidReference("expected an image reference, but found a path", shown, hint % (shown, shown, shown))
     if text.startswith("docker:") and "/" in text:
-        raise InvalidReference("is not a reference", shown, "Write docker://%s" % shown[len("docker:") :])
+        cause = "the transport for registries is docker://, not docker:"
+        raise InvalidReference(cause, shown, "Write docker://%s" % shown[len("docker:") :])
 
 
 def _hint_of_url(scheme: str, rest: str) -> str:
@@ -188,15 +193,18 @@ def parse_registry(text: str) -> RegistryReference:
     """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
     shown = without_userinfo(text)
     if shown != text:
-        raise InvalidReference("a reference must not contain credentials", shown, "Set them in registries or authfile")
+        raise InvalidReference(
+            "a reference must not contain credentials", shown, "Set the credentials in registries or authfile"
+        )
     rest, _at, digest = text.partition("@")
     if _at and not digests.is_digest(digest):
         raise InvalidReference(
-            "%r is not a digest" % digest, text, "A digest is sha256: followed by 64 hexadecimal digits"
+            "%r is not a valid digest" % digest, text, "Write sha256: followed by 64 hexadecimal digits"
         )
     name, tag = _split_tag(rest)
     if tag is not None and not is_tag(tag):
-        raise InvalidReference("%r is not a tag" % tag, text, "A tag has up to 128 letters, digits, '_', '.' and '-'")
+        hint = "Write a tag of up to 128 letters, digits, '_', '.' and '-'"
+        raise InvalidReference("%r is not a valid tag" % tag, text, hint)
     host, path = _split_host(name)
     _check_name(text, name, host, path)
     return RegistryReference(host, path, tag or "", digest)
@@ -227,7 +235,8 @@ def named_after(reference: Reference, other: Reference) -> Reference:
         return dataclasses.replace(reference, repository=other.repository)
     if isinstance(other, LocalReference) and "/" in other.tag:
         return dataclasses.replace(reference, repository=parse_registry(other.tag).context)
-    raise InvalidReference("%s has no name for the image" % other, reference, "Write %s:NAME" % reference)
+    cause = "dest has no image name, and src %s has no image name either" % other
+    raise InvalidReference(cause, reference, "Write %s:NAME" % reference)
 
 
 def is_tag(text: str) -> bool:
@@ -267,25 +276,26 @@ def _split_host(name: str) -> tuple[str, str]:
 def _check_name(text: str, name: str, host: str, path: str) -> None:
     if re.fullmatch("[a-f0-9]{64}", text):
         raise InvalidReference(
-            "64 hexadecimal digits are an image ID, not a repository name", text, "Write the name of a repository"
+            "expected a repository name, but found an image ID", text, "Write the name of a repository"
         )
     # Docker Hub's own images have neither dots in their names nor that of this machine.
     is_bare_host = "/" not in name and (re.search(r"[.:]", name) or name == "localhost")
     if (is_bare_host and _DOMAIN.fullmatch(name)) or (host != DOCKER_HUB and not path and _DOMAIN.fullmatch(host)):
         hint = "Write %s/REPOSITORY[:TAG]" % text.rstrip("/")
-        raise InvalidReference("contains a registry, but no repository", text, hint)
+        raise InvalidReference("the reference has a registry, but no repository", text, hint)
     if not text:
         raise InvalidReference("the reference is empty", hint="Write host[:port]/path[:tag][@digest]")
     if not _DOMAIN.fullmatch(host):
-        raise InvalidReference("%r is not a registry host" % host, text, "Write host[:port]/path[:tag][@digest]")
+        raise InvalidReference("%r is not a valid registry host" % host, text, "Write host[:port]/path[:tag][@digest]")
     if not _PATH.fullmatch(path):
         hint = "Write host[:port]/path[:tag][@digest]"
         if _PATH.fullmatch(path.lower()):
-            hint = "Repository names are lower-case"
+            hint = "Write the repository name in lower case"
         given = name[len(host) + 1 :] if name.startswith(host + "/") else name
-        raise InvalidReference("%r is not a repository name" % given, text, hint)
+        raise InvalidReference("%r is not a valid repository name" % given, text, hint)
     if len(host) + 1 + len(path) > _MAX_NAME:
-        raise InvalidReference("the repository name is longer than %d characters" % _MAX_NAME, text)
+        cause = "the repository name is longer than %d characters" % _MAX_NAME
+        raise InvalidReference(cause, text, "Use a shorter name")
 
 
 def _parse_local(transport: str, rest: str) -> LocalReference:
@@ -293,9 +303,10 @@ def _parse_local(transport: str, rest: str) -> LocalReference:
     path, _colon, name = (rest, "", "") if transport == "dir" else rest.partition(":")
     if not path:
         form = "dir:PATH" if transport == "dir" else "%s:PATH[:REF]" % transport
-        raise InvalidReference("the path is missing", "%s:%s" % (transport, rest), "Write " + form)
+        raise InvalidReference("the reference has no path", "%s:%s" % (transport, rest), "Write " + form)
     if _colon and not re.fullmatch(r"[\x21-\x7e]+", name):
-        raise InvalidReference("%r is not a valid image name" % name, "%s:%s" % (transport, rest))
+        hint = "Use only printable ASCII characters without spaces"
+        raise InvalidReference("%r is not a valid image name" % name, "%s:%s" % (transport, rest), hint)
     return LocalReference(transport, os.path.abspath(os.path.expanduser(path)), name)
 
 
@@ -306,7 +317,7 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
         if not path or (_colon and not name):
             hint = "Write %s:FILE[:NAME]" % transport
             raise InvalidReference(
-                "the %s is missing" % ("name" if path else "file"), "%s:%s" % (transport, rest), hint
+                "the reference has no %s" % ("image name" if path else "file name"), "%s:%s" % (transport, rest), hint
             )
         path = os.path.abspath(os.path.expanduser(path))
         if not name or re.fullmatch("@[0-9]+", name):
@@ -315,10 +326,14 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
         return EngineReference(transport, path, digest=name)
     if not name:
         raise InvalidReference(
-            "the image name is missing", transport + ":", "Write %s:NAME[:TAG] or an image ID" % transport
+            "the reference has no image name", transport + ":", "Write %s:NAME[:TAG] or an image ID" % transport
         )
     named = parse_registry(name)
     if named.digest:
         hint = "Write NAME[:TAG], or only the image ID, which begins with sha256:"
-        raise InvalidReference("an engine reference is either a name or an image ID", "%s:%s" % (transport, rest), hint)
+        raise InvalidReference(
+            "the reference has a name and a digest, but an engine needs either a name or an image ID",
+            "%s:%s" % (transport, rest),
+            hint,
+        )
     return EngineReference(transport, path, named.context, named.tag)

@@ -25,6 +25,7 @@ from .descriptor import Descriptor
 from .manifest import MAX_SIZE, Manifest
 
 # cosign's signatures, attestations and SBOMs of an image: "sha256-<hex>" and one of these.
+_HINT = "Copy the image without referrers"
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 
 # The annotations of entries in lists that save requests, and how many characters of each are believed to be meant: the type
@@ -90,12 +91,12 @@ def read_entries(raw: bytes) -> list[Descriptor]:
 
     Raises :class:`InvalidContent`. Some registries return ``"manifests": null`` for an empty list.
     """
-    document = documents.read(raw, "the list of referrers")
+    document = documents.read(raw, "the list of referrers", hint=_HINT)
     if not isinstance(document, dict) or document.get("layers") is not None:
-        raise InvalidContent("the list of referrers is not an image index")
+        raise InvalidContent("the list of referrers is not an image index", hint=_HINT)
     stated, entries = document.get("mediaType"), document.get("manifests")
     if stated not in (None, "", media_types.OCI_INDEX) or not isinstance(entries, (list, type(None))):
-        raise InvalidContent("the list of referrers is not an image index")
+        raise InvalidContent("the list of referrers is not an image index", hint=_HINT)
     return hints([Descriptor.from_document(entry) for entry in entries or ()])
 
 
@@ -162,5 +163,6 @@ def _entry(manifest: Manifest) -> dict[str, t.Any]:
 def _index(document: dict[str, t.Any]) -> Manifest:
     raw = documents.encode(document)
     if len(raw) > MAX_SIZE:
-        raise InvalidContent("the list of referrers would be larger than %d bytes" % MAX_SIZE)
+        cause = "the list of referrers would be larger than %d bytes" % MAX_SIZE
+        raise InvalidContent(cause, hint="Delete referrers that are no longer needed")
     return Manifest.parse(raw, media_types.OCI_INDEX)

@@ -29,6 +29,8 @@ _MAX_LAYERS = 1000
 # A few bytes of manifest.json make another image of what is there; what stands for one takes more than that.
 _MAX_IMAGES = 4000
 _MAX_LAYERS_OF_ALL = 100_000
+_HINT = "Create the archive again"
+_FEWER_HINT = "Save fewer images in one archive"
 _FIELDS = frozenset(("Config", "RepoTags", "Layers"))
 
 
@@ -67,13 +69,14 @@ class SavedEntry:
     def from_document(cls, document: t.Any) -> SavedEntry:
         """Raises :class:`InvalidContent`."""
         if not isinstance(document, dict):
-            raise InvalidContent("an entry of its manifest.json is not a JSON object")
-        documents.check_fields(document, _FIELDS, "an entry of its manifest.json")
+            raise InvalidContent("an entry in manifest.json is not a JSON object", hint=_HINT)
+        documents.check_fields(document, _FIELDS, "an entry in manifest.json")
         config, names, layers = (document.get(key) for key in ("Config", "RepoTags", "Layers"))
         if not isinstance(config, str) or not _is_texts(layers or []) or not _is_texts(names or []):
-            raise InvalidContent("an entry of its manifest.json has no Config, RepoTags or Layers")
+            raise InvalidContent("an entry in manifest.json has no valid Config, RepoTags or Layers", hint=_HINT)
         if len(layers or []) > _MAX_LAYERS:
-            raise InvalidContent("an image of its manifest.json has more than %d layers" % _MAX_LAYERS)
+            cause = "an image in manifest.json has more than %d layers" % _MAX_LAYERS
+            raise InvalidContent(cause, hint="Build the image with fewer layers")
         return cls(config, tuple(map(full_name, names or [])), tuple(layers or []))
 
     def to_document(self) -> dict[str, t.Any]:
@@ -83,15 +86,16 @@ class SavedEntry:
 
 def parse_entries(content: bytes) -> list[SavedEntry]:
     """Read ``manifest.json``. Raises :class:`InvalidContent`."""
-    document = documents.read(content, "its manifest.json")
+    document = documents.read(content, "manifest.json", hint=_HINT)
     if not isinstance(document, list):
-        raise InvalidContent("its manifest.json is not a list of images")
+        raise InvalidContent("manifest.json is not a list of images", hint=_HINT)
     if len(document) > _MAX_IMAGES:
-        raise InvalidContent("its manifest.json lists more than %d images" % _MAX_IMAGES)
-    with parsing("its manifest.json"):
+        raise InvalidContent("manifest.json lists more than %d images" % _MAX_IMAGES, hint=_FEWER_HINT)
+    with parsing("manifest.json", hint=_HINT):
         entries = [SavedEntry.from_document(item) for item in document]
     if sum(len(entry.layers) for entry in entries) > _MAX_LAYERS_OF_ALL:
-        raise InvalidContent("the images of its manifest.json have more than %d layers" % _MAX_LAYERS_OF_ALL)
+        cause = "the images in manifest.json have more than %d layers in total" % _MAX_LAYERS_OF_ALL
+        raise InvalidContent(cause, hint=_FEWER_HINT)
     return entries
 
 
@@ -100,7 +104,9 @@ def diff_ids(config: bytes) -> list[str]:
     rootfs = configs.read(config).get("rootfs")
     found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not _is_texts(found or []) or not isinstance(rootfs, dict):
-        raise InvalidContent("its config has no rootfs.diff_ids")
+        raise InvalidContent(
+            "the image config has no rootfs.diff_ids", hint="Build the image again with a current tool"
+        )
     return [digests.check(text) for text in found or []]
 
 

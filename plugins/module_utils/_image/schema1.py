@@ -21,14 +21,15 @@ from . import media_types, signed
 from .manifest import Manifest
 
 _FIELDS = frozenset(("schemaVersion", "name", "tag", "architecture", "fsLayers", "history", "signatures"))
+_HINT = "Push the image again with a current tool"
 
 
 def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
     """As :meth:`Manifest.parse`, for schema 1 too."""
     if _decode(raw).get("schemaVersion") != 1:
         return Manifest.parse(raw, content_type, digest)
-    document = documents.read(raw, "its manifest")
-    documents.check_fields(document, _FIELDS, "its manifest")
+    document = documents.read(raw, "the manifest")
+    documents.check_fields(document, _FIELDS, "the manifest")
     payload = signed.payload(raw)
     if digest:
         digests.verify(payload, digest)
@@ -39,14 +40,14 @@ def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Mani
 def config(manifest: Manifest) -> dict[str, t.Any]:
     """What the newest layer says of the image: the fields of a config."""
     history = manifest.document.get("history")
-    with parsing("its history (Docker schema 1)"):
+    with parsing("the history in the Docker schema 1 manifest", hint=_HINT):
         return _decode(history[0]["v1Compatibility"]) if history else {}
 
 
 def layers(manifest: Manifest) -> list[str]:
     """The digests of the layers from the lowest, each as often as it is used."""
     items = manifest.document.get("fsLayers")
-    with parsing("its list of layers (fsLayers of Docker schema 1)"):
+    with parsing("the list of layers (fsLayers) in the Docker schema 1 manifest", hint=_HINT):
         return [digests.check(item["blobSum"]) for item in reversed(items or [])]
 
 

@@ -73,9 +73,9 @@ def decode(content: bytes) -> tuple[Layer, bytes]:
     if kind == _SIMPLE_SIGNING:
         return _layer(GPG_MEDIA_TYPE, digests.of(chunk), len(chunk)), chunk
     if kind != _SIGSTORE:
-        raise InvalidContent("a signature has an unknown format")
-    document = documents.read(chunk, "a signature")
-    with parsing("a signature"):
+        raise InvalidContent("a signature has an unknown format", hint="Sign the image again")
+    document = documents.read(chunk, "a signature", hint="Sign the image again")
+    with parsing("a signature", hint="Sign the image again"):
         payload = strict_base64.decode(document["payload"])
         annotations = document["annotations"] or {}
         if not all(isinstance(text, str) for text in (document["mimeType"], *annotations, *annotations.values())):

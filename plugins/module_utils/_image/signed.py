@@ -20,6 +20,8 @@ from .._errors import InvalidContent, parsing
 from . import digest as digests
 from . import document as documents
 
+_HINT = "Push the image again with a current tool"
+
 
 def manifest_digest(raw: bytes) -> str:
     """The digest that a registry knows a manifest of any kind by. Raises :class:`InvalidContent`."""
@@ -34,13 +36,15 @@ def payload(raw: bytes) -> bytes:
         return raw
     if not isinstance(document, dict) or document.get("schemaVersion") != 1 or document.get("signatures") is None:
         return raw
-    with parsing("the signature of its schema 1 manifest"):
+    with parsing("the signature of the Docker schema 1 manifest", hint=_HINT):
         parts = {_signed_part(signature) for signature in document["signatures"]}
     if len(parts) != 1:
-        raise InvalidContent("the signatures of its schema 1 manifest are for different content")
+        cause = "the signatures of the Docker schema 1 manifest are for different content"
+        raise InvalidContent(cause, hint=_HINT)
     length, tail = parts.pop()
     if not 0 < length <= len(raw):
-        raise InvalidContent("the signatures of its schema 1 manifest are for more text than the manifest contains")
+        cause = "the signatures of the Docker schema 1 manifest are for more text than it contains"
+        raise InvalidContent(cause, hint=_HINT)
     return raw[:length] + tail
 
 

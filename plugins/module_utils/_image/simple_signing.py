@@ -29,6 +29,7 @@ SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 
 # Payloads are some hundred bytes; containers/image reads at most 4 MiB of one.
 MAX_SIZE = 4 * 1024 * 1024
+_HINT = "Sign the image again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Payload:
     @classmethod
     def parse(cls, content: bytes) -> Payload:
         """Read a payload of either type. Raises :class:`InvalidContent`."""
-        document = documents.read(content, "the signed payload")
-        with parsing("the signed payload"):
+        document = documents.read(content, "the signed payload", hint=_HINT)
+        with parsing("the signed payload", hint=_HINT):
             _has_only(document, {"critical", "optional"})
             critical, optional = document["critical"], document["optional"]
             _has_only(critical, {"type", "image", "identity"})
@@ -70,4 +71,4 @@ class Payload:
 
 def _has_only(document: t.Mapping[str, t.Any], names: set[str]) -> None:
     if not isinstance(document, dict) or set(document) != names:
-        raise InvalidContent("the signed payload is not an image signature: it has other keys")
+        raise InvalidContent("the signed payload does not have the keys of an image signature", hint=_HINT)

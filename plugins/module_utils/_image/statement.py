@@ -19,6 +19,7 @@ from .._errors import InvalidContent, parsing
 from . import digest as digests
 from . import document as documents
 
+_HINT = "Sign the image again"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 V1 = "https://in-toto.io/Statement/v1"
 V0_1 = "https://in-toto.io/Statement/v0.1"
@@ -91,10 +92,10 @@ class Statement:
     @classmethod
     def parse(cls, content: bytes) -> Statement:
         """Read a statement. Raises :class:`InvalidContent`."""
-        document = documents.read(content, "the signed statement")
-        with parsing("the signed statement"):
+        document = documents.read(content, "the signed statement", hint=_HINT)
+        with parsing("the signed statement", hint=_HINT):
             if document["_type"] not in (V1, V0_1):
-                raise InvalidContent("the version of the signed statement is not supported")
+                raise InvalidContent("the signed statement has an unsupported version", hint=_HINT)
             subjects = tuple(Subject._from_document(subject) for subject in document["subject"])
             predicate_type = document["predicateType"]
             if not isinstance(predicate_type, str):

@@ -80,5 +80,5 @@ def compile_pattern(option: str, text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        cause = "%s: %r is not a regular expression: %s" % (option, text, error)
-        raise ImageError(cause, hint="It must match the whole tag, for example 1\\.2\\..*") from None
+        cause = "%s: %r is not a valid regular expression (%s)" % (option, text, error)
+        raise ImageError(cause, hint="Write an expression that matches whole tags, for example 1\\.2\\..*") from None

@@ -19,7 +19,7 @@ import hashlib
 import typing as t
 
 from .._errors import DigestMismatch
-from .digest import Chunk, split
+from .digest import MISMATCH_HINT, Chunk, split
 
 # Starts to read content at an offset in bytes.
 OpenAt = t.Callable[[int], t.Iterable[Chunk]]
@@ -89,7 +89,8 @@ class Verified(Rewindable):
         for chunk in filter(None, self._open_at(self._hashed)):
             before = self._hashed
             if before + len(chunk) > self._size:
-                raise self._mismatch("has more than the expected %d bytes" % self._size)
+                cause = "digest mismatch: blob %s is larger than the expected %d bytes" % (self._digest, self._size)
+                raise DigestMismatch(cause, hint=MISMATCH_HINT)
             self._hash(chunk)
             rest = chunk[offset - before :] if before < offset else chunk
             if self._hashed == self._size:
@@ -97,10 +98,12 @@ class Verified(Rewindable):
             elif rest:
                 yield rest
         if self._hashed < self._size:
-            raise self._mismatch("should have %d bytes but ends after %d" % (self._size, self._hashed))
+            cause = "digest mismatch: blob %s should have %d bytes, but ends after %d bytes"
+            raise DigestMismatch(cause % (self._digest, self._size, self._hashed), hint=MISMATCH_HINT)
         computed = "%s:%s" % (split(self._digest)[0], self._hasher.hexdigest())
         if computed != self._digest:
-            raise self._mismatch("has content with the digest %s" % computed)
+            cause = "digest mismatch: blob %s has content with the digest %s" % (self._digest, computed)
+            raise DigestMismatch(cause, hint=MISMATCH_HINT)
         if held:
             yield held
 
@@ -109,7 +112,8 @@ class Verified(Rewindable):
             end, digest = self._read_before.pop(0)
             self._hasher.update(chunk[: end - self._hashed])
             if self._hasher.digest() != digest:
-                raise self._mismatch("changed while it was read")
+                cause = "digest mismatch: blob %s changed while this task read it" % self._digest
+                raise DigestMismatch(cause, hint=MISMATCH_HINT)
             chunk = chunk[end - self._hashed :]
             self._hashed = end
         self._hasher.update(chunk)
@@ -117,9 +121,6 @@ class Verified(Rewindable):
         last = self._states[-1][0] if self._states else 0
         if last + _STEP <= self._hashed < self._size:
             self._states.append((self._hashed, self._hasher.copy()))
-
-    def _mismatch(self, what: str) -> DigestMismatch:
-        return DigestMismatch("digest mismatch: blob %s %s" % (self._digest, what))
 
 
 def skipped(chunks: t.Iterable[Chunk], count: int) -> t.Iterator[Chunk]:

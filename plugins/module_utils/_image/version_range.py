@@ -29,7 +29,7 @@ _PRE = r"(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?"
 _PARTIAL = r"[vV]?%s(?:\.%s)?(?:\.%s)?%s" % (_NUMBER, _NUMBER, _NUMBER, _PRE)
 _CONDITION = re.compile(r"(=|!=|>=|=>|<=|=<|>|<|~>|~|\^)?\s*%s(?=[\s,<>=!~^]|$)" % _PARTIAL)
 _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
-_HINT = 'Write it as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
+_HINT = 'Write the range as ">=1.2, <2", "^1.4", "~1.4.2", "1.2 - 1.4" or "1.x || 3.x"'
 
 Predicate = t.Callable[[Version], bool]
 Numbers = tuple[int, ...]
@@ -63,7 +63,7 @@ class _Alternative:
         while position < len(hyphenated):
             match = _CONDITION.match(hyphenated, position)
             if not match:
-                cause = "%r is not a version range: cannot parse %r" % (whole, hyphenated[position:])
+                cause = "%r is not a valid version range: cannot parse %r" % (whole, hyphenated[position:])
                 raise ImageError(cause, hint=_HINT)
             yield match
             position = match.end()

@@ -262,7 +262,7 @@ class Authenticator:
             response.drain()
             if status == 401 and identity:
                 # A wrong password is wrong for every scope: trying on would only lock the account.
-                raise self._login_refused(identity, "its token service %s returned 401" % service)
+                raise self._login_refused(identity, "the token service %s returned 401" % service)
             if status in (400, 401, 403, 404):
                 raise _ScopeDenied(
                     "access denied: the token service %s returned %d for %s" % (service, status, identity),

@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import ConnectionFailed, DigestMismatch, NotFound
 from .._image.descriptor import Descriptor
-from .._image.digest import CHUNK, Chunk
+from .._image.digest import CHUNK, MISMATCH_HINT, Chunk
 from .._image.verified import skipped
 from .action import Action
 from .auth import Access
@@ -78,12 +78,14 @@ class BlobReader:
         if response.status == 416:
             response.drain()
             raise DigestMismatch(
-                "digest mismatch: blob %s should have %d bytes but ends after %d"
-                % (self._blob.digest, self._blob.size, self._offset)
+                "digest mismatch: blob %s should have %d bytes, but ends after %d bytes"
+                % (self._blob.digest, self._blob.size, self._offset),
+                hint=MISMATCH_HINT,
             )
         error = self._client.error_for(response, Action.READ_BLOB, self._access, self._blob.digest)
         if isinstance(error, NotFound):
-            raise NotFound("blob %s is missing from %s" % (self._blob.digest, self._client.session.host))
+            cause = "blob %s is missing from %s" % (self._blob.digest, self._client.session.host)
+            raise NotFound(cause, hint="Push the image to this registry again")
         raise error
 
     def _rest(self, response: Response) -> t.Iterator[Chunk]:

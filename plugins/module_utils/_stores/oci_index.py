@@ -125,7 +125,7 @@ def new_index() -> dict[str, t.Any]:
 def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
     """Raises LocalFailure, which names the ``path`` that the content is from: a file that is not to be replaced."""
     try:
-        document = documents.read(content, path)
+        document = documents.read(content, path, hint=_HINT)
         return _checked(document, path)
     except InvalidContent as error:
         raise LocalFailure(error.cause, hint=error.hint) from None

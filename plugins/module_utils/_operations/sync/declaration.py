@@ -47,8 +47,8 @@ class Entry:
         """
         rest, at, digest = text.strip().partition("@")
         if at and not digests.is_digest(digest):
-            hint = "A digest is sha256: followed by 64 hexadecimal digits"
-            raise InvalidReference("%r is not a digest" % digest, "images: %s" % rest, hint)
+            hint = "Write sha256: followed by 64 hexadecimal digits"
+            raise InvalidReference("%r is not a valid digest" % digest, "images: %s" % rest, hint)
         name, colon, tag = rest.rpartition(":")
         if not colon or "/" in tag:
             name, tag = rest, ""

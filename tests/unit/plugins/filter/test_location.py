@@ -122,9 +122,9 @@ def test_places_on_the_node(text, kind, root, expected):
     ("text", "message"),
     [
         (5, "location: the input is not a string. Pass one image reference, or src or dest of image_sync."),
-        ("https://r.example/app", "location: https://r.example/app: is a URL, not a reference."),
+        ("https://r.example/app", "location: https://r.example/app: expected an image reference, but found a URL."),
         ("", "location: the reference is empty."),
-        ("r_.example", "'r_.example' is not a registry host"),
+        ("r_.example", "'r_.example' is not a valid registry host"),
     ],
 )
 def test_other_texts_are_refused(text, message):

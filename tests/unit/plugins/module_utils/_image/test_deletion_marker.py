@@ -25,7 +25,7 @@ def test_each_is_unique_and_recognized(docker):
     config, manifest = deletion_marker.make(DIGEST, docker)
     assert deletion_marker.make(DIGEST, docker)[1].digest != manifest.digest
     assert deletion_marker.original_of(manifest, lambda _config: config) == DIGEST
-    with pytest.raises(ImageError, match=r"left behind \(the tag pointed to %s before\). Run image_delete" % DIGEST):
+    with pytest.raises(ImageError, match=r"left behind \(previous digest: %s\). Run image_delete" % DIGEST):
         deletion_marker.refuse(manifest, lambda _config: config)
 
 

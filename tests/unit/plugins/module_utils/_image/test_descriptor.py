@@ -57,7 +57,7 @@ def test_any_other_size_is_refused(size):
     "digest", [None, "", 5, [], {}, "sha256:short", DIGEST.upper(), "md5:" + "a" * 32, "sha256:../../etc"]
 )
 def test_a_digest_that_cannot_be_verified_is_refused(digest):
-    with pytest.raises(InvalidContent, match="is not a digest"):
+    with pytest.raises(InvalidContent, match="is not a valid digest"):
         read(digest=digest)
 
 

@@ -60,7 +60,7 @@ def test_only_digests_that_can_be_verified_are_digests(text, valid):
 def test_check_returns_a_digest_and_refuses_all_else():
     assert digests.check(EMPTY) == EMPTY
     for other in ("sha256:short", None, 5, ["sha256"], {}, ("a", "b"), b"sha256:" + b"a" * 64):
-        with pytest.raises(InvalidContent, match="is not a digest"):
+        with pytest.raises(InvalidContent, match="is not a valid digest"):
             digests.check(other)
 
 
@@ -92,7 +92,7 @@ def test_verify_refuses_other_content_and_names_both_digests(size):
 
 @pytest.mark.parametrize("size", [0, len(CONTENT) - 1, len(CONTENT) + 1])
 def test_verify_refuses_another_size_than_was_told(size):
-    with pytest.raises(DigestMismatch, match="should have %d bytes but has %d" % (size, len(CONTENT))):
+    with pytest.raises(DigestMismatch, match="should have %d bytes, but has %d" % (size, len(CONTENT))):
         digests.verify(CONTENT, digests.of(CONTENT), size)
 
 
@@ -128,7 +128,7 @@ def test_a_blob_that_ends_early_is_never_complete(chunks):
 
 
 def test_a_blob_that_ends_early_says_after_how_many_bytes():
-    with pytest.raises(DigestMismatch, match="should have 18 bytes but ends after 6"):
+    with pytest.raises(DigestMismatch, match="should have 18 bytes, but ends after 6 bytes"):
         list(Verified(lambda _at: CHUNKS[:1], digests.of(CONTENT), len(CONTENT)))
 
 
@@ -145,7 +145,7 @@ def test_reading_stops_at_the_first_byte_too_many():
             taken.append(b"x" * 10)
             yield taken[-1]
 
-    with pytest.raises(DigestMismatch, match="has more than the expected 25 bytes"):
+    with pytest.raises(DigestMismatch, match="is larger than the expected 25 bytes"):
         list(Verified(lambda _at: endless(), digests.of(b"x" * 25), 25))
     assert len(taken) == 3
 

@@ -59,7 +59,10 @@ def test_only_utf_8_is_json(encoding):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"config": 1, "config": 2}', r"^its manifest has several values for 'config'\.$"),
+        (
+            '{"config": 1, "config": 2}',
+            r"^its manifest contains the key 'config' several times, with different values\.$",
+        ),
         ('{"a": [{"b": {"digest": "x", "size": 1, "digest": "y"}}]}', "several values for 'digest'"),
         ('{"a": 1, "a": true}', "several values for 'a'"),
         ('{"a": [1], "a": [1.0]}', "several values for 'a'"),

@@ -164,7 +164,7 @@ class TestLimits:
 
     def test_a_fifth_is_refused_before_it_is_loaded(self):
         store, top = chain(3000)
-        with pytest.raises(InvalidContent, match="its indexes are nested more than 4 deep"):
+        with pytest.raises(InvalidContent, match="the indexes of the image are nested more than 4 levels deep"):
             graph_of(store, top)
         assert store.counted() == {"manifest": 4}
 
@@ -192,7 +192,7 @@ class TestLimits:
         store = MemoryStore()
         assert len(graph_of(store, wide(10_000)).skipped) == 10_000
         store.asked.clear()
-        with pytest.raises(InvalidContent, match="it contains more than 10000 manifests"):
+        with pytest.raises(InvalidContent, match="the image contains more than 10000 manifests"):
             graph_of(store, wide(10_001))
         assert store.asked == []
 
@@ -337,5 +337,5 @@ class TestContent:
         largest = Descriptor(media_types.OCI_CONFIG, digests.of(b"{}"), configs.MAX_CONFIG)
         assert content.read_config(largest) == b"{}"
         larger = Descriptor(media_types.OCI_CONFIG, digests.of(b""), configs.MAX_CONFIG + 1)
-        with pytest.raises(ImageError, match="its config is larger than 8388608 bytes"):
+        with pytest.raises(ImageError, match="the image config is larger than 8388608 bytes"):
             content.read_config(larger)

@@ -67,7 +67,7 @@ def test_two_spellings_of_a_platform_are_one_platform(text, platform):
     ],
 )
 def test_what_is_not_a_platform_is_refused_with_an_example(text):
-    with pytest.raises(InvalidReference, match="is not a platform") as caught:
+    with pytest.raises(InvalidReference, match="is not a valid platform") as caught:
         Platform.parse(text)
     assert "linux/arm64" in str(caught.value)
 

@@ -75,9 +75,9 @@ def test_registry_references_are_spelled_out(text, host, repository, tag, digest
         ("   ", "the reference is empty"),
         ("docker://", "the reference is empty"),
         (":1", "not a repository name"),
-        ("/x", "is a path, not a reference"),
+        ("/x", "expected an image reference, but found a path"),
         ("x/", "not a repository name"),
-        ("r.example/", "contains a registry, but no repository. Write r.example/REPOSITORY"),
+        ("r.example/", "the reference has a registry, but no repository. Write r.example/REPOSITORY"),
         ("r.example//x", "not a repository name"),
         ("r.example/x//y", "not a repository name"),
         ("r.example/-x", "not a repository name"),
@@ -100,7 +100,7 @@ def test_registry_references_are_spelled_out(text, host, repository, tag, digest
         ("r..example/x", "not a registry host"),
         (".example/x", "not a registry host"),
         ("r.example:port/x", "not a registry host"),
-        ("r.example:/x", "unsupported transport"),
+        ("r.example:/x", "the transport .* is not supported"),
         ("r_x.example/x", "not a registry host"),
         ("user:secret@r.example/x", "must not contain credentials"),
         ("docker://user:secret@r.example/x:1", "must not contain credentials"),
@@ -226,10 +226,10 @@ def test_a_tilde_is_the_home_directory(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("oci:", "the path is missing"),
-        ("oci::1", "the path is missing"),
-        ("oci-archive:", "the path is missing"),
-        ("dir:", "the path is missing"),
+        ("oci:", "the reference has no path"),
+        ("oci::1", "the reference has no path"),
+        ("oci-archive:", "the reference has no path"),
+        ("dir:", "the reference has no path"),
         ("oci:/srv/images:", "is not a valid image name"),
         ("oci:/srv/images:a b", "is not a valid image name"),
         ("oci:/srv/images:ä", "is not a valid image name"),
@@ -247,7 +247,7 @@ def test_a_local_reference_reads_back_as_itself(text, shown):
 
 @pytest.mark.parametrize("text", ["sif:/srv/x.sif", "tarball:x.tar", "ostree:/x"])
 def test_an_unknown_transport_is_not_taken_for_a_repository(text):
-    with pytest.raises(InvalidReference, match="unsupported transport '%s" % text.partition(":")[0]) as caught:
+    with pytest.raises(InvalidReference, match="the transport '%s" % text.partition(":")[0]) as caught:
         references.parse(text)
     assert "docker://" in caught.value.hint
     assert "oci:" in caught.value.hint
@@ -310,13 +310,16 @@ def test_images_of_engines(text, expected):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("docker-daemon:", "the image name is missing. Write docker-daemon:NAME[:TAG] or an image ID."),
-        ("docker-daemon:A", "'A' is not a repository name"),
-        ("docker-daemon:a@sha256:" + "0" * 64, "an engine reference is either a name or an image ID"),
+        ("docker-daemon:", "the reference has no image name. Write docker-daemon:NAME[:TAG] or an image ID."),
+        ("docker-daemon:A", "'A' is not a valid repository name"),
+        (
+            "docker-daemon:a@sha256:" + "0" * 64,
+            "the reference has a name and a digest, but an engine needs either a name or an image ID",
+        ),
         ("docker-daemon:" + "0" * 64, "64 hexadecimal digits are an image ID"),
         ("docker-archive:", "the file is missing. Write docker-archive:FILE[:NAME]."),
         ("docker-archive:/x:", "the name is missing. Write docker-archive:FILE[:NAME]."),
-        ("docker-archive:/x:@a", "@a: 'a' is not a digest"),
+        ("docker-archive:/x:@a", "@a: 'a' is not a valid digest"),
     ],
 )
 def test_what_names_no_image_of_an_engine(text, said):
@@ -342,7 +345,7 @@ def test_file_without_a_name_takes_that_of_the_source(other, repository):
 
 @pytest.mark.parametrize("other", ["oci:/layout:v1", "docker-archive:/y"])
 def test_source_that_tells_no_name(other):
-    with pytest.raises(InvalidReference, match="has no name for the image"):
+    with pytest.raises(InvalidReference, match="has no image name either"):
         references.named_after(references.parse("docker-archive:/x"), references.parse(other))
 
 
@@ -367,20 +370,35 @@ def test_credentials_of_any_odd_url_are_not_repeated(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("localhost", "contains a registry, but no repository. Write localhost/REPOSITORY[:TAG]."),
-        ("r.example:5000", "contains a registry, but no repository. Write r.example:5000/REPOSITORY[:TAG]."),
-        ("[::1]:5000", "contains a registry, but no repository. Write [::1]:5000/REPOSITORY[:TAG]."),
-        ("oci:///srv/x:1", "is a URL, not a reference. Write oci:/srv/x:1."),
-        ("oci://srv/x", "is a URL, not a reference. Write oci:/srv/x for a path, or the registry's host"),
-        ("oci://r.example/charts/app:1", "is a URL, not a reference. Write r.example/charts/app:1."),
-        ("oci-archive:///srv/x.tar", "is a URL, not a reference. Write oci-archive:/srv/x.tar."),
-        ("dir://srv/x", "is a URL, not a reference. Write dir:/srv/x for a path"),
-        ("docker-daemon://app:1", "is a URL, not a reference. Write docker-daemon:app:1."),
-        ("https://r.example/app:1", "is a URL, not a reference. Write r.example/app:1. For a registry without TLS"),
-        ("s3://bucket/x", "is a URL, not a reference. Write host[:port]/path[:tag] for a registry, or a transport"),
-        ("docker:r.example/app:1", "is not a reference. Write docker://r.example/app:1."),
-        ("./x", "is a path, not a reference. Write oci:./x for an OCI layout, dir:./x for a directory with one"),
-        ("~/x", "is a path, not a reference. Write oci:~/x for"),
+        ("localhost", "the reference has a registry, but no repository. Write localhost/REPOSITORY[:TAG]."),
+        ("r.example:5000", "the reference has a registry, but no repository. Write r.example:5000/REPOSITORY[:TAG]."),
+        ("[::1]:5000", "the reference has a registry, but no repository. Write [::1]:5000/REPOSITORY[:TAG]."),
+        ("oci:///srv/x:1", "expected an image reference, but found a URL. Write oci:/srv/x:1."),
+        (
+            "oci://srv/x",
+            "expected an image reference, but found a URL. Write oci:/srv/x for a path, or the registry's host",
+        ),
+        ("oci://r.example/charts/app:1", "expected an image reference, but found a URL. Write r.example/charts/app:1."),
+        ("oci-archive:///srv/x.tar", "expected an image reference, but found a URL. Write oci-archive:/srv/x.tar."),
+        ("dir://srv/x", "expected an image reference, but found a URL. Write dir:/srv/x for a path"),
+        ("docker-daemon://app:1", "expected an image reference, but found a URL. Write docker-daemon:app:1."),
+        (
+            "https://r.example/app:1",
+            "expected an image reference, but found a URL. Write r.example/app:1. For a registry without TLS",
+        ),
+        (
+            "s3://bucket/x",
+            "expected an image reference, but found a URL. Write host[:port]/path[:tag] for a registry, or a transport",
+        ),
+        (
+            "docker:r.example/app:1",
+            "the transport for registries is docker://, not docker:. Write docker://r.example/app:1.",
+        ),
+        (
+            "./x",
+            "expected an image reference, but found a path. Write oci:./x for an OCI layout, dir:./x for a directory with one",
+        ),
+        ("~/x", "expected an image reference, but found a path. Write oci:~/x for"),
     ],
 )
 def test_the_hint_is_the_reference_that_was_meant(text, message):

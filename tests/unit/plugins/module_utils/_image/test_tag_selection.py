@@ -76,7 +76,7 @@ def test_the_newest_are_chosen_last_of_all():
 def test_a_bad_expression_is_named(option, text):
     with pytest.raises(ImageError) as raised:
         select(**{option: ["fine", text]})
-    assert raised.value.cause.startswith("%s: %r is not a regular expression: " % (option, text))
+    assert raised.value.cause.startswith("%s: %r is not a valid regular expression (" % (option, text))
 
 
 @pytest.mark.parametrize("number", [0, -1])

@@ -223,5 +223,5 @@ def test_what_skopeo_would_take_by_version():
 def test_what_is_not_understood_is_named(wanted, rest):
     with pytest.raises(ImageError) as raised:
         VersionRange(wanted)
-    assert raised.value.cause == "%r is not a version range: cannot parse %r" % (wanted, rest)
+    assert raised.value.cause == "%r is not a valid version range: cannot parse %r" % (wanted, rest)
     assert ">=1.2, <2" in raised.value.hint

@@ -156,7 +156,7 @@ def test_a_password_that_the_token_service_refuses_is_an_error_about_the_login(c
     with pytest.raises(AccessDenied) as caught, naming("r.example/team/app:1"):
         client.call("GET", "x", ACCESS)
     assert str(caught.value) == (
-        "cannot log in to r.example as user alice: its token service auth.example returned 401."
+        "cannot log in to r.example as user alice: the token service auth.example returned 401."
         " Check the user name and password for r.example in registries or authfile."
     )
     assert session.tokens == 1

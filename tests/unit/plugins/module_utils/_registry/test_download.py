@@ -178,7 +178,11 @@ def test_a_blob_that_ends_before_its_size_has_another_digest(reader):
     reading, script = reader(cut(CONTENT[:4]), Reply(416, {}, b"no such range"))
     with pytest.raises(DigestMismatch) as caught:
         content_of(reading)
-    assert str(caught.value) == "digest mismatch: blob %s should have 10 bytes but ends after 4." % DIGEST
+    assert (
+        str(caught.value)
+        == "digest mismatch: blob %s should have 10 bytes, but ends after 4 bytes. Run the task again. If it fails again, push the image to the source again."
+        % DIGEST
+    )
     assert script.responses[1]._body.closed
 
 
@@ -186,7 +190,7 @@ def test_a_blob_that_is_missing_says_where(reader):
     reading, _script = reader(refused(404, "BLOB_UNKNOWN"))
     with pytest.raises(NotFound) as caught:
         content_of(reading)
-    assert str(caught.value) == "blob %s is missing from r.example." % DIGEST
+    assert str(caught.value) == "blob %s is missing from r.example. Push the image to this registry again." % DIGEST
 
 
 @pytest.mark.parametrize(("reply", "error"), [(refused(403, "DENIED"), AccessDenied), (Reply(418, REGISTRY), Refused)])

@@ -189,7 +189,7 @@ class TestRefusal:
     @pytest.mark.parametrize("credential", [JANE, Credential("jane", identity_token="id")])
     def test_401_is_about_the_login_and_not_repeated(self, scripted, credential):
         client, script = scripted(challenge(), Reply(401), credential=credential)
-        with pytest.raises(LoginRefused, match="as user jane: its token service auth.example returned 401"):
+        with pytest.raises(LoginRefused, match="as user jane: the token service auth.example returned 401"):
             client.call("GET", "x", PUSH)
         assert len(script.sent) == 2
 

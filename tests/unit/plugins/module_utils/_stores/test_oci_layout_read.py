@@ -112,7 +112,7 @@ def test_a_layout_whose_list_is_null_has_no_image(layout, path, more):
         ("{}", "is not a valid OCI index"),
         ("", "is not valid JSON"),
         ('{"manifests": [], "Manifests": [{}]}', "contains 'Manifests', which engines read as manifests"),
-        ('{"manifests": [], "manifests": [{}]}', "has several values for 'manifests'"),
+        ('{"manifests": [], "manifests": [{}]}', "contains the key 'manifests' several times"),
         (
             '{"manifests": [{"digest": "a", "Digest": "b"}]}',
             "an entry of .* contains 'Digest', which engines read as digest",

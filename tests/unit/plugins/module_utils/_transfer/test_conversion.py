@@ -131,13 +131,13 @@ class TestAttestations:
         with pytest.raises(NotConvertible) as caught:
             convert(ATTESTED, DOCKER)
         assert str(caught.value) == (
-            "image %s cannot be converted to format docker: the attestation %s is for this digest, and converting the image changes it. Set "
+            "image %s cannot be converted to format docker: attestation %s applies to this digest, and a conversion changes the digest. Set "
             "attestations: drop to leave attestations out, or use format: preserve."
             % (ARM64.digest, ATTESTATION.digest)
         )
 
     def test_wherever_they_stand_in_the_index(self, convert):
-        with pytest.raises(NotConvertible, match="is for this digest, and converting the image changes it"):
+        with pytest.raises(NotConvertible, match="applies to this digest, and a conversion changes the digest"):
             convert(index(*ATTESTED.document["manifests"][::-1]), DOCKER)
 
     def test_one_that_speaks_of_nothing_here_is_refused_for_docker(self, convert):
@@ -200,7 +200,7 @@ class TestPlatforms:
         document = {**AMD64.manifest.document, "config": images.described(config, images.CONFIG)}
         silent = images.Image(Manifest.parse(images.encode(document)), (config, *AMD64.blobs[1:]))
         store.add(silent)
-        with pytest.raises(NotConvertible, match="%s .* neither its index nor its config" % silent.digest):
+        with pytest.raises(NotConvertible, match="%s .* neither the index nor the image config" % silent.digest):
             convert(index(entry(silent)), DOCKER)
 
 

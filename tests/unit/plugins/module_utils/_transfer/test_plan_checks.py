@@ -124,7 +124,7 @@ def test_indexes_may_be_nested_four_deep_and_no_deeper(plan, source, elsewhere, 
     for _level in range(2):
         top = index(entry(top))
         source.add(top, tag="latest")
-    with pytest.raises(ImageError, match="its indexes are nested more than 4 deep"):
+    with pytest.raises(ImageError, match="the indexes of the image are nested more than 4 levels deep"):
         plan(elsewhere, "1", platforms=platforms)
 
 

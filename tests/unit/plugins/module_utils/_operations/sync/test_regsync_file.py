@@ -177,7 +177,7 @@ def test_lists_of_images(node, text):
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: A}]}",
-            "name: 'A' is not a repository name.",
+            "name: 'A' is not a valid repository name.",
         ),
     ],
 )

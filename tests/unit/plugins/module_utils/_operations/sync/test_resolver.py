@@ -137,7 +137,7 @@ def test_names_that_make_no_sense(entry, options, message):
 
 @pytest.mark.parametrize("url", ["https://bob:s3cret@r.example/x", "http://bob:s3cret@r.example", "ftp://bob:s3cret@r"])
 def test_a_password_in_a_url_is_not_told(url):
-    with pytest.raises(ImageError, match="is a URL, not a reference") as caught:
+    with pytest.raises(ImageError, match="expected an image reference, but found a URL") as caught:
         SyncRoot.parse("dest", url)
     assert "s3cret" not in str(caught.value)
 

@@ -188,10 +188,10 @@ class TestReferences:
         [
             (
                 "s.example/a:1@sha256:12",
-                "images: s.example/a:1: 'sha256:12' is not a digest. A digest is sha256: followed by 64",
+                "images: s.example/a:1: 'sha256:12' is not a valid digest. Write sha256: followed by 64",
             ),
             ("s.example/a:v 1", "images: s.example/a: tags: 'v 1' is neither a tag nor a digest."),
-            ("s.example/A:1", "'A' is not a repository name"),
+            ("s.example/A:1", "'A' is not a valid repository name"),
         ],
     )
     def test_what_is_no_reference(self, text, message, sync_references):
