@@ -17,11 +17,13 @@ INDEX = REPOSITORY / "docs" / "docsite" / "rst" / "error_index.rst"
 
 _PLUGINS = REPOSITORY / "plugins"
 _ANSIBLE = {"AnsibleFilterError", "AnsibleLookupError"}
-# Functions that make or raise an error, with the position of its text.
-_HELPERS = {"wrong": 0, "_refusal": 2}
+# Functions that make or raise an error, with the position of its text, and what comes before the text.
+_HELPERS = {"wrong": (0, ""), "_refusal": (2, "manifest ... cannot be converted to format ...: ")}
 _WARNINGS = {"warn", "_warn"}
 _PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgxo]")
 _LEAST_WORDS = 2
+# A hint comes from a function, which gets it from a function, and so on; this is enough.
+_CALLS = 2
 _MODULE = -1
 
 # The first path that fits decides.
@@ -97,10 +99,11 @@ def messages() -> list[Message]:
     """Return the messages of all plugins, each once, in the order of sections and texts."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(_PLUGINS.rglob("*.py"))}
     errors = _error_classes(trees.values()) | _ANSIBLE
+    code = _Code(list(trees.values()))
     found: dict[tuple[str, str], Message] = {}
     for path, tree in trees.items():
         section = _section(path)
-        for message in _of_tree(tree, errors, section):
+        for message in _of_tree(tree, errors, section, code):
             known = found.get((section, message.text))
             hints = (*known.hints, *message.hints) if known else message.hints
             found[section, message.text] = message._replace(hints=tuple(dict.fromkeys(hints)))
@@ -150,9 +153,63 @@ def _error_classes(trees: Iterable[ast.Module]) -> set[str]:
         found |= more
 
 
-def _of_tree(tree: ast.Module, errors: set[str], section: str) -> Iterator[Message]:
+class _Code:
+    """What the texts of a message may come from, in all plugins: functions by name, and what is passed to their parameters."""
+
+    def __init__(self, trees: list[ast.Module]) -> None:
+        nodes = [node for tree in trees for node in ast.walk(tree)]
+        self._constants = [each for tree in trees for each in _assigned(tree, level=_MODULE)]
+        self._functions: dict[str, list[ast.FunctionDef]] = {}
+        self._passed: dict[tuple[str, str], list[ast.expr]] = {}
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef):
+                self._functions.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.Call):
+                for keyword in node.keywords:
+                    if keyword.arg:
+                        self._passed.setdefault((_name(node.func), keyword.arg), []).append(keyword.value)
+
+    def imported(self, tree: ast.Module) -> list[_Assigned]:
+        """The constants of other modules that a module imports."""
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        return [each for each in self._constants if each.name in names]
+
+    def passed(self, scope: ast.AST) -> list[_Assigned]:
+        """The constants that callers pass as the hint of a function."""
+        if not isinstance(scope, ast.FunctionDef) or all(each.arg != "hint" for each in scope.args.args):
+            return []
+        values = [value for value in self._passed.get((scope.name, "hint"), []) if isinstance(value, ast.Constant)]
+        return [_Assigned("hint", _either(values), _MODULE, ())] if values else []
+
+    def default_hint(self, name: str) -> list[ast.expr]:
+        """The hint of a helper that is called without one."""
+        for function in self._functions.get(name, []):
+            if function.args.args[-1].arg == "hint" and function.args.defaults:
+                return [function.args.defaults[-1]]
+        return []
+
+    def returned(self, name: str) -> list[tuple[ast.expr, dict[str, list[ast.expr]]]]:
+        """What the functions of this name return, each with what the names in it may be. Only those that return hints."""
+        return [
+            (node.value, _values_at(node.lineno, blocks, _assigned(function)))
+            for function in (self._functions.get(name, []) if "hint" in name else [])
+            for node, blocks in _within(function)
+            if isinstance(node, ast.Return) and node.value
+        ]
+
+
+def _either(values: list[ast.expr]) -> ast.expr:
+    """An expression that may be any of these."""
+    value = values[-1]
+    for other in values[-2::-1]:
+        value = ast.IfExp(ast.Constant(True), other, value)
+    return value
+
+
+def _of_tree(tree: ast.Module, errors: set[str], section: str, code: _Code) -> Iterator[Message]:
+    everywhere = [*code.imported(tree), *_assigned(tree, level=_MODULE)]
     for scope in (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.Module))):
-        assigned = [*_assigned(scope), *([] if scope is tree else _assigned(tree, level=_MODULE))]
+        assigned = [*code.passed(scope), *_assigned(scope), *([] if scope is tree else everywhere)]
         for node, blocks in _within(scope):
             if not isinstance(node, ast.Call):
                 continue
@@ -160,14 +217,15 @@ def _of_tree(tree: ast.Module, errors: set[str], section: str) -> Iterator[Messa
             if name not in errors and name not in _HELPERS and name not in _WARNINGS:
                 continue
             names = _values_at(node.lineno, blocks, assigned)
-            position = _HELPERS.get(name, 0)
-            texts = _texts(node.args[position], names) if len(node.args) > position else []
-            hints = [value for each in _hint_nodes(node, name) for value in _texts(each, names)]
+            position, start = _HELPERS.get(name, (0, ""))
+            texts = _texts(node.args[position], names, code) if len(node.args) > position else []
+            hint_nodes = _hint_nodes(node, name) or code.default_hint(name)
+            hints = [value for each in hint_nodes for value in _texts(each, names, code)]
             shown = tuple(_without_stop(hint) for hint in dict.fromkeys(hints) if hint.strip("."))
             for text in texts:
                 # Something for a reader to recognize, rather than a text that another layer completes.
                 if len(re.findall(r"[A-Za-z_'-]{2,}", text)) >= _LEAST_WORDS:
-                    yield Message(section, _without_stop(text), shown, name in _WARNINGS)
+                    yield Message(section, start + _without_stop(text), shown, name in _WARNINGS)
 
 
 def _hint_nodes(node: ast.Call, name: str) -> list[ast.expr]:
@@ -211,26 +269,34 @@ def _values_at(line: int, blocks: tuple[_Block, ...], assigned: list[_Assigned])
     return found
 
 
-def _texts(node: ast.expr, names: dict[str, list[ast.expr]]) -> list[str]:
+def _texts(node: ast.expr, names: dict[str, list[ast.expr]], code: _Code, calls: int = _CALLS) -> list[str]:
     """What an expression may be, as far as it is constant text."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [" ".join(_PLACEHOLDER.sub("...", node.value).split())] if node.value else []
     if isinstance(node, ast.JoinedStr):
         return ["".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return _texts(node.left, names)
+        return _texts(node.left, names, code, calls)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return [
             " ".join(f"{one} {other}".split())
-            for one in _texts(node.left, names)
-            for other in _texts(node.right, names) or ["..."]
+            for one in _texts(node.left, names, code, calls)
+            for other in _texts(node.right, names, code, calls) or ["..."]
         ]
+    parts: list[ast.expr] = []
     if isinstance(node, ast.IfExp):
-        return [*_texts(node.body, names), *_texts(node.orelse, names)]
-    if isinstance(node, ast.Name):
-        without = {name: values for name, values in names.items() if name != node.id}
-        return [text for value in names.get(node.id, []) for text in _texts(value, without)]
-    return []
+        parts = [node.body, node.orelse]
+    elif isinstance(node, ast.Name):
+        parts = names.get(node.id, [])
+        names = {name: values for name, values in names.items() if name != node.id}
+    elif isinstance(node, ast.Dict):
+        parts = node.values
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+        parts = [node.func.value, *node.args[1:]]
+    elif isinstance(node, ast.Call) and calls:
+        found = code.returned(_name(node.func))
+        return [text for value, within in found for text in _texts(value, {**names, **within}, code, calls - 1)]
+    return [text for part in parts for text in _texts(part, names, code, calls)]
 
 
 def _name(node: ast.expr) -> str:

@@ -140,7 +140,7 @@ def test_what_docker_cannot_express_is_refused_by_name_or_left_out(copy, push, s
     push(images.changed(zstd, layers=layers))
     assert f"layer {layers[1]['digest']} is compressed with zstd" in copy(format="docker").msg
     push(images.artifact())
-    assert "the manifest is not a container image" in copy(format="docker").msg
+    assert "it is not a container image" in copy(format="docker").msg
     push(ATTESTED)
     refused = copy(format="docker")
     assert ATTESTED.child("linux/amd64") in refused.msg

@@ -79,7 +79,7 @@ def convert_image(original: Manifest, family: str) -> Manifest:
     becomes_other = not is_of(original, family)
     if not is_image(original):
         if becomes_other:
-            raise _refusal(original, family, "the manifest is not a container image")
+            raise _refusal(original, family, "it is not a container image")
         return original
     changes = _own_changes(original, family)
     config, layers = original.document["config"], original.document.get("layers") or []
@@ -162,9 +162,9 @@ def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
     if family == OCI:
         return {"mediaType": _FROM_DOCKER[original.media_type]}
     if original.document.get("artifactType") or original.media_type not in _FROM_OCI:
-        raise _refusal(original, family, "the manifest is not a container image")
+        raise _refusal(original, family, "it is not a container image")
     if original.document.get("subject") is not None:
-        raise _refusal(original, family, "the manifest has a subject, which this format does not support")
+        raise _refusal(original, family, "it has a subject, which this format does not support")
     return {"mediaType": _FROM_OCI[original.media_type], "annotations": None}
 
 

@@ -219,23 +219,23 @@ def test_artifacts_are_refused_for_docker_and_are_oci_already(artifact):
     assert convert_image(artifact, "oci") is artifact
     with pytest.raises(
         NotConvertible,
-        match="%s cannot be converted to format docker: the manifest is not a container image" % artifact.digest,
+        match="%s cannot be converted to format docker: it is not a container image" % artifact.digest,
     ):
         convert_image(artifact, "docker")
 
 
 def test_docker_artifacts_are_refused_for_oci():
     plugin = docker_image(config=described(b"x", "application/vnd.docker.plugin.v1+json"))
-    with pytest.raises(NotConvertible, match="format oci: the manifest is not a container image"):
+    with pytest.raises(NotConvertible, match="format oci: it is not a container image"):
         convert_image(plugin, "oci")
 
 
 def test_what_refers_to_another_image_is_refused_for_docker():
     subject = image("linux/arm64").manifest
     referrer = image(subject=entry(subject)).manifest
-    with pytest.raises(NotConvertible, match="the manifest has a subject"):
+    with pytest.raises(NotConvertible, match="it has a subject"):
         convert_image(referrer, "docker")
-    with pytest.raises(NotConvertible, match="the manifest has a subject"):
+    with pytest.raises(NotConvertible, match="it has a subject"):
         convert_index(index(entry(referrer), subject=entry(subject)), "docker", {}, {})
 
 
@@ -308,7 +308,7 @@ class TestIndexes:
         ("original", "reason"),
         [
             (index(described(b"x", "text/plain")), "child %s has the media type text/plain" % digests.of(b"x")),
-            (index(artifactType="application/vnd.example"), "the manifest is not a container image"),
+            (index(artifactType="application/vnd.example"), "it is not a container image"),
         ],
     )
     def test_what_docker_lists_cannot_be_is_refused(self, original, reason):
