@@ -142,7 +142,7 @@ class DigestRefused(Refused):
 class ConnectionFailed(ImageError):
     """The registry could not be reached, or the connection broke, on every attempt.
 
-    ``reason`` is the last part of the cause, about the host as "it", and ``system_errno`` what the system said; empty and 0 where
+    ``reason`` is the last part of the cause, and ``system_errno`` what the system said; empty and 0 where
     that is not known.
     """
 

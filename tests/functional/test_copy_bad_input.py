@@ -82,7 +82,7 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
         ({"retries": -1}, "retries is -1, but must be 0 or more."),
         ({"tags": ["a/b"]}, "tags: 'a/b' is not a valid tag"),
         ({"platform_mode": "other"}, "value of platform_mode must be one of: strip, sparse, image, got: other"),
-        ({"registries": [{"host": "https://example.com"}]}, "registries: 'https://example.com' is not a host."),
+        ({"registries": [{"host": "https://example.com"}]}, "registries: 'https://example.com' is not a valid host."),
         ({"registries": [{"host": "x", "password": "tell-nobody"}]}, "parameters are required together"),
     ],
 )
@@ -105,12 +105,18 @@ def test_credentials_in_the_host_are_not_repeated(run_module, registry, reposito
 def test_nobody_listens(run_module, layout, repository):
     host = f"127.0.0.1:{free_port()}"
     result = run_module("image_copy", src=f"oci:{layout}:1", dest=f"{host}/{repository}:1", retries=1)
-    assert result.msg == f"{host}/{repository}:1: cannot reach {host}: connection refused."
+    assert (
+        result.msg
+        == f"{host}/{repository}:1: cannot reach {host}: connection refused. Check the host name, the port and the network."
+    )
 
 
 def test_unknown_host(run_module, layout):
     result = run_module("image_copy", src=f"oci:{layout}:1", dest="no-such-host.invalid/app:1", retries=0)
-    assert result.msg == "no-such-host.invalid/app:1: cannot reach no-such-host.invalid: its name cannot be resolved."
+    assert (
+        result.msg
+        == "no-such-host.invalid/app:1: cannot reach no-such-host.invalid: the host name cannot be resolved. Check the host name, the port and the network."
+    )
 
 
 def test_readonly_registry(run_module, readonly_registry, repository, layout):

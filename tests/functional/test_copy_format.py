@@ -178,7 +178,7 @@ def test_a_registry_that_refuses_a_format_is_not_obeyed_but_explained(copy, push
     with faults.docker_only(second_registry) as proxy:
         refused = copy(dest=f"{proxy.host}/{repository}:1")
         assert "returned 415" in refused.msg
-        assert "format: docker would convert the image" in refused.msg
+        assert "set format: docker to convert the image" in refused.msg
         assert tags_at(second_registry.host, repository) == []
         assert copy(dest=f"{proxy.host}/{repository}:1", format="docker").changed is True
 

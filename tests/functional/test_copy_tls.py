@@ -63,7 +63,7 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     wrong = {"client_cert": str(one.cert), "client_key": str(other.key)}
     assert push_to(tls_registry.host, **wrong).msg.endswith(
         f": the certificate {one.cert} (client_cert of {tls_registry.host} in registries) "
-        f"does not match the key {other.key}."
+        f"does not match the key {other.key}. Set client_key to the private key of this certificate."
     )
     result = push_to(tls_registry.host, ca_path=str(one.key))
     assert (
@@ -76,7 +76,10 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     ("proxy", "said"),
     [
         ("http://127.0.0.1:1", "through the proxy 127.0.0.1:1: connection refused. Check HTTPS_PROXY"),
-        ("htp://alice:tell-nobody@proxy:1", "HTTPS_PROXY in the environment is not a proxy URL. Write http://"),
+        (
+            "htp://alice:tell-nobody@proxy:1",
+            "the environment variable HTTPS_PROXY is not a valid proxy URL. Write http://",
+        ),
     ],
 )
 def test_a_proxy_is_blamed_rather_than_the_registry(run_module, proxy, said):

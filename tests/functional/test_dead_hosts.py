@@ -39,7 +39,8 @@ def test_150_tags_of_a_source_that_refuses_connections(sync, keep_going):
         assert len(errors) == len(TAGS)
         assert (
             sum(
-                f"not tried: {host} did not respond to an earlier request (connection refused)" in text
+                f"the request was not sent, because {host} did not respond to an earlier request (connection refused)"
+                in text
                 for text in errors
             )
             >= 148
@@ -56,7 +57,7 @@ def test_150_tags_of_a_source_that_is_silent(sync):
     assert server.connections == len(server.requests) == 2
     assert f"cannot reach {server.host}: no response within the timeout" in result.stdout
     assert (
-        f"not tried: {server.host} did not respond to an earlier request (no response within the timeout)"
+        f"the request was not sent, because {server.host} did not respond to an earlier request (no response within the timeout)"
         in result.stdout
     )
 
@@ -74,8 +75,8 @@ HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: text/plain\r\n"
 @pytest.mark.parametrize(
     ("begin", "reason"),
     [
-        (b"HTTP/1.1 200 OK\r\nX: ", "it sent data more slowly than min_rate allows"),
-        (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "it sent data more slowly than min_rate allows"),
+        (b"HTTP/1.1 200 OK\r\nX: ", "the host sent data more slowly than min_rate allows"),
+        (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "the host sent data more slowly than min_rate allows"),
         (HEAD % b"403" + b"Content-Length: 100000\r\n\r\n", "returned 403"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "the connection broke"),
     ],
@@ -99,4 +100,4 @@ def test_a_blob_that_drips(run_module, tmp_path):
     with Scripted(script) as server:
         options = {"src": f"{server.host}/app:1", "dest": f"oci:{tmp_path}/copy:1"}
         result = run_module("image_copy", **options, timeout=0.5, retries=0)
-    assert "it sent data more slowly than min_rate allows" in result.msg
+    assert "the host sent data more slowly than min_rate allows" in result.msg

@@ -268,7 +268,7 @@ def test_other_success_is_confirmed(stores, modern_registry, repository, deletes
         if deletes:
             assert run_delete(stores, proxy.host, repository)
         else:
-            with pytest.raises(ImageError, match="returned 204, but it still exists"):
+            with pytest.raises(ImageError, match="returned 204, but the .* still exists"):
                 run_delete(stores, proxy.host, repository)
     assert tags_at(modern_registry.host, repository) == ([] if deletes else ["gone"])
 

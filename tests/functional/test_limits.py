@@ -95,11 +95,11 @@ def test_catalog_has_a_scope_of_its_own(run_module, token_registry, token_servic
     result = sync(username="alice", password="wonder:land")
     assert result.raw.get("images") == [], result.raw
     assert ["registry:catalog:*"] in [request.scopes for request in token_service.log]
-    assert "List each repository yourself" in sync().msg
+    assert "Write the name of each repository" in sync().msg
 
 
 def test_absent_catalog_is_explained(run_module, registry, second_registry):
     with Haproxy(registry, "http-request return status 404 if { path /v2/_catalog }") as proxy:
         result = run_module("image_sync", src=proxy.host, dest=second_registry.host, images=[{"name": "*"}])
     assert "cannot list the repositories" in result.msg
-    assert "List each repository yourself" in result.msg
+    assert "Write the name of each repository" in result.msg

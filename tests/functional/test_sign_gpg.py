@@ -237,9 +237,9 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         trusted = [{"host": server.host, "ca_path": str(authority.ca)}]
         assert len(run("image_verify", **options, registries=trusted)["signatures"]) == 1
     for location, cause in (
-        ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL: it contains a user name."),
+        ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL (a user name in the URL). Correct registries.d."),
         ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Remove the query."),
-        ("s3://bucket/", "the lookaside location in registries.d is not a valid URL: it does not begin with http:// or https://."),
+        ("s3://bucket/", "the lookaside location in registries.d is not a valid URL (no http:// or https:// at the start). Correct registries.d."),
     ):  # fmt: skip
         configured.write_text(f"default-docker: {{lookaside: '{location}'}}\n")
         assert run("image_verify", **options)["msg"] == f"{image}: {cause}"

@@ -128,7 +128,7 @@ def _with_format(error: ImageError, plan: Plan) -> ImageError:
     manifest = plan.selection.manifest if plan.selection and not plan.request.conversion.family else None
     if isinstance(error, FormatRefused) and manifest and (manifest.is_index or convert.is_image(manifest)):
         other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
-        error.hint += "; format: %s would convert the image, which changes its digest" % other
+        error.hint += ", or set format: %s to convert the image, which changes its digest" % other
     return error
 
 

@@ -15,6 +15,7 @@ from .action import Action
 from .auth import Access
 from .client import RegistryClient
 from .tags import read_list
+from .urls import FOREIGN_HINT
 
 _CATALOG = Access("", frozenset(), catalog=True)
 
@@ -31,9 +32,7 @@ def list_repositories(client: RegistryClient) -> list[str]:
         raise
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
-            error.hint = (
-                "Many registries do not list their repositories, or only for some users. List each repository yourself"
-            )
+            error.hint = "Write the name of each repository, because many registries do not list repositories, or only for some users"
         raise
 
 
@@ -45,5 +44,5 @@ def _read_page(body: bytes) -> list[str]:
     if names is None:
         return []
     if not isinstance(names, list):
-        raise InvalidContent("the catalog is not a list of repositories")
+        raise InvalidContent("the catalog is not a list of repositories", hint=FOREIGN_HINT)
     return [name for name in names if isinstance(name, str) and name]

@@ -53,9 +53,11 @@ def _client_certificate(directory: str, names: list[str]) -> dict[str, t.Any]:
     keys = {os.path.splitext(name)[0] for name in names if name.endswith(".key")}
     for name in sorted(certificates ^ keys):
         given, missing = (".cert", ".key") if name in certificates else (".key", ".cert")
-        raise LocalFailure("%s contains %s%s, but not %s%s" % (directory, name, given, name, missing))
+        cause = "the directory %s contains %s, but not %s" % (directory, name + given, name + missing)
+        raise LocalFailure(cause, hint="Add the missing file, or remove the other file")
     if len(certificates) > 1:
-        raise LocalFailure("%s contains more than one client certificate" % directory, hint="Keep only the one to use")
+        cause = "the directory %s contains more than one client certificate" % directory
+        raise LocalFailure(cause, hint="Keep only one client certificate in the directory")
     return {
         option: os.path.join(directory, name + suffix)
         for name in certificates

@@ -221,7 +221,8 @@ class RegistryClient:
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
         if is_sha256 and stated not in (digests.of(raw), manifest.digest):
             self.session.statistics.warn(
-                "%s returned %s:%s with the digest %s in its header, but the content has %s"
+                "%s returned %s:%s with the digest %s in the Docker-Content-Digest header, but the content has the digest %s. "
+                "Check the registry, and any proxy in front of it."
                 % (self.session.host, access.repository, name, stated, manifest.digest)
             )
         return manifest
@@ -267,8 +268,9 @@ class RegistryClient:
         if self.head_manifest(access, name, legacy=True) is None:
             # The first attempt may have deleted it although its response was lost.
             return status != 404 or response.was_repeated
-        cause = "cannot %s: %s returned %d, but it still exists" % (action.text(), self.session.host, status)
-        raise Refused(cause, status=status)
+        kept = "manifest" if action is Action.DELETE_MANIFEST else "tag"
+        cause = "cannot %s: %s returned %d, but the %s still exists" % (action.text(), self.session.host, status, kept)
+        raise Refused(cause, hint="Check the log of the registry", status=status)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
 
@@ -327,7 +329,8 @@ def check_stored(response: Response, digest: str, host: str, action: Action) -> 
     response.drain()
     stated = response.headers.get("Docker-Content-Digest")
     if stated and digests.is_digest(stated) and stated.split(":")[0] == digest.split(":")[0] and stated != digest:
-        raise DigestMismatch("digest mismatch: %s stored %s as %s" % (host, digest, stated))
+        cause = "digest mismatch: %s stored content %s under the digest %s" % (host, digest, stated)
+        raise DigestMismatch(cause, hint="Check the log of the registry")
     if not genuine.is_stored(response, digest):
         raise foreign_response(host, response, action, digest)
 

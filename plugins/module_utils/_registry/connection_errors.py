@@ -34,6 +34,11 @@ _CERTIFICATE_HINTS = {
 _TLS_ALERT_HINT = (
     "The registry may require a client certificate (client_cert in registries), or support other TLS versions"
 )
+_REACH_HINT = "Check the host name, the port and the network"
+BROKEN_HINT = "Check the network, and run the task again"
+_URL_HINT = "Check the host name and the credentials for invalid characters"
+_TOO_SLOW = "the host sent data more slowly than min_rate allows"
+_SLOW_HINT = "Decrease min_rate if the network is slow"
 _PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task"
 
 
@@ -61,14 +66,15 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Conne
     if failure:
         return failure
     if isinstance(error, ValueError):
-        reason = "its address or the request is not valid"
-        return MalformedRequest("cannot reach %s: %s" % (host, reason), reason=reason)
+        reason = "the URL or a header of the request is not valid"
+        return MalformedRequest("cannot reach %s: %s" % (host, reason), hint=_URL_HINT, reason=reason)
     kind = ConnectionReset if any(isinstance(cause, _RESETS) for cause in causes) else ConnectionFailed
     if is_by_proxy:
         reason = _proxy_reason(causes)
         return kind("cannot reach %s through the proxy %s: %s" % (host, proxy, reason), hint=_PROXY_HINT, reason=reason)
     reason = _reason(causes)
-    return kind("cannot reach %s: %s" % (host, reason), reason=reason, system_errno=_errno(causes))
+    hint = _SLOW_HINT if reason == _TOO_SLOW else _REACH_HINT
+    return kind("cannot reach %s: %s" % (host, reason), hint=hint, reason=reason, system_errno=_errno(causes))
 
 
 def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionError | None:
@@ -81,12 +87,12 @@ def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionE
             return PermanentConnectionError(
                 "the certificate of %s is not trusted: %s" % (host, fault),
                 hint=_CERTIFICATE_HINTS.get(code, _TRUST_HINT),
-                reason="its certificate is not trusted: %s" % fault,
+                reason="the certificate is not trusted: %s" % fault,
             )
     reasons = [str(getattr(cause, "reason", None) or "") for cause in causes if isinstance(cause, ssl.SSLError)]
     if any(re.search("WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE", r) for r in reasons):
         cause_text = "%s does not use TLS" % host
-        return PermanentConnectionError(cause_text, hint=_PLAIN_HTTP_HINT, reason="it does not use TLS")
+        return PermanentConnectionError(cause_text, hint=_PLAIN_HTTP_HINT, reason="the host does not use TLS")
     for reason in reasons:
         if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
             shown = reason.replace("_", " ").lower()
@@ -109,10 +115,10 @@ def _proxy_reason(causes: list[BaseException]) -> str:
 
 def _reason(causes: list[BaseException]) -> str:
     if any(isinstance(cause, TooSlow) for cause in causes):
-        return "it sent data more slowly than min_rate allows"
+        return _TOO_SLOW
     for cause in causes:
         if isinstance(cause, socket.gaierror):
-            return "its name cannot be resolved"
+            return "the host name cannot be resolved"
         if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
             return "no response within the timeout"
     system = _system_error(causes)

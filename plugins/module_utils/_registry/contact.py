@@ -69,7 +69,7 @@ class Contact:
         if isinstance(self._last, PermanentConnectionError):
             raise PermanentConnectionError(self._last.cause, hint=self._last.hint)
         if self._failures > self._retries:
-            cause = "not tried: %s did not respond to an earlier request (%s)" % (
+            cause = "the request was not sent, because %s did not respond to an earlier request (%s)" % (
                 self._host,
                 self._last.reason or self._last.cause,
             )

@@ -81,7 +81,8 @@ class TagDeleter:
         try:
             client.put_manifest(access, tag, unique)
             if not client.delete_manifest(access, unique.digest):
-                raise ImageError("%s returned 404 for a manifest that it had just stored" % client.session.host)
+                cause = "%s returned 404 for a manifest that this task has just pushed" % client.session.host
+                raise ImageError(cause, hint="Run the task again")
         except ImageError as error:
             if not self._is_gone(tag, unique, original, error):
                 raise

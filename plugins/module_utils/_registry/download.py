@@ -19,6 +19,7 @@ from .._image.verified import skipped
 from .action import Action
 from .auth import Access
 from .client import RegistryClient, blob_path
+from .connection_errors import BROKEN_HINT
 from .failures import compressed
 from .transport import Response
 
@@ -105,7 +106,7 @@ class BlobReader:
             yield view[:count]
 
     def _broken(self) -> ConnectionFailed:
-        return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest)
+        return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest, hint=BROKEN_HINT)
 
 
 def range_header(start: int, end: int | None) -> str:

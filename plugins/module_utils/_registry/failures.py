@@ -98,25 +98,30 @@ _IMMUTABLE = re.compile(
     re.IGNORECASE,
 )
 _IMMUTABLE_HINT = "Use another tag, or change the immutability rule of the registry"
+_MAYBE_IMMUTABLE_HINT = "If the tag is immutable, use another tag, or change the immutability rule of the registry"
 _NO_DELETION_HINT = (
-    "Deletion is probably turned off, as it is by default in distribution (REGISTRY_STORAGE_DELETE_ENABLED=true turns it "
-    "on), or this is a pull-through cache"
+    "Enable deletion in the registry (in distribution: REGISTRY_STORAGE_DELETE_ENABLED=true), and check that the registry is not a "
+    "pull-through cache"
 )
 _READ_ONLY_HINT = (
-    "The registry is probably read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or a proxy in front of it "
-    "blocks DELETE requests"
+    "Check whether the registry is read-only (in distribution: REGISTRY_STORAGE_MAINTENANCE_READONLY), or whether a proxy in "
+    "front of it blocks DELETE requests"
 )
 _MISSING_CONTENT = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
-_FORMAT_HINT = "The registry does not accept this type of manifest"
+_FORMAT_HINT = "Use a registry that accepts this type of manifest"
 _HINTS = (
-    (413, "", "A proxy in front of the registry limits the size of requests (client_max_body_size in nginx)"),
-    (405, "", "The registry may be read-only or a pull-through cache. Check its configuration"),
-    (409, "", "The tag may be immutable"),
-    (412, "", "The tag may be immutable"),
-    (400, "TAG_INVALID", "The tag may be immutable"),
+    (
+        413,
+        "",
+        "Increase the limit for the size of requests in the proxy in front of the registry (client_max_body_size in nginx)",
+    ),
+    (405, "", "Check whether the registry is read-only or a pull-through cache"),
+    (409, "", _MAYBE_IMMUTABLE_HINT),
+    (412, "", _MAYBE_IMMUTABLE_HINT),
+    (400, "TAG_INVALID", _MAYBE_IMMUTABLE_HINT),
     (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
     (500, "", "Check the log of the registry for the cause"),
-    (507, "", "The registry has no space left"),
+    (507, "", "Free some space in the registry"),
 )
 
 
@@ -148,11 +153,11 @@ def error_for(
     if details.status in (401, 403):
         return AccessDenied(
             "%s for %s" % (cause, identity),
-            hint="Check that the repository exists, and the credentials for it in registries or authfile",
+            hint="Check that the repository exists, and check the credentials for it in registries or authfile",
             status=details.status,
         )
     if details.code in _MISSING_CONTENT and details.status in (400, 404) and action in PUSHES:
-        return ContentMissing(cause)
+        return ContentMissing(cause, hint="Run the task again. If it fails again, push the image to the source again")
     if _refuses_format(details):
         return FormatRefused(cause, hint=_FORMAT_HINT, status=details.status)
     if details.code == "DIGEST_INVALID":
@@ -200,6 +205,6 @@ def _refuses_format(details: ErrorDetails) -> bool:
 def compressed(host: str) -> Refused:
     """Return the error for content that was compressed in transit and no longer has its digest."""
     return Refused(
-        "%s, or a proxy in front of it, sent a compressed response that was not requested" % host,
-        hint="Disable compression for /v2/ there",
+        "%s, or a proxy in front of it, compressed its response, although this was not requested" % host,
+        hint="Disable compression for /v2/ in the registry or the proxy",
     )

@@ -47,7 +47,7 @@ def _checked(proxy: str, variable: str) -> str:
     match = _PROXY.fullmatch(proxy.strip())
     if not match or (match.group(1) or "http").lower() not in _SCHEMES or not 0 < int(match.group(3) or 1) < 65536:
         raise ImageError(
-            "%s in the environment is not a proxy URL" % variable,
+            "the environment variable %s is not a valid proxy URL" % variable,
             hint="Write http://host:port, https://host:port or socks5://host:port",
         )
     return proxy.strip() if match.group(1) else "http://" + proxy.strip()

@@ -199,16 +199,17 @@ class ReferrersClient:
                 self._replace(subject, current, wanted)
                 wait_for_others(start)
         raise Refused(
-            "cannot update the list of referrers of %s: other clients overwrote it %d times" % (subject, _WRITES),
+            "cannot update the referrers of %s: other clients overwrote the list of referrers %d times"
+            % (subject, _WRITES),
             hint="Run the task again when no other client attaches referrers to this image",
         )
 
     def _read_own(self, subject: str) -> Manifest | None:
         """Return the current list of a subject. Raises :class:`Refused` if the tag points to something else."""
         error = Refused(
-            "cannot list referrers of %s: the registry has no referrers API, and the tag %s, which should contain the list, "
-            "points to different content" % (subject, referrers.list_tag(subject)),
-            hint="Copy the image without referrers, or delete the tag if cosign copy made it, or use a registry with the referrers API",
+            "cannot list the referrers of %s: the registry has no referrers API, and the tag %s does not point to a list of "
+            "referrers" % (subject, referrers.list_tag(subject)),
+            hint="Copy the image without referrers, or use a registry with the referrers API. If cosign copy created the tag, delete the tag",
         )
         try:
             current = self._read(subject)

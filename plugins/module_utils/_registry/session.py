@@ -21,7 +21,7 @@ from .._errors import ConnectionFailed, Refused
 from .._run import RunStats
 from .._text import clean
 from . import trust, urls
-from .connection_errors import ConnectionReset, PermanentConnectionError
+from .connection_errors import BROKEN_HINT, ConnectionReset, PermanentConnectionError
 from .contact import Contacts, NotTried
 from .failures import compressed
 from .limits import Load, nothing
@@ -29,6 +29,7 @@ from .quota import Quota
 from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host
 from .transport import Response, Transport
+from .urls import FOREIGN_HINT
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -70,7 +71,7 @@ class Session:
         self.host = host
         self.settings = settings
         address = "%s://%s" % (settings.scheme(host), api_host(host))
-        self.base = urls.resolve("", address, address).rstrip("/")
+        self.base = urls.resolve("", address, address, "Check the host name and the port").rstrip("/")
         self._origin = urls.origin(self.base)
         self.policy = policy
         self.statistics = statistics
@@ -175,11 +176,11 @@ class Session:
         finally:
             response.close()
         if len(body) > limit:
-            raise Refused("%s sent more than %d bytes" % (self.host, limit))
+            raise Refused("%s sent a response larger than %d bytes" % (self.host, limit), hint=FOREIGN_HINT)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise compressed(self.host)
         if len(body) < (response.length or 0):
-            raise ConnectionFailed("cannot read from %s: the connection broke" % self.host)
+            raise ConnectionFailed("cannot read from %s: the connection broke" % self.host, hint=BROKEN_HINT)
         return body
 
     def fetch(self, send: t.Callable[[], Response], limit: int) -> tuple[Response, bytes]:
@@ -214,14 +215,14 @@ class Session:
             target = urls.resolve(url, location, "the Location header of %s" % urls.host(url))
             if url.startswith("https:") and target.startswith("http:") and not is_verified:
                 raise Refused(
-                    "%s redirects to %s in plain HTTP, which is only allowed for content with a digest"
+                    "%s redirects to %s over plain HTTP, which is allowed only for content with a digest"
                     % (urls.host(url), urls.host(target)),
-                    hint="Configure the registry to redirect to https",
+                    hint="Configure the registry to redirect to HTTPS",
                 )
             if urls.origin(target) != urls.origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
             url = target
-        raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS))
+        raise Refused("%s redirects more than %d times" % (self.host, _MAX_REDIRECTS), hint=FOREIGN_HINT)
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], data: t.Any, waits_for_slot: bool = True

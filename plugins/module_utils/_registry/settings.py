@@ -181,7 +181,7 @@ def is_loopback(host: str) -> bool:
 def _check(entry: RegistrySettings) -> None:
     if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
         raise ImageError(
-            "registries: %r is not a host" % entry.host.rpartition("@")[2],
+            "registries: %r is not a valid host" % entry.host.rpartition("@")[2],
             hint="Write host[:port], or host[:port]/path, without https:// and without credentials",
         )
     for option, least in (("max_connections", 1), ("requests_per_second", _SLOWEST)):

@@ -21,6 +21,7 @@ from . import urls
 from .action import Action
 from .auth import Access
 from .client import RegistryClient
+from .urls import FOREIGN_HINT
 
 _MAX_PAGE = 64 * 1024 * 1024
 # The largest lists that are read: registries have pages of 50 names and more, and some of them empty ones, of what the
@@ -84,7 +85,7 @@ def read_list(
             raise Refused(
                 "cannot %s: %s returned an endless list (%d names up to page %d)"
                 % (action.text(), client.session.host, len(found), len(asked)),
-                hint="Check the pagination of the registry, or of the proxy in front of it",
+                hint="Check the pagination in the registry, and in any proxy in front of it",
             )
         if following:
             note(items)
@@ -108,7 +109,7 @@ def _read_page_at(
         if number == 1:
             raise
         cause = "cannot %s: %s returned 404 for page %d of the list" % (action.text(), client.session.host, number)
-        hint = "Run the task again; the list may have changed while it was read"
+        hint = "Run the task again. The list may have changed while this task read it"
         raise Refused(cause, hint=hint, status=404) from None  # the registry had the list when it sent the first page
     link, asked_url = response.headers.get("Link", ""), client.session.base + target
     with client.parsing(response, action):
@@ -129,5 +130,5 @@ def read_page(body: bytes) -> list[str]:
     if names is None:
         return []
     if not isinstance(names, list):
-        raise InvalidContent("the list of tags does not follow the distribution spec")
+        raise InvalidContent("the tag list does not follow the OCI distribution spec", hint=FOREIGN_HINT)
     return [name for name in names if isinstance(name, str) and references.is_tag(name)]

@@ -70,7 +70,7 @@ def _trust_system(made: ssl.SSLContext, bundle: str) -> None:
 
 def _check(path: str, source: str, is_directory_allowed: bool = False) -> None:
     if not (is_directory_allowed and os.path.isdir(path)):  # OpenSSL's hashed directories
-        check_named(path, "the file that is %s:" % source)
+        check_named(path, "the file for %s:" % source)
 
 
 def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
@@ -78,7 +78,8 @@ def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
     try:
         made.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
     except OSError:  # that of OpenSSL is one too
-        raise LocalFailure("the file %s (%s) contains no CA certificates in PEM format" % (path, source)) from None
+        cause = "the file %s (%s) contains no CA certificates in PEM format" % (path, source)
+        raise LocalFailure(cause, hint="Use a file with CA certificates in PEM format") from None
 
 
 def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
@@ -94,7 +95,10 @@ def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
     except ssl.SSLError as error:
         where = "%s (client_cert of %s in registries)" % (path, settings.host)
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise LocalFailure("the certificate %s does not match the key %s" % (where, key or path)) from None
-        hint = "" if key else "Set client_key if the key is in a separate file"
-        files = "files %s and %s do not contain" % (where, key) if key else "file %s does not contain" % where
-        raise LocalFailure("the %s a certificate and its private key in PEM format" % files, hint=hint) from None
+            cause = "the certificate %s does not match the key %s" % (where, key or path)
+            raise LocalFailure(cause, hint="Set client_key to the private key of this certificate") from None
+        if key:
+            cause = "the files %s and %s do not contain a certificate and its private key in PEM format" % (where, key)
+            raise LocalFailure(cause, hint="Convert both files to PEM format") from None
+        cause = "the file %s does not contain a certificate and its private key in PEM format" % where
+        raise LocalFailure(cause, hint="Set client_key if the key is in a separate file") from None

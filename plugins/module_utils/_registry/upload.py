@@ -25,12 +25,13 @@ from . import genuine, urls
 from .action import Action
 from .auth import Access
 from .client import RegistryClient, check_stored
-from .connection_errors import ConnectionReset, PermanentConnectionError
+from .connection_errors import BROKEN_HINT, ConnectionReset, PermanentConnectionError
 from .failures import foreign_response
 from .session import TRANSIENT
 from .transport import Response
 from .upload_body import Content
 from .upload_session import UploadSession, location_of, uploads_path
+from .urls import FOREIGN_HINT
 
 # The second is the largest body that nginx lets through by default.
 _PIECES = (8 * 1024 * 1024, 1024 * 1024)
@@ -159,7 +160,8 @@ class _Upload:
             response = self._send()
             if response.status == _CLIENT_GONE:
                 response.drain()
-                raise ConnectionReset("cannot push blob %s: the connection broke" % self._blob.digest)
+                cause = "cannot push blob %s: the connection broke" % self._blob.digest
+                raise ConnectionReset(cause, hint=BROKEN_HINT)
         except ConnectionFailed as error:
             content.close()
             if content.failed or not self._survives(error):
@@ -168,9 +170,8 @@ class _Upload:
         if 200 <= response.status < 300:
             check_stored(response, self._blob.digest, urls.host(response.url), Action.PUSH_BLOB)
             if content.passed < self._blob.size:
-                raise ImageError(
-                    "%s accepted blob %s before it was complete" % (self._client.session.host, self._blob.digest)
-                )
+                cause = "cannot push blob %s: %s reported success before it received the whole blob"
+                raise ImageError(cause % (self._blob.digest, self._client.session.host), hint=FOREIGN_HINT)
             return True
         content.close()
         if not self._mend(response):

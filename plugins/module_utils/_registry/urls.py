@@ -30,14 +30,17 @@ _SENDABLE = re.compile(r"https?://%s(?::[0-9]{1,5})?/[!\"$-\[\]-~]*" % _HOST)
 _LINK_PART = re.compile(r'[ \t]*(?:<([^<>]*)>|([;,=])|"((?:[^"\\]|\\.)*)"|([^\s;,="<>]+))')
 
 
+FOREIGN_HINT = "Check the registry, and any proxy in front of it"
+
+
 class _Fault(ValueError):
-    """What is wrong with a URL, as a clause about "it". ValueErrors of parsers would quote the URL."""
+    """What is wrong with a URL, in a few words. ValueErrors of parsers would quote the URL."""
 
 
-def resolve(base: str, text: str, source: str) -> str:
+def resolve(base: str, text: str, source: str, hint: str = FOREIGN_HINT) -> str:
     """Return the absolute URL of a Location, Link or realm, which may be relative to ``base``, without its fragment.
 
-    ``source`` describes the origin of the URL in errors, for example "the Location header of r.example".
+    ``source`` describes the origin of the URL in errors, for example "the Location header of r.example", and ``hint`` what to do.
 
     Raises :class:`Refused` if it is not a plain http or https URL (RFC 3986) without user information.
     """
@@ -46,40 +49,40 @@ def resolve(base: str, text: str, source: str) -> str:
         parts = urlsplit(urljoin(base, text))
         authority = _authority(parts)
     except ValueError as error:
-        fault = str(error) if isinstance(error, _Fault) else "it cannot be parsed"
-        raise Refused("%s is not a valid URL: %s" % (source, fault)) from None
+        fault = str(error) if isinstance(error, _Fault) else "unreadable host or port"
+        raise Refused("%s is not a valid URL (%s)" % (source, fault), hint=hint) from None
     return "%s://%s%s%s" % (parts.scheme, authority, parts.path or "/", "?" + parts.query if parts.query else "")
 
 
 def _check_text(text: str) -> None:
     """Raise :class:`_Fault` if parsers would change the text or read it differently."""
     if len(text) > MAX_HEADER:
-        raise _Fault("it has more than %d characters" % MAX_HEADER)
+        raise _Fault("more than %d characters" % MAX_HEADER)
     if not _CLEAN.fullmatch(text):
-        raise _Fault("it contains a space, a backslash or another character that a URL cannot contain")
+        raise _Fault("a space, a backslash or another invalid character")
     scheme = re.match("[A-Za-z][A-Za-z0-9+.-]*:", text)
     if scheme and not text[scheme.end() :].startswith("//"):
-        raise _Fault("it does not begin with http:// or https://")
+        raise _Fault("no http:// or https:// at the start")
     if re.match("(?:[^/?#]*:)?///", text):
-        raise _Fault("its host, port or path is malformed")
+        raise _Fault("malformed host, port or path")
 
 
 def _authority(parts: SplitResult) -> str:
     """Return the host and port of an absolute URL, in lower case. Raises ValueError."""
     if parts.scheme not in _DEFAULT_PORTS:
-        raise _Fault("it does not begin with http:// or https://")
+        raise _Fault("no http:// or https:// at the start")
     if "@" in parts.netloc:
-        raise _Fault("it contains a user name")
+        raise _Fault("a user name in the URL")
     match = _AUTHORITY.fullmatch(parts.netloc.lower())
     if not match or parts.path[:1] not in ("", "/"):
-        raise _Fault("its host, port or path is malformed")
+        raise _Fault("malformed host, port or path")
     name, port = match.groups()
     if name.startswith("["):
         ipaddress.IPv6Address(name[1:-1])
     if port is None:
         return name
     if not 0 < int(port) < 65536:
-        raise _Fault("its port is out of range")
+        raise _Fault("port out of range")
     return "%s:%d" % (name, int(port))
 
 
@@ -104,7 +107,7 @@ def next_target(header: str, base: str, source: str) -> str:
     Raises :class:`Refused` for a link that is not a valid URL.
     """
     if len(header) > MAX_HEADER:
-        raise Refused("%s has more than %d characters" % (source, MAX_HEADER))
+        raise Refused("%s has more than %d characters" % (source, MAX_HEADER), hint=FOREIGN_HINT)
     for link, relations in _links(header):
         if "next" in relations:
             parts = urlsplit(resolve(base, link, source))

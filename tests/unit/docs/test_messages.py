@@ -25,7 +25,7 @@ FOREIGN = {
 
 # Put together from parts that are too short to be looked for.
 COMPOSED = {
-    "... failed to store the credentials",
+    "could not store the credentials",
     "has no signature",
     "none of its signatures (... found) was made with ...",
 }

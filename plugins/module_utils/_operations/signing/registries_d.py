@@ -65,8 +65,11 @@ class RegistriesD:
         if url.scheme == "file":
             return "%s/%s" % (unquote(url.path).rstrip("/"), name)
         if url.query:  # perhaps a secret, which messages that name the signature would show
-            raise ImageError("the lookaside location in registries.d has a query", hint="Remove the query")
-        return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d").rstrip("/"), name)
+            raise ImageError(
+                "the lookaside location in registries.d has a query", hint="Remove the query, which begins with ?"
+            )
+        hint = "Correct registries.d"
+        return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d", hint).rstrip("/"), name)
 
     def _setting(self, image: Reference, name: str) -> object:
         """The setting of the longest scope that has it."""

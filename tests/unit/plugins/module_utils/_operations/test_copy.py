@@ -401,7 +401,7 @@ class OneFormat(MemoryStore):
 
     def put_manifest(self, manifest):
         if manifest.media_type not in self.taken:
-            raise FormatRefused("refused", hint="The registry does not accept this type of manifest")
+            raise FormatRefused("refused", hint="Use a registry that accepts this type of manifest")
         super().put_manifest(manifest)
 
 
@@ -412,8 +412,8 @@ class OnlyOci(OneFormat):
 @pytest.mark.parametrize(
     ("kind", "found", "options", "hint"),
     [
-        (OneFormat, IMAGE, {}, "; format: docker would convert the image, which changes its digest"),
-        (OneFormat, INDEX, {}, "; format: docker would convert the image, which changes its digest"),
+        (OneFormat, IMAGE, {}, ", or set format: docker to convert the image, which changes its digest"),
+        (OneFormat, INDEX, {}, ", or set format: docker to convert the image, which changes its digest"),
         (OnlyOci, convert_image(IMAGE.manifest, "docker"), {}, "; format: oci would convert"),
         (OneFormat, IMAGE, {"format": "oci"}, "type of manifest"),
         (OneFormat, image(artifactType="application/x"), {}, "type of manifest"),

@@ -49,7 +49,7 @@ def test_the_suffix_says_what_a_file_is(write, names, found):
         (["x.key", "y.crt"], "contains x.key, but not x.cert"),
         (
             ["x.key", "x.cert", "y.key", "y.cert"],
-            "contains more than one client certificate. Keep only the one to use.",
+            "contains more than one client certificate. Keep only one client certificate in the directory.",
         ),
     ],
 )

@@ -181,7 +181,10 @@ class TestGet:
     def test_a_header_with_another_digest_is_warned_of(self, scripted, stated, is_told):
         client, _script = scripted(manifest(Docker_Content_Digest=stated))
         client.get_manifest(ACCESS, "1")
-        text = "r.example returned app:1 with the digest %s in its header, but the content has %s" % (stated, DIGEST)
+        text = (
+            "r.example returned app:1 with the digest %s in the Docker-Content-Digest header, but the content has the digest %s. Check the registry, and any proxy in front of it."
+            % (stated, DIGEST)
+        )
         assert client.session.statistics.warnings == ([text] if is_told else [])
 
     def test_schema_1_is_refused_unless_it_is_asked_for(self, scripted):
@@ -205,7 +208,7 @@ class TestGet:
 
     def test_it_has_a_limit(self, scripted):
         client, _script = scripted(Reply(200, {}, bytes(4 * 1024 * 1024 + 1)))
-        with pytest.raises(Refused, match="r.example sent more than 4194304 bytes"):
+        with pytest.raises(Refused, match="r.example sent a response larger than 4194304 bytes"):
             client.get_manifest(ACCESS, "1")
 
     def test_a_page_is_blamed_on_its_sender(self, scripted):
@@ -294,7 +297,12 @@ class TestDelete:
         client, _script = scripted(Reply(200), described())
         with pytest.raises(Refused) as caught:
             client.delete_manifest(ACCESS, name)
-        assert str(caught.value) == "cannot delete the %s: r.example returned 200, but it still exists." % what
+        assert str(
+            caught.value
+        ) == "cannot delete the %s: r.example returned 200, but the %s still exists. Check the log of the registry." % (
+            what,
+            what,
+        )
         assert caught.value.status == 200
 
     def test_404_is_absence(self, scripted):
@@ -330,7 +338,10 @@ class TestDelete:
     @pytest.mark.parametrize(("name", "what"), [("1", "tag"), (DIGEST, "manifest")])
     @pytest.mark.parametrize(
         ("reply", "hint"),
-        [(refused(405, "UNSUPPORTED"), "Deletion is probably turned off"), (Reply(405), "is probably read-only")],
+        [
+            (refused(405, "UNSUPPORTED"), "Enable deletion in the registry"),
+            (Reply(405), "Check whether the registry is read-only"),
+        ],
     )
     def test_a_refusal_says_what_is_turned_off(self, scripted, name, what, reply, hint):
         client, _script = scripted(reply)

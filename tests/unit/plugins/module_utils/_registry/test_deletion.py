@@ -120,7 +120,7 @@ def test_a_tag_that_must_stay_is_left_alone(deleter, status):
 
 def test_where_nothing_can_be_deleted_nothing_is_pushed(deleter):
     deleting, script = deleter(Reply(405), refused(405, "UNSUPPORTED"))
-    with pytest.raises(Refused, match="cannot delete the manifest: .* Deletion is probably turned off"):
+    with pytest.raises(Refused, match="cannot delete the manifest: .* Enable deletion in the registry"):
         deleting.delete("1", IMAGE.digest)
     assert shown(script) == [DELETE, "DELETE app/manifests/*"]
 
@@ -221,7 +221,7 @@ class TestFailureAfterwards:
         scripts = []
         deleting, script = deleter(*BEGINNING, Reply(201), Reply(404), ABSENT, self.head_of(scripts, IMAGE.digest))
         scripts.append(script)
-        with pytest.raises(ImageError, match="^r.example returned 404 for a manifest that it had just stored"):
+        with pytest.raises(ImageError, match="^r.example returned 404 for a manifest that this task has just pushed"):
             deleting.delete("1", IMAGE.digest)
         assert shown(script)[-1] == "HEAD app/manifests/1"
 

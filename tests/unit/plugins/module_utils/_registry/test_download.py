@@ -163,7 +163,7 @@ def test_too_little_progress_is_none(reader, clock):
 
 def test_a_compressed_body_is_refused_when_it_is_too_short(reader):
     reading, script = reader(whole(b"zip", Content_Encoding="gzip"))
-    with pytest.raises(Refused, match="r.example, or a proxy in front of it, sent a compressed response"):
+    with pytest.raises(Refused, match="r.example, or a proxy in front of it, compressed its response"):
         content_of(reading)
     assert len(script.log) == 1
 

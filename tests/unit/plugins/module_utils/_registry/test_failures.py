@@ -164,7 +164,7 @@ def test_other_refusals_of_a_push_are_not_about_missing_content(status, code):
 def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, body):
     error = refused(status, body, action=Action.PUSH_MANIFEST)
     assert isinstance(error, FormatRefused)
-    assert (error.status, error.hint) == (status, "The registry does not accept this type of manifest")
+    assert (error.status, error.hint) == (status, "Use a registry that accepts this type of manifest")
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def by_proxy(reason):
         (by_proxy(OSError("Tunnel connection failed: 403 Forbidden")), "the proxy refused the connection (403)"),
         (by_proxy(OSError("Tunnel connection failed: 407 x")), "the proxy refused the connection (407)"),
         (by_proxy(refused_by_peer()), "connection refused"),
-        (by_proxy(socket.gaierror(-2, "Name or service not known")), "its name cannot be resolved"),
+        (by_proxy(socket.gaierror(-2, "Name or service not known")), "the host name cannot be resolved"),
     ],
 )
 def test_a_proxy_that_fails_is_blamed_itself(error, reason):
@@ -348,7 +348,10 @@ def test_reasons_do_not_depend_on_the_language_of_the_environment():
     localized = caused_by(
         urllib3_errors.NewConnectionError(None, "x"), OSError(errno.ECONNREFUSED, "Verbindungsaufbau abgelehnt")
     )
-    assert str(broken_connection("r.example", retried(localized))) == "cannot reach r.example: connection refused."
+    assert (
+        str(broken_connection("r.example", retried(localized)))
+        == "cannot reach r.example: connection refused. Check the host name, the port and the network."
+    )
 
 
 @pytest.mark.parametrize(
@@ -422,7 +425,7 @@ def test_the_name_of_a_repository_is_no_reason(name):
     error = urllib3_errors.MaxRetryError(None, "/v2/acme/%s/manifests/1" % name, refused_by_peer())
     result = broken_connection("r.example", requests.exceptions.ConnectionError(error))
     assert not isinstance(result, PermanentConnectionError)
-    assert str(result) == "cannot reach r.example: connection refused."
+    assert str(result) == "cannot reach r.example: connection refused. Check the host name, the port and the network."
 
 
 def test_a_peer_that_goes_away_during_a_handshake_may_come_back():

@@ -80,6 +80,8 @@ def test_the_proxy_of_a_host(environment, scheme, host, proxy):
 )
 def test_what_is_no_proxy_is_named_by_its_variable_and_not_shown(environment, proxy):
     environment(HTTPS_PROXY=proxy)
-    with pytest.raises(ImageError, match="HTTPS_PROXY in the environment is not a proxy URL. Write http") as caught:
+    with pytest.raises(
+        ImageError, match="the environment variable HTTPS_PROXY is not a valid proxy URL. Write http"
+    ) as caught:
         proxies.proxy_for("https", "r.example")
     assert "hunter2" not in str(caught.value)

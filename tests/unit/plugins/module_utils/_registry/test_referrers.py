@@ -206,7 +206,7 @@ def test_pages_without_end(open_client):
 def test_a_page_that_is_too_large(open_client):
     body = b'{"manifests": [], "x": "%s"}' % (b"y" * 4_200_000)
     client, _log = open_client(lambda _method, _target: Reply(200, REGISTRY, body))
-    with pytest.raises(Refused, match="sent more than 4194304 bytes"):
+    with pytest.raises(Refused, match="sent a response larger than 4194304 bytes"):
         client.entries(SUBJECT)
 
 
@@ -236,7 +236,7 @@ def test_what_is_no_list_is_read_as_none_and_never_overwritten(open_client, raw,
     one = referrer(subject=subject)
     client.push(one)
     with pytest.raises(
-        Refused, match="cannot list referrers of %s: the registry has no referrers API, and the tag" % subject
+        Refused, match="cannot list the referrers of %s: the registry has no referrers API, and the tag" % subject
     ):
         client.attach(subject, [one])
     assert registry.content[tag] == raw
@@ -259,7 +259,7 @@ def test_a_registry_that_resolves_the_tag_to_the_subject(open_client, reads_tags
     client, log = open_client(respond, reads_tags=reads_tags)
     client.note_repository()
     assert client.entries(subject) == []
-    with pytest.raises(Refused, match="points to different content"):
+    with pytest.raises(Refused, match="does not point to a list of referrers"):
         client.attach(subject, [referrer(subject=subject)])
     assert not [line for line in log if line.startswith("PUT")]
 
@@ -307,7 +307,7 @@ def test_a_writer_that_never_ends_is_an_error(open_client):
     client._client.session.back_off = lambda _attempt: None
     one = referrer()
     client.push(one)
-    with pytest.raises(Refused, match="other clients overwrote it 10 times"):
+    with pytest.raises(Refused, match="other clients overwrote the list of referrers 10 times"):
         client.attach(SUBJECT, [one])
     assert log.count("PUT " + LIST) == 10
 

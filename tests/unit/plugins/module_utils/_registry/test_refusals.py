@@ -108,12 +108,15 @@ def test_missing_content_is_a_matter_of_pushing(action):
 
 @pytest.mark.parametrize("action", list(Action))
 @pytest.mark.parametrize(
-    ("code", "hint"), [("UNSUPPORTED", "Deletion is probably turned off"), ("", "The registry is probably read-only")]
+    ("code", "hint"),
+    [("UNSUPPORTED", "Enable deletion in the registry"), ("", "Check whether the registry is read-only")],
 )
 def test_405_is_about_deletion_where_something_is_deleted(action, code, hint):
     found = error(405, code, action=action, digest=DIGEST)
     is_deletion = action in (Action.DELETE_TAG, Action.DELETE_MANIFEST)
-    assert found.hint.startswith(hint if is_deletion else "The registry may be read-only or a pull-through cache")
+    assert found.hint.startswith(
+        hint if is_deletion else "Check whether the registry is read-only or a pull-through cache"
+    )
     assert found.status == 405
 
 
@@ -158,14 +161,18 @@ def test_a_success_that_was_not_expected_is_foreign(status):
 @pytest.mark.parametrize(
     ("status", "code", "hint"),
     [
-        (405, "", "The registry may be read-only or a pull-through cache. Check its configuration"),
-        (409, "", "The tag may be immutable"),
-        (412, "X", "The tag may be immutable"),
-        (400, "TAG_INVALID", "The tag may be immutable"),
+        (405, "", "Check whether the registry is read-only or a pull-through cache"),
+        (409, "", "If the tag is immutable, use another tag, or change the immutability rule of the registry"),
+        (412, "X", "If the tag is immutable, use another tag, or change the immutability rule of the registry"),
+        (
+            400,
+            "TAG_INVALID",
+            "If the tag is immutable, use another tag, or change the immutability rule of the registry",
+        ),
         (400, "NAME_INVALID", ""),
         (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
         (500, "UNKNOWN", "Check the log of the registry for the cause"),
-        (507, "", "The registry has no space left"),
+        (507, "", "Free some space in the registry"),
         (501, "", ""),
     ],
 )

@@ -186,7 +186,7 @@ def test_authorization_stays_with_the_registry(connect, target):
 )
 def test_a_location_that_parsers_read_differently_is_not_followed(connect, location):
     session, network = connect(answer(307, Location=location), answer(200))
-    with pytest.raises(Refused, match="the Location header of r.example is not a valid URL: it "):
+    with pytest.raises(Refused, match=r"the Location header of r.example is not a valid URL \("):
         session.exchange("GET", URL, AUTHORIZATION)
     assert len(network.sent) == 1
 
@@ -212,7 +212,7 @@ def test_over_tls_only_what_has_a_digest_is_taken_from_plain_http(connect, metho
         assert "Authorization" not in network.sent[-1].headers
     else:
         with pytest.raises(
-            Refused, match="redirects to cdn.example in plain HTTP, which is only allowed for content with a digest"
+            Refused, match="redirects to cdn.example over plain HTTP, which is allowed only for content with a digest"
         ):
             session.exchange(method, URL + path, AUTHORIZATION)
     assert network.sent[-1].url.startswith("http:") is is_followed
@@ -282,7 +282,7 @@ def test_other_warnings_are_not_for_the_user(connect):
 def test_a_body_is_read_up_to_its_limit(connect):
     session, _network = connect(answer(200, b"12345", Content_Length="5"))
     assert session.read(session.exchange("GET", URL, {}), 5) == b"12345"
-    with pytest.raises(Refused, match="r.example sent more than 4 bytes"):
+    with pytest.raises(Refused, match="r.example sent a response larger than 4 bytes"):
         session.read(session.exchange("GET", URL, {}), 4)
 
 

@@ -62,7 +62,7 @@ def test_a_host_without_an_entry_has_the_defaults():
     "host", ["https://r.example", "http://r.example/a", "", "/a", "r example", "user:secret@r.example", "r.example/a b"]
 )
 def test_what_is_not_a_host_is_refused_with_what_to_write(host):
-    with pytest.raises(ImageError, match="is not a host") as caught:
+    with pytest.raises(ImageError, match="is not a valid host") as caught:
         Registries([RegistrySettings(host)])
     assert "Write host" in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -235,7 +235,7 @@ def test_further_entries_do_not_change_what_is_there():
     assert registries.of("r.example", "app") == own
     assert registries.of("r.example", "team/app").host == "r.example/team"
     assert registries.of("s.example", "app") is other
-    with pytest.raises(ImageError, match="is not a host"):
+    with pytest.raises(ImageError, match="is not a valid host"):
         registries.extend([RegistrySettings("https://x.example")])
 
 

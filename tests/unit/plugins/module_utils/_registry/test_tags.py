@@ -28,5 +28,5 @@ def test_tags_of_a_page(body, tags):
     "body", [b"", b"<html>", b"[]", b"{}", b'{"tags": "a"}', b'{"tags": {"a": 1}}', b"null", b"\xff"]
 )
 def test_no_list_of_tags(body):
-    with pytest.raises(InvalidContent, match="the list of tags"):
+    with pytest.raises(InvalidContent, match="the tag list"):
         read_page(body)

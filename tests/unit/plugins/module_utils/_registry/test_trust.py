@@ -109,7 +109,8 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
     with pytest.raises(LocalFailure) as caught:
         configured(ca_path=str(file))
     assert str(caught.value) == (
-        "the file %s (ca_path of r.example in registries) contains no CA certificates in PEM format." % file
+        "the file %s (ca_path of r.example in registries) contains no CA certificates in PEM format. Use a file "
+        "with CA certificates in PEM format." % file
     )
     with pytest.raises(
         LocalFailure, match="does not contain a certificate and its private key in PEM format. Set client_key"
@@ -134,9 +135,7 @@ def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):
 @pytest.mark.parametrize("check", [trust.check_files, lambda settings: trust.configure(Context(), settings, BUNDLE)])
 def test_a_pipe_is_refused_before_and_when_it_is_used(option, check, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(
-        LocalFailure, match="the file that is %s of r.example in registries: .*/pipe: it is not" % option
-    ):
+    with pytest.raises(LocalFailure, match="the file for %s of r.example in registries: .*/pipe: not" % option):
         check(RegistrySettings("r.example", **{option: str(tmp_path / "pipe")}))
 
 
