@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A store that knows an image by its ID, the digest of its config, and keeps no manifest of it.
+"""A store that identifies an image by its ID, which is the digest of its config, and does not store a manifest.
 
-To be read, an image gets a manifest: the same each time, with layers as they are kept. Registries are given one with
-compressed layers, whose digest may differ from one zlib to another, and so whether they have an image already is told
-by its config.
+To read an image, a manifest is generated for it. It is the same each time, with the layers as they are stored. For a
+registry, the manifest has compressed layers. Its digest may depend on the version of zlib, so the config decides
+whether a registry already has the image.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _DAMAGED_HINT = "Build the image again, or copy it from another source"
 
 
 class ConfigStore(Store, Lockable):
-    """The images of one repository of an engine or archive; without a repository, all of an archive.
+    """The images of one repository in an engine or archive; without a repository, all images of an archive.
 
-    A name is a tag of the repository, an ID, or for a file without a repository a name in full or a position.
+    A name is a tag of the repository or an image ID. In a file without a repository, it is a full name or a position.
     """
 
     keeps_manifests = False
@@ -54,23 +54,23 @@ class ConfigStore(Store, Lockable):
 
     @property
     def location(self) -> Location:
-        """The repository; layers belong to the engine or file."""
+        """The repository. Layers belong to the whole engine or file."""
         return dataclasses.replace(self._backend.location, repository=self._reference.repository)
 
     def reference(self, name: str) -> str:
-        """``transport:[FILE:]NAME:TAG``."""
+        """Return ``transport:[FILE:]NAME:TAG``."""
         context = self._reference.context
         return "%s:%s" % (context, name) if name and not digests.is_digest(name) else context
 
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The config, by its digest; engines do not tell its size."""
+        """Return the config by its digest. Engines do not report its size."""
         found = self._backend.find(self._full(name))
         return Descriptor(media_types.DOCKER_CONFIG, found, 0) if found else None
 
     def tags(self) -> list[str]:
-        """The tags of the repository, or all names of a file. Raises NotFound where there are none of it."""
+        """Return the tags of the repository, or all names in a file. Raises NotFound if the repository has none."""
         names = self._backend.names()
         if not self._reference.repository:
             return names
@@ -81,7 +81,7 @@ class ConfigStore(Store, Lockable):
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """One made for the image, whose layers are as they are kept."""
+        """Return a generated manifest of the image, with the layers as they are stored."""
         found = self._backend.find(self._full(name))
         if not found:
             names = sorted(self._backend.names())
@@ -93,33 +93,33 @@ class ConfigStore(Store, Lockable):
         return manifest_of(image.config, [self._described(layer) for layer in image.layers])
 
     def registry_form(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
-        """The image of this manifest with its plain layers compressed."""
+        """Return the manifest with compressed layers."""
         config = digests.collect(self._contents(manifest.config.digest)) if manifest.config else b""
         contents = [self._plain_content(layer) for layer in manifest.layers]
         return manifest_of(config, list(pool.map(self._compressed, manifest.layers, contents)))
 
     def open_blob(self, blob: Descriptor) -> Verified:
-        """Read the config or a layer."""
+        """Open the config or a layer."""
         return Verified(lambda offset: skipped(self._contents(blob.digest), offset), blob.digest, blob.size)
 
     def has_content(self) -> bool:
-        """Not needed: the ID of an image decides whether the engine has it, and blobs are never looked up."""
+        """Return False. Nothing uses the result, because the image ID decides whether the engine has an image."""
         return False
 
     def has_manifest(self, digest: str) -> bool:
-        """Of an image, by its ID."""
+        """Return whether the image with this ID exists."""
         return self._backend.is_whole(digest, self._layers_of(digest))
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """Engines vouch for what they have; in a file the layers are looked for."""
+        """Return whether the image exists. Engines guarantee its content; in a file, the layers are looked for."""
         return self.has_manifest(image.digest)
 
     def is_intact(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """In a file all layers are read."""
+        """Return whether the image is intact. In a file, all layers are read."""
         return self._backend.is_intact(image.digest, self._layers_of(image.digest))
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """Whether it is one of those that were described, and has the content that it should have."""
+        """Return whether a generated manifest lists the blob, and its content is right."""
         try:
             return all(chunk is not None for chunk in self.open_blob(blob))
         except (DigestMismatch, NotFound):
@@ -128,20 +128,20 @@ class ConfigStore(Store, Lockable):
     # What an image is known by
 
     def identity(self, manifest: Manifest) -> Descriptor:
-        """The config."""
+        """Return the descriptor of the config."""
         return manifest.config or manifest.descriptor
 
     def holds(self, image: Descriptor, read_config: t.Callable[[], bytes]) -> bool:
-        """As :meth:`is_complete`: few backends need the config to find an image."""
+        """Return whether the image exists, like :meth:`is_complete`. Few backends need the config to find an image."""
         self._staging.configs_elsewhere[image.digest] = read_config
         return self.is_complete(image, None)
 
     def platform(self) -> Platform | None:
-        """What runs here; None where nothing does."""
+        """Return the platform of the engine; None for a file."""
         return self._backend.platform()
 
     def check(self, manifest: Manifest, read_config: t.Callable[[], bytes]) -> None:
-        """Raise :class:`ImageError` where an image cannot be kept here."""
+        """Raise :class:`ImageError` if this store does not support the image."""
         config = manifest.config
         if config is None or config.media_type not in media_types.IMAGE_CONFIGS:
             cause = "%s is an artifact, but engines and Docker archives can store only images" % manifest.digest
@@ -166,7 +166,7 @@ class ConfigStore(Store, Lockable):
     # Writing
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Keep the config, or the plain content of the layer, until the image is published."""
+        """Stage the config, or the uncompressed content of a layer, until the image is published."""
         if blob.media_type in media_types.IMAGE_CONFIGS:
             if blob.size > MAX_CONFIG:
                 raise ImageError("the image config is larger than %d bytes" % MAX_CONFIG, hint=_OTHER_HINT)
@@ -177,13 +177,13 @@ class ConfigStore(Store, Lockable):
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """No manifest is kept here; an image that was brought again takes the place of the damaged one."""
+        """Add the image if its content was transferred again, to replace a damaged one. The manifest itself is not stored."""
         config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
         if config is not None:
             self._backend.add(SavedImage(config, self._staged_layers(config, manifest)))
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Hand the image over with its names; where it is there already, the names alone."""
+        """Add the image with its names, or only the names if it already exists."""
         names = [self._full(tag) for tag in tags]
         config = self._staging.configs.get(manifest.config.digest) if manifest.config else None
         if config is None:
@@ -192,23 +192,23 @@ class ConfigStore(Store, Lockable):
             self._backend.add(SavedImage(config, self._staged_layers(config, manifest), tuple(names)))
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """All at once: an image that loses its last name would be gone."""
+        """Set all names at once, because an image that loses its last name would be deleted."""
         self.set_tags({tag: self.identity(manifest).digest for tag, manifest in manifests.items()})
 
     def set_tags(self, identities: t.Mapping[str, str]) -> None:
-        """All at once, by image IDs."""
+        """Set all names at once, by image IDs."""
         self._backend.name({self._full(tag): image_id for tag, image_id in identities.items()})
 
     def exclusive(self) -> t.ContextManager[None]:
-        """Where that can be had."""
+        """Lock the backend if it supports this."""
         return self._backend.exclusive()
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Remove the name; the image too, if it has no other."""
+        """Delete the name, and the image if it has no other name."""
         return "tag" if self._backend.remove([self._full(tag)]) else ""
 
     def delete(self, digest: str) -> bool:
-        """Remove the names that the image has in this repository; an image without names by its ID."""
+        """Delete the names that the image has in this repository. An image without names is deleted by its ID."""
         try:
             names = self._backend.names()
         except NotFound:
@@ -217,7 +217,7 @@ class ConfigStore(Store, Lockable):
         return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
 
     def _layers_of(self, image_id: str) -> ReadLayers | None:
-        """Reads the layers from the config, if that can be read elsewhere."""
+        """Return a function that reads the layers from the config, if the config can be read elsewhere."""
         config = self._staging.configs_elsewhere.get(image_id)
         return (lambda: diff_ids(config())) if config else None
 
@@ -235,7 +235,7 @@ class ConfigStore(Store, Lockable):
             raise NotFound("blob %s of the image is missing" % digest, hint="Run the task again") from None
 
     def _described(self, layer: Layer) -> dict[str, t.Any]:
-        """The descriptor of a layer as it is kept: plain ones by what the config says of them."""
+        """Return the descriptor of a layer as it is stored. For an uncompressed layer, the config has its digest."""
         kind = compression(bytes(next(iter(layer.open()), b"")))
         if kind == "zstd":
             cause = "the layers of the image are compressed with zstd, which is not supported in Docker archives"
@@ -248,7 +248,7 @@ class ConfigStore(Store, Lockable):
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 
     def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
-        """What has to be compressed of a layer, counted from now on, so that the sum of all is known before any is read."""
+        """Return the content to compress. It is counted immediately, so that the total is known before any content is read."""
         if layer.media_type not in media_types.PLAIN_LAYERS:
             return iter(())
         return self._staging.count("compressing", self.reference(""), layer.size, self.open_blob(layer))
@@ -266,7 +266,7 @@ class ConfigStore(Store, Lockable):
         return {"mediaType": media_type, "size": size, "digest": digest}
 
     def _staged_layers(self, config: bytes, manifest: Manifest) -> tuple[Layer, ...]:
-        """The layers of an image, if they are what its config says."""
+        """Return the layers of an image if they match its config."""
         expected = diff_ids(config)
         if len(expected) != len(manifest.layers):
             cause = "the manifest has %d layers, but the image config has %d" % (len(manifest.layers), len(expected))

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Compressed content, and archives that are compressed as a whole, within bounds."""
+"""Decompress content, and archives that are compressed as a whole, within limits."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _READ = 64 * 1024
 
 
 class _Decompressor(t.Protocol):
-    """What bz2 and lzma have, and gzip is made to have."""
+    """The interface of the decompressors in bz2 and lzma. gzip gets a wrapper with the same interface."""
 
     @property
     def eof(self) -> bool:
-        """Whether the end of the stream was reached."""
+        """Whether the end of the stream is reached."""
 
     @property
     def needs_input(self) -> bool:
-        """Whether there is no output left without more input."""
+        """Whether more input is needed before there is more output."""
 
     @property
     def unused_data(self) -> bytes:
-        """What follows the stream."""
+        """The data after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """At most so many bytes; the rest of the data is kept for the next call."""
+        """Return at most this many bytes. The rest of the data is kept for the next call."""
 
 
 class _Gzip:
@@ -68,7 +68,7 @@ class _Gzip:
 
 
 class Format(t.NamedTuple):
-    """How to make a decompressor, and what it raises for content that is not of its format."""
+    """A function that creates a decompressor, and the exceptions that it raises for content in another format."""
 
     make: t.Callable[[], _Decompressor]
     failures: tuple[type[Exception], ...]
@@ -82,7 +82,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
-    """The stream itself, or where it is compressed a temporary file with its content, which is gone once closed.
+    """Return the stream, or if it is compressed, a temporary file with its content, which is deleted when it is closed.
 
     ``path`` is for messages. Raises InvalidContent, or LocalFailure.
     """
@@ -98,14 +98,14 @@ def decompressed(stream: t.BinaryIO, path: str) -> t.BinaryIO:
 
 
 def spool() -> t.BinaryIO:
-    """A temporary file without a name, for content of any size."""
+    """Return an unnamed temporary file for content of any size."""
     directory = temporary_directory()
     with file_errors("write", directory):
         return tempfile.TemporaryFile(dir=directory, buffering=0)
 
 
 def _format(name: str) -> Format:
-    """Pythons may have been built without some of these modules."""
+    """Return the format with this name. Python may have been built without the module for it."""
     if name == "gzip":
         return GZIP
     try:
@@ -119,9 +119,9 @@ def _format(name: str) -> Format:
 
 
 def decompress(chunks: t.Iterable[Chunk], format_: Format) -> t.Iterator[bytes]:
-    """The plain content. Several compressed streams after one another are one (RFC 1952, 2.2), and zeros may follow.
+    """Yield the uncompressed content. Several compressed streams in a row count as one (RFC 1952, 2.2), and zeros may follow.
 
-    Raises what the format does for other content, and EOFError if it is cut off.
+    Raises the exceptions of the format for invalid content, and EOFError for truncated content.
     """
     rest = iter(chunks)
     decompressor = format_.make()
@@ -144,7 +144,7 @@ def decompress(chunks: t.Iterable[Chunk], format_: Format) -> t.Iterator[bytes]:
 
 
 def _next(chunks: t.Iterator[Chunk], padding: bytes = b"") -> bytes | None:
-    """The next chunk, without the padding that it begins with; None at the end."""
+    """Return the next chunk, without padding at its start; None at the end."""
     chunk = next(chunks, None)
     return None if chunk is None else bytes(chunk).lstrip(padding) if padding else bytes(chunk)
 

@@ -5,12 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One image in a directory (containers-transports(5), dir) as a store: safe for several writers and for crashes.
+"""One image in a directory (containers-transports(5), dir) as a store: safe for concurrent writers and crashes.
 
-``manifest.json`` is the image; what it lists lies beside it under the hexadecimal part of its digest, children of an
-index as ``<hex>.manifest.json``, signatures as ``signature-N`` and ``<hex>.signature-N``. Content that is
-there stays for the next image. Only when all that a new image needs is in place, ``manifest.json`` is replaced, under
-a lock and in one step; then what the new image does not need is removed.
+``manifest.json`` is the image. Blobs are files named by the hexadecimal part of their digests, children of an index
+are ``<hex>.manifest.json``, and signatures are ``signature-N`` and ``<hex>.signature-N``. Existing content is reused
+for the next image. When everything that a new image needs is stored, ``manifest.json`` is replaced atomically under a
+lock. Then content that the new image does not need is removed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _NAMES = re.compile(
 
 
 class Directory(Store, Lockable):
-    """The image of one directory. It has no name: the empty one and its digest stand for it."""
+    """The image in one directory. It has no name: an empty name or its digest refers to it."""
 
     def __init__(self, path: str, warn: t.Callable[[str], None]) -> None:
         self._path = path
@@ -75,13 +75,13 @@ class Directory(Store, Lockable):
         return Location("dir", "dir:%s" % os.path.realpath(self._path))
 
     def reference(self, name: str) -> str:
-        """``dir:PATH``."""
+        """Return ``dir:PATH``."""
         return "dir:%s" % self._path
 
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The image, if ``name`` is empty or its digest; its signatures, if it is their tag."""
+        """Return the image, if ``name`` is empty or its digest, or its signatures, if ``name`` is their tag."""
         with file_errors("read", self._path):
             try:
                 if self._is_attached(name):
@@ -93,23 +93,23 @@ class Directory(Store, Lockable):
             return found if name in ("", found.digest) else None
 
     def tags(self) -> list[str]:
-        """None: the image has no name."""
+        """Return an empty list, because the image has no name."""
         self._top(None)
         return []
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The image, a manifest that it refers to, or signatures by their tag. Raises NotFound, or what is wrong with it."""
+        """Return the image, a manifest that it lists, or signatures by their tag. Raises NotFound, or another ImageError."""
         with file_errors("read", self._path):
             if self._is_attached(name):
                 return self.referrers.signatures(name)
             return self._read_manifest(name) if digests.is_digest(name) else self._top(None)
 
     def open_blob(self, blob: Descriptor) -> Verified:
-        """Read the file in large chunks."""
+        """Open the file, which is read in large chunks."""
         return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_manifest(self, digest: str) -> bool:
-        """Looks for all files that it needs."""
+        """Return whether all files that the manifest needs exist."""
         with file_errors("read", self._path):
             try:
                 return self.is_complete(self._read_manifest(digest).descriptor, None)
@@ -117,22 +117,22 @@ class Directory(Store, Lockable):
                 return False
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """Looks for all files that it needs."""
+        """Return whether all files that the image needs exist."""
         with file_errors("read", self._path):
             return is_whole(image, wanted, self._has, self._read_manifest)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
+        """Return whether the file exists with the right size. Its content is trusted, because files are verified before they are renamed."""
         return self._size(self.blob_path(blob.digest)) == blob.size
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """What has no file, and is no part of a signature."""
+        """Return the digests of blobs that have no file and are not part of a signature."""
         return [blob.digest for blob in blobs if not (self.has_blob(blob) or self.referrers.has_blob(blob.digest))]
 
     # Writing
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Write beside, verify, then rename."""
+        """Write to a temporary file, verify it, and rename it."""
         with file_errors("write", self._path):
             self._prepare()
             with self._staged(_name(blob.digest)) as stream:
@@ -141,7 +141,7 @@ class Directory(Store, Lockable):
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """A child of the image, under a name of its own."""
+        """Store a child of the image in its own file."""
         with file_errors("write", self._path):
             self._prepare()
             if self._has(manifest.descriptor):
@@ -152,7 +152,7 @@ class Directory(Store, Lockable):
                 stream.write(manifest.raw)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Make this the image of the directory, or these the signatures of an image that is there or will be."""
+        """Make this the image of the directory, or store the signatures of an image that exists or will exist."""
         with file_errors("write", self._path):
             self._prepare()
             with self._lock():
@@ -172,14 +172,14 @@ class Directory(Store, Lockable):
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
-        """Holds the lock under which others would replace the image and remove what it needed."""
+        """Hold the lock, so that nobody else can replace the image and remove its content."""
         with file_errors("write", self._path):
             self._prepare()
             with self._lock():
                 yield
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Remove the signatures that belong to a tag; the image has no name to remove."""
+        """Delete the signatures for a tag. The image itself has no name to delete."""
         if not self._is_attached(tag) or self.resolve(tag) is None:
             return ""
         with file_errors("write", self._path), self._lock():
@@ -187,7 +187,7 @@ class Directory(Store, Lockable):
         return "tag"
 
     def delete(self, digest: str) -> bool:
-        """Remove the image with its directory, if it is this one still."""
+        """Delete the image with its directory if it still has this digest."""
         with file_errors("write", self._path), contextlib.ExitStack() as stack:
             if not self._is_image(digest):
                 return False
@@ -227,11 +227,11 @@ class Directory(Store, Lockable):
         )
 
     def _is_attached(self, name: str) -> bool:
-        """Whether a name stands for what is attached to the image or its children."""
+        """Return whether a name refers to an artifact that is attached to the image or its children."""
         return name.endswith(signature_file.ATTACHED_SUFFIXES)
 
     def _put_signatures(self, tag: str, manifest: Manifest) -> None:
-        """Write signatures into files, in place of the blobs that they came in."""
+        """Write signatures to files, and remove the blobs that contained them."""
         self.referrers.put(tag, manifest, self._read_blob)
         needed, _complete = reachable([self._top_digest("")], self._read_manifest)
         for blob in manifest.blobs:
@@ -240,7 +240,7 @@ class Directory(Store, Lockable):
                     os.unlink(self.blob_path(blob.digest))
 
     def _keep_as_child(self, needed: set[str]) -> None:
-        """What the new image needs may have been the image so far, which is lost with its name unless it has another."""
+        """If the new image lists the current image, store that under its digest, because the new image replaces manifest.json."""
         try:
             raw = self._top(None).raw
         except ImageError:  # there is none, or a broken one
@@ -253,14 +253,14 @@ class Directory(Store, Lockable):
         return self._top_digest(digest) == digest
 
     def _top_digest(self, like: str) -> str:
-        """The digest of the image, by the algorithm of another one; empty if there is no image, or a broken one."""
+        """Return the digest of the image, with the algorithm of ``like``; empty if there is no valid image."""
         try:
             return self._top(like).digest
         except ImageError:
             return ""
 
     def _remove(self, is_wanted: t.Callable[[str], bool]) -> None:
-        """Remove such files of an image; others in the directory are not ours to judge."""
+        """Remove such files of an image. Other files in the directory are never removed."""
         for name in os.listdir(self._path):
             if _NAMES.fullmatch(name) and name != "version" and not name.startswith(STAGING) and is_wanted(name):
                 with contextlib.suppress(FileNotFoundError):
@@ -290,7 +290,7 @@ class Directory(Store, Lockable):
         return self.referrers.manifest(digest)
 
     def _has(self, descriptor: Descriptor) -> bool:
-        """Manifests have names of their own; what else an index lists is a blob."""
+        """Return whether the file exists. Manifests have their own names; everything else in an index is a blob."""
         if not descriptor.is_manifest:
             return self.has_blob(descriptor)
         if self._size(self._child_path(descriptor.digest)) == descriptor.size:
@@ -298,7 +298,7 @@ class Directory(Store, Lockable):
         return self._is_image(descriptor.digest) and self._size(os.path.join(self._path, _TOP)) == descriptor.size
 
     def blob_path(self, digest: str) -> str:
-        """The file of a blob. Version 1.1 had no algorithms in its names, so what it wrote is found without one too."""
+        """Return the file of a blob. Version 1.1 had no algorithms in its file names, so names without one are accepted as well."""
         path = os.path.join(self._path, _name(digest))
         plain = os.path.join(self._path, digests.split(digest)[1])
         return plain if not os.path.exists(path) and os.path.exists(plain) else path
@@ -331,7 +331,7 @@ class Directory(Store, Lockable):
         return b"".join(map(bytes, self.open_blob(blob)))
 
     def _check_version(self) -> None:
-        """Raises LocalFailure where the directory follows rules that are not known here."""
+        """Raise LocalFailure if the version of the directory format is unknown."""
         try:
             found = read_regular(os.path.join(self._path, "version"), 100)
         except FileNotFoundError:
@@ -342,7 +342,7 @@ class Directory(Store, Lockable):
             raise LocalFailure("the file %s/version has unknown content" % self._path, hint="Use another directory")
 
     def _refuse_other_directories(self) -> None:
-        """A directory with files of its own is named by mistake: nothing may be written into it, or removed."""
+        """Refuse a directory with unrelated files, which is probably a mistake: nothing in it may be written or removed."""
         with contextlib.suppress(FileNotFoundError):
             names = os.listdir(self._path)
             if "version" not in names and _TOP not in names and not all(map(_NAMES.fullmatch, names)):
@@ -351,7 +351,7 @@ class Directory(Store, Lockable):
             self._check_version()
 
     def _write_version(self, version: bytes) -> None:
-        """In place, as its lock is held."""
+        """Write the file in place, because it is locked."""
         content = _VERSION % version
         with open(os.path.join(self._path, "version"), "r+b") as stream:
             if stream.read() != content:
@@ -369,7 +369,7 @@ class Directory(Store, Lockable):
 
     @contextlib.contextmanager
     def _made(self, make: t.Callable[[], t.ContextManager[t.BinaryIO]], attempts: int) -> t.Iterator[t.BinaryIO]:
-        """Use a file of the directory, which is made again if others remove it before this one can use it."""
+        """Open a file in the directory. If another process removes the directory first, create it again."""
         with contextlib.ExitStack() as stack:
             for _attempt in range(attempts - 1):
                 try:
@@ -382,7 +382,7 @@ class Directory(Store, Lockable):
             yield stream
 
     def _prepare(self) -> None:
-        """Make the directory, and clear what killed runs left."""
+        """Create the directory, and remove the temporary files of killed runs."""
         if self._prepared:
             return
         os.makedirs(self._path, exist_ok=True)

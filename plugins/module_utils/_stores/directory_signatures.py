@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The signatures in a directory: the only thing attached to images that has a place there.
+"""Signatures in a directory, which cannot store any other attached artifacts.
 
-Those of the image are in ``signature-N``, those of its children in ``<hex>.signature-N``. They are shown as the image that
-cosign keeps under its tag, so that they travel as that does.
+Signatures of the image are in ``signature-N``, and those of its children in ``<hex>.signature-N``. They are presented
+like the image that cosign stores under its tag, so that they can be copied in the same way.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class DirectorySignatures:
         self._contents: dict[str, bytes] = {}
 
     def keeps(self, tag: str) -> bool:
-        """Only signatures: neither referrers nor cosign's attestations and SBOMs."""
+        """Return True only for signatures: a directory cannot store referrers, or cosign's attestations and SBOMs."""
         return bool(signature_file.subject_of(tag))
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
-        """None: there is no place for referrers."""
+        """Return an empty list, because a directory cannot store referrers."""
         return []
 
     def cosign_tags(self, subject: str) -> list[str]:
-        """The tags for which a digest has signatures here."""
+        """Return the tags for the signatures of a digest."""
         return [tag for tag in signature_file.tags(subject) if self.image(tag)]
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
@@ -59,10 +59,10 @@ class DirectorySignatures:
         raise Refused(cause, hint=_OTHER_HINT)
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
-        """There is nothing to remove."""
+        """Do nothing, because there are no referrers."""
 
     def image(self, tag: str) -> Manifest | None:
-        """The signatures that belong to a tag, as an image; None if there are none. Raises InvalidContent."""
+        """Return the signatures for a tag as an image; None if there are none. Raises InvalidContent."""
         layers = [layer for _path, layer in self._read(tag)] if self.keeps(tag) else []
         if not layers:
             return None
@@ -71,39 +71,39 @@ class DirectorySignatures:
         return manifest
 
     def add(self, manifest: Manifest, config: bytes) -> None:
-        """Take in an image that is made of signatures, so that it can be read by its digest."""
+        """Register an image that was generated from signatures, so that it can be read by its digest."""
         self._contents[digests.of(config)] = config
         self._manifests[manifest.digest] = manifest
 
     def signatures(self, tag: str) -> Manifest:
-        """As :meth:`image`. Raises NotFound."""
+        """Return the signatures like :meth:`image`. Raises NotFound."""
         found = self.image(tag)
         if found is None:
             raise NotFound("the directory contains no signatures for the tag %s" % tag, hint="Sign the image again")
         return found
 
     def manifest(self, digest: str) -> Manifest:
-        """An image that was returned before. Raises NotFound."""
+        """Return an image that :meth:`image` has generated before. Raises NotFound."""
         if digest not in self._manifests:
             raise NotFound("manifest %s is missing from the directory" % digest, hint=_AGAIN_HINT)
         return self._manifests[digest]
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
-        """Whether a digest has signatures here."""
+        """Return whether the directory contains signatures for a digest."""
         return not set(without).issuperset(self.cosign_tags(subject))
 
     def has_blob(self, digest: str) -> bool:
-        """Whether a blob belongs to an image that was returned before."""
+        """Return whether a blob belongs to an image that was generated before."""
         return digest in self._contents
 
     def open_blob(self, digest: str) -> t.BinaryIO:
-        """A blob of an image that was returned before. Raises NotFound."""
+        """Open a blob of an image that was generated before. Raises NotFound."""
         if digest not in self._contents:
             raise NotFound("blob %s is missing from the directory" % digest, hint=_AGAIN_HINT)
         return io.BytesIO(self._contents[digest])
 
     def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
-        """Have these signatures for a tag and no others; ``read`` reads the layers that are new."""
+        """Replace the signatures for a tag; ``read`` reads the layers that are new."""
         if not self.keeps(tag):
             raise Refused("a directory can store only signatures, but not the tag %s" % tag, hint=_OTHER_HINT)
         present = self._read(tag)
@@ -120,23 +120,23 @@ class DirectorySignatures:
         signature_files.remove(self._path, self._name(tag), outdated)
 
     def remove(self, tag: str) -> None:
-        """Remove the signatures that belong to a tag."""
+        """Remove the signatures for a tag."""
         signature_files.remove(self._path, self._name(tag), [path for path, _layer in self._read(tag)])
 
     def become(self, digest: str) -> int:
-        """Add the signatures of a child to those of the image, which it is about to be; return how many others come first."""
+        """Add the signatures of a child, which is about to become the image, to those of the image. Return how many precede them."""
         before = len(signature_files.numbered(self._path, NAME))
         for path in signature_files.numbered(self._path, _prefix(digest)):
             signature_files.append(self._path, NAME, read_regular(path, signature_file.MAX_SIZE))
         return before
 
     def forget(self, count: int) -> None:
-        """Remove the first signatures of the image: those of the one before it."""
+        """Remove the first signatures, which belong to the previous image."""
         files = signature_files.numbered(self._path, NAME)
         signature_files.remove(self._path, NAME, files[:count])
 
     def _read(self, tag: str) -> list[tuple[str, signature_file.Layer]]:
-        """The files that belong to a tag, and the descriptors of their signatures."""
+        """Return the files for a tag with the descriptors of their signatures."""
         found = []
         for path in signature_files.numbered(self._path, self._name(tag)):
             try:
@@ -149,7 +149,7 @@ class DirectorySignatures:
         return found
 
     def _name(self, tag: str) -> str:
-        """How the names of the files for a tag begin."""
+        """Return the prefix of the file names for a tag."""
         subject = signature_file.subject_of(tag)
         return NAME if subject == self._top(subject) else _prefix(subject)
 

@@ -5,11 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Trees of images in directories, as ``skopeo sync --dest dir`` makes them: one ``<repository>:<tag>`` an image.
+"""Trees of images in directories, in the format of ``skopeo sync --dest dir``: one ``<repository>:<tag>`` for each image.
 
-An image that was asked for by its digest is in ``<repository>@<digest>``. The directory of an image with neither means the
-tag ``latest``, as it does for skopeo. What several images of a tree have in common is one file with several names (hard
-links) where the file system can do that.
+An image that was selected by its digest is in ``<repository>@<digest>``. As in skopeo, a directory without tag or
+digest has the tag ``latest``. If the file system supports hard links, images of a tree share their common files.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ class DirectoryTree(Root):
         self._warn = warn
 
     def repository(self, name: str) -> TreeRepository:
-        """The directories whose names begin with that of the repository."""
+        """Return the directories whose names begin with the name of the repository."""
         return TreeRepository(self._root, name, self._warn)
 
     def repositories(self) -> list[str]:
-        """Those of which the tree has images."""
+        """Return the repositories of all images in the tree."""
         return repositories(self._root)
 
 
 class TreeImage(Directory):
-    """One image of a tree; whatever it is asked for by tag is this one."""
+    """One image of a tree. Any tag refers to this image."""
 
     def __init__(self, root: str, name: str, warn: t.Callable[[str], None], repository: str = "") -> None:
         super().__init__(os.path.join(root, name), warn)
@@ -61,29 +60,29 @@ class TreeImage(Directory):
 
     @property
     def location(self) -> Location:
-        """The directory in the tree: the files of others can be linked."""
+        """The directory in the tree. It can link to the files of other directories."""
         return Location("dir", "dir:%s" % os.path.realpath(self._root), self._name, shares_content=False)
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The image; if ``name`` is a digest, only if it has that. What is attached to it, if it is a tag of that."""
+        """Return the image; for a digest, only if it has that digest. For one of its digest tags, return the attached artifact."""
         return super().resolve(name if digests.is_digest(name) or self._is_attached(name) else "")
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The image, or a manifest that it refers to, or what is attached to it."""
+        """Return the image, a manifest that it lists, or an artifact that is attached to it."""
         return super().manifest(name if digests.is_digest(name) or self._is_attached(name) else "", legacy)
 
     def _is_attached(self, name: str) -> bool:
-        """The name of this directory is that of its image, also if it is a tag of cosign."""
+        """Return False for the name of this directory, which refers to its own image even if it is a cosign tag."""
         is_own = self._name == "%s:%s" % (self._repository, name)
         return not is_own and super()._is_attached(name)
 
     def _tagged(self, tag: str) -> Directory | None:
-        """The directory of another tag of the repository, if there is one."""
+        """Return the directory of another tag of the repository, if it exists."""
         name = "%s:%s" % (self._repository, tag)
         return TreeImage(self._root, name, self._warn) if _is_image(os.path.join(self._root, name)) else None
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Link to the file of the directory ``mount_from`` of the tree, if it has one; else write it."""
+        """Link to the file in the directory ``mount_from`` of the tree if it exists, else write the file."""
         if mount_from:
             with file_errors("write", self._path):
                 self._prepare()
@@ -93,7 +92,7 @@ class TreeImage(Directory):
         return super().put_blob(blob, open_blob, "")
 
     def _link(self, blob: Descriptor, file: str) -> None:
-        """Raises OSError."""
+        """Link to a file. Raises OSError."""
         if os.stat(file).st_size != blob.size:
             raise FileNotFoundError(file)
         target = self.blob_path(blob.digest)
@@ -104,9 +103,9 @@ class TreeImage(Directory):
 
 
 class TreeReferrers(DirectorySignatures):
-    """What is attached to an image of a tree: its signature files, and directories with the names of tags for its digest.
+    """The artifacts attached to an image of a tree: its signature files, and the directories of digest tags.
 
-    The latter are there where a program has copied all tags. They are read only; ``tagged`` returns them by tag.
+    Such directories exist if a program has copied all tags. They are only read; ``tagged`` returns them by tag.
     """
 
     def __init__(self, path: str, top: t.Callable[[str], str], tagged: t.Callable[[str], Directory | None]) -> None:
@@ -115,17 +114,17 @@ class TreeReferrers(DirectorySignatures):
         self._others: list[Directory] = []
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
-        """What the list of the tag schema holds, if the tree has it."""
+        """Return the list of referrers from the tag schema, if the tree contains it."""
         current = self._other(referrers.list_tag(subject))
         return referrers.hints(current.children) if current and referrers.is_list(current, subject) else []
 
     def cosign_tags(self, subject: str) -> list[str]:
-        """The tags for which there are files or directories."""
+        """Return the tags that have files or directories."""
         tags = dict.fromkeys([*signature_file.tags(subject), *referrers.cosign_tags(subject)])
         return [tag for tag in tags if self.image(tag)]
 
     def image(self, tag: str) -> Manifest | None:
-        """The image of the directory, with the signatures that only files have."""
+        """Return the image of the directory, with the signatures that only files contain."""
         own = super().image(tag)
         other = self._other(tag)
         if own is None or other is None:
@@ -135,18 +134,18 @@ class TreeReferrers(DirectorySignatures):
         return both
 
     def manifest(self, digest: str) -> Manifest:
-        """An image that was returned before, or what is below it."""
+        """Return an image that was returned before, or one of its descendants."""
         for other in self._others:
             with contextlib.suppress(NotFound):
                 return other.manifest(digest)
         return super().manifest(digest)
 
     def has_blob(self, digest: str) -> bool:
-        """Whether a blob belongs to such an image."""
+        """Return whether a blob belongs to such an image."""
         return super().has_blob(digest) or any(os.path.exists(other.blob_path(digest)) for other in self._others)
 
     def open_blob(self, digest: str) -> t.BinaryIO:
-        """A blob of such an image."""
+        """Open a blob of such an image."""
         for other in self._others:
             with contextlib.suppress(FileNotFoundError):
                 return open_regular(other.blob_path(digest))
@@ -161,10 +160,10 @@ class TreeReferrers(DirectorySignatures):
 
 
 class TreeRepository(Repository):
-    """The images of one repository in a tree: each is a store of its own."""
+    """The images of one repository in a tree. Each of them is a separate store."""
 
     def __init__(self, root: str, repository: str, warn: t.Callable[[str], None]) -> None:
-        """Raises InvalidReference for a name that would lead out of the tree, or that no path can have."""
+        """Raise InvalidReference for a name that would leave the tree or that is not a valid path."""
         parts = repository.split("/")
         if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
             cause = "%r is not a valid repository name in a directory" % repository
@@ -175,23 +174,23 @@ class TreeRepository(Repository):
 
     @property
     def location(self) -> Location:
-        """The repository in the tree; its images have locations of their own."""
+        """The repository in the tree. Each of its images has a separate location."""
         return Location("dir", "dir:%s" % os.path.realpath(self._root), self._repository, shares_content=False)
 
     def open(self, name: str) -> Store:
-        """The directory of that tag or digest, which may be absent."""
+        """Return the directory of this tag or digest, which may not exist."""
         return TreeImage(self._root, self._directory(name), self._warn, self._repository)
 
     def reference(self, name: str) -> str:
-        """``dir:ROOT/REPOSITORY:TAG``."""
+        """Return ``dir:ROOT/REPOSITORY:TAG``."""
         return "dir:%s" % os.path.join(self._root, self._path_of(name))
 
     def resolve(self, name: str) -> Descriptor | None:
-        """What the directory of that name has."""
+        """Return the image in the directory with this name."""
         return self.open(name).resolve(name)
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`; for a digest, any image or child of an image in this repository."""
+        """Find an image like :meth:`resolve`; for a digest, find any image or child of an image in this repository."""
         if not digests.is_digest(name):
             return self.resolve(name)
         with contextlib.suppress(NotFound):
@@ -201,7 +200,7 @@ class TreeRepository(Repository):
         return None
 
     def tags(self) -> list[str]:
-        """The tags, and the digests, for which there are directories. Raises NotFound where there is none."""
+        """Return the tags and digests of the directories. Raises NotFound if there are none."""
         directory, base = os.path.split(os.path.join(self._root, self._repository))
         with file_errors("read", self._root):
             found = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
@@ -215,11 +214,11 @@ class TreeRepository(Repository):
         return names
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Remove the directory of that tag."""
+        """Delete the directory of this tag."""
         return "tag" if self.open(tag).delete(digest) else ""
 
     def _directory(self, name: str) -> str:
-        """The directory of a tag or digest; that of ``latest`` may have neither in its name."""
+        """Return the directory of a tag or digest. The name of the directory for ``latest`` may contain no tag."""
         path = self._path_of(name)
         is_tagless = name == "latest" and not _is_image(os.path.join(self._root, path))
         return self._repository if is_tagless and _is_image(os.path.join(self._root, self._repository)) else path
@@ -229,7 +228,7 @@ class TreeRepository(Repository):
 
 
 def repositories(root: str) -> list[str]:
-    """The repositories of which a tree has images, in order. Raises NotFound where there is no such directory."""
+    """Return the repositories of all images in a tree, in order. Raises NotFound if the directory does not exist."""
     if not os.path.isdir(root):
         raise NotFound("the directory %s does not exist" % root, hint="Check the path")
     if _is_image(root):

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A file of ``docker save`` as what has images: several ones, each with any number of names.
+"""A ``docker save`` file as an image backend: it contains several images, each with any number of names.
 
-The file is written anew beside and then replaced, under a lock; what else it holds is kept.
+To change the file, a new one is written next to it and then renamed under a lock. Its other images are kept.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .tar_reader import TarImage
 
 
 class DockerArchive(ImageBackend):
-    """One file, which is only read again after it was replaced."""
+    """One file. It is read again only after it was replaced."""
 
     def __init__(self, path: str, count: Count = uncounted) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class DockerArchive(ImageBackend):
         return Location("docker-archive", "docker-archive:%s" % os.path.realpath(self._path))
 
     def find(self, name: str) -> str | None:
-        """The ID of a name, an ID that is there, or a position. Raises ImageError where an empty name means several."""
+        """Return the ID for a name, an existing ID or a position. Raises ImageError if an empty name is ambiguous."""
         images = self._current()
         if digests.is_digest(name):
             return name if any(image.id == name for image in images) else None
@@ -72,23 +72,23 @@ class DockerArchive(ImageBackend):
         return found[-1].id if found else None
 
     def names(self) -> list[str]:
-        """All names, in the order of the file."""
+        """Return all names, in the order of the file."""
         return list(dict.fromkeys(name for image in self._read() for name in image.names))
 
     def image(self, image_id: str) -> SavedImage:
-        """The image of this ID."""
+        """Return the image with this ID."""
         return next(image for image in self._read() if image.id == image_id)
 
     def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
-        """A file that can be read has all that its images need."""
+        """Return whether the image exists. A file that can be read contains everything that its images need."""
         return bool(self.find(image_id))
 
     def is_intact(self, image_id: str, layers: ReadLayers | None = None) -> bool:
-        """Reads the layers: nobody else looks after the file."""
+        """Return whether the layers have the right content. They are read, because nothing else verifies the file."""
         return self.is_whole(image_id) and all(map(is_intact, self.image(image_id).layers))
 
     def add(self, image: SavedImage) -> None:
-        """Write the file with this image, in place of what had its names."""
+        """Rewrite the file with this image, and move its names to it."""
         with self._locked():
             images = [other for other in self._without(image.names) if other.id != image.id]
             known = {name: None for other in self._current() if other.id == image.id for name in other.names}
@@ -96,7 +96,7 @@ class DockerArchive(ImageBackend):
             self._write([*images, dataclasses.replace(image, names=names)])
 
     def name(self, ids: t.Mapping[str, str]) -> None:
-        """Write the file with these names for images of it."""
+        """Rewrite the file with these names for its images."""
         with self._locked():
             missing = set(ids.values()) - {image.id for image in self._current()}
             if missing:
@@ -109,7 +109,7 @@ class DockerArchive(ImageBackend):
             self._write(named)
 
     def remove(self, names: t.Collection[str]) -> bool:
-        """Write the file without these names and IDs; a file that would hold nothing is removed."""
+        """Rewrite the file without these names and IDs. A file without images is deleted."""
         with self._locked():
             before = self._current()
             kept = [image for image in self._without(names) if image.id not in names]
@@ -126,7 +126,7 @@ class DockerArchive(ImageBackend):
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
-        """Holds the lock under which others would replace the file."""
+        """Hold the lock, so that nobody else can replace the file."""
         with self._locked():
             yield
 
@@ -142,7 +142,7 @@ class DockerArchive(ImageBackend):
             return []
 
     def _without(self, names: t.Collection[str], keep: t.Collection[str] = ()) -> list[SavedImage]:
-        """The images that remain without these names: those that lose their last one go, but for ``keep`` by ID."""
+        """Return the images without these names. Images that lose their last name are removed, except for the IDs in ``keep``."""
         remaining = []
         for image in self._current():
             left = tuple(name for name in image.names if name not in names)
@@ -151,7 +151,7 @@ class DockerArchive(ImageBackend):
         return remaining
 
     def _read(self) -> list[SavedImage]:
-        """The images of the file as it is now. One that was replaced stays open: its layers may still be read."""
+        """Read the images of the current file. A replaced file stays open, because its layers may still be read."""
         with file_errors("read", self._path):
             try:
                 found = status_of_regular(self._path)
@@ -191,7 +191,7 @@ class DockerArchive(ImageBackend):
 
 
 def _merged(images: t.Iterable[SavedImage]) -> list[SavedImage]:
-    """Each image once, with all of its names."""
+    """Return each image once, with all of its names."""
     found: dict[str, SavedImage] = {}
     for image in images:
         known = found.get(image.id)

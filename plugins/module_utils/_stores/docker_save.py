@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The archives of ``docker save``: ``manifest.json`` lists images by the names of their configs and layers.
+"""Archives of ``docker save``: ``manifest.json`` lists images with the names of their configs and layers.
 
-Read are those of every Docker since 1.10, of podman, skopeo and builders: layers may be links to others, or compressed,
-and files may be in an OCI layout. Written is the least that all of them load.
+Archives of every Docker version since 1.10, of podman, skopeo and image builders can be read. Layers may be links to
+others or compressed, and the files may be in an OCI layout. Archives are written with the minimum that all these
+programs load.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class DockerSave:
     """The images of one archive, which must stay open while their layers are read."""
 
     def __init__(self, tar: TarImage) -> None:
-        """Raises :class:`InvalidContent`."""
+        """Read the archive. Raises :class:`InvalidContent`."""
         self._tar = tar
         self._configs: dict[int | None, _Config] = {}
         self.images = [self._image(entry) for entry in parse_entries(self._index())]
@@ -75,7 +76,7 @@ class DockerSave:
         return SavedImage(content, tuple(map(self._layer, expected, entry.layers)), entry.names, image_id)
 
     def _config(self, name: str) -> _Config:
-        """Each file once: one has any number of names."""
+        """Return a config. Each file is read only once, because an image can have any number of names."""
         position = self._tar.position(name)
         if position not in self._configs:
             content = self._read(name)
@@ -104,7 +105,7 @@ class DockerSave:
 
 
 def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:
-    """The content of an archive that holds every config and layer once; the same bytes for the same images."""
+    """Yield the content of an archive with each config and layer once. The same images give the same bytes."""
     entries = [
         SavedEntry(_hex(image.id) + ".json", image.names, tuple(map(_layer_file, image.layers))) for image in images
     ]
@@ -118,7 +119,7 @@ def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:
 
 
 def size_of(images: t.Iterable[SavedImage]) -> int:
-    """The bytes of the layers that :func:`archive` writes."""
+    """Return the total size of the layers that :func:`archive` writes."""
     return sum({layer.diff_id: layer.size for image in images for layer in image.layers}.values())
 
 

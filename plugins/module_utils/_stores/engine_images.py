@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A container engine as what has images: docker's daemon, or the storage that podman and others of its family share.
+"""A container engine as an image backend: the daemon of Docker, or the storage that Podman and related programs share.
 
-An engine hands out and takes in whole images, as archives of ``docker save``; they pass through files without a name.
+An engine exports and imports whole images, as archives of ``docker save``. They are spooled in unnamed files.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from .tar_reader import TarImage
 
 
 class EngineImages(ImageBackend):
-    """The images of one engine. What was read of an image is kept for the run.
+    """The images of one engine. What was read from an image is cached for the run.
 
-    Where Docker keeps images in containerd, it knows them by the digest of a manifest or an index, and by no other: which
-    image that is, only the image tells.
+    If Docker stores images in containerd, it knows them only by the digest of a manifest or an index. Only the
+    exported image shows which image that is.
     """
 
     def __init__(self, transport: str, engine: Engine, count: Count = uncounted) -> None:
@@ -53,9 +53,9 @@ class EngineImages(ImageBackend):
         return self._location
 
     def find(self, name: str) -> str | None:
-        """The ID of a name, or of an ID that is there; also of one that only the engine knows it by.
+        """Return the ID for a name or an existing ID, including one that only the engine uses.
 
-        Raises InvalidContent if the engine has an image of that name and cannot read it.
+        Raises InvalidContent if the engine has an image with that name but cannot read it.
         """
         with _broken(name):
             found = self._engine.inspect(name)
@@ -64,27 +64,27 @@ class EngineImages(ImageBackend):
         return name if digests.is_digest(name) and self._search(name) else None
 
     def names(self) -> list[str]:
-        """All names."""
+        """Return all names."""
         with parsing("the response of the engine"):
             shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
             return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
 
     def image(self, image_id: str) -> SavedImage:
-        """The image of this ID, exported once."""
+        """Return the image with this ID. It is exported once."""
         known = [image for image in list(self._saved.values()) if image.id == image_id]
         return known[0] if known else self._export(self._engine_id(image_id))
 
     def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
-        """An engine vouches for what it has."""
+        """Return whether the image exists. The engine guarantees its content."""
         return self._has(image_id, layers)
 
     def platform(self) -> Platform | None:
-        """What the engine runs on."""
+        """Return the platform of the engine."""
         version = self._engine.version()
         return Platform(str(version.get("Os", "")), str(version.get("Arch", ""))).normalized()
 
     def add(self, image: SavedImage) -> None:
-        """Load the image with its names, and see that the engine made of it what it is."""
+        """Load the image with its names, and check that the engine gives it the same ID."""
         self._engine.load(
             self._count("loading", ", ".join(image.names) or image.id, size_of([image]), archive([image]))
         )
@@ -111,7 +111,7 @@ class EngineImages(ImageBackend):
                 raise ContentMissing(cause, hint="Run the task again") from None
 
     def remove(self, names: t.Collection[str]) -> bool:
-        """Remove names one by one: an engine removes the image with its last one."""
+        """Remove names one by one. The engine removes an image together with its last name."""
         removed = [self._engine.remove(name) or self._remove_other(name) for name in names]
         return any(removed)
 
@@ -122,12 +122,12 @@ class EngineImages(ImageBackend):
         self._engine.close()
 
     def _remove_other(self, name: str) -> bool:
-        """Remove an image that the engine does not know by its ID."""
+        """Remove an image that has a different ID in the engine."""
         engine_id = self._search(name) if digests.is_digest(name) else None
         return engine_id is not None and self._engine.remove(engine_id)
 
     def _engine_id(self, image_id: str) -> str:
-        """What the engine calls an image, as far as that was seen."""
+        """Return the ID that the engine uses for an image, if it is known already."""
         return next((known for known, other in list(self._image_ids.items()) if other == image_id), image_id)
 
     def _has(self, image_id: str, layers: ReadLayers | None) -> bool:
@@ -139,14 +139,14 @@ class EngineImages(ImageBackend):
         return True
 
     def _inspect(self, engine_id: str) -> dict[str, t.Any] | None:
-        """What the engine tells of an image; None for one that it cannot read either."""
+        """Return the engine's description of an image; None if the engine cannot read the image."""
         try:
             return self._engine.inspect(engine_id)
         except Refused:
             return None
 
     def _search(self, image_id: str, layers: ReadLayers | None = None) -> str | None:
-        """What the engine calls an image that it does not know by its ID; ``layers`` saves looking into every image."""
+        """Find the engine's own ID for an image. With ``layers``, fewer images have to be exported."""
         if not self._knows_others():
             return None
         wanted = layers() if layers else None
@@ -159,7 +159,7 @@ class EngineImages(ImageBackend):
         return None
 
     def _layers_of(self, engine_id: str) -> list[str]:
-        """What the engine tells of the layers of an image; no more than its config does."""
+        """Return the layers of an image from the engine's description, which contains no more than the config."""
         if engine_id not in self._layers:
             found = (self._inspect(engine_id) or {}).get("RootFS")
             layers = found.get("Layers") if isinstance(found, dict) else None
@@ -167,7 +167,7 @@ class EngineImages(ImageBackend):
         return self._layers[engine_id]
 
     def _identify(self, engine_id: str, wanted: str) -> str:
-        """The ID of an image. What was exported is kept only if it is what is ``wanted``."""
+        """Return the ID of an image. The export is kept only if it is the ``wanted`` image."""
         if engine_id not in self._image_ids:
             image, tar = self._exported(engine_id)
             self._image_ids[engine_id] = image.id
@@ -208,7 +208,7 @@ class EngineImages(ImageBackend):
             return self._export(engine_id).id
 
     def _knows_others(self) -> bool:
-        """Whether the engine's IDs are other ones."""
+        """Return whether the engine uses different IDs."""
         if self._has_other_ids is None:
             self._has_other_ids = self._engine.has_other_ids()
         return self._has_other_ids
@@ -216,7 +216,7 @@ class EngineImages(ImageBackend):
 
 @contextlib.contextmanager
 def _broken(name: str) -> t.Iterator[None]:
-    """What an engine has and cannot hand out: another image may take its place."""
+    """Raise InvalidContent if the engine cannot export the image, so that another image may replace it."""
     try:
         yield
     except (NotFound, Refused, DigestMismatch) as error:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What keeps whole images by the digests of their configs: the interface of engines and of the archives of docker save."""
+"""The interface of backends that store whole images by the digests of their configs: engines and docker save archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ReadLayers = t.Callable[[], "list[str]"]
 
 
 class ImageBackend(abc.ABC):
-    """An engine or an archive. Names are spelled out, as ``host/path:tag``; an image ID is the digest of its config."""
+    """An engine or an archive. Names are full names such as ``host/path:tag``. An image ID is the digest of the config."""
 
     @property
     @abc.abstractmethod
@@ -31,42 +31,42 @@ class ImageBackend(abc.ABC):
 
     @abc.abstractmethod
     def find(self, name: str) -> str | None:
-        """The ID for a name, an ID or a position; an empty name means the only image."""
+        """Return the ID for a name, an ID or a position. An empty name refers to the only image."""
 
     @abc.abstractmethod
     def names(self) -> list[str]:
-        """All names, each once. Raises NotFound if there is no such engine or file."""
+        """Return all names, without duplicates. Raises NotFound if the engine or file does not exist."""
 
     @abc.abstractmethod
     def image(self, image_id: str) -> SavedImage:
-        """The image with this ID, to be read. Raises NotFound."""
+        """Return the image with this ID for reading. Raises NotFound."""
 
     @abc.abstractmethod
     def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
-        """Whether an image with this ID is present, with its layers. ``layers`` is called only if that helps to find it."""
+        """Return whether an image with this ID exists with its layers. ``layers`` is called only if that helps to find it."""
 
     def is_intact(self, image_id: str, layers: ReadLayers | None = None) -> bool:
-        """As :meth:`is_whole`, with layers that still have the content that the config lists. An engine vouches for that."""
+        """Return whether the image exists and its layers match the config. Engines guarantee this."""
         return self.is_whole(image_id, layers)
 
     def platform(self) -> Platform | None:
-        """The platform of the images that run here; None if none do."""
+        """Return the platform of the images that run here; None if no images run here."""
         return None
 
     @abc.abstractmethod
     def add(self, image: SavedImage) -> None:
-        """Add this image and give it its names, whatever image had them."""
+        """Add this image, and move its names to it."""
 
     @abc.abstractmethod
     def name(self, ids: t.Mapping[str, str]) -> None:
-        """Give names to images that are present, by their IDs. Raises ContentMissing if one is not."""
+        """Give names to existing images, by their IDs. Raises ContentMissing if one of them does not exist."""
 
     @abc.abstractmethod
     def remove(self, names: t.Collection[str]) -> bool:
-        """Remove these names, or an image by its ID, and images that lose their last name; False if none is present."""
+        """Remove names, or an image by its ID, and images that lose their last name. Return False if none of them exists."""
 
     def exclusive(self) -> t.ContextManager[None]:
-        """While this is held, nobody else changes anything. Engines have no such lock."""
+        """Prevent others from changing anything. Engines have no such lock."""
         return contextlib.nullcontext()
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Layers, compressed for registries and plain for engines, streamed and kept in files without a name."""
+"""Layers, compressed for registries and uncompressed for engines. They are streamed and spooled in unnamed files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
 class SpooledBlob:
-    """Content that waits in a temporary file. ``size`` is in bytes, ``digest`` that of the content (sha256)."""
+    """Content in a temporary file. ``size`` is in bytes, and ``digest`` is the sha256 digest of the content."""
 
     def __init__(self, chunks: t.Iterable[Chunk]) -> None:
         self._stream = spool()
@@ -51,46 +51,46 @@ class SpooledBlob:
         self.digest = "sha256:" + hasher.hexdigest()
 
     def chunks(self) -> t.Iterator[bytes]:
-        """The content in large pieces; several threads may read at the same time."""
+        """Yield the content in large chunks. Several threads may read at the same time."""
         for offset in range(0, self.size, CHUNK):
             with file_errors("read", "a temporary file"):
                 yield os.pread(self._stream.fileno(), CHUNK, offset)
 
     def release(self) -> t.BinaryIO:
-        """The file itself, for who closes it."""
+        """Return the file. The caller must close it."""
         return self._stream
 
     def close(self) -> None:
-        """Let go of the file, and so of its space."""
+        """Close the file, which frees its space."""
         self._stream.close()
 
 
 class ExpansionLimit:
-    """How many bytes all layers together may exceed their ratio by: many small ones could fill a disk too."""
+    """The number of bytes by which all layers together may exceed the usual compression ratio: many small layers could fill a disk."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._left = ALWAYS_ALLOWED
 
     def take(self, size: int) -> bool:
-        """Use so many bytes of the limit; False if not as many are left."""
+        """Use this many bytes of the limit. Return False if not enough are left."""
         with self._lock:
             self._left -= size
             return self._left >= 0
 
 
 def compression(start: bytes) -> str:
-    """How content that begins so is compressed: ``gzip``, ``zstd`` or empty."""
+    """Return how content with this beginning is compressed: ``gzip``, ``zstd``, or an empty string."""
     if start.startswith(_GZIP):
         return "gzip"
     return "zstd" if start.startswith(_ZSTD) else ""
 
 
 def plain(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit | None = None) -> t.Iterator[bytes]:
-    """The content of a layer of ``size`` bytes without its compression, in pieces of a limited size.
+    """Yield the decompressed content of a layer of ``size`` bytes, in chunks of a limited size.
 
-    Raises :class:`InvalidContent` where it is damaged or made to fill disks, :class:`MissingLibrary` where zstd cannot be
-    read here.
+    Raises :class:`InvalidContent` if it is damaged or a decompression bomb, and :class:`MissingLibrary` if zstd is
+    not supported here.
     """
     iterator = iter(chunks)
     start = bytes(next(iterator, b""))
@@ -102,13 +102,13 @@ def plain(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit | None
 
 
 def require_zstd() -> None:
-    """Raises :class:`MissingLibrary` where zstd cannot be read here."""
+    """Raise :class:`MissingLibrary` if zstd is not supported here."""
     if zstandard is None:
         raise MissingLibrary("zstandard")
 
 
 def gzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
-    """The content compressed, the same each time by the same zlib."""
+    """Yield the compressed content. The same version of zlib always gives the same result."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
     for chunk in chunks:
         yield compressor.compress(chunk)
@@ -116,7 +116,7 @@ def gzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
 
 
 def digest_of(chunks: t.Iterable[Chunk]) -> str:
-    """The sha256 digest of content of any size."""
+    """Return the sha256 digest of content of any size."""
     hasher = hashlib.sha256()
     for chunk in chunks:
         hasher.update(chunk)
@@ -124,7 +124,7 @@ def digest_of(chunks: t.Iterable[Chunk]) -> str:
 
 
 def is_intact(layer: Layer) -> bool:
-    """Whether the content of a layer is what the config of its image says; all of it is read."""
+    """Return whether the content of a layer matches the config of its image. All of it is read."""
     try:
         return digest_of(plain(layer.open(), layer.size)) == layer.diff_id
     except InvalidContent:
@@ -175,21 +175,21 @@ def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
 
 
 class _Stream:
-    """Chunks as a file to read."""
+    """Chunks as a file object for reading."""
 
     def __init__(self, chunks: t.Iterable[Chunk]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes; none only at the end."""
+        """Return at most this many bytes; no bytes only at the end."""
         content = self._rest or bytes(next(self._chunks, b""))
         self._rest = content[size:]
         return content[:size]
 
 
 def _write(stream: t.BinaryIO, chunk: bytes) -> None:
-    """All of it: a file without a buffer may take less at once."""
+    """Write everything. An unbuffered file may write less at once."""
     view = memoryview(chunk)
     with file_errors("write", "a temporary file"):
         while view:

@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Referrers in an OCI layout or archive, for which the image spec has no rule.
+"""Referrers in an OCI layout or archive, which the image spec does not define.
 
-Two habits exist. One keeps the list of a subject as an image of the layout, whose name is the tag of the distribution
-spec's tag schema (regclient). The other makes each referrer an entry of index.json without a name (oras). Both are read,
-and the first is written, as both tools read that.
+Tools follow two conventions. regclient stores the list of a subject as an image of the layout, named like the tag of
+the distribution spec's tag schema. oras stores each referrer as an entry of index.json without a name. Both
+conventions are read. The first one is written, because both tools can read it.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ _HINT = "Delete the image with this name, or copy the image without referrers"
 
 
 class IndexedStore(Store):
-    """A store whose images are the entries of an index, where lists of referrers are images too."""
+    """A store whose images are entries of an index, including lists of referrers."""
 
     kind: t.ClassVar[str]
 
     @property
     @abc.abstractmethod
     def path(self) -> str:
-        """Where it is on disk."""
+        """The path on disk."""
 
     @abc.abstractmethod
     def index(self) -> Index:
-        """The index as it is now, to look into and not to change."""
+        """Return the current index. Callers must not change it."""
 
     @abc.abstractmethod
     def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
-        """Replace the entries of the index by what ``change`` makes of them, while nobody else changes it."""
+        """Replace the entries of the index with the result of ``change``, under a lock."""
 
 
 class LayoutReferrers:
-    """The referrers of the manifests in one layout or archive; changes of lists are kept until the index is written."""
+    """The referrers in one layout or archive. Changes of lists are pending until the index is written."""
 
     def __init__(self, images: IndexedStore) -> None:
         self._images = images
@@ -59,26 +59,26 @@ class LayoutReferrers:
         self._unnamed: tuple[Index, dict[str, list[Descriptor]]] | None = None
 
     def of_repository(self, repository: IndexedStore) -> LayoutReferrers:
-        """The same lists, with the tags of cosign among those of a repository of the layout."""
+        """Return the same lists, with the cosign tags of one repository in the layout."""
         other = copy.copy(self)
         other._named = repository
         return other
 
     @property
     def is_pending(self) -> bool:
-        """Whether a list is to be written with the index."""
+        """Whether a list has to be written with the index."""
         return bool(self._pending)
 
     def keeps(self, tag: str) -> bool:
-        """All but GPG signatures, which no other tool looks for in a layout."""
+        """Return True, except for GPG signatures, which no other tool looks for in a layout."""
         return not signature_file.is_gpg(tag)
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
-        """Whether the index has anything for a digest."""
+        """Return whether the index contains referrers of a digest."""
         return bool(self.entries(subject)) or not set(without).issuperset(self.cosign_tags(subject))
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
-        """The list of a subject, and what refers to it without a list."""
+        """Return the list of a subject, and referrers that are not in a list."""
         with file_errors("read", self._images.path):
             index = self._images.index()
             try:
@@ -90,11 +90,11 @@ class LayoutReferrers:
             return referrers.hints([*listed, *self._unnamed_of(index).get(subject, ()), *added])
 
     def cosign_tags(self, subject: str) -> list[str]:
-        """The names here under which cosign keeps something for a digest."""
+        """Return the names here that are cosign tags for a digest."""
         return [tag for tag in referrers.cosign_tags(subject) if self._named.resolve(tag)]
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
-        """Make the list of a subject have these manifests, when the index is written next."""
+        """Add manifests to the list of a subject the next time the index is written."""
         known = {entry.digest for entry in self.entries(subject)}
         missing = [manifest for manifest in manifests if manifest.digest not in known]
         if missing:
@@ -118,7 +118,7 @@ class LayoutReferrers:
             self._images.change_entries(change)
 
     def with_pending(self, entries: list[IndexEntry]) -> list[IndexEntry]:
-        """Entries of an index with the lists that are to be written; the lock must be held."""
+        """Return the entries of an index with all pending lists. The lock must be held."""
         with self._lock:
             pending = dict(self._pending)
             self._pending.clear()
@@ -139,12 +139,12 @@ class LayoutReferrers:
         return [*kept, new_entry(wanted, tag)]
 
     def _list(self, index: Index, subject: str) -> Manifest | None:
-        """The list of a subject, which may be something else; None if there is none. Raises ImageError."""
+        """Return the list of a subject, which may be something else; None if there is none. Raises ImageError."""
         found = index.named(referrers.list_tag(subject))
         return self._images.manifest(Descriptor.from_document(found[-1]).digest) if found else None
 
     def _check(self, index: Index, subject: str) -> Manifest | None:
-        """As :meth:`_list`. Raises :class:`Refused` for something else than a list."""
+        """Return the list like :meth:`_list`. Raises :class:`Refused` if it is something else."""
         tag = referrers.list_tag(subject)
         try:
             current = self._list(index, subject)
@@ -159,7 +159,7 @@ class LayoutReferrers:
         return current
 
     def _unnamed_of(self, index: Index) -> dict[str, list[Descriptor]]:
-        """The referrers among the entries without a name, by subject; read once for an index."""
+        """Return the referrers among the entries without a name, by subject. They are read once for each index."""
         kept = self._unnamed
         if kept is None or kept[0] is not index:
             found: dict[str, list[Descriptor]] = {}
@@ -179,14 +179,14 @@ class LayoutReferrers:
 
 
 def is_image(entry: IndexEntry) -> bool:
-    """Whether an entry of an index is an image of its own, rather than what is attached to one."""
+    """Return whether an entry of an index is an image rather than an attached artifact."""
     return not referrers.is_digest_tag(name_of(entry))
 
 
 def own_images(entries: list[IndexEntry], read: t.Callable[[str], Manifest]) -> list[IndexEntry]:
-    """The entries that are images: without lists of referrers, and without unnamed parts and referrers of the others.
+    """Return the entries that are images, without lists of referrers, and without unnamed children and referrers of other images.
 
-    oras enters each manifest of an image that it copies, children and referrers too.
+    oras adds an entry for each manifest of an image that it copies, including children and referrers.
     """
     images = [entry for entry in entries if is_image(entry)]
     named = [entry for entry in images if name_of(entry)]
@@ -203,7 +203,7 @@ def own_images(entries: list[IndexEntry], read: t.Callable[[str], Manifest]) -> 
 
 
 def _belongs(entry: IndexEntry, parts: set[str], read: t.Callable[[str], Manifest]) -> bool:
-    """Whether an entry without a name is a part of an image with a name, or refers to something."""
+    """Return whether an entry without a name is a child of an image with a name, or a referrer."""
     if entry.get("digest") in parts:
         return True
     if entry.get("mediaType") not in (media_types.OCI_MANIFEST, media_types.OCI_INDEX):

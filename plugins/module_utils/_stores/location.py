@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where the content of images is, and so what need not be transferred."""
+"""Where the content of images is stored, to decide what need not be transferred."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import dataclasses
 class Location:
     """A repository, or a whole layout, file, directory or engine.
 
-    ``kind`` is the transport, ``docker`` for registries. ``root`` names the registry, the layout or file by its real path, or
-    the engine, with its transport. ``repository`` is the path below the root; it is empty if the root has no repositories.
-    With ``shares_content`` all repositories of the root have the same blobs.
+    ``kind`` is the transport, ``docker`` for registries. ``root`` identifies the registry, the real path of the
+    layout or file, or the engine, with its transport. ``repository`` is the path below the root; it is empty if the
+    root has no repositories. With ``shares_content``, all repositories of the root have the same blobs.
     """
 
     kind: str
@@ -37,9 +37,9 @@ class Location:
         return self.kind == "docker"
 
     def has_content_of(self, other: Location) -> bool:
-        """Whether both have the same content, so that nothing needs to be transferred from one to the other."""
+        """Return whether both locations have the same content, so that nothing needs to be transferred."""
         return (self.root, self.owner) == (other.root, other.owner)
 
     def mount_source(self, other: Location) -> str:
-        """The repository of ``other`` to mount its blobs from; empty if that is not possible."""
+        """Return the repository of ``other`` to mount its blobs from; empty if that is not possible."""
         return other.owner if self.root == other.root and self.owner != other.owner else ""

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The names of images in a layout or archive: of all of them, or of one repository of several as in the layout of a mirror.
+"""The names of images in a layout or archive: all of them, or those of one repository if the layout is a mirror.
 
-In such a layout names are full references. An image that was copied by its digest has the name ``repository@digest``, so
-that it can be found again.
+In a mirror layout, names are full references. An image that was selected by its digest has the name
+``repository@digest``, so that it can be found again.
 """
 
 from __future__ import annotations
@@ -23,48 +23,48 @@ from .oci_index import Index
 
 
 class AllNames:
-    """The names as they are in the index."""
+    """The names as written in the index."""
 
     repository = ""
 
     def full(self, tag: str) -> str:
-        """The name in the index for a tag or digest."""
+        """Return the name in the index for a tag or digest."""
         return tag
 
     def tags(self, names: t.Iterable[str]) -> list[str]:
-        """The tags and digests for those names of an index that are among these."""
+        """Return the tags and digests for names of an index."""
         return list(names)
 
     def others_of(self, tag: str, index: Index) -> list[str]:
-        """The names in an index that stand for a tag of cosign too, as it belongs to a digest: those of any repository."""
+        """Return other names in an index that are the same cosign tag in any repository, because the tag belongs to a digest."""
         return [name for name in index.names() if name.endswith(":" + tag)]
 
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
-        """The names of an image that is published with these tags; none if it can be found by its digest alone."""
+        """Return the names for an image that is published with these tags; none if its digest alone is enough to find it."""
         return list(tags)
 
 
 class RepositoryNames(AllNames):
-    """The names that begin with ``repository:`` or ``repository@``; a tag or a digest follows."""
+    """The names that begin with ``repository:`` or ``repository@``, followed by a tag or a digest."""
 
     def __init__(self, repository: str) -> None:
         self.repository = repository
 
     def full(self, tag: str) -> str:
-        """``repository:tag`` or ``repository@digest``."""
+        """Return ``repository:tag`` or ``repository@digest``."""
         return tag and "%s%s%s" % (self.repository, "@" if digests.is_digest(tag) else ":", tag)
 
     def tags(self, names: t.Iterable[str]) -> list[str]:
-        """The tags, and the digests that images were copied by."""
+        """Return the tags, and the digests of images that were selected by digest."""
         start = len(self.repository) + 1
         return [name[start:] for name in names if self._is_ours(name, name[start:])]
 
     def others_of(self, tag: str, index: Index) -> list[str]:
-        """The tag alone, as a copy of a single image names it."""
+        """Return only the tag, which is its name after a copy of a single image."""
         return [tag]
 
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
-        """In full; the digest if there is no tag."""
+        """Return the full names; the name with the digest if there is no tag."""
         return [self.full(tag) for tag in tags or [digest]]
 
     def _is_ours(self, name: str, tag: str) -> bool:
@@ -72,7 +72,7 @@ class RepositoryNames(AllNames):
 
 
 def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], None]) -> list[str]:
-    """The repositories of the names in a layout, in order. Warns about names that have none."""
+    """Return the repositories of the names in a layout, in order. Warn about names that have none."""
     found = {name: _repository(name) for name in names}
     unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
@@ -83,7 +83,7 @@ def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], No
 
 
 def _repository(name: str) -> str:
-    """Empty where what follows is neither a tag nor a digest, as the port of a host is not."""
+    """Return the repository of a name; empty if neither a tag nor a digest follows, as after the port of a host."""
     start, _at, digest = name.rpartition("@")
     if digests.is_digest(digest):
         return start

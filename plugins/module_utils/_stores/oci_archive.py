@@ -7,8 +7,8 @@
 
 """An OCI layout in a tar archive (containers-transports(5), oci-archive) as a store.
 
-Writing replaces the file as a whole, under a lock and in one step; until then what is new is in a temporary file
-without a name, which is gone with the process. The same images give exactly the same archive.
+Each change replaces the file atomically, under a lock. Until then, new content is in an unnamed temporary file, which
+disappears with the process. The same images give exactly the same archive.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _HINT = "Create the archive again"
 
 
 class OciArchive(OciImages, Closing):
-    """The images of one archive, as it is when it is first looked at, or when its lock was taken."""
+    """The images of one archive, as it was when it was first read, or when its lock was taken."""
 
     transport = "oci-archive"
     kind = "archive"
@@ -58,24 +58,24 @@ class OciArchive(OciImages, Closing):
     # Reading
 
     def open_blob(self, blob: Descriptor) -> Verified:
-        """Read the member in large chunks."""
+        """Open the member, which is read in large chunks."""
         return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """A member under the digest is trusted when its size is right."""
+        """Return whether a member exists with the right size. Its content is trusted."""
         return self._size(blob.digest) == blob.size
 
     # Writing
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Keep it for the archive that is to be written."""
+        """Spool the blob for the next version of the archive."""
         with file_errors("write", self._path):
             self._prepare()
             self._new.add(blob.digest, blob.size, open_blob())
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """Manifests are blobs here."""
+        """Store the manifest, which is a blob here."""
         with file_errors("write", self._path):
             if self._descriptor(manifest.digest) is None:
                 self._prepare()
@@ -83,7 +83,7 @@ class OciArchive(OciImages, Closing):
 
     @property
     def _is_pending(self) -> bool:
-        """What was missing in the archive is pending too."""
+        """Whether anything has to be written, including content that was missing in the archive."""
         return bool(self._new) or super()._is_pending
 
     def close(self) -> None:
@@ -104,10 +104,10 @@ class OciArchive(OciImages, Closing):
             yield
 
     def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
-        """An archive with exactly what its entries need; one without entries is removed.
+        """Write an archive with exactly what its entries need. An archive without entries is deleted.
 
-        New content that no entry needs yet is kept for the next time: an image may be published after what is attached
-        to it.
+        New content that no entry needs yet is kept for the next version, because an image may be published after its
+        referrers.
         """
         directory = os.path.dirname(self._target)
         document["manifests"] = entries
@@ -126,7 +126,7 @@ class OciArchive(OciImages, Closing):
         self._new.remove(needed)
 
     def _needed(self, entries: list[dict[str, t.Any]]) -> dict[str, int]:
-        """The size in bytes for each digest that is to be in the archive."""
+        """Return the size in bytes of each digest that the archive must contain."""
         found, complete = reachable(digests_of(entries), self._read_manifest)
         archive = self._archive()
         if not complete and archive:  # what cannot be understood may need anything
@@ -153,7 +153,7 @@ class OciArchive(OciImages, Closing):
     # What is in the archive
 
     def _archive(self) -> TarImage | None:
-        """None where there is none. Raises LocalFailure for a file that is another thing: it is not to be replaced."""
+        """Open the archive; None if it does not exist. Raises LocalFailure for any other file, which must not be replaced."""
         with self._opening, file_errors("read", self._path):
             if self._opened is None:
                 try:
@@ -210,7 +210,7 @@ class OciArchive(OciImages, Closing):
 
 
 class _Spool:
-    """New content, in a file without a name in this directory. Several threads may add and read at the same time."""
+    """New content in an unnamed file in this directory. Several threads may add and read at the same time."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -223,9 +223,9 @@ class _Spool:
         return bool(self._places)
 
     def add(self, digest: str, size: int, chunks: t.Iterable[digests.Chunk]) -> None:
-        """Take in content of this size, piece by piece: who made it may have lied about the size.
+        """Add content of this size chunk by chunk, because the stated size may be wrong.
 
-        Raises OSError, and what the chunks raise.
+        Raises OSError, and the errors of the chunks.
         """
         pieces: list[tuple[int, int]] = []
         descriptor = offset = room = 0
@@ -242,7 +242,7 @@ class _Spool:
         self._places[digest] = pieces
 
     def _reserve(self, size: int) -> tuple[int, int]:
-        """The descriptor of the file, and the offset of room for so many bytes."""
+        """Reserve room for this many bytes. Return the file descriptor and the offset."""
         with self._lock:
             if self._stream is None:
                 self._stream = tempfile.TemporaryFile(dir=self._directory, buffering=0)
@@ -250,12 +250,12 @@ class _Spool:
             return self._stream.fileno(), self._end - size
 
     def size(self, digest: str) -> int | None:
-        """Bytes of this content; None where it was not added."""
+        """Return the size of this content in bytes; None if it was not added."""
         pieces = self._places.get(digest)
         return None if pieces is None else sum(size for _offset, size in pieces)
 
     def chunks(self, digest: str) -> t.Iterator[bytes]:
-        """The content in large pieces."""
+        """Yield the content in large chunks."""
         for start, size in self._places[digest]:
             offset, end = start, start + size
             while self._stream and offset < end:
@@ -264,14 +264,14 @@ class _Spool:
                 yield chunk
 
     def remove(self, digests: t.Iterable[str]) -> None:
-        """Forget content of these digests."""
+        """Remove the content with these digests."""
         for digest in digests:
             self._places.pop(digest, None)
         if not self._places:
             self.clear()
 
     def clear(self) -> None:
-        """Forget all of it."""
+        """Remove all content."""
         if self._stream:
             self._stream.close()
         self._stream = None
@@ -284,7 +284,7 @@ def _member(digest: str) -> str:
 
 
 def _has_content(path: str) -> bool:
-    """An empty file is a place for an archive, as ansible.builtin.tempfile makes it. Raises InvalidContent for no file."""
+    """Return False for an empty file, such as one from ansible.builtin.tempfile. Raises InvalidContent if it is not a file."""
     try:
         return status_of_regular(path).st_size > 0
     except FileNotFoundError:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Images that an OCI index names (OCI image spec, image-layout.md): what a layout and an archive of one share."""
+"""Images that an OCI index lists (OCI image spec, image-layout.md): the common part of layouts and archives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
 class OciImages(IndexedStore, Lockable, Batching):
-    """What a name means is the subject of :class:`Index`. Subclasses say where the files are, and how they are replaced."""
+    """The images of an index. For names, see :class:`Index`. Subclasses define where the files are and how they are replaced."""
 
     transport: t.ClassVar[str]
 
@@ -47,7 +47,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         self.referrers = LayoutReferrers(self)
 
     def repository(self, name: str) -> OciImages:
-        """The images whose names are references of this repository. Both share what was read, and the lock."""
+        """Return the images of one repository. It shares the cached index and the lock with this object."""
         other = copy.copy(self)
         other._names = RepositoryNames(name)
         other.referrers = self.referrers.of_repository(other)
@@ -55,7 +55,7 @@ class OciImages(IndexedStore, Lockable, Batching):
 
     @property
     def path(self) -> str:
-        """Where it is on disk."""
+        """The path on disk."""
         return self._path
 
     @property
@@ -69,47 +69,47 @@ class OciImages(IndexedStore, Lockable, Batching):
 
     @abc.abstractmethod
     def _document(self) -> dict[str, t.Any]:
-        """The index, read anew; a new one where there is none yet."""
+        """Read the index again. If there is none yet, return a new one."""
 
     @abc.abstractmethod
     def _identity(self) -> object:
-        """What is another whenever the index was changed; None where it cannot be told."""
+        """Return a value that differs whenever the index has changed; None if changes cannot be detected."""
 
     @abc.abstractmethod
     def _check_exists(self) -> None:
-        """Raises NotFound where there is nothing at all."""
+        """Raise NotFound if the layout or archive does not exist."""
 
     @abc.abstractmethod
     def _read_manifest(self, digest: str) -> Manifest:
-        """Raises NotFound, or an error that says what is wrong with it."""
+        """Read a manifest. Raises NotFound, or another ImageError."""
 
     @abc.abstractmethod
     def _prepare(self) -> None:
-        """Make it possible to hold the lock."""
+        """Create what is needed to hold the lock."""
 
     @abc.abstractmethod
     def _hold(self) -> t.ContextManager[object]:
-        """Under which the index is replaced."""
+        """Hold the lock for replacing the index."""
 
     @abc.abstractmethod
     def _rewrite(self, document: dict[str, t.Any], entries: list[IndexEntry]) -> None:
-        """Replace the entries of the index, and remove what only those which are gone needed."""
+        """Replace the entries of the index, and remove content that only removed entries needed."""
 
     # Reading
 
     def reference(self, name: str) -> str:
-        """``oci:PATH:NAME``, or with another transport."""
+        """Return ``oci:PATH:NAME``, or the same with another transport."""
         full = self._names.full(name) or self._names.repository
         return "%s:%s%s" % (self.transport, self._path, ":" + full if full and not digests.is_digest(full) else "")
 
     def resolve(self, name: str) -> Descriptor | None:
-        """The entry of that name, or of that digest."""
+        """Return the entry with this name or digest."""
         full = self._names.full(name)
         with file_errors("read", self._path):
             return self._by_digest(full) if digests.is_digest(full) else self._choose(name)
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`; for a digest, any entry of the layout."""
+        """Return the entry like :meth:`resolve`; for a digest, return any entry of the layout."""
         found = self.resolve(name)
         if found or not digests.is_digest(name):
             return found
@@ -117,7 +117,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             return self._by_digest(name)
 
     def tags(self) -> list[str]:
-        """The names of its images."""
+        """Return the names of the images."""
         with file_errors("read", self._path):
             self._check_exists()
             found = self._names.tags(self.index().names())
@@ -126,7 +126,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         return found
 
     def neighbours(self) -> dict[str, Descriptor]:
-        """The images of other repositories in the layout: lists of referrers are those of all."""
+        """Return the images of other repositories in the layout, because all repositories share the lists of referrers."""
         with file_errors("read", self._path):
             index = self.index()
             ours = {self._names.full(tag) for tag in self._names.tags(index.names())}
@@ -135,7 +135,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         return {"%s:%s" % (root, name_of(entry)): Descriptor.from_document(entry) for entry in others}
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The manifest of that name. Raises NotFound, or an error that says what is wrong."""
+        """Return the manifest with this name. Raises NotFound, or another ImageError."""
         with file_errors("read", self._path):
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
@@ -147,24 +147,24 @@ class OciImages(IndexedStore, Lockable, Batching):
             return self._read_manifest(entry.digest if entry else name)
 
     def has_manifest(self, digest: str) -> bool:
-        """Looks for all files that it needs."""
+        """Return whether all files that the manifest needs exist."""
         with file_errors("read", self._path):
             descriptor = self._descriptor(digest)
             return descriptor is not None and self.is_complete(descriptor, None)
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """Looks for all files that it needs."""
+        """Return whether all files that the image needs exist."""
         with file_errors("read", self._path):
             return is_whole(image, wanted, self.has_blob, self._read_manifest)
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """What is not here."""
+        """Return the digests of blobs that do not exist."""
         return [blob.digest for blob in blobs if not self.has_blob(blob)]
 
     # Writing
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Enter the manifest into the index, in place of what had these names."""
+        """Add the manifest to the index, and move these names to it."""
         self.publish_all([self.stage(manifest, tags, wanted)])
 
     def stage(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> Publication:
@@ -174,7 +174,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         return Publication(manifest, tuple(names), wanted)
 
     def publish_all(self, publications: t.Sequence[Publication]) -> None:
-        """Enter the manifests into the index by one change."""
+        """Add the manifests to the index in one change."""
         with file_errors("write", self._path), self._lock():
             for manifest, _names, wanted in publications:
                 if not self.is_complete(manifest.descriptor, wanted):
@@ -186,7 +186,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._warn_of_format(manifest, names)
 
     def _with(self, entries: list[IndexEntry], publications: t.Sequence[Publication]) -> list[IndexEntry]:
-        """The entries of the index with these images, in place of what had their names."""
+        """Return the entries of the index with these images, to which their names are moved."""
         kept = Index(entries, self.kind).without(name for image in publications for name in image.names)
         unnamed = {image.manifest.digest for image in publications if not image.names}
         if unnamed:
@@ -196,7 +196,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         return [*kept, *added.values()]
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """One change of the index: a name may move to what another one has named so far."""
+        """Move all names in one change of the index, because names may be swapped."""
         with file_errors("write", self._path), self._lock():
             for manifest in manifests.values():
                 if not self.has_blob(manifest.descriptor):
@@ -210,35 +210,35 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._warn_of_format(manifest, [name])
 
     def commit(self) -> None:
-        """Write what is pending."""
+        """Write pending changes."""
         if self._is_pending:
             self.change_entries(lambda entries: entries)
 
     @property
     def _is_pending(self) -> bool:
-        """Whether there is anything to write with the index."""
+        """Whether anything has to be written with the index."""
         return self.referrers.is_pending
 
     def change_entries(self, change: t.Callable[[list[IndexEntry]], list[IndexEntry]]) -> None:
-        """Replace the entries of the index by what ``change`` makes of them under the lock."""
+        """Replace the entries of the index with the result of ``change``, under the lock."""
         with self.exclusive():
             document = self._document()
             self._replace(document, change(document["manifests"]))
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
-        """Holds the lock under which others would replace names and remove what these needed."""
+        """Hold the lock, so that nobody else can move names and remove their content."""
         with file_errors("write", self._path):
             self._prepare()
             with self._lock():
                 yield
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Remove the entries of that name, and the files that no other entry needs."""
+        """Delete the entries with this name, and the files that no other entry needs."""
         return "tag" if self._remove(lambda index: index.named(self._names.full(tag))) else ""
 
     def delete(self, digest: str) -> bool:
-        """Remove the entries with that digest, and the files that no other entry needs."""
+        """Delete the entries with this digest, and the files that no other entry needs."""
         return self._remove(lambda index: index.by_digest.get(digest, []))
 
     def _remove(self, find: t.Callable[[Index], list[IndexEntry]]) -> bool:
@@ -257,7 +257,7 @@ class OciImages(IndexedStore, Lockable, Batching):
         self._rewrite(document, self.referrers.with_pending(entries))
 
     def _warn_of_format(self, manifest: Manifest, names: t.Sequence[str]) -> None:
-        """Once a task: the same text is kept once."""
+        """Warn once for each task, because equal warnings are merged."""
         if names and manifest.media_type in media_types.DOCKER:
             self._warn(
                 "%s:%s contains images in Docker's format. umoci, and skopeo and podman before containers/image 5.35 "
@@ -271,7 +271,7 @@ class OciImages(IndexedStore, Lockable, Batching):
     # The index
 
     def index(self) -> Index:
-        """To look into, and not to change: it is read again only where it is another. Writers read it under the lock."""
+        """Return the index, which callers must not change. It is read again only if it has changed. Writers read it under the lock."""
         return self._index_cache.get(self._identity(), lambda: Index(self._document()["manifests"], self.kind))
 
     def _by_digest(self, digest: str) -> Descriptor | None:
@@ -301,7 +301,7 @@ class _IndexCache:
         self._kept: tuple[object, Index] | None = None
 
     def get(self, identity: object, read: t.Callable[[], Index]) -> Index:
-        """The index, read again if its identity is another one than the last time, or None."""
+        """Return the index. Read it again if its identity is None or differs from the last one."""
         kept = self._kept
         if kept is None or identity is None or kept[0] != identity:
             # Should it be replaced between the two, it has another identity the next time.

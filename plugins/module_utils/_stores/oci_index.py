@@ -6,10 +6,10 @@
 # Do not use this from other collections or standalone plugins/modules!
 
 
-"""The index of a layout or archive (OCI image spec, image-layout.md): its entries, and the names that they have.
+"""The index of a layout or archive (OCI image spec, image-layout.md): its entries and their names.
 
-The name of an entry is the annotation org.opencontainers.image.ref.name. What ``docker save`` writes there is the tag alone,
-so that several images may have one name; the full name is in io.containerd.image.name then.
+The name of an entry is the annotation org.opencontainers.image.ref.name. ``docker save`` writes only the tag there,
+so several images may have the same name. The full name is then in io.containerd.image.name.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ IndexEntry = dict[str, t.Any]
 
 
 class Index:
-    """The entries of an index, to be looked up by name and by digest; what is no text is left to who reads the entry."""
+    """The entries of an index, by name and by digest. Values that are not text are left to the reader of the entry."""
 
     def __init__(self, entries: list[IndexEntry], kind: str) -> None:
-        """``kind`` is what it is the index of, for messages."""
+        """``kind`` says in messages what the index belongs to."""
         self.entries = entries
         self.by_digest: dict[str, list[IndexEntry]] = {}
         self._kind = kind
@@ -54,9 +54,9 @@ class Index:
                 self._by_full_name.setdefault(_full_name_of(entry), []).append(entry)
 
     def find(self, name: str) -> list[IndexEntry]:
-        """The entries of one image: by its name, its full name, or its position ``@N``; an empty name is the only image.
+        """Return the entries of one image, by its name, its full name, or its position ``@N``; an empty name means the only image.
 
-        Raises :class:`ImageError` if several images could be meant.
+        Raises :class:`ImageError` if the name is ambiguous.
         """
         if name.startswith("@") and name[1:].isdigit():
             return self.entries[int(name[1:]) :][:1]
@@ -67,14 +67,14 @@ class Index:
         return self.named(name)
 
     def named(self, name: str) -> list[IndexEntry]:
-        """The entries of this name, or full name; an empty one means those without. Raises as :meth:`find`."""
+        """Return the entries with this name or full name; an empty name means entries without one. Raises the errors of :meth:`find`."""
         found = self._of(name)
         if name and len(digests_of(found)) > 1:
             raise self._ambiguous(name, found)
         return found
 
     def names(self) -> list[str]:
-        """The names of its images, each once; for a name that several images have, their full names."""
+        """Return the names of the images, without duplicates. If several images share a name, return their full names."""
         found: dict[str, None] = {}
         for name, entries in self._by_name.items():
             is_ambiguous = len(digests_of(entries)) > 1
@@ -82,9 +82,10 @@ class Index:
         return list(filter(None, found))
 
     def without(self, names: t.Iterable[str]) -> list[IndexEntry]:
-        """The entries but those of these names.
+        """Return the entries without those with these names.
 
-        Raises :class:`ImageError` if one is the name of several images which have other names too: none of them is meant.
+        Raises :class:`ImageError` if a name belongs to several images that also have other names, because it is
+        ambiguous.
         """
         gone: set[int] = set()
         for name in filter(None, names):
@@ -95,7 +96,7 @@ class Index:
         return [entry for entry in self.entries if id(entry) not in gone]
 
     def names_hint(self) -> str:
-        """What to do about a name that none or several have."""
+        """Return a hint for a name that is missing or ambiguous."""
         names = self.names()
         if "" in self._by_name:
             names.append("(unnamed)")
@@ -118,12 +119,12 @@ class Index:
 
 
 def new_index() -> dict[str, t.Any]:
-    """The index of a place that has no image yet."""
+    """Return an index without images."""
     return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
 
 
 def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
-    """Raises LocalFailure, which names the ``path`` that the content is from: a file that is not to be replaced."""
+    """Parse an index. Raises LocalFailure with the ``path`` of the file, which must not be replaced."""
     try:
         document = documents.read(content, path, hint=_HINT)
         return _checked(document, path)
@@ -148,17 +149,17 @@ def _checked(document: t.Any, path: str) -> dict[str, t.Any]:
 
 
 def digests_of(entries: t.Iterable[IndexEntry]) -> set[str]:
-    """The digests that entries of an index have; what is no text is left to who reads the entry."""
+    """Return the digests of index entries. Values that are not text are left to the reader of the entry."""
     return {str(entry.get("digest")) for entry in entries}
 
 
 def name_of(entry: IndexEntry) -> str:
-    """The name of an entry; empty if it has none."""
+    """Return the name of an entry; empty if it has none."""
     return _annotation(entry, _REF_NAME)
 
 
 def new_entry(manifest: Manifest, name: str) -> IndexEntry:
-    """An entry for this manifest, without a name if that is empty."""
+    """Return an entry for this manifest. It has no name if ``name`` is empty."""
     entry: IndexEntry = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size}
     artifact_type = manifest.document.get("artifactType")
     if artifact_type and isinstance(artifact_type, str):

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""An OCI image layout (OCI image spec, image-layout.md) as a store: safe for several writers and for crashes.
+"""An OCI image layout (OCI image spec, image-layout.md) as a store: safe for concurrent writers and crashes.
 
-Blobs appear whole or not at all. ``index.json`` is replaced under a lock, after checking that everything the new entry
-needs is still there; then what only the replaced entry needed is removed.
+A blob is either complete or absent. ``index.json`` is replaced under a lock, after a check that everything the new
+entry needs still exists. Then content that only the replaced entry needed is removed.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _HINT = "Copy the image to the layout again"
 class OciLayout(OciImages, Root):
     """The images of one layout.
 
-    Blobs whose digests are in ``external_blobs`` count as present: a layout that is carried to where they are needs no second
-    copy of them.
+    Blobs whose digests are in ``external_blobs`` count as present: a layout for a site that has them does not need a
+    second copy.
     """
 
     transport = "oci"
@@ -54,17 +54,17 @@ class OciLayout(OciImages, Root):
         self._prepared = threading.Event()
 
     def repositories(self) -> list[str]:
-        """The repositories that the names of its images have; warns about names that have none."""
+        """Return the repositories of the image names. Warn about names that have none."""
         return repositories(self.tags(), self.reference(""), self._warn)
 
     # Reading
 
     def open_blob(self, blob: Descriptor) -> Verified:
-        """Read the file in large chunks."""
+        """Open the file, which is read in large chunks."""
         return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """A file under the digest is trusted when its size is right: none is ever put there before it is verified."""
+        """Return whether the file exists with the right size. Its content is trusted, because files are verified before they are renamed."""
         return blob.digest in self._external_blobs or self._has_file(blob)
 
     def _has_file(self, blob: Descriptor) -> bool:
@@ -74,13 +74,13 @@ class OciLayout(OciImages, Root):
             return False
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """What has no file."""
+        """Return the digests of blobs that have no file."""
         return [blob.digest for blob in blobs if not self._has_file(blob)]
 
     # Writing
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Write beside, verify, then rename."""
+        """Write to a temporary file, verify it, and rename it."""
         with file_errors("write", self._path):
             self._prepare()
             target = self._new_blob_path(blob.digest)
@@ -90,7 +90,7 @@ class OciLayout(OciImages, Root):
         return False
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """Manifests are blobs here."""
+        """Store the manifest, which is a blob here."""
         with file_errors("write", self._path):
             self._prepare()
             if self._descriptor(manifest.digest) is None:
@@ -98,9 +98,9 @@ class OciLayout(OciImages, Root):
                 write_file(self._staging_for(target), target, manifest.raw, syncs_directory=False)
 
     def _rewrite(self, document: dict[str, t.Any], entries: list[dict[str, t.Any]]) -> None:
-        """Blobs are on the disk before the index refers to them: their directories are synced here, once for all of them.
+        """Sync the directories of all blobs once, so that they are on disk before the index refers to them, and write the index.
 
-        This run may have found there what was written by one that was killed.
+        Some of these blobs may have been written by an earlier run that was killed.
         """
         for directory in os.scandir(os.path.join(self._path, "blobs")):
             if directory.is_dir():
@@ -132,7 +132,7 @@ class OciLayout(OciImages, Root):
             raise LocalFailure(error.cause) from None
 
     def _refuse_other_directories(self) -> None:
-        """A directory with files of its own is named by mistake: nothing may be written into it."""
+        """Refuse a directory with unrelated files, which is probably a mistake: nothing may be written there."""
         with contextlib.suppress(FileNotFoundError):
             names = {name for name in os.listdir(self._path) if not name.startswith(STAGING)}
             if "oci-layout" not in names and names - {"blobs", "index.json"}:
@@ -159,7 +159,7 @@ class OciLayout(OciImages, Root):
         return path
 
     def _staging_for(self, target: str) -> str:
-        """Where to write beside: a rename cannot leave its file system, and blobs may be shared through a link."""
+        """Return the directory for temporary files: a rename must stay in its file system, and blobs may be shared through a link."""
         directory = os.path.dirname(target)
         return self._path if os.stat(directory).st_dev == os.stat(self._path).st_dev else directory
 
@@ -178,9 +178,9 @@ class OciLayout(OciImages, Root):
             raise local_failure(error, "read", self._path) from None
 
     def _collect(self, before: list[dict[str, t.Any]], after: list[dict[str, t.Any]]) -> None:
-        """Remove what only the entries that are gone needed. Anything else unreferenced is not ours to judge.
+        """Remove content that only removed entries needed. Other unreferenced files are kept.
 
-        Blobs in another directory, reached through a link, may have other users and are not deleted.
+        Blobs in another directory that is reached through a link may have other users and are not deleted.
         """
         kept = digests_of(after)
         gone = digests_of(before) - kept
@@ -198,7 +198,7 @@ class OciLayout(OciImages, Root):
         return locked(os.path.join(self._path, "oci-layout"))
 
     def _prepare(self) -> None:
-        """Make the directory a layout, and clear what killed runs left."""
+        """Create the layout, and remove the temporary files of killed runs."""
         if self._prepared.is_set():
             return
         marker = os.path.join(self._path, "oci-layout")

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The optional interface of stores that keep what is attached to an image: referrers, and cosign's tags."""
+"""The optional interface of stores that support referrers and cosign tags."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from .repository import Store
 
 
 class Referrers(t.Protocol):
-    """What is attached to the manifests of one repository. Every method may raise an ImageError."""
+    """The referrers of the manifests in one repository. Every method may raise an ImageError."""
 
     def keeps(self, tag: str) -> bool:
-        """Whether there is a place for what has such a tag of cosign; with an empty tag, for referrers."""
+        """Return whether the store supports artifacts under this cosign tag; with an empty tag, whether it supports referrers."""
 
     def seen(self, subject: str, without: t.Collection[str] = ()) -> bool:
-        """Whether it is known by now that something is attached to a digest, under other tags than these; no request is sent."""
+        """Return whether earlier responses have shown referrers of a digest, other than these tags. No request is sent."""
 
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
-        """What the list of a digest's referrers holds; whether each is one, its manifest says.
+        """Return the list of referrers of a digest. Only their manifests show whether they are referrers.
 
-        ``artifact_type`` may be applied or not. ``is_only`` says that few other subjects will be asked about, so that finding
-        out at once which of them have a list does not pay.
+        ``artifact_type`` may be ignored. With ``is_only``, few other subjects will follow, so it does not pay to find
+        out at once which subjects have a list.
         """
 
     def cosign_tags(self, subject: str) -> list[str]:
-        """The tags here under which cosign keeps something for a digest."""
+        """Return the cosign tags for a digest that exist here."""
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
-        """Make the list of a subject have these manifests, which were stored by ``put_manifest``.
+        """Add manifests that ``put_manifest`` has stored to the list of a subject.
 
-        A store that is :class:`Committing` writes the list with the next image, or when it is told to commit. Raises
-        :class:`Refused` if something else than such a list is in its place.
+        A store that is :class:`Committing` writes the list with the next image, or on commit. Raises :class:`Refused`
+        if something else is stored in place of the list.
         """
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
-        """Remove these entries from the list of a subject; the manifests stay."""
+        """Remove entries from the list of a subject. Their manifests stay."""
 
 
 @t.runtime_checkable
 class HasReferrers(t.Protocol):
-    """A store whose images can have something attached to them."""
+    """A store that supports referrers."""
 
     @property
     def referrers(self) -> Referrers:
-        """What is attached to the images of this store."""
+        """The referrers of the images in this store."""
 
 
 def referrers_of(store: Store) -> Referrers | None:
-    """What is attached to the images of a store; None for stores that cannot hold any, such as engines and docker archives."""
+    """Return the referrers of a store; None if it does not support referrers, such as an engine or a docker archive."""
     return store.referrers if isinstance(store, HasReferrers) else None
 
 
 def required(store: Store) -> Referrers:
-    """The referrers that a store keeps. Raises :class:`ImageError` for one that cannot."""
+    """Return the referrers of a store. Raises :class:`ImageError` if it does not support referrers."""
     found = referrers_of(store)
     if found is None:
         raise ImageError(

@@ -7,7 +7,8 @@
 
 """One repository of a registry as a store.
 
-What writes is imported when it is needed: most tasks find nothing to write, and each task pays for its imports.
+Code that writes is imported only when it is needed: most tasks have nothing to write, and each task pays for its
+imports.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ if t.TYPE_CHECKING:
 
 
 class RegistryStore(Store, Paging):
-    """``actions`` are the rights to ask for beside pulling, from the start: one token serves the whole run.
+    """One repository. ``actions`` are the permissions to request in addition to pull, so that one token serves the whole run.
 
-    ``mount_from`` is a repository of the same registry that blobs may be mounted from.
+    ``mount_from`` is a repository of the same registry from which blobs may be mounted.
     """
 
     def __init__(
@@ -57,19 +58,20 @@ class RegistryStore(Store, Paging):
 
     @property
     def location(self) -> Location:
-        """The repository: others of the registry have content of their own, which can be mounted."""
+        """The repository. Other repositories of the registry have separate content, which can be mounted."""
         return Location("docker", "docker://%s" % self._name.host, self._name.repository, shares_content=False)
 
     def reference(self, name: str) -> str:
-        """``host/repository:tag``, or ``@digest``."""
+        """Return ``host/repository:tag``, or ``host/repository@digest``."""
         if not name:
             return self._name.context
         return self._name.context + ("@" if ":" in name else ":") + name
 
     def resolve(self, name: str) -> Descriptor | None:
-        """One HEAD.
+        """Send one HEAD.
 
-        At a destination 403 means nothing: some registries return it for tags that do not exist. Pushing decides.
+        For a destination, 403 means that the image is absent, because some registries return it for tags that do not
+        exist. If it is a real refusal, pushing fails later.
         """
         try:
             found = self._client.head_manifest(self._access, name)
@@ -83,42 +85,42 @@ class RegistryStore(Store, Paging):
         return found
 
     def find(self, name: str) -> Descriptor | None:
-        """One HEAD, and one GET to confirm that it is absent."""
+        """Send one HEAD, and one GET to confirm that the image is absent."""
         return self._client.head_manifest(self._access, name, legacy=True, is_certain=True)
 
     def tags(self) -> list[str]:
-        """One GET a page."""
+        """Send one GET for each page."""
         return self.tags_by_page(lambda _names: None)
 
     def tags_by_page(self, note: t.Callable[[list[str]], object]) -> list[str]:
-        """One GET a page."""
+        """Send one GET for each page."""
         found = list_tags(self._client, self._access, note)
         self.referrers.note_tags(found)
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """One GET."""
+        """Send one GET."""
         found = self._client.get_manifest(self._access, name, legacy)
         self.referrers.note_repository()
         self.referrers.note_tag(name)
         return found
 
     def open_blob(self, blob: Descriptor) -> Verified:
-        """One GET; more where the connection breaks."""
+        """Send one GET, and more if the connection breaks."""
         return Verified(functools.partial(ranges.read, self._client, self._access, blob), blob.digest, blob.size)
 
     def has_content(self) -> bool:
-        """One GET of the tag list."""
+        """Send one GET for the tag list."""
         return self._client.has_repository(self._access)
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """One HEAD, and one GET to confirm that it is absent where nothing will be pushed, which would show it."""
+        """Send one HEAD. If nothing will be pushed, which would show it, send one GET to confirm that the blob is absent."""
         if self._client.has_blob(self._access, blob.digest):
             return True
         return not self._is_destination and self._client.can_read_blob(self._access, blob.digest)
 
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """One POST to mount, or POST and PUT."""
+        """Send one POST to mount the blob, or POST and PUT to upload it."""
         with importing:
             from .._registry.upload import BlobUploader
 
@@ -127,19 +129,19 @@ class RegistryStore(Store, Paging):
         return self._uploader.push(blob, open_blob, mount_from)
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """One PUT under the digest; a referrer is listed by ``referrers.attach``."""
+        """Send one PUT with the digest. Call ``referrers.attach`` to list a referrer."""
         if referrers.subject_of(manifest):
             self.referrers.push(manifest)
             return
         self._client.put_manifest(self._access, manifest.digest, manifest)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """One PUT a tag."""
+        """Send one PUT for each tag."""
         for name in tags or [manifest.digest]:
             self._client.put_manifest(self._access, name, manifest)
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """One DELETE if the registry deletes tags."""
+        """Send one DELETE if the registry can delete tags."""
         with importing:
             from .._registry.deletion import TagDeleter
 
@@ -148,5 +150,5 @@ class RegistryStore(Store, Paging):
         return self._deleter.delete(tag, digest)
 
     def delete(self, digest: str) -> bool:
-        """One DELETE."""
+        """Send one DELETE."""
         return self._client.delete_manifest(self._access, digest)

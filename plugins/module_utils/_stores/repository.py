@@ -7,8 +7,8 @@
 
 """The interface between operations and transports: a repository and its images.
 
-Abstract methods are what a transport must implement. The other methods have a default that fits most transports. What only
-some transports can do is an interface of its own.
+A transport must implement the abstract methods. The defaults of the other methods fit most transports. Features that
+only some transports have are in separate interfaces.
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ from .location import Location
 class Repository(abc.ABC):
     """Images with names. Every method may raise :class:`ImageError`.
 
-    A name is a tag or a digest; the empty one stands for the only image of a place without names.
+    A name is a tag or a digest. An empty name refers to the only image of a location without names.
     """
 
     @property
     @abc.abstractmethod
     def location(self) -> Location:
-        """Where the images are."""
+        """The location of the images."""
 
     @abc.abstractmethod
     def reference(self, name: str) -> str:
-        """The full reference of the image with this name, or of the repository if the name is empty, for messages."""
+        """Return the full reference of the image with this name, or of the repository if the name is empty, for messages."""
 
     @abc.abstractmethod
     def resolve(self, name: str) -> Descriptor | None:
-        """What the name points to now; None if there is no such image."""
+        """Return what the name points to now; None if there is no such image."""
 
     @abc.abstractmethod
     def tags(self) -> list[str]:
-        """All names that could be resolved, each once. Raises NotFound if there is no such repository."""
+        """Return all names, without duplicates. Raises NotFound if the repository does not exist."""
 
     @abc.abstractmethod
     def open(self, name: str) -> Store:
-        """The store with the content of the image that has this name, or will get it. Nothing is read yet."""
+        """Return the store with the content of the image that has this name, or will get it. Nothing is read yet."""
 
     @abc.abstractmethod
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Remove a tag that points to ``digest``, and nothing that another tag needs.
+        """Delete a tag that points to ``digest``, and nothing that another tag needs.
 
-        Returns how: ``tag``, or ``unique_manifest`` (the tag was pointed to a manifest made for this, which was deleted;
-        ``digest`` remains without this tag); empty if the tag did not exist.
+        Returns the method: ``tag``, or ``unique_manifest`` (the tag was pointed to a manifest created for this, which
+        was deleted; ``digest`` stays without this tag); empty if the tag did not exist.
         """
 
     def neighbours(self) -> dict[str, Descriptor]:
-        """What names of other repositories point to that share what is attached to images, by their full references."""
+        """Return the images of other repositories that share referrers with this one, by their full references."""
         return {}
 
     def find(self, name: str) -> Descriptor | None:
-        """As :meth:`resolve`, for manifests of any kind, schema 1 included. None is certain."""
+        """Return what the name points to like :meth:`resolve`, for manifests of any kind including schema 1. None is certain."""
         return self.resolve(name)
 
 
@@ -78,112 +78,112 @@ class Store(Repository):
     keeps_manifests: t.ClassVar[bool] = True
 
     def open(self, name: str) -> Store:
-        """This store: it has the content of all its images."""
+        """Return this store, which has the content of all its images."""
         return self
 
     # Reading
 
     @abc.abstractmethod
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
-        """The manifest under a name, verified; with ``legacy`` also one of schema 1. Raises NotFound."""
+        """Return the verified manifest with this name; with ``legacy`` also a schema 1 manifest. Raises NotFound."""
 
     @abc.abstractmethod
     def open_blob(self, blob: Descriptor) -> Verified:
-        """The content, verified as it is read: the last chunk comes only if digest and size are right. Raises NotFound."""
+        """Open the content, which is verified while it is read: the last chunk comes only if digest and size match. Raises NotFound."""
 
     @abc.abstractmethod
     def has_blob(self, blob: Descriptor) -> bool:
-        """Whether the content is present."""
+        """Return whether the blob exists."""
 
     def has_content(self) -> bool:
-        """False only if it is certain that nothing is present, so that no blob need be looked for."""
+        """Return False only if the store is certainly empty, so that no blob need be looked for."""
         return True
 
     def has_manifest(self, digest: str) -> bool:
-        """Whether a manifest is present with everything that it needs."""
+        """Return whether a manifest exists together with all its content."""
         return self.resolve(digest) is not None
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """Whether an image that was found has everything that it needs; of the children of an index only the ``wanted`` count.
+        """Return whether an existing image has all its content. Of the children of an index, only ``wanted`` ones count.
 
-        By default the place vouches for that.
+        By default, the store guarantees this.
         """
         return True
 
     def is_intact(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
-        """As :meth:`is_complete`, but content that nobody vouches for is read and verified."""
+        """Return whether the image is complete like :meth:`is_complete`, and read and verify content that the store does not guarantee."""
         return self.is_complete(image, wanted)
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
-        """The digests of those blobs that are certainly absent. No request is sent for this."""
+        """Return the digests of blobs that are certainly absent. No request is sent for this."""
         return []
 
     def registry_form(self, manifest: Manifest, pool: concurrent.futures.Executor) -> Manifest:
-        """The manifest of an image of this store in the form that registries keep; its blobs can be read here."""
+        """Return the manifest of an image in this store as registries store it. Its blobs can be read from this store."""
         return manifest
 
     # What an image is known by
 
     def identity(self, manifest: Manifest) -> Descriptor:
-        """What this store knows an image by: what :meth:`resolve` returns for its names."""
+        """Return the descriptor by which this store identifies an image, which :meth:`resolve` returns for its names."""
         return manifest.descriptor
 
     def holds(self, image: Descriptor, read_config: t.Callable[[], bytes]) -> bool:
-        """Whether an image is present, under whatever name, and needs nothing but names.
+        """Return whether an image exists under any name, so that only names may have to be added.
 
-        False if only its manifest tells. ``read_config`` reads the config of the image from elsewhere.
+        Return False if only the manifest shows this. ``read_config`` reads the config of the image from elsewhere.
         """
         return False
 
     def platform(self) -> Platform | None:
-        """The platform of the images that run here; None if none do."""
+        """Return the platform of the images that run here; None if no images run here."""
         return None
 
     def check(self, manifest: Manifest, read_config: t.Callable[[], bytes]) -> None:
-        """Raise ImageError if this store cannot keep the image. ``read_config`` reads its config from elsewhere."""
+        """Raise ImageError if this store does not support the image. ``read_config`` reads its config from elsewhere."""
 
     # Writing
 
     @abc.abstractmethod
     def put_blob(self, blob: Descriptor, open_blob: OpenBlob, mount_from: str) -> bool:
-        """Store a blob; True if it was mounted from the repository ``mount_from`` rather than transferred."""
+        """Store a blob. Return True if it was mounted from the repository ``mount_from`` instead of being transferred."""
 
     @abc.abstractmethod
     def put_manifest(self, manifest: Manifest) -> None:
-        """Store a manifest under its digest. Raises ContentMissing if what it refers to is absent."""
+        """Store a manifest under its digest. Raises ContentMissing if content that it refers to is absent."""
 
     @abc.abstractmethod
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
-        """Store a manifest and point these tags to it; without tags it has its digest alone.
+        """Store a manifest and point these tags to it. Without tags, it has only its digest.
 
-        Raises ContentMissing if what it needs is absent; of the children of an index only the ``wanted`` count.
+        Raises ContentMissing if its content is absent. Of the children of an index, only ``wanted`` ones count.
         """
 
     @abc.abstractmethod
     def delete(self, digest: str) -> bool:
-        """Remove an image with all its tags; False if it is not present."""
+        """Delete an image with all its tags. Return False if it does not exist."""
 
     def retag(self, manifests: t.Mapping[str, Manifest]) -> None:
-        """Point each tag to an image that is present, even if that loses its own name by this."""
+        """Point each tag to an existing image, even if another image loses its tag."""
         for tag, manifest in manifests.items():
             with naming(self.reference(tag)):
                 self.publish(manifest, [tag], None)
 
     def set_tags(self, identities: t.Mapping[str, str]) -> None:
-        """As :meth:`retag`, by what this store knows the images by. Raises ContentMissing if one is absent."""
+        """Set tags like :meth:`retag`, by the identities of images. Raises ContentMissing if one of them does not exist."""
         self.retag({tag: self.manifest(digest) for tag, digest in identities.items()})
 
 
 class Root(abc.ABC):
-    """A place with any number of repositories."""
+    """A location with any number of repositories."""
 
     @abc.abstractmethod
     def repository(self, name: str) -> Repository:
-        """The repository of this name, which may be absent. Raises InvalidReference for a name that none can have."""
+        """Return the repository with this name, which may not exist. Raises InvalidReference for an invalid name."""
 
     @abc.abstractmethod
     def repositories(self) -> list[str]:
-        """The names of all repositories, in order. Raises NotFound if there is no such place."""
+        """Return the names of all repositories, in order. Raises NotFound if the location does not exist."""
 
 
 class Closing(abc.ABC):
@@ -191,35 +191,35 @@ class Closing(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Close them. The store can be used again."""
+        """Close the files. The store can be used again."""
 
 
 class Lockable(abc.ABC):
-    """A store that can keep others from changing it."""
+    """A store that supports locking."""
 
     @abc.abstractmethod
     def exclusive(self) -> t.ContextManager[None]:
-        """While this is held, nobody else removes anything."""
+        """Prevent others from removing anything."""
 
 
 class Committing(abc.ABC):
-    """A store that does not write what was put into it before it is told to."""
+    """A store that writes some changes only on commit."""
 
     @abc.abstractmethod
     def commit(self) -> None:
-        """Write what was put last, if no image is published with it."""
+        """Write pending changes, if no image is published afterwards."""
 
 
 class Paging(abc.ABC):
-    """A repository whose list of tags comes in pages."""
+    """A repository whose tag list has pages."""
 
     @abc.abstractmethod
     def tags_by_page(self, note: t.Callable[[list[str]], object]) -> list[str]:
-        """As :meth:`Repository.tags`; ``note`` is called with the names on each page but the last as soon as it is read."""
+        """Return the tags like :meth:`Repository.tags`. ``note`` is called with the names on each page but the last, once it is read."""
 
 
 class Publication(t.NamedTuple):
-    """An image whose manifest is stored, with its ``names`` as the whole place has them; otherwise as :meth:`Store.publish`."""
+    """An image whose manifest is stored, with its ``names`` in the whole location. See :meth:`Store.publish`."""
 
     manifest: Manifest
     names: tuple[str, ...]
@@ -227,26 +227,26 @@ class Publication(t.NamedTuple):
 
 
 class Batching(Committing):
-    """A store in a place that lists its images in one document, so that listing many costs hardly more than listing one.
+    """A store that lists its images in one document, so that adding many images costs little more than adding one.
 
-    Lists of referrers are written with it too.
+    The same document contains the lists of referrers.
     """
 
     @abc.abstractmethod
     def stage(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> Publication:
-        """Store a manifest, and return what :meth:`publish_all` needs."""
+        """Store a manifest, and return the argument for :meth:`publish_all`."""
 
     @abc.abstractmethod
     def publish_all(self, publications: t.Sequence[Publication]) -> None:
-        """As :meth:`Store.publish` for images of any repositories of the place: all of them, or none if it raises."""
+        """Publish images of any repositories in the location like :meth:`Store.publish`: either all of them, or none if it raises."""
 
 
 def exclusive(store: Store) -> t.ContextManager[None]:
-    """The lock of a store; nothing if it has none."""
+    """Return the lock of a store, or a context manager without effect."""
     return store.exclusive() if isinstance(store, Lockable) else contextlib.nullcontext()
 
 
 def commit(store: Store) -> None:
-    """Write what was put into a store that waits for this."""
+    """Write the pending changes of a store, if it has any."""
     if isinstance(store, Committing):
         store.commit()

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Numbered files of signatures: ``signature-1``, ``signature-2`` and so on. Readers stop at the first number that is missing."""
+"""Numbered signature files: ``signature-1``, ``signature-2`` and so on. Readers stop at the first missing number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = 100
 
 
 def numbered(directory: str, name: str) -> list[str]:
-    """The files of signatures in their order: they are numbered from 1 without gaps. None without a directory."""
+    """Return the signature files in order. They are numbered from 1 without gaps. The list is empty if there is no directory."""
     found: list[str] = []
     while directory and len(found) < MOST:
         path = os.path.join(directory, "%s%d" % (name, len(found) + 1))
@@ -38,7 +38,7 @@ def append(directory: str, name: str, content: bytes) -> None:
 
 
 def remove(directory: str, name: str, removed: t.Collection[str]) -> None:
-    """Remove files, and number those after them anew, so that no reader finds fewer than there are. Raises OSError."""
+    """Remove files, and renumber the following ones, so that readers find all of them. Raises OSError."""
     files = numbered(directory, name)
     kept = [path for path in files if path not in removed]
     for path, target in zip(kept, files):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Content of images on its way between registries and what keeps whole images."""
+"""Staged image content between registries and backends that store whole images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .layers import ExpansionLimit, SpooledBlob
 
 
 class Staging:
-    """The content of all images of a run: what came for a backend, and layers compressed for registries.
+    """The content of all images of a run: content for a backend, and layers that were compressed for registries.
 
-    ``count`` counts the content that is compressed; ``contents`` opens what was described in manifests that were made,
-    ``configs_elsewhere`` reads the configs of images that a backend may have, both by digest.
+    ``count`` counts the content that is compressed. ``contents`` opens the blobs of generated manifests, and
+    ``configs_elsewhere`` reads the configs of images that a backend may have. Both are by digest.
     """
 
     def __init__(self, count: Count = uncounted) -> None:
@@ -35,7 +35,7 @@ class Staging:
         self.configs_elsewhere: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, kept_in: dict[str, SpooledBlob], digest: str, chunks: t.Iterable[Chunk]) -> SpooledBlob:
-        """Stage content under this digest, if that was not done yet."""
+        """Stage content under this digest, unless this was done before."""
         if digest not in kept_in:
             staged = SpooledBlob(chunks)
             with self._lock:
@@ -45,6 +45,6 @@ class Staging:
         return kept_in[digest]
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         for staged in (*self.layers.values(), *self.compressed.values()):
             staged.close()

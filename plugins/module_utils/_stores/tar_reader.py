@@ -5,12 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reading a tar archive that nobody vouches for, without unpacking it.
+"""Read a tar archive from an untrusted source, without unpacking it.
 
-Members are found by name and read where they are. The archive is refused as a whole where a name or a link leads out
-of it, where it has anything but files, directories and links, or where it is cut off. It is refused as well where other
-tools would see another image in it: some take the first of several members with one name, and others the last, and they
-differ in what several extended headers for one member mean.
+Members are found by name and read in place. The archive is rejected if a name or a link leads out of it, if it
+contains anything other than files, directories and links, or if it is truncated. It is also rejected if other tools
+could see a different image in it: some use the first of several members with the same name and others the last, and
+they treat several extended headers for one member differently.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LINKS = frozenset((tarfile.SYMTYPE, tarfile.LNKTYPE))
 
 
 class _Member(t.NamedTuple):
-    """A file at an offset, with its size in bytes; or a link to the member that ``target`` names."""
+    """A file at an offset, with its size in bytes, or a link to the member ``target``."""
 
     offset: int
     size: int
@@ -53,9 +53,9 @@ class TarImage:
     """
 
     def __init__(self, path: str, stream: t.BinaryIO | None = None) -> None:
-        """Read all headers; of ``stream``, where it is open already and ``path`` only says what it is.
+        """Read all headers. With an open ``stream``, ``path`` is only a name for messages.
 
-        Raises NotFound where there is no such file, InvalidContent, or LocalFailure.
+        Raises NotFound if the file does not exist, InvalidContent, or LocalFailure.
         """
         self._path = path
         with file_errors("read", path):
@@ -77,28 +77,28 @@ class TarImage:
         self.close()
 
     def names(self) -> list[str]:
-        """The names of files and links, in their order, without a leading ``./``."""
+        """Return the names of files and links, in order, without a leading ``./``."""
         return list(self._members)
 
     def size(self, name: str) -> int | None:
-        """Bytes of the file of that name, or of the one that it links to; None where there is none."""
+        """Return the size in bytes of the file with this name, or of the file that it links to; None if it does not exist."""
         member = self._find(name)
         return member.size if member else None
 
     def position(self, name: str) -> int | None:
-        """Where in the archive that file begins, whichever of its names this is; None where there is none."""
+        """Return the offset of this file in the archive, whichever of its names is given; None if it does not exist."""
         member = self._find(name)
         return member.offset if member else None
 
     def read(self, name: str, limit: int) -> bytes:
-        """The whole file. Raises NotFound, or InvalidContent where it has more than ``limit`` bytes."""
+        """Return the whole file. Raises NotFound, or InvalidContent if it has more than ``limit`` bytes."""
         member = self._require(name)
         if member.size > limit:
             raise InvalidContent("%s in the archive is larger than %d bytes" % (name, limit), hint=_HINT)
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str, start: int = 0) -> t.Iterator[bytes]:
-        """The file from an offset in it on, in large pieces. Raises NotFound, or LocalFailure."""
+        """Yield the file from an offset on, in large chunks. Raises NotFound, or LocalFailure."""
         offset, size, _target = self._require(name)
         end = offset + size
         offset += start
@@ -116,7 +116,7 @@ class TarImage:
         self._stream.close()
 
     def __del__(self) -> None:
-        """An archive that was replaced stays open while a reader has it, and is closed with its last one."""
+        """Close an archive that was replaced after its last reader."""
         if hasattr(self, "_stream"):
             self._stream.close()
 
@@ -136,7 +136,7 @@ class TarImage:
 
 
 class _Extension:
-    """What headers before that of a member say of it."""
+    """Values from the extended headers of a member."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -145,7 +145,7 @@ class _Extension:
 
 
 class _Scan:
-    """Reads headers one after the other, and nothing of the files."""
+    """Reads the headers in order, without the content of files."""
 
     def __init__(self, stream: t.BinaryIO) -> None:
         self.members: dict[str, _Member] = {}
@@ -165,7 +165,7 @@ class _Scan:
             raise InvalidContent("the archive is empty", hint=_HINT)
 
     def _take(self, header: bytes, offset: int) -> int:
-        """Take in the member whose content begins at ``offset``; returns where the next header begins."""
+        """Add the member whose content begins at ``offset``. Return the offset of the next header."""
         try:
             info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except (tarfile.TarError, ValueError):
@@ -185,7 +185,7 @@ class _Scan:
         return _next(offset, info.size)
 
     def _extend(self, kind: bytes, content: bytes) -> None:
-        """POSIX.1-2001 extended header, for the member that follows, or a global one."""
+        """Read a POSIX.1-2001 extended header for the next member, or a global one."""
         records = _records(content)
         if records is None:
             raise InvalidContent("the archive has a malformed extended header", hint=_HINT)
@@ -208,7 +208,7 @@ class _Scan:
             self._extension.size = int(size)
 
     def _set(self, field: str, text: str) -> None:
-        """A name or link that takes the place of what is in the header of the member; an empty one does not."""
+        """Set a name or link that overrides the header of the member. An empty one is ignored."""
         known = getattr(self._extension, field)
         if known and text and known != text:
             cause = "the archive contains two names for one member: %s and %s" % (_shown(known), _shown(text))
@@ -262,7 +262,7 @@ class _Scan:
             raise InvalidContent(cause, hint=_HINT)
 
     def _inside(self, name: str, beside: str) -> str:
-        """The normalised path of a name that is relative to ``beside``, if it stays in the archive."""
+        """Return the normalized path of a name that is relative to ``beside``, if it stays in the archive."""
         path = posixpath.normpath(posixpath.join(beside, name))
         if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
             raise InvalidContent("the archive contains %s, which points outside the archive" % _shown(name), hint=_HINT)
@@ -277,7 +277,7 @@ def _open(path: str) -> t.BinaryIO:
 
 
 def _shown(name: str) -> str:
-    """A name of unknown origin for a message."""
+    """Return an untrusted name in a form that is safe for messages."""
     return repr(name[:100])
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Writing a tar archive that is byte-for-byte the same whenever its members are."""
+"""Write a tar archive that is byte-for-byte the same if its members are the same."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ END = bytes(2 * tarfile.BLOCKSIZE)
 
 
 class TarWriter:
-    """Appends members to a stream. Times are 0, all belongs to root, and nothing else tells who wrote it or when.
+    """Appends members to a stream. Times are 0 and the owner is root, so nothing shows who wrote the archive or when.
 
-    The order is that of the calls; headers are POSIX.1-2001, extended ones only where a name or size needs them.
+    Members have the order of the calls. Headers follow POSIX.1-2001, with extended headers only if a name or size
+    needs them.
     """
 
     def __init__(self, stream: t.BinaryIO) -> None:
@@ -27,23 +28,23 @@ class TarWriter:
         self._written = 0
 
     def add_directory(self, name: str) -> None:
-        """An empty directory. Raises OSError."""
+        """Add an empty directory. Raises OSError."""
         info = _info(name, tarfile.DIRTYPE, 0o755)
         self._write(info.tobuf(tarfile.PAX_FORMAT))
 
     def add_link(self, name: str, target: str) -> None:
-        """A symbolic link. Raises OSError."""
+        """Add a symbolic link. Raises OSError."""
         info = _info(name, tarfile.SYMTYPE, 0o777)
         info.linkname = target
         self._write(info.tobuf(tarfile.PAX_FORMAT))
 
     def add_file(self, name: str, size: int, chunks: t.Iterable[bytes]) -> None:
-        """A file of exactly ``size`` bytes. Raises OSError; ValueError where there are more bytes or fewer."""
+        """Add a file of exactly ``size`` bytes. Raises OSError; ValueError if the content has a different size."""
         for chunk in file_chunks(name, size, chunks):
             self._write(chunk)
 
     def add_bytes(self, name: str, content: bytes) -> None:
-        """A file with this content. Raises OSError."""
+        """Add a file with this content. Raises OSError."""
         self.add_file(name, len(content), [content])
 
     def finish(self) -> None:
@@ -60,7 +61,7 @@ class TarWriter:
 
 
 def file_chunks(name: str, size: int, chunks: t.Iterable[bytes]) -> t.Iterator[bytes]:
-    """The header, the content and the padding of a file. Raises ValueError where it has not ``size`` bytes."""
+    """Yield the header, content and padding of a file. Raises ValueError if the content does not have ``size`` bytes."""
     info = _info(name, tarfile.REGTYPE, 0o644)
     info.size = size
     yield info.tobuf(tarfile.PAX_FORMAT)
