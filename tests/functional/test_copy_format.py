@@ -167,7 +167,7 @@ def test_annotations_are_left_out_with_a_warning(copy, push):
 def test_a_signed_image_is_not_converted_unasked(copy, push, second_registry, repository):
     push(OCI)
     push(images.artifact(), OCI.digest.replace(":", "-") + ".sig")
-    assert "would invalidate the signature" in copy(format="docker").msg
+    assert "would invalidate its signature" in copy(format="docker").msg
     assert tags_at(second_registry.host, repository) == []
     assert copy(format="docker", remove_signatures=True).changed is True
     assert copy(format="docker").changed is False

@@ -43,7 +43,7 @@ MISTAKES = {
     "a repository with a tag": ("image_tags", {}, {"repository": "HOST/REPO/app:1"}, "Remove the tag or digest", {"repository": "HOST/REPO/app"}),
     "a range that is none": ("image_tags", {"repository": "HOST/REPO/app"}, {"semver": "1.2 and up"}, 'Write the range as ">=1.2, <2"', {"semver": ">=1.2, <2"}),
     # Sets
-    "nothing declared": ("image_sync", SYNC, {}, "nothing to synchronize: set images", {"images": ["HOST/REPO/app:1"]}),
+    "nothing declared": ("image_sync", SYNC, {}, "there is nothing to synchronize. Set images", {"images": ["HOST/REPO/app:1"]}),
     "a set for no registry": ("image_sync", {"images": ["HOST/REPO/app:1"]}, {"dest": "mirror"}, "Write host[:port] or host[:port]/path", {"dest": "HOST/REPO/mirror"}),
     "a name with a tag": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app:1"}]}, "Move the tag to tags", {"images": [{"name": "HOST/REPO/app", "tags": ["1"]}]}),
     "half an expression": ("image_sync", SYNC, {"images": [{"name": "HOST/REPO/app", "include": ["1."]}]}, "An expression must match the whole tag", {"images": [{"name": "HOST/REPO/app", "include": ["1\\..*"]}]}),

@@ -42,7 +42,10 @@ REFUSED = [
         HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",
         "PATH: images[0]: unknown key 'name'. Use one of the supported keys: image, annotations.",
     ),
-    (HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n", "PATH, line 5: the mapping contains a key twice."),
+    (
+        HEAD + f"images:\n- image: a/b@{DIGEST}\n  image: c\n",
+        "PATH, line 5: a mapping contains the same key twice. Remove one of the keys.",
+    ),
 ]
 
 
@@ -236,7 +239,10 @@ sync:
     assert digest_at(second_registry.host, f"{repository}/copy", "1.0") == APP.digest
     assert run_module("image_sync", source_file=str(path)).changed is False
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host)
-    assert failed.raw["msg"] == f"dest: {path} already contains a target for each image. Remove dest."
+    assert (
+        failed.raw["msg"]
+        == f"dest cannot be set, because {path} already contains a target for each image. Remove the option dest."
+    )
     path.write_text(
         "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v2alpha1\n"
         f"mirror: {{additionalImages: [{{name: '{pushed}/app:1.0'}}]}}\n"
@@ -244,7 +250,10 @@ sync:
     synced = run_module("image_sync", source_file=str(path), dest=f"{second_registry.host}/oc")
     assert [image["dest"] for image in synced.raw["images"]] == [f"{second_registry.host}/oc/{repository}/app:1.0"]
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host, src=registry.host)
-    assert failed.raw["msg"] == f"src: the names in {path} already contain their registries. Remove src."
+    assert (
+        failed.raw["msg"]
+        == f"src cannot be set, because the names in {path} already contain their registries. Remove the option src."
+    )
 
 
 def test_imgpkg_refuses_what_is_refused(judge, tmp_path):

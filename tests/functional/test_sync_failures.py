@@ -59,7 +59,7 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
     assert result.failed
     assert not result.changed
     assert [image["action"] for image in result.images] == ["failed", "failed"]
-    assert "was skipped, because another image failed" in result.images[0]["error"]
+    assert "the image was skipped, because another image failed" in result.images[0]["error"]
     assert f"{repository}/two" in result.images[1]["error"]
     assert result.msg == result.images[1]["error"] + " Images skipped because of this: 1."
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
@@ -70,13 +70,13 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
     ("entry", "message"),
     [
         ({"name": "one", "include": ["1", "nothing.*"]}, "no tag matches nothing.*"),
-        ({"name": "one", "semver": ">=7"}, "none of its 1 tags is selected"),
+        ({"name": "one", "semver": ">=7"}, "the entry selects no tag in the repository, which has 1 tag"),
         ({"name": "absent"}, "404 NAME_UNKNOWN"),
         ({"name": "one", "include": ["("]}, "is not a valid regular expression"),
-        ({"name": "one", "semver": "latest"}, "is not a version range"),
+        ({"name": "one", "semver": "latest"}, "is not a valid version range"),
         ({"name": "one", "tags": ["no tag"]}, "is neither a tag nor a digest"),
         ({"name": "one:1"}, "a repository is required, but the reference has a tag or digest"),
-        ({"name": "on*"}, "invalid name"),
+        ({"name": "on*"}, "is not a valid name"),
     ],
 )
 def test_what_selects_nothing_or_makes_no_sense_is_said(entry, message, sync, registry, repository):
@@ -92,7 +92,7 @@ def test_two_sources_for_one_destination(sync, registry, second_registry, reposi
         images.push(release(0), registry.host, f"{repository}/{name}", "1")
     result = sync({"name": "one", "dest": "same"}, {"name": "two", "dest": "same"})
     assert result.failed
-    assert "is the destination of both" in result.msg
+    assert "two images have the same destination" in result.msg
     assert f"{repository}/one:1" in result.msg
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
 
@@ -100,7 +100,7 @@ def test_two_sources_for_one_destination(sync, registry, second_registry, reposi
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dest": "team"}, "dest: contains no registry"),
+        ({"dest": "team"}, "dest has no registry"),
         ({"slice": "3/2"}, "is not a valid slice"),
         ({"prune": True, "prune_keep": ["("]}, "prune_keep"),
         ({"base": "/nonexistent/inventory.json"}, "cannot read the inventory /nonexistent/inventory.json"),

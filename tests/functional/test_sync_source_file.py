@@ -76,8 +76,8 @@ def test_names_that_collide_are_found_before_the_first_byte(
     result = run_module("image_sync", source_file=str(source), dest=dest)
     one, two = (f"{registry.host}/{name}:1.0" for name in names)
     assert result.msg == (
-        f"{dest}/app:1.0: is the destination of both {one} and {two}."
-        " Remove one of them from the source file, and add it to images with a different dest."
+        f"{dest}/app:1.0: two images have the same destination: {one} and {two}."
+        " Move one of the images from the source file to images, and set a different dest."
     )
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     source.write_text(json.dumps({registry.host: {"images": {names[0]: ["1.0"]}}}))
@@ -88,6 +88,6 @@ def test_names_that_collide_are_found_before_the_first_byte(
 def test_nothing_declared(run_module, registry, second_registry):
     result = run_module("image_sync", src=registry.host, dest=second_registry.host)
     assert result.msg == (
-        "nothing to synchronize: set images, source_file or lock_file."
-        " Without them, only src with oci:PATH or dir:PATH selects all images."
+        "there is nothing to synchronize. Set images, source_file or lock_file, or set src to oci:PATH or dir:PATH"
+        " to select all images."
     )

@@ -249,7 +249,7 @@ class TestAssigning:
     def test_read_only(self, tags, registry, repository):
         with Haproxy(registry, "http-request return status 405 if { method PUT }") as proxy:
             result = tags(f"{proxy.host}/{repository}", tags={"stable": "1.1.0"})
-        assert "may be read-only" in result.msg
+        assert "is read-only" in result.msg
 
 
 class TestLayouts:

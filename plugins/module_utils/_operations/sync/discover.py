@@ -14,6 +14,7 @@ import functools
 import re
 import typing as t
 
+from ... import _messages as messages
 from ..._errors import (
     AccessDenied,
     ConnectionFailed,
@@ -46,7 +47,9 @@ if t.TYPE_CHECKING:
     from ..prune import PrunableTags
 
 _SELECTION_HINT = "Correct the selection, or set missing_ok"
-_PATTERN_HINT = "An expression must match the whole tag, for example 1\\.2\\..*. Correct it, or set missing_ok"
+_PATTERN_HINT = (
+    "Correct the expression, or set missing_ok. An expression must match the whole tag, for example 1\\.2\\..*"
+)
 
 _REFUSALS = (AccessDenied, Refused)
 # What is wrong with a place, and not with the declaration.
@@ -121,7 +124,7 @@ class _Discovery:
         """Take in the images of a pair; returns their names, those of other shares too. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
-            cause = "is both source and destination, so pruned tags could not be copied again"
+            cause = "the repository is both source and destination, so pruned tags could not be copied again"
             raise ImageError(cause, place, "Set a different dest for the entry, or remove prune")
         if isinstance(tags, ImageError):
             self._fail(source, place, tags)
@@ -223,7 +226,7 @@ class _Discovery:
             names.update(dict.fromkeys(chosen))
         found = [name for name in names if digests.is_digest(name) or not _matches(selection.exclude, name)]
         if listed is None and not found and not pair.missing_ok:
-            error = NotFound("all of its tags are excluded", pair.source.reference(""), _SELECTION_HINT)
+            error = NotFound("all tags of the entry are excluded", pair.source.reference(""), _SELECTION_HINT)
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
         return found
 
@@ -248,7 +251,9 @@ class _Discovery:
         if vain and listed:
             self._fail(source, place, NotFound("no tag matches %s" % vain[0], source, _PATTERN_HINT))
         elif not chosen:
-            cause = "none of its %d tags is selected" % len(listed) if listed else "it has no tags"
+            cause = "the repository has no tags"
+            if listed:
+                cause = "the entry selects no tag in the repository, which has %s" % messages.count(len(listed), "tag")
             self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))
 
     def _check_wildcard(
@@ -263,7 +268,7 @@ class _Discovery:
         if vain:
             cause = "no tag matches %s" % vain[0]
         elif not any(map(selection.select, found)):
-            cause = "no tag of its %d repositories is selected" % len(found)
+            cause = "the entry selects no tag in the %d matching repositories" % len(found)
         else:
             return
         self._broken.update(pair.destination.reference("") for pair in pairs)
@@ -279,11 +284,11 @@ class _Discovery:
             if self._has(pair.destination, job.name):
                 self._jobs.append(job)
         elif other.src != job.src:
-            cause = "is the destination of both %s and %s" % (other.src, job.src)
+            cause = "two images have the same destination: %s and %s" % (other.src, job.src)
             raise ImageError(cause, job.dest, _collision_hint(pair.entry, job.src))
         elif isinstance(other.shared, RepositoryRequest) and set(other.shared.common.platforms) != set(pair.platforms):
             cause = "two entries select this tag with different platforms"
-            raise ImageError(cause, job.dest, "Exclude the tag in one of them")
+            raise ImageError(cause, job.dest, "Exclude the tag in one of the entries")
 
     def _request(self, pair: RepositoryPair, source: Store, known: Known) -> RepositoryRequest:
         common = CopyRequest(
@@ -330,9 +335,9 @@ class _Discovery:
 def _collision_hint(entry: Entry, source: str) -> str:
     """What to do about two images for one destination; a host with a port cannot be a part of a name."""
     if not entry.is_of_file:
-        return "Set a different dest for one of them"
+        return "Set a different dest for one of the images"
     if ":" in source.partition("/")[0]:
-        return "Remove one of them from the source file, and add it to images with a different dest"
+        return "Move one of the images from the source file to images, and set a different dest"
     return "Set scoped: true, which keeps the full source names"
 
 
@@ -350,7 +355,7 @@ def _check(entry: Entry) -> None:
         entry.selection()
         for name in entry.tags:
             if not (references.is_tag(str(name)) or digests.is_digest(str(name))):
-                raise ImageError("tags: %r is neither a tag nor a digest" % name)
+                raise ImageError("tags: %r is neither a tag nor a digest" % name, hint="Write only a tag or a digest")
 
 
 def _in_vain(selection: TagSelection, tags: t.Collection[str]) -> list[str]:

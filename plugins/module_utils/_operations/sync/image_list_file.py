@@ -48,7 +48,7 @@ def _only(node: Node, parts: t.Mapping[str, Node], known: t.Collection[str]) -> 
     for key, value in parts.items():
         if key not in known and not value.is_empty and value.value != []:
             raise node.wrong(
-                "the key %r is not supported here" % key, "Use one of the supported keys: %s" % ", ".join(known)
+                "the key %r is not supported" % key, "Use one of the supported keys: %s" % ", ".join(known)
             )
 
 
@@ -56,7 +56,7 @@ def _entry(node: Node) -> dict[str, t.Any]:
     parts = node.mapping()
     _only(node, parts, ("name", "platform"))
     if "name" not in parts:
-        raise node.wrong("has no name")
+        raise node.wrong("the key name is missing", "Add the key")
     try:
         reference = references.parse_registry(parts["name"].text())
     except ImageError as error:

@@ -44,7 +44,7 @@ class Node:
         if self.is_empty:
             return {}
         if not isinstance(self.value, dict) or not all(isinstance(key, str) for key in self.value):
-            raise self.wrong("must be a mapping")
+            raise self.wrong("the value must be a mapping")
         shown = {key: without_userinfo(key) for key in self.value}
         return {key: Node(value, "%s: %s" % (self.where, shown[key])) for key, value in self.value.items()}
 
@@ -53,7 +53,7 @@ class Node:
         if self.is_empty:
             return []
         if not isinstance(self.value, list):
-            raise self.wrong("must be a list")
+            raise self.wrong("the value must be a list")
         return [Node(value, self.where) for value in self.value]
 
     def text(self) -> str:
@@ -66,7 +66,7 @@ class Node:
         """A boolean in one of the words of YAML. Raises ImageError."""
         word = str(self.value).lower()
         if word not in ("true", "yes", "on", "false", "no", "off"):
-            raise self.wrong("must be true or false")
+            raise self.wrong("the value must be true or false")
         return word in ("true", "yes", "on")
 
 
@@ -105,8 +105,8 @@ def _from_yaml(content: str, path: str) -> t.Any:
             known: set[str] = set()
             for key, _value in node.value:
                 if isinstance(key.value, str) and key.value in known and key.tag != _MERGE:
-                    cause = "%s, line %d: the mapping contains a key twice" % (path, key.start_mark.line + 1)
-                    raise LocalFailure(cause)
+                    cause = "%s, line %d: a mapping contains the same key twice" % (path, key.start_mark.line + 1)
+                    raise LocalFailure(cause, hint="Remove one of the keys")
                 known.add(str(key.value))
             return super().construct_mapping(node, deep=deep)
 
@@ -114,8 +114,9 @@ def _from_yaml(content: str, path: str) -> t.Any:
         return yaml.load(content, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = ", line %d" % (mark.line + 1) if mark else ""
-        raise LocalFailure("%s%s: this is neither YAML nor JSON" % (path, line)) from None
+        place = "%s, line %d" % (path, mark.line + 1) if mark else path
+        cause = "%s: the content is neither valid YAML nor valid JSON" % place
+        raise LocalFailure(cause, hint="Correct the file") from None
     except (
         RecursionError,
         ValueError,
@@ -123,4 +124,5 @@ def _from_yaml(content: str, path: str) -> t.Any:
         AttributeError,
         TypeError,
     ):  # tags that do not fit, such as !!int x
-        raise LocalFailure("%s is neither YAML nor JSON" % path) from None
+        cause = "%s: the content is neither valid YAML nor valid JSON" % path
+        raise LocalFailure(cause, hint="Correct the file") from None

@@ -72,7 +72,7 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
         if key not in _TOP:
             raise node.wrong("unknown key %r" % key, "Use one of the supported keys: %s" % ", ".join(_TOP))
     if "version" not in parts or parts["version"].value not in ("1", 1):
-        raise node.wrong("version must be 1")
+        raise node.wrong("the key version must be 1", "Set version: 1")
     unused: set[str] = set()
     if "defaults" in parts:
         _check_keys(parts["defaults"].mapping(), parts["defaults"], (), unused)
@@ -95,9 +95,9 @@ def _check_keys(parts: dict[str, Node], node: Node, known: t.Collection[str], un
         if key in _UNUSED:
             unused.add(key)
         elif key not in _REFUSED:
-            raise node.wrong("unknown key %r" % key)
+            raise node.wrong("unknown key %r" % key, "Check the spelling of the key")
         elif value.value not in (False, "false", None, "", []):
-            raise node.wrong("the key %r is not supported here" % key, "Remove the key, or use regsync")
+            raise node.wrong("the key %r is not supported" % key, "Remove the key, or use regsync")
 
 
 def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
@@ -105,15 +105,16 @@ def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
     _check_keys(parts, node, ("source", "target", "type", "tags", "platforms", "platform"), unused)
     if "platform" in parts:
         raise parts["platform"].wrong(
-            "is not supported: it extracts one image from an index", "Use platforms: [...], which keeps the index"
+            "the key platform is not supported, because it extracts one image from an index",
+            "Use platforms: [...], which keeps the index",
         )
     for key in ("source", "target", "type"):
         if key not in parts:
-            raise node.wrong("has no %s" % key)
+            raise node.wrong("the key %s is missing" % key, "Add the key")
     kinds = {"image": _image, "repository": _repository, "registry": _registry}
     kind = parts["type"].text()
     if kind not in kinds:
-        raise parts["type"].wrong("must be one of: %s" % ", ".join(kinds))
+        raise parts["type"].wrong("the value must be one of: %s" % ", ".join(kinds))
     platforms = [_platform(item) for item in parts["platforms"].items()] if "platforms" in parts else []
     return {**kinds[kind](node, parts), **({"platforms": platforms} if platforms else {})}
 
@@ -129,10 +130,10 @@ def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
     name = source.digest or source.tag or "latest"
     if (target.tag or "latest") != name and not (source.digest and not target.name):
-        hint = "image_sync keeps the tag name. Use image_copy for this image"
-        raise node.wrong("copies %s to %s, which has a different tag" % (source, target), hint)
+        hint = "Use image_copy for this image, because image_sync does not change tags"
+        raise node.wrong("the entry copies %s to %s, which has a different tag" % (source, target), hint)
     if "tags" in parts:
-        raise parts["tags"].wrong("requires type: repository")
+        raise parts["tags"].wrong("the key tags requires type: repository", "Remove the key, or set type: repository")
     return {"name": source.context, "dest": target.context, "tags": [name]}
 
 
@@ -151,14 +152,15 @@ def _registry(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = parts["source"].text(), parts["target"].text()
     for side, text in (("source", source), ("target", target)):
         if _reference(Node("%s/any" % text, parts[side].where)).context != "%s/any" % text:
-            raise parts[side].wrong("is not a registry", "Write host[:port]")
+            raise parts[side].wrong("the value is not a valid registry", "Write host[:port]")
     return {"name": "%s/*" % source, "dest": target, **_tags(parts)}
 
 
 def _reference(node: Node) -> RegistryReference:
     text = node.text()
     if "{{" in text:
-        raise node.wrong("is a regsync template, which is not supported", "Write the value instead of the template")
+        hint = "Write the value instead of the template"
+        raise node.wrong("the value is a regsync template, which is not supported", hint)
     try:
         return references.parse_registry(text)
     except ImageError as error:
@@ -188,22 +190,23 @@ def _settings(node: Node) -> RegistrySettings:
     for key in parts:
         if key not in _CREDENTIALS:
             hint = "Use one of the supported keys: %s. Set everything else in registries" % ", ".join(_CREDENTIALS)
-            raise node.wrong("the key %r is not supported here" % key, hint)
+            raise node.wrong("the key %r is not supported" % key, hint)
     if "registry" not in parts:
-        raise node.wrong("has no registry")
+        raise node.wrong("the key registry is missing", "Add the key")
     found: dict[str, t.Any] = {}
     for key, ours in (("user", "username"), ("pass", "password")):
         if key in parts:
             found[ours] = parts[key].text()
             if "{{" in found[ours]:
                 raise parts[key].wrong(
-                    "is a regsync template, which is not supported", "Set the credentials in registries or authfile"
+                    "the value is a regsync template, which is not supported",
+                    "Set the credentials in registries or authfile",
                 )
     if len(found) == 1:
-        raise node.wrong("must have both user and pass")
+        raise node.wrong("the entry must have both user and pass", "Add the missing key")
     tls = parts["tls"].text() if "tls" in parts else "enabled"
     if tls not in _TLS:
-        raise parts["tls"].wrong("must be one of: %s" % ", ".join(_TLS))
+        raise parts["tls"].wrong("the value must be one of: %s" % ", ".join(_TLS))
     for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
         if key in parts:
             found[ours] = _number(parts[key])
@@ -217,5 +220,5 @@ def _number(node: Node) -> float:
     except (TypeError, ValueError):
         number = 0
     if not 0 < number < 1_000_000:
-        raise node.wrong("must be a number above 0")
+        raise node.wrong("the value must be a number above 0")
     return int(number) if number == int(number) else number

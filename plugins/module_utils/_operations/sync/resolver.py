@@ -45,13 +45,13 @@ class SyncRoot:
         if colon and transport in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
-                raise InvalidReference("%s: cannot contain several repositories" % option, text, hint)
+                raise InvalidReference("%s must be a place that can store several repositories" % option, text, hint)
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not references.is_host(host):
-            hint = "Write host[:port] or host[:port]/path; for Docker Hub, docker.io/path"
-            raise InvalidReference("%s: contains no registry" % option, text, hint)
+            hint = "Write host[:port] or host[:port]/path, or docker.io/path for Docker Hub"
+            raise InvalidReference("%s has no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
         return cls("", "%s/%s" % (host, path) if path else host)
 
@@ -81,7 +81,7 @@ def _without_name(text: str) -> RegistryReference:
     reference = references.parse(text)
     if not isinstance(reference, RegistryReference):
         raise InvalidReference(
-            "is not a repository in a registry", text, "Set the registry or path as src or dest of the task"
+            "only repositories in a registry are supported here", text, "Set the registry or path as src or dest"
         )
     if reference.name:
         raise InvalidReference(
@@ -131,15 +131,15 @@ class RepositoryResolver:
         start = entry.name[:-1]
         if start and not start.endswith("/"):
             hint = "Write path/* for all repositories below a path, or * for all repositories"
-            raise ImageError("images: invalid name %r" % entry.name, hint=hint)
+            raise ImageError("images: %r is not a valid name" % entry.name, hint=hint)
         return self._found(entry, start)
 
     def _found(self, entry: Entry, start: str) -> list[RepositoryPair | Job]:
         """As :meth:`pairs`, for a pattern that begins with ``start``."""
         found = self._list(start)
         if len(found) > _MAX_FOUND:
-            cause = "matches %d repositories, but an entry may match at most %d" % (len(found), _MAX_FOUND)
-            raise ImageError(cause, self.text(entry), "Split it into several entries with a path, for example path/*")
+            cause = "the entry matches %d repositories, but at most %d are allowed" % (len(found), _MAX_FOUND)
+            raise ImageError(cause, self.text(entry), "Split the entry by path, for example path/*")
         own, platforms = self._own_output(entry, start), self._platforms(entry)
         pairs: list[RepositoryPair | Job] = []
         for path in found:
@@ -151,7 +151,8 @@ class RepositoryResolver:
             except InvalidReference as error:
                 pairs.append(Job.failed(self._in_full(path), "", error))
         if not pairs and not self.missing_ok(entry):
-            raise NotFound("no repository found", entry.name if self._src is None else self._src.path)
+            searched = entry.name if self._src is None else self._src.path
+            raise NotFound("no repository matches the entry", searched, "Correct the name, or set missing_ok")
         return pairs
 
     def _own_output(self, entry: Entry, start: str) -> str:

@@ -73,7 +73,7 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
         if not registry.entries:
             warn("%s contains no images for %s" % (path, registry.host))
     if not registries:
-        raise ImageError("%s contains no registry" % path)
+        raise ImageError("the file %s contains no registry" % path, hint="Add a registry and its images to the file")
     return registries
 
 
@@ -81,9 +81,11 @@ def check_places(path: str, registries: t.Iterable[FileRegistry], src: str | Non
     """Refuse ``src`` and ``dest`` of the task where the file says both. Raises ImageError."""
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
-        raise ImageError("src: the names in %s already contain their registries" % path, hint="Remove src")
+        cause = "src cannot be set, because the names in %s already contain their registries" % path
+        raise ImageError(cause, hint="Remove the option src")
     if dest is not None and any("dest" in entry for entry in entries):
-        raise ImageError("dest: %s already contains a target for each image" % path, hint="Remove dest")
+        cause = "dest cannot be set, because %s already contains a target for each image" % path
+        raise ImageError(cause, hint="Remove the option dest")
 
 
 def _registry(name: str, node: Node, path: str) -> FileRegistry:
@@ -118,7 +120,7 @@ def _repository(registry: str, name: str, node: Node) -> RegistryReference:
         )
     first = registry.partition("/")[0]
     if reference.host != first and not (reference.host == references.DOCKER_HUB and first.endswith(".docker.io")):
-        raise node.wrong("%r is not a registry host" % first, "Write host[:port], or host[:port]/path")
+        raise node.wrong("%r is not a valid registry host" % first, "Write host[:port], or host[:port]/path")
     return reference
 
 
@@ -131,10 +133,11 @@ def _listed(node: Node) -> dict[str, t.Any]:
 def _tag(node: Node) -> str:
     if not isinstance(node.value, str):
         raise node.wrong(
-            "a tag is not a string", "Put tags in quotes, because YAML reads an unquoted 1.10 as the number 1.1"
+            "a tag in the list is not a string",
+            "Put tags in quotes, because YAML reads an unquoted 1.10 as the number 1.1",
         )
     if not (references.is_tag(node.value) or digests.is_digest(node.value)):
-        raise node.wrong("%r is neither a tag nor a digest" % node.value)
+        raise node.wrong("%r is neither a tag nor a digest" % node.value, "Write only a tag or a digest")
     return node.value
 
 
@@ -188,7 +191,7 @@ def _certificates(node: Node, path: str) -> dict[str, t.Any]:
 def _credentials(node: Node) -> dict[str, str]:
     parts = node.mapping()
     if not set(parts) <= {"username", "password"}:
-        raise node.wrong("must have only the keys username and password")
+        raise node.wrong("credentials can have only the keys username and password", "Remove all other keys")
     if parts and len(parts) < 2:
-        raise node.wrong("must have both username and password")
+        raise node.wrong("credentials must have both username and password", "Add the missing key")
     return {key: value.text() for key, value in parts.items()}

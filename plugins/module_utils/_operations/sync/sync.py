@@ -75,8 +75,8 @@ def _everything(src: str | None) -> Entry:
     """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
     if src is None or not SyncRoot.parse("src", src).transport:
         raise ImageError(
-            "nothing to synchronize: set images, source_file or lock_file",
-            hint="Without them, only src with oci:PATH or dir:PATH selects all images",
+            "there is nothing to synchronize",
+            hint="Set images, source_file or lock_file, or set src to oci:PATH or dir:PATH to select all images",
         )
     return Entry("*")
 
@@ -251,4 +251,4 @@ def _mark_untried(jobs: t.Iterable[Job]) -> None:
     """Let those that were not executed fail, because others did."""
     for job in jobs:
         if not (job.is_done or job.error):
-            job.fail(NotTried("was skipped, because another image failed", job.dest))
+            job.fail(NotTried("the image was skipped, because another image failed", job.dest))

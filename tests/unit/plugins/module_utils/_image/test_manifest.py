@@ -370,7 +370,7 @@ def test_what_is_listed_must_be_of_the_kind_that_it_says(stated, more):
             "the manifest contains 'Config', which engines read as config",
         ),
         ('{"schemaVersion": 2, "config": %s, "Layers": [%s]}', "contains 'Layers', which engines read as layers"),
-        ('{"schemaVersion": 2, "layers": [%s], "layers": [%s, 1]}', "several values for 'layers'"),
+        ('{"schemaVersion": 2, "layers": [%s], "layers": [%s, 1]}', "the key 'layers' several times"),
     ],
 )
 def test_a_manifest_that_engines_take_for_another_one_is_refused(raw, said):

@@ -62,7 +62,7 @@ def test_config_and_layers():
 def test_other_manifests_are_what_they_are():
     raw = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
     assert schema1.parse(raw) == Manifest.parse(raw)
-    with pytest.raises(InvalidContent, match="not JSON"):
+    with pytest.raises(InvalidContent, match="not valid JSON"):
         schema1.parse(b"<html>")
 
 

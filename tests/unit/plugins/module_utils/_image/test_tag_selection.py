@@ -86,5 +86,5 @@ def test_the_newest_none_make_no_sense(number):
 
 
 def test_a_bad_range_is_named():
-    with pytest.raises(ImageError, match="'nonsense' is not a version range"):
+    with pytest.raises(ImageError, match="'nonsense' is not a valid version range"):
         select(semver="nonsense")

@@ -155,7 +155,7 @@ def test_who_was_there_before(change):
 
 def test_a_helper_that_cannot_be_one(change, write, run):
     write("auth.json", {"credsStore": "../evil"})
-    with pytest.raises(ImageError, match="invalid name of a credential helper"):
+    with pytest.raises(ImageError, match="invalid credential helper name"):
         change("r.example", ALICE)
     assert run.calls == []
 

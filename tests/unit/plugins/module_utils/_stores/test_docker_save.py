@@ -146,7 +146,7 @@ def test_layer_that_is_shorter_than_it_says():
 @pytest.mark.parametrize(
     ("members", "error", "said"),
     [
-        ((member("x", b""),), InvalidContent, "was not written by docker save"),
+        ((member("x", b""),), InvalidContent, "the archive has no manifest.json"),
         ((member("oci-layout", b""),), InvalidContent, "The archive is an OCI layout. Use the transport oci-archive"),
         ((member("repositories", b""),), InvalidContent, "by Docker before 1.10, and contains no image IDs"),
         (
@@ -157,11 +157,11 @@ def test_layer_that_is_shorter_than_it_says():
         ((index("c"), member("c", CONFIG)), InvalidContent, "an image has 0 layers in manifest.json, but 2"),
         ((index("c", "l", "h"), member("c", CONFIG), member("l", LOW)), InvalidContent, "the layer h is missing"),
         ((index("c", "l"), member("l", LOW)), InvalidContent, "the image config c is missing"),
-        ((index("c"), member("c", bytes(9_000_000))), InvalidContent, "more than 8388608 bytes"),
+        ((index("c"), member("c", bytes(9_000_000))), InvalidContent, "larger than 8388608 bytes"),
         (
             (index("c", "l", "l"), member("c", CONFIG), link("l", "m"), link("m", "l")),
             InvalidContent,
-            "is a link to itself, or follows too many links",
+            "the link .* in the archive does not lead to a file",
         ),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_layout_that_is_not_there_has_nothing(layout, path, name):
 
 @pytest.mark.parametrize("name", ["1", "", ONE.digest])
 def test_reading_from_a_layout_that_is_not_there_is_an_error_that_says_so(layout, path, name):
-    with pytest.raises(NotFound, match="no OCI layout at %s" % path):
+    with pytest.raises(NotFound, match="the OCI layout %s does not exist" % path):
         layout.manifest(name)
 
 

@@ -99,7 +99,7 @@ def test_several_members_with_one_name_that_differ_are_refused(path, other, turn
 
 def test_members_of_one_size_are_compared_to_their_end(path):
     write(path, member("a", bytes(700_000)), member("a", bytes(699_999) + b"x"))
-    with pytest.raises(InvalidContent, match="several different members named 'a'"):
+    with pytest.raises(InvalidContent, match="different members with the name 'a'"):
         TarImage(str(path))
 
 

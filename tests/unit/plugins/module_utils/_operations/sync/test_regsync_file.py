@@ -80,24 +80,24 @@ def test_regsync(node):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sync: []", "version must be 1."),
+        ("sync: []", "the key version must be 1. Set version: 1."),
         (
             "version: 1\nsync: []\nimages: x",
             "unknown key 'images'. Use one of the supported keys: version, creds, defaults, sync.",
         ),
-        ("version: 1\nsync: [{source: a}]", "sync[0]: has no target."),
+        ("version: 1\nsync: [{source: a}]", "sync[0]: the key target is missing. Add the key."),
         (
             "version: 1\nsync: [{source: a, target: b, type: other}]",
-            "type: must be one of: image, repository, registry.",
+            "type: the value must be one of: image, repository, registry.",
         ),
         (
             "version: 1\nsync: [{source: 'a:1', target: 'b/c:2', type: image}]",
             "sync[0]: copies docker.io/library/a:1 to docker.io/b/c:2, which has a different tag. "
-            "image_sync keeps the tag name. Use image_copy for this image.",
+            "Use image_copy for this image, because image_sync does not change tags.",
         ),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, hooks: {pre: x}}]",
-            "sync[0]: the key 'hooks' is not supported here. Remove the key, or use regsync.",
+            "sync[0]: the key 'hooks' is not supported. Remove the key, or use regsync.",
         ),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, tagSets: x}]",
@@ -105,22 +105,25 @@ def test_regsync(node):
         ),
         (
             "version: 1\nsync: [{source: '{{env \"A\"}}', target: b, type: repository}]",
-            "source: is a regsync template, which is not supported. Write the value instead of the template.",
+            "source: the value is a regsync template, which is not supported. Write the value instead of the template.",
         ),
-        ("version: 1\nsync: []\ncreds: [{registry: a.b, user: u}]", "creds: must have both user and pass."),
+        (
+            "version: 1\nsync: []\ncreds: [{registry: a.b, user: u}]",
+            "creds: the entry must have both user and pass. Add the missing key.",
+        ),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, regcert: x}]",
-            "creds: the key 'regcert' is not supported here. "
+            "creds: the key 'regcert' is not supported. "
             "Use one of the supported keys: registry, user, pass, tls, reqPerSec, reqConcurrent. Set everything else in registries.",
         ),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, user: u, pass: '{{env \"PASS\"}}'}]",
-            "pass: is a regsync template, which is not supported. Set the credentials in registries or authfile.",
+            "pass: the value is a regsync template, which is not supported. Set the credentials in registries or authfile.",
         ),
         ("version: 1\nsync: [{source: a, target: b, type: repository, tags: {allow: ['(']}}]", "tags: "),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, platform: x}]",
-            "platform: is not supported: it extracts one image from an index.",
+            "platform: the key platform is not supported, because it extracts one image from an index.",
         ),
     ],
 )
@@ -169,11 +172,11 @@ def test_lists_of_images(node, text):
     [
         (
             "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v1alpha2\nmirror: {operators: [{catalog: x}]}",
-            "mirror: the key 'operators' is not supported here. Use one of the supported keys: additionalImages.",
+            "mirror: the key 'operators' is not supported. Use one of the supported keys: additionalImages.",
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: a, key: cosign.pub}]}",
-            "images[0]: the key 'key' is not supported here.",
+            "images[0]: the key 'key' is not supported.",
         ),
         (
             "kind: Images\napiVersion: content.hauler.cattle.io/v1\nspec: {images: [{name: A}]}",

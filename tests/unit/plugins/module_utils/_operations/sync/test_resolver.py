@@ -122,11 +122,11 @@ def test_a_catalog_is_read_once():
             "a repository is required, but the reference has a tag or digest",
         ),
         ({"name": "a"}, {"src": "s.example"}, "has no dest"),
-        ({"name": "oci:/l"}, {"dest": "r.example"}, "is not a repository in a registry"),
-        ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "invalid name"),
+        ({"name": "oci:/l"}, {"dest": "r.example"}, "only repositories in a registry are supported here"),
+        ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "is not a valid name"),
         ({"name": "*"}, {"dest": "r.example"}, "images: * contains no registry. Write host/*"),
         ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* contains no registry"),
-        ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository found"),
+        ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository matches the entry"),
     ],
 )
 def test_names_that_make_no_sense(entry, options, message):

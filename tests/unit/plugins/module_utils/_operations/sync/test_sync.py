@@ -69,7 +69,7 @@ class TestOrder:
 
     def test_an_entry_whose_tags_are_all_excluded_selects_nothing(self, sync):
         declared = {"name": "a", "tags": ["1"], "exclude": ["."]}
-        assert sync(declared).failure.startswith("s.example/a: all of its tags are excluded.")
+        assert sync(declared).failure.startswith("s.example/a: all tags of the entry are excluded.")
         assert sync(dict(declared, missing_ok=True)).images == []
 
     @pytest.mark.parametrize("name", ["Team/App", "a b", "-x", "a:1", "x@y", "../x", "a//b"])
@@ -95,7 +95,7 @@ class TestOrder:
         monkeypatch.setattr(resolver, "_MAX_FOUND", 3)
         memory.catalog["s.example"] = ["team/1", "team/2", "team/3", "x/a"]
         memory["s.example/x/a"].add(A, tag="1")
-        message = r"s.example/\*: matches 4 repositories, but an entry may match at most 3. Split it"
+        message = r"s.example/\*: the entry matches 4 repositories, but at most 3 are allowed. Split the entry"
         with pytest.raises(ImageError, match=message):
             sync({"name": "*"})
         assert told(sync({"name": "x/*"})) == [("x/a:1", "created")]
@@ -180,7 +180,9 @@ class TestReferences:
 
     def test_two_digests_for_one_tag_are_an_error(self, memory, sync_references):
         memory["s.example/a"].add(A).add(B)
-        with pytest.raises(ImageError, match="d.example/a:1: is the destination of both s.example/a@%s and" % A.digest):
+        with pytest.raises(
+            ImageError, match="d.example/a:1: two images have the same destination: s.example/a@%s and" % A.digest
+        ):
             sync_references("s.example/a:1@" + A.digest, "s.example/a:1@" + B.digest)
 
     @pytest.mark.parametrize(
@@ -190,7 +192,10 @@ class TestReferences:
                 "s.example/a:1@sha256:12",
                 "images: s.example/a:1: 'sha256:12' is not a valid digest. Write sha256: followed by 64",
             ),
-            ("s.example/a:v 1", "images: s.example/a: tags: 'v 1' is neither a tag nor a digest."),
+            (
+                "s.example/a:v 1",
+                "images: s.example/a: tags: 'v 1' is neither a tag nor a digest. Write only a tag or a digest.",
+            ),
             ("s.example/A:1", "'A' is not a valid repository name"),
         ],
     )
@@ -214,7 +219,7 @@ class TestNothingDeclared:
     def test_of_a_registry_is_an_error(self, memory):
         for options in ({}, {"src": "s.example"}):
             with pytest.raises(
-                ImageError, match="nothing to synchronize: set images, source_file or lock_file. Without"
+                ImageError, match="there is nothing to synchronize. Set images, source_file or lock_file"
             ):
                 run_sync(SyncOptions(dest="d.example", **options), memory)
 
@@ -331,7 +336,7 @@ class TestPrune:
                 sync({"name": "a"}, prune=True, max_delete=4, slice=share)
 
     def test_a_repository_is_not_pruned_by_itself(self, memory, sync):
-        with pytest.raises(ImageError, match="d.example/a: is both source and destination"):
+        with pytest.raises(ImageError, match="d.example/a: the repository is both source and destination"):
             sync({"name": "d.example/a", "tags": ["1"], "is_of_file": True}, prune=True)
         assert set(memory["d.example/a"].tags) == {"1", "old"}
 
