@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is attached to images: referrers, what refers to these in turn, and what cosign keeps under tags.
+"""Find the artifacts attached to images: referrers, their own referrers, and artifacts under cosign tags.
 
-Lists of referrers only hint. Each manifest is read, and counts if its subject is the one that the list is for.
+A list of referrers is only a hint. Each listed manifest is read, and it counts only if its subject is the right one.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
 
 @dataclasses.dataclass(frozen=True)
 class Attachment:
-    """A manifest that is attached to the one with the digest ``subject``, by ``tag`` if that is one of cosign's.
+    """A manifest that is attached to ``subject``, the digest of another manifest; ``tag`` is its cosign tag, if it has one.
 
-    ``depth`` is 1 for what is attached to an image, 2 for what is attached to that, and so on.
+    ``depth`` is 1 for artifacts attached to an image, 2 for artifacts attached to these, and so on.
     """
 
     manifest: Manifest
@@ -46,12 +46,12 @@ class Attachment:
 
     @property
     def digest(self) -> str:
-        """The digest of what is attached."""
+        """The digest of the attached manifest."""
         return self.manifest.digest
 
     @property
     def result(self) -> dict[str, t.Any]:
-        """As modules return it."""
+        """The result of image_inspect."""
         return {
             "digest": self.digest,
             "subject": self.subject,
@@ -66,12 +66,12 @@ class Attachment:
 
     @property
     def summary(self) -> dict[str, t.Any]:
-        """As modules return it that say what became of it."""
+        """The result of modules that also return an action."""
         shown = self.result
         return {name: shown[name] for name in ("digest", "subject", "artifact_type", "tag", "depth")}
 
     def matches(self, types: t.Collection[str]) -> bool:
-        """Whether it is of one of these types: of cosign's tags, the media types of their layers count too."""
+        """Return whether the artifact type is one of these. For a cosign tag, the media types of its layers count as well."""
         if referrers.matches(self.manifest, types):
             return True
         return bool(self.tag) and any(layer.media_type in types for layer in self.manifest.layers)
@@ -79,12 +79,12 @@ class Attachment:
 
 @dataclasses.dataclass
 class Attached:
-    """What is attached to an image at the source.
+    """The artifacts attached to an image at the source.
 
-    ``missing`` is what the destination lacks, subjects before what is attached to them. ``present`` is what it has, and
-    ``left_out`` what does not fit the image at the destination, or has no place there. ``listed`` is what an unchanged image
-    has by its list alone.
-    ``configs`` are those of cosign's manifests that have signatures of both sides, by their digests.
+    ``missing`` does not exist at the destination; it is ordered with subjects first. ``present`` exists there.
+    ``left_out`` is not copied, because the digest of its subject changes or because the destination cannot store it.
+    ``listed`` contains the listed referrers of an unchanged image, whose manifests were not read. ``configs`` has the
+    configs, by digest, of cosign manifests that were merged from both sides.
     """
 
     missing: list[Attachment] = dataclasses.field(default_factory=list)
@@ -95,13 +95,13 @@ class Attached:
 
     @property
     def digests(self) -> set[str]:
-        """The digests of all that belongs to the image at the destination."""
+        """The digests of all artifacts that the image has at the destination after the copy."""
         listed = {str(row["digest"]) for row in self.listed if row["action"] != LEFT_OUT}
         return listed.union(one.digest for one in (*self.missing, *self.present))
 
     @property
     def by_subject(self) -> dict[str, list[Manifest]]:
-        """The missing referrers for each list that has to have them."""
+        """The missing referrers by subject, each of which has a list."""
         found: dict[str, list[Manifest]] = {}
         for one in self.missing:
             if not one.tag:
@@ -110,17 +110,17 @@ class Attached:
 
     @property
     def tags(self) -> dict[str, Manifest]:
-        """What cosign's missing tags have to point to."""
+        """The missing cosign tags and their manifests."""
         return {one.tag: one.manifest for one in self.missing if one.tag}
 
     @property
     def results(self) -> list[dict[str, t.Any]]:
-        """As modules return it."""
+        """The results of modules."""
         groups = ((self.missing, COPIED), (self.present, UNCHANGED), (self.left_out, LEFT_OUT))
         return self.listed + [{**one.summary, "action": action} for group, action in groups for one in group]
 
     def diff(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """The digests that are attached at the destination before and after, if that changes."""
+        """Return the digests of attached artifacts at the destination before and after the copy; empty if nothing changes."""
         if not self.missing:
             return {}, {}
         before = sorted(one.digest for one in self.present)
@@ -128,7 +128,7 @@ class Attached:
 
 
 class _Hint(t.NamedTuple):
-    """What a list says is attached to a subject; ``size`` is None for a tag."""
+    """A possible referrer of a subject; ``size`` is None for a tag."""
 
     subject: str
     name: str
@@ -139,10 +139,10 @@ class _Hint(t.NamedTuple):
 def find_attached(
     store: Store, subjects: t.Iterable[str], types: t.Collection[str] = (), in_parallel: Map = map
 ) -> list[Attachment]:
-    """What is attached to manifests of a store, subjects before what is attached to them.
+    """Return the artifacts attached to manifests of a store, with subjects first.
 
-    With ``types``, only what has one of these artifact types, and all that is attached to that. Raises ImageError, among
-    others for stores that cannot hold referrers.
+    With ``types``, return only artifacts with one of these types, and all artifacts attached to them. Raises
+    ImageError, for example for a store that does not support referrers.
     """
     finder = _Finder(store, required(store), types, in_parallel)
     found: dict[tuple[str, str, str], Attachment] = {}
@@ -163,7 +163,7 @@ def find_attached(
 
 
 def depth_first(found: t.Sequence[Attachment], subjects: t.Iterable[str]) -> list[Attachment]:
-    """What is attached to the subjects, each followed by what is attached to it."""
+    """Return the artifacts attached to the subjects. Each is followed by the artifacts attached to it."""
     by_subject: dict[str, list[Attachment]] = {}
     for one in found:
         by_subject.setdefault(one.subject, []).append(one)
@@ -199,7 +199,7 @@ class _Finder:
         return listed + [_Hint(subject, tag, tag, None) for tag in self._kept.cosign_tags(subject)]
 
     def _read(self, hint: _Hint) -> Manifest | None:
-        """What a list hints at; None if that is absent, or is not attached to the subject."""
+        """Read the manifest for a hint; None if it does not exist or is not attached to the subject."""
         try:
             manifest = self._store.manifest(hint.name)
         except NotFound:

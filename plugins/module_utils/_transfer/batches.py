@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Images that wait for their names in a layout or archive, which lists all of them in one document.
+"""Batches of images for a layout or archive, which lists all its images in one document.
 
-Writing that document for each image would take longer with each image that it lists already.
+Writing that document for each image would take longer with each image that it already lists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SECONDS = 5.0
 
 
 class Staged(t.NamedTuple):
-    """A job whose content is stored, and what is left to publish for it."""
+    """A job whose content is stored, and the publications that remain."""
 
     job: Job
     place: Batching
@@ -34,14 +34,14 @@ class Staged(t.NamedTuple):
 
 
 def batching(plan: Plan) -> Batching | None:
-    """The destination of a plan if it enters many images at once; None where tags move to images that it has."""
+    """Return the destination of a plan if it supports batches; None if the plan only moves tags to existing images."""
     destination = plan.request.destination
     moves_tags = plan.outdated_tags and not plan.selection
     return destination if isinstance(destination, Batching) and not moves_tags else None
 
 
 class Batches:
-    """The staged jobs of a run, by place. Safe for many threads."""
+    """The staged jobs of a run, by location. Thread-safe."""
 
     def __init__(self, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class Batches:
         self._due: dict[str, float] = {}
 
     def add(self, staged: Staged) -> list[Staged]:
-        """Take in a job; returns all that wait for the same place if it is time to publish them."""
+        """Add a job. If the batch for its location is due, return all jobs in it."""
         root = staged.job.planned.request.destination.location.root
         with self._lock:
             waiting = self._waiting.setdefault(root, [])
@@ -61,7 +61,7 @@ class Batches:
             return waiting
 
     def rest(self) -> list[list[Staged]]:
-        """All that still waits, by place."""
+        """Return all remaining jobs, by location."""
         with self._lock:
             waiting = list(self._waiting.values())
             self._waiting.clear()

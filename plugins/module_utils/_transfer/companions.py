@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What travels with an image: what is attached to it and to its copied children, if the destination lacks it.
+"""Plan the copy of artifacts attached to an image and its copied children, as far as the destination does not have them.
 
-What belongs to a manifest whose digest is not copied, such as an index that loses children, no longer fits and is left out.
+If the digest of a manifest is not copied, for example because an index loses children, its referrers are left out.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .selection import Selection
 
 
 def check_referrers(*stores: Store) -> None:
-    """Raise ImageError for a store that cannot hold referrers."""
+    """Raise ImageError for a store that does not support referrers."""
     for store in stores:
         required(store)
 
 
 class AttachedPlanner:
-    """Plans what travels with one image. Raises ImageError, among others for places that cannot hold referrers."""
+    """Plans the attached artifacts of one image. Raises ImageError, for example for a store that does not support referrers."""
 
     def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor, content: Content) -> None:
         self._request = request
@@ -48,9 +48,10 @@ class AttachedPlanner:
         self._theirs: set[str] = set()
 
     def of_unchanged(self, image: Descriptor) -> Attached | None:
-        """What is attached to an image that both sides have; None if a closer look is needed.
+        """Return the artifacts attached to an image that both sides have; None if the lists alone are not enough.
 
-        One request to the source. If it has anything, one to the destination, and one to each for each of cosign's tags.
+        This costs one request to the source. If the list is not empty, it costs one request to the destination, and
+        one request to each side for each cosign tag.
         """
         if self._request.thorough:
             return None
@@ -73,7 +74,7 @@ class AttachedPlanner:
         return Attached(listed=rows)
 
     def _has_all(self, tag: str, digest: str) -> bool:
-        """Whether the destination has all signatures that the source has under a tag."""
+        """Return whether the destination has all signatures that the source has under a tag."""
         theirs = self._request.known.resolve(tag)
         if not theirs or theirs.digest == digest:
             return theirs is not None
@@ -81,10 +82,10 @@ class AttachedPlanner:
         return cosign_tag.merged(ours, self._request.destination.manifest(theirs.digest)) is None
 
     def add(self, plan: Plan, original: Manifest, selected: Selection, selection: Selection) -> None:
-        """Add to the plan of an image what is attached to it and missing at the destination.
+        """Add the attached artifacts of an image that are missing at the destination to its plan.
 
-        ``selected`` is what is wanted of the ``original`` image, and ``selection`` the same after a conversion. Raises
-        NotConvertible if something is attached to what is converted.
+        ``selected`` is the selected part of the ``original`` image, and ``selection`` is the same after a conversion.
+        Raises NotConvertible if a converted image has attached artifacts.
         """
         request = self._request
         kept = self._kept_digests(original, selected, selection)
@@ -112,7 +113,7 @@ class AttachedPlanner:
             self._add_content(plan, plan.attached.missing)
 
     def _of_no_place(self, travelling: t.Sequence[Attachment]) -> list[Attachment]:
-        """What the destination has no place for, and what is attached to that."""
+        """Return the artifacts that the destination cannot store, with the artifacts attached to them."""
         found: dict[str, Attachment] = {}
         for one in travelling:
             if one.subject in found or not self._kept.keeps(one.tag):
@@ -120,7 +121,7 @@ class AttachedPlanner:
         return list(found.values())
 
     def _kept_digests(self, original: Manifest, selected: Selection, selection: Selection) -> list[str]:
-        """The digests of the manifests that are copied as they are."""
+        """Return the digests of the manifests that are copied without changes."""
         top = selection.manifest
         # An image that was taken out of its index is as the source has it, an index without some children is not.
         is_kept = top.digest == original.digest or (top.digest == selected.manifest.digest and not top.is_index)
@@ -128,7 +129,7 @@ class AttachedPlanner:
         return [digest for digest in self._listed(selection, top) if digest not in made]
 
     def _listed(self, selection: Selection, top: Manifest) -> list[str]:
-        """The digests of ``top`` and of the wanted children on all levels of a selection."""
+        """Return the digests of ``top`` and of its selected children on all levels."""
 
         def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
             return [self._index(child, selection) for child in level]
@@ -138,13 +139,13 @@ class AttachedPlanner:
         return list(dict.fromkeys([top.digest, *children]))
 
     def _index(self, child: Descriptor, selection: Selection) -> Manifest | None:
-        """A nested index; None for an image, which has no children."""
+        """Return a nested index; None for an image, which has no children."""
         if not child.is_index:
             return None
         return selection.replaced.get(child.digest) or self._content.manifest(child.digest)
 
     def _with_theirs(self, one: Attachment) -> Attachment:
-        """What cosign has under a tag, with the signatures that only the destination has: these stay."""
+        """Add the signatures that only the destination has under the cosign tag, so that they are kept."""
         found = self._request.known.resolve(one.tag) if one.tag and self._request.known.has_content() else None
         if not found or found.digest == one.digest:
             return one
@@ -159,7 +160,7 @@ class AttachedPlanner:
         return dataclasses.replace(one, manifest=manifest)
 
     def _missing(self, travelling: t.Sequence[Attachment]) -> list[bool]:
-        """For each attachment whether the destination lacks it. Nothing is asked of a repository without content."""
+        """Return for each artifact whether the destination lacks it. No request is sent to an empty repository."""
         request, known = self._request, self._request.known
         if not travelling or not known.has_content():
             return [True] * len(travelling)
@@ -178,7 +179,7 @@ class AttachedPlanner:
         return list(self._pool.map(is_missing, travelling))
 
     def _add_content(self, plan: Plan, missing: t.Sequence[Attachment]) -> None:
-        """Add the manifests and blobs of what is missing to a plan."""
+        """Add the manifests and blobs of missing artifacts to a plan."""
         request = self._request
         if not missing:
             return

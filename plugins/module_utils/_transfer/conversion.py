@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Convert what was selected of an image to another format, or leave out its attestations.
+"""Convert the selected part of an image to another format, or remove its attestations.
 
-All that has to be known for that is read first: nested indexes, and for a format the manifests of all images.
+All necessary manifests are read first: nested indexes, and for a format the manifests of all images.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from .selection import Selection
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """What to convert an image to: ``family`` is the format (empty: each manifest keeps its own)."""
+    """The target of a conversion: ``family`` is the format. If it is empty, each manifest keeps its format."""
 
     family: str = ""
     attestations: bool = True
 
     @classmethod
     def of_options(cls, family: str, attestations: str) -> Conversion:
-        """The options ``format`` and ``attestations`` of a task."""
+        """Return the conversion for the options ``format`` and ``attestations``."""
         return cls("" if family == "preserve" else family, attestations == "keep")
 
     def __bool__(self) -> bool:
-        """Whether anything could change."""
+        """Whether the conversion can change anything."""
         return bool(self.family) or not self.attestations
 
 
 @dataclasses.dataclass(frozen=True)
 class Converted:
-    """A selection after the conversion, and the names of the annotations that were lost."""
+    """A selection after the conversion, and the names of the annotations that were dropped."""
 
     selection: Selection
     lost: tuple[str, ...] = ()
 
 
 def convert_selection(selection: Selection, conversion: Conversion, content: Content) -> Converted:
-    """Convert everything that was selected. Raises ImageError that names what cannot be converted."""
+    """Convert everything that was selected. Raises ImageError that names the content that cannot be converted."""
     if not conversion:
         return Converted(selection)
     converter = _Converter(selection, conversion, content)
@@ -66,7 +66,7 @@ def convert_selection(selection: Selection, conversion: Conversion, content: Con
 
 
 class _Converter:
-    """``replaced`` holds, by their digests, the descendants that the source does not have; ``lost`` annotations."""
+    """``replaced`` has the converted manifests by digest, which the source does not have; ``lost`` has dropped annotations."""
 
     def __init__(self, selection: Selection, conversion: Conversion, content: Content) -> None:
         self._selection = selection
@@ -82,11 +82,11 @@ class _Converter:
         return [child for child in children if self._conversion.attestations or not child.attests]
 
     def _is_needed(self, child: Descriptor) -> bool:
-        """Whether a child has to be read: any manifest for a format, else nested indexes alone."""
+        """Return whether to read a child: any manifest if the format changes, else only nested indexes."""
         return child.is_index or (child.is_manifest and bool(self._conversion.family))
 
     def converted(self, manifest: Manifest) -> Manifest:
-        """The converted manifest or index; itself where nothing changes."""
+        """Return the converted manifest or index. If nothing changes, it is the same object."""
         if manifest.digest not in self._done:
             family = self._conversion.family
             if manifest.is_index:
@@ -123,7 +123,7 @@ class _Converter:
         return convert.convert_index(stripped, self._conversion.family, made, platforms)
 
     def _platforms(self, index: Manifest, children: t.Iterable[Descriptor]) -> dict[str, dict[str, t.Any]]:
-        """The platforms of images whose descriptors have none, for an index that becomes one of Docker's."""
+        """Return the platforms of images without one in their descriptors, if an index is converted to a Docker manifest list."""
         family = self._conversion.family
         if family != convert.DOCKER or convert.is_of(index, family):
             return {}
@@ -144,7 +144,7 @@ class _Converter:
         children: t.Sequence[Descriptor],
         platforms: t.Mapping[str, t.Mapping[str, t.Any]],
     ) -> set[str]:
-        """Images with zstd layers that stand beside one of the same platform that Docker's format can hold."""
+        """Return images with zstd layers for whose platform there is another image that Docker's format can represent."""
         if self._conversion.family != convert.DOCKER:
             return set()
         usable, zstd = set(), {}

@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Execute any number of jobs at once, so that no blob moves twice to one registry or layout.
+"""Execute any number of jobs in parallel, so that no blob is transferred twice to one registry or layout.
 
-Each blob that several jobs need is brought once, by the first of them; the repositories of the others then mount it
-from there. Big blobs start first. An image is finished, manifests first and then its tags, as soon as it has its blobs.
+If several jobs need a blob, the first of them transfers it, and the repositories of the others then mount it from
+there. Large blobs start first. As soon as an image has all its blobs, its manifests are written, followed by its
+tags.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _FINISH, _MOUNT, _MOVE = range(3)
 
 
 class Stopped(ImageError):
-    """Not an error of its own: ends the transfers that are in progress when another one has failed."""
+    """Ends the transfers in progress after another one has failed. It is not reported as an error."""
 
 
 class _Blob:
@@ -54,11 +55,11 @@ class _Blob:
 
 
 def execute(jobs: t.Sequence[Job], run: Run, keep_going: bool = False, observe: Observe = ignore) -> None:
-    """Make the destinations have the images, and note in each job what came of it.
+    """Copy the images to their destinations, and record the outcome in each job.
 
-    A job is done, or has an error, or neither if it was not tried: without ``keep_going`` the first error ends the run.
-    If content is missing that was believed to exist at a destination (a garbage collection removed it, or another writer
-    of the layout), all of it is looked for again. Tags are written last, so that they stay as they were if a job fails.
+    At the end, a job is done, has an error, or was not tried: without ``keep_going``, the first error ends the run.
+    If expected content is missing at a destination, because a garbage collection or another writer removed it, all
+    content is checked again. Tags are written last, so that they do not change if a job fails.
     """
     if jobs:
         _Execution(jobs, run.jobs, keep_going, observe).execute()
@@ -99,7 +100,7 @@ class _Execution:
         self._workers.add((_MOVE, -blob.descriptor.size), functools.partial(self._bring, blob, repository))
 
     def _bring(self, blob: _Blob, repository: str) -> None:
-        """Get a blob into a repository, through the first job there that can; then into all others that wait."""
+        """Transfer a blob to a repository with the first job that succeeds, then to all other repositories that wait for it."""
         waiting = blob.waiting[repository]
         has_it = False
         for job in waiting:
@@ -182,7 +183,7 @@ class _Execution:
         self._observe(Event.FINISHED, job, None, 0)
 
     def _stage(self, job: Job, place: Batching) -> list[Publication]:
-        """Store all that an image needs but names, and return what gives it its names."""
+        """Store everything that an image needs except its names, and return the publications that set them."""
         plan = job.planned
         self._push_parts(job)
         attached = self._attach_lists(job)
@@ -193,7 +194,7 @@ class _Execution:
         return publications
 
     def _publish_all(self, batch: t.Sequence[Staged]) -> None:
-        """Give all images of a batch their names at once; one by one if that fails, so that each has its own error."""
+        """Publish all images of a batch at once. If that fails, publish them one by one, so that each has its own error."""
         if not batch:
             return
         try:
@@ -241,14 +242,14 @@ class _Execution:
             self._push_once(job, manifest)
 
     def _attach(self, job: Job) -> None:
-        """List the referrers, and write cosign's tags, before the tags of the image: nobody sees these without them."""
+        """List referrers and write cosign tags before the tags of the image, so that these never appear without them."""
         attached = self._attach_lists(job)
         for tag, manifest in attached.tags.items() if attached else ():
             with self._lock_of(job, manifest.digest):
                 job.planned.request.destination.publish(manifest, [tag], None)
 
     def _attach_lists(self, job: Job) -> Attached | None:
-        """List the referrers, and bring the configs of what cosign's tags point to."""
+        """List referrers, and store the configs of the manifests for cosign tags."""
         destination, attached = job.planned.request.destination, job.planned.attached
         if attached is None:
             return None
@@ -262,7 +263,7 @@ class _Execution:
         return attached
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
-        """Never the same manifest twice at once: distribution 2 may then lose tags of it."""
+        """Push a manifest, but never twice at the same time: distribution 2 could then lose some of its tags."""
         key = (place_of(job.planned), manifest.digest)
         with self._lock_of(job, manifest.digest):
             if key not in self._pushed:
@@ -274,7 +275,7 @@ class _Execution:
             return self._pushing.setdefault((place_of(job.planned), digest), threading.Lock())
 
     def _repair(self, job: Job) -> None:
-        """Look for all content one by one while nobody else may remove anything, and bring what is missing."""
+        """Check all content individually under a lock, and copy what is missing."""
         before = job.planned
         destination = before.request.destination
         request = dataclasses.replace(before.request, listed=None, thorough=True, may_mount=False)
@@ -310,7 +311,7 @@ def _one(content: bytes) -> t.Iterator[bytes]:
 
 
 def publish(plan: Plan) -> None:
-    """Point the tags to the image, whose content exists; or, if they are up to date, commit what was put."""
+    """Point the tags to the image, whose content exists. If they are up to date, commit pending changes."""
     request = plan.request
     if plan.outdated_tags and plan.selection:
         request.destination.publish(plan.selection.manifest, _own_tags(plan), plan.selection.wanted)
@@ -321,7 +322,7 @@ def publish(plan: Plan) -> None:
 
 
 def _own_tags(plan: Plan) -> list[str]:
-    """The outdated tags that were declared; none if the image has only its digest."""
+    """Return the outdated tags that were requested; none if the image has only its digest."""
     return [tag for tag in plan.outdated_tags if tag in plan.request.tags]
 
 

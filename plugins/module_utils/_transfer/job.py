@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One image at one place, with all that a run finds out about it and does for it."""
+"""One image at one destination, with everything that a run finds out about it and does for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CREATED, UPDATED, UNCHANGED, DELETED, FAILED = "created", "updated", "unchanged"
 
 @dataclasses.dataclass
 class Moved:
-    """The blobs that a job has moved, or will move. ``bytes`` are those that went through this machine."""
+    """The blobs that a job has transferred or will transfer. ``bytes`` went through this machine."""
 
     copied: int = 0
     mounted: int = 0
@@ -45,19 +45,19 @@ _NONE: list[dict[str, t.Any]] = []
 
 
 class NotTried(ImageError):
-    """Nothing is wrong with the image itself, but the run stopped before it."""
+    """The run stopped before this image, which has no error itself."""
 
 
 class Job:
-    """An image at one place. Each stage of a run fills in its fields, and leaves those of the others alone.
+    """An image at one destination. Each stage of a run sets its own fields and does not change those of other stages.
 
-    Declared: ``src`` and ``dest`` are the references for the user, and ``name`` is the tag or digest in ``dest`` (empty if it
-    has none). ``shared`` is the request for it or for its repository (None for what is only reported, such as a repository
-    that could not be listed), and ``missing_ok`` that the source may be absent.
-    Compared: ``heads`` holds what both sides point to. Planned: ``plan``.
-    Decided: ``action`` (empty until then), ``digest`` (empty if unknown), ``previous``, what the destination pointed to, and
-    ``referrers``, what is attached to the image, as modules return it.
-    Executed: ``moved`` (before that, the prediction) and ``is_done``. ``error`` says why the action is FAILED.
+    Declared: ``src`` and ``dest`` are the references for messages, and ``name`` is the tag or digest in ``dest``
+    (empty if it has none). ``shared`` is the request for the image or its repository (None for jobs that are only
+    reported, such as a repository that could not be listed). With ``missing_ok``, the source may be absent. Compared:
+    ``heads`` has the descriptors on both sides. Planned: ``plan``. Decided: ``action`` (empty before), ``digest``
+    (empty if unknown), ``previous``, which is the previous digest at the destination, and ``referrers``, the result
+    of modules. Executed: ``moved`` (before that, the prediction) and ``is_done``. ``error`` is the reason for the
+    action FAILED.
     """
 
     __slots__ = (
@@ -102,24 +102,24 @@ class Job:
 
     @classmethod
     def failed(cls, src: str, dest: str, error: ImageError, name: str = "") -> Job:
-        """What stands for images that could not be declared or looked at."""
+        """Return a job for images that could not be declared or inspected."""
         job = cls(src, dest, name)
         job.fail(error)
         return job
 
     @classmethod
     def deleted(cls, dest: str, name: str, digest: str) -> Job:
-        """A tag of the destination that is removed."""
+        """Return a job for a tag that is deleted from the destination."""
         job = cls("", dest, name)
         job.action, job.digest, job.previous = DELETED, digest, digest
         return job
 
     def decide_unchanged(self, digest: str = "") -> None:
-        """The destination is up to date; ``digest`` is empty if it was not looked at."""
+        """Note that the destination is up to date; ``digest`` is empty if it was not resolved."""
         self.action, self.digest = UNCHANGED, digest
 
     def decide(self, plan: Plan) -> None:
-        """Take in a plan, which says what will happen."""
+        """Set the plan, which determines the action."""
         self.plan = plan
         self.digest = plan.top.digest
         self.previous = next(iter(plan.previous.values()))
@@ -127,14 +127,14 @@ class Job:
         self.action = UNCHANGED if not plan.changed else UPDATED if self.previous else CREATED
 
     def fail(self, error: ImageError) -> None:
-        """Keep the first error; its frames are let go, as thousands of images may fail."""
+        """Set the first error. Its traceback is dropped to save memory, as thousands of images may fail."""
         if self.error is None:
             error.__traceback__ = error.__context__ = error.__cause__ = None
             self.action, self.digest, self.error = FAILED, "", error
 
     @property
     def request(self) -> CopyRequest | None:
-        """What to copy; made anew each time where the images of a repository share a request."""
+        """What to copy. If the images of a repository share a request, it is created each time."""
         return self.shared.of(self.name) if isinstance(self.shared, RepositoryRequest) else self.shared
 
     @property
@@ -156,7 +156,7 @@ class Job:
 
 
 class Event(enum.Enum):
-    """What an observer is told about a job, or about one of its blobs."""
+    """An event that observers receive, about a job or one of its blobs."""
 
     PLANNED = enum.auto()
     BLOB_STARTED = enum.auto()
@@ -173,4 +173,4 @@ Observe = t.Callable[[Event, Job, t.Optional[Descriptor], int], None]
 
 
 def ignore(event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
-    """The observer that does nothing."""
+    """Ignore an event."""

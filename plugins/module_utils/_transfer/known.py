@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is known of a destination, so that many images can be planned with few requests."""
+"""Known facts about a destination, so that many images can be planned with few requests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .._stores.repository import Store
 
 
 class Known:
-    """What was found out about a store: nothing is asked that the list of its tags answers, and nothing twice.
+    """What is known about a store. No request is sent if the tag list has the answer, and none is sent twice.
 
-    ``tags`` is None if they could not be listed, so that each has to be resolved. What other images of the run will bring is not
-    known here.
+    ``tags`` is None if they could not be listed, so that each tag has to be resolved. Content that other images of
+    the run will add is not included.
     """
 
     def __init__(self, store: Store, tags: t.Iterable[str] | None = None) -> None:
@@ -31,9 +31,9 @@ class Known:
         self._has_content: bool | None = None
 
     def resolve(self, name: str) -> Descriptor | None:
-        """As :meth:`Repository.resolve`. Digests are always asked for: a manifest may be present without a tag.
+        """Resolve a name like :meth:`Repository.resolve`. Digests are always resolved, because a manifest may have no tag.
 
-        So are the tags of signatures in a directory, which its tree does not list.
+        Tags of signatures in a directory are always resolved as well, because its tree does not list them.
         """
         is_listed = ":" not in name and not (self.store.location.kind == "dir" and signature_file.subject_of(name))
         if self.tags is not None and is_listed and name not in self.tags:
@@ -42,23 +42,23 @@ class Known:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no tag, and other repositories have no content that counts as this one's."""
+        """Whether the store has no tags and does not share the content of other repositories."""
         return self.tags is not None and not self.tags and self.store.location.owner != ""
 
     def has_content(self) -> bool:
-        """As :meth:`Store.has_content`."""
+        """Return whether the store has content, like :meth:`Store.has_content`."""
         if self._has_content is None:
             self._has_content = not self.is_empty and (bool(self.tags) or self.store.has_content())
         return self._has_content
 
     def has_manifest(self, digest: str) -> bool:
-        """As :meth:`Store.has_manifest`."""
+        """Return whether a manifest exists, like :meth:`Store.has_manifest`."""
         if digest not in self._manifests:
             self._manifests[digest] = self.store.has_manifest(digest)
         return self._manifests[digest]
 
     def has_blob(self, blob: Descriptor) -> bool:
-        """As :meth:`Store.has_blob`."""
+        """Return whether a blob exists, like :meth:`Store.has_blob`."""
         if blob.digest not in self._blobs:
             self._blobs[blob.digest] = self.store.has_blob(blob)
         return self._blobs[blob.digest]

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one place where content leaves its source."""
+"""The only place where content is read from a source."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .._image.verified import Rewindable
 
 
 class Outgoing(Rewindable):
-    """The content of a blob of ``source``, a reference for errors.
+    """The content of a blob; ``source`` is a reference for errors.
 
-    ``on_start`` is called with the offset of the first chunk, when that is asked for, and again after each rewind;
-    ``on_chunk`` with the size of each chunk before it is passed on. Reading raises what they raise.
+    ``on_start`` is called with the offset of the first chunk when it is read, and again after each rewind.
+    ``on_chunk`` is called with the size of each chunk before it is passed on. Reading raises the errors of both.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class Outgoing(Rewindable):
         return chunk
 
     def close(self) -> None:
-        """Let go of the source until it is rewound."""
+        """Release the source until it is rewound."""
         self._content.close()
 
     def rewind(self, offset: int) -> None:
-        """Go on at this offset."""
+        """Continue at this offset."""
         self._content.rewind(offset)
         self._offset = offset
         self._has_begun = False

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Doing many things at once with a bounded number of threads."""
+"""Run many tasks in parallel with a limited number of threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Result = t.TypeVar("_Result")
 
 
 def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], jobs: int) -> list[_Result]:
-    """What the function returns for each item, in their order; the first error ends it all and is raised."""
+    """Return the results of the function for all items, in order. The first error stops everything and is raised."""
     results: dict[int, _Result] = {}
 
     def keep(numbered: tuple[int, _Item]) -> None:
@@ -34,10 +34,9 @@ def for_each(function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], j
 
 
 def do_all(function: t.Callable[[_Item], object], items: t.Iterable[_Item], jobs: int) -> None:
-    """Call the function for each item; the first error ends it all and is raised.
+    """Call the function for each item. The first error stops everything and is raised.
 
-    Unlike ``Executor.map`` it keeps nothing, for items that wait and for those that are done, so that there may be very
-    many.
+    Unlike ``Executor.map``, this keeps nothing for waiting or finished items, so that there may be very many.
     """
     lock = threading.Lock()
     numbered = enumerate(items)
@@ -65,7 +64,7 @@ def do_all(function: t.Callable[[_Item], object], items: t.Iterable[_Item], jobs
 
 
 class Turns:
-    """Lets no place have more than ``jobs`` requests at once, so that more threads can keep several places busy."""
+    """Limits the requests to each location to ``jobs`` at a time, so that more threads can keep several locations busy."""
 
     def __init__(self, jobs: int) -> None:
         self._lock = threading.Lock()
@@ -74,23 +73,23 @@ class Turns:
         )
 
     def at(self, root: str) -> threading.Semaphore:
-        """What to hold during a request to this place."""
+        """Return the semaphore to hold during a request to this location."""
         with self._lock:
             return self._limits[root]
 
 
 class InlineExecutor(concurrent.futures.Executor):
-    """An executor that calls each function at once, in the thread that submits it: for work in one thread of many."""
+    """An executor that calls each function immediately, in the thread that submits it."""
 
     def submit(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> concurrent.futures.Future[t.Any]:
-        """Call the function; what it raises is raised here and now."""
+        """Call the function. Its errors are raised immediately."""
         future: concurrent.futures.Future[t.Any] = concurrent.futures.Future()
         future.set_result(function(*args, **kwargs))
         return future
 
 
 class Workers:
-    """Threads that take the most urgent task first; a task may add others."""
+    """Threads that run the most urgent task first. A task may add other tasks."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -101,24 +100,24 @@ class Workers:
         self._stopped = False
 
     def add(self, rank: tuple[int, int], task: t.Callable[[], None]) -> None:
-        """Have a task done, before all that have a higher rank. It handles its own errors."""
+        """Add a task that runs before all tasks with a higher rank. It must handle its own errors."""
         with self._changed:
             heapq.heappush(self._tasks, (rank, next(self._numbers), task))
             self._changed.notify()
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no further task will begin."""
+        """Whether no more tasks will start."""
         return self._stopped
 
     def stop(self) -> None:
-        """Begin no further task."""
+        """Start no more tasks."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def run(self) -> None:
-        """Do all tasks, and return when none is left or under way; raises what one of them raised."""
+        """Run all tasks, and return when none is left or running. Raises the error of a task."""
         with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
             futures = [pool.submit(self._work) for _thread in range(self._jobs)]
             try:

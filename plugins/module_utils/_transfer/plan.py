@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Plan a copy: everything that it takes is decided before the first write."""
+"""Plan a copy. All decisions are made before the first write."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if t.TYPE_CHECKING:
 
 
 def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None = None) -> Plan:
-    """Find out what is missing, with as few requests as the answer takes.
+    """Find out what is missing, with as few requests as possible.
 
-    An image that is up to date costs one request to each side, or none for a single tag whose ``heads`` are given.
-    Raises :class:`ImageError`.
+    An image that is up to date costs one request to each side, or none for a single tag with known ``heads``. Raises
+    :class:`ImageError`.
     """
     image_id, request = _nearest(request)
     plan = _Planner(request, pool, heads).plan()
@@ -43,10 +43,10 @@ def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor, heads: He
 
 
 def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
-    """The request as it is best carried out; before it the ID of the image at the source where it changed.
+    """Return the best request. If it differs, return the ID of the source image before it, else an empty string.
 
-    A manifest that is made for an image may differ from the one that was made for it before, by another program or
-    another zlib. So if the destination has a manifest with that config under one of its names, this is the image: it
+    A manifest that is generated for an image may differ from an earlier one, because of another program or version of
+    zlib. If one of the names at the destination has a manifest with the same config, it is this image, and it
     replaces the source.
     """
     source, destination = request.source, request.destination
@@ -111,7 +111,7 @@ class _Planner:
         return plan
 
     def _with_attached(self, plan: Plan) -> Plan:
-        """The plan of an unchanged image with what is attached to it at the source only."""
+        """Return the plan of an unchanged image with attached artifacts that exist only at the source."""
         if self._attached:
             plan.attached = self._attached.of_unchanged(plan.top)
             if plan.attached is None:
@@ -120,7 +120,7 @@ class _Planner:
         return plan
 
     def _needs_no_content(self, known: Descriptor, previous: t.Mapping[str, str | None]) -> bool:
-        """Whether the destination has the image that the source points to, so that at most tags have to be written."""
+        """Return whether the destination has the source image, so that at most tags have to be written."""
         is_same = all(digest == known.digest for digest in previous.values())
         if is_same and self._destination.is_complete(known, None):
             return True
@@ -130,7 +130,7 @@ class _Planner:
         return self._config_bytes(self._read_top(known))
 
     def _add_content(self, plan: Plan, selection: Selection, original: Manifest) -> None:
-        """Add the manifests and blobs that the destination lacks."""
+        """Add the manifests and blobs that are missing at the destination."""
         request = self._request
         is_damaged = not self._is_complete(plan.top, selection)
         is_same_place = self._destination.location.has_content_of(self._source.location)
@@ -144,7 +144,7 @@ class _Planner:
             plan.manifests.append(selection.manifest)
 
     def _select(self, original: Manifest) -> Selection:
-        """Select by platform, in a form that the destination can keep."""
+        """Select by platform, in a form that the destination can store."""
         request, destination = self._request, self._destination
         if request.as_image or not destination.keeps_manifests:
             selection = select_one(original, request.platforms, destination.platform, self._content)
@@ -157,7 +157,7 @@ class _Planner:
         return selection
 
     def _keeps_format(self, original: Manifest) -> bool:
-        """Whether the format does not change: the destination has its own, or a set has artifacts, which have none."""
+        """Return whether the format does not change: the destination uses a fixed format, or an artifact is part of a set."""
         return not self._destination.keeps_manifests or (self._request.is_set and convert.is_artifact(original))
 
     def _look(self, names: t.Iterable[str]) -> dict[str, str | None]:
@@ -172,15 +172,16 @@ class _Planner:
         return found
 
     def _name_alike(self, previous: dict[str, str | None], digest: str) -> None:
-        """What has no name of its own has a digest by every algorithm: by that of ``digest`` it may be this one."""
+        """An unnamed image has a digest for each algorithm. If the one for the algorithm of ``digest`` matches, use it as the name."""
         if previous.get("") and previous[""] != digest and self._known.resolve(digest):
             previous[""] = digest
 
     def _compare(self, previous: dict[str, str | None]) -> Descriptor | None:
-        """What the source points to, if that can show that nothing has to be done; else None.
+        """Return what the source points to, if that can show that nothing has to be done; else None.
 
-        The source is not asked where the destination has nothing: its manifest will be read anyway. Neither is it
-        if only some platforms or another format are wanted: its digest would not show whether they are up to date.
+        No request is sent if the destination has nothing, because the manifest will be read anyway. None is sent
+        either if platforms are selected or the format changes, because the digest would not show whether the
+        destination is up to date.
         """
         request = self._request
         if request.thorough or request.platforms or request.as_image or not previous:
@@ -196,7 +197,7 @@ class _Planner:
             return self._source.resolve(request.name)
 
     def _read_top(self, known: Descriptor | None) -> Manifest:
-        """By the digest that was compared; by name where the registry does not know its own word for it."""
+        """Read the manifest by the compared digest; by name if the registry does not find the digest that it returned."""
         if known:
             with contextlib.suppress(NotFound):
                 return self._content.manifest(known.digest)
@@ -220,7 +221,7 @@ class _Planner:
             )
 
     def _check_unsigned(self, original: Manifest) -> None:
-        """Look for cosign's signature, which stands under a tag that is made of the digest."""
+        """Check that there is no cosign signature, whose tag contains the digest."""
         if self._request.unsigned or self._request.referrers:  # then all that is attached is looked at
             return
         name = "%s-%s.sig" % digests.split(original.digest)
@@ -234,7 +235,7 @@ class _Planner:
             )
 
     def _is_lost(self, selection: Selection, original: Manifest) -> bool:
-        """Whether the repository lacks some of its own content, apart from the manifests that the plan makes."""
+        """Return whether the repository lacks some of its own content, apart from manifests that the plan creates."""
 
         def load(level: t.Iterable[Descriptor]) -> list[Manifest | None]:
             return [selection.replaced.get(child.digest) for child in level]
@@ -245,16 +246,16 @@ class _Planner:
         return not all(map(self._known.has_blob, graph.blobs())) or not all(map(self._is_there, graph.skipped))
 
     def _is_complete(self, top: Descriptor, selection: Selection) -> bool:
-        """Whether the destination has all that the image needs, whatever its names stand for."""
+        """Return whether the destination has everything that the image needs, whatever its names point to."""
         if self._request.thorough:
             return self._destination.is_intact(top, selection.wanted)
         return self._destination.is_complete(top, selection.wanted)
 
     def _find_missing(self, plan: Plan, selection: Selection, is_damaged: bool) -> None:
-        """Fill in manifests and blobs.
+        """Set the manifests and blobs of the plan.
 
-        Looking for single blobs is worth its requests only where the destination may have some, and not where
-        mounting costs no more than looking.
+        Checking single blobs is worth its requests only if the destination may have some of them, and if mounting
+        them does not cost as little.
         """
         if not self._destination.keeps_manifests:
             plan.blobs = selection.manifest.blobs if is_damaged else []
@@ -277,9 +278,9 @@ class _Planner:
             plan.skipped = len(blobs) - len(plan.blobs)
 
     def _walk(self, plan: Plan, selection: Selection, look: bool) -> list[Descriptor]:
-        """Add the manifests that are missing, children first; return the blobs that these and the top need.
+        """Add the missing manifests, children first. Return the blobs that they and the top manifest need.
 
-        A child that is at the destination has all that it needs there too, unless all content is looked for one by one.
+        If the destination has a child, it has all its content as well, unless all content is checked individually.
         """
         thorough = self._request.thorough
         there: set[str] = set()

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What several plans do together: which blobs are transferred, and which are mounted from where another plan has them."""
+"""Combine several plans: decide which blobs are transferred, and which are mounted from the repository of another plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Place = tuple[str, str]
 
 
 def mount_what_exists(jobs: t.Iterable[Job]) -> None:
-    """Let jobs for new repositories mount blobs that were found in others of the same registry during planning."""
+    """Let jobs for new repositories mount blobs that planning has found in other repositories of the same registry."""
     plans = [job.planned for job in jobs]
     homes: dict[tuple[str, str], str] = {}
     for plan in plans:
@@ -34,7 +34,7 @@ def mount_what_exists(jobs: t.Iterable[Job]) -> None:
 
 
 def predict(jobs: t.Iterable[Job]) -> None:
-    """Set what each job will move if they are executed together: what an earlier one brings is mounted, or exists."""
+    """Set what each job will transfer if all jobs are executed: blobs from earlier jobs are mounted, or already exist."""
     homes: dict[tuple[str, str], set[str]] = {}
     for job in jobs:
         plan = job.planned
@@ -48,6 +48,6 @@ def predict(jobs: t.Iterable[Job]) -> None:
 
 
 def place_of(plan: Plan) -> Place:
-    """Where the blobs of a plan go: the root, and the repository in it that they belong to."""
+    """Return the destination of a plan's blobs: the root, and the repository in it that they belong to."""
     location = plan.request.destination.location
     return location.root, location.owner

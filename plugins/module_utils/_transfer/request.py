@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What to copy, and what that takes, as values."""
+"""Requests and plans of copies, as values."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if t.TYPE_CHECKING:
 
 
 class Heads(t.NamedTuple):
-    """What the name points to on each side; None where it is absent."""
+    """What the name points to on each side; None if it does not exist there."""
 
     source: Descriptor | None
     destination: Descriptor | None
 
     @property
     def are_same(self) -> bool:
-        """Whether both sides have the image, and it is the same one."""
+        """Whether both sides have the same image."""
         return bool(self.source and self.destination and self.source.digest == self.destination.digest)
 
 
 @dataclasses.dataclass(frozen=True)
 class CopyRequest:
-    """One image to copy to one place.
+    """One image to copy to one destination.
 
-    ``tags`` is empty if the destination is declared by ``digest`` alone. With ``sparse`` an index keeps children that
-    are not copied; with ``as_image`` the image for one platform is copied without its index; ``thorough`` looks for all
-    content one by one; without ``may_mount`` all that is missing is moved.
-    ``conversion`` converts it; a signed image only with ``unsigned``, as no signature fits the result.
-    With ``referrers`` what is attached to the image travels with it, of these ``artifact_types`` (empty: of all).
-    ``listed`` is what is known of the destination already. In a set (``is_set``) ``platforms`` is a filter, and artifacts
-    keep their format.
+    ``tags`` is empty if the destination is declared only by its ``digest``. With ``sparse``, an index keeps children
+    that are not copied. With ``as_image``, the image for one platform is copied without its index. ``thorough``
+    checks all content individually. Without ``may_mount``, all missing content is transferred. ``conversion``
+    converts the image. A signed image is converted only with ``unsigned``, because no signature is valid for the
+    result. With ``referrers``, attached artifacts with one of the ``artifact_types`` (all if empty) are copied as
+    well. ``listed`` contains known facts about the destination. In a set (``is_set``), ``platforms`` is a filter, and
+    artifacts keep their format.
     """
 
     source: Store
@@ -70,7 +70,7 @@ class CopyRequest:
 
     @property
     def known(self) -> Known:
-        """What was found out about the destination."""
+        """Known facts about the destination."""
         return self.listed or self._own_known
 
     @functools.cached_property
@@ -80,10 +80,10 @@ class CopyRequest:
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryRequest:
-    """What the requests for the images of one repository have in common: there may be too many to keep each.
+    """The common part of the requests for the images of one repository, which may be too many to store each.
 
-    ``common`` has no name. The source is asked for ``digest`` where that is not empty, and else for the name that the image
-    gets. With ``pins_digests`` an image that gets a digest must have it.
+    ``common`` has no name. The source is asked for ``digest``, or if that is empty, for the name of the image at the
+    destination. With ``pins_digests``, an image that is named by a digest must have this digest.
     """
 
     common: CopyRequest
@@ -91,7 +91,7 @@ class RepositoryRequest:
     pins_digests: bool = False
 
     def of(self, name: str) -> CopyRequest:
-        """The request for the image that gets this name."""
+        """Return the request for the image with this name."""
         is_digest = digests.is_digest(name)
         return dataclasses.replace(
             self.common,
@@ -103,13 +103,13 @@ class RepositoryRequest:
 
 @dataclasses.dataclass
 class Plan:
-    """Blobs may move in any order; manifests go in theirs, children first; then ``companions``; the tags come last of all.
+    """The plan of a copy. Blobs come first, in any order, then manifests with children first, ``companions``, and tags.
 
-    ``previous`` holds what each tag of the destination pointed to; ``mount_from`` is the repository from which blobs can
-    be mounted, and ``mounts`` those for single ones; ``lost`` are the annotations that a conversion leaves out.
-    ``companions`` are the manifests that have to arrive before the tags, in addition to those of the image, such as its
-    referrers, in their order; their blobs are in ``blobs`` too. ``attached`` is what is attached to the image, if that was
-    asked for: lists and tags that are written between the companions and the tags.
+    ``previous`` has the digest that each destination tag pointed to. ``mount_from`` is the repository from which
+    blobs can be mounted, and ``mounts`` has other repositories for single blobs. ``lost`` has the annotations that a
+    conversion drops. ``companions`` are further manifests that must exist before the tags, such as referrers, in
+    order. Their blobs are in ``blobs`` as well. ``attached`` has the attached artifacts, if requested. Their lists
+    and tags are written between the companions and the tags.
     """
 
     request: CopyRequest
@@ -128,16 +128,16 @@ class Plan:
 
     @property
     def outdated_tags(self) -> list[str]:
-        """The tags of the destination that do not point to this image yet."""
+        """The destination tags that do not point to this image yet."""
         return [name for name, digest in self.previous.items() if digest != self.top.digest]
 
     @property
     def changed(self) -> bool:
-        """Whether executing this plan would change the destination."""
+        """Whether executing this plan changes the destination."""
         is_attached = not (self.attached and self.attached.missing)
         return bool(self.outdated_tags or self.manifests or self.companions or self.blobs or not is_attached)
 
     @property
     def main_reference(self) -> str:
-        """The full reference of the image at the destination, by its first name there."""
+        """The full reference of the image at the destination, with its first name there."""
         return self.request.destination.reference(next(iter(self.previous)))

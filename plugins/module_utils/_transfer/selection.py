@@ -26,10 +26,10 @@ _ZSTD_ANNOTATION = "io.github.containers.compression.zstd"
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """An image or index, and the digests of its wanted descendants (None: all of them).
+    """An image or index, and the digests of its selected descendants; None selects all of them.
 
-    ``replaced`` holds, by their new digests, nested indexes that lost children. ``only`` is the platform of an image that was
-    taken out of its index.
+    ``replaced`` has nested indexes that lost children, by their new digests. ``only`` is the platform of an image
+    that was taken out of its index.
     """
 
     manifest: Manifest
@@ -39,12 +39,12 @@ class Selection:
     only: Platform | None = None
 
     def children(self, parent: Manifest) -> list[Descriptor]:
-        """The wanted children of an index."""
+        """Return the selected children of an index."""
         return [child for child in parent.children if self.wanted is None or child.digest in self.wanted]
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms of the selected children, in the order of the index; none for an image that has no index."""
+        """The platforms of the selected children, in the order of the index; empty for an image without an index."""
         if self.only:
             return [str(self.only)]
         children = [child for child in self.children(self.manifest) if not child.attests]
@@ -59,11 +59,11 @@ def select(
     content: Content,
     is_filter: bool = False,
 ) -> Selection:
-    """Choose by platform. Attestations stay with the images they speak of; what has no platform goes.
+    """Select by platform. Attestations are selected with their images. Entries without a platform are dropped.
 
-    With ``sparse`` the index keeps its bytes, and so its digest, though not all of its children will be there.
-    With ``is_filter`` single images and artifacts stay as they are, and an index needs to have only one of the platforms.
-    Raises ImageError that names the platforms there are where one is missing.
+    With ``sparse``, the index keeps its bytes and its digest, although not all of its children are copied. With
+    ``is_filter``, single images and artifacts are not changed, and an index needs to have only one of the platforms.
+    If a platform is missing, raises ImageError with the available platforms.
     """
     if not platforms or (is_filter and not top.is_index):
         return Selection(top)
@@ -81,9 +81,9 @@ def select(
 
 
 def _offered(platforms: t.Sequence[Platform], known: t.Iterable[Platform]) -> list[Platform]:
-    """Of the platforms those that an index has; none if it has no images.
+    """Return the platforms that an index has; empty if it has no images.
 
-    Raises ImageError that names the platforms there are where it has others only.
+    If it has other platforms only, raises ImageError with the available platforms.
     """
     known = [platform for platform in known if platform.is_known]
     found = [wanted for wanted in platforms if any(wanted.rank(platform) is not None for platform in known)]
@@ -102,9 +102,9 @@ def select_one(
     default: t.Callable[[], Platform | None],
     content: Content,
 ) -> Selection:
-    """The one image for a place that keeps no index, by its platform; ``default`` returns the platform that runs there.
+    """Select one image by platform for a store without indexes; ``default`` returns the platform that runs there.
 
-    Raises ImageError that names the platforms there are where none or several are asked for.
+    If no platform or several platforms are selected, raises ImageError with the available platforms.
     """
     if not top.is_index:
         return select(top, platforms, False, content)
@@ -122,10 +122,10 @@ def select_one(
 
 
 def find_image(top: Manifest, platform: Platform, content: Content) -> str:
-    """The digest of the one image that serves a platform best: of an index or below it, or ``top`` itself.
+    """Return the digest of the image that best matches a platform: one in or below an index, or ``top`` itself.
 
-    Of twins it is the first without zstd, which more places can keep. Raises ImageError that names the platforms there
-    are where none does.
+    If several images match, return the first without zstd, which more stores support. If none matches, raises
+    ImageError with the available platforms.
     """
     return _find(top, platform, content)[0]
 
@@ -139,7 +139,7 @@ def _find(top: Manifest, platform: Platform, content: Content) -> tuple[str, Pla
 
 
 class _Chooser:
-    """The images in an index and below it, by their platforms; only nested indexes are read for that if possible."""
+    """The images in and below an index, by platform. If possible, only nested indexes are read for this."""
 
     def __init__(self, top: Manifest, content: Content) -> None:
         self._top = top
@@ -147,7 +147,7 @@ class _Chooser:
         self._graph = Graph([top], content.load, follow=_is_index)
 
     def leaves(self) -> t.Iterator[tuple[str, Platform]]:
-        """The digests of all images, with their platforms."""
+        """Yield the digests of all images, with their platforms."""
         if not self._top.is_index:
             yield self._top.digest, self._platform_of(self._top)
         for child in self._graph.listed():
@@ -159,7 +159,7 @@ class _Chooser:
                 yield child.digest, self._platform_of(self._content.manifest(child.digest))
 
     def without_zstd(self, twins: t.Sequence[str]) -> str:
-        """The first of these images that is not compressed with zstd, or of those that all are."""
+        """Return the first of these images that is not compressed with zstd; if all are, the first one."""
         annotated = {
             child.digest for child in self._graph.listed() if child.annotations.get(_ZSTD_ANNOTATION) == "true"
         }
@@ -171,13 +171,13 @@ class _Chooser:
         return likely[0]
 
     def _platform_of(self, manifest: Manifest) -> Platform:
-        """What the config says: neither the manifest nor the index does."""
+        """Return the platform from the config, if neither the manifest nor the index has it."""
         if not manifest.config or manifest.config.media_type not in media_types.IMAGE_CONFIGS:
             return Platform("", "")
         return Platform.from_document(self._content.config(manifest))
 
     def strip(self, leaves: t.AbstractSet[str], sparse: bool) -> Selection:
-        """The index with these images alone, what attests them, and the nested indexes that have any of them."""
+        """Return the index with only these images, their attestations, and the nested indexes that contain any of them."""
         wanted = set(leaves)
         replaced: dict[str, Manifest] = {}
         stripped: dict[str, Manifest] = {}
