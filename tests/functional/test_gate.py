@@ -59,7 +59,9 @@ def test_only_signed_images_are_copied(run, sides, second_registry, repository, 
     options = {"src": source, "dest": destination, "signed_by": SIGNED_BY}
     for check_mode in (True, False):
         failed = run("image_copy", **options, check_mode=check_mode)
-        assert failed["msg"] == f"{source}: {INDEX.digest} has no signature. Sign it, for example with image_sign."
+        assert (
+            failed["msg"] == f"{source}: {INDEX.digest} has no signature. Sign the image, for example with image_sign."
+        )
     assert not _writes(second_registry)
     run("image_sign", image=source, key_content=KEY.private, formats=formats, children=False)
     failed = run("image_copy", **{**options, "signed_by": {"public_keys": [Key().public]}})
@@ -183,7 +185,10 @@ def test_a_policy_judges_each_platform_that_is_copied(run, sides, registry, seco
     assert one["changed"]
     rejecting = _policy(tmp_path / "reject.json", type="reject")
     failed = run("image_copy", **{**options, "policy": rejecting})
-    assert failed["msg"] == f"{source}: the policy {rejecting} rejects this image."
+    assert (
+        failed["msg"]
+        == f"{source}: the policy {rejecting} rejects this image. Change the policy if you trust the image."
+    )
     keyless = _policy(tmp_path / "fulcio.json", type="sigstoreSigned", fulcio={})
     failed = run("image_copy", **{**options, "policy": keyless})
     assert failed["msg"] == f"{keyless} for {source}: keyless signatures (fulcio) are not supported yet."

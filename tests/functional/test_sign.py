@@ -95,7 +95,7 @@ def test_a_second_key_keeps_the_first_and_withdraws_only_its_own(run, registry, 
     )
     assert run("image_sign", image=image, key_content=other_key.private, state="absent")["changed"]
     failed = run("image_verify", image=image, public_keys=[other_key.public])
-    assert failed["msg"] == f"{image}: {IMAGE.digest} has no signature. Sign it, for example with image_sign."
+    assert failed["msg"] == f"{image}: {IMAGE.digest} has no signature. Sign the image, for example with image_sign."
     assert run("image_inspect", image=image)["digest"] == IMAGE.digest
 
 
@@ -139,12 +139,12 @@ def test_identity_annotations_and_attestations_are_what_is_signed(run, registry,
     assert [signature["identity"] for signature in found["signatures"]] == [f"{registry.host}/{repository}"]
     assert found["signatures"][0]["annotations"] == {"env": "prod"}
     failed = run("image_verify", **keys, annotations={"env": "test"})
-    assert failed["msg"] == f"{image}: {IMAGE.digest} is not verified: the signature has different annotations."
+    assert f"{image}: {IMAGE.digest} is not verified: the signature has different annotations. Check" in failed["msg"]
     rule = {"type": "exactRepository", "dockerRepository": "registry.example.com/prod/app"}
     failed = run("image_verify", **keys, identity=rule)
     assert failed["msg"] == (
         f"{image}: {IMAGE.digest} is not verified: the signature is for {registry.host}/{repository}, "
-        "which the identity does not accept."
+        "which the identity does not accept. Check the keys and the identity, or sign the image again."
     )
     assert run("image_sign", **common, identity="registry.example.com/prod/app")["changed"]
     assert not run("image_verify", **keys, identity=rule).get("failed")
@@ -153,7 +153,7 @@ def test_identity_annotations_and_attestations_are_what_is_signed(run, registry,
     failed = run("image_verify", **keys, attestations=["cyclonedx"])
     assert failed["msg"] == (
         f"{image}: {IMAGE.digest} has no attestation of type https://cyclonedx.org/bom. "
-        "Attest it, for example with image_sign."
+        "Attest the image, for example with image_sign."
     )
     assert run("image_sign", **common, **claim)["changed"]
     assert not run("image_sign", **common, **claim)["changed"]
@@ -181,6 +181,7 @@ def test_the_signature_of_another_image_is_told_apart(run, registry, repository,
     failed = run("image_verify", image=other, public_keys=[key.public])
     assert failed["msg"] == (
         f"{other}: {digest} is not verified: the signature is for a different digest, {IMAGE.digest}."
+        " Check the keys and the identity, or sign the image again."
     )
 
 
@@ -195,7 +196,7 @@ def test_damaged_signatures_are_never_verified(run, registry, repository, key):
     damaged[-1] ^= 1
     for text, cause in (
         (base64.b64encode(damaged).decode(), "none of its signatures (1 found) was made with the key sha256:"),
-        ("*", "the signature is damaged: a signature is not base64."),
+        ("*", "the signature is damaged: a signature is not valid base64."),
     ):
         annotations["dev.cosignproject.cosign/signature"] = text
         content = json.dumps(manifest)
@@ -221,7 +222,10 @@ def test_layouts_keep_signatures_too(run, tmp_path, registry, repository, key):
     layout = f"oci:{tmp_path}/layout:app"
     assert run("image_copy", src=image, dest=layout)["changed"]
     failed = run("image_sign", image=layout, key_content=key.private)
-    assert failed["msg"] == f"{layout}: a local image has no reference that could be signed. Set the option identity."
+    assert (
+        failed["msg"]
+        == f"{layout}: a local image has no name to sign. Set the option identity to the name of the image."
+    )
     options = {"image": layout, "key_content": key.private, "identity": "registry.example.com/prod/app"}
     assert run("image_sign", **options)["changed"]
     assert not run("image_sign", **options)["changed"]

@@ -164,7 +164,7 @@ def test_skopeo_accepts_our_signature_and_we_skopeos(run, gpg, plain_gpg, direct
 def test_other_names_and_damaged_signatures_are_refused(run, plain_gpg, directory, tmp_path):
     failed = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", plain_gpg, _EXACT))
     assert failed["msg"] == (
-        f"dir:{directory}: {IMAGE.digest} has no GPG signature. Sign it, for example with skopeo standalone-sign."
+        f"dir:{directory}: {IMAGE.digest} has no GPG signature. Sign the image, for example with skopeo standalone-sign."
     )
     options = {"image": f"dir:{directory}", "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
     run("image_sign", **options, identity="registry.example.com/prod/other:1")
@@ -190,7 +190,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
     assert (
         run("image_sign", **options)["msg"]
-        == f"{image}: GPG signatures require a lookaside directory. Set the option lookaside."
+        == f"{image}: GPG signatures of images in registries require a lookaside directory. Set the option lookaside."
     )
     assert run("image_sign", **options, lookaside=str(lookaside))["changed"]
     assert not run("image_sign", **options, lookaside=str(lookaside))["changed"]
@@ -221,7 +221,10 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         assert server.paths == [f"{name}1", f"{name}2"]
         (stored / "signature-2").unlink()
         cause = f"the signature {server.url}{name}1 was made with none of the given GPG keys."
-        assert run("image_verify", **options)["msg"] == f"{image}: {IMAGE.digest} is not verified: {cause}"
+        assert (
+            run("image_verify", **options)["msg"]
+            == f"{image}: {IMAGE.digest} is not verified: {cause} Check the keys and the identity, or sign the image again."
+        )
         (stored / "signature-1").unlink()
         assert f"{image}: {IMAGE.digest} has no GPG signature." in run("image_verify", **options)["msg"]
         server.status = 403

@@ -31,6 +31,8 @@ _KEY_SOURCES = {
     "sigstoreSigned": ("keyPath", "keyPaths", "keyData", "keyDatas", "fulcio", "pki"),
 }
 _KEYLESS = {"fulcio": "keyless signatures (fulcio)", "pki": "signatures by certificates (pki)"}
+_HINT = "Correct the policy, see containers-policy.json(5)"
+REQUIREMENT_HINT = "Use insecureAcceptAnything, reject, signedBy or sigstoreSigned"
 _KEY_TYPES = ("GPGKeys", "signedByGPGKeys", "X509Certificates", "signedByX509CAs")
 
 
@@ -65,12 +67,12 @@ class Policy:
         try:
             document = documents.read(content, "the policy")
         except ImageError as error:
-            raise InvalidPolicy(error.cause) from None
+            raise InvalidPolicy(error.cause, hint=_HINT) from None
         _check_members(document, "the policy", ("default",), ("transports",))
         default = _requirements(document["default"], "default")
         transports = document.get("transports", {})
         if not isinstance(transports, dict):
-            raise InvalidPolicy("transports of the policy is not an object")
+            raise InvalidPolicy("the key transports of the policy is not a JSON object", hint=_HINT)
         return cls(default, {name: _scopes(name, scopes) for name, scopes in transports.items()})
 
     def requirements(self, image: Reference) -> tuple[Requirement, ...]:
@@ -132,12 +134,13 @@ def _path_scopes(path: str) -> list[str]:
 
 def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ...]]:
     if not isinstance(document, dict):
-        raise InvalidPolicy("transports.%s of the policy is not an object" % transport)
+        cause = "the key transports.%s of the policy is not a JSON object" % transport
+        raise InvalidPolicy(cause, hint=_HINT)
     for scope in document:
         if scope and transport in _PATHS and (not scope.startswith("/") or os.path.normpath(scope) != scope):
             raise InvalidPolicy(
-                "the scope %r of transport %s is not an absolute path, or contains . or .. segments"
-                % (scope, transport)
+                "the scope %r of transport %s is not a normalized absolute path" % (scope, transport),
+                hint="Use an absolute path without . and .. segments",
             )
         if scope == "/" and transport in _PATHS:
             raise InvalidPolicy('the scope "/" of transport %s is not valid' % transport, hint='Use "" for all images')
@@ -146,7 +149,8 @@ def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ..
 
 def _requirements(document: object, scope: str) -> tuple[Requirement, ...]:
     if not isinstance(document, list) or not document:
-        raise InvalidPolicy("the requirements of %s in the policy are not a list, or the list is empty" % scope)
+        cause = "the policy must have a list of at least one requirement for %s" % scope
+        raise InvalidPolicy(cause, hint=_HINT)
     try:
         return tuple(_requirement(item) for item in document)
     except ImageError as error:
@@ -158,20 +162,21 @@ def _requirements(document: object, scope: str) -> tuple[Requirement, ...]:
 def _requirement(document: object) -> Requirement:
     kind = document.get("type") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(kind, str):
-        raise InvalidPolicy("a requirement has no type")
+        raise InvalidPolicy("a requirement has no type", hint="Add the key type to the requirement")
     if kind in ("insecureAcceptAnything", "reject"):
         _check_members(document, "the requirement %s" % kind, ("type",))
         return Requirement(kind)
     if kind == "signedBaseLayer":
         return Requirement(kind, unsupported="the requirement signedBaseLayer is not supported")
     if kind not in _KEY_SOURCES:
-        raise InvalidPolicy("unknown requirement %r" % kind)
+        raise InvalidPolicy("unknown requirement %r" % kind, hint=REQUIREMENT_HINT)
     sources = _KEY_SOURCES[kind]
     more = ("keyType",) if kind == "signedBy" else _REKOR
     _check_members(document, "the requirement %s" % kind, ("type",), (*sources, *more, "signedIdentity"))
     given = [name for name in sources if name in document]
     if len(given) != 1:
-        raise InvalidPolicy("exactly one of %s must be set, not %d" % (", ".join(sources), len(given)))
+        cause = "a requirement must have exactly one of the keys %s, but has %d" % (", ".join(sources), len(given))
+        raise InvalidPolicy(cause, hint=_HINT)
     unsupported = _unsupported(document)
     paths, data = ((), ()) if given[0] in _KEYLESS else _keys(given[0], document[given[0]])
     rule = IdentityRule.from_document(document["signedIdentity"]) if "signedIdentity" in document else IdentityRule()
@@ -183,7 +188,7 @@ def _unsupported(document: t.Mapping[str, t.Any]) -> str:
     if document["type"] == "signedBy":
         key_type = document.get("keyType")
         if key_type not in _KEY_TYPES:
-            raise InvalidPolicy("unknown keyType %r" % (key_type,), hint="Use GPGKeys")
+            raise InvalidPolicy("unknown keyType %r" % (key_type,), hint="Use the keyType GPGKeys")
         return "" if key_type == "GPGKeys" else "keyType %s is not supported" % key_type
     for name, what in _KEYLESS.items():
         if name in document:
@@ -196,21 +201,24 @@ def _keys(name: str, value: object) -> tuple[tuple[str, ...], tuple[bytes, ...]]
     """Files and contents of keys."""
     values = value if name.endswith("s") else [value]
     if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-        raise InvalidPolicy("%s is not a string, or is empty" % name)
+        cause = "%s must be a list of non-empty strings" if name.endswith("s") else "%s must be a non-empty string"
+        raise InvalidPolicy(cause % name, hint=_HINT)
     if name.startswith("keyPath"):
         return tuple(values), ()
     try:
         return (), tuple(base64.b64decode("".join(item.split()), validate=True) for item in values)
     except ValueError:
-        raise InvalidPolicy("%s is not base64" % name) from None
+        raise InvalidPolicy("%s is not valid base64" % name, hint=_HINT) from None
 
 
 def _check_members(document: object, what: str, needed: t.Collection[str], possible: t.Collection[str] = ()) -> None:
     if not isinstance(document, dict):
-        raise InvalidPolicy("%s is not an object" % what)
+        raise InvalidPolicy("%s is not a JSON object" % what, hint=_HINT)
     unknown = sorted(set(document) - set(needed) - set(possible))
     if unknown:
-        raise InvalidPolicy("%s has unknown keys: %s" % (what, ", ".join(map(repr, unknown))))
+        cause = "%s has unknown keys: %s" % (what, ", ".join(map(repr, unknown)))
+        raise InvalidPolicy(cause, hint="Remove the unknown keys")
     missing = sorted(set(needed) - set(document))
     if missing:
-        raise InvalidPolicy("%s has no %s" % (what, ", ".join(missing)))
+        cause = "%s does not have the required keys: %s" % (what, ", ".join(missing))
+        raise InvalidPolicy(cause, hint="Add the missing keys")

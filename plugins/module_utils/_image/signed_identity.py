@@ -20,6 +20,7 @@ from .._errors import ImageError, InvalidReference
 from . import reference as references
 from .reference import Reference, RegistryReference
 
+_HINT = "Correct signedIdentity, see containers-policy.json(5)"
 # What each type needs beside itself.
 _MEMBERS = {
     "matchExact": (),
@@ -46,15 +47,16 @@ class IdentityRule:
     def from_document(cls, document: object) -> IdentityRule:
         """Read the JSON of a rule. Raises :class:`InvalidIdentity`."""
         if not isinstance(document, dict):
-            raise InvalidIdentity("signedIdentity is not an object")
+            raise InvalidIdentity("signedIdentity is not a JSON object", hint=_HINT)
         kind = document.get("type")
         if not isinstance(kind, str) or kind not in _MEMBERS:
             hint = "Use one of: %s" % ", ".join(_MEMBERS)
-            raise InvalidIdentity("unknown type %r of signedIdentity" % (kind,), hint=hint)
+            raise InvalidIdentity("signedIdentity has the unknown type %r" % (kind,), hint=hint)
         members = _MEMBERS[kind]
         if set(document) != {"type", *members}:
             wanted = " and ".join(("type", *members))
-            raise InvalidIdentity("signedIdentity of type %s must have exactly the keys %s" % (kind, wanted))
+            cause = "signedIdentity of type %s must have exactly the keys %s" % (kind, wanted)
+            raise InvalidIdentity(cause, hint=_HINT)
         values = {name: document[name] for name in members}
         rule = cls(kind, values)
         rule._check()
@@ -63,14 +65,15 @@ class IdentityRule:
     def _check(self) -> None:
         for name, value in self.values.items():
             if not isinstance(value, str):
-                raise InvalidIdentity("%s of signedIdentity is not a string" % name)
+                raise InvalidIdentity("the key %s of signedIdentity is not a string" % name, hint=_HINT)
             if self.type == "remapIdentity":
                 valid = references.is_prefix(value)
             else:
                 found = _parsed(value)
                 valid = found is not None and (name != "dockerReference" or not _is_bare(found))
             if not valid:
-                raise InvalidIdentity("invalid %s of signedIdentity: %r" % (name, value))
+                cause = "the key %s of signedIdentity has the invalid value %r" % (name, value)
+                raise InvalidIdentity(cause, hint=_HINT)
 
     def accepts(self, image: Reference, signed: str) -> bool:
         """Whether a signature for the name ``signed`` counts for this image.

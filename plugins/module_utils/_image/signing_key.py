@@ -106,19 +106,20 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
     kind = _kind(pem, name)
     if "PRIVATE" in kind:
         raise InvalidKey(
-            "is a private key, but a public key is required",
+            "expected a public key, but found a private key",
             name,
-            "Give the public key, and keep private keys off hosts that only verify",
+            "Use the public key, and keep private keys off hosts that only verify",
         )
     if kind not in ("PUBLIC KEY", "RSA PUBLIC KEY"):
-        hint = "Extract it with: openssl x509 -pubkey -noout" if kind == "CERTIFICATE" else ""
-        raise InvalidKey("is a %s, not a public key" % kind.lower(), name, hint)
+        is_certificate = kind == "CERTIFICATE"
+        hint = "Extract the key with openssl x509 -pubkey -noout" if is_certificate else "Use the public key"
+        raise InvalidKey("expected a public key, but found a %s" % kind.lower(), name, hint)
     try:
         key = crypto.serialization.load_pem_public_key(pem)
     except _LOAD_ERRORS:
-        raise InvalidKey("is not a valid public key", name) from None
+        raise InvalidKey("the public key is damaged", name, "Use an undamaged copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("uses an unsupported key algorithm", name, _SUPPORTED) from None
+        raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
     return _public(key, name)
 
 
@@ -128,14 +129,14 @@ def load_private(content: str | bytes, passphrase: str | None, name: str) -> Sig
     pem = _bytes(content)
     kind = _kind(pem, name)
     if "PRIVATE" not in kind:
-        raise InvalidKey("is a %s, but a private key is required" % kind.lower(), name)
+        raise InvalidKey("expected a private key, but found a %s" % kind.lower(), name, "Use the private key")
     secret = passphrase.encode("utf-8") if passphrase else None
     if kind in encrypted_key.KINDS:
         key = _load_cosign(pem, secret or b"", name)
     else:
         key = _load_pem(pem, kind, secret, name)
     if not hasattr(key, "sign"):
-        raise InvalidKey("is a key that cannot create signatures", name, _SUPPORTED)
+        raise InvalidKey("the key cannot create signatures", name, _SUPPORTED)
     return SigningKey(key, _public(key.public_key(), name))
 
 
@@ -143,13 +144,15 @@ def _load_cosign(pem: bytes, passphrase: bytes, name: str) -> t.Any:
     try:
         der = encrypted_key.decrypt(pem, passphrase)
     except ValueError:
-        raise InvalidKey("is not a valid cosign private key", name) from None
+        raise InvalidKey("the cosign private key is damaged", name, "Use an undamaged copy of the key") from None
     if der is None:
         raise _wrong_passphrase(name, bool(passphrase))
     try:
         return crypto.serialization.load_der_private_key(der, None)
     except (*_LOAD_ERRORS, crypto.cryptography.exceptions.UnsupportedAlgorithm):
-        raise InvalidKey("contains no valid private key", name) from None
+        raise InvalidKey(
+            "the decrypted content is not a private key", name, "Use an undamaged copy of the key"
+        ) from None
 
 
 def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.Any:
@@ -162,26 +165,28 @@ def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.A
     except _LOAD_ERRORS:
         if is_encrypted:
             raise _wrong_passphrase(name, True) from None
-        raise InvalidKey("is not a valid private key", name) from None
+        raise InvalidKey("the private key is damaged", name, "Use an undamaged copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("uses an unsupported key algorithm", name, _SUPPORTED) from None
+        raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
 
 
 def _wrong_passphrase(name: str, was_given: bool) -> InvalidKey:
     if was_given:
-        return InvalidKey("cannot be decrypted with this passphrase", name, "Check the option passphrase")
-    return InvalidKey("is encrypted", name, "Set the option passphrase")
+        return InvalidKey(
+            "the private key cannot be decrypted with this passphrase", name, "Check the option passphrase"
+        )
+    return InvalidKey("the private key is encrypted", name, "Set the option passphrase")
 
 
 def _public(key: t.Any, name: str) -> PublicKey:
     if isinstance(key, crypto.ec.EllipticCurvePublicKey):
         if key.curve.name not in _CURVES:
-            raise InvalidKey("uses the unsupported ECDSA curve %s" % key.curve.name, name, _SUPPORTED)
+            raise InvalidKey("the key has the unsupported ECDSA curve %s" % key.curve.name, name, _SUPPORTED)
     elif isinstance(key, crypto.rsa.RSAPublicKey):
         if key.key_size < _LEAST_RSA_BITS:
-            raise InvalidKey("is an RSA key of %d bits, which is too short" % key.key_size, name, _SUPPORTED)
+            raise InvalidKey("the RSA key has %d bits, which is too short" % key.key_size, name, _SUPPORTED)
     elif not isinstance(key, crypto.ed25519.Ed25519PublicKey):
-        raise InvalidKey("uses a key algorithm that is not supported for images", name, _SUPPORTED)
+        raise InvalidKey("the algorithm of the key is not supported for images", name, _SUPPORTED)
     der = key.public_bytes(crypto.serialization.Encoding.DER, crypto.serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(der, name)
 
@@ -194,7 +199,11 @@ def _kind(pem: bytes, name: str) -> str:
     """The label of the one PEM block. EC parameters, which openssl writes before a key, are no key."""
     kinds: list[str] = [kind for kind in _BEGIN.findall(pem.decode("utf-8", "replace")) if kind != "EC PARAMETERS"]
     if not kinds:
-        raise InvalidKey("is not a key in PEM format", name, "A key begins with -----BEGIN")
+        raise InvalidKey("the content is not a key in PEM format", name, "Use a key that begins with -----BEGIN")
     if len(kinds) > 1:
-        raise InvalidKey("contains %d keys or certificates" % len(kinds), name, "Store each key in a separate file")
+        raise InvalidKey(
+            "expected one key, but found %d keys or certificates" % len(kinds),
+            name,
+            "Store each key in a separate file",
+        )
     return kinds[0]

@@ -112,7 +112,9 @@ class _Signer:
     def settle(self, subject: Descriptor) -> SignedDigest:
         """Sign or unsign one manifest."""
         if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
-            raise ImageError("cosign defines no signature tag for %s" % subject.digest, hint="Remove tag from formats")
+            raise ImageError(
+                "cosign defines no signature tag for the digest %s" % subject.digest, hint="Remove tag from formats"
+            )
         if TAG in self._options.formats and not self._writer.takes_tag(tag_of(subject.digest, self._suffix)):
             raise ImageError("this destination cannot store attestations", hint="Use a registry or an OCI layout")
         found = self._own(subject)
@@ -186,7 +188,7 @@ def _check(reference: Reference, options: SignOptions) -> None:
         hint = "Push the image, and sign it in the registry"
         raise InvalidReference("engines and Docker archives cannot store signatures", reference, hint)
     if not options.formats:
-        raise ImageError("formats is empty", reference, "Set it to tag, bundle or both")
+        raise ImageError("formats is empty", reference, "Set formats to tag, bundle or both")
 
 
 def _identity(given: str, reference: Reference) -> str:
@@ -195,7 +197,7 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    raise ImageError("a local image has no reference that could be signed", hint="Set the option identity")
+    raise ImageError("a local image has no name to sign", hint="Set the option identity to the name of the image")
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:
@@ -203,9 +205,10 @@ def manifest_of(store: Store, reference: Reference) -> Manifest:
     try:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:
-        raise NotFound("cannot sign it: %s" % error.cause, hint="Push the image first") from None
+        raise NotFound("cannot sign the image: %s" % error.cause, hint="Push the image first") from None
     if reference.digest and manifest.digest != reference.digest:
-        raise ImageError("it has a different digest (%s)" % manifest.digest)
+        cause = "the image has the digest %s, but the reference specifies %s" % (manifest.digest, reference.digest)
+        raise ImageError(cause, hint="Correct or remove the digest in the reference")
     return manifest
 
 

@@ -81,7 +81,7 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
     """Verify the signature, and that the bundle has the signed files, each as it was, and no others. Raises ImageError."""
     with naming(path):
         if is_missing(os.path.join(path, SIGNATURE)):
-            raise NotVerified("the bundle is not signed: it has no file %s" % SIGNATURE, hint=_HINT)
+            raise NotVerified("the bundle is not signed: the file %s is missing" % SIGNATURE, hint=_HINT)
         found = _signed(path, keys)
         if not found:
             names = ", ".join(key.name for key in keys)
@@ -89,7 +89,7 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
         statement, key = found
         subjects, _images = _subjects(path)
         if statement.subjects != subjects:
-            raise NotVerified("%s or %s was changed after signing" % (SUMS, INVENTORY), hint=_HINT)
+            raise NotVerified("the file %s or %s was changed after signing" % (SUMS, INVENTORY), hint=_HINT)
         _check_files(path, run)
         digest = _digest_of(subjects[0])
         claim = Claim(digest, predicate_type=statement.predicate_type, predicate=statement.predicate)
@@ -133,16 +133,16 @@ def _check_files(path: str, run: Run) -> None:
     present = _present(path) - {SUMS, SIGNATURE}
     missing, unlisted = sorted(set(listed) - present), sorted(present - set(listed))
     if missing:
-        raise NotVerified("%s is missing from the bundle" % missing[0], hint=_HINT)
+        raise NotVerified("the file %s is missing from the bundle" % missing[0], hint=_HINT)
     if unlisted:
-        raise NotVerified("the bundle contains %s, which is not signed" % unlisted[0], hint=_HINT)
+        raise NotVerified("the bundle contains the file %s, which is not signed" % unlisted[0], hint=_HINT)
     names = sorted(listed)
     with file_errors("read", path):
         run.enter("checking", path, sum(os.path.getsize(os.path.join(path, name)) for name in names))
     hashes = for_each(lambda name: _hash(os.path.join(path, name), run), names, run.jobs)
     for name, found in zip(names, hashes):
         if found != listed[name]:
-            raise NotVerified("%s was changed after signing" % name, hint=_HINT)
+            raise NotVerified("the file %s was changed after signing" % name, hint=_HINT)
 
 
 def _listed(content: bytes) -> dict[str, str]:
@@ -150,7 +150,7 @@ def _listed(content: bytes) -> dict[str, str]:
     for line in content.decode("utf-8", "surrogateescape").splitlines():
         match = _LINE.fullmatch(line)
         if not match or ".." in match.group(2).split("/"):
-            raise NotVerified("%s contains a line that is not a checksum" % SUMS, hint=_HINT)
+            raise NotVerified("the file %s contains a line that is not a checksum" % SUMS, hint=_HINT)
         found[match.group(2)] = match.group(1)
     return found
 
@@ -164,7 +164,8 @@ def _present(path: str) -> set[str]:
                 full = os.path.join(directory, name)
                 mode = os.lstat(full).st_mode
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                    raise NotVerified("%s is neither a file nor a directory" % full, hint=_HINT)
+                    cause = "the bundle contains %s, which is neither a file nor a directory" % full
+                    raise NotVerified(cause, hint=_HINT)
                 if stat.S_ISREG(mode):
                     found.add(os.path.relpath(full, path))
     return found

@@ -162,7 +162,8 @@ class _Program:
         except OSError:
             raise ImageError("gpg is not installed", hint="Install GnuPG on the managed node") from None
         if status:
-            raise ImageError("gpg failed: %s" % (err.strip() or "no reason given").splitlines()[-1])
+            cause = "gpg failed (%s)" % (err.strip() or "no reason given").splitlines()[-1]
+            raise ImageError(cause, hint="Check gpg_key, gpg_home and the passphrase")
         return out
 
 
@@ -171,13 +172,15 @@ def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
     if isinstance(reference, RegistryReference):
         if not lookaside:
             raise InvalidReference(
-                "GPG signatures require a lookaside directory", reference, "Set the option lookaside"
+                "GPG signatures of images in registries require a lookaside directory",
+                reference,
+                "Set the option lookaside",
             )
         return RegistriesD({"": {"lookaside": "file://%s" % os.path.abspath(lookaside)}})
     if isinstance(reference, LocalReference) and reference.transport == "dir":
         return RegistriesD()
     raise InvalidReference(
-        "GPG signatures are only supported for registries and directories", reference, "Use dir:PATH"
+        "GPG signatures are supported only for registries and directories", reference, "Use a registry or dir:PATH"
     )
 
 
@@ -188,5 +191,5 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        raise ImageError("a local image has no reference that could be signed", hint="Set the option identity")
+        raise ImageError("a local image has no name to sign", hint="Set the option identity to the name of the image")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

@@ -57,7 +57,7 @@ def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
                 cause = "the policy accepts this image without a signature, so nothing was verified"
                 raise NotVerified(cause, hint="Require a signature in the policy, or set public_keys")
         else:
-            raise ImageError("neither public_keys nor policy is set")
+            raise ImageError("neither public_keys nor policy is set", hint="Set one of these options")
     return VerifiedImage(manifest.digest, found)
 
 
@@ -78,7 +78,8 @@ def _manifest(store: Store, reference: Reference) -> Manifest:
     try:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:
-        raise NotFound("cannot verify it: %s" % error.cause) from None
+        raise NotFound("cannot verify the image: %s" % error.cause, hint=error.hint) from None
     if reference.digest and manifest.digest != reference.digest:
-        raise ImageError("it has a different digest (%s)" % manifest.digest)
+        cause = "the image has the digest %s, but the reference specifies %s" % (manifest.digest, reference.digest)
+        raise ImageError(cause, hint="Correct or remove the digest in the reference")
     return manifest

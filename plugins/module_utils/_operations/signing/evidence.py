@@ -18,6 +18,8 @@ from ..._image import statement as statements
 from .reading import ATTESTATIONS, SIGNATURES, Found, SignatureReader, SignedReferrer
 from .signature import Demand, ReadManifest, Reason, Rejection, Verified
 
+NOT_VERIFIED_HINT = "Check the keys and the identity, or sign the image again"
+
 
 class NotVerified(ImageError):
     """An image lacks the signature, or the attestation, that it must have."""
@@ -83,15 +85,14 @@ class Evidence:
         what = "signature"
         if demand.predicate_type != statements.SIGN:
             what = "attestation of type %s" % demand.predicate_type
+        if not rejections and what == "signature":
+            return NotVerified("%s has no signature" % self.digest, hint="Sign the image, for example with image_sign")
         if not rejections:
-            hint = (
-                "Sign it, for example with image_sign"
-                if what == "signature"
-                else "Attest it, for example with image_sign"
-            )
-            return NotVerified("%s has no %s" % (self.digest, what), hint=hint)
+            cause = "%s has no attestation of type %s" % (self.digest, demand.predicate_type)
+            return NotVerified(cause, hint="Attest the image, for example with image_sign")
         best = max(rejections, key=lambda rejection: rejection.reason)
-        return NotVerified("%s is not verified: %s" % (self.digest, _cause(best, what, demand, len(rejections))))
+        cause = "%s is not verified: %s" % (self.digest, _cause(best, what, demand, len(rejections)))
+        return NotVerified(cause, hint=NOT_VERIFIED_HINT)
 
 
 def _distance(stated: str, wanted: str) -> int:

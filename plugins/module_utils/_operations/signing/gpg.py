@@ -30,7 +30,7 @@ from ..._image.reference import LocalReference, Reference
 from ..._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from ..._process import RunCommand
 from ..._stores.signature_files import MOST, NAME, numbered
-from .evidence import NotVerified
+from .evidence import NOT_VERIFIED_HINT, NotVerified
 from .registries_d import RegistriesD
 from .signature import Claim, Reason, Rejection, Verified
 
@@ -62,7 +62,7 @@ class GpgSignatures:
         first = next(found, None)
         if not first:
             raise NotVerified(
-                "%s has no GPG signature" % digest, hint="Sign it, for example with skopeo standalone-sign"
+                "%s has no GPG signature" % digest, hint="Sign the image, for example with skopeo standalone-sign"
             )
         with keyring_of(requirement, self._run_command) as keyring:
             rejections = []
@@ -72,7 +72,7 @@ class GpgSignatures:
                     return outcome
                 rejections.append(outcome)
         best = max(rejections, key=lambda rejection: rejection.reason)
-        raise NotVerified("%s is not verified: %s" % (digest, best.detail))
+        raise NotVerified("%s is not verified: %s" % (digest, best.detail), hint=NOT_VERIFIED_HINT)
 
     def _signatures(self, image: Reference, digest: str) -> t.Iterator[Stored]:
         """One after the other, so that no more are downloaded than are needed."""
@@ -164,7 +164,8 @@ class Keyring:
         status, out, err = self._gpg("--status-fd", "1", "--import", path)
         found = _IMPORTED.findall(out)
         if status or not found:
-            raise ImageError("cannot import a GPG key: %s" % (err.strip() or "it contains no key").splitlines()[-1])
+            cause = "cannot import a GPG key (%s)" % (err.strip() or "the file contains no key").splitlines()[-1]
+            raise ImageError(cause, hint="Check the GPG keys in the policy")
         self._fingerprints.update(found)
 
     def open(self, signature: bytes) -> tuple[bytes, str]:

@@ -115,7 +115,7 @@ class SignatureReader:
         try:
             signature = strict_base64.decode(encoded)
         except ValueError:
-            raise InvalidContent("a signature is not base64") from None
+            raise InvalidContent("a signature is not valid base64", hint="Sign the image again") from None
         payload = self._foreseen(layer, digest) or self._read(layer, simple_signing.MAX_SIZE)
         return SimpleSignature(TAG, str(encoded), payload, signature)
 
@@ -129,7 +129,7 @@ class SignatureReader:
 
     def _read(self, blob: Descriptor, limit: int) -> bytes:
         if blob.size > limit:
-            raise InvalidContent("a signature is larger than %d bytes" % limit)
+            raise InvalidContent("a signature is larger than %d bytes" % limit, hint="Sign the image again")
         embedded = blob.embedded
         return b"".join(map(bytes, self._store.open_blob(blob))) if embedded is None else embedded
 
@@ -166,5 +166,7 @@ def _may_be_signature(entry: Descriptor) -> bool:
 
 def _limited(items: t.Sequence[Descriptor]) -> t.Sequence[Descriptor]:
     if len(items) > _MOST:
-        raise InvalidContent("an image has more than %d signatures" % _MOST)
+        raise InvalidContent(
+            "the image has more than %d signatures" % _MOST, hint="Delete signatures that are not needed"
+        )
     return items

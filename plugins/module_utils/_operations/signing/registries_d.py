@@ -42,7 +42,8 @@ class RegistriesD:
             path = os.path.join(directory, name)
             for scope, settings in _namespaces(path).items():
                 if scope in found:
-                    raise ImageError("%s is configured twice" % (scope or "default-docker"), path)
+                    cause = "another file also contains settings for %s" % (scope or "default-docker")
+                    raise ImageError(cause, path, "Remove the settings from one of the files")
                 found[scope] = settings
         return cls(found)
 
@@ -89,12 +90,13 @@ def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
     try:
         document = yaml.safe_load(content) or {}
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ImageError("is not YAML", path) from None
+        raise ImageError("the file is not valid YAML", path, "Correct the file") from None
     with parsing("the configuration of signatures %s" % path):
         found = dict(document.get("docker") or {})
         if document.get("default-docker"):
             found[""] = document["default-docker"]
         for scope, settings in found.items():
             if not isinstance(scope, str) or not isinstance(settings, dict) or set(settings) - _FIELDS:
-                raise ImageError("the settings of %s do not follow containers-registries.d(5)" % scope, path)
+                cause = "the settings of %s do not follow containers-registries.d(5)" % scope
+                raise ImageError(cause, path, "Correct the settings")
         return found

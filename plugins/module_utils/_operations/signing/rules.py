@@ -19,7 +19,7 @@ from ..._files import read_named
 from ..._image import signing_key
 from ..._image import statement as statements
 from ..._image.manifest import Manifest
-from ..._image.policy import InvalidPolicy, Policy, Requirement
+from ..._image.policy import REQUIREMENT_HINT, InvalidPolicy, Policy, Requirement
 from ..._image.reference import Reference
 from ..._image.signed_identity import IdentityRule
 from ..._image.signing_key import PublicKey
@@ -148,19 +148,20 @@ class PolicyRule:
             if requirement.unsupported:
                 raise InvalidPolicy(requirement.unsupported, "%s for %s" % (self._name, image))
             if requirement.type == "reject":
-                raise NotVerified("the policy %s rejects this image" % self._name)
+                cause = "the policy %s rejects this image" % self._name
+                raise NotVerified(cause, hint="Change the policy if you trust the image")
             if requirement.type == "signedBy":
                 yield self._gpg.check(image, requirement, evidence.digest)
             elif requirement.type == "sigstoreSigned":
                 yield self._check_sigstore(image, requirement, evidence)
             elif requirement.type != "insecureAcceptAnything":
-                raise InvalidPolicy("unknown requirement %r" % requirement.type, self._name)
+                raise InvalidPolicy("unknown requirement %r" % requirement.type, self._name, REQUIREMENT_HINT)
 
     def _check_sigstore(self, image: Reference, requirement: Requirement, evidence: Evidence) -> Verified:
         identity = requirement.identity
         if not self._registries_d.uses_attachments(image):
             cause = "use-sigstore-attachments is not set for this image, so sigstore signatures are ignored"
-            raise NotVerified(cause, hint="Set it in registries.d")
+            raise NotVerified(cause, hint="Set use-sigstore-attachments: true in registries.d")
         keys = self._keys_of(requirement)
         demand = Demand(keys, lambda signed: identity.accepts(image, signed))
         # containers/image reads cosign's tag and no bundles.

@@ -122,7 +122,8 @@ class SignatureWriter:
             start = time.monotonic()
             current = self._reader.tagged(digest, suffix)
             if current and current.is_index:
-                raise InvalidContent("the signature tag %s points to an index" % tag)
+                cause = "the signature tag %s points to an index, which cannot contain signatures" % tag
+                raise InvalidContent(cause, hint="Delete the tag, or remove tag from formats")
             wanted = change(_layers(current))
             if wanted is None:
                 return

@@ -134,10 +134,10 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({}, "the policy has no default."),
-        ([], "the policy is not an object."),
+        ({}, "the policy does not have the required keys: default."),
+        ([], "the policy is not a JSON object."),
         ({"default": [], "x": 1}, "the policy has unknown keys: 'x'."),
-        ({"default": []}, "the requirements of default in the policy are not a list, or the list is empty."),
+        ({"default": []}, "the policy must have a list of at least one requirement for default."),
         ({"default": [{}]}, "the policy for default: a requirement has no type."),
         ({"default": [{"type": "signed"}]}, "the policy for default: unknown requirement 'signed'."),
         (
@@ -146,35 +146,35 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
         ),
         (
             _signed(),
-            "the policy for default: exactly one of keyPath, keyPaths, keyData, keyDatas, fulcio, pki must be ",
+            "the policy for default: a requirement must have exactly one of the keys keyPath, keyPaths, keyData, keyDatas, fulcio, pki, ",
         ),
         (
             _signed(keyPath="/a", keyData="aa"),
-            "the policy for default: exactly one of keyPath, keyPaths, keyData, keyDa",
+            "the policy for default: a requirement must have exactly one of the keys keyPath, keyPaths, keyDa",
         ),
-        (_signed(keyPath=""), "the policy for default: keyPath is not a string, or is empty."),
-        (_signed(keyPaths=[]), "the policy for default: keyPaths is not a string, or is empty."),
-        (_signed(keyPath=1), "the policy for default: keyPath is not a string, or is empty."),
-        (_signed(keyData="*"), "the policy for default: keyData is not base64."),
+        (_signed(keyPath=""), "the policy for default: keyPath must be a non-empty string."),
+        (_signed(keyPaths=[]), "the policy for default: keyPaths must be a list of non-empty strings."),
+        (_signed(keyPath=1), "the policy for default: keyPath must be a non-empty string."),
+        (_signed(keyData="*"), "the policy for default: keyData is not valid base64."),
         (
             _signed(keyPath="/a", keypath="/a"),
             "the policy for default: the requirement sigstoreSigned has unknown keys: 'keypath'",
         ),
         (
             _signed(keyPath="/a", signedIdentity={"type": "any"}),
-            "the policy for default: unknown type 'any' of signedIdentity. Use one of: matchExact, ",
+            "the policy for default: signedIdentity has the unknown type 'any'. Use one of: matchExact, ",
         ),
-        (_signed(keyPath="/a", signedIdentity=None), "the policy for default: signedIdentity is not an object."),
+        (_signed(keyPath="/a", signedIdentity=None), "the policy for default: signedIdentity is not a JSON object."),
         (
             {"default": [{"type": "signedBy", "keyPath": "/a", "keyType": "PGP"}]},
-            "the policy for default: unknown keyType 'PGP'. Use GPGKeys.",
+            "the policy for default: unknown keyType 'PGP'. Use the keyType GPGKeys.",
         ),
         (
             {"default": _REJECT, "transports": {"dir": {"srv": _REJECT}}},
-            "the scope 'srv' of transport dir is not an absolute path, or contains . or .. segments",
+            "the scope 'srv' of transport dir is not a normalized absolute path",
         ),
         ({"default": _REJECT, "transports": {"dir": {"/": _REJECT}}}, 'the scope "/" of transport dir is not valid. '),
-        ({"default": _REJECT, "transports": {"dir": []}}, "transports.dir of the policy is not an object."),
+        ({"default": _REJECT, "transports": {"dir": []}}, "the key transports.dir of the policy is not a JSON object."),
     ],
 )
 def test_what_is_not_understood_is_refused(document, message):

@@ -76,8 +76,8 @@ def test_keys_that_cosign_encrypted_open_with_their_passphrase(label):
         with pytest.raises(InvalidKey) as caught:
             load_private(pem, wrong, "cosign.key")
         assert str(caught.value) in (
-            "cosign.key: cannot be decrypted with this passphrase. Check the option passphrase.",
-            "cosign.key: is encrypted. Set the option passphrase.",
+            "cosign.key: the private key cannot be decrypted with this passphrase. Check the option passphrase.",
+            "cosign.key: the private key is encrypted. Set the option passphrase.",
         )
 
 
@@ -110,13 +110,28 @@ def _damaged_cosign_key(old: bytes, new: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "k: is not a key in PEM format. A key begins with -----BEGIN."),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "k: is not a valid private key."),
-        (_damaged_cosign_key(b'"scrypt"', b'"argon2"'), "k: is not a valid cosign private key."),
-        (_damaged_cosign_key(b'"N":', b'"N":9'), "k: is not a valid cosign private key."),
-        (_damaged_cosign_key(b'"r":8', b'"r":"8"'), "k: is not a valid cosign private key."),
-        (_damaged_cosign_key(b'"kdf"', b'"kdx"'), "k: is not a valid cosign private key."),
-        (signing_keys.COSIGN_PUBLIC_KEY, "k: is a public key, but a private key is required."),
+        ("", "k: the content is not a key in PEM format. Use a key that begins with -----BEGIN."),
+        (
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "k: the private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
+            _damaged_cosign_key(b'"scrypt"', b'"argon2"'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
+            _damaged_cosign_key(b'"N":', b'"N":9'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
+            _damaged_cosign_key(b'"r":8', b'"r":"8"'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
+            _damaged_cosign_key(b'"kdf"', b'"kdx"'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (signing_keys.COSIGN_PUBLIC_KEY, "k: expected a private key, but found a public key. Use the private key."),
     ],
 )
 def test_what_is_no_private_key_is_refused_without_quoting_it(content, message):
@@ -131,11 +146,11 @@ _SUPPORTED = "Use ECDSA on P-256, P-384 or P-521, Ed25519, or RSA with 2048 bits
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: uses the unsupported ECDSA curve secp256k1. "),
-        (lambda: rsa.generate_private_key(65537, 1024), "k: is an RSA key of 1024 bits, which is too short. "),
-        (lambda: dsa.generate_private_key(2048), "k: uses a key algorithm that is not supported for images. "),
-        (ed448.Ed448PrivateKey.generate, "k: uses a key algorithm that is not supported for images. "),
-        (x25519.X25519PrivateKey.generate, "k: uses a key algorithm that is not supported for images. "),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: the key has the unsupported ECDSA curve secp256k1. "),
+        (lambda: rsa.generate_private_key(65537, 1024), "k: the RSA key has 1024 bits, which is too short. "),
+        (lambda: dsa.generate_private_key(2048), "k: the algorithm of the key is not supported for images. "),
+        (ed448.Ed448PrivateKey.generate, "k: the algorithm of the key is not supported for images. "),
+        (x25519.X25519PrivateKey.generate, "k: the algorithm of the key is not supported for images. "),
     ],
 )
 def test_keys_that_cosign_would_not_take_are_refused(make, message):
@@ -153,11 +168,14 @@ def test_a_file_of_verifiers_has_one_public_key_and_no_private_one():
     for content, message in (
         (
             private,
-            "k: is a private key, but a public key is required. Give the public key, and keep private keys off hosts that only verify.",
+            "k: expected a public key, but found a private key. Use the public key, and keep private keys off hosts that only verify.",
         ),
-        (public * 2, "k: contains 2 keys or certificates. Store each key in a separate file."),
-        (b"-----BEGIN CERTIFICATE-----\n", "k: is a certificate, not a public key. "),
-        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "k: is not a valid public key."),
+        (public * 2, "k: expected one key, but found 2 keys or certificates. Store each key in a separate file."),
+        (b"-----BEGIN CERTIFICATE-----\n", "k: expected a public key, but found a certificate. "),
+        (
+            b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            "k: the public key is damaged. Use an undamaged copy of the key.",
+        ),
     ):
         with pytest.raises(InvalidKey) as caught:
             load_public(content, "k")

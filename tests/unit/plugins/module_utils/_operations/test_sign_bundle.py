@@ -99,7 +99,7 @@ def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
     assert _sign(bundle, OTHER, is_present=False)
     with pytest.raises(NotVerified) as caught:
         _verify(bundle)
-    assert "the bundle is not signed: it has no file SHA256SUMS.sigstore.json" in str(caught.value)
+    assert "the bundle is not signed: the file SHA256SUMS.sigstore.json is missing" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["inventory.json", "images/index.json", "images/blobs/sha256/aa", "SHA256SUMS"])
@@ -135,7 +135,7 @@ def test_files_that_nobody_signed_are_refused(bundle):
     (bundle / "images" / "more").write_text("x")
     with pytest.raises(NotVerified) as caught:
         _verify(bundle)
-    assert "the bundle contains images/more, which is not signed" in str(caught.value)
+    assert "the bundle contains the file images/more, which is not signed" in str(caught.value)
     (bundle / "images" / "more").unlink()
     (bundle / "images" / "link").symlink_to("/etc/passwd")
     with pytest.raises(NotVerified):
