@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Tags that belong to an image by its digest: nobody selects them themselves, but they stay as long as the image does.
+"""Tags that contain the digest of an image. No entry selects them, but they are kept as long as the image exists.
 
-cosign keeps signatures, attestations and SBOMs under ``sha256-<digest>.sig``, ``.att`` and ``.sbom``. Without a suffix it
-is the referrers tag schema of the OCI distribution spec.
+cosign stores signatures, attestations and SBOMs under ``sha256-<digest>.sig``, ``.att`` and ``.sbom``. The tag
+without a suffix is that of the referrers tag schema of the OCI distribution spec.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from .other_tags import current_tags
 def without_needed(
     store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], run: Run
 ) -> dict[str, Descriptor]:
-    """Those of the prunable tags that can be deleted: no tag that is attached to an image which stays.
+    """Return the prunable tags that can be deleted: those that are not attached to an image that is kept.
 
-    If all tags of an image are deleted, so are those attached to it. An image without a tag, such as a child of an index,
-    stays, and so do those whose digest is ``declared``, and the children of all images that stay. Raises ImageError.
+    If all tags of an image are deleted, the tags attached to it are deleted as well. Images without a tag, such as
+    children of an index, are kept. So are images with a ``declared`` digest, and the children of all images that are
+    kept. Raises ImageError.
     """
     found = subjects(prunable)
     if not found:
@@ -53,7 +54,7 @@ def without_needed(
 
 
 def in_use(store: Repository, tags: t.Mapping[str, Descriptor], run: Run) -> set[str]:
-    """The digests of what tags point to, and of all that is below their indexes. One request an index. Raises ImageError."""
+    """Return the digests that tags point to, and those of all descendants of their indexes. One request per index. Raises ImageError."""
     indexes = {known.digest: tag for tag, known in tags.items() if known.is_index}
 
     def below(index: tuple[str, str]) -> list[Descriptor]:
@@ -71,5 +72,5 @@ def _is_index(child: Descriptor) -> bool:
 
 
 def subjects(tags: t.Iterable[str]) -> dict[str, str]:
-    """The digest of the image that a tag belongs to, for those that belong to one."""
+    """Return the digest of the subject for each tag that has one."""
     return {tag: subject for tag, subject in ((tag, subject_of_tag(tag)) for tag in tags) if subject}

@@ -50,9 +50,10 @@ class CopyOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Copied:
-    """The job; in a dry run, what it moved is a prediction.
+    """The result of a copy. In a dry run, ``moved`` of the job is a prediction.
 
-    ``references`` are those of the destination; ``image`` is the one by digest, if the destination has images by digest.
+    ``references`` are those of the destination. ``image`` is its reference by digest, if the destination supports
+    that.
     """
 
     job: Job
@@ -62,7 +63,7 @@ class Copied:
 
 
 def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
-    """Make the destination be the source; a dry run only finds out what that would do.
+    """Copy the image. A dry run only predicts the result.
 
     Nothing is written unless the image passes the gate. Raises :class:`ImageError`.
     """
@@ -124,7 +125,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
 
 
 def _with_format(error: ImageError, plan: Plan) -> ImageError:
-    """The error with a hint at a conversion that would help: it changes the digest, so nothing is converted unasked."""
+    """Add a hint to the error if a conversion would help. It is not done automatically, because it changes the digest."""
     manifest = plan.selection.manifest if plan.selection and not plan.request.conversion.family else None
     if isinstance(error, FormatRefused) and manifest and (manifest.is_index or convert.is_image(manifest)):
         other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
@@ -133,7 +134,7 @@ def _with_format(error: ImageError, plan: Plan) -> ImageError:
 
 
 def _check_registry(text: str, destination: Reference) -> None:
-    """Refuse a name without a registry: nobody but Docker can push to what it would mean."""
+    """Reject a name without a registry: it would mean an official image, which only Docker can push."""
     if not isinstance(destination, RegistryReference) or "/" in text:
         return
     if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
@@ -142,9 +143,9 @@ def _check_registry(text: str, destination: Reference) -> None:
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
-    """The tags to write; none where the destination is named by a digest, or the source by nothing but one.
+    """Return the tags to write; none if the destination has only a digest, or if dest has no tag and src has only a digest.
 
-    The only image of a place without names is there under the empty one.
+    The only image of a location without names has an empty name.
     """
     if not destination.has_names:
         if more:
@@ -166,7 +167,7 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
 
 
 def _tag_of(source: Reference) -> str:
-    """The tag that a destination without one takes over; a layout may name its images by full references."""
+    """Return the tag for a destination without one. Names in a layout may be full references."""
     if not isinstance(source, LocalReference):
         return source.tag or ("" if source.digest else "latest")
     if not source.tag or references.is_tag(source.tag):

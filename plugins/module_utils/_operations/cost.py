@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a set of jobs costs before it is executed: traffic, pulls that Docker Hub counts, and space on a disk."""
+"""Compute the cost of jobs before they are executed: traffic, pulls that Docker Hub counts, and disk space."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _DOCKER_HUB = "docker.io"
 
 
 def cost_of(jobs: t.Iterable[Job], statistics: RunStats) -> dict[str, t.Any]:
-    """Return the cost in the terms of RETURN of image_copy and image_sync.
+    """Return the cost as in RETURN of image_copy and image_sync.
 
-    A GET of a manifest is a pull for Docker Hub. Check mode sends it as well, to see what is missing.
+    Docker Hub counts each GET of a manifest as a pull. Check mode sends the same requests, to find out what is
+    missing.
     """
     downloads: dict[str, int] = collections.Counter()
     uploads: dict[str, int] = collections.Counter()
@@ -60,7 +61,7 @@ def cost_of(jobs: t.Iterable[Job], statistics: RunStats) -> dict[str, t.Any]:
 
 
 def check_bytes(jobs: t.Iterable[Job], max_bytes: int | None) -> None:
-    """Raise ImageError if the jobs would copy more than that, as :func:`predict` foresees it."""
+    """Raise ImageError if :func:`predict` shows that the jobs would copy more than ``max_bytes``."""
     needed = sum(job.moved.bytes for job in jobs)
     if max_bytes is not None and needed > max_bytes:
         raise ImageError(
@@ -70,7 +71,7 @@ def check_bytes(jobs: t.Iterable[Job], max_bytes: int | None) -> None:
 
 
 def warn_of_shortage(cost: dict[str, t.Any], needed: int, warn: t.Callable[[str], None]) -> None:
-    """Warn if Docker Hub allows fewer pulls than needed, or the disk has less space."""
+    """Warn if Docker Hub allows fewer pulls than needed, or if the disk has too little space."""
     if cost["pulls_left"] is not None and cost["pulls"] > cost["pulls_left"]:
         text = "Docker Hub currently allows %d more pulls, but this task needs %d. If the task fails, log in or run it later."
         warn(text % (cost["pulls_left"], cost["pulls"]))
@@ -90,7 +91,7 @@ def _path(location: Location) -> str:
 
 
 def _free(path: str) -> int | None:
-    """The free bytes of the disk that a path is on, or will be on."""
+    """Return the free bytes on the disk of a path, which need not exist yet."""
     path = os.path.abspath(path)
     while not os.path.exists(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Removing a tag and only that tag, or a manifest with all its tags."""
+"""Delete only one tag, or a manifest with all its tags."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class DeleteOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Deleted:
-    """What went, or would go, and which tags of the same manifest stay. ``digest`` is empty where nothing was there.
+    """What was or would be deleted, and which tags of the same manifest are kept. ``digest`` is empty if there was nothing to delete.
 
-    ``before`` and ``after`` tell what each reference concerned names; ``method`` is empty where nothing was deleted.
-    ``attached`` is what was attached to the image and went with it.
+    ``before`` and ``after`` map references to the digests that they point to. ``method`` is empty if nothing was
+    deleted. ``attached`` has the referrers that were deleted with the image.
     """
 
     digest: str = ""
@@ -57,7 +57,7 @@ class Deleted:
 
 
 def delete(options: DeleteOptions, stores: Stores) -> Deleted:
-    """Remove a tag or an image, if it exists; a dry run only finds out what would go. Raises ImageError."""
+    """Delete a tag or an image, if it exists. A dry run only predicts the result. Raises ImageError."""
     reference = references.parse(options.image)
     tag = _tag_to_delete(reference, options.scope)
     # Lists of referrers that clients keep are written again.
@@ -96,7 +96,7 @@ def _check_referrers(options: DeleteOptions, store: Store) -> None:
 
 
 def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Deleted:
-    """Delete what is still attached to an image that is absent, as a task leaves it that failed in between."""
+    """Delete the remaining referrers of an image that was deleted by a task that then failed."""
     if not reference.digest or store.find(reference.digest):
         return Deleted()
     others = read_other_tags(store, "", stores.run)
@@ -110,7 +110,7 @@ def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Del
 
 
 def _tag_to_delete(reference: Reference, scope: str) -> str:
-    """The tag that is named; empty where scope allows to name none."""
+    """Return the tag to delete; empty if there is none and the scope allows that."""
     tag = "" if digests.is_digest(reference.tag) else reference.tag
     if tag.startswith("@"):
         raise InvalidReference(
@@ -131,9 +131,9 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
 
 
 def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str, str]:
-    """The digest of the image to delete, empty if it is absent, and the tag if that exists.
+    """Return the digest of the image to delete, empty if it does not exist, and the tag if that exists.
 
-    A digest next to a tag says what the tag must point to.
+    If the reference has a tag and a digest, the tag must point to that digest.
     """
     found = store.find(tag or reference.name)
     if found and reference.digest and found.digest != reference.digest:
@@ -147,13 +147,13 @@ def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str
 
 
 def _is_interrupted(store: Store, tag: str, digest: str) -> bool:
-    """Whether a task was killed while it deleted this tag of this image."""
+    """Return whether a task was killed while it deleted this tag of this image."""
     manifest = store.manifest(tag, legacy=True)
     return deletion_marker.original_of(manifest, Content(store.manifest, store.open_blob).read_config) == digest
 
 
 def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores) -> None:
-    """Raise ImageError if tags would go that removed_tags lacks; otherwise only kept_tags may be short, and a warning says so."""
+    """Raise ImageError if tags could be deleted that removed_tags does not list. Otherwise, warn that a list may be incomplete."""
     if scope == "manifest" and tag:
         raise ImageError(
             "cannot determine which tags would be deleted along with manifest %s: %s" % (digest, doubt),
@@ -164,7 +164,7 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
 
 
 def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run) -> str:
-    """Delete a tag, and its image if that is the only way to free its space and certainly nothing else points to it."""
+    """Delete a tag. Delete its image as well, if the registry cannot delete tags and nothing else points to the image."""
     method = store.delete_tag(tag, digest)
     if method == "unique_manifest" and not others.doubt and not others.pointing_to(digest):
         if delete_untagged(store, [digest], [tag], list(others.tags), run):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Deleting what is attached to an image that was deleted: referrers, what refers to these in turn, and cosign's tags."""
+"""Delete the artifacts attached to a deleted image: referrers, their own referrers, and artifacts under cosign tags."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .other_tags import OtherTags
 
 
 def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> list[Attachment]:
-    """What is attached to an image and goes with it, each followed by what is attached to it. Raises ImageError.
+    """Return the artifacts to delete with an image. Each is followed by the artifacts attached to it. Raises ImageError.
 
-    What a tag of its own points to stays, with all that is attached to it.
+    Artifacts with another tag are kept, together with the artifacts attached to them.
     """
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         found = depth_first(find_attached(store, [digest], (), pool.map), [digest])
@@ -38,9 +38,9 @@ def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> l
 
 
 def delete_attached(store: Store, found: t.Sequence[Attachment], hint: str) -> None:
-    """Delete what is attached to an image that is gone, the deepest first, and its entries in lists of referrers.
+    """Delete the artifacts of a deleted image, the deepest first, and remove them from lists of referrers.
 
-    Raises ImageError with this ``hint`` at what to do about the rest.
+    On failure, raises ImageError with this ``hint`` about the remaining ones.
     """
     by_subject: dict[str, list[str]] = {}
     try:

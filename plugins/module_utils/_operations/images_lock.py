@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The ImagesLock file of Carvel's imgpkg and kbld: which digest each reference stands for.
+"""The ImagesLock file of Carvel's imgpkg and kbld, which contains the digest for each reference.
 
-The rules are those of imgpkg: unknown keys are refused, an image has a digest, a tag may stand before it.
+The format follows imgpkg: unknown keys are errors, an image must have a digest, and it may have a tag.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _NO_TEXT_TO_GO = re.compile(r"[yYnN]|[-+.]*[0-9][0-9a-fA-FoxX_.+-]*")
 
 @dataclasses.dataclass(frozen=True)
 class LockedImage:
-    """An entry: ``image`` has a digest, ``annotations`` are as they stand in the file."""
+    """An entry: ``image`` has a digest, and ``annotations`` are those in the file."""
 
     image: RegistryReference
     annotations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def requested(self) -> RegistryReference:
-        """What was locked: the reference without its digest, or with it if it has no tag."""
+        """The reference that was locked: without its digest, or with it if it has no tag."""
         try:
             return parse_image(self.annotations[ID])
         except (KeyError, ImageError):
@@ -51,23 +51,23 @@ class LockedImage:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that are wanted of the image; none means all."""
+        """The platforms that the image must have; empty means all of them."""
         return [text.strip() for text in self.annotations.get(PLATFORMS, "").split(",") if text.strip()]
 
     def entry(self) -> dict[str, t.Any]:
-        """The entry of ``images`` of image_sync that copies exactly this image."""
+        """Return the ``images`` entry of image_sync that copies exactly this image."""
         digest = self.image.digest if self.image.tag else ""
         tags = [self.image.tag or self.image.digest]
         return {"name": self.image.context, "tags": tags, "digest": digest, "platforms": self.platforms or None}
 
     def encoded(self) -> dict[str, t.Any]:
-        """As it stands in the file."""
+        """Return the entry as it is written to the file."""
         annotations = dict(sorted(self.annotations.items()))
         return {"image": str(self.image), **({"annotations": annotations} if annotations else {})}
 
 
 def read_lock(path: str) -> list[LockedImage]:
-    """The entries of a file. Raises ImageError that names the file and the entry."""
+    """Return the entries of a file. Raises ImageError with the file and the entry."""
     node = read(path)
     document = node.mapping()
     for key in document:
@@ -99,14 +99,14 @@ def _entry(node: Node) -> LockedImage:
 
 
 def origin_of(text: str) -> dict[str, str]:
-    """kbld's annotations: the reference as it stands in manifests, and where its digest came from. Raises ImageError."""
+    """Return kbld's annotations: the reference as written in manifests, and the source of its digest. Raises ImageError."""
     reference = parse_image(text)
     tag = '    tag: "%s"\n' % reference.tag if reference.tag else ""
     return {ID: text, ORIGINS: "- resolved:\n%s    url: %s\n" % (tag, reference)}
 
 
 def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
-    """Write the file, whole or not at all; its permissions stay. Raises ImageError."""
+    """Replace the file atomically, and keep its permissions. Raises ImageError."""
     content = encode(images)
     try:
         with reserved(os.path.abspath(path)), replaced(path, _mode(path)) as stream:
@@ -120,14 +120,14 @@ def _mode(path: str) -> int:
 
 
 def encode(images: t.Iterable[LockedImage]) -> bytes:
-    """The content of the file, sorted, the same for the same images. Each ``image`` stands on one line."""
+    """Return the content of the file, sorted, so that equal images give equal content. Each ``image`` is on one line."""
     try:
         import yaml
     except ImportError:
         raise MissingLibrary("PyYAML") from None
 
     class Dumper(yaml.SafeDumper):
-        """Puts quotes around texts that are booleans or numbers only to the YAML of Go, which imgpkg and kbld use."""
+        """Quotes texts that are booleans or numbers only in the YAML of Go, which imgpkg and kbld use."""
 
     Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NO_TEXT_TO_GO, None)
     entries = [each.encoded() for each in sorted(images, key=lambda each: str(each.image))]

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Describe an image without moving it: its manifest, its config, and whether it is complete."""
+"""Inspect an image without copying it: its manifest, its config, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class InspectOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Inspected:
-    """What was found. ``top`` is None where the image is absent.
+    """The result of an inspection. ``top`` is None if the image does not exist.
 
-    ``image`` is the single image that is told of: ``top`` itself, or its child for the platform that was asked for;
-    None for an index of which no platform was asked for. ``tags``, ``missing`` and ``referrers`` are None where not asked for.
-    ``digest`` is what the place knows the image by.
+    ``image`` is the single image to describe: ``top``, or its child for the requested platform; None for an index
+    without a requested platform. ``tags``, ``missing`` and ``referrers`` are None if they were not requested.
+    ``digest`` is the digest by which the store identifies the image.
     """
 
     top: Manifest | None = None
@@ -62,7 +62,7 @@ class Inspected:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms that an index lists, or the one in the config of a single image."""
+        """The platforms in an index, or the one in the config of a single image."""
         if self.top and self.top.is_index:
             return Selection(self.top).platforms
         found = Platform.from_document(self.config or {})
@@ -70,7 +70,7 @@ class Inspected:
 
     @property
     def layers(self) -> list[dict[str, t.Any]]:
-        """Digest, media type and size of each layer of the single image, from the lowest."""
+        """Digest, media type and size of each layer of the single image, starting with the base layer."""
         if self.image is None:
             return []
         if self.image.media_type in media_types.SCHEMA1:
@@ -88,14 +88,14 @@ class Inspected:
 
     @property
     def size(self) -> int | None:
-        """Bytes of config and layers, each blob once; None where the image does not tell."""
+        """The size of config and layers in bytes, counting each blob once; None if the manifest does not contain sizes."""
         if self.image is None or self.image.media_type in media_types.SCHEMA1:
             return None
         return sum(blob.size for blob in self.image.blobs)
 
 
 def inspect(options: InspectOptions, stores: Stores) -> Inspected:
-    """Look at an image. Raises :class:`ImageError`; an absent image is no error."""
+    """Inspect an image. It is not an error if it does not exist. Raises :class:`ImageError`."""
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
     if options.tags and not reference.has_names:
@@ -123,7 +123,7 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
 
 
 def _attached(store: Store, top: Manifest, image: Manifest | None, in_parallel: Map) -> list[Attachment]:
-    """What is attached to an image and its children, or to the child that was asked for; depth first."""
+    """Return the artifacts attached to an image and its children, or to the requested child, in depth-first order."""
     subjects = [top.digest]
     if image and image is not top:
         subjects.append(image.digest)
@@ -133,7 +133,7 @@ def _attached(store: Store, top: Manifest, image: Manifest | None, in_parallel: 
 
 
 def list_names(store: Store) -> list[str]:
-    """The tags in the order of their versions; none where there is no such repository."""
+    """Return the tags, ordered by version; none if the repository does not exist."""
     try:
         return in_order(store.tags())
     except NotFound:
@@ -141,14 +141,14 @@ def list_names(store: Store) -> list[str]:
 
 
 class _Reader:
-    """Chooses the single image to describe, and reads its config."""
+    """Selects the single image to describe, and reads its config."""
 
     def __init__(self, content: Content, warn: t.Callable[[str], None]) -> None:
         self._content = content
         self._warn = warn
 
     def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
-        """The single image to tell of."""
+        """Return the single image to describe."""
         if top.media_type in media_types.SCHEMA1:
             self._warn(
                 "%s is a Docker schema 1 image, which can be inspected but not copied. Push it again with a current tool."
@@ -161,7 +161,7 @@ class _Reader:
         return top if digest == top.digest else self._content.manifest(digest)
 
     def config_of(self, image: Manifest) -> dict[str, t.Any] | None:
-        """The decoded config; None where there is none, or none that is JSON."""
+        """Return the decoded config; None if there is none or it is not JSON."""
         if image.media_type in media_types.SCHEMA1:
             return schema1.config(image)
         config = image.config
@@ -178,7 +178,7 @@ class _Reader:
 
 
 def _decode(content: bytes, required: bool) -> dict[str, t.Any] | None:
-    """The config of an image, which is ``required``, or what an artifact has in place of one."""
+    """Decode the config of an image, which is ``required``, or the optional config of an artifact."""
     if required:
         return configs.read(content)
     try:

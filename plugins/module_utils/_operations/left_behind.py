@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Warnings about what is attached to copied images and does not come with them; each is given once a task."""
+"""Warn about artifacts that are attached to copied images but are not copied. Each warning is given once per task."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .._transfer.request import CopyRequest
 
 
 def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
-    """Warn of images to be copied without what is attached to them, if the run knows of it. No request is sent for this.
+    """Warn about images that are copied without their referrers, if these are known already. No request is sent for this.
 
-    What is copied under a tag of its own is not left behind.
+    Artifacts whose tags are copied as images do not count.
     """
     jobs = list(jobs)
     copied: dict[Location, set[str]] = collections.defaultdict(set)
@@ -46,7 +46,7 @@ def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
 
 
 def _leaves_behind(request: CopyRequest) -> bool:
-    """Whether the destination could have what is attached, does not have it already, and it is not removed on purpose."""
+    """Return whether referrers would be possible at the destination, are not copied, and are not dropped on purpose."""
     is_same_place = request.destination.location.has_content_of(request.source.location)
     return not (request.referrers or request.unsigned or is_same_place or referrers_of(request.destination) is None)
 
@@ -57,7 +57,7 @@ def _has_more(request: CopyRequest, digest: str, copied: t.Collection[str]) -> b
 
 
 def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
-    """Warn of what is attached to images at the source, if the destination has no place for it."""
+    """Warn about referrers that the destination cannot store."""
     names: list[str] = []
     kinds: set[str] = set()
     for job in jobs:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Pin references in an ImagesLock file, or check that the pins still hold."""
+"""Pin references in an ImagesLock file, or check that its pins are up to date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .stores import Stores
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """An image to lock: the reference as it was given, in full, and the files that it stands in, if that is known."""
+    """An image to lock: the original text, the full reference, and the files that contain it, if known."""
 
     text: str
     reference: RegistryReference
@@ -34,7 +34,7 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class Locked:
-    """The entries before and after. ``failure`` says in a sentence why the task fails, if it does."""
+    """The entries before and after. ``failure`` is the reason why the task fails, or empty."""
 
     before: list[LockedImage]
     after: list[LockedImage]
@@ -43,7 +43,7 @@ class Locked:
 
     @property
     def moved(self) -> list[dict[str, str]]:
-        """The pins that differ from what was locked before."""
+        """The pins that have changed."""
         old = {each.requested: each.image.digest for each in self.before}
         return [
             {"image": str(each.requested), "before": old[each.requested], "after": each.image.digest}
@@ -53,20 +53,20 @@ class Locked:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many images are added, moved and removed."""
+        """The numbers of added, moved and removed images."""
         old, new = ({each.requested for each in images} for images in (self.before, self.after))
         return len(new - old), len(self.moved), len(old - new)
 
     def diff(self) -> dict[str, dict[str, str]]:
-        """The pins before and after, by what was locked."""
+        """Return the digests before and after, by reference."""
         sides = {"before": self.before, "after": self.after}
         return {side: {str(each.requested): each.image.digest for each in images} for side, images in sides.items()}
 
 
 def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
-    """The images of an option whose elements are references or results of find_images and images_of.
+    """Return the images of an option whose elements are references or results of find_images and images_of.
 
-    Each image once, with all its sources. Raises ImageError.
+    The result has each image once, with all its sources. Raises ImageError.
     """
     found: dict[RegistryReference, list[str]] = {}
     texts: dict[RegistryReference, str] = {}
@@ -85,10 +85,10 @@ def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
 
 
 def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Sequence[str], stores: Stores) -> Locked:
-    """Make the file lock these images, or without any, those that it has.
+    """Lock these images in the file, or if ``wanted`` is None, the images that it already contains.
 
-    ``update`` is ``missing`` (look up what is not locked yet), ``all``, or ``none`` (look up all of them, and write
-    nothing). Raises ImageError.
+    ``update`` is ``missing`` (look up images that are not locked yet), ``all``, or ``none`` (look up all of them, and
+    write nothing). Raises ImageError.
     """
     needed = [Platform.parse(text) for text in platforms]
     noted = ",".join(map(str, needed))
@@ -116,9 +116,9 @@ def _digests(
     platforms: t.Sequence[Platform],
     stores: Stores,
 ) -> dict[RegistryReference, str]:
-    """What each reference is pinned to; the registry is asked for what has no digest and no pin that counts.
+    """Return the digest for each reference. References without a digest and a valid pin are looked up.
 
-    It is asked about the platforms of all that is not locked with them already.
+    Images that are not already locked with the same platforms are checked for these platforms.
     """
     pinned = {each: each.digest for each in requested if each.digest}
     if update == "missing":
@@ -138,7 +138,7 @@ def _digests(
 
 
 def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: str) -> LockedImage:
-    """The entry with its annotations; those of others in the file stay."""
+    """Return the entry with its annotations, including those that other tools have added."""
     annotations = dict(known.annotations) if known else {}
     if images_lock.ID not in annotations:
         annotations.update(images_lock.origin_of(wanted.text))
@@ -150,12 +150,12 @@ def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: st
 
 
 def _as_set(images: t.Iterable[LockedImage]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """For comparison: the order of entries does not count."""
+    """Return the images in a form that can be compared regardless of their order."""
     return sorted((str(each.image), sorted(each.annotations.items())) for each in images)
 
 
 def _failure(path: str, locked: Locked) -> str:
-    """Why the locked images are not the present ones; empty if they are."""
+    """Return why the lock file is out of date; empty if it is not."""
     moved = ["%s (%s, locked as %s)" % (each["image"], each["after"], each["before"]) for each in locked.moved]
     known = {each.requested for each in locked.before}
     missing = [str(each.requested) for each in locked.after if each.requested not in known]

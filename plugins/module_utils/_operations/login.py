@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Logging in to a registry and out of it: credentials that it takes, in the file where other programs find them."""
+"""Log in to and out of a registry: verify credentials and store them in the file where other programs find them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LoginOptions:
 
 @dataclasses.dataclass(frozen=True)
 class LoggedIn:
-    """Who is named for the host in the auth file, before and after; None for nobody."""
+    """The user name for the host in the auth file, before and after; None without credentials."""
 
     host: str
     authfile: str
@@ -41,7 +41,7 @@ class LoggedIn:
 
 
 def login(options: LoginOptions, stores: Stores) -> LoggedIn:
-    """Keep credentials that the registry takes, or forget them; a dry run only finds out what that would do.
+    """Verify and store credentials, or remove them. A dry run only predicts the result.
 
     Raises :class:`ImageError`.
     """
@@ -57,7 +57,7 @@ def login(options: LoginOptions, stores: Stores) -> LoggedIn:
 
 
 def _verify(client: RegistryClient) -> None:
-    """Raise unless the registry lets these credentials in; one that asks for none lets in anybody."""
+    """Raise an error unless the registry accepts the credentials. A registry without authentication accepts all of them."""
     try:
         client.check()
     except AccessDenied as error:
@@ -71,7 +71,7 @@ def _verify(client: RegistryClient) -> None:
 
 
 def _name(text: str) -> str:
-    """The host, with its path where one is given, as references spell it."""
+    """Return the host, with the path if there is one, as it is written in references."""
     name = canonical(text.strip()) if "://" not in text else ""
     try:
         reference = references.parse_registry("%s/name" % name)

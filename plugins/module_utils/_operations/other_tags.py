@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the other tags of a repository point to while some are deleted, and how certain that is.
+"""What the other tags of a repository point to while some are deleted, and how certain this is.
 
-A list of tags shows what is there, never what is not: it may be cached, cut, or refused. A manifest is deleted by its
-digest only if the list has just shown a change of this run, all that it names was resolved, and nothing needs the manifest.
+A tag list can show that a tag exists, but never that it does not: the list may be cached, incomplete, or refused. A
+manifest is deleted by its digest only if the list has just shown a change of this run, all listed tags were resolved,
+and nothing needs the manifest.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ _MAX_TAGS = 100
 class OtherTags:
     """The tags that were resolved, with what they point to.
 
-    ``doubt`` says why these may not be all, empty if nothing indicates it.
+    ``doubt`` says why tags may be missing; empty if there is no indication of this.
     """
 
     tags: t.Mapping[str, Descriptor]
     doubt: str = ""
 
     def pointing_to(self, digest: str) -> list[str]:
-        """The tags of an image."""
+        """Return the tags that point to a digest."""
         return [tag for tag, descriptor in self.tags.items() if descriptor.digest == digest]
 
 
 def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
-    """All tags but ``tag``, which exists (empty for none). One request a tag, and the list. Raises ImageError."""
+    """Resolve all tags except ``tag``, which exists or is empty. Sends one request per tag, and those for the list. Raises ImageError."""
     try:
         names = store.tags()
     except NotFound as error:  # some registries forget a repository whose last tag was deleted
@@ -71,10 +72,11 @@ def current_tags(
     without: t.Collection[str] = (),
     limit: int | None = None,
 ) -> dict[str, Descriptor] | None:
-    """What all tags but those in ``without`` point to, and the digests in ``needed``; None if this is not certain.
+    """Return what the digests in ``needed`` and all tags except ``without`` point to; None if this is not certain.
 
-    It is not if the list shows a tag of ``deleted`` (which this run deleted), if it lacks a tag of ``needed`` (which the
-    repository must have) or has more than ``limit`` tags, or if a name cannot be resolved. Raises ImageError.
+    It is not certain if the list contains a tag of ``deleted`` (which this run deleted), if it lacks a tag of
+    ``needed`` (which the repository must have), if it has more than ``limit`` tags, or if a name cannot be resolved.
+    Raises ImageError.
     """
     listed = set(store.tags())
     tags = {name for name in needed if not digests.is_digest(name)}
@@ -89,11 +91,11 @@ def current_tags(
 def delete_untagged(
     store: Repository, untagged: t.Collection[str], deleted: t.Collection[str], needed: t.Collection[str], run: Run
 ) -> list[str]:
-    """Delete those ``untagged`` manifests which certainly nothing points to, and return their digests.
+    """Delete the ``untagged`` manifests that certainly nothing points to, and return their digests.
 
-    The tags in ``deleted`` were listed before this run deleted them, so that a list without them is current; ``needed``
-    as for :func:`current_tags`. What is not certain stays, and so does everything if the registry refuses: the tags are
-    gone, and that was the task.
+    The tags in ``deleted`` were listed before this run deleted them, so a list without them is current. For
+    ``needed``, see :func:`current_tags`. In case of doubt, a manifest is kept. If the registry refuses, all of them
+    are kept without an error, because the task is only to delete the tags.
     """
     removed: list[str] = []
     with contextlib.suppress(ImageError):

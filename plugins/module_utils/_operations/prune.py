@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Delete tags that nothing selects any longer: one at a time, and never what another tag needs."""
+"""Delete tags that no entry selects any more: one at a time, and never content that another tag needs."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _LEFT_HINT = "Delete it with image_delete, scope: manifest and referrers: true f
 
 @dataclasses.dataclass
 class PrunableTags:
-    """Tags of a repository that nothing selects. Each stage fills in its fields.
+    """Tags of a repository that no entry selects. Each stage sets its own fields.
 
-    Listed: ``names`` are the tags, and ``selected`` the tags and digests that are declared there, by all hosts that share
-    the work. ``is_ours`` returns whether this host deletes a tag. With ``referrers``, what is attached to images goes with
-    them.
-    Looked up: ``tags`` holds what the tags point to, without those that must stay; ``declared`` the digests of the declared
-    images and of their children, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are
-    tags that other hosts delete. ``attached`` is what goes with images and has no tag, by the digests of these.
+    Listed: ``names`` are the tags, and ``selected`` the declared tags and digests of all hosts that share the work.
+    ``is_ours`` returns whether this host deletes a tag. With ``referrers``, the referrers of deleted images are
+    deleted. Looked up: ``tags`` maps the tags that may be deleted to what they point to. ``declared`` has the digests
+    of the declared images and their children, and ``needed`` the tags and digests that the repository must have.
+    ``left_to_others`` are tags that other hosts delete. ``attached`` has untagged artifacts to delete, by the digests
+    of their images.
     """
 
     store: Repository
@@ -58,9 +58,9 @@ class PrunableTags:
         return self.store.reference("")
 
     def declare(self, images: t.Sequence[Job]) -> None:
-        """Take in what is declared there, as it is known now. One that is declared by its digest stays.
+        """Set the declared images as they are known now. Names that are digests of declared images are kept.
 
-        Of an index with fewer platforms that is another digest.
+        An index that loses platforms gets a different digest.
         """
         selected = list(filter(digests.is_digest, self.selected))
         by_digest = [image.digest for image in images if digests.is_digest(image.name) and image.digest]
@@ -79,7 +79,7 @@ class PrunableTags:
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
 
     def attached_by_tag(self) -> dict[str, list[Attachment]]:
-        """What goes with images, by the last tag of each image."""
+        """Return the artifacts to delete, by the last tag of their image."""
         last = {known.digest: tag for tag, known in self.tags.items()}
         return {last[digest]: found for digest, found in self.attached.items() if digest in last}
 
@@ -90,9 +90,9 @@ def _children(plan: Plan) -> t.Iterator[str]:
 
 
 def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Run) -> list[Job]:
-    """Find out what the tags point to now, and which of them can be deleted; return those that cannot be looked at.
+    """Resolve the tags, and find out which of them can be deleted. Return failed jobs for those that cannot be resolved.
 
-    ``images`` are those that are declared.
+    ``images`` are the declared images.
     """
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
@@ -125,7 +125,7 @@ def _look(pair: tuple[PrunableTags, str]) -> Descriptor | ImageError | None:
 
 
 def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
-    """What will be deleted."""
+    """Return jobs for the tags that will be deleted."""
     found = []
     for place in prunable:
         attached = place.attached_by_tag()
@@ -134,7 +134,7 @@ def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
 
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
-    """Delete the tags, repository by repository, then what is attached to their images; report what came of each tag."""
+    """Delete the tags, repository by repository, then the artifacts attached to their images. Return a job for each tag."""
     deletions = [_Deletion(place, run) for place in prunable]
     for_each(_Deletion.delete, deletions, run.jobs)
     # Repositories of a layout share what is attached: it goes when the images of all of them are gone.
@@ -143,7 +143,7 @@ def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
 
 
 class _Deletion:
-    """The deletions in one repository, one after the other. ``images`` is what came of them."""
+    """The deletions in one repository, in sequence. ``images`` has the resulting jobs."""
 
     def __init__(self, place: PrunableTags, run: Run) -> None:
         self.images: list[Job] = []
@@ -155,7 +155,7 @@ class _Deletion:
         self._failed: set[str] = set()
 
     def delete(self) -> None:
-        """First the images, then the tags attached to them, and last the manifests that are left without a tag."""
+        """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
         tags = self._place.tags
         going = {known.digest for known in tags.values()}
         last = {tag: subject for tag, subject in attached_tags.subjects(tags).items() if subject in going}
@@ -169,7 +169,7 @@ class _Deletion:
         self.images = [images[tag] for tag in tags]
 
     def delete_attached(self) -> None:
-        """What has no tag and is attached to an image that is gone, if it is certain that nothing else needs it."""
+        """Delete untagged artifacts of deleted images, if it is certain that nothing else needs them."""
         store, place = self._store, self._place
         attached = place.attached_by_tag()
         if not attached or not isinstance(store, Store):
@@ -189,7 +189,7 @@ class _Deletion:
             self._run.warn(cause % (place.repository, error))
 
     def _remove(self, tag: str, known: Descriptor) -> Job:
-        """What other clients have done since the tag was looked at counts, until the request before its deletion."""
+        """Delete a tag, unless another client has moved it since it was resolved."""
         store = self._store
         try:
             with naming(store.reference(tag)):
@@ -203,7 +203,7 @@ class _Deletion:
         return _deleted(store, tag, known)
 
     def _staying(self) -> set[str] | None:
-        """The digests of the images that stay; None if that is not certain."""
+        """Return the digests of the images that are kept; None if this is not certain."""
         going = {*self._place.tags, *self._place.left_to_others}
         try:
             found = current_tags(self._store, self._deleted, self._place.needed, self._run, without=going)
@@ -223,7 +223,7 @@ class _Deletion:
 
 
 def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:
-    """Raise ImageError if the tag was given to another image during this run."""
+    """Raise ImageError if the tag was moved during this run."""
     now = store.find(tag)
     if now and now.digest != known.digest:
         cause = "the tag moved to %s during this run, so it was not deleted" % now.digest

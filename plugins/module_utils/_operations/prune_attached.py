@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What goes with an image that loses its last tag, and has no tag itself: referrers, and what is attached to these.
+"""Find the untagged artifacts to delete with an image that loses its last tag: referrers, and artifacts attached to them.
 
-Registries with the referrers API list them, and layouts keep them in lists. Tags that belong to the image itself are pruned
-as tags, see :mod:`.attached_tags`.
+Registries with the referrers API list them, and layouts store them in lists. Tags that contain the digest of the
+image are pruned as tags, see :mod:`.attached_tags`.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from .other_tags import current_tags
 def find(
     store: Repository, tags: t.Mapping[str, Descriptor], stays: t.Collection[str], going: t.Collection[str], run: Run
 ) -> dict[str, list[Attachment]]:
-    """What goes with the images of prunable ``tags``, by the digests of these.
+    """Return the artifacts to delete with the images of prunable ``tags``, by the digests of these images.
 
-    Images whose digests are in ``stays`` stay. ``going`` are the references of all tags that are pruned, here and in
-    other repositories. Raises ImageError.
+    Images whose digests are in ``stays`` are kept. ``going`` are the references of all tags that are pruned, here and
+    in other repositories. Raises ImageError.
     """
     if not isinstance(store, Store) or not isinstance(store, HasReferrers):
         return {}
@@ -63,9 +63,9 @@ def images_in_use(
     deleted: t.Collection[str] = (),
     needed: t.Collection[str] = (),
 ) -> set[str] | None:
-    """The digests of all that other tags need; None if this is not certain. Raises ImageError.
+    """Return the digests of everything that other tags need; None if this is not certain. Raises ImageError.
 
-    Tags that belong to what is ``attached`` need nothing. ``deleted`` and ``needed`` are as for :func:`current_tags`.
+    Tags of ``attached`` artifacts do not count. For ``deleted`` and ``needed``, see :func:`current_tags`.
     """
     own = {tag for one in attached for tag in referrers.digest_tags(one.digest)}
     others = current_tags(store, deleted, needed, run, without=own.union(without))
@@ -76,7 +76,7 @@ def images_in_use(
 
 
 def without_used(found: t.Iterable[Attachment], used: t.Collection[str]) -> list[Attachment]:
-    """Those attachments of unused images that nothing else uses, nor what they are attached to."""
+    """Return the artifacts that nothing else uses, and whose subjects nothing else uses."""
     kept: set[str] = set()
     going = []
     for one in found:

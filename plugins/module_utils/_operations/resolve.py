@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which manifests references point to, looked up for any number of them in parallel."""
+"""Resolve any number of references to digests in parallel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Found = t.TypeVar("_Found")
 
 
 def parse_image(text: str) -> RegistryReference:
-    """The reference of an image in a registry, with the tag that is meant if it has none. Raises InvalidReference."""
+    """Parse the reference of an image in a registry. The tag defaults to latest. Raises InvalidReference."""
     reference = references.parse(text)
     if not isinstance(reference, RegistryReference):
         raise InvalidReference("only images in a registry are supported here", text, "Write host[:port]/path[:tag]")
@@ -35,7 +35,7 @@ def parse_image(text: str) -> RegistryReference:
 
 
 def find_digest(reference: RegistryReference, stores: Stores) -> str:
-    """The digest that a reference points to; empty if there is no such image. One HEAD. Raises ImageError."""
+    """Return the digest that a reference points to; empty if the image does not exist. Sends one HEAD. Raises ImageError."""
     with naming(reference):
         try:
             found = stores.open(reference).find(name_or_default(reference))
@@ -45,9 +45,9 @@ def find_digest(reference: RegistryReference, stores: Stores) -> str:
 
 
 def find_offering(reference: RegistryReference, platforms: t.Sequence[Platform], stores: Stores) -> str:
-    """As :func:`find_digest`, of an image that has these platforms if it is an index. One GET, and one a nested index.
+    """Return the digest like :func:`find_digest`, and check that an index has these platforms. Sends one GET, and one per nested index.
 
-    Raises ImageError that names the platform that is missing.
+    If a platform is missing, raises ImageError that names it.
     """
     with naming(reference):
         store = stores.open(reference)
@@ -61,9 +61,9 @@ def find_offering(reference: RegistryReference, platforms: t.Sequence[Platform],
 
 
 def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
-    """The digest of each reference, empty for those that do not exist; the error of a reference is its value.
+    """Return the digest or the error for each reference. The digest is empty if the image does not exist.
 
-    Raises LoginRefused: all that follows would fail for the same reason.
+    Raises LoginRefused, because all further requests would fail for the same reason.
     """
 
     def find(reference: RegistryReference) -> str | ImageError:
@@ -80,7 +80,7 @@ def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[Reg
 def _each(
     images: t.Sequence[RegistryReference], find: t.Callable[[RegistryReference], _Found], stores: Stores
 ) -> dict[RegistryReference, _Found]:
-    """What is found for each reference, once and in their order. The first error ends the search."""
+    """Return the results for all references, without duplicates, in order. The first error ends the search."""
     found: dict[RegistryReference, _Found] = {}
     for batch in _batches(images):
         found.update(zip(batch, for_each(find, batch, stores.run.jobs)))
@@ -88,9 +88,9 @@ def _each(
 
 
 def _batches(images: t.Iterable[RegistryReference]) -> list[list[RegistryReference]]:
-    """One reference of each registry, and then the others.
+    """Return one reference for each registry, and then the others.
 
-    The first response shows how to log in. Otherwise all requests that are sent at once would be sent without a token.
+    The first response shows how to log in. Otherwise, all requests that are sent in parallel would lack a token.
     """
     first: dict[str, RegistryReference] = {}
     others = [each for each in dict.fromkeys(images) if first.setdefault(each.host, each) != each]
@@ -102,9 +102,9 @@ def require_digests(
     stores: Stores,
     platforms: t.Mapping[RegistryReference, t.Sequence[Platform]] = types.MappingProxyType({}),
 ) -> dict[RegistryReference, str]:
-    """The digest of each reference. It is an error if one does not exist, or is an index without all of its ``platforms``.
+    """Return the digest of each reference. It is an error if one does not exist, or is an index without all of its ``platforms``.
 
-    The first error ends the search: requests that have not been sent are not sent any more. Raises ImageError.
+    The first error ends the search, and no further requests are sent. Raises ImageError.
     """
 
     def find(reference: RegistryReference) -> str:

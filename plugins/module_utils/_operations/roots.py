@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Paths with many repositories, for sets of images: which class opens those of each transport."""
+"""The classes that open paths with many repositories, by transport, for sets of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Warn = t.Callable[[str], None]
 
 
 def layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset()) -> OciLayout:
-    """An OCI layout, which need not have the blobs whose digests are given."""
+    """Open an OCI layout. It need not contain the blobs with the given digests."""
     with importing:
         from .._stores.oci_layout import OciLayout
 

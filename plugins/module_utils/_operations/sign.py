@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Signing images and attesting claims about them, so that a second run changes nothing."""
+"""Sign images and attest claims about them. A second run changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .stores import Stores
 
 @dataclasses.dataclass(frozen=True)
 class SignOptions:
-    """The options of image_sign. ``predicate_type`` is empty for a signature, else it and ``predicate`` are a claim."""
+    """The options of image_sign. ``predicate_type`` is empty for a signature; otherwise, ``predicate`` is the claim."""
 
     image: str
     key: SigningKey
@@ -59,18 +59,18 @@ class SignedDigest:
 
     @property
     def added(self) -> list[str]:
-        """The formats that are new."""
+        """The formats that were added."""
         return [name for name in self.after if name not in self.before]
 
     @property
     def removed(self) -> list[str]:
-        """The formats that are gone."""
+        """The formats that were removed."""
         return [name for name in self.before if name not in self.after]
 
 
 @dataclasses.dataclass(frozen=True)
 class Signed:
-    """What became of an image and its children."""
+    """The result for an image and its children."""
 
     digest: str
     identity: str
@@ -78,7 +78,7 @@ class Signed:
 
 
 def sign(options: SignOptions, stores: Stores) -> Signed:
-    """Make the signatures of this key be there, or be gone. Raises ImageError."""
+    """Add the signatures of this key, or remove them. Raises ImageError."""
     reference = references.parse(options.image)
     _check(reference, options)
     removes = not options.is_present
@@ -110,7 +110,7 @@ class _Signer:
             raise ImageError("this destination cannot store sigstore bundles", hint="Remove bundle from formats")
 
     def settle(self, subject: Descriptor) -> SignedDigest:
-        """Sign or unsign one manifest."""
+        """Add or remove the signatures of one manifest."""
         if TAG in self._options.formats and not tag_of(subject.digest, SIGNATURES):
             raise ImageError(
                 "cosign defines no signature tag for the digest %s" % subject.digest, hint="Remove tag from formats"
@@ -131,7 +131,7 @@ class _Signer:
         return SignedDigest(subject.digest, before, after)
 
     def _own(self, subject: Descriptor) -> list[Verified]:
-        """What this key has signed already: to stay, it must say the same, and to go, it may say anything."""
+        """Return the existing signatures of this key. To add one, they must have the same content; to remove them, any content counts."""
         options = self._options
         kind = options.predicate_type or statement.SIGN
         demand = Demand((options.key.public,), predicate_type=kind)
@@ -141,7 +141,7 @@ class _Signer:
         return [each for each in found if not options.is_present or self._is_kept(each)]
 
     def _is_kept(self, found: Verified) -> bool:
-        """Whether nothing needs to be signed; a list can have an entry for a bundle that is gone."""
+        """Return whether a signature need not be added again. A list may contain a bundle that no longer exists."""
         is_there = found.format != BUNDLE or self._store.has_manifest(found.location)
         return is_there and self._says_the_same(found)
 
@@ -169,7 +169,7 @@ class _Signer:
             self._writer.add_layer(digest, self._suffix, simple_signing.MEDIA_TYPE, payload, annotations)
 
     def _statement(self, digest: str) -> Statement:
-        """What a bundle claims: as cosign does it, a signature has no name, and an attestation no annotations."""
+        """Return the statement for a bundle. As in cosign, a signature has no name, and an attestation has no annotations."""
         options = self._options
         if options.predicate_type:
             subject = Subject.of(digest, self._identity)
@@ -192,7 +192,7 @@ def _check(reference: Reference, options: SignOptions) -> None:
 
 
 def _identity(given: str, reference: Reference) -> str:
-    """The name that is signed."""
+    """Return the name to sign."""
     if given:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
@@ -201,7 +201,7 @@ def _identity(given: str, reference: Reference) -> str:
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:
-    """The image to sign. Raises ImageError."""
+    """Return the manifest of the image to sign. Raises ImageError."""
     try:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:
@@ -213,6 +213,6 @@ def manifest_of(store: Store, reference: Reference) -> Manifest:
 
 
 def _below(store: Store, top: Manifest) -> list[Descriptor]:
-    """The manifests below an index."""
+    """Return the descendants of an index."""
     graph = Graph([top], lambda level: [store.manifest(each.digest) if each.is_index else None for each in level])
     return [*(each.descriptor for each in graph.manifests.values()), *graph.skipped.values()]

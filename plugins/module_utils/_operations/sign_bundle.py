@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Signing a bundle of the air gap: a statement about its checksums and its images, in a file beside them.
+"""Sign a bundle for an air-gapped site: write a statement about its checksums and images to a file in the bundle.
 
-The checksums alone guard against accidents: whoever can change the bundle can change them too. The statement binds them to a
-key: its subjects are SHA256SUMS, which has the checksums of all other files, and the digests of all images.
+The checksums alone only protect against accidents, because whoever changes the bundle can change them as well. The
+statement binds them to a key. Its subjects are SHA256SUMS, which has the checksums of all other files, and the
+digests of all images.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _HINT = "Nothing was imported. Transfer the bundle again"
 
 
 def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signed:
-    """Make the signature of a bundle by this key be there, or be gone. Raises ImageError."""
+    """Add the signature of this key to a bundle, or remove it. Raises ImageError."""
     target = os.path.join(path, SIGNATURE)
     with naming(path):
         subjects, images = _subjects(path)
@@ -67,7 +68,7 @@ def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signe
 
 
 def _is_signed(path: str, key: PublicKey, subjects: tuple[Subject, ...] | None) -> bool:
-    """Whether this key has signed these subjects, or anything."""
+    """Return whether this key has signed these subjects, or if they are None, anything."""
     if is_missing(os.path.join(path, SIGNATURE)):
         return False
     try:
@@ -78,7 +79,7 @@ def _is_signed(path: str, key: PublicKey, subjects: tuple[Subject, ...] | None) 
 
 
 def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedImage:
-    """Verify the signature, and that the bundle has the signed files, each as it was, and no others. Raises ImageError."""
+    """Verify the signature, and that the bundle contains exactly the signed files, unchanged. Raises ImageError."""
     with naming(path):
         if is_missing(os.path.join(path, SIGNATURE)):
             raise NotVerified("the bundle is not signed: the file %s is missing" % SIGNATURE, hint=_HINT)
@@ -101,7 +102,7 @@ def _digest_of(subject: Subject) -> str:
 
 
 def _signed(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement, PublicKey] | None:
-    """The statement beside a bundle and its signer; None if none of the keys made it, or it is damaged."""
+    """Return the statement of a bundle and the key that signed it; None if none of the keys did. Raises NotVerified if it is damaged."""
     try:
         bundle = Bundle.parse(read_named(os.path.join(path, SIGNATURE), bundles.MAX_SIZE, "the signature"))
         statement, key = bundle.statement(), bundle.signer(keys, b"")
@@ -113,7 +114,7 @@ def _signed(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement, PublicKe
 
 
 def _subjects(path: str) -> tuple[tuple[Subject, ...], list[dict[str, str]]]:
-    """What there is to sign, and the images of the inventory."""
+    """Return the subjects to sign, and the images of the inventory."""
     sums = read_named(os.path.join(path, SUMS), _MAX_FILE, "the checksums")
     inventory = read_named(os.path.join(path, INVENTORY), _MAX_FILE, "the inventory")
     document = documents.read(inventory, "the inventory")
@@ -128,7 +129,7 @@ def _subjects(path: str) -> tuple[tuple[Subject, ...], list[dict[str, str]]]:
 
 
 def _check_files(path: str, run: Run) -> None:
-    """Compare all files to SHA256SUMS. Raises :class:`NotVerified` for one that differs, is missing or not listed."""
+    """Compare all files with SHA256SUMS. Raises :class:`NotVerified` for one that differs, is missing or is not listed."""
     listed = _listed(read_named(os.path.join(path, SUMS), _MAX_FILE, "the checksums"))
     present = _present(path) - {SUMS, SIGNATURE}
     missing, unlisted = sorted(set(listed) - present), sorted(present - set(listed))
@@ -156,7 +157,7 @@ def _listed(content: bytes) -> dict[str, str]:
 
 
 def _present(path: str) -> set[str]:
-    """The names of all files below a directory. Raises NotVerified for a link or a special file."""
+    """Return the names of all files below a directory. Raises NotVerified for a link or a special file."""
     found = set()
     with file_errors("read", path):
         for directory, directories, files in os.walk(path, onerror=_raise):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Simple signing with GPG, as ``skopeo standalone-sign`` does it: for directories, and for lookaside directories."""
+"""Simple signing with GPG, like ``skopeo standalone-sign``, for image directories and lookaside directories."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FINGERPRINT = re.compile(r"^fpr:+([0-9A-F]{40,64}):", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True)
 class GpgOptions:
-    """The options of image_sign that belong to GPG. ``lookaside`` is a directory for the signatures of registries."""
+    """The options of image_sign for GPG. ``lookaside`` is a directory for signatures of images in registries."""
 
     image: str
     key: str
@@ -53,7 +53,7 @@ class GpgOptions:
 
 @dataclasses.dataclass(frozen=True)
 class GpgSigned:
-    """What became of an image, and the fingerprint and the public key (armored) that signed it."""
+    """The result for an image, and the fingerprint and the ASCII-armored public key of the signer."""
 
     signed: Signed
     fingerprint: str
@@ -61,7 +61,7 @@ class GpgSigned:
 
 
 def sign_with_gpg(options: GpgOptions, stores: Stores) -> GpgSigned:
-    """Make the signatures of this GPG key be there, or be gone. Raises ImageError."""
+    """Add the signatures of this GPG key, or remove them. Raises ImageError."""
     reference = references.parse(options.image)
     registries_d = _registries_d(reference, options.lookaside)
     store = stores.open(reference)
@@ -95,7 +95,7 @@ def _settle(
     options: GpgOptions,
     stores: Stores,
 ) -> SignedDigest:
-    """Sign or unsign one manifest, while nobody else does."""
+    """Add or remove the signatures of one manifest, under a lock."""
     directory, name = where
     dry_run = stores.run.dry_run
     with file_errors("write", directory):
@@ -115,7 +115,7 @@ def _settle(
 def _own(
     reference: Reference, where: tuple[str, str], digest: str, requirement: Requirement, run_command: RunCommand
 ) -> list[str]:
-    """The files with signatures by this key of this digest and identity."""
+    """Return the files with signatures of this digest and identity by this key."""
     files = numbered(*where)
     if not files:
         return []
@@ -125,14 +125,14 @@ def _own(
 
 
 class _Program:
-    """gpg, with the keyring of the user or that of ``home``."""
+    """The program gpg, with the keyring of the user or the one in ``home``."""
 
     def __init__(self, options: GpgOptions, run_command: RunCommand) -> None:
         self._options = options
         self._run_command = run_command
 
     def public_key(self) -> tuple[str, str]:
-        """The fingerprint of the key, and the public key (armored). Raises ImageError."""
+        """Return the fingerprint of the key, and the ASCII-armored public key. Raises ImageError."""
         listed = self._run(["--with-colons", "--list-secret-keys", self._options.key])
         found = _FINGERPRINT.search(listed)
         if not found:
@@ -140,7 +140,7 @@ class _Program:
         return found.group(1), self._run(["--armor", "--export", found.group(1)])
 
     def sign(self, content: bytes) -> bytes:
-        """The signed message that holds this content. Raises ImageError."""
+        """Return a signed message with this content. Raises ImageError."""
         directory = tempfile.mkdtemp(prefix="drayage-gpg-")
         try:
             source, target = os.path.join(directory, "payload"), os.path.join(directory, "signature")
@@ -168,7 +168,7 @@ class _Program:
 
 
 def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
-    """A configuration in which signatures of registries are in the one directory."""
+    """Return a configuration with one lookaside directory for all registries."""
     if isinstance(reference, RegistryReference):
         if not lookaside:
             raise InvalidReference(
@@ -185,7 +185,7 @@ def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
 
 
 def _identity(given: str, reference: Reference) -> str:
-    """The name that is signed, with its tag: the default of policies asks for one."""
+    """Return the name to sign. It includes the tag, because the default of policies requires one."""
     if given:
         named = references.parse_registry(given)
     elif isinstance(reference, RegistryReference):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""From references to open stores: the one place that knows which transport is which class."""
+"""Open the stores for references. This is the only place that maps transports to classes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from .roots import ROOTS
 
 
 class LocalStores(t.Protocol):
-    """Opens the images of files, directories and engines."""
+    """Opens the stores of images in files, directories and engines."""
 
     def open(self, reference: LocalReference | EngineReference) -> Store:
-        """The store that a reference is in. Nothing is asked of it yet."""
+        """Return the store for a reference. Nothing is read yet."""
 
 
 # Has what is to be closed at the end, and the timeout in seconds for engines.
@@ -43,22 +43,22 @@ OpenLocal = t.Callable[[float, Run, contextlib.ExitStack], LocalStores]
 
 
 class NoLocalStores:
-    """For what has to do with registries and sets alone."""
+    """For modules that support only registries and sets."""
 
     def __init__(self, _timeout: float, _run: Run, _closing: contextlib.ExitStack) -> None:
         pass
 
     def open(self, reference: LocalReference | EngineReference) -> Store:
-        """Raises InvalidReference."""
+        """Raise InvalidReference."""
         raise InvalidReference(
             "only images in a registry are supported here", reference, "Write host[:port]/path[:tag]"
         )
 
 
 class Stores:
-    """Opens stores. Those of one registry share its connections and tokens, those of one file the open file.
+    """Opens stores. Stores of one registry share its connections and tokens, and stores of one file share the open file.
 
-    Safe for many threads. A context manager, which closes everything that was opened.
+    Thread-safe. A context manager that closes everything it has opened.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Stores:
         run: Run,
         local: OpenLocal = NoLocalStores,
     ) -> None:
-        """Raises ImageError for an entry that makes no sense."""
+        """Raise ImageError for an invalid entry."""
         self.run = run
         self.authfile = authfile
         self._registries = Registries(entries)
@@ -88,9 +88,10 @@ class Stores:
         self._closing.close()
 
     def open(self, reference: Reference, writable: bool = False, mount_from: str = "", deletes: bool = False) -> Store:
-        """The store that a reference is in; nothing is asked of it yet.
+        """Return the store for a reference. No request is sent yet.
 
-        ``writable``, ``deletes`` and ``mount_from`` (a repository of the same registry) say which rights to ask a registry for.
+        ``writable``, ``deletes`` and ``mount_from`` (a repository of the same registry) determine the permissions to
+        request.
         """
         if isinstance(reference, RegistryReference):
             actions = ["push"] * writable + ["delete"] * deletes
@@ -98,14 +99,14 @@ class Stores:
         return self._local.open(reference)
 
     def open_named(self, reference: LocalReference, external_blobs: t.Collection[str] = frozenset()) -> Repository:
-        """The images of one repository in a layout or a tree of directories; its name is the tag of the reference.
+        """Return one repository in a layout or a tree of directories. Its name is the tag of the reference.
 
-        Blobs whose digests are in ``external_blobs`` need not be in a layout.
+        A layout need not contain the blobs in ``external_blobs``.
         """
         return self._root(reference, frozenset(external_blobs)).repository(reference.tag)
 
     def repositories(self, reference: Reference) -> list[str]:
-        """The names of all repositories of the registry, layout or tree that a reference is in. Raises ImageError."""
+        """Return the names of all repositories in the registry, layout or tree of a reference. Raises ImageError."""
         if isinstance(reference, LocalReference):
             return self._root(reference, frozenset()).repositories()
         if isinstance(reference, EngineReference):
@@ -115,7 +116,7 @@ class Stores:
         return list_repositories(self._client(reference))
 
     def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> Root:
-        """One for the whole run: a thousand repositories are in one layout, which is looked into once."""
+        """Return the root, which is shared by the whole run: one layout may have a thousand repositories and is read once."""
         key = (reference.transport, reference.path, external_blobs)
         with self._lock:
             if key not in self._roots:
@@ -123,14 +124,14 @@ class Stores:
             return self._roots[key]
 
     def run_helper(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
-        """Run a credential helper, which has to answer within the timeout."""
+        """Run a credential helper, which must respond within the timeout."""
         return self.run.run_command(argv, stdin, self._policy.timeout, MAX_OUTPUT)
 
     def read_url(self, url: str, limit: int) -> bytes | None:
-        """What a web server has at a URL, of at most ``limit`` bytes; None if it has nothing there (404).
+        """Return the content at a URL, at most ``limit`` bytes; None if the server returns 404.
 
-        No credentials are sent, and plain HTTP is used if the URL says so: for content that does not need a trusted place.
-        Raises ImageError.
+        No credentials are sent. Plain HTTP is used if the URL says so, so use this only for content that is verified
+        afterwards. Raises ImageError.
         """
         host = urls.host(url)
         settings = self._registries.of(host, "")
@@ -146,11 +147,11 @@ class Stores:
         raise Refused("cannot read %s: the server returned %d" % (url, response.status), hint=hint)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
-        """Reach further registries as these say; what the task says of the same host wins. Raises ImageError."""
+        """Add settings for registries. Settings of the task for the same host take precedence. Raises ImageError."""
         self._registries.extend(entries)
 
     def client_as(self, credential: Credential, host: str, repository: str) -> RegistryClient:
-        """A client that acts with this credential, whatever options and files say."""
+        """Return a client that uses this credential, regardless of options and files."""
         settings = self._registries.of(host, repository)
         return self._connect(host, settings, lambda _repository: credential, key=(host, settings, credential))
 
@@ -172,7 +173,7 @@ class Stores:
             return self._clients[key]
 
     def _credential(self, host: str, repository: str) -> Credential:
-        """What the task gives wins over what the files hold."""
+        """Return the credential for a repository. Options of the task take precedence over files."""
         settings = self._registries.of(host, repository)
         if settings.token:
             return Credential(bearer=settings.token)
@@ -195,7 +196,7 @@ def open_stores(
     conceal: t.Callable[[str], object] = lambda _secret: None,
     local: OpenLocal = NoLocalStores,
 ) -> Stores:
-    """The stores that the shared options (:func:`.._argspec.registry_options`) describe. Raises ImageError.
+    """Open the stores for the shared options (:func:`.._argspec.registry_options`). Raises ImageError.
 
     ``conceal`` is called with each secret in ``params``, to keep it out of results and logs.
     """
@@ -214,7 +215,7 @@ def _check(option: str, value: object, is_valid: bool, wanted: str) -> None:
 
 
 def _settings(entry: t.Mapping[str, t.Any], conceal: t.Callable[[str], object]) -> RegistrySettings:
-    """An entry of ``registries``, which may have aliases of its options as well."""
+    """Return the settings of a ``registries`` entry, which may also contain aliases of its options."""
     known = {name: value for name, value in entry.items() if name in RegistrySettings.__dataclass_fields__}
     for option in ("password", "token"):
         secret = text_of_secret(known.get(option), "registries: the %s for %s" % (option, entry["host"]))

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The tags of a repository: listing them, and making them name what is declared."""
+"""List the tags of a repository, and point tags to other images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .stores import Stores
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """The wanted tags, and what they name where that was asked for."""
+    """The selected tags, and what they point to if that was requested."""
 
     exists: bool
     tags: list[str] = dataclasses.field(default_factory=list)
@@ -37,7 +37,7 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True)
 class Assigned:
-    """What each name was and is to be; ``references`` are the names in full."""
+    """The digests of tags before and after; ``references`` are the full references of the tags."""
 
     before: dict[str, str | None]
     after: dict[str, str]
@@ -45,12 +45,12 @@ class Assigned:
 
     @property
     def changed(self) -> bool:
-        """Whether any of them moves."""
+        """Whether any tag moves."""
         return self.before != self.after
 
 
 def list_tags(repository: str, selection: TagSelection, with_digests: bool, stores: Stores) -> Listed:
-    """The tags that a selection leaves; a repository that is not there has none. Raises ImageError."""
+    """Return the selected tags. A repository that does not exist has none. Raises ImageError."""
     reference = _parse(repository)
     store = stores.open(reference)
     with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
@@ -67,9 +67,9 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
 
 
 def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores) -> Assigned:
-    """Make each name stand for its target, a tag or digest of the same repository. Raises ImageError.
+    """Point each tag to its target, a tag or digest of the same repository. Raises ImageError.
 
-    All targets are looked up before the first name is written: names may swap what they stand for.
+    All targets are resolved before the first tag is written, so that tags can swap their images.
     """
     reference = _parse(repository)
     groups: dict[str, list[str]] = {}
@@ -94,7 +94,7 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores)
 
 
 def _retag(store: Store, moved: t.Mapping[str, Manifest], previous: t.Mapping[str, str | None]) -> None:
-    """Point the tags to their new images; if one fails, those before it are put back: their images may have no other."""
+    """Point the tags to their new images. If one fails, restore the previous ones, whose images may have no other tag."""
     try:
         store.retag(moved)
     except ImageError as error:
@@ -106,7 +106,7 @@ def _retag(store: Store, moved: t.Mapping[str, Manifest], previous: t.Mapping[st
 
 
 def _put_back(store: Store, name: str, digest: str, written: Manifest) -> bool:
-    """Whether a tag points to its former image again, or still; a tag that others have moved is left alone."""
+    """Restore a tag, unless another client has moved it. Return False if this failed."""
     try:
         now = store.resolve(name)
         if now and now.digest == written.digest != digest:
@@ -138,7 +138,7 @@ def _parse(repository: str) -> Reference:
 
 
 def _check(reference: Reference, name: str, target: object) -> str:
-    """The target as text, if both could be asked of this kind of place."""
+    """Return the target as text, if the tag and the target are valid for this transport."""
     # A number with a fraction has lost digits already: 1.10 came as 1.1.
     if isinstance(target, bool) or not isinstance(target, (str, int)):
         cause = "tags: the target of tag %s is not a string" % name

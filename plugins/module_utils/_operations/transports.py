@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The images of the transports on the node: which class opens those of each.
+"""The classes that open images on the node, by transport.
 
-Registries are not in it, because their stores share connections: see :class:`.stores.Stores`. Each transport imports what it
-needs: a task pays for its imports, and has to do with few transports. Modules for sets do not need this file, and Ansible
-packs it, with all that it imports, for those that do.
+Registries are not included, because their stores share connections, see :class:`.stores.Stores`. Each transport is
+imported only when it is needed, because a task pays for its imports and uses few transports. Modules for sets do not
+import this file: Ansible would pack it together with all its imports.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ BACKENDS: dict[str, t.Callable[[str, str, float, Run], ImageBackend]] = {
 
 
 class LocalImages:
-    """Opens the images of files, directories and engines; those of one file or engine share what was opened.
+    """Opens images in files, directories and engines. Images of the same file or engine share it.
 
-    Safe for many threads. What has to be closed is added to ``closing``.
+    Thread-safe. Whatever has to be closed is added to ``closing``.
     """
 
     def __init__(self, timeout: float, run: Run, closing: contextlib.ExitStack) -> None:
@@ -88,7 +88,7 @@ class LocalImages:
         self._backends: dict[tuple[str, str], ImageBackend] = {}
 
     def open(self, reference: LocalReference | EngineReference) -> Store:
-        """The store that a reference is in. Nothing is asked of it yet."""
+        """Return the store for a reference. Nothing is read yet."""
         if isinstance(reference, EngineReference):
             return self._open_engine(reference)
         store = STORES[reference.transport](reference.path, self._run)

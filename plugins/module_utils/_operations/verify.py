@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Verifying the signatures of an image: by keys, or as a policy says."""
+"""Verify the signatures of an image with keys or with a policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .stores import Stores
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions:
-    """The options of image_verify: either keys with what belongs to them, or a policy."""
+    """The options of image_verify: either keys with their requirements, or a policy."""
 
     image: str
     keys: KeyRule | None = None
@@ -37,14 +37,14 @@ class VerifyOptions:
 
 @dataclasses.dataclass(frozen=True)
 class VerifiedImage:
-    """An image, and the signatures and attestations that count."""
+    """An image, and its valid signatures and attestations."""
 
     digest: str
     signatures: list[Verified]
 
 
 def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
-    """Raises :class:`NotVerified` where something is missing, ImageError where that cannot be seen."""
+    """Verify an image. Raises :class:`NotVerified` if a signature is missing, and ImageError if this cannot be determined."""
     reference = references.parse(options.image)
     store = stores.open(reference)
     with naming(reference):
@@ -64,7 +64,7 @@ def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
 def _by_keys(
     rule: KeyRule, annotations: t.Mapping[str, str], reference: Reference, store: Store, manifest: Manifest
 ) -> list[Verified]:
-    """All that counts, not only the first: each kind must be there."""
+    """Return all valid signatures and attestations, and require at least one of each kind."""
     evidence = Evidence(SignatureReader(store), manifest.digest, lambda: manifest)
     return [each for demand in rule.demands(reference) for each in evidence.all(_with(demand, annotations))]
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What is signed about one digest, read as far as it is needed, and the sentence that says why it does not suffice."""
+"""The signatures of one digest, which are read only as needed, and the reason if they are not sufficient."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NOT_VERIFIED_HINT = "Check the keys and the identity, or sign the image again"
 
 
 class NotVerified(ImageError):
-    """An image lacks the signature, or the attestation, that it must have."""
+    """An image lacks a required signature or attestation."""
 
 
 class Evidence:
-    """The signatures and attestations of a digest. ``read`` reads the image itself, which few signatures need."""
+    """The signatures and attestations of a digest. ``read`` reads the image itself, which few signatures require."""
 
     def __init__(self, reader: SignatureReader, digest: str, read: ReadManifest) -> None:
         self.digest = digest
@@ -46,7 +46,7 @@ class Evidence:
         return self._reader.referrers(self.digest)
 
     def _found(self, predicate_type: str, with_bundles: bool) -> t.Iterator[Found]:
-        """All is read when the loop comes to it, and first what the list of referrers says is of this type."""
+        """Yield the signatures. Each is read when it is needed, and those that are listed with this type come first."""
         is_signature = predicate_type == statements.SIGN
         yield from self._signatures if is_signature else self._attestations
         if with_bundles:
@@ -54,7 +54,7 @@ class Evidence:
                 yield from referrer.found
 
     def first(self, demand: Demand, with_bundles: bool = True) -> Verified:
-        """The first signature that meets the demand. Raises :class:`NotVerified`."""
+        """Return the first signature that meets the demand. Raises :class:`NotVerified`."""
         rejections = []
         for outcome in self._judged(demand, with_bundles):
             if isinstance(outcome, Verified):
@@ -63,7 +63,7 @@ class Evidence:
         raise self._not_verified(demand, rejections)
 
     def all(self, demand: Demand) -> list[Verified]:
-        """All signatures that meet the demand, of which there is one at least. Raises :class:`NotVerified`."""
+        """Return all signatures that meet the demand, at least one. Raises :class:`NotVerified`."""
         outcomes = list(self._judged(demand, with_bundles=True))
         verified = [outcome for outcome in outcomes if isinstance(outcome, Verified)]
         if not verified:
@@ -71,7 +71,7 @@ class Evidence:
         return verified
 
     def matching(self, demand: Demand) -> list[Verified]:
-        """As :meth:`all`; empty if there is none."""
+        """Return the signatures like :meth:`all`; empty if there are none."""
         outcomes = self._judged(demand, with_bundles=True)
         return [outcome for outcome in outcomes if isinstance(outcome, Verified)]
 
@@ -96,7 +96,7 @@ class Evidence:
 
 
 def _distance(stated: str, wanted: str) -> int:
-    """How late to read a referrer whose list says that it claims this type, or does not say it."""
+    """Return how late to read a referrer, depending on whether its list states this type, no type, or another type."""
     return 0 if stated == wanted else 2 if stated else 1
 
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What images must show before they are copied: nothing is written that does not."""
+"""Requirements that images must meet before they are copied."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """All rules must hold; without rules everything passes."""
+    """An image must meet all rules. Without rules, every image passes."""
 
     rules: tuple[Rule, ...] = ()
 
@@ -47,7 +47,7 @@ class Gate:
         return cls(tuple(rules))
 
     def check_plan(self, image: Reference, store: Store, plan: Plan) -> None:
-        """Verify what a plan copies of ``image`` from its store, by digest: what its tag points to later does not matter.
+        """Verify what a plan copies of ``image``, by digest, in its source. It does not matter if the tag moves later.
 
         Raises :class:`NotVerified`, ImageError.
         """
@@ -55,7 +55,7 @@ class Gate:
             self._check(image, _used(store, plan))
 
     def check_digest(self, image: Reference, store: Store, digest: str) -> None:
-        """Verify an image that is at the destination already, in the store that it comes from."""
+        """Verify an image that already exists at the destination, with the signatures at its source."""
         if self.rules:
             with importing:
                 from .rules import Used

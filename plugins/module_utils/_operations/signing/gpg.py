@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Simple signing with GPG: ``signature-N`` files of a directory or a lookaside location, read with the program ``gpg``.
+"""Simple signing with GPG: ``signature-N`` files in a directory or a lookaside location, verified with the program ``gpg``.
 
-docs/signature-protocols.md of containers/image says where they are, and containers-signature(5) what they hold. Keys are
-imported into a keyring that lives as long as one check, so that no key of the user counts.
+For their locations, see docs/signature-protocols.md of containers/image; for their content, see
+containers-signature(5). Keys are imported to a temporary keyring for each check, so that keys of the user do not
+count.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ ReadURL = t.Callable[[str, int], t.Optional[bytes]]
 
 
 class GpgSignatures:
-    """Checks what ``signedBy`` requires."""
+    """Checks ``signedBy`` requirements."""
 
     def __init__(self, run_command: RunCommand, registries_d: RegistriesD, read_url: ReadURL) -> None:
         self._run_command = run_command
@@ -57,7 +58,7 @@ class GpgSignatures:
         self._read_url = read_url
 
     def check(self, image: Reference, requirement: Requirement, digest: str) -> Verified:
-        """The first signature that one of the keys made of this digest. Raises :class:`NotVerified`, ImageError."""
+        """Return the first signature of this digest by one of the keys. Raises :class:`NotVerified`, ImageError."""
         found = self._signatures(image, digest)
         first = next(found, None)
         if not first:
@@ -75,7 +76,7 @@ class GpgSignatures:
         raise NotVerified("%s is not verified: %s" % (digest, best.detail), hint=NOT_VERIFIED_HINT)
 
     def _signatures(self, image: Reference, digest: str) -> t.Iterator[Stored]:
-        """One after the other, so that no more are downloaded than are needed."""
+        """Yield the signatures one by one, so that only as many as necessary are downloaded."""
         where, name = location(image, digest, self._registries_d)
         if where.startswith(("http:", "https:")):
             for number in range(1, MOST + 1):
@@ -90,7 +91,7 @@ class GpgSignatures:
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """A signature, and the path or URL that it is at."""
+    """A signature, and its path or URL."""
 
     name: str
     content: bytes
@@ -102,14 +103,14 @@ class Stored:
 
 
 def location(image: Reference, digest: str, registries_d: RegistriesD) -> tuple[str, str]:
-    """The directory or URL of the signatures of a digest, and how their names begin. Raises ImageError."""
+    """Return the directory or URL with the signatures of a digest, and the prefix of their names. Raises ImageError."""
     if isinstance(image, LocalReference) and image.transport == "dir":
         return image.path, _prefix(image.path, digest) + NAME
     return registries_d.lookaside(image, digest), NAME
 
 
 def _prefix(path: str, digest: str) -> str:
-    """In ``dir:`` the signatures of the image itself have plain names; those of its children begin with the digest."""
+    """Return the prefix in a ``dir:`` image: empty for the image itself, and the digest for its children."""
     with file_errors("read", path):
         top = read_regular(os.path.join(path, "manifest.json"), MAX_SIZE)
     is_top = digests.of(top, digests.split(digest)[0]) == digest
@@ -118,7 +119,7 @@ def _prefix(path: str, digest: str) -> str:
 
 @contextlib.contextmanager
 def keyring_of(requirement: Requirement, run_command: RunCommand) -> t.Iterator[Keyring]:
-    """A keyring with the keys of a requirement. Raises ImageError."""
+    """Open a keyring with the keys of a requirement. Raises ImageError."""
     with _keyring(run_command) as keyring:
         for number, path in enumerate(requirement.paths):
             keyring.add(read_named(path, _MAX_KEYRING, "the GPG key"), "path-%d" % number)
@@ -130,7 +131,7 @@ def keyring_of(requirement: Requirement, run_command: RunCommand) -> t.Iterator[
 def judge(
     keyring: Keyring, stored: Stored, image: Reference, requirement: Requirement, digest: str
 ) -> Verified | Rejection:
-    """What becomes of a signature."""
+    """Verify or reject a signature."""
     name = stored.name
     try:
         content, fingerprint = keyring.open(stored.content)
@@ -149,7 +150,7 @@ def judge(
 
 
 class Keyring:
-    """Public keys in a directory of their own."""
+    """Public keys in a separate directory."""
 
     def __init__(self, directory: str, run_command: RunCommand) -> None:
         self._directory = directory
@@ -157,7 +158,7 @@ class Keyring:
         self._fingerprints: set[str] = set()
 
     def add(self, content: bytes, name: str) -> None:
-        """Import the keys of a file. Raises ImageError if there is none."""
+        """Import the keys in a file. Raises ImageError if it contains none."""
         path = os.path.join(self._directory, name)
         with file_errors("write", path), open(path, "wb") as stream:
             stream.write(content)
@@ -169,7 +170,7 @@ class Keyring:
         self._fingerprints.update(found)
 
     def open(self, signature: bytes) -> tuple[bytes, str]:
-        """What is signed in it, and the fingerprint of the key that signed it; empty if it is none of these."""
+        """Return the signed content, and the fingerprint of the key that signed it; empty if it is not one of these keys."""
         path, target = (os.path.join(self._directory, name) for name in ("signature", "payload"))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(target)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Keys as users give them: as a file, or as text."""
+"""Keys from options: as a file, or as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FILE = 1024 * 1024
 
 
 def public_key(given: str) -> PublicKey:
-    """A public key: PEM, or the path of a file with it. Raises ImageError."""
+    """Return a public key, given as PEM or as the path of a PEM file. Raises ImageError."""
     if "-----BEGIN" in given:
         key = keys.load_public(given, "the given key")
         return dataclasses.replace(key, name=key.short_name)
@@ -29,12 +29,12 @@ def public_key(given: str) -> PublicKey:
 
 
 def public_key_in_file(path: str) -> PublicKey:
-    """A public key in a file with PEM. Raises ImageError."""
+    """Return the public key in a PEM file. Raises ImageError."""
     return keys.load_public(read_named(path, _MAX_FILE, "the public key"), path)
 
 
 def signing_key(path: str | None, content: str | None, passphrase: str | None) -> SigningKey:
-    """The private key of a file, or of a text, of which no message says more than that it is the option's."""
+    """Return the private key from a file or from text. Messages about the text contain only the name of its option."""
     if path:
         return keys.load_private(read_named(path, _MAX_FILE, "the private key"), passphrase, path)
     if not content:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Finding the signatures of an image in the repository that it is in, in both formats of cosign."""
+"""Find the signatures of an image in its repository, in both formats of cosign."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ Found = t.Union[Signature, Rejection]
 
 
 class SignatureReader:
-    """The signatures of one repository. What cannot be read is a :class:`Rejection`, no access is an error.
+    """The signatures in one repository. An unreadable signature is a :class:`Rejection`; denied access is an error.
 
-    With ``believes_lists``, a bundle that the list of referrers holds counts without a look at the referrer: what it says is
-    signed, wherever it stands.
+    With ``believes_lists``, a bundle in the list of referrers counts without reading the referrer, because its
+    content is signed wherever it is stored.
     """
 
     def __init__(self, store: Store, believes_lists: bool = True) -> None:
@@ -53,13 +53,13 @@ class SignatureReader:
         self._referrers = referrers_of(store)
 
     def of_tag(self, digest: str, suffix: str) -> t.Iterator[Found]:
-        """The layers of cosign's tag for a digest: one GET, and one for a payload that is neither in it nor foreseen."""
+        """Yield the layers of the cosign tag for a digest. Sends one GET, and one for each payload that is not embedded or predictable."""
         manifest = self.tagged(digest, suffix)
         if manifest:
             yield from self._of_layers(manifest, digest)
 
     def tagged(self, digest: str, suffix: str) -> Manifest | None:
-        """What cosign's tag for a digest points to; None if there is no such tag. Raises InvalidContent."""
+        """Return the manifest that the cosign tag for a digest points to; None if there is no such tag. Raises InvalidContent."""
         tag = tag_of(digest, suffix)
         if not tag:
             return None
@@ -69,9 +69,9 @@ class SignatureReader:
             return None
 
     def referrers(self, digest: str) -> list[SignedReferrer]:
-        """What refers to a digest and may be a signature: one GET for the list, which holds what image_sign signed.
+        """Return referrers that may be signatures. Sends one GET for the list, which contains the bundles that image_sign wrote.
 
-        A bundle that is not in the list costs two more when it is read, for its manifest and the bundle.
+        A bundle that is not in the list costs two more requests when it is read, for its manifest and its content.
         """
         if not self._referrers:
             return []
@@ -120,9 +120,9 @@ class SignatureReader:
         return SimpleSignature(TAG, str(encoded), payload, signature)
 
     def _foreseen(self, layer: Descriptor, digest: str) -> bytes | None:
-        """The payload, if it is the one that cosign writes for the name that the image has here: its digest shows that.
+        """Return the payload if it is the one that cosign writes for this name of the image. The digest shows whether it is.
 
-        This saves a request, and is no belief: content is what its digest says.
+        This saves a request, and it is safe, because the digest determines the content.
         """
         payload = Payload(simple_signing.COSIGN, self._store.reference(""), digest).encode()
         return payload if layer.size == len(payload) and digests.of(payload) == layer.digest else None
@@ -135,9 +135,9 @@ class SignatureReader:
 
 
 class SignedReferrer:
-    """A referrer that may be a signature, which is read once, when it is needed.
+    """A referrer that may be a signature. It is read only once, when it is needed.
 
-    ``predicate_type`` is what the list says that it claims; empty if the list leaves it open.
+    ``predicate_type`` is the type that the list states; empty if it states none.
     """
 
     def __init__(self, entry: Descriptor, digest: str, read: t.Callable[[Descriptor, str], t.Iterable[Found]]) -> None:
@@ -148,17 +148,17 @@ class SignedReferrer:
 
     @functools.cached_property
     def found(self) -> list[Found]:
-        """The signatures in it. Raises ImageError where there is no access."""
+        """The signatures in the referrer. Raises ImageError if access is denied."""
         return list(self._read(self._entry, self._digest))
 
 
 def tag_of(digest: str, suffix: str) -> str:
-    """The tag under which cosign keeps signatures (``.sig``) or attestations (``.att``); empty if it has none."""
+    """Return the cosign tag for signatures (``.sig``) or attestations (``.att``) of a digest; empty if there is none."""
     return next((tag for tag in referrers.cosign_tags(digest) if tag.endswith(suffix)), "")
 
 
 def _may_be_signature(entry: Descriptor) -> bool:
-    """Whether the list leaves it open: some registries state the type of the config, or none."""
+    """Return whether an entry of a list may be a signature. Some registries state the type of the config, or none."""
     kind = entry.artifact_type or ""
     is_signature = kind.startswith(bundles.MEDIA_TYPE_PREFIX) or kind == _EXPERIMENT
     return not entry.is_index and (is_signature or not kind or kind.startswith("application/vnd.oci."))

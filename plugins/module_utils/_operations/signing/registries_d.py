@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where signatures of a registry's images are kept, as containers-registries.d(5) says it: only what reading them needs."""
+"""The locations of signatures according to containers-registries.d(5). Only settings for reading are used."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _FIELDS = frozenset(("lookaside", "lookaside-staging", "sigstore", "sigstore-sta
 
 @dataclasses.dataclass(frozen=True)
 class RegistriesD:
-    """``namespaces`` maps scopes to their settings, the empty scope to those of ``default-docker``."""
+    """``namespaces`` maps scopes to their settings. The empty scope has those of ``default-docker``."""
 
     namespaces: t.Mapping[str, t.Mapping[str, t.Any]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: str) -> RegistriesD:
-        """Read the files ``*.yaml`` of a directory. Raises ImageError."""
+        """Read the files ``*.yaml`` in a directory. Raises ImageError."""
         found: dict[str, t.Mapping[str, t.Any]] = {}
         with file_errors("read", directory):
             names = sorted(name for name in os.listdir(directory) if name.endswith(".yaml"))
@@ -48,13 +48,13 @@ class RegistriesD:
         return cls(found)
 
     def uses_attachments(self, image: Reference) -> bool:
-        """Whether cosign's tags count for this image; without any configuration, and in directories, they do."""
+        """Return whether cosign tags count for this image. They do without any configuration, and in directories."""
         if not self.namespaces or (isinstance(image, LocalReference) and image.transport == "dir"):
             return True
         return self._setting(image, "use-sigstore-attachments") is True
 
     def lookaside(self, image: Reference, digest: str) -> str:
-        """Where the GPG signatures of a digest are: a directory, or a URL of http or https; empty for what is in no registry.
+        """Return the directory or the http(s) URL of the GPG signatures of a digest; empty if the image is not in a registry.
 
         Raises ImageError.
         """
@@ -73,7 +73,7 @@ class RegistriesD:
         return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d", hint).rstrip("/"), name)
 
     def _setting(self, image: Reference, name: str) -> object:
-        """The setting of the longest scope that has it."""
+        """Return the setting of the longest scope that has it."""
         for scope in (*scopes_of(image)[1], ""):
             value = self.namespaces.get(scope, {}).get(name)
             if value is not None:

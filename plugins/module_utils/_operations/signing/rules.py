@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What an image must show before it is used: signatures by given keys, or what a policy requires."""
+"""Requirements for images: signatures by given keys, or a policy."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ DEFAULT_REGISTRIES_D = "/etc/containers/registries.d"
 
 @dataclasses.dataclass(frozen=True)
 class Used:
-    """An image in a store, and what is used of it: all of an index, the ``wanted`` digests below it, or one image of it alone.
+    """An image in a store, and the part of it that is used: the whole index, its ``wanted`` descendants, or only one image.
 
-    ``manifest`` is the image, if it was read already.
+    ``manifest`` is the manifest of the image, if it was already read.
     """
 
     store: Store
@@ -52,11 +52,11 @@ class Used:
     only: str = ""
 
     def read(self) -> Manifest:
-        """The manifest of this digest. Raises ImageError."""
+        """Return the manifest of this digest. Raises ImageError."""
         return self.manifest or self.store.manifest(self.digest)
 
     def digests(self) -> list[str]:
-        """The digests of all manifests that are used, the image first. Raises ImageError."""
+        """Return the digests of all manifests that are used, starting with the image. Raises ImageError."""
         if self.only:
             return [self.only]
         below = [child.digest for child in self.read().children if child.is_manifest]
@@ -65,17 +65,18 @@ class Used:
 
 
 class Rule(t.Protocol):
-    """What is checked before an image is used."""
+    """A requirement for an image."""
 
     def check(self, image: Reference, used: Used) -> list[Verified]:
-        """The signatures that suffice. Raises :class:`NotVerified`, ImageError."""
+        """Return the signatures that meet the requirement. Raises :class:`NotVerified`, ImageError."""
 
 
 @dataclasses.dataclass(frozen=True)
 class KeyRule:
-    """A signature by one of these keys; its children are what an index says, so that the signature of this covers them.
+    """Require a signature by one of these keys. The signature of an index covers its children, because the index has their digests.
 
-    ``attestations`` are types of predicates of which the image must have one, signed with one of the keys.
+    ``attestations`` are predicate types. The image must have an attestation of each type, signed with one of the
+    keys.
     """
 
     keys: tuple[PublicKey, ...]
@@ -84,7 +85,7 @@ class KeyRule:
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> KeyRule:
-        """Read ``public_keys``, ``identity`` and ``attestations`` as users give them. Raises ImageError."""
+        """Read ``public_keys``, ``identity`` and ``attestations``. Raises ImageError."""
         keys = tuple(public_key(given) for given in options["public_keys"])
         if not keys:
             raise ImageError("public_keys is empty", hint="Add at least one key")
@@ -94,20 +95,20 @@ class KeyRule:
         return cls(keys, rule, types)
 
     def demands(self, image: Reference) -> list[Demand]:
-        """The signature, and each attestation."""
+        """Return the demands for the signature and for each attestation."""
         rule = self.identity
         accepts = (lambda signed: rule.accepts(image, signed)) if rule else None
         attested = [Demand(self.keys, predicate_type=kind) for kind in self.attestations]
         return [Demand(self.keys, accepts), *attested]
 
     def check(self, image: Reference, used: Used) -> list[Verified]:
-        """As :class:`Rule`."""
+        """Check the image, see :class:`Rule`."""
         evidence = Evidence(SignatureReader(used.store), used.digest, used.read)
         return [evidence.first(demand) for demand in self.demands(image)]
 
 
 class PolicyRule:
-    """What containers-policy.json(5) requires. As podman does it, each manifest that is used is judged by itself."""
+    """Require what containers-policy.json(5) requires. Like in podman, each used manifest is checked separately."""
 
     def __init__(self, policy: Policy, name: str, registries_d: RegistriesD, gpg: GpgSignatures) -> None:
         self._policy = policy
@@ -120,7 +121,7 @@ class PolicyRule:
     def from_options(
         cls, policy: str, registries_d: str | None, run_command: RunCommand, read_url: ReadURL
     ) -> PolicyRule:
-        """Read a policy; ``default`` is the node's own, with the node's own ``registries_d``. Raises ImageError."""
+        """Read a policy. ``default`` is the policy of the node, with the ``registries_d`` of the node. Raises ImageError."""
         path = DEFAULT_POLICY if policy == "default" else policy
         if policy == "default" and not registries_d and os.path.isdir(DEFAULT_REGISTRIES_D):
             registries_d = DEFAULT_REGISTRIES_D
@@ -130,7 +131,7 @@ class PolicyRule:
         return cls(read, path, configured, GpgSignatures(run_command, configured, read_url))
 
     def check(self, image: Reference, used: Used) -> list[Verified]:
-        """As :class:`Rule`; empty if the policy accepts the image without a signature."""
+        """Check the image, see :class:`Rule`. The result is empty if the policy accepts the image without a signature."""
         requirements = self._policy.requirements(image)
         if all(requirement.type == "insecureAcceptAnything" for requirement in requirements):
             return []

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Signatures that were found beside an image, and what becomes of them: verified, or rejected for one of few reasons."""
+"""Signatures of an image, which are either verified or rejected for one of a few reasons."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ReadManifest = t.Callable[[], Manifest]
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What a signature says. ``identity`` is a name of the image, empty where none is signed."""
+    """What a signature claims. ``identity`` is the name of the image; empty if the signature has none."""
 
     digest: str
     identity: str = ""
@@ -41,27 +41,27 @@ class Claim:
 
     @property
     def is_attestation(self) -> bool:
-        """Whether it says more than that the key holder signed the image."""
+        """Whether it claims more than that the key holder signed the image."""
         return self.predicate_type != statements.SIGN
 
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """Something signed that was found. ``format`` is how it is kept.
+    """A signature that was found. ``format`` is the format in which it is stored.
 
-    ``location`` finds it again: the digest of a layer or of the manifest of a referrer; of a layer with a payload, which
-    several keys can have signed, the signature itself.
+    ``location`` identifies it: the digest of a layer or of the manifest of a referrer. Several keys may have signed
+    the same payload, so for a layer with a payload, it is the signature itself.
     """
 
     format: str
     location: str
 
     def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
-        """The key that made it, of these. ``read`` reads the image, which a bare signature is over."""
+        """Return which of the keys made it; None if none did. ``read`` reads the image, which a plain signature covers directly."""
         raise NotImplementedError
 
     def claim(self, digest: str) -> Claim:
-        """What it says of this digest, or of another one. Nothing of it is true before :meth:`signer` said by whom it is.
+        """Return the claim about this or another digest. It must not be trusted before :meth:`signer` has verified it.
 
         Raises :class:`InvalidContent`.
         """
@@ -70,17 +70,17 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class SimpleSignature(Signature):
-    """A layer of the tag ``sha256-<hex>.sig``: a payload, and its signature from the annotation of the layer."""
+    """A layer of the tag ``sha256-<hex>.sig``: a payload, and its signature in an annotation of the layer."""
 
     payload: bytes
     signature: bytes
 
     def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
-        """The key that signed the payload."""
+        """Return the key that signed the payload."""
         return next((key for key in keys if key.verify(self.payload, self.signature)), None)
 
     def claim(self, digest: str) -> Claim:
-        """The digest and the identity of the payload."""
+        """Return the digest and the identity in the payload."""
         payload = Payload.parse(self.payload)
         # A digest of none is what a signature of another kind says of an image.
         return Claim(payload.digest if payload.type == COSIGN else "", payload.identity, payload.optional or {})
@@ -93,11 +93,11 @@ class EnvelopeSignature(Signature):
     envelope: Envelope
 
     def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
-        """The key that signed the envelope."""
+        """Return the key that signed the envelope."""
         return self.envelope.signer(keys)
 
     def claim(self, digest: str) -> Claim:
-        """The statement."""
+        """Return the claim in the statement."""
         if self.envelope.payload_type != PAYLOAD_TYPE:
             return Claim("", predicate_type="")
         return claim_of(Statement.parse(self.envelope.payload), digest)
@@ -110,17 +110,17 @@ class BundleSignature(Signature):
     bundle: Bundle
 
     def signer(self, keys: t.Iterable[PublicKey], read: ReadManifest) -> PublicKey | None:
-        """The key that signed the bundle."""
+        """Return the key that signed the bundle."""
         return self.bundle.signer(keys, b"" if self.bundle.envelope else read().raw)
 
     def claim(self, digest: str) -> Claim:
-        """The statement, or the digest that was signed."""
+        """Return the claim in the statement, or the digest that was signed."""
         statement = self.bundle.statement()
         return claim_of(statement, digest) if statement else Claim(self.bundle.digest)
 
 
 def claim_of(statement: Statement, digest: str) -> Claim:
-    """What a statement says of this digest; of another one if it does not speak of this."""
+    """Return what a statement claims about this digest; if it does not mention this digest, about another one."""
     subject = statement.subject_of(digest)
     if not subject:
         others = [":".join(item) for each in statement.subjects for item in each.digests.items()]
@@ -129,7 +129,7 @@ def claim_of(statement: Statement, digest: str) -> Claim:
 
 
 class Reason(enum.IntEnum):
-    """Why a signature does not count, from the least to the most that is right about it."""
+    """Why a signature is rejected, ordered by how much of it is right."""
 
     DAMAGED = 1
     OTHER_KEY = 2
@@ -140,7 +140,7 @@ class Reason(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """A signature that does not count; ``detail`` is a cause, a digest or a name, as the reason needs it."""
+    """A rejected signature; ``detail`` is a cause, a digest or a name, depending on the reason."""
 
     reason: Reason
     detail: str = ""
@@ -148,7 +148,7 @@ class Rejection:
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
-    """A signature that counts."""
+    """A valid signature that meets a demand."""
 
     digest: str
     key: str
@@ -160,10 +160,10 @@ class Verified:
 
 @dataclasses.dataclass(frozen=True)
 class Demand:
-    """What a signature must be like: made with one of the keys, and of a claim that suits.
+    """Requirements for a signature: one of these keys, and a suitable claim.
 
-    ``accepts_identity`` is None where the name does not matter. ``predicate_type`` is of an attestation, or the one of
-    signatures. ``annotations`` must be among those that are signed.
+    ``accepts_identity`` is None if the name does not matter. ``predicate_type`` is the type of an attestation, or
+    that of signatures. The signature must contain ``annotations``.
     """
 
     keys: tuple[PublicKey, ...]
@@ -172,7 +172,7 @@ class Demand:
     annotations: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def judge(self, found: Signature | Rejection, digest: str, read: ReadManifest) -> Verified | Rejection | None:
-        """What becomes of a signature; None if it is about something else, such as an attestation of another type."""
+        """Verify or reject a signature; None if it is about something else, such as an attestation of another type."""
         if isinstance(found, Rejection):
             return found
         try:

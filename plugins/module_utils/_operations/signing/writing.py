@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Storing signatures beside an image, and removing them, so that those of others stay."""
+"""Add signatures to an image and remove them, without changing the signatures of others."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class SignatureWriter:
 
     @property
     def takes_bundles(self) -> bool:
-        """Whether the store can keep referrers."""
+        """Whether the store supports referrers."""
         return self._referrers is not None and self._referrers.keeps("")
 
     def takes_tag(self, tag: str) -> bool:
-        """Whether the store can keep what has such a tag of cosign."""
+        """Return whether the store supports this cosign tag."""
         return self._referrers is None or self._referrers.keeps(tag)
 
     def add_layer(
         self, digest: str, suffix: str, media_type: str, content: bytes, annotations: t.Mapping[str, str]
     ) -> None:
-        """Add a layer to cosign's tag for a digest; those that are there stay. Raises ImageError."""
+        """Add a layer to the cosign tag for a digest, and keep the existing layers. Raises ImageError."""
         blob = self._put(media_type, content)
         layer = {"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": dict(annotations)}
         if len(content) <= _MAX_EMBEDDED:  # whoever reads the manifest needs no second request
@@ -64,7 +64,7 @@ class SignatureWriter:
         self._write(digest, suffix, lambda layers: None if layer in layers else [*layers, layer])
 
     def remove_layers(self, digest: str, suffix: str, locations: t.Collection[str]) -> None:
-        """Remove the layers of these signatures from cosign's tag; with the last one the tag goes."""
+        """Remove the layers of these signatures from the cosign tag. Delete the tag with its last layer."""
 
         def remaining(layers: _Layers) -> _Layers | None:
             kept = [layer for layer in layers if not _is_at(layer, locations)]
@@ -113,9 +113,9 @@ class SignatureWriter:
         return blob
 
     def _write(self, digest: str, suffix: str, change: t.Callable[[_Layers], _Layers | None]) -> None:
-        """Write the tag until reading it shows that nothing is left to change: another signer may write at the same time.
+        """Write the tag until reading it shows that nothing is left to change, because another signer may write at the same time.
 
-        No registry makes a write depend on what it replaces.
+        No registry supports conditional writes.
         """
         tag = tag_of(digest, suffix)
         for _attempt in range(_WRITES):
@@ -143,7 +143,7 @@ class SignatureWriter:
 
 
 def _config(layers: _Layers) -> dict[str, t.Any]:
-    """The config of an image that consists of these layers, as cosign makes it."""
+    """Return the config for an image with these layers, as cosign writes it."""
     epoch = "0001-01-01T00:00:00Z"
     return {
         "architecture": "",

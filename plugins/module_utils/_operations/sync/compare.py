@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Find out which tags are the same on both sides: in most runs most are, and both sides are asked at once."""
+"""Find the tags that are the same on both sides, which most of them usually are. Both sides are asked in parallel."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .early_heads import Answer, EarlyHeads
 
 
 def compare(jobs: t.Iterable[Job], run: Run, heads: EarlyHeads) -> None:
-    """Decide the jobs that are up to date or cannot be asked about, and set the heads of the others.
+    """Decide the jobs that are up to date or fail, and set the heads of the others.
 
-    ``heads`` may know some answers already. Only tags that the destination has listed are looked at, and only if their digests show whether they are the same.
-    No registry gets more than ``run.jobs`` requests at once.
+    ``heads`` may have some results already. Only tags that the destination has listed are compared, and only if their
+    digests show whether they are the same. No registry receives more than ``run.jobs`` requests at the same time.
     """
     comparison = _Comparison(heads)
     waiting = [job for job in jobs if not job.action]
@@ -45,7 +45,7 @@ class _Comparison:
         self._heads = heads
 
     def look(self, half: tuple[Job, CopyRequest, bool]) -> None:
-        """Ask one side about an image; whoever has the second answer decides."""
+        """Resolve an image on one side. The second result decides the job."""
         job, request, is_source = half
         store, name = (request.source, request.name) if is_source else (request.destination, job.name)
         answer = self._heads.ask(store, name)

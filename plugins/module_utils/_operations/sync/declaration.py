@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What image_sync is asked for."""
+"""The options of image_sync."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from ..._image.tag_selection import TagSelection
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One entry of ``images``, as the user wrote it, or ``is_of_file``: an entry of a source file.
+    """One entry of ``images``, as the user wrote it; with ``is_of_file``, an entry of a source file.
 
-    Names in a source file are full, even if the task has a ``src``, and its expressions need not match a whole tag
-    (``anchored``). ``digest`` is what the only tag of a plain reference must point to; empty: what it points to.
+    Names in a source file are full, even if the task has a ``src``. Its expressions need not match a whole tag
+    (``anchored``). ``digest`` is the digest that the only tag of a plain reference must point to; empty if the source
+    decides.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Entry:
 
     @classmethod
     def of_reference(cls, text: str) -> Entry:
-        """An entry that is a plain reference, ``NAME[:TAG][@DIGEST]``; without either it means the tag ``latest``.
+        """Return the entry for a plain reference, ``NAME[:TAG][@DIGEST]``. Without tag and digest, the tag is ``latest``.
 
-        Raises InvalidReference. Whether the name and the tag are in the grammar is checked as for any other entry.
+        Raises InvalidReference. The syntax of name and tag is checked later, as for any other entry.
         """
         rest, at, digest = text.strip().partition("@")
         if at and not digests.is_digest(digest):
@@ -60,16 +61,16 @@ class Entry:
 
     @property
     def has_pattern(self) -> bool:
-        """Whether tags are to be chosen among those that there are."""
+        """Whether the entry selects from the list of existing tags."""
         return bool(self.include or self.semver is not None or self.newest is not None or not self.tags)
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it speaks of all repositories that are found."""
+        """Whether the entry matches all repositories that are found."""
         return self.name.endswith("*")
 
     def selection(self) -> TagSelection:
-        """Its rules. Raises ImageError."""
+        """Return the rules that select its tags. Raises ImageError."""
         include = self.include if self.anchored else [".*(?:%s).*" % pattern for pattern in self.include]
         return TagSelection.parse(include, self.exclude, self.semver, self.semver_strict, self.newest)
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the inventory records of an image, read from its destination."""
+"""The inventory record of an image, read from its destination."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .inventory import Record
 
 
 def record(image: Job, request: CopyRequest, digest: str) -> Record:
-    """The record of an image that is at its destination under this digest. Raises ImageError."""
+    """Return the record of an image that exists at its destination with this digest. Raises ImageError."""
     store = request.destination
     with naming(image.dest):
         top = store.manifest(digest)
@@ -48,7 +48,7 @@ def record(image: Job, request: CopyRequest, digest: str) -> Record:
 
 
 def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
-    """The platforms that an index lists, or that of the config of a single image."""
+    """Return the platforms in an index, or the platform in the config of a single image."""
     found = [child.platform for child in top.children if child.platform and not child.attests]
     if not top.is_index and config.get("os"):
         found = [Platform.from_document(config)]
@@ -57,7 +57,7 @@ def _platforms(top: Manifest, config: dict[str, t.Any]) -> list[str]:
 
 
 def _config(manifests: t.Iterable[Manifest], *contents: Content) -> dict[str, t.Any]:
-    """The config of the first image that has one, from the first place that returns it; empty if none does."""
+    """Return the config of the first image that has one, from the first place that returns it; empty if none does."""
     image = next((manifest for manifest in manifests if manifest.config), None)
     if image is None:
         return {}

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Find out what exists on both sides, and so what to copy: one list of tags a repository on each side, all at once."""
+"""Find out what exists on both sides and what to copy. All tag lists are read in parallel, one per repository and side."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class _Tags(t.NamedTuple):
 
 @dataclasses.dataclass
 class Discovered:
-    """In the order of the declaration: an image a job, and what stands for those that could not be found out.
+    """One job for each image in the order of the declaration, including jobs for what could not be listed.
 
-    ``prunable`` has the tags that nothing selects any longer, by repository, if all sources could be listed.
+    ``prunable`` has the tags that no entry selects, by repository, if all sources could be listed.
     """
 
     jobs: list[Job]
@@ -77,7 +77,7 @@ class Discovered:
 def discover(
     entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads
 ) -> Discovered:
-    """Look at all repositories of a declaration. Raises ImageError if the declaration itself is wrong."""
+    """Inspect all repositories of a declaration. Raises ImageError if the declaration itself is invalid."""
     with heads:
         return _Discovery(options, resolver, run, heads).discover(entries)
 
@@ -121,7 +121,7 @@ class _Discovery:
     def _choose(
         self, pair: RepositoryPair, tags: _Tags | ImageError, listed: list[str] | ImageError | None
     ) -> list[str]:
-        """Take in the images of a pair; returns their names, those of other shares too. Raises ImageError."""
+        """Add the images of a pair. Return their names, including those of other shares. Raises ImageError."""
         source, place = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and place == source:
             cause = "the repository is both source and destination, so pruned tags could not be copied again"
@@ -142,7 +142,7 @@ class _Discovery:
         return names
 
     def _pairs(self, entry: Entry) -> list[RepositoryPair] | ImageError:
-        """The pairs of an entry in this share, or why they could not be found out."""
+        """Return the pairs of an entry in this share, or the error that occurred."""
         try:
             found = self._resolver.pairs(entry)
         except _TROUBLES as error:
@@ -160,7 +160,7 @@ class _Discovery:
     def _list(
         self, pairs: t.Sequence[RepositoryPair]
     ) -> tuple[dict[str, _Tags | ImageError], dict[str, list[str] | ImageError]]:
-        """The destinations with their tags, or why they could not be listed; the tags of sources to choose from."""
+        """Return the destinations with their tags, and the tags of sources to select from. Both may be errors instead."""
         destinations = {pair.destination.reference(""): pair.destination for pair in pairs}
         sources = {pair.source.reference(""): pair.source for pair in pairs if pair.entry.has_pattern}
         for pair in pairs:
@@ -176,7 +176,7 @@ class _Discovery:
         return known, dict(zip(sources, answers[1]))
 
     def _list_all(self, *groups: t.Sequence[Repository]) -> list[list[list[str] | ImageError]]:
-        """The tags of repositories at several places, or why they could not be listed, from all places at once."""
+        """Return the tags of repositories in several places, or errors. All places are asked in parallel."""
         found: list[list[list[str] | ImageError]] = [[[] for _repository in group] for group in groups]
         mixed = sorted((number, index) for index, group in enumerate(groups) for number in range(len(group)))
 
@@ -194,11 +194,11 @@ class _Discovery:
 
     @property
     def _is_comparable(self) -> bool:
-        """Whether digests show what is up to date, and are looked at."""
+        """Whether digests show what is up to date and may be compared."""
         return self._options.existing == "update" and not self._conversion
 
     def _selects_early(self, pair: RepositoryPair, selection: TagSelection, name: str) -> bool:
-        """Whether a tag is selected whatever the rest of the list has."""
+        """Return whether a tag is selected regardless of the rest of the list."""
         if not self._has(pair.destination, name) or (self._options.referrers and is_digest_tag(name)):
             return False
         return bool(selection.select([name]))
@@ -213,7 +213,7 @@ class _Discovery:
         return _Tags(repository, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
 
     def _select(self, pair: RepositoryPair, listed: list[str] | ImageError | None) -> list[str]:
-        """The names an entry wants, in the order of its tags, then of their versions."""
+        """Return the names that an entry selects, in the order of its tags, then by version."""
         entry, selection = pair.entry, pair.entry.selection()
         names = dict.fromkeys(str(name) for name in entry.tags)
         if isinstance(listed, ImageError):
@@ -238,9 +238,9 @@ class _Discovery:
     def _check_chosen(
         self, pair: RepositoryPair, selection: TagSelection, listed: list[str], chosen: list[str]
     ) -> None:
-        """An entry that selects nothing is a mistake, and so is a pattern; unless the user says otherwise.
+        """Report an entry or an expression that selects nothing as a mistake, unless the user allows it.
 
-        In any case it is no reason to remove what was selected before.
+        In any case, the tags that were selected before are not pruned.
         """
         source, place = pair.source.reference(""), pair.destination.reference("")
         vain = [] if pair.entry.is_wildcard else _in_vain(selection, listed)
@@ -259,7 +259,7 @@ class _Discovery:
     def _check_wildcard(
         self, entry: Entry, pairs: t.Sequence[RepositoryPair], lists: t.Sequence[list[str] | ImageError]
     ) -> None:
-        """Of many repositories some may have no matching tag, but not all of them."""
+        """Check that at least one of the repositories has a matching tag."""
         found = [tags for tags in lists if not isinstance(tags, ImageError)]
         if not lists or len(found) < len(lists) or self._by_repository:  # not all can be seen
             return
@@ -276,7 +276,7 @@ class _Discovery:
             self._fail(source, "", NotFound(cause, source, _SELECTION_HINT))
 
     def _add(self, job: Job, pair: RepositoryPair) -> None:
-        """Take in an image, if it is in this share. Raises ImageError if another entry wants another image there."""
+        """Add an image, if it is in this share. Raises ImageError if another entry has a different image for the same destination."""
         key = pair.destination.reference(""), job.name
         other = self._declared.get(key)
         if other is None:
@@ -333,7 +333,7 @@ class _Discovery:
 
 
 def _collision_hint(entry: Entry, source: str) -> str:
-    """What to do about two images for one destination; a host with a port cannot be a part of a name."""
+    """Return a hint about two images for one destination. A host with a port cannot be part of a name."""
     if not entry.is_of_file:
         return "Set a different dest for one of the images"
     if ":" in source.partition("/")[0]:
@@ -350,7 +350,7 @@ def _list_tags(store: Repository, note: t.Callable[[list[str]], object]) -> list
 
 
 def _check(entry: Entry) -> None:
-    """Raise ImageError for what could not be asked of any registry."""
+    """Raise ImageError if an entry is invalid for any registry."""
     with naming("images: %s" % entry.name):
         entry.selection()
         for name in entry.tags:
@@ -359,7 +359,7 @@ def _check(entry: Entry) -> None:
 
 
 def _in_vain(selection: TagSelection, tags: t.Collection[str]) -> list[str]:
-    """The expressions that select none of the tags."""
+    """Return the expressions that match none of the tags."""
     return [pattern.pattern for pattern in selection.include if not any(map(pattern.fullmatch, tags))]
 
 

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Ask what tags point to while the lists of their repositories are still being read.
+"""Resolve tags while the tag lists of their repositories are still being read.
 
-Registries list 50 or 100 tags on a page, and each page takes a round trip. Only what is on both sides is asked for, which
-would be asked for afterwards anyway.
+Registries list 50 or 100 tags per page, and each page takes a round trip. Only tags that exist on both sides are
+resolved early, because they would be resolved afterwards anyway.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Answer = t.Union[Descriptor, ImageError, None]
 class _Pair:
     """Two repositories, and the names of each that are known so far.
 
-    Whole lists are only looked into once the other one turns out to have several pages.
+    A complete list is used only if the other list turns out to have several pages.
     """
 
     def __init__(self, source: Repository, destination: Repository, selects: t.Callable[[str], bool]) -> None:
@@ -41,7 +41,7 @@ class _Pair:
         self._has_pages = False
 
     def add_page(self, repository: Repository, names: t.Collection[str]) -> list[str]:
-        """Take in a page of a list; returns the names that are in both by now, and were not before."""
+        """Add a page of a list. Return the names that are now known on both sides, and were not before."""
         self._has_pages = True
         found = self._add(repository, names)
         for other, whole in list(self._whole.items()):
@@ -49,7 +49,7 @@ class _Pair:
         return found
 
     def add_all(self, repository: Repository, names: t.Collection[str]) -> list[str]:
-        """Take in a whole list; returns as :meth:`add_page`."""
+        """Add a complete list. Return names like :meth:`add_page`."""
         if self._has_pages:
             self._whole.pop(repository, None)
             return self._add(repository, names)
@@ -65,9 +65,9 @@ class _Pair:
 
 
 class EarlyHeads:
-    """A context manager that stops asking when it is left. Safe for many threads.
+    """A context manager that stops sending requests when it ends. Thread-safe.
 
-    ``turns`` are taken for each request, and may be shared with those of lists.
+    ``turns`` are taken for each request, and may be shared with those for lists.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -93,17 +93,17 @@ class EarlyHeads:
         self._waiting.clear()
 
     def expect(self, source: Repository, destination: Repository, selects: t.Callable[[str], bool]) -> None:
-        """Ask for the names of two repositories that are in both and that ``selects`` is true for."""
+        """Resolve names that exist in both repositories and for which ``selects`` returns True."""
         pair = _Pair(source, destination, selects)
         for repository in (source, destination):
             self._pairs[repository.reference("")].append(pair)
 
     def note_page(self, repository: Repository, names: t.Collection[str]) -> None:
-        """Take in a page of the list of a repository, which is not the last one."""
+        """Note a page of a repository's tag list, except the last one."""
         self._note(repository, lambda pair: pair.add_page(repository, names))
 
     def note_all(self, repository: Repository, names: t.Collection[str]) -> None:
-        """Take in the whole list of a repository."""
+        """Note the complete tag list of a repository."""
         self._note(repository, lambda pair: pair.add_all(repository, names))
 
     def _note(self, repository: Repository, add: t.Callable[[_Pair], list[str]]) -> None:
@@ -119,7 +119,7 @@ class EarlyHeads:
             self._changed.notify_all()
 
     def ask(self, store: Store, name: str) -> Answer:
-        """What a name points to, or why that cannot be said; of what was asked for early, the answer that came."""
+        """Return what a name points to, or the error. If it was resolved early, return that result."""
         if self._answers:
             with self._changed:
                 reference = store.reference(name)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What already exists on the far side of an air gap, so that it need not be carried there again."""
+"""Content that already exists on the other side of an air gap, so that it need not be transferred again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .inventory import Inventory
 
 
 class FarSide:
-    """The inventory of the far side; empty if none is given."""
+    """The inventory of the site; empty if none is given."""
 
     def __init__(self, path: str | None, stores: Stores) -> None:
         self._inventory = Inventory.load("base", path, must_exist=True) if path else Inventory()
@@ -28,13 +28,13 @@ class FarSide:
         self.blobs = self._inventory.blobs()
 
     def has(self, reference: str, digest: str) -> bool:
-        """Whether an image is there under the same name."""
+        """Return whether an image exists there under the same name."""
         return self._inventory.has(reference, digest)
 
     def makes_needless(self, plan: Plan, place: str) -> bool:
-        """Whether a layout need not have an image, because it is where the layout will be carried.
+        """Return whether a layout does not need an image, because the site already has it.
 
-        It needs one to which something is attached that is not there yet.
+        It is needed if it has referrers that the site does not have yet.
         """
         shares_content = plan.request.destination.location.owner == ""
         if not (plan.changed and shares_content and self.has(place, plan.top.digest)):
@@ -43,9 +43,9 @@ class FarSide:
         return plan.attached is None or plan.attached.digests.issubset(known.get("referrers") or ())
 
     def find_missing(self, plan: Plan) -> dict[str, str]:
-        """For what the source cannot give, the repository of the destination to mount it from; before the first byte.
+        """Return repositories of the destination to mount blobs from that the source lacks. This happens before the first transfer.
 
-        Raises NotFound that names the digests of what is nowhere.
+        Raises NotFound with the digests of blobs that do not exist anywhere.
         """
         lacking = set(plan.request.source.missing_blobs(plan.blobs))
         root = plan.request.destination.location.root
@@ -61,7 +61,7 @@ class FarSide:
         return found
 
     def _repository_with(self, blob: Descriptor, registry: str) -> str:
-        """A repository of the registry that has a blob, as the inventory says and the registry confirms."""
+        """Return a repository of the registry that has a blob according to the inventory and to the registry."""
         for name in self._inventory.references(blob.digest):
             host, _slash, path = name.partition("/")
             repository = re.sub("[:@].*", "", path)

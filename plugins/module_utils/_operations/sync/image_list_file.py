@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The lists of images of oc-mirror (ImageSetConfiguration) and Hauler (Images), as entries of our own.
+"""Read the image lists of oc-mirror (ImageSetConfiguration) and Hauler (Images).
 
-What is not an image is refused by its key: it would be missing at the destination.
+Keys for anything other than images are errors, because it would be missing at the destination.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNUSED = ("storageConfig", "archiveSize", "metadata")
 
 
 def is_image_list(node: Node) -> bool:
-    """Whether a document is one of these."""
+    """Return whether a document is one of these lists."""
     if not isinstance(node.value, dict):
         return False
     prefix = _APIS.get(str(node.value.get("kind")))
@@ -34,7 +34,7 @@ def is_image_list(node: Node) -> bool:
 
 
 def read_image_list(node: Node) -> list[dict[str, t.Any]]:
-    """The entries of a file. Raises ImageError that names the file and the key."""
+    """Return the entries of a file. Raises ImageError with the file and the key."""
     parts = node.mapping()
     body, key = ("mirror", "additionalImages") if parts["kind"].value == _OC_MIRROR else ("spec", "images")
     _only(node, parts, ("apiVersion", "kind", body, *_UNUSED))

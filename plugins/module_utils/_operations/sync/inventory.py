@@ -5,9 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The inventory: a JSON file that lists the images of a destination, with their blobs.
+"""The inventory: a JSON file that lists the images of a destination with their blobs.
 
-It is what an export for an air-gapped site is compared with, so it has all that is needed to know what is there.
+An export for an air-gapped site compares images with it, so it contains everything that is needed to know what exists
+there.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Inventory:
 
     @classmethod
     def load(cls, option: str, path: str, must_exist: bool) -> Inventory:
-        """Read the file; an empty inventory where it may be missing and is. Raises ImageError."""
+        """Read the file. If it does not exist and need not, return an empty inventory. Raises ImageError."""
         if not must_exist and is_missing(path):
             return cls()
         records = _records(read_named(path, _MAX_SIZE, "the inventory"))
@@ -69,7 +70,7 @@ class Inventory:
         return cls(records)
 
     def differs(self, path: str) -> bool:
-        """Whether the file has, or lacks, anything. Raises ImageError."""
+        """Return whether the content differs from the file. Raises ImageError."""
         if is_missing(path):
             return True
         check_named(path, "the inventory")
@@ -77,13 +78,13 @@ class Inventory:
             return any(stream.read(len(piece)) != piece for piece in self.encode()) or stream.read(1) != b""
 
     def merged(self, records: t.Iterable[Record], deleted: t.Collection[str]) -> Inventory:
-        """With these records, in place of those of the same references, and without what was deleted."""
+        """Return an inventory with these records added or replaced, and deleted references removed."""
         kept = [record for ref, record in self.records.items() if ref not in deleted]
         return Inventory([*kept, *records])
 
     @classmethod
     def update(cls, option: str, path: str, records: t.Iterable[Record], deleted: t.Collection[str]) -> bool:
-        """Do the same to a file, which others may be changing; returns whether that changes it. Raises ImageError."""
+        """Merge records into a file, which others may change at the same time. Return whether it changed. Raises ImageError."""
         try:
             with reserved(os.path.abspath(path)):
                 return cls.load(option, path, must_exist=False).merged(records, deleted).save(path)
@@ -91,7 +92,7 @@ class Inventory:
             raise local_failure(OSError(error.errno, error.strerror), "write the inventory", path) from None
 
     def save(self, path: str) -> bool:
-        """Write the file, whole or not at all, if that changes it; returns whether it does. Raises ImageError."""
+        """Replace the file atomically if its content changes. Return whether it does. Raises ImageError."""
         if not self.differs(path):
             return False
         try:
@@ -102,7 +103,7 @@ class Inventory:
         return True
 
     def encode(self) -> t.Iterator[bytes]:
-        """The content of the file, the same for the same records; in pieces, as it may be large."""
+        """Yield the content of the file in pieces, as it may be large. Equal records give equal content."""
         yield b'{\n "version": %d,\n "images": [' % _VERSION
         separator = "\n  "
         for ref in sorted(self.records):
@@ -112,31 +113,31 @@ class Inventory:
         yield b"\n ]\n}\n" if self.records else b"]\n}\n"
 
     def of_digest(self, digest: str) -> Record | None:
-        """What is known of an image, under whatever reference."""
+        """Return the record of an image with this digest, whatever its reference."""
         return self._digests.get(digest)
 
     def has(self, reference: str, digest: str) -> bool:
-        """Whether the image is there under the same name, in whatever place."""
+        """Return whether the image exists under the same name in any location."""
         return (_bare(reference), digest) in self._names
 
     def blobs(self) -> frozenset[str]:
-        """The digests of all blobs."""
+        """Return the digests of all blobs."""
         return frozenset(self._holders)
 
     def references(self, blob: str) -> list[str]:
-        """The images that a blob belongs to."""
+        """Return the references of the images that contain a blob."""
         return self._holders.get(blob, [])
 
 
 def _bare(reference: str) -> str:
-    """The name without the layout or registry that it is in, and without the registry it came from."""
+    """Return the name without its layout or registry, and without the registry that it was copied from."""
     if reference.startswith("oci:"):
         reference = reference.split(":", 2)[-1]
     return _HOST.sub("", reference, count=1)
 
 
 def _records(content: bytes) -> list[Record] | None:
-    """The records, None where this is something else."""
+    """Return the records; None if the content is not an inventory."""
     try:
         document = documents.decode(content)
         records = document["images"] if document["version"] == _VERSION else None

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Update the inventory of a destination with what a run has done there."""
+"""Update the inventory of a destination with the results of a run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from .inventory import Inventory, Record
 
 
 class InventoryWriter:
-    """Reads details of those images only that the inventory does not know yet."""
+    """Reads the details of images that are not yet in the inventory."""
 
     def __init__(self, path: str, far_side: FarSide, run: Run) -> None:
-        """Raises ImageError where the file is there, but is no inventory."""
+        """Raise ImageError if the file exists but is not an inventory."""
         self._path = path
         self._far_side = far_side
         self._run = run
         self._before = Inventory.load("inventory", path, must_exist=False)
 
     def write(self, images: t.Sequence[Job]) -> bool:
-        """Write the inventory if it changes, and return whether it does; a dry run only looks. Raises ImageError.
+        """Write the inventory if it changes, and return whether it does. A dry run does not write it. Raises ImageError.
 
-        Records of images that are not of this run stay as they are, and so do those of images that failed.
+        Records of failed images, and of images that are not part of this run, are not changed.
         """
         found = [record for record in for_each(self._record, images, self._run.jobs) if record]
         deleted = [image.dest for image in images if image.action == DELETED]
@@ -47,7 +47,7 @@ class InventoryWriter:
         return Inventory.update("inventory", self._path, found, deleted)
 
     def _record(self, image: Job) -> Record | None:
-        """None for what does not exist here, and for what is not looked at: it is unchanged, and in the inventory."""
+        """Return the record; None for an image that does not exist here, or is unchanged and already in the inventory."""
         if image.request is None:
             return None
         digest, destination = image.digest, image.request.destination
@@ -66,7 +66,7 @@ class InventoryWriter:
 
 
 def _attached(image: Job, request: CopyRequest, known: Record) -> Record:
-    """What is attached to an image. Of an unchanged one not all is looked at, so that what was known before counts."""
+    """Return the attached artifacts. For an unchanged image, they were not all read, so those in the old record are included."""
     rows = [row for row in image.referrers if row["action"] != LEFT_OUT]
     before = set(known.get("referrers") or ())
     kinds = set(known.get("attached") or ())

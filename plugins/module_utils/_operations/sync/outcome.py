@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What image_sync returns."""
+"""The result of image_sync."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHANGES = (CREATED, UPDATED, DELETED)
 
 @dataclasses.dataclass
 class Synced:
-    """All that came of a set. ``failure`` says in a sentence why the task fails, if it does."""
+    """The result of a set. ``failure`` is the reason why the task fails, or empty."""
 
     images: list[Job]
     failure: str = ""
@@ -31,15 +31,15 @@ class Synced:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was, or would be, written or removed."""
+        """Whether anything was, or would be, written or deleted."""
         return self.inventory_changed or any(image.action in _CHANGES for image in self.images)
 
     def left_out(self, report: str) -> int:
-        """How many images are not in the results: those that did not change, if the task fails."""
+        """Return the number of images that are not in the results: if the task fails, the unchanged ones."""
         return sum(image.action == UNCHANGED for image in self.images) if self.failure and report != "all" else 0
 
     def results(self, report: str) -> list[dict[str, t.Any]]:
-        """The images as the module returns them."""
+        """Return the images as in RETURN."""
         left_out = self.left_out(report)
         return [
             {
@@ -56,7 +56,7 @@ class Synced:
         ]
 
     def diff(self) -> tuple[dict[str, dict[str, t.Any]], dict[str, dict[str, t.Any]]]:
-        """What tags that change point to before and after, by repository, and what is attached to their images."""
+        """Return what changed tags point to before and after, by repository, and the attached artifacts of their images."""
         before: dict[str, dict[str, t.Any]] = {}
         after: dict[str, dict[str, t.Any]] = {}
         for image in self.images:
@@ -70,7 +70,7 @@ class Synced:
         return before, after
 
     def sentence(self, run: Run) -> str:
-        """What was or would be done."""
+        """Return a sentence about what was or would be done."""
         counts = self.summary()
         done = [f"{counts[action]:,} {action}" for action in (*_CHANGES, UNCHANGED, FAILED) if counts[action]]
         mounted = sum(image.moved.bytes_mounted for image in self.images)
@@ -82,7 +82,7 @@ class Synced:
         return "%s%s." % ("Check mode: " if run.dry_run else "", "; ".join(filter(None, parts)))
 
     def summary(self) -> dict[str, int]:
-        """How many images ended how."""
+        """Return the number of images by outcome."""
         counts = dict.fromkeys((CREATED, UPDATED, UNCHANGED, DELETED, FAILED), 0)
         for image in self.images:
             counts[image.action] += 1
@@ -90,12 +90,12 @@ class Synced:
 
 
 def _attached(image: Job, actions: t.Collection[str]) -> list[str]:
-    """The digests of what is attached to an image, of those with one of these actions."""
+    """Return the digests of an image's attached artifacts with one of these actions."""
     return sorted({str(row["digest"]) for row in image.referrers if row["action"] in actions})
 
 
 def failure_of(images: t.Sequence[Job]) -> str:
-    """The first error that is not only that of an image which came too late; empty if there is none."""
+    """Return the message about failed images; empty if none failed. Images that were skipped because of others do not count."""
     failed = [image for image in images if image.error and not isinstance(image.error, NotTried)]
     errors = [str(image.error) for image in failed]
     if not errors:

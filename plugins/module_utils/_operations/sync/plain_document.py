@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reading a file that a person wrote, JSON or YAML, and taking it apart with messages that say where it is wrong.
+"""Read a JSON or YAML file that a person wrote, with error messages that say where it is wrong.
 
-No message of this file quotes a value: what is wrong may be a password that stands in the wrong place.
+Messages do not quote values, because a wrong value may be a password in the wrong place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_SIZE = 64 * 1024 * 1024
 
 
 class Node:
-    """A value of the document, and where it stands: the file, and the keys that lead to it."""
+    """A value of the document and its location: the file, and the keys that lead to it."""
 
     def __init__(self, value: t.Any, where: str) -> None:
         self.value = value
@@ -32,15 +32,15 @@ class Node:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is given; YAML calls that null, and we keep it as the text that it is."""
+        """Whether there is no value. YAML calls it null, and it is kept as the text in the file."""
         return self.value in (None, "", "~", "null")
 
     def wrong(self, cause: str, hint: str = "") -> ImageError:
-        """The error that names this place."""
+        """Return an error with this location."""
         return ImageError(cause, self.where, hint)
 
     def mapping(self) -> dict[str, Node]:
-        """The nodes of a mapping. Raises ImageError."""
+        """Return the nodes of a mapping. Raises ImageError."""
         if self.is_empty:
             return {}
         if not isinstance(self.value, dict) or not all(isinstance(key, str) for key in self.value):
@@ -49,7 +49,7 @@ class Node:
         return {key: Node(value, "%s: %s" % (self.where, shown[key])) for key, value in self.value.items()}
 
     def items(self) -> list[Node]:
-        """The nodes of a list. Raises ImageError."""
+        """Return the nodes of a list. Raises ImageError."""
         if self.is_empty:
             return []
         if not isinstance(self.value, list):
@@ -57,13 +57,13 @@ class Node:
         return [Node(value, self.where) for value in self.value]
 
     def text(self) -> str:
-        """Raises ImageError."""
+        """Return the text. Raises ImageError."""
         if not isinstance(self.value, str):
             raise self.wrong("the value must be a string", "Put the value in quotes")
         return self.value
 
     def flag(self) -> bool:
-        """A boolean in one of the words of YAML. Raises ImageError."""
+        """Return a boolean that is written as in YAML. Raises ImageError."""
         word = str(self.value).lower()
         if word not in ("true", "yes", "on", "false", "no", "off"):
             raise self.wrong("the value must be true or false")
@@ -71,10 +71,10 @@ class Node:
 
 
 def read(path: str) -> Node:
-    """The document of a file.
+    """Read the document in a file.
 
-    Scalars of YAML come as text, as they are written: to YAML a tag such as 1.10 would be the number 1.1.
-    Raises :class:`LocalFailure` where it cannot be read, :class:`MissingLibrary` for YAML without PyYAML.
+    YAML scalars are returned as text, as they are written, because YAML would read a tag such as 1.10 as the number
+    1.1. Raises :class:`LocalFailure` if it cannot be read, and :class:`MissingLibrary` for YAML without PyYAML.
     """
     try:
         content = read_named(path, _MAX_SIZE, "the file").decode("utf-8")
@@ -93,7 +93,7 @@ def _from_yaml(content: str, path: str) -> t.Any:
         raise MissingLibrary("PyYAML") from None
 
     class Loader(yaml.SafeLoader):
-        """Reads merge keys (``<<``), and nothing else that is not text."""
+        """Supports merge keys (``<<``). All other values are text."""
 
         yaml_implicit_resolvers = {
             first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
@@ -101,7 +101,7 @@ def _from_yaml(content: str, path: str) -> t.Any:
         }
 
         def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
-            """Of two values for one key the first would be lost without a word."""
+            """Reject duplicate keys, because the first value would be lost silently."""
             known: set[str] = set()
             for key, _value in node.value:
                 if isinstance(key.value, str) and key.value in known and key.tag != _MERGE:

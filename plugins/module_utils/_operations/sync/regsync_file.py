@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The files that regsync takes (regclient's docs/regsync.md), as entries of our own.
+"""Read the configuration of regsync (regclient's docs/regsync.md).
 
-Every key is used, warned about because it has no meaning here, or refused by its name.
+Each key is either used, ignored with a warning because it has no meaning here, or rejected by name.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ _TLS: dict[str, dict[str, bool]] = {
 
 @dataclasses.dataclass(frozen=True)
 class RegsyncFile:
-    """The entries of ``images``, with full names on both sides, and how to reach registries."""
+    """The entries of ``images``, with full names on both sides, and the connection settings of registries."""
 
     entries: list[dict[str, t.Any]]
     settings: list[RegistrySettings]
 
 
 def is_regsync(node: Node) -> bool:
-    """Whether a document is a file of regsync: no registry is called ``sync``."""
+    """Return whether a document is a regsync configuration: no registry is called ``sync``."""
     return isinstance(node.value, dict) and isinstance(node.value.get("sync"), list)
 
 
 def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
-    """The entries and settings of a file. Raises ImageError that names the file and the key."""
+    """Return the entries and settings in a file. Raises ImageError with the file and the key."""
     parts = {key: value for key, value in node.mapping().items() if not key.startswith("x-")}
     for key in parts:
         if key not in _TOP:
@@ -88,7 +88,7 @@ def _numbered(node: Node, number: int) -> Node:
 
 
 def _check_keys(parts: dict[str, Node], node: Node, known: t.Collection[str], unused: set[str]) -> None:
-    """Raises ImageError for a key that would be lost."""
+    """Raise ImageError for an unsupported key."""
     for key, value in parts.items():
         if key in known:
             continue
@@ -168,7 +168,7 @@ def _reference(node: Node) -> RegistryReference:
 
 
 def _tags(parts: dict[str, Node]) -> dict[str, t.Any]:
-    """Expressions that match tags as a whole, as ours do."""
+    """Return the tag expressions, which match whole tags in regsync as well."""
     if "tags" not in parts:
         return {}
     tags = parts["tags"].mapping()

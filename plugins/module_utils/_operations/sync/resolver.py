@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Resolve the names of a declaration to open repositories: which one is copied to which."""
+"""Resolve the names in a declaration to pairs of open repositories."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Repository = t.Union[RegistryReference, LocalReference]
 
 @dataclasses.dataclass(frozen=True)
 class SyncRoot:
-    """What ``src`` or ``dest`` names: a registry, a path of one, or (with ``transport``) a place on disk."""
+    """The value of ``src`` or ``dest``: a registry, a path in a registry, or (with ``transport``) a path on disk."""
 
     transport: str
     path: str
 
     @classmethod
     def parse(cls, option: str, text: str) -> SyncRoot:
-        """Read the option. Raises InvalidReference."""
+        """Parse the option. Raises InvalidReference."""
         text = text.strip()
         if not text.startswith("docker://"):
             references.refuse_other_notations(text)  # without the password that may be in a URL
@@ -59,13 +59,13 @@ class SyncRoot:
         return "%s:%s" % (self.transport, self.path) if self.transport else self.path
 
     def repository(self, path: str) -> Repository:
-        """A repository below it. Raises InvalidReference."""
+        """Return a repository below this root. Raises InvalidReference."""
         if self.transport:
             return LocalReference(self.transport, self.path, path)
         return _without_name("%s/%s" % (self.path, path))
 
     def relative(self, path: str) -> str:
-        """The path of a repository of the registry, as seen from here."""
+        """Return the path of a repository of the registry relative to this root."""
         below = self.path.partition("/")[2]
         return path[len(below) + 1 :] if below else path
 
@@ -92,7 +92,7 @@ def _without_name(text: str) -> RegistryReference:
 
 @dataclasses.dataclass(frozen=True)
 class RepositoryPair:
-    """A repository to read from, and the one to write to, with what an entry wants of it."""
+    """A source repository and a destination repository, with the entry that selects from it."""
 
     entry: Entry
     source: OpenRepository
@@ -102,7 +102,7 @@ class RepositoryPair:
 
 
 class RepositoryResolver:
-    """Opens the repositories of a declaration; each is opened once."""
+    """Opens the repositories of a declaration, each of them once."""
 
     def __init__(self, options: SyncOptions, stores: Stores, external_blobs: t.Collection[str] = frozenset()) -> None:
         self._options = options
@@ -114,14 +114,14 @@ class RepositoryResolver:
         self._listed: dict[Repository, list[str]] = {}
 
     def text(self, entry: Entry) -> str:
-        """What an entry speaks of, in full."""
+        """Return the full name of an entry."""
         return entry.name if entry.is_of_file else self._in_full(entry.name)
 
     def _in_full(self, name: str) -> str:
         return name if self._src is None else "%s/%s" % (self._src, name)
 
     def pairs(self, entry: Entry) -> list[RepositoryPair | Job]:
-        """The repositories of an entry; a failed image stands for one that a pattern found under an invalid name.
+        """Return the repositories of an entry. If a pattern finds a repository with an invalid name, a failed job takes its place.
 
         Raises ImageError.
         """
@@ -135,7 +135,7 @@ class RepositoryResolver:
         return self._found(entry, start)
 
     def _found(self, entry: Entry, start: str) -> list[RepositoryPair | Job]:
-        """As :meth:`pairs`, for a pattern that begins with ``start``."""
+        """Return pairs like :meth:`pairs`, for a pattern that begins with ``start``."""
         found = self._list(start)
         if len(found) > _MAX_FOUND:
             cause = "the entry matches %d repositories, but at most %d are allowed" % (len(found), _MAX_FOUND)
@@ -156,9 +156,9 @@ class RepositoryResolver:
         return pairs
 
     def _own_output(self, entry: Entry, start: str) -> str:
-        """What begins the names of all that is written for a pattern, where the pattern would find that another time.
+        """Return the prefix of names that the pattern writes to, if it would match these names in the next run.
 
-        It would be copied below itself, and the copy again by the next run.
+        Otherwise, each run would copy the output of the last one below itself.
         """
         searched = "/".join(filter(None, (str(self._src or ""), start.rstrip("/"))))
         written = "/".join(filter(None, (str(self._dest or ""), _without_scheme(entry.dest or "").strip("/"))))
@@ -178,7 +178,7 @@ class RepositoryResolver:
         return tuple(Platform.parse(text) for text in texts)
 
     def missing_ok(self, entry: Entry) -> bool:
-        """Whether an entry may find nothing."""
+        """Return whether an entry may select nothing."""
         return self._options.missing_ok if entry.missing_ok is None else entry.missing_ok
 
     def _source(self, name: str) -> Repository:
@@ -194,10 +194,10 @@ class RepositoryResolver:
         return self._dest.repository(self._default(entry, source) if dest is None else dest.strip("/"))
 
     def _default(self, entry: Entry, source: Repository) -> str:
-        """The full name in a place that holds many, so that it can be brought back; else the name without its host.
+        """Return the default name: the full name in a location on disk, so that it can be copied back, else the name without its host.
 
-        What a source file declares has the name that ``skopeo sync`` gives it, except in a layout, to which skopeo cannot
-        synchronize.
+        Entries of a source file get the name that ``skopeo sync`` uses, except in a layout, which skopeo cannot
+        synchronize to.
         """
         full = source.context if isinstance(source, RegistryReference) else source.tag
         host, _slash, path = full.partition("/")
@@ -210,7 +210,7 @@ class RepositoryResolver:
         return full if self._dest and self._dest.transport else path
 
     def _list(self, start: str) -> list[str]:
-        """The names, as they would be written in an entry, of all repositories that begin so."""
+        """Return the names of all repositories that begin with ``start``, as they would be written in an entry."""
         if self._src is None:
             host, _slash, path = start.partition("/")
             if not references.is_host(host):
@@ -226,7 +226,7 @@ class RepositoryResolver:
         return [self._src.relative(name) for name in found if name.startswith(prefix)]
 
     def _all(self, place: Repository) -> list[str]:
-        """All repositories there, asked for once."""
+        """Return all repositories in a location. They are requested once."""
         if place not in self._listed:
             self._listed[place] = self._stores.repositories(place)
         return self._listed[place]

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A host's share of a set, which each host finds out by itself: all shares are disjoint, and complete together."""
+"""The share of a set that a host processes. All shares are disjoint and together complete. Each host computes its own share."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MANY = 100
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """The ``number``-th of ``count`` shares, from 1."""
+    """Share ``number`` of ``count``, starting with 1."""
 
     number: int = 1
     count: int = 1
 
     @classmethod
     def parse(cls, text: str | None) -> Slice:
-        """Read ``2/5``. Raises ImageError."""
+        """Parse ``2/5``. Raises ImageError."""
         if text is None:
             return cls()
         match = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", text)
@@ -37,9 +37,9 @@ class Slice:
         return cls(int(match.group(1)), int(match.group(2)))
 
     def has(self, name: str) -> bool:
-        """Whether what has this name at the destination is in this share.
+        """Return whether an image or repository with this name at the destination is in this share.
 
-        It depends on nothing but the name, so that hosts which see a registry at different moments agree.
+        This depends only on the name, so that hosts agree even if they read a registry at different times.
         """
         if self.count == 1:
             return True
@@ -47,5 +47,5 @@ class Slice:
         return number % self.count == self.number - 1
 
     def shares_repositories(self, declared: int) -> bool:
-        """Whether to share out whole repositories rather than tags, where so many are declared."""
+        """Return whether there are enough entries to share whole repositories instead of tags."""
         return declared >= _MANY * self.count

@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The file that ``skopeo sync --src yaml`` takes (skopeo-sync(1), "YAML file content"), as entries of our own.
+"""Read the file format of ``skopeo sync --src yaml`` (skopeo-sync(1), "YAML file content").
 
-Files of regsync, oc-mirror and Hauler are recognized by their content, and read elsewhere.
+Files of regsync, oc-mirror and Hauler are recognized by their content and read by other modules.
 
-Where skopeo guesses, this does not: ``tls-verify: false`` leaves certificates unchecked, but never speaks plain HTTP.
+With ``tls-verify: false``, skopeo may fall back to plain HTTP. Here, the key disables the validation of certificates,
+and only a loopback host uses plain HTTP.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ _LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
 
 @dataclasses.dataclass(frozen=True)
 class FileRegistry:
-    """What a file says of one registry: entries of ``images`` with full names, and how to reach it, if it says so.
+    """The entries for one registry, with full names, and its connection settings, if the file has any.
 
-    Credentials are in ``settings`` alone. ``is_of_file`` in an entry is False where its names are not those that skopeo
-    gives.
+    Credentials are only in ``settings``. ``is_of_file`` in an entry is False if it does not use the destination names
+    of skopeo.
     """
 
     host: str
@@ -57,9 +58,9 @@ class FileRegistry:
 
 
 def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegistry]:
-    """The registries of a file, in its order.
+    """Return the registries in a file, in order.
 
-    Raises :class:`ImageError` that names the file, the registry and the repository.
+    Raises :class:`ImageError` with the file, the registry and the repository.
     """
     document = read(path)
     if is_regsync(document):
@@ -78,7 +79,7 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
 
 
 def check_places(path: str, registries: t.Iterable[FileRegistry], src: str | None, dest: str | None) -> None:
-    """Refuse ``src`` and ``dest`` of the task where the file says both. Raises ImageError."""
+    """Reject ``src`` and ``dest`` of the task if the file already contains them. Raises ImageError."""
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
         cause = "src cannot be set, because the names in %s already contain their registries" % path
@@ -108,7 +109,7 @@ def _registry(name: str, node: Node, path: str) -> FileRegistry:
 
 
 def _repository(registry: str, name: str, node: Node) -> RegistryReference:
-    """Raises ImageError where the names are not those of a registry and a repository."""
+    """Parse the names of a registry and a repository. Raises ImageError if they are invalid."""
     try:
         reference = references.parse_registry("%s/%s" % (registry.rstrip("/"), name))
     except ImageError as error:
@@ -125,7 +126,7 @@ def _repository(registry: str, name: str, node: Node) -> RegistryReference:
 
 
 def _listed(node: Node) -> dict[str, t.Any]:
-    """Tags and digests; none means all tags."""
+    """Return tags and digests; an empty list selects all tags."""
     tags = list(dict.fromkeys(_tag(item) for item in node.items()))
     return {"tags": tags} if tags else {}
 
@@ -142,7 +143,7 @@ def _tag(node: Node) -> str:
 
 
 def _by_regex(node: Node) -> dict[str, t.Any]:
-    """A pattern in the syntax of Go (RE2), which need not match the whole tag."""
+    """Return a pattern in the syntax of Go (RE2), which need not match the whole tag."""
     pattern = node.text()
     if _GO_ONLY.search(pattern):
         hint = "Use 0-9, a-z or A-Z instead of classes such as [:digit:], and write flags such as (?i) at the start"
@@ -154,7 +155,7 @@ def _by_regex(node: Node) -> dict[str, t.Any]:
 
 
 def _by_semver(node: Node) -> dict[str, t.Any]:
-    """A range, for tags that need not have all three numbers."""
+    """Return a version range for tags that need not have all three numbers."""
     entry = {"semver": node.text(), "semver_strict": False}
     return _checked(node, entry, semver=node.text(), strict=False)
 
@@ -181,7 +182,7 @@ def _settings(name: str, parts: dict[str, Node], path: str) -> RegistrySettings 
 
 
 def _certificates(node: Node, path: str) -> dict[str, t.Any]:
-    """What ``cert-dir`` stands for; a relative path begins in the directory of the source file."""
+    """Return the settings for ``cert-dir``. A relative path starts in the directory of the source file."""
     try:
         return cert_dir.read(os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(node.text())))
     except LocalFailure as error:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Synchronize a declared set: look at everything, decide everything, then write."""
+"""Synchronize a declared set: find out what exists, decide what to do, and then write."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if t.TYPE_CHECKING:
 
 
 def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
-    """Make the destinations what is declared; a dry run only finds out what that would do.
+    """Synchronize the set. A dry run only predicts the result.
 
-    An image that does not pass the gate fails, and is not written.
-    Raises ImageError where the declaration makes no sense; what goes wrong with single images is in the result.
+    An image that does not pass the gate fails and is not written. Raises ImageError if the declaration is invalid.
+    Errors of single images are in the result.
     """
     if options.max_delete is not None and options.max_delete < 0:
         raise ImageError("max_delete is %d, but must be 0 or more" % options.max_delete)
@@ -51,7 +51,7 @@ def sync(options: SyncOptions, stores: Stores, gate: Gate = OPEN) -> Synced:
 
 
 def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
-    """The entries of the task and of its files. Few tasks have files, and each task pays for its imports."""
+    """Return the entries of the task and its files. Readers are imported only when they are needed, as each task pays for its imports."""
     entries = list(options.images or ())
     if options.lock_file:
         with importing:
@@ -72,7 +72,7 @@ def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
 
 
 def _everything(src: str | None) -> Entry:
-    """All repositories of a place on disk. Raises ImageError for a registry: nobody means all that it has."""
+    """Return an entry for all repositories in a location on disk. Raises ImageError for a registry, which is probably a mistake."""
     if src is None or not SyncRoot.parse("src", src).transport:
         raise ImageError(
             "there is nothing to synchronize",
@@ -96,7 +96,7 @@ class _Sync:
             self._inventory = InventoryWriter(options.inventory, self._far_side, self._run)
 
     def run(self) -> Synced:
-        """Look at everything, decide everything, then write."""
+        """Find out what exists, decide what to do, and then write."""
         heads = EarlyHeads(self._run.jobs)
         found = discover(self._options.images or (), self._options, self._resolver, self._run, heads)
         images = self._planned(found.jobs, heads)
@@ -127,7 +127,7 @@ class _Sync:
         return synced
 
     def _planned(self, jobs: list[Job], heads: EarlyHeads) -> list[Job]:
-        """All jobs, decided, but those whose image may be absent and is."""
+        """Return all decided jobs, without those whose images are absent and may be."""
         # Digests do not show whether a conversion is up to date.
         if self._options.existing == "update" and not Conversion.of_options(
             self._options.format, self._options.attestations
@@ -139,7 +139,7 @@ class _Sync:
         return [job for job in jobs if job.action]
 
     def _plan(self, job: Job) -> None:
-        """Decide what happens to an image; nothing is decided if it may be absent and is."""
+        """Decide what happens to an image. If it is absent and may be, nothing is decided."""
         request = job.request
         if request is None:
             return
@@ -167,7 +167,7 @@ class _Sync:
             job.plan = None  # there may be thousands of them
 
     def _check_unchanged(self, job: Job) -> None:
-        """Let an image fail that is up to date, but does not pass the gate: others may have brought it."""
+        """Let an up-to-date image fail if it does not pass the gate, because somebody else may have copied it."""
         if job.request:
             self._enter_verification(job)
             try:
@@ -185,7 +185,7 @@ class _Sync:
             self._run.warn("Docker's format does not support annotations, so these were left out: %s" % ", ".join(lost))
 
     def _look_up(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
-        """Find out what may be deleted; returns what cannot be looked at. Raises ImageError if it is too much."""
+        """Find out what may be deleted. Return failed jobs for tags that cannot be resolved. Raises ImageError if there are too many."""
         if not prunable:
             return []
         with importing:
@@ -198,7 +198,7 @@ class _Sync:
         return failed
 
     def _prune(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
-        """Delete, but nothing if an image of the repository failed: it may be the one that was to take over."""
+        """Delete tags, except in repositories with a failed image, which may be the replacement."""
         if not prunable or not self._may_write(images):
             return []
         with importing:
@@ -229,7 +229,7 @@ class _Sync:
 
 
 def _plan_if_present(job: Job, request: CopyRequest) -> Plan | None:
-    """The plan; None if the image is absent from its source, and may be."""
+    """Return the plan; None if the image is absent from its source and may be."""
     try:
         return plan_copy(request, InlineExecutor(), job.heads)
     except NotFound:
@@ -239,7 +239,7 @@ def _plan_if_present(job: Job, request: CopyRequest) -> Plan | None:
 
 
 def _is_absent(request: CopyRequest) -> bool:
-    """Whether the image itself is absent, not only a part of it; schema 1 exists, though it is not copied."""
+    """Return whether the image itself is absent, and not only a part of it. A schema 1 image exists, although it is not copied."""
     try:
         request.source.manifest(request.name, legacy=True)
     except NotFound:
@@ -248,7 +248,7 @@ def _is_absent(request: CopyRequest) -> bool:
 
 
 def _mark_untried(jobs: t.Iterable[Job]) -> None:
-    """Let those that were not executed fail, because others did."""
+    """Let jobs fail that were not executed because others failed."""
     for job in jobs:
         if not (job.is_done or job.error):
             job.fail(NotTried("the image was skipped, because another image failed", job.dest))
