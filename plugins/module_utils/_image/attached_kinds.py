@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What manifests that are attached to an image are for people: a signature, an SBOM, provenance, or another attestation."""
+"""Classify attached manifests for users: a signature, an SBOM, provenance, or another attestation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SBOM_WORDS = ("spdx", "cyclonedx", "syft", "sbom")
 
 
 def kinds_of(manifest: Manifest) -> set[str]:
-    """What a manifest is; several for cosign's attestations, none for anything else."""
+    """Return the kinds of a manifest: several for cosign attestations, none for anything else."""
     kind = _of_type(manifest.artifact_type, manifest.annotations.get(_BUNDLE_PREDICATE_TYPE))
     found = {kind} if kind else {_of_layer(layer.media_type, layer.annotations) for layer in manifest.layers}
     return found - {""}
@@ -47,7 +47,7 @@ def _of_layer(media_type: str, annotations: t.Mapping[str, str]) -> str:
 
 
 def _of_type(media_type: str, predicate_type: str | None) -> str:
-    """What has this type, and attests something of that type."""
+    """Return the kind for this media type and the type of its attestation."""
     if media_type in _STATEMENTS or media_type.startswith(_BUNDLE_PREFIX):
         return _of_predicate(str(predicate_type))
     if media_type in _SIGNATURES:

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Sigstore bundles: a signature with what is needed to verify it, in one JSON document.
+"""Sigstore bundles: a signature together with everything that is needed to verify it, in one JSON document.
 
-https://docs.sigstore.dev/about/bundle/ and sigstore_bundle.proto. Version 0.3 is what cosign 3 writes and reads. Bundles of
-keyless signatures (certificates) are read, and belong to no key.
+See https://docs.sigstore.dev/about/bundle/ and sigstore_bundle.proto. cosign 3 reads and writes version 0.3. Bundles
+of keyless signatures (with certificates) can be read, but no key matches them.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _HINT = "Sign the image again"
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """Either an envelope, or the bare ``signature`` of content with this ``digest``.
+    """Either an envelope, or the plain ``signature`` of content with this ``digest``.
 
-    ``hint`` says whose key it is, in words that nobody checked; None for a keyless signature, which no key verifies.
+    ``hint`` is an unverified hint about the key; None for a keyless signature, which no key verifies.
     """
 
     hint: str | None = None
@@ -52,12 +52,12 @@ class Bundle:
 
     @classmethod
     def sign(cls, statement: Statement, key: SigningKey) -> Bundle:
-        """The bundle of a statement."""
+        """Return the bundle for a statement."""
         return cls(key.public.hint, Envelope.sign(PAYLOAD_TYPE, statement.encode(), key))
 
     @classmethod
     def parse(cls, content: bytes) -> Bundle:
-        """Read a bundle. Raises :class:`InvalidContent`."""
+        """Parse a bundle. Raises :class:`InvalidContent`."""
         document = documents.read(content, "the sigstore bundle", hint=_HINT)
         with parsing("the sigstore bundle", hint=_HINT):
             if document["mediaType"] not in _READABLE:
@@ -71,7 +71,7 @@ class Bundle:
             return cls(hint, None, *_message(document["messageSignature"]))
 
     def encode(self) -> bytes:
-        """The JSON, as cosign writes it without a transparency log."""
+        """Return the JSON, as cosign writes it without a transparency log."""
         if not self.envelope:
             raise InvalidContent("cannot write a sigstore bundle without an in-toto statement", hint=_HINT)
         return documents.encode(
@@ -83,7 +83,7 @@ class Bundle:
         )
 
     def statement(self) -> Statement | None:
-        """What is claimed; None for a bare signature. Nothing of it is true before :meth:`signer` said by whom it is."""
+        """Return the claim; None for a plain signature. It must not be trusted before :meth:`signer` has verified it."""
         if not self.envelope:
             return None
         if self.envelope.payload_type != PAYLOAD_TYPE:
@@ -91,7 +91,7 @@ class Bundle:
         return Statement.parse(self.envelope.payload)
 
     def signer(self, keys: t.Iterable[PublicKey], content: bytes) -> PublicKey | None:
-        """The key that signed it, of these. ``content`` is the manifest, which a bare signature is over."""
+        """Return which of the keys signed it; None if none did. ``content`` is the manifest, which a plain signature covers directly."""
         if self.hint is None:
             return None
         if self.envelope:
@@ -102,7 +102,7 @@ class Bundle:
 
 
 def _message(document: t.Mapping[str, t.Any]) -> tuple[bytes, str]:
-    """The signature and the digest of what was signed."""
+    """Return the signature and the digest of the signed content."""
     digest = document["messageDigest"]
     if digest["algorithm"] != "SHA2_256":
         raise ValueError

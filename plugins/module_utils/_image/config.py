@@ -26,7 +26,7 @@ _ROOTFS_FIELDS = frozenset(("type", "diff_ids"))
 
 
 def read(content: bytes | str, what: str = "the image config") -> dict[str, t.Any]:
-    """Decode the config of an image. Raises :class:`InvalidContent` where it is none, or where engines read another."""
+    """Decode the config of an image. Raises :class:`InvalidContent` if it is invalid, or if engines would read it differently."""
     document = documents.read(content, what, hint="Build the image again with a current tool")
     if not isinstance(document, dict):
         raise InvalidContent("%s is not a JSON object" % what, hint="Build the image again with a current tool")

@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Manifests in the other of the two formats: Docker's (image manifest version 2, schema 2) and that of OCI.
+"""Convert manifests between Docker's format (image manifest version 2, schema 2) and the OCI format.
 
-Media types change, in the text of the manifest and nowhere else: layers and configs do not change,
-and so does everything that the manifest says beside. That is why converting there and back leads to the first digest.
-What Docker's format has no words for is refused, except for annotations, which are left out.
+Only media types change, in the text of the manifest. Layers, configs and all other text stay the same. So converting
+there and back gives the original digest. Content that Docker's format does not support is an error, except for
+annotations, which are dropped.
 """
 
 from __future__ import annotations
@@ -49,32 +49,32 @@ _ZSTD_HINT = "Build the image with gzip-compressed layers, or use format: preser
 
 
 def is_of(manifest: Manifest, family: str) -> bool:
-    """Whether a manifest or index is in this format, whatever it refers to."""
+    """Return whether a manifest or index has this format, regardless of its children."""
     return (manifest.media_type in media_types.DOCKER) == (family == DOCKER)
 
 
 def is_image(manifest: Manifest) -> bool:
-    """Whether this is an image rather than an artifact or an index."""
+    """Return whether this is an image rather than an artifact or an index."""
     config = manifest.config
     is_artifact = manifest.is_index or bool(manifest.document.get("artifactType"))
     return not is_artifact and config is not None and config.media_type in media_types.IMAGE_CONFIGS
 
 
 def is_artifact(manifest: Manifest) -> bool:
-    """Whether this is neither an index nor an image of file systems; cosign's signatures have the config of an image."""
+    """Return whether this is neither an index nor a container image. cosign signatures also have an image config."""
     layers = (layer.media_type.startswith((_OCI_LAYER, _DOCKER_LAYER)) for layer in manifest.layers)
     return not manifest.is_index and not (is_image(manifest) and all(layers))
 
 
 def has_zstd(manifest: Manifest) -> bool:
-    """Whether an image has a layer that is compressed with zstd."""
+    """Return whether an image has a layer that is compressed with zstd."""
     return any(_is_zstd(layer.media_type) for layer in manifest.layers)
 
 
 def convert_image(original: Manifest, family: str) -> Manifest:
-    """An image in this format; returned unchanged if it already has it.
+    """Return the image in this format. If it already has this format, it is the same object.
 
-    Artifacts of OCI are in OCI's format. Raises :class:`NotConvertible`.
+    OCI artifacts are already in the OCI format. Raises :class:`NotConvertible`.
     """
     becomes_other = not is_of(original, family)
     if not is_image(original):
@@ -96,10 +96,10 @@ def convert_index(
     children: t.Mapping[str, Manifest],
     platforms: t.Mapping[str, t.Mapping[str, t.Any]],
 ) -> Manifest:
-    """An index in this format (in its own where that is empty) with children exchanged.
+    """Return the index in this format with replaced children; if ``family`` is empty, it keeps its format.
 
-    ``children`` maps digests to what stands in their place. ``platforms`` has the platforms of children that tell none
-    themselves, by the same digests: Docker's lists must have them. Raises :class:`NotConvertible`.
+    ``children`` maps digests to replacements. ``platforms`` has the platforms of children without one, by digest,
+    because entries of Docker's lists must have a platform. Raises :class:`NotConvertible`.
     """
     changes = _own_changes(original, family) if family else {}
     becomes_docker = family == DOCKER and not is_of(original, family)
@@ -119,12 +119,12 @@ def convert_index(
 
 
 def platform_fields(config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The platform of a descriptor, from the config of its image."""
+    """Return the platform for a descriptor, from the config of its image."""
     return {name: config[name] for name in _PLATFORM_KEYS if config.get(name)}
 
 
 def lost_annotations(original: Manifest, family: str) -> list[str]:
-    """The names of the annotations that are left out in this format, each once."""
+    """Return the names of the annotations that this format drops, without duplicates."""
     if family != DOCKER or is_of(original, family):
         return []
     document = original.document
@@ -137,7 +137,7 @@ def lost_annotations(original: Manifest, family: str) -> list[str]:
 
 
 def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
-    """The error for an attestation of an image that gets another digest: what it says would be about nothing."""
+    """Return the error for an attestation of an image whose digest changes, so that the attestation would have no subject."""
     return NotConvertible(
         "image %s cannot be converted to format %s: attestation %s applies to this digest, and a conversion changes the digest"
         % (attestation.attests, family, attestation.digest),
@@ -146,7 +146,7 @@ def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
 
 
 def platform_refusal(original: Manifest, family: str) -> NotConvertible:
-    """The error for an image of which nobody tells the platform."""
+    """Return the error for an image without a known platform."""
     return _refusal(original, family, "neither the index nor the image config specifies os and architecture")
 
 
@@ -156,7 +156,7 @@ def _refusal(original: Manifest, family: str, reason: str, hint: str = _PRESERVE
 
 
 def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
-    """What changes in the manifest or index itself."""
+    """Return the changes in the manifest or index itself."""
     if is_of(original, family):
         return {}
     if family == OCI:
@@ -169,7 +169,7 @@ def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
 
 
 def _descriptor_changes(original: Manifest, item: dict[str, t.Any], family: str) -> dict[str, t.Any]:
-    """What changes in the descriptor of a config or layer."""
+    """Return the changes in the descriptor of a config or layer."""
     changes: dict[str, t.Any] = {}
     media_type = _mapped(original, item["mediaType"], item["digest"], family)
     if media_type != item["mediaType"]:
@@ -221,7 +221,7 @@ def _without_empty(changes: t.Mapping[t.Any, dict[str, t.Any]]) -> dict[t.Any, d
 
 
 def _changed(original: Manifest, changes: dict[str, t.Any]) -> Manifest:
-    """The manifest with these changes in its text, under a digest of the same algorithm."""
+    """Return the manifest with these changes in its text. Its digest has the same algorithm."""
     if changes.get("annotations", "") is None and "annotations" not in original.document:
         del changes["annotations"]
     changes = {name: change for name, change in changes.items() if change != {}}

@@ -5,9 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What cosign keeps under a tag such as ``sha256-<hex>.sig``: an image whose layers are signatures or attestations.
+"""Manifests under cosign tags such as ``sha256-<hex>.sig``: images whose layers are signatures or attestations.
 
-Two places may have different signatures of one image. Both sets are valid, as each layer is signed by itself.
+Two locations may have different signatures for the same image. Both sets are valid, because each layer is signed
+separately.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ Layers = list[dict[str, t.Any]]
 
 
 def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
-    """``theirs`` with the layers of ``ours`` that it lacks, and its config; None if it lacks none.
+    """Return ``theirs`` with the missing layers of ``ours``, and its config; None if no layer is missing.
 
-    If ``ours`` has all layers of ``theirs``, it is returned as it is, with an empty config.
+    If ``ours`` has all layers of ``theirs``, it is returned unchanged, with an empty config.
     """
     known = set(map(_key, _layers(theirs)))
     missing = [layer for layer in _layers(ours) if _key(layer) not in known]
@@ -38,7 +39,7 @@ def merged(ours: Manifest, theirs: Manifest) -> tuple[Manifest, bytes] | None:
 
 
 def image_of(layers: Layers, like: Manifest | None = None) -> tuple[Manifest, bytes]:
-    """The image with these layers, and its config; ``like`` is the image that they replace the layers of."""
+    """Return an image with these layers, and its config; ``like`` is the image whose layers they replace."""
     config = documents.encode(
         {
             "architecture": "",
@@ -59,7 +60,7 @@ def _layers(manifest: Manifest) -> Layers:
 
 
 def _key(layer: dict[str, t.Any]) -> tuple[str, str, str]:
-    """What makes a signature the same one, whatever else a descriptor says of it."""
+    """Return what identifies a signature, regardless of other fields in its descriptor."""
     annotations = layer.get("annotations")
     named = sorted(annotations.items()) if isinstance(annotations, dict) else []
     with parsing("the signature image", hint="Sign the image again"):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The one import of ``cryptography``: guarded, so that only what signs or verifies asks for it."""
+"""The only import of ``cryptography``. It is guarded, so that only signing and verifying require the library."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["cryptography", "ec", "ed25519", "hashes", "padding", "poly1305", "re
 
 
 def require() -> None:
-    """Raise :class:`MissingLibrary` without ``cryptography``, :class:`ImageError` if it is too old."""
+    """Raise :class:`MissingLibrary` without ``cryptography``, and :class:`ImageError` if it is too old."""
     if _FAILURE is not None:
         missing = MissingLibrary("cryptography", *_FAILURE)
         raise MissingLibrary("cryptography") if missing.is_absent else missing

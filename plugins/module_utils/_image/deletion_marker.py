@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The empty image that a tag points to for a moment while it is deleted: how to make it and how to recognize it.
+"""The empty image that a tag points to for a moment while it is deleted: create and recognize it.
 
-A task that is killed at that moment leaves it behind. Nobody must take it for an image.
+A task that is killed at that moment leaves it behind. It must never be treated as an image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_CONFIG = 1024
 
 
 def make(original: str, docker: bool) -> tuple[bytes, Manifest]:
-    """A config and a manifest without layers whose digest nothing else has; ``original`` is the digest to delete."""
+    """Return a config and a manifest without layers, with a unique digest; ``original`` is the digest to delete."""
     notes = {KEY: original, _UNIQUE: secrets.token_hex(16)}
     content = {"architecture": "unknown", "os": "unknown", "config": {"Labels": notes}}
     config = documents.encode({**content, "rootfs": {"type": "layers", "diff_ids": []}})
@@ -44,9 +44,9 @@ def make(original: str, docker: bool) -> tuple[bytes, Manifest]:
 
 
 def original_of(manifest: Manifest, read_config: t.Callable[[Descriptor], bytes]) -> str | None:
-    """The digest that a tag had before its deletion began, empty if unknown; None if this is not a marker.
+    """Return the digest that a tag had before its deletion began, empty if unknown; None if this is not a marker.
 
-    ``read_config`` is called for an image without layers and annotations only: others need no request.
+    ``read_config`` is called only for an image without layers and annotations, so that others cost no request.
     """
     if manifest.is_index or manifest.media_type in media_types.SCHEMA1 or manifest.layers:
         return None
@@ -60,7 +60,7 @@ def original_of(manifest: Manifest, read_config: t.Callable[[Descriptor], bytes]
 
 
 def refuse(manifest: Manifest, read_config: t.Callable[[Descriptor], bytes]) -> None:
-    """Raise ImageError if a manifest is a marker; other arguments as for :func:`original_of`."""
+    """Raise ImageError if a manifest is a marker. For the arguments, see :func:`original_of`."""
     original = original_of(manifest, read_config)
     if original is not None:
         was = " (previous digest: %s)" % original if original else ""

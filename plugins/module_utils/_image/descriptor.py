@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Content descriptors: media type, digest and size of something that a manifest or index refers to."""
+"""Content descriptors: media type, digest and size of content that a manifest or index refers to."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REFERENCE_DIGEST = "vnd.docker.reference.digest"
 
 @dataclasses.dataclass(frozen=True)
 class Descriptor:
-    """OCI image spec, descriptor.md; Docker's descriptors have the same fields. ``size`` is in bytes."""
+    """A descriptor (OCI image spec, descriptor.md). Docker's descriptors have the same fields. ``size`` is in bytes."""
 
     media_type: str
     digest: str
@@ -46,7 +46,7 @@ class Descriptor:
 
     @classmethod
     def from_document(cls, document: object) -> Descriptor:
-        """Raises :class:`InvalidContent` where a required field is missing or of the wrong type."""
+        """Parse a descriptor. Raises :class:`InvalidContent` if a required field is missing or has the wrong type."""
         if not isinstance(document, dict):
             raise InvalidContent("a descriptor is not a JSON object", hint=_HINT)
         documents.check_fields(document, FIELDS, "a descriptor")
@@ -69,7 +69,7 @@ class Descriptor:
 
     @property
     def embedded(self) -> bytes | None:
-        """The content, if the descriptor holds it in ``data``; None if it has none, or something else than its digest says."""
+        """Return the content in ``data``; None if there is none or it does not match the digest."""
         if not self.data or len(self.data) > 2 * self.size + 4:
             return None
         try:
@@ -81,7 +81,7 @@ class Descriptor:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether the content stays at the URLs of its vendor and is not pushed with the image."""
+        """Whether the content stays at its vendor's URLs and is not pushed with the image."""
         return self.media_type in media_types.FOREIGN_LAYERS
 
     @property
@@ -96,7 +96,7 @@ class Descriptor:
 
     @property
     def attests(self) -> str | None:
-        """The digest of the sibling that this attestation manifest of an index speaks of."""
+        """The digest of the image that this attestation manifest in an index is for; None for other descriptors."""
         if self.annotations.get(_REFERENCE_TYPE) != "attestation-manifest":
             return None
         digest = self.annotations.get(_REFERENCE_DIGEST)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Digests of the OCI image spec ("Digests" in descriptor.md). Content that is too large to hold is verified in verified.py."""
+"""Digests of the OCI image spec ("Digests" in descriptor.md). For content that is too large for memory, see verified.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRAMMAR = re.compile(r"([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 
 
 def is_digest(text: str) -> bool:
-    """Whether this is a digest that can be verified here: sha256, sha384 or sha512 with the right length."""
+    """Return whether this is a supported digest: sha256, sha384 or sha512 with the right length."""
     match = _GRAMMAR.fullmatch(text)
     if not match or match.group(1) not in _HEX_LENGTH:
         return False
@@ -36,7 +36,7 @@ def is_digest(text: str) -> bool:
 
 
 def check(text: object) -> str:
-    """Return the digest, or raise :class:`InvalidContent` where it is malformed or of an unknown algorithm."""
+    """Return the digest. Raises :class:`InvalidContent` if it is malformed or its algorithm is unknown."""
     if not isinstance(text, str) or not is_digest(text):
         raise InvalidContent(
             "%r is not a valid digest" % (text,),
@@ -46,18 +46,18 @@ def check(text: object) -> str:
 
 
 def split(digest: str) -> tuple[str, str]:
-    """``sha256:abc`` as ``("sha256", "abc")``."""
+    """Split ``sha256:abc`` into ``("sha256", "abc")``."""
     algorithm, _sep, encoded = digest.partition(":")
     return algorithm, encoded
 
 
 def of(content: bytes, algorithm: str = "sha256") -> str:
-    """The digest of these bytes."""
+    """Return the digest of these bytes."""
     return "%s:%s" % (algorithm, hashlib.new(algorithm, content).hexdigest())
 
 
 def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
-    """Return the content, or raise :class:`DigestMismatch` where its digest (or size, in bytes) is another."""
+    """Return the content. Raises :class:`DigestMismatch` if its digest or its size in bytes differs."""
     if size is not None and size != len(content):
         cause = "digest mismatch: content %s should have %d bytes, but has %d bytes" % (digest, size, len(content))
         raise DigestMismatch(cause, hint=MISMATCH_HINT)
@@ -69,5 +69,5 @@ def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
 
 
 def collect(chunks: t.Iterable[Chunk]) -> bytes:
-    """All of the content."""
+    """Return all of the content."""
     return b"".join(map(bytes, chunks))

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""JSON from outside.
+"""Parse untrusted JSON.
 
-What describes an image is read so that it cannot be one image here and another one for an engine. Engines are written in
-Go, whose encoding/json takes a member for a field whatever its case, and of several members the last.
+A description of an image must not be read as one image here and as a different one in an engine. Engines are written
+in Go, whose encoding/json ignores the case of field names, and uses the last of several members with the same name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_DIGITS = 4300
 
 
 def decode(content: bytes | str) -> t.Any:
-    """Decode JSON. Raises ValueError, also for nesting that the decoder cannot follow."""
+    """Decode JSON. Raises ValueError, even for nesting that is too deep for the decoder."""
     try:
         return json.loads(content if isinstance(content, str) else content.decode("utf-8"), parse_int=_integer)
     except RecursionError:
@@ -34,8 +34,8 @@ def decode(content: bytes | str) -> t.Any:
 def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
     """Decode JSON that describes an image. ``what`` completes "... is not valid JSON".
 
-    Raises :class:`InvalidContent`, also where an object has several members of one name with different values: which of
-    them counts would depend on the reader.
+    Raises :class:`InvalidContent`, even if an object has several members with the same name and different values,
+    because readers would disagree about it.
     """
     try:
         text = content if isinstance(content, str) else content.decode("utf-8")
@@ -48,10 +48,10 @@ def read(content: bytes | str, what: str, hint: str = "") -> t.Any:
 
 
 def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: str, lone: bool = True) -> None:
-    """Refuse members that differ from one of these fields in nothing but case: engines would take them for it.
+    """Reject members whose names differ from one of these fields only in case, because engines would use them as that field.
 
-    Without ``lone`` only where there is the field itself too, or several of them. The members of a map, such as labels
-    and annotations, are no fields. Raises :class:`InvalidContent`.
+    Without ``lone``, reject them only if there is more than one, or the field itself as well. Members of a map, such
+    as labels and annotations, are not fields. Raises :class:`InvalidContent`.
     """
     variants = [name for name in document if name not in fields and name.casefold() in _folded(fields)]
     if not variants:
@@ -63,7 +63,7 @@ def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: 
 
 
 def encode(document: t.Any) -> bytes:
-    """The compact form, the same for the same document. Raises ValueError where it is nested too deeply."""
+    """Return the compact form. Equal documents give equal text. Raises ValueError if the nesting is too deep."""
     try:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     except UnicodeEncodeError:  # half a surrogate pair: only the escaped form has it
@@ -73,7 +73,7 @@ def encode(document: t.Any) -> bytes:
 
 
 def cut_nested(document: t.Any, levels: int) -> bool:
-    """Empty the objects and lists that are nested deeper than so many levels, in place; returns whether there were any."""
+    """Empty objects and lists below this nesting level, in place. Return whether there were any."""
     within = [document]
     for _level in range(levels):
         items = (item for one in within for item in (one.values() if isinstance(one, dict) else one))
@@ -109,7 +109,7 @@ def _integer(digits: str) -> int:
 
 
 def _constant(name: str) -> t.NoReturn:
-    """NaN and Infinity, which Python reads and JSON does not have."""
+    """Reject NaN and Infinity, which Python accepts but JSON does not."""
     raise ValueError("%s is not valid JSON" % name)
 
 

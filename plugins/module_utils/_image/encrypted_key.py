@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Private keys as ``cosign generate-key-pair`` and ``skopeo generate-sigstore-key`` write them.
+"""Private keys in the format of ``cosign generate-key-pair`` and ``skopeo generate-sigstore-key``.
 
-The PEM block holds JSON (securesystemslib's format for encrypted keys): scrypt derives a key from the passphrase, and
-NaCl's secretbox encrypts the private key (PKCS #8, DER) with it.
+The PEM block contains JSON (securesystemslib's format for encrypted keys). scrypt derives a key from the passphrase,
+and the private key (PKCS #8, DER) is encrypted with it in NaCl's secretbox format.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_PARALLEL = 16
 
 
 def decrypt(pem: bytes, passphrase: bytes) -> bytes | None:
-    """The private key (PKCS #8, DER), None if the passphrase is wrong. Raises ValueError for content of another shape."""
+    """Return the private key (PKCS #8, DER); None if the passphrase is wrong. Raises ValueError for any other format."""
     block = _BLOCK.search(pem)
     if not block:
         raise ValueError("no PEM block")

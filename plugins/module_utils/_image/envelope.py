@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""DSSE envelopes: a payload with its type, and signatures of both (https://github.com/secure-systems-lab/dsse, v1.0)."""
+"""DSSE envelopes: a typed payload and its signatures (https://github.com/secure-systems-lab/dsse, v1.0)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 @dataclasses.dataclass(frozen=True)
 class Envelope:
-    """A payload and what was signed of it; key IDs are hints that nobody checked, and are not kept."""
+    """A payload and its signatures. Key IDs are unverified hints and are dropped."""
 
     payload_type: str
     payload: bytes
@@ -31,12 +31,12 @@ class Envelope:
 
     @classmethod
     def sign(cls, payload_type: str, payload: bytes, key: SigningKey) -> Envelope:
-        """An envelope with one signature."""
+        """Return an envelope with one signature."""
         return cls(payload_type, payload, (key.sign(_signed_bytes(payload_type, payload)),))
 
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Envelope:
-        """Raises :class:`InvalidContent` for another shape."""
+        """Parse the decoded JSON. Raises :class:`InvalidContent`."""
         with parsing("the envelope of a signature", hint="Sign the image again"):
             payload_type = document["payloadType"]
             # A lone surrogate, which JSON can escape, is no text that could have been signed.
@@ -47,11 +47,11 @@ class Envelope:
 
     @classmethod
     def parse(cls, content: bytes) -> Envelope:
-        """Read the JSON of an envelope. Raises :class:`InvalidContent`."""
+        """Parse the JSON of an envelope. Raises :class:`InvalidContent`."""
         return cls.from_document(documents.read(content, "the envelope of a signature", hint="Sign the image again"))
 
     def document(self) -> dict[str, t.Any]:
-        """The envelope as a sigstore bundle has it."""
+        """Return the envelope as part of a sigstore bundle."""
         return {
             "payloadType": self.payload_type,
             "payload": strict_base64.encode(self.payload),
@@ -59,12 +59,12 @@ class Envelope:
         }
 
     def encode(self) -> bytes:
-        """The JSON of a layer under cosign's tag, where key IDs are empty."""
+        """Return the JSON for a layer under a cosign tag, with empty key IDs."""
         signatures = [{"keyid": "", **signature} for signature in self.document()["signatures"]]
         return documents.encode({**self.document(), "signatures": signatures})
 
     def signer(self, keys: t.Iterable[PublicKey]) -> PublicKey | None:
-        """The key that signed it, of these."""
+        """Return which of the keys signed it; None if none did."""
         content = _signed_bytes(self.payload_type, self.payload)
         for key in keys:
             if any(key.verify(content, signature) for signature in self.signatures):
@@ -73,6 +73,6 @@ class Envelope:
 
 
 def _signed_bytes(payload_type: str, payload: bytes) -> bytes:
-    """The pre-authentication encoding (PAE): neither part can be taken for a piece of the other."""
+    """Return the pre-authentication encoding (PAE), in which type and payload cannot be confused."""
     kind = payload_type.encode("utf-8")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One walk over what an image refers to: manifests level by level, each loaded once, and configs within a limit."""
+"""Walk through everything that an image refers to, level by level. Each manifest is loaded once, and configs within a limit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LoadLevel = t.Callable[[t.Sequence[Descriptor]], t.Iterable[t.Optional[Manifest]
 
 
 class Map(t.Protocol):
-    """What calls a function for each item and returns the results in order: ``map``, or that of a pool of threads."""
+    """A function that calls a function for each item and returns the results in order, such as ``map`` of a thread pool."""
 
     def __call__(self, function: t.Callable[[_Item], _Result], items: t.Iterable[_Item], /) -> t.Iterable[_Result]:
         """Call the function for each item."""
@@ -45,12 +45,12 @@ def _is_manifest(child: Descriptor) -> bool:
 
 
 class Graph:
-    """The manifests below some roots, and what they refer to.
+    """The manifests below some roots, and the content that they refer to.
 
-    ``manifests`` holds them by digest, level by level, with the roots; ``skipped`` holds the descriptors of those for which
-    ``load`` returned None. ``children`` returns the children of an index that count, and ``follow`` says which of these to
-    load. Raises InvalidContent if manifests are nested more than MAX_DEPTH deep, or a root refers to more than
-    MAX_MANIFESTS, before it loads them; and whatever ``load`` raises.
+    ``manifests`` has them by digest, level by level, including the roots. ``skipped`` has the descriptors for which
+    ``load`` returned None. ``children`` returns the relevant children of an index, and ``follow`` decides which of
+    them to load. Raises InvalidContent before loading if manifests are nested more than MAX_DEPTH deep, or if a root
+    refers to more than MAX_MANIFESTS. Also raises the errors of ``load``.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Graph:
                     level.append(manifest)
 
     def _sorted(self) -> list[Manifest]:
-        """Depth first, without recursion: a manifest may be reached on a path that is longer than its level says."""
+        """Sort depth first, without recursion. A manifest may be reached on a path that is longer than its level."""
         order: list[Manifest] = []
         heights: dict[str, int] = {}
         todo = self._roots[::-1]
@@ -111,11 +111,11 @@ class Graph:
         return order
 
     def children_first(self) -> list[Manifest]:
-        """All manifests, the roots included, each after everything that it lists."""
+        """Return all manifests including the roots, each after everything that it lists."""
         return list(self._order)
 
     def listed(self) -> t.Iterator[Descriptor]:
-        """The children of all manifests, depth first: those of a manifest follow it where it is listed first."""
+        """Yield the children of all manifests, depth first: the children of a manifest follow where it is first listed."""
         expanded: set[str] = set()
         todo = [iter(self._children(root)) for root in self._roots]
         todo.reverse()
@@ -130,7 +130,7 @@ class Graph:
                 todo.append(iter(self._children(self.manifests[child.digest])))
 
     def blobs(self) -> list[Descriptor]:
-        """Configs, layers, and children that are not manifests, of all manifests, each once."""
+        """Return configs, layers, and children that are not manifests, without duplicates."""
         found: dict[str, Descriptor] = {}
         for manifest in self.manifests.values():
             others = (child for child in self._children(manifest) if not child.is_manifest)
@@ -138,12 +138,12 @@ class Graph:
         return list(found.values())
 
     def subjects(self) -> dict[str, Descriptor]:
-        """The images that manifests belong to as referrers, by the digests of the manifests; the walk does not follow these."""
+        """Return the subjects of referrers, by the digests of the referrers. The walk does not follow them."""
         found = ((digest, manifest.subject) for digest, manifest in self.manifests.items())
         return {digest: subject for digest, subject in found if subject}
 
     def missing(self, has: t.Callable[[t.Iterable[Descriptor]], t.Iterable[bool]]) -> t.Iterator[Descriptor]:
-        """The manifests that were skipped, and the blobs for which ``has`` returns false."""
+        """Yield the skipped manifests, and the blobs for which ``has`` returns False."""
         yield from self.skipped.values()
         blobs = self.blobs()
         yield from (blob for blob, is_present in zip(blobs, has(blobs)) if not is_present)
@@ -161,9 +161,9 @@ def is_whole(
     has: t.Callable[[Descriptor], bool],
     read: ReadManifest,
 ) -> bool:
-    """Whether all content of an image is present; with ``wanted``, other children may be absent on purpose (sparse).
+    """Return whether all content of an image exists. With ``wanted``, other children may be absent (sparse index).
 
-    ``has`` returns whether content of the right size is present.
+    ``has`` returns whether content with the right size exists.
     """
 
     def children(parent: Manifest) -> list[Descriptor]:
@@ -190,10 +190,10 @@ def is_whole(
 
 
 def reachable(roots: t.Iterable[str], read: ReadManifest) -> tuple[set[str], bool]:
-    """The digests of all content that these images need, and whether these are certainly all.
+    """Return the digests of all content that these images need, and whether the list is certainly complete.
 
-    They are not if a manifest cannot be read or understood, or is nested too deeply: it may need anything. Children may
-    be absent on purpose (sparse), roots may not.
+    It is not if a manifest cannot be read or parsed, or is nested too deeply, because it may need any content.
+    Children may be absent (sparse index), but roots may not.
     """
     found: set[str] = set()
     walked: set[str] = set()
@@ -231,7 +231,7 @@ def reachable(roots: t.Iterable[str], read: ReadManifest) -> tuple[set[str], boo
 
 
 class Content:
-    """Reads the manifests and configs of one place, each once; the manifests of a level through ``in_parallel``."""
+    """Reads manifests and configs from one location, each once. The manifests of a level are read through ``in_parallel``."""
 
     def __init__(
         self,
@@ -246,21 +246,21 @@ class Content:
         self._configs: dict[str, bytes] = {}
 
     def manifest(self, name: str) -> Manifest:
-        """The manifest under a tag or digest."""
+        """Return the manifest with this tag or digest."""
         if name not in self._manifests:
             self._manifests[name] = self._read(name)
         return self._manifests[name]
 
     def add(self, manifest: Manifest) -> None:
-        """Take in a manifest that was made here, so that it need not be read by its digest."""
+        """Add a manifest that was created here, so that it is not read by its digest."""
         self._manifests[manifest.digest] = manifest
 
     def load(self, level: t.Iterable[Descriptor]) -> t.Iterable[Manifest]:
-        """Load a level of a :class:`Graph`. Raises NotFound if a manifest is absent."""
+        """Load a level of a :class:`Graph`. Raises NotFound if a manifest does not exist."""
         return self._in_parallel(self.manifest, [child.digest for child in level])
 
     def load_present(self, level: t.Iterable[Descriptor]) -> t.Iterable[Manifest | None]:
-        """Load those manifests of a level that are not absent."""
+        """Load the manifests of a level that exist."""
         return self._in_parallel(self._manifest_or_none, [child.digest for child in level])
 
     def _manifest_or_none(self, digest: str) -> Manifest | None:
@@ -270,7 +270,7 @@ class Content:
             return None
 
     def read_config(self, config: Descriptor) -> bytes:
-        """The bytes of a config. Raises ImageError if it has more than configs.MAX_CONFIG."""
+        """Return the bytes of a config. Raises ImageError if it has more than configs.MAX_CONFIG."""
         if config.size > configs.MAX_CONFIG:
             cause = "the image config is larger than %d bytes" % configs.MAX_CONFIG
             raise ImageError(cause, hint="Build the image with a smaller config")
@@ -279,7 +279,7 @@ class Content:
         return self._configs[config.digest]
 
     def config(self, image: Manifest) -> dict[str, t.Any]:
-        """The config of an image, decoded; empty if it has none. Raises InvalidContent."""
+        """Return the decoded config of an image; empty if it has none. Raises InvalidContent."""
         if image.config is None:
             return {}
         return configs.read(self.read_config(image.config), "the config of %s" % image.digest)

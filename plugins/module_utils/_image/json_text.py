@@ -5,11 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Changing values in the text of a JSON object, and not a byte of the rest.
+"""Change values in the text of a JSON object without changing any other byte.
 
-Auth files belong to several programs and to people, and the digest of a manifest is over its bytes: neither must come
-back in another order or shape, as they would if the document were decoded and encoded again. All texts given to these
-functions must be valid JSON.
+Several programs and people edit auth files, and the digest of a manifest covers its bytes. Decoding and encoding a
+document again would change its order and its format. All texts that are passed to these functions must be valid JSON.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ _DECODER = json.JSONDecoder()
 
 
 def put(text: str, path: t.Sequence[str], value: t.Any) -> str:
-    """The text with ``value`` at ``path``, where objects that are missing on the way are made.
+    """Return the text with ``value`` at ``path``. Missing objects on the path are created.
 
-    New lines are indented as the others are, and in an empty document by a tab, which is docker's and podman's way.
+    New lines are indented like the existing ones. An empty document is indented with tabs, as in docker and podman.
     """
     text = text.strip(BLANKS) and text or "{}"
     style = _Style.of(text)
@@ -47,7 +46,7 @@ def put(text: str, path: t.Sequence[str], value: t.Any) -> str:
 
 
 def remove(text: str, path: t.Sequence[str]) -> str:
-    """The text without what is at ``path``."""
+    """Return the text without the value at ``path``."""
     while True:
         start = _skip(text, 0)
         for name in path[:-1]:
@@ -63,11 +62,11 @@ def remove(text: str, path: t.Sequence[str]) -> str:
 
 
 def rewrite(text: str, changes: t.Mapping[str, t.Any]) -> str:
-    """The text with many changes made at once, as a JSON merge patch (RFC 7396) would make them.
+    """Return the text with many changes at once, with the rules of a JSON merge patch (RFC 7396).
 
-    None removes a member, a mapping changes what is within, and any other value takes the place of what is there. In
-    the mapping for a list, the keys are positions. Raises ValueError where an object that is to be changed has two
-    members of one name: it would depend on the reader what it says.
+    None removes a member, a mapping changes the members below, and any other value replaces the existing one. In a
+    mapping for a list, the keys are positions. Raises ValueError if a changed object has two members with the same
+    name, because readers would disagree about it.
     """
     try:
         return _rewritten(text, _skip(text, 0), changes, _Style.of(text), 1)
@@ -76,9 +75,9 @@ def rewrite(text: str, changes: t.Mapping[str, t.Any]) -> str:
 
 
 class _Member(t.NamedTuple):
-    """Where a member of an object is: its name, the end of that, its value, and the end of this.
+    """The location of a member in an object: its name, the end of the name, its value, and the end of the value.
 
-    The name of an item of a list is its position, and takes no room.
+    The name of a list item is its position, and has no length.
     """
 
     name: t.Any
@@ -90,7 +89,7 @@ class _Member(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Style:
-    """How a document is written; ``indent`` is None for one that is on a single line."""
+    """The format of a document; ``indent`` is None if the document is on a single line."""
 
     newline: str = "\n"
     indent: str | None = "\t"
@@ -113,12 +112,12 @@ class _Style:
         return text.replace("\n", self.line(depth))
 
     def line(self, depth: int) -> str:
-        """What begins a line at this depth."""
+        """Return the beginning of a line at this depth."""
         return self.newline + (self.indent or "") * depth
 
     @property
     def gap(self) -> str:
-        """What is between members on one line."""
+        """Return the separator of members on one line."""
         return " " if self.colon.endswith(" ") else ""
 
 
@@ -134,7 +133,7 @@ def _skip(text: str, position: int) -> int:
 
 
 def _members(text: str, start: int) -> list[_Member]:
-    """The members of the object that begins at ``start``, in their order."""
+    """Return the members of the object that begins at ``start``, in order."""
     found: list[_Member] = []
     position = _skip(text, start + 1)
     while text[position] != "}":
@@ -149,7 +148,7 @@ def _members(text: str, start: int) -> list[_Member]:
 
 
 def _items(text: str, start: int) -> list[_Member]:
-    """The items of the list that begins at ``start``."""
+    """Return the items of the list that begins at ``start``."""
     found: list[_Member] = []
     position = _skip(text, start + 1)
     while text[position] != "]":
@@ -162,7 +161,7 @@ def _items(text: str, start: int) -> list[_Member]:
 
 
 def _find(text: str, start: int, name: str) -> _Member | None:
-    """The last one of that name is what readers see."""
+    """Return the last member with this name, which is the one that readers use."""
     return next((member for member in reversed(_members(text, start)) if member.name == name), None)
 
 
@@ -186,7 +185,7 @@ def _without(text: str, start: int, members: t.Sequence[_Member], number: int) -
 
 
 def _rewritten(text: str, start: int, changes: t.Mapping[t.Any, t.Any], style: _Style, depth: int) -> str:
-    """The object or list that begins at ``start`` with its changes, and around it what is around it in the text."""
+    """Return the changed object or list that begins at ``start``, with the unchanged text around it."""
     is_list = text[start] == "["
     members = _items(text, start) if is_list else _members(text, start)
     names = {member.name for member in members}

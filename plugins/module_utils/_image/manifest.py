@@ -7,7 +7,7 @@
 
 """Manifests and indexes as values: their exact bytes, their digest, and what they refer to.
 
-The bytes are never serialised again unless something was changed on request: a digest is over bytes, not meaning.
+The bytes are not serialized again unless a change was requested, because a digest covers bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FIELDS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """An image manifest, an artifact manifest or an index (OCI or Docker); ``raw`` is what its digest is over."""
+    """An image manifest, an artifact manifest or an index (OCI or Docker); ``raw`` are the bytes that its digest covers."""
 
     raw: bytes
     media_type: str
@@ -53,7 +53,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
-        """Read a manifest's bytes; ``digest`` is the one it was asked for by, and must be its own.
+        """Parse the bytes of a manifest; ``digest`` is the requested digest, which they must match.
 
         Raises :class:`InvalidContent`, or :class:`DigestMismatch`.
         """
@@ -74,14 +74,14 @@ class Manifest:
         return manifest._checked()
 
     def _checked(self) -> Manifest:
-        """Read every descriptor now: a malformed one is an error of the manifest, not of a later step."""
+        """Parse every descriptor now, so that a malformed one is reported as an error of the manifest and not of a later step."""
         list(self.children)
         list(self.blobs)
         return self
 
     @property
     def size(self) -> int:
-        """Length in bytes."""
+        """The length in bytes."""
         return len(self.raw)
 
     @property
@@ -91,24 +91,24 @@ class Manifest:
 
     @functools.cached_property
     def children(self) -> list[Descriptor]:
-        """What an index refers to, in its order; empty for an image."""
+        """The entries of an index, in order; empty for an image."""
         return self._descriptors("manifests") if self.is_index else []
 
     @functools.cached_property
     def blobs(self) -> list[Descriptor]:
-        """Config and layers that are stored with the image, each digest once, foreign layers left out."""
+        """The config and layers that are stored with the image, without duplicates and foreign layers."""
         found = [self.config] if self.config else []
         unique = {blob.digest: blob for blob in found + self.layers if not blob.is_foreign}
         return [] if self.is_index else list(unique.values())
 
     @property
     def has_foreign_layers(self) -> bool:
-        """Whether some layers are to be had from their vendor only."""
+        """Whether some layers are available only from their vendor."""
         return any(layer.is_foreign for layer in self.layers)
 
     @functools.cached_property
     def layers(self) -> list[Descriptor]:
-        """The layers of an image from the lowest, or the blobs of an artifact, as they are listed."""
+        """The layers of an image, starting with the base layer, or the blobs of an artifact, in order."""
         return self._descriptors("blobs" if self.media_type == media_types.OCI_ARTIFACT else "layers")
 
     @property
@@ -119,19 +119,19 @@ class Manifest:
 
     @functools.cached_property
     def config(self) -> Descriptor | None:
-        """The config of an image; None where this kind of manifest has none."""
+        """The config of an image; None if this kind of manifest has none."""
         document = self.document.get("config")
         return Descriptor.from_document(document) if document is not None else None
 
     @functools.cached_property
     def subject(self) -> Descriptor | None:
-        """The manifest that this one refers to. Raises :class:`InvalidContent` if its descriptor is malformed."""
+        """The manifest that this referrer belongs to. Raises :class:`InvalidContent` if its descriptor is malformed."""
         document = self.document.get("subject")
         return Descriptor.from_document(document) if document is not None else None
 
     @property
     def artifact_type(self) -> str:
-        """What an artifact is: its artifactType, or the media type of its config; empty if it has neither."""
+        """The artifactType, or else the media type of the config; empty if it has neither."""
         stated = self.document.get("artifactType")
         if isinstance(stated, str) and stated:
             return stated
@@ -139,7 +139,7 @@ class Manifest:
 
     @property
     def descriptor(self) -> Descriptor:
-        """A descriptor of this manifest."""
+        """The descriptor of this manifest."""
         return Descriptor(self.media_type, self.digest, self.size)
 
     def _descriptors(self, key: str) -> list[Descriptor]:
@@ -151,10 +151,10 @@ class Manifest:
         return [Descriptor.from_document(item) for item in items]
 
     def with_children(self, keep: t.Callable[[int], bool], replaced: t.Mapping[str, Manifest]) -> Manifest:
-        """This index with only the children whose position is kept, and some of them exchanged.
+        """Return this index with only the children whose position is kept, some of which may be replaced.
 
-        ``replaced`` maps the digest of a child to what stands in its place. Everything else, unknown keys and the
-        order of keys included, stays; an index that loses and changes nothing is returned unchanged.
+        ``replaced`` maps the digest of a child to its replacement. Everything else stays, including unknown keys and
+        the order of keys. If nothing changes, the index itself is returned.
         """
         if all(keep(position) for position in range(len(self.children))) and not replaced:
             return self

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Platforms and which of an index's children answers to one.
+"""Platforms, and which child of an index matches one.
 
-The rules are those of containerd's and containers/image's matchers: an architecture runs what its lower variants
-run (arm v8 > v7 > v6 > v5), arm means v7, arm64 means v8, and amd64 levels above v1 are taken only on request.
+The rules are those of the matchers in containerd and containers/image. An architecture runs its lower variants (arm
+v8 > v7 > v6 > v5). arm means v7, and arm64 means v8. amd64 levels above v1 are selected only on request.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LEVEL = re.compile(r"v([0-9]{1,3})(?:\.[0-9]+)?")
 
 @dataclasses.dataclass(frozen=True)
 class Platform:
-    """An operating system and CPU as in OCI image spec, image-index.md, "platform"."""
+    """An operating system and a CPU (OCI image spec, image-index.md, "platform")."""
 
     os: str
     architecture: str
@@ -47,7 +47,7 @@ class Platform:
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """``os/architecture[/variant]``; a Windows build as ``windows(10.0.17763)/amd64``.
+        """Parse ``os/architecture[/variant]``. A Windows build is written as ``windows(10.0.17763)/amd64``.
 
         Raises :class:`InvalidReference`.
         """
@@ -60,13 +60,13 @@ class Platform:
 
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Platform:
-        """Read the platform of a descriptor, or the same fields of an image's configuration."""
+        """Read the platform in a descriptor, or the same fields in the config of an image."""
         documents.check_fields(document, _FIELDS, "a platform", lone=False)
         fields = [document.get(name) for name in ("os", "architecture", "variant", "os.version")]
         return cls(*(field if isinstance(field, str) else "" for field in fields)).normalized()
 
     def normalized(self) -> Platform:
-        """The one form that two spellings of the same platform share."""
+        """Return the canonical form of the platform."""
         architecture, variant = _ARCHITECTURES.get(self.architecture, (self.architecture, self.variant))
         variant = self.variant or variant
         if variant == _DEFAULT_VARIANT.get(architecture) and architecture != "arm":
@@ -75,14 +75,14 @@ class Platform:
 
     @property
     def is_known(self) -> bool:
-        """False for the ``unknown/unknown`` under which buildkit stores attestations."""
+        """False for ``unknown/unknown``, under which BuildKit stores attestations."""
         return self.os not in ("", "unknown") and self.architecture not in ("", "unknown")
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
     def rank(self, candidate: Platform) -> int | None:
-        """How well an image for ``candidate`` serves this platform: higher is better, None is not at all."""
+        """Return how well an image for ``candidate`` fits this platform: higher is better, and None does not fit."""
         if (self.os, self.architecture) != (candidate.os, candidate.architecture):
             return None
         if self.os_version and not (candidate.os_version + ".").startswith(self.os_version + "."):
@@ -99,10 +99,10 @@ class Platform:
 
 
 def best(wanted: Platform, offered: t.Iterable[Platform]) -> set[Platform]:
-    """The platforms among ``offered`` that serve ``wanted`` best.
+    """Return the platforms in ``offered`` that fit ``wanted`` best.
 
-    More than one where only the Windows build differs and none was asked for. Raises :class:`ImageError` that lists
-    what there is where nothing serves.
+    The result has more than one only if they differ in the Windows build and none was requested. If none fits, raises
+    :class:`ImageError` with the available platforms.
     """
     known = [platform for platform in offered if platform.is_known]
     ranks = {platform: wanted.rank(platform) for platform in known}

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Signature policies: which images are accepted, as containers-policy.json(5) says it.
+"""Signature policies, which decide which images are accepted: containers-policy.json(5).
 
-What cannot be understood is an error, never a pass: unknown members, types and transports, and what is not supported yet.
+Everything unknown is an error and never accepted: unknown members, types and transports, and unsupported features.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _KEY_TYPES = ("GPGKeys", "signedByGPGKeys", "X509Certificates", "signedByX509CAs
 
 
 class InvalidPolicy(ImageError):
-    """The policy is not one of containers-policy.json(5), or asks for what is not supported."""
+    """The policy does not follow containers-policy.json(5), or requires an unsupported feature."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Requirement:
-    """One requirement. Keys are files (``paths``) or contents (``data``) of public keys.
+    """One requirement. Public keys are given as files (``paths``) or as content (``data``).
 
-    ``unsupported`` says what it asks for that cannot be checked here: no image meets such a requirement.
+    ``unsupported`` describes a requirement that cannot be checked here, so that no image meets it.
     """
 
     type: str
@@ -56,14 +56,14 @@ class Requirement:
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """``scopes`` maps transports to their scopes; an empty scope is the default of a transport."""
+    """``scopes`` maps transports to their scopes. An empty scope is the default of a transport."""
 
     default: tuple[Requirement, ...]
     scopes: t.Mapping[str, t.Mapping[str, tuple[Requirement, ...]]]
 
     @classmethod
     def parse(cls, content: bytes | str) -> Policy:
-        """Read the JSON of a policy. Raises :class:`InvalidPolicy`."""
+        """Parse the JSON of a policy. Raises :class:`InvalidPolicy`."""
         try:
             document = documents.read(content, "the policy")
         except ImageError as error:
@@ -76,9 +76,9 @@ class Policy:
         return cls(default, {name: _scopes(name, scopes) for name, scopes in transports.items()})
 
     def requirements(self, image: Reference) -> tuple[Requirement, ...]:
-        """What the policy requires of this image, by the longest scope that it is in; all of it must hold.
+        """Return the requirements for this image, from the longest scope that contains it. All of them must be met.
 
-        Raises :class:`InvalidPolicy` where it depends on scopes that are not supported.
+        Raises :class:`InvalidPolicy` if they depend on scopes that are not supported.
         """
         transport, scopes = scopes_of(image)
         of_transport = self.scopes.get(transport)
@@ -92,7 +92,7 @@ class Policy:
 
 
 def scopes_of(image: Reference) -> tuple[str, list[str]]:
-    """The transport of an image, and the scopes that it is in, from the narrowest to the widest."""
+    """Return the transport of an image and the scopes that contain it, from the narrowest to the widest."""
     if isinstance(image, RegistryReference):
         return "docker", _registry_scopes(image)
     if isinstance(image, LocalReference):
@@ -104,9 +104,9 @@ def scopes_of(image: Reference) -> tuple[str, list[str]]:
 
 
 def _registry_scopes(image: RegistryReference) -> list[str]:
-    """The image itself, its repository, the namespaces above it, the host, and wildcards of the host's domains.
+    """Return the image itself, its repository, the namespaces above it, the host, and wildcards of the host's domains.
 
-    With both a tag and a digest, containers/image knows the image by its digest.
+    If the reference has a tag and a digest, containers/image uses the digest.
     """
     exact = (
         "%s@%s" % (image.context, image.digest) if image.digest else "%s:%s" % (image.context, image.tag or "latest")
@@ -184,7 +184,7 @@ def _requirement(document: object) -> Requirement:
 
 
 def _unsupported(document: t.Mapping[str, t.Any]) -> str:
-    """What a requirement asks for beyond keys; empty for nothing. Raises InvalidPolicy for an unknown type of key."""
+    """Return what a requirement needs in addition to keys; empty for nothing. Raises InvalidPolicy for an unknown type of key."""
     if document["type"] == "signedBy":
         key_type = document.get("keyType")
         if key_type not in _KEY_TYPES:
@@ -198,7 +198,7 @@ def _unsupported(document: t.Mapping[str, t.Any]) -> str:
 
 
 def _keys(name: str, value: object) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
-    """Files and contents of keys."""
+    """Return the files and contents of keys."""
     values = value if name.endswith("s") else [value]
     if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
         cause = "%s must be a list of non-empty strings" if name.endswith("s") else "%s must be a non-empty string"

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""References: what names an image, in the grammar of its transport.
+"""Image references, in the syntax of their transports.
 
-Registry references follow the grammar of the Docker reference library (distribution/reference, regexp.go) and its
-normalisation of Docker Hub's short names; local ones that of containers-transports(5).
+Registry references follow the grammar of the Docker reference library (distribution/reference, regexp.go), including
+its expansion of Docker Hub's short names. Local references follow containers-transports(5).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NO_PATH = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 
 @dataclasses.dataclass(frozen=True)
 class RegistryReference:
-    """``host[:port]/repository[:tag][@digest]``, fully spelled out; tag and digest are empty where not given."""
+    """A full reference ``host[:port]/repository[:tag][@digest]``. Tag and digest are empty if they are not given."""
 
     host: str
     repository: str
@@ -51,16 +51,16 @@ class RegistryReference:
 
     @property
     def name(self) -> str:
-        """What is asked of the registry: the digest where there is one, else the tag."""
+        """The name to request: the digest if there is one, else the tag."""
         return self.digest or self.tag
 
     def may_be_named(self, tag: str) -> bool:
-        """Whether this can be a tag here."""
+        """Return whether this is a valid tag here."""
         return is_tag(tag)
 
     @property
     def context(self) -> str:
-        """Host and repository, without tag and digest."""
+        """The host and repository, without tag and digest."""
         return "%s/%s" % (self.host, self.repository)
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class RegistryReference:
 
 @dataclasses.dataclass(frozen=True)
 class LocalReference:
-    """``transport:path[:name]``: an image in a file or directory of the managed node."""
+    """An image in a file or directory on the managed node: ``transport:path[:name]``."""
 
     transport: str
     path: str
@@ -79,16 +79,16 @@ class LocalReference:
 
     @property
     def has_names(self) -> bool:
-        """Whether there can be several images, each with a name of its own."""
+        """Whether there can be several images with names."""
         return self.transport != "dir"
 
     @property
     def name(self) -> str:
-        """What is looked up in the layout; empty for the only image of it."""
+        """The name to look up; empty for the only image."""
         return self.tag
 
     def may_be_named(self, tag: str) -> bool:
-        """Whether an image can have this name here; ``@N`` stands for a position."""
+        """Return whether an image can have this name here; ``@N`` is a position and not a name."""
         return self.has_names and re.fullmatch(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]*", tag) is not None
 
     def __str__(self) -> str:
@@ -98,10 +98,10 @@ class LocalReference:
 
 @dataclasses.dataclass(frozen=True)
 class EngineReference:
-    """``docker-daemon:NAME``, ``containers-storage:NAME`` or ``docker-archive:FILE[:NAME]``.
+    """An image in an engine or file: ``docker-daemon:NAME``, ``containers-storage:NAME`` or ``docker-archive:FILE[:NAME]``.
 
-    Engines and what they save know an image by a name that is spelled out (``repository`` has the host too), or by its
-    ID, which is ``digest`` here. Without a repository, a file has one image, or ``tag`` is the position ``@N``.
+    These identify an image by its full name (``repository`` includes the host) or by its ID, which is ``digest``
+    here. Without a repository, a file contains only one image, or ``tag`` is the position ``@N``.
     """
 
     transport: str
@@ -114,11 +114,11 @@ class EngineReference:
 
     @property
     def name(self) -> str:
-        """What is looked up: the ID where there is one, else the tag."""
+        """The name to look up: the ID if there is one, else the tag."""
         return self.digest or self.tag
 
     def may_be_named(self, tag: str) -> bool:
-        """Whether this can be a tag here; without a repository there is none."""
+        """Return whether this is a valid tag here. Without a repository, no tag is valid."""
         return bool(self.repository) and is_tag(tag)
 
     @property
@@ -134,7 +134,7 @@ Reference = t.Union[RegistryReference, LocalReference, EngineReference]
 
 
 def parse(text: str) -> Reference:
-    """Read a reference of any transport. Raises :class:`InvalidReference` that says what is wrong with it."""
+    """Parse a reference of any transport. Raises :class:`InvalidReference`."""
     text = text.strip()
     if _NO_PATH.search(text):
         raise InvalidReference(
@@ -159,7 +159,7 @@ def parse(text: str) -> Reference:
 
 
 def refuse_other_notations(text: str) -> None:
-    """Raise InvalidReference for URLs and paths, which are likely mistakes, with the reference that was probably meant."""
+    """Raise InvalidReference for URLs and paths, which are likely mistakes, with a hint at the correct reference."""
     shown = without_userinfo(text)
     url = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//(.*)", shown)
     if url:
@@ -176,7 +176,7 @@ def refuse_other_notations(text: str) -> None:
 
 
 def _hint_of_url(scheme: str, rest: str) -> str:
-    """What was meant by a URL: tools for Helm charts write oci:// for registries, others for layouts."""
+    """Return the likely meaning of a URL: tools for Helm charts use oci:// for registries, and other tools use it for layouts."""
     if scheme in ("http", "https"):
         return "Write %s. For a registry without TLS, set plain_http: true for its host in registries" % rest
     is_local = scheme in LOCAL_TRANSPORTS or scheme in ENGINE_TRANSPORTS
@@ -190,7 +190,7 @@ def _hint_of_url(scheme: str, rest: str) -> str:
 
 
 def parse_registry(text: str) -> RegistryReference:
-    """``[host[:port]/]path[:tag][@digest]``, normalised: ``busybox`` is ``docker.io/library/busybox``."""
+    """Parse ``[host[:port]/]path[:tag][@digest]``, and expand short names: ``busybox`` is ``docker.io/library/busybox``."""
     shown = without_userinfo(text)
     if shown != text:
         raise InvalidReference(
@@ -211,13 +211,13 @@ def parse_registry(text: str) -> RegistryReference:
 
 
 def name_or_default(reference: Reference) -> str:
-    """The name to look up; a repository with neither tag nor digest means its tag ``latest``."""
+    """Return the name to look up. For a repository without tag and digest, it is the tag ``latest``."""
     has_repository = not isinstance(reference, LocalReference) and reference.repository
     return reference.name or ("latest" if has_repository else "")
 
 
 def pinned(reference: Reference, digest: str) -> str:
-    """The reference of the image with this digest, or this ID in an engine; empty for files, which have none."""
+    """Return the reference of the image by its digest, or by its ID in an engine; empty for files, which do not support this."""
     if isinstance(reference, RegistryReference):
         return "%s@%s" % (reference.context, digest)
     if isinstance(reference, EngineReference):
@@ -226,7 +226,7 @@ def pinned(reference: Reference, digest: str) -> str:
 
 
 def named_after(reference: Reference, other: Reference) -> Reference:
-    """A file that is given without the name of an image takes that of ``other``, where this tells one."""
+    """If a file is given without a name for the image, return it with the name of ``other``, if that has one."""
     if not isinstance(reference, EngineReference) or reference.repository or reference.name:
         return reference
     if isinstance(other, RegistryReference):
@@ -240,18 +240,18 @@ def named_after(reference: Reference, other: Reference) -> Reference:
 
 
 def is_tag(text: str) -> bool:
-    """Whether this is a tag by the OCI distribution spec, "Pulling manifests"."""
+    """Return whether this is a valid tag: OCI distribution spec, "Pulling manifests"."""
     return _TAG.fullmatch(text) is not None
 
 
 def is_prefix(text: str) -> bool:
-    """Whether names of repositories can begin with this, up to a slash: a host, or a host and a path."""
+    """Return whether this can be the beginning of repository names up to a slash: a host, or a host and a path."""
     host, slash, path = text.partition("/")
     return _DOMAIN.fullmatch(host) is not None and (not slash or _PATH.fullmatch(path) is not None)
 
 
 def is_host(first: str) -> bool:
-    """Whether the first component of a name is a registry: Docker Hub has no such namespaces."""
+    """Return whether the first component of a name is a registry, because it cannot be a namespace on Docker Hub."""
     return bool(re.search("[.:]", first)) or first == "localhost" or first.lower() != first
 
 
@@ -263,7 +263,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
 
 
 def _split_host(name: str) -> tuple[str, str]:
-    """A first component is a host where it could not be one of Docker Hub's namespaces."""
+    """Split a name. Its first component is a host if it cannot be a namespace on Docker Hub."""
     first, slash, rest = name.partition("/")
     host, path = (first, rest) if slash and is_host(first) else (DOCKER_HUB, name)
     if host == "index.docker.io":
@@ -299,7 +299,7 @@ def _check_name(text: str, name: str, host: str, path: str) -> None:
 
 
 def _parse_local(transport: str, rest: str) -> LocalReference:
-    """A directory holds one image, so all of what follows ``dir:`` is its path."""
+    """Parse a local reference. A directory contains only one image, so everything after ``dir:`` is its path."""
     path, _colon, name = (rest, "", "") if transport == "dir" else rest.partition(":")
     if not path:
         form = "dir:PATH" if transport == "dir" else "%s:PATH[:REF]" % transport

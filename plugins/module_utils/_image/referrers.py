@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Referrers of the OCI distribution spec 1.1, and the tags under which cosign keeps what it attaches to an image.
+"""Referrers (OCI distribution spec 1.1), and the tags under which cosign stores artifacts for an image.
 
-A referrer is a manifest whose ``subject`` is another manifest: a signature, an SBOM, an attestation. A registry lists the
-referrers of a subject by its API. Where it has no API, clients keep the list as an image index under a tag made from the
-subject's digest ("Referrers Tag Schema"). A list only hints: the manifest itself decides whether it is a referrer.
+A referrer is a manifest whose ``subject`` is another manifest, such as a signature, an SBOM or an attestation. The
+referrers API of a registry lists the referrers of a subject. If a registry has no such API, clients maintain the list
+as an image index under a tag that contains the digest of the subject ("Referrers Tag Schema"). A list is only a hint:
+the manifest itself shows whether it is a referrer.
 """
 
 from __future__ import annotations
@@ -41,35 +42,35 @@ _DIGEST_TAG = re.compile(r"[a-z0-9+._]{1,32}-[0-9a-f]{64}(?:%s)?" % "|".join(map
 
 
 def list_tag(subject: str) -> str:
-    """The tag of the list that clients keep of the referrers of a digest (OCI distribution spec, "Referrers Tag Schema")."""
+    """Return the tag for the list of referrers of a digest (OCI distribution spec, "Referrers Tag Schema")."""
     algorithm, encoded = digests.split(subject)
     return "%s-%s" % (algorithm[:32], encoded[:64])
 
 
 def cosign_tags(subject: str) -> list[str]:
-    """The tags under which cosign may keep something for a digest; none for digests that it has no tags for."""
+    """Return the possible cosign tags for a digest; none if cosign does not support its algorithm."""
     algorithm, encoded = digests.split(subject)
     return ["sha256-%s%s" % (encoded, suffix) for suffix in COSIGN_SUFFIXES] if algorithm == "sha256" else []
 
 
 def digest_tags(subject: str) -> list[str]:
-    """All tags that belong to a digest: that of the list of its referrers, and those of cosign."""
+    """Return all tags that contain a digest: the tag for the list of its referrers, and its cosign tags."""
     return [list_tag(subject), *cosign_tags(subject)]
 
 
 def is_digest_tag(tag: str) -> bool:
-    """Whether a tag is made from the digest of an image: a list of referrers, or one of cosign's tags."""
+    """Return whether a tag contains the digest of an image: a list of referrers, or a cosign tag."""
     return _DIGEST_TAG.fullmatch(tag) is not None
 
 
 def subject_of_tag(tag: str) -> str:
-    """The sha256 digest of the image that a digest tag belongs to; empty for other tags."""
+    """Return the sha256 digest of the image that a digest tag belongs to; empty for other tags."""
     match = _COSIGN_TAG.fullmatch(tag) or _LIST_TAG.fullmatch(tag)
     return "sha256:" + match.group(1) if match else ""
 
 
 def subject_of(manifest: Manifest) -> str:
-    """The digest that a manifest refers to; empty if it has no subject, or a malformed one."""
+    """Return the digest of a manifest's subject; empty if it has none, or a malformed one."""
     try:
         return manifest.subject.digest if manifest.subject else ""
     except InvalidContent:
@@ -77,17 +78,17 @@ def subject_of(manifest: Manifest) -> str:
 
 
 def is_referrer(manifest: Manifest, subject: str) -> bool:
-    """Whether the subject of a manifest is this digest."""
+    """Return whether the subject of a manifest has this digest."""
     return subject_of(manifest) == subject
 
 
 def matches(manifest: Manifest, artifact_types: t.Collection[str]) -> bool:
-    """Whether a manifest is of one of these artifact types; any is, if there are none."""
+    """Return whether a manifest has one of these artifact types; also True if there are none."""
     return not artifact_types or manifest.artifact_type in artifact_types
 
 
 def read_entries(raw: bytes) -> list[Descriptor]:
-    """The entries of a response of the referrers API, each once, as :func:`hints` returns them.
+    """Return the entries in a response of the referrers API, as :func:`hints` returns them.
 
     Raises :class:`InvalidContent`. Some registries return ``"manifests": null`` for an empty list.
     """
@@ -101,9 +102,9 @@ def read_entries(raw: bytes) -> list[Descriptor]:
 
 
 def hints(entries: t.Iterable[Descriptor]) -> list[Descriptor]:
-    """The manifests among the entries of a list, each once, without what only the manifest itself can say.
+    """Return the manifests in a list, without duplicates, and without values that only the manifest itself can confirm.
 
-    Of the annotations few are kept: a hostile list could hold any amount of them.
+    Only a few annotations are kept, because a malicious list could contain any number of them.
     """
     found = {
         entry.digest: Descriptor(
@@ -121,15 +122,15 @@ def _kept(annotations: t.Mapping[str, t.Any]) -> dict[str, str]:
 
 
 def is_list(manifest: Manifest, subject: str) -> bool:
-    """Whether a manifest can be the list of referrers of a digest.
+    """Return whether a manifest can be the list of referrers of a digest.
 
-    Some registries resolve the list's tag to the subject itself, and some clients put the image there.
+    Some registries resolve the tag of the list to the subject itself, and some clients push the image to that tag.
     """
     return manifest.media_type == media_types.OCI_INDEX and manifest.digest != subject
 
 
 def with_entries(current: Manifest | None, referrers: t.Iterable[Manifest]) -> Manifest:
-    """A list of referrers with an entry for each of these too; everything else of the ``current`` list stays.
+    """Return the ``current`` list with entries for these manifests added.
 
     Raises :class:`InvalidContent` if the list would be larger than registries accept.
     """
@@ -141,13 +142,13 @@ def with_entries(current: Manifest | None, referrers: t.Iterable[Manifest]) -> M
 
 
 def without_entries(current: Manifest, removed: t.Collection[str]) -> Manifest:
-    """A list of referrers without the entries of these digests; everything else stays."""
+    """Return the list without the entries for these digests."""
     entries = [entry for entry in current.document.get("manifests") or () if entry["digest"] not in removed]
     return _index(dict(current.document, manifests=entries))
 
 
 def _entry(manifest: Manifest) -> dict[str, t.Any]:
-    """The descriptor of a referrer in a list (OCI distribution spec, "Listing Referrers")."""
+    """Return the descriptor of a referrer in a list (OCI distribution spec, "Listing Referrers")."""
     entry: dict[str, t.Any] = {
         "mediaType": manifest.media_type,
         "digest": manifest.digest,

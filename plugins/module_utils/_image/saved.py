@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Images as container engines save them: a config and plain layers, without a manifest of a registry.
+"""Images as container engines save them: a config and uncompressed layers, without a registry manifest.
 
-The ID of such an image is the digest of its config. Docker image spec v1.2, "Combined Image JSON + Filesystem
-Changeset Format", and what ``docker save`` writes since Docker 1.10.
+The ID of such an image is the digest of its config. See Docker image spec v1.2, "Combined Image JSON + Filesystem
+Changeset Format", and the output of ``docker save`` since Docker 1.10.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FIELDS = frozenset(("Config", "RepoTags", "Layers"))
 
 
 class Layer(t.NamedTuple):
-    """A layer by the digest of its plain tar archive; ``open`` reads ``size`` bytes, which may be compressed."""
+    """A layer, identified by the digest of its uncompressed tar archive; ``open`` reads ``size`` bytes, which may be compressed."""
 
     diff_id: str
     size: int
@@ -44,7 +44,7 @@ class Layer(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SavedImage:
-    """The exact bytes of a config, the layers from the lowest, and the names, spelled out as ``host/path:tag``."""
+    """The exact bytes of a config, the layers starting with the base layer, and full names such as ``host/path:tag``."""
 
     config: bytes
     layers: tuple[Layer, ...]
@@ -52,14 +52,14 @@ class SavedImage:
     id: str = ""
 
     def __post_init__(self) -> None:
-        """``id`` is the digest of the config, which need not be computed again by who knows it."""
+        """Set ``id`` to the digest of the config, unless the caller already knows it."""
         if not self.id:
             object.__setattr__(self, "id", digests.of(self.config))
 
 
 @dataclasses.dataclass(frozen=True)
 class SavedEntry:
-    """An image in ``manifest.json``, by the names of its files."""
+    """An image in ``manifest.json``, with the names of its files."""
 
     config: str
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ class SavedEntry:
 
     @classmethod
     def from_document(cls, document: t.Any) -> SavedEntry:
-        """Raises :class:`InvalidContent`."""
+        """Parse an entry. Raises :class:`InvalidContent`."""
         if not isinstance(document, dict):
             raise InvalidContent("an entry in manifest.json is not a JSON object", hint=_HINT)
         documents.check_fields(document, _FIELDS, "an entry in manifest.json")
@@ -80,12 +80,12 @@ class SavedEntry:
         return cls(config, tuple(map(full_name, names or [])), tuple(layers or []))
 
     def to_document(self) -> dict[str, t.Any]:
-        """As Docker writes it."""
+        """Return the entry as Docker writes it."""
         return {"Config": self.config, "RepoTags": list(self.names) or None, "Layers": list(self.layers)}
 
 
 def parse_entries(content: bytes) -> list[SavedEntry]:
-    """Read ``manifest.json``. Raises :class:`InvalidContent`."""
+    """Parse ``manifest.json``. Raises :class:`InvalidContent`."""
     document = documents.read(content, "manifest.json", hint=_HINT)
     if not isinstance(document, list):
         raise InvalidContent("manifest.json is not a list of images", hint=_HINT)
@@ -100,7 +100,7 @@ def parse_entries(content: bytes) -> list[SavedEntry]:
 
 
 def diff_ids(config: bytes) -> list[str]:
-    """What the config of an image says its plain layers are, from the lowest. Raises :class:`InvalidContent`."""
+    """Return the digests of the uncompressed layers from a config, starting with the base layer. Raises :class:`InvalidContent`."""
     rootfs = configs.read(config).get("rootfs")
     found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not _is_texts(found or []) or not isinstance(rootfs, dict):
@@ -111,7 +111,7 @@ def diff_ids(config: bytes) -> list[str]:
 
 
 def full_name(name: str) -> str:
-    """A name as engines may shorten it, spelled out; one that is none by the grammar stays as it is."""
+    """Return the full name for a name that engines may shorten. An invalid name is returned unchanged."""
     try:
         parsed = references.parse_registry(name)
     except InvalidReference:
@@ -120,7 +120,7 @@ def full_name(name: str) -> str:
 
 
 def manifest(image_config: bytes, layers: t.Sequence[t.Mapping[str, t.Any]]) -> Manifest:
-    """The manifest (Docker schema 2) of an image that has none; the same for the same layers."""
+    """Return a manifest (Docker schema 2) for an image without one. Equal layers give equal manifests."""
     document = {
         "schemaVersion": 2,
         "mediaType": media_types.DOCKER_MANIFEST,

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Docker's schema 1 manifests (image manifest version 2, schema 1): old images that can still be looked at.
+"""Docker's schema 1 manifests (image manifest version 2, schema 1): old images that can only be inspected.
 
-Their digest is over the text without its signatures; what later became the config stands inside, as text in text.
+Their digest covers the text without its signatures. The fields of a config are embedded in the text as JSON strings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HINT = "Push the image again with a current tool"
 
 
 def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:
-    """As :meth:`Manifest.parse`, for schema 1 too."""
+    """Parse a manifest like :meth:`Manifest.parse`, but accept schema 1 as well."""
     if _decode(raw).get("schemaVersion") != 1:
         return Manifest.parse(raw, content_type, digest)
     document = documents.read(raw, "the manifest")
@@ -38,21 +38,21 @@ def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Mani
 
 
 def config(manifest: Manifest) -> dict[str, t.Any]:
-    """What the newest layer says of the image: the fields of a config."""
+    """Return the fields of the config, from the newest layer."""
     history = manifest.document.get("history")
     with parsing("the history in the Docker schema 1 manifest", hint=_HINT):
         return _decode(history[0]["v1Compatibility"]) if history else {}
 
 
 def layers(manifest: Manifest) -> list[str]:
-    """The digests of the layers from the lowest, each as often as it is used."""
+    """Return the digests of the layers, starting with the base layer, each as often as it is used."""
     items = manifest.document.get("fsLayers")
     with parsing("the list of layers (fsLayers) in the Docker schema 1 manifest", hint=_HINT):
         return [digests.check(item["blobSum"]) for item in reversed(items or [])]
 
 
 def _decode(text: str | bytes) -> dict[str, t.Any]:
-    """A JSON object, or an empty one in place of what :class:`Manifest` would refuse with better words."""
+    """Decode a JSON object. Return an empty one if :class:`Manifest` reports the error in a better way."""
     try:
         document = documents.decode(text)
     except ValueError:

@@ -7,9 +7,10 @@
 
 """XSalsa20-Poly1305 (NaCl's secretbox), with which cosign encrypts private keys.
 
-``cryptography`` has Poly1305 but no Salsa20, and PyNaCl would be one more library for the few hundred bytes of a key. So
-the stream cipher is here: Salsa20 as D. J. Bernstein specifies it ("Salsa20 specification", 2005), extended to long
-nonces ("Extending the Salsa20 nonce", 2011). It is only used to open a key with a passphrase that the user gives.
+``cryptography`` has Poly1305 but not Salsa20, and PyNaCl would be another dependency for the few hundred bytes of a
+key. So the stream cipher is implemented here: Salsa20 as specified by D. J. Bernstein ("Salsa20 specification",
+2005), extended to long nonces ("Extending the Salsa20 nonce", 2011). It is used only to decrypt a key with a
+passphrase.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _DIAGONAL = (0, 5, 10, 15)
 
 
 def open_box(box: bytes, nonce: bytes, key: bytes) -> bytes | None:
-    """The content of a box, None if key, nonce or box are not the ones that belong together."""
+    """Return the content of a box; None if key, nonce and box do not match."""
     if len(nonce) != NONCE_BYTES or len(key) != KEY_BYTES or len(box) < _TAG_BYTES:
         return None
     tag, encrypted = box[:_TAG_BYTES], box[_TAG_BYTES:]
@@ -52,7 +53,7 @@ def open_box(box: bytes, nonce: bytes, key: bytes) -> bytes | None:
 
 
 def _stream(length: int, nonce: bytes, key: bytes) -> bytes:
-    """The key stream of XSalsa20."""
+    """Return the key stream of XSalsa20."""
     mixed = _doubled(_matrix(key, nonce[:16]))
     subkey = struct.pack("<8I", *(mixed[position] for position in (*_DIAGONAL, 6, 7, 8, 9)))
     blocks = range((length + _BLOCK_BYTES - 1) // _BLOCK_BYTES)
@@ -65,14 +66,14 @@ def _block(key: bytes, nonce_and_counter: bytes) -> bytes:
 
 
 def _matrix(key: bytes, middle: bytes) -> list[int]:
-    """The initial matrix: constants on the diagonal, the key around it, nonce and counter in the middle."""
+    """Return the initial matrix: constants on the diagonal, the key around it, nonce and counter in the middle."""
     k, n = struct.unpack("<8I", key), struct.unpack("<4I", middle)
     c = _CONSTANTS
     return [c[0], *k[:4], c[1], *n, c[2], *k[4:], c[3]]
 
 
 def _doubled(words: list[int]) -> list[int]:
-    """The words after ten double rounds."""
+    """Return the words after ten double rounds."""
     x = list(words)
     for _double_round in range(10):
         for a, b, c, d in _QUARTERS:

@@ -5,11 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The signature files of directories, as containers/image writes them (docs/signature-protocols.md there).
+"""Signature files in directories, in the format of containers/image (docs/signature-protocols.md there).
 
-A file is a GPG message, or a zero byte, the name of a format, a line feed, and the content. In the format ``sigstore-json``
-the content is what cosign keeps as a layer under the tag ``sha256-<hex>.sig``. So the files of an image are shown as such
-an image here. GPG messages have a tag of their own, which exists in no registry.
+A file is a GPG message, or a zero byte, the name of a format, a line feed, and the content. In the format
+``sigstore-json``, the content is a layer that cosign stores under the tag ``sha256-<hex>.sig``. So the files of an
+image are presented as such a cosign image here. GPG messages have a separate tag, which no registry uses.
 """
 
 from __future__ import annotations
@@ -39,34 +39,34 @@ Layer = dict[str, t.Any]
 
 
 def tags(subject: str) -> list[str]:
-    """The tags for the signature files of a digest: those of cosign and those of GPG."""
+    """Return the tags for the signature files of a digest: those for cosign and those for GPG."""
     algorithm, encoded = digests.split(subject)
     return ["sha256-%s%s" % (encoded, suffix) for suffix in (SIGNATURE_SUFFIX, GPG_SUFFIX)] * (algorithm == "sha256")
 
 
 def subject_of(tag: str) -> str:
-    """The digest that such a tag belongs to; empty for other tags."""
+    """Return the digest that such a tag contains; empty for other tags."""
     match = _TAG.fullmatch(tag)
     return "sha256:" + match.group(1) if match else ""
 
 
 def is_gpg(tag: str) -> bool:
-    """Whether a tag is that of GPG signatures, so that it has a meaning in directories only."""
+    """Return whether a tag is for GPG signatures, which only directories support."""
     return bool(subject_of(tag)) and tag.endswith(GPG_SUFFIX)
 
 
 def layer_of(blob: Descriptor) -> Layer:
-    """A layer, without what a file has no place for."""
+    """Return a layer with only the fields that a file can store."""
     return _layer(blob.media_type, blob.digest, blob.size, blob.annotations)
 
 
 def is_of(tag: str, layer: Layer) -> bool:
-    """Whether a signature belongs to this tag, rather than to the other one of its image."""
+    """Return whether a signature belongs to this tag, rather than to the other tag of its image."""
     return tag.endswith(GPG_SUFFIX) is (str(layer["mediaType"]) == GPG_MEDIA_TYPE)
 
 
 def decode(content: bytes) -> tuple[Layer, bytes]:
-    """The descriptor of a signature as a layer, and its content. Raises InvalidContent."""
+    """Return the descriptor of a signature as a layer, and its content. Raises InvalidContent."""
     if not content.startswith(b"\0"):
         return _layer(GPG_MEDIA_TYPE, digests.of(content), len(content)), content
     kind, _line_feed, chunk = content[1:].partition(b"\n")
@@ -84,7 +84,7 @@ def decode(content: bytes) -> tuple[Layer, bytes]:
 
 
 def encode(layer: Layer, payload: bytes) -> bytes:
-    """The file for a signature."""
+    """Return the content of the file for a signature."""
     if layer["mediaType"] == GPG_MEDIA_TYPE:
         return payload
     document = {

@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Signed schema 1 manifests (Docker image manifest v2, schema 1): their digest is over what was signed.
+"""Signed schema 1 manifests (Docker image manifest v2, schema 1), whose digest covers the signed text.
 
-The signatures stand inside the manifest. Each tells how many bytes before them belong to the text that was signed, and
-how that text ended.
+The manifest contains its signatures. Each of them states how many bytes before it belong to the signed text, and how
+that text ended.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _HINT = "Push the image again with a current tool"
 
 
 def manifest_digest(raw: bytes) -> str:
-    """The digest that a registry knows a manifest of any kind by. Raises :class:`InvalidContent`."""
+    """Return the digest by which a registry identifies a manifest of any kind. Raises :class:`InvalidContent`."""
     return digests.of(payload(raw))
 
 
 def payload(raw: bytes) -> bytes:
-    """What the digest of a manifest is over: all of it, but for a signed schema 1 manifest what was signed."""
+    """Return the bytes that the digest of a manifest covers: all of them, or the signed text of a schema 1 manifest."""
     try:
         document = documents.decode(raw)
     except ValueError:
@@ -49,7 +49,7 @@ def payload(raw: bytes) -> bytes:
 
 
 def _signed_part(signature: t.Any) -> tuple[int, bytes]:
-    """How many bytes were signed, and how they ended."""
+    """Return the number of signed bytes, and their end."""
     header = documents.decode(_base64url(signature["protected"]))
     length = header["formatLength"]
     if not isinstance(length, int):
@@ -58,5 +58,5 @@ def _signed_part(signature: t.Any) -> tuple[int, bytes]:
 
 
 def _base64url(text: str) -> bytes:
-    """RFC 7515, appendix C: without padding."""
+    """Decode base64url without padding (RFC 7515, appendix C)."""
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)

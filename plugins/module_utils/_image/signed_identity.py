@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which name a signature must carry to count for an image: ``signedIdentity`` of containers-policy.json(5).
+"""The name that a signature must contain to be valid for an image: ``signedIdentity`` of containers-policy.json(5).
 
-Names are compared as Docker spells them out: ``busybox`` is ``docker.io/library/busybox``. A name that cannot be read
-matches nothing.
+Names are compared in their full form: ``busybox`` is ``docker.io/library/busybox``. A name that cannot be parsed
+never matches.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _MEMBERS = {
 
 
 class InvalidIdentity(ImageError):
-    """The rule is none of containers-policy.json(5)."""
+    """The rule does not follow containers-policy.json(5)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class IdentityRule:
-    """One rule; ``values`` are its members but for the type."""
+    """One rule; ``values`` are its members except for the type."""
 
     type: str = "matchRepoDigestOrExact"
     values: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_document(cls, document: object) -> IdentityRule:
-        """Read the JSON of a rule. Raises :class:`InvalidIdentity`."""
+        """Parse the JSON of a rule. Raises :class:`InvalidIdentity`."""
         if not isinstance(document, dict):
             raise InvalidIdentity("signedIdentity is not a JSON object", hint=_HINT)
         kind = document.get("type")
@@ -76,10 +76,10 @@ class IdentityRule:
                 raise InvalidIdentity(cause, hint=_HINT)
 
     def accepts(self, image: Reference, signed: str) -> bool:
-        """Whether a signature for the name ``signed`` counts for this image.
+        """Return whether a signature for the name ``signed`` is valid for this image.
 
-        A registry reference without a tag and a digest stands for its tag ``latest``. Images elsewhere have no name of
-        their own: only the exact rules can accept them.
+        A registry reference without tag and digest means its tag ``latest``. Images in other locations have no name,
+        so only the exact rules can accept them.
         """
         found = _parsed(signed)
         if found is None:
@@ -110,7 +110,7 @@ class IdentityRule:
         return str(signed) == str(image) if image.tag else signed.context == image.context
 
     def _remapped(self, image: RegistryReference) -> RegistryReference | None:
-        """The name that the original of this mirrored image has."""
+        """Return the name of the image that this mirrored image was copied from."""
         prefix, context = self.values["prefix"], image.context
         if context != prefix and not context.startswith(prefix + "/"):
             return image

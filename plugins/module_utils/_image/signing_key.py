@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Keys that sign and verify images: PEM as OpenSSL, cosign and sigstore's libraries write it.
+"""Keys that sign and verify images: PEM in the formats of OpenSSL, cosign and the sigstore libraries.
 
-Algorithms are those that cosign and containers/image agree on: ECDSA on P-256, P-384 and P-521, always with SHA-256;
-Ed25519; RSA with PKCS #1 v1.5 and SHA-256. No error here quotes a key or a passphrase.
+The algorithms are those that both cosign and containers/image support: ECDSA on P-256, P-384 and P-521, always with
+SHA-256; Ed25519; RSA with PKCS #1 v1.5 and SHA-256. Errors never quote a key or a passphrase.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _LOAD_ERRORS = (ValueError, TypeError)
 
 
 class InvalidKey(ImageError):
-    """A key cannot be read, or is of a kind that signs no images."""
+    """A key cannot be read, or is of a kind that cannot sign images."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PublicKey:
-    """A public key; ``name`` is where it comes from, for messages. Equal keys have equal ``der``."""
+    """A public key; ``name`` is its origin for messages. Equal keys have equal ``der``."""
 
     der: bytes
     name: str = dataclasses.field(compare=False)
@@ -50,23 +50,23 @@ class PublicKey:
 
     @property
     def short_name(self) -> str:
-        """The beginning of the fingerprint, for people."""
+        """The beginning of the fingerprint, for messages."""
         return "the key %s" % self.fingerprint[: len("sha256:") + 12]
 
     @property
     def hint(self) -> str:
-        """The hint of a sigstore bundle: the same hash in base64."""
+        """The hint in a sigstore bundle: the same hash in base64."""
         return base64.b64encode(hashlib.sha256(self.der).digest()).decode("ascii")
 
     @property
     def pem(self) -> str:
-        """PEM, SubjectPublicKeyInfo."""
+        """The key as PEM (SubjectPublicKeyInfo)."""
         body = base64.encodebytes(self.der).decode("ascii").replace("\n", "")
         lines = [body[start : start + 64] for start in range(0, len(body), 64)]
         return "\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""])
 
     def verify(self, content: bytes, signature: bytes) -> bool:
-        """Whether this key made the signature of this content."""
+        """Return whether this key made the signature of this content."""
         key = crypto.serialization.load_der_public_key(self.der)
         try:
             if isinstance(key, crypto.ec.EllipticCurvePublicKey):
@@ -90,7 +90,7 @@ class SigningKey:
         self.public = public
 
     def sign(self, content: bytes) -> bytes:
-        """The signature of this content, with the algorithm that belongs to the key."""
+        """Return the signature of this content, with the algorithm for this key."""
         if isinstance(self._key, crypto.ec.EllipticCurvePrivateKey):
             return self._key.sign(content, crypto.ec.ECDSA(crypto.hashes.SHA256()))
         if isinstance(self._key, crypto.rsa.RSAPrivateKey):
@@ -100,7 +100,7 @@ class SigningKey:
 
 
 def load_public(content: str | bytes, name: str) -> PublicKey:
-    """Read a public key in PEM. ``name`` says where it comes from. Raises :class:`InvalidKey`, ImageError."""
+    """Load a public key from PEM. ``name`` is its origin for messages. Raises :class:`InvalidKey`, ImageError."""
     crypto.require()
     pem = _bytes(content)
     kind = _kind(pem, name)
@@ -124,7 +124,7 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
 
 
 def load_private(content: str | bytes, passphrase: str | None, name: str) -> SigningKey:
-    """Read a private key: PEM (PKCS #8, SEC 1, PKCS #1), or one that cosign encrypted. Raises InvalidKey, ImageError."""
+    """Load a private key: PEM (PKCS #8, SEC 1, PKCS #1), or a key that cosign encrypted. Raises InvalidKey, ImageError."""
     crypto.require()
     pem = _bytes(content)
     kind = _kind(pem, name)
@@ -196,7 +196,7 @@ def _bytes(content: str | bytes) -> bytes:
 
 
 def _kind(pem: bytes, name: str) -> str:
-    """The label of the one PEM block. EC parameters, which openssl writes before a key, are no key."""
+    """Return the label of the only PEM block, ignoring the EC parameters that openssl writes before a key."""
     kinds: list[str] = [kind for kind in _BEGIN.findall(pem.decode("utf-8", "replace")) if kind != "EC PARAMETERS"]
     if not kinds:
         raise InvalidKey("the content is not a key in PEM format", name, "Use a key that begins with -----BEGIN")

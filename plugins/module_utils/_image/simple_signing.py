@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The payload of "simple signing": the JSON that says which name has which digest, and that is signed.
+"""The payload of "simple signing": signed JSON with an image name and its digest.
 
-containers/image, docs/containers-signature.5.md, has it for GPG (``atomic``); cosign, specs/SIGNATURE_SPEC.md, took it
-over with another type. Unknown members are refused where containers/image refuses them.
+containers/image uses it for GPG (``atomic``, docs/containers-signature.5.md), and cosign uses it with a different
+type (specs/SIGNATURE_SPEC.md). Unknown members are rejected as in containers/image.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HINT = "Sign the image again"
 
 @dataclasses.dataclass(frozen=True)
 class Payload:
-    """Which digest is signed under which name; ``optional`` are the signer's annotations, None where there are none."""
+    """The digest and name that are signed; ``optional`` are the annotations of the signer, or None."""
 
     type: str
     identity: str
@@ -43,7 +43,7 @@ class Payload:
 
     @classmethod
     def parse(cls, content: bytes) -> Payload:
-        """Read a payload of either type. Raises :class:`InvalidContent`."""
+        """Parse a payload of either type. Raises :class:`InvalidContent`."""
         document = documents.read(content, "the signed payload", hint=_HINT)
         with parsing("the signed payload", hint=_HINT):
             _has_only(document, {"critical", "optional"})
@@ -59,7 +59,7 @@ class Payload:
             return cls(critical["type"], identity, digests.check(critical["image"]["docker-manifest-digest"]), optional)
 
     def encode(self) -> bytes:
-        """The bytes to sign, in the order of cosign: the same for the same content."""
+        """Return the bytes to sign, in the order that cosign uses. Equal content gives equal bytes."""
         critical = {
             "identity": {"docker-reference": self.identity},
             "image": {"docker-manifest-digest": self.digest},

@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Statements of in-toto: a claim of some type (the predicate) about content with these digests (the subjects).
+"""in-toto statements: a claim of some type (the predicate) about content with these digests (the subjects).
 
-https://github.com/in-toto/attestation, spec/v1/statement.md; ``cosign attest`` still writes version 0.1.
+See https://github.com/in-toto/attestation, spec/v1/statement.md. ``cosign attest`` still writes version 0.1.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PREDICATE_TYPES = {
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What is spoken of: ``digests`` maps algorithms to hexadecimal digits; ``name`` is empty where there is none."""
+    """The content of a claim: ``digests`` maps algorithms to hexadecimal digits; ``name`` may be empty."""
 
     digests: t.Mapping[str, str]
     name: str = ""
@@ -52,7 +52,7 @@ class Subject:
 
     @classmethod
     def of(cls, digest: str, name: str = "", annotations: t.Mapping[str, t.Any] | None = None) -> Subject:
-        """The subject with this one digest."""
+        """Return a subject with only this digest."""
         algorithm, encoded = digests.split(digest)
         return cls({algorithm: encoded}, name, annotations or {})
 
@@ -67,7 +67,7 @@ class Subject:
         return cls(dict(found), name, annotations)
 
     def document(self) -> dict[str, t.Any]:
-        """The subject as JSON has it."""
+        """Return the subject for JSON."""
         found: dict[str, t.Any] = {"name": self.name} if self.name else {}
         found["digest"] = dict(self.digests)
         if self.annotations:
@@ -75,14 +75,14 @@ class Subject:
         return found
 
     def has(self, digest: str) -> bool:
-        """Whether this is about the content with this digest."""
+        """Return whether this subject has the digest."""
         algorithm, encoded = digests.split(digest)
         return self.digests.get(algorithm) == encoded
 
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """``type`` is the version of the statement, a URI."""
+    """A statement; ``type`` is the URI of its version."""
 
     predicate_type: str
     subjects: tuple[Subject, ...]
@@ -91,7 +91,7 @@ class Statement:
 
     @classmethod
     def parse(cls, content: bytes) -> Statement:
-        """Read a statement. Raises :class:`InvalidContent`."""
+        """Parse a statement. Raises :class:`InvalidContent`."""
         document = documents.read(content, "the signed statement", hint=_HINT)
         with parsing("the signed statement", hint=_HINT):
             if document["_type"] not in (V1, V0_1):
@@ -103,7 +103,7 @@ class Statement:
             return cls(predicate_type, subjects, document.get("predicate"), document["_type"])
 
     def encode(self) -> bytes:
-        """The bytes to sign: the same for the same content."""
+        """Return the bytes to sign. Equal content gives equal bytes."""
         return documents.encode(
             {
                 "_type": self.type,
@@ -114,10 +114,10 @@ class Statement:
         )
 
     def subject_of(self, digest: str) -> Subject | None:
-        """The subject that is about the content with this digest."""
+        """Return the subject with this digest."""
         return next((subject for subject in self.subjects if subject.has(digest)), None)
 
 
 def predicate_type(text: str) -> str:
-    """A URI, or one of cosign's short names for it."""
+    """Return the URI for a URI or one of cosign's short names."""
     return PREDICATE_TYPES.get(text, text)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Base64 as signatures carry it: one text for the same bytes, so that a changed character is never the same signature."""
+"""Strict base64 for signatures: each byte string has only one text, so that any changed character changes the signature."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import base64
 
 
 def encode(content: bytes) -> str:
-    """The standard alphabet, padded."""
+    """Encode with the standard alphabet and padding."""
     return base64.b64encode(content).decode("ascii")
 
 
 def decode(text: object) -> bytes:
-    """The bytes. Raises ValueError for what :func:`encode` would not have written: blanks, or loose bits at the end."""
+    """Decode. Raises ValueError for text that :func:`encode` would not return, such as text with blanks or stray bits at the end."""
     if not isinstance(text, str):
         raise ValueError("not text")
     content = base64.b64decode(text, validate=True)

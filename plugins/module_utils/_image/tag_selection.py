@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which tags of a repository are wanted: by regular expressions, by version, and the newest of what is left."""
+"""Select tags of a repository by regular expressions, by version range, and by the number of versions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
 @dataclasses.dataclass(frozen=True)
 class TagSelection:
-    """A filter for tags; the rules apply in the order of the fields.
+    """A filter for tags. The rules apply in the order of the fields.
 
-    With ``strict`` only tags of three parts count as versions. ``newest`` keeps that many versions, or all where it is
-    None. Where versions count at all, tags that are none are left out.
+    With ``strict``, only tags with three numbers count as versions. ``newest`` keeps that many versions; None keeps
+    all. If versions are selected, all other tags are dropped.
     """
 
     include: tuple[re.Pattern[str], ...] = ()
@@ -44,7 +44,7 @@ class TagSelection:
         strict: bool = True,
         newest: int | None = None,
     ) -> TagSelection:
-        """Read what a user wrote. Raises :class:`ImageError` that names what is not understood."""
+        """Parse the options. Raises :class:`ImageError` for an invalid value."""
         if newest is not None and newest < 1:
             raise ImageError("newest is %d, but must be 1 or more" % newest)
         # Without a range pre-releases are not wanted either, as in the range of all versions.
@@ -56,7 +56,7 @@ class TagSelection:
         return cls(patterns[0], patterns[1], versions, strict, newest)
 
     def select(self, tags: t.Iterable[str]) -> list[str]:
-        """The wanted tags: those that are no versions by name, then versions from the oldest to the newest."""
+        """Return the selected tags: first tags that are not versions by name, then versions in ascending order."""
         chosen = in_order([tag for tag in tags if self._allows(tag)])
         return chosen if self.newest is None else chosen[max(len(chosen) - self.newest, 0) :]
 
@@ -72,7 +72,7 @@ class TagSelection:
 
 
 def compile_pattern(option: str, text: str) -> re.Pattern[str]:
-    """A regular expression of an option, to be matched against whole tags. Raises :class:`ImageError`."""
+    """Compile a regular expression from an option, to be matched against whole tags. Raises :class:`ImageError`."""
     posix_class = POSIX_CLASS.search(text)
     if posix_class:
         cause = "%s: %r uses the POSIX class %s, which Python does not support" % (option, text, posix_class.group())

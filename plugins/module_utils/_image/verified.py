@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Content that is verified while it is read, and that can be read again from an earlier byte.
+"""Content that is verified while it is read, and that can be read again from an earlier offset.
 
-An upload that broke goes on where the registry says, which is a little before what was last sent. The state of the hash
-is kept for that, so that only a few bytes are read twice.
+An interrupted upload resumes where the registry says, which is a little before the last byte that was sent. The state
+of the hash is kept for this, so that only a few bytes are read twice.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ _STATES = 64
 
 
 class Rewindable(t.Iterator[Chunk]):
-    """An iterator over the chunks of some content that can go back. Reading raises :class:`ImageError`."""
+    """An iterator over chunks of content that can be rewound. Reading raises :class:`ImageError`."""
 
     def __iter__(self) -> Rewindable:
         return self
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Let go of files and connections until it is read or rewound again."""
+        """Release files and connections until it is read or rewound again."""
 
     @abc.abstractmethod
     def rewind(self, offset: int) -> None:
-        """Begin the next chunk at this offset in bytes. Nothing is read yet."""
+        """Start the next chunk at this offset in bytes. Nothing is read yet."""
 
 
 class Verified(Rewindable):
-    """Passes chunks on while hashing them, and the last one only when the whole has the right digest and size.
+    """Hashes chunks while passing them on. The last chunk is passed on only if digest and size are right.
 
-    Holding the last chunk back is what keeps a wrong blob from ever being complete at its destination: an upload
-    that streams these chunks is cut off before its end. Reading stops as soon as there is more than ``size`` bytes.
-    What is read again must be what it was the first time, as the digest is to speak of all bytes that were passed on.
+    Because the last chunk is held back, a wrong blob is never complete at its destination: an upload that streams
+    these chunks is cut off before its end. Reading stops as soon as there are more than ``size`` bytes. Content that
+    is read again must be the same as the first time, because the digest must cover all bytes that were passed on.
 
     Reading raises :class:`DigestMismatch`.
     """
@@ -70,11 +70,11 @@ class Verified(Rewindable):
         return next(self._chunks)
 
     def close(self) -> None:
-        """Let go of the source; reading ends here unless it is rewound."""
+        """Release the source. Reading ends here unless it is rewound."""
         self._chunks.close()
 
     def rewind(self, offset: int) -> None:
-        """Begin the next chunk at this offset; the source is read from the last state of the hash before it."""
+        """Start the next chunk at this offset. The source is read from the last saved hash state before it."""
         self.close()
         self._read_before.insert(0, (self._hashed, self._hasher.digest()))
         while self._states and self._states[-1][0] > offset:
@@ -84,7 +84,7 @@ class Verified(Rewindable):
         self._chunks = self._read(offset)
 
     def _read(self, offset: int) -> t.Generator[Chunk, None, None]:
-        """Hash from where the hash is, and pass on from the offset."""
+        """Hash from the current hash state, and pass chunks on from the offset."""
         held: Chunk = b""
         for chunk in filter(None, self._open_at(self._hashed)):
             before = self._hashed
@@ -124,7 +124,7 @@ class Verified(Rewindable):
 
 
 def skipped(chunks: t.Iterable[Chunk], count: int) -> t.Iterator[Chunk]:
-    """The chunks without their first ``count`` bytes."""
+    """Yield the chunks without their first ``count`` bytes."""
     for chunk in chunks:
         if count >= len(chunk):
             count -= len(chunk)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Versions in tags: what is one, and which comes first (Semantic Versioning 2.0.0, section 11)."""
+"""Versions in tags and their order (Semantic Versioning 2.0.0, section 11)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GRAMMAR = re.compile(
 @functools.total_ordering
 @dataclasses.dataclass(frozen=True)
 class Version:
-    """``numbers`` has at least three parts; ``parts`` tells how many were written."""
+    """``numbers`` has at least three parts; ``parts`` is the number of parts that were written."""
 
     numbers: tuple[int, ...]
     pre: tuple[str, ...] = ()
@@ -31,10 +31,10 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version | None:
-        """``1.2.3``, ``v1.2``, ``7``, ``1.2.3-rc.1``, ``1.2.3_build``; None if the text is not a version.
+        """Parse ``1.2.3``, ``v1.2``, ``7``, ``1.2.3-rc.1`` or ``1.2.3_build``; None if the text is not a version.
 
-        Helm writes ``_`` for the ``+`` of build metadata, because a tag cannot hold ``+``. It does so in complete
-        versions only, so ``1_2`` is not a version.
+        Helm writes ``_`` instead of the ``+`` before build metadata, because a tag cannot contain ``+``. It does this
+        only in complete versions, so ``1_2`` is not a version.
         """
         match = _GRAMMAR.fullmatch(text)
         if not match:
@@ -47,11 +47,11 @@ class Version:
 
     @property
     def is_strict(self) -> bool:
-        """Whether it was written with exactly three parts, as semantic versions are."""
+        """Whether it was written with exactly three parts, like semantic versions."""
         return self.parts == 3
 
     def _key(self) -> tuple[object, ...]:
-        """A release comes after its pre-releases; among their fields numbers come before words."""
+        """The sort key: a release comes after its pre-releases, and numbers come before words in their fields."""
         fields = tuple((0, int(field), "") if field.isdigit() else (1, 0, field) for field in self.pre)
         return (self.numbers, not self.pre, fields)
 
@@ -66,7 +66,7 @@ class Version:
 
 
 def in_order(tags: list[str]) -> list[str]:
-    """Tags that are no versions by name, then versions from the oldest to the newest; ties by name."""
+    """Return tags that are not versions by name, then versions in ascending order; equal versions are sorted by name."""
     keyed = [(Version.parse(tag), tag) for tag in tags]
     words = sorted(tag for version, tag in keyed if version is None)
     versions = sorted((version, tag) for version, tag in keyed if version is not None)

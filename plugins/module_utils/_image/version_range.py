@@ -5,14 +5,17 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Ranges of versions, in the notation that npm and Masterminds/semver (Helm, skopeo) share.
+"""Version ranges, in the notation that npm and Masterminds/semver (Helm, skopeo) share.
 
-``||`` separates alternatives; blanks or commas join conditions that must all hold. A condition is a comparison
-(``>=1.2``), ``^1.2.3`` (no change of the left-most number that is not 0), ``~1.2.3`` (no change of the minor number),
-``1.2 - 1.4`` (both ends included), or a partial version, in which what is left out or ``x`` or ``*`` may be anything.
-Where the two differ over pre-releases, this follows Masterminds: one that is named, as in ``>=1.2-0``, lets in all that
-its alternative spans. An upper end that is not a pre-release itself keeps out its own pre-releases, as it does for npm,
-unless the alternative names one of them: ``>=3.2.0-rc.1, <3.2.0`` selects the release candidates of 3.2.0.
+``||`` separates alternatives. Blanks or commas join conditions that must all be met. A condition is a comparison
+(``>=1.2``), ``^1.2.3`` (the left-most number that is not 0 must not change), ``~1.2.3`` (the minor number must not
+change), ``1.2 - 1.4`` (both ends included), or a partial version, in which omitted parts, ``x`` and ``*`` may be
+anything.
+
+npm and Masterminds differ over pre-releases. As in Masterminds, a condition that mentions a pre-release, such as
+``>=1.2-0``, allows all pre-releases in its alternative. As in npm, an upper end that is not a pre-release itself
+excludes its own pre-releases, unless the alternative mentions one of them: ``>=3.2.0-rc.1, <3.2.0`` selects the
+release candidates of 3.2.0.
 """
 
 from __future__ import annotations
@@ -36,18 +39,18 @@ Numbers = tuple[int, ...]
 
 
 class VersionRange:
-    """A parsed range. Raises :class:`ImageError` that names the part which is not understood."""
+    """A parsed range. Raises :class:`ImageError` with the part that cannot be parsed."""
 
     def __init__(self, text: str) -> None:
         self._alternatives = [_Alternative(part, text) for part in text.split("||")]
 
     def allows(self, version: Version) -> bool:
-        """Whether a version is in the range; a pre-release only where the range names a pre-release itself."""
+        """Return whether a version is in the range. A pre-release is only if the range mentions a pre-release."""
         return any(alternative.allows(version) for alternative in self._alternatives)
 
 
 class _Alternative:
-    """Conditions that must all hold."""
+    """Conditions that must all be met."""
 
     def __init__(self, text: str, whole: str) -> None:
         hyphenated = _HYPHEN.sub(r">=\1 <=\2", text.strip())
@@ -82,7 +85,7 @@ class _Alternative:
 
 
 def _numbers(*parts: str | None) -> Numbers:
-    """The numbers that are given, up to the first wildcard."""
+    """Return the numbers up to the first wildcard."""
     numbers: list[int] = []
     for part in parts:
         if part is None or not part.isdigit():
@@ -92,7 +95,7 @@ def _numbers(*parts: str | None) -> Numbers:
 
 
 def _predicate(operator: str, numbers: Numbers, pre: tuple[str, ...], named: t.Collection[Numbers]) -> Predicate:
-    """The test of one condition; ``named`` are the versions whose own pre-releases the alternative asks for."""
+    """Return the test for one condition; ``named`` are the versions whose pre-releases the alternative mentions."""
     low = Version(numbers + (0,) * (3 - len(numbers)), pre)
     if operator in ("^", "~", "~>"):
         return _between(low, _bumped(numbers, _fixed(operator, numbers)))
@@ -105,7 +108,7 @@ def _predicate(operator: str, numbers: Numbers, pre: tuple[str, ...], named: t.C
 
 
 def _exact(operator: str, wanted: Version) -> Predicate:
-    """``=``, ``!=``, ``>`` and ``<=`` of a version with all its parts."""
+    """Return the test for ``=``, ``!=``, ``>`` or ``<=`` with a complete version."""
     if operator == "=":
         return lambda version: version == wanted
     if operator == "!=":
@@ -114,7 +117,7 @@ def _exact(operator: str, wanted: Version) -> Predicate:
 
 
 def _partial(operator: str, low: Version, numbers: tuple[int, ...]) -> Predicate:
-    """The same of a version that stands for all that begin with these numbers."""
+    """Return the same test for a partial version, which stands for all versions that begin with these numbers."""
     after = _bumped(numbers, len(numbers) - 1)
     inside = _between(low, after)
     if operator == "=":
@@ -127,12 +130,12 @@ def _partial(operator: str, low: Version, numbers: tuple[int, ...]) -> Predicate
 
 
 def _between(low: Version, high: Version | None) -> Predicate:
-    """From ``low`` on, and before ``high`` where there is an end."""
+    """Return a test for versions from ``low`` to below ``high``, which may be None."""
     return lambda version: low <= version and (high is None or _below(version, high))
 
 
 def _fixed(operator: str, numbers: tuple[int, ...]) -> int:
-    """The position of the number that must not grow beyond what is given."""
+    """Return the position of the number that must not change."""
     if operator == "^":
         significant = [position for position, number in enumerate(numbers) if number]
         return significant[0] if significant else len(numbers) - 1
@@ -140,7 +143,7 @@ def _fixed(operator: str, numbers: tuple[int, ...]) -> int:
 
 
 def _bumped(numbers: tuple[int, ...], position: int) -> Version | None:
-    """The first version in which the number at this position has grown; None where no number is given."""
+    """Return the first version with an increased number at this position; None without numbers."""
     if position < 0:
         return None
     bumped = numbers[:position] + (numbers[position] + 1,)
@@ -148,5 +151,5 @@ def _bumped(numbers: tuple[int, ...], position: int) -> Version | None:
 
 
 def _below(version: Version, high: Version) -> bool:
-    """Whether a version comes before ``high`` and is none of its pre-releases."""
+    """Return whether a version is lower than ``high`` and not one of its pre-releases."""
     return version < high and version.numbers != high.numbers
