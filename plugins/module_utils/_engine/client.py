@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Docker's Engine API, which podman speaks too: one method an endpoint."""
+"""A client for Docker's Engine API, which podman also supports, with one method for each endpoint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOG_HINT = "Check the log of the engine"
 
 
 class EngineClient:
-    """Names are spelled out, as ``host/path:tag``; IDs are digests."""
+    """The API of one engine. Names are full names such as ``host/path:tag``, and IDs are digests."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -31,27 +31,27 @@ class EngineClient:
 
     @property
     def place(self) -> str:
-        """Which engine this is."""
+        """The address of the engine, for messages."""
         return str(self._connection.endpoint)
 
     def version(self) -> dict[str, t.Any]:
-        """``Os`` and ``Arch``; podman takes half a second to answer."""
+        """Return ``Os`` and ``Arch``. podman takes half a second to respond."""
         return self._object(self._send("GET", "/version"))
 
     def has_other_ids(self) -> bool:
-        """Whether IDs are digests of manifests: Docker's newer store (containerd) has those."""
+        """Return whether IDs are digests of manifests, as in Docker's newer image store (containerd)."""
         status = self._object(self._send("GET", "/info")).get("DriverStatus")
         return "io.containerd.snapshotter" in str(status)
 
     def images(self) -> list[dict[str, t.Any]]:
-        """``Id`` and ``RepoTags`` of all images."""
+        """Return ``Id`` and ``RepoTags`` of all images."""
         found = self._json(self._checked(self._send("GET", "/images/json")))
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise self._unexpected()
         return found
 
     def inspect(self, name: str) -> dict[str, t.Any] | None:
-        """``Id`` and ``RepoTags`` of the image of a name or ID, and more; None where there is none."""
+        """Return ``Id``, ``RepoTags`` and more for the image with a name or ID; None if it does not exist."""
         response = self._send("GET", "/images/%s/json" % _quoted(name))
         if response.status == 404:
             response.close()
@@ -59,12 +59,12 @@ class EngineClient:
         return self._object(self._checked(response))
 
     def export(self, name: str) -> t.Iterator[bytes]:
-        """The archive of ``docker save``. Raises NotFound."""
+        """Return an image as a ``docker save`` archive. Raises NotFound."""
         response = self._send("GET", "/images/%s/get" % _quoted(name), is_work=True)
         return self._connection.chunks(self._checked(response))
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
-        """Take in such an archive. Raises Refused with what the engine says of it."""
+        """Load such an archive. Raises Refused with the message of the engine."""
         # An empty chunk would be the end of the body: urllib3 1.26 does not leave it out.
         body = filter(None, chunks)
         response = self._checked(self._send("POST", "/images/load?quiet=1", data=body, is_work=True))
@@ -77,13 +77,13 @@ class EngineClient:
                 raise Refused("the engine could not load the image (%s)" % said["error"], hint=_LOG_HINT)
 
     def tag(self, image_id: str, name: str) -> None:
-        """Make a name stand for an image. Raises NotFound where this is not there."""
+        """Give an image a name. Raises NotFound if the image does not exist."""
         repository, _colon, tag = name.rpartition(":")
         query = urllib.parse.urlencode({"repo": repository, "tag": tag})
         self._checked(self._send("POST", "/images/%s/tag?%s" % (_quoted(image_id), query))).close()
 
     def remove(self, name: str) -> bool:
-        """Remove a name, and the image with its last one; False where there is none. Raises Refused."""
+        """Remove a name, and the image with its last name. Return False if it does not exist. Raises Refused."""
         response = self._send("DELETE", "/images/%s" % _quoted(name))
         try:
             self._checked(response).close()
@@ -96,7 +96,7 @@ class EngineClient:
         self._connection.close()
 
     def _send(self, method: str, path: str, **more: t.Any) -> Response:
-        """All paths begin with the version of the API that the engine speaks, which is asked for once."""
+        """Send a request. Each path begins with the API version of the engine, which is requested once."""
         if not self._api:
             response = self._checked(self._connection.send("GET", "/_ping"))
             response.close()

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""HTTP to a container engine: over a socket of this machine, or over TCP with or without TLS."""
+"""HTTP to a container engine, over a local socket or over TCP with or without TLS."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FILES_HINT = "Check DOCKER_CERT_PATH in the environment of the task"
 
 
 class Endpoint(t.NamedTuple):
-    """Where an engine listens: the path of a socket, or ``host:port``; and the directory of the files for TLS."""
+    """The address of an engine: the path of a socket, or ``host:port``, and the directory with the files for TLS."""
 
     socket: str = ""
     host: str = ""
@@ -44,7 +44,7 @@ class Endpoint(t.NamedTuple):
 
 
 class Connection:
-    """Requests to one engine. Nothing is sent again: an engine is near, or it is not there."""
+    """Requests to one engine. They are not repeated, because an engine is nearby and either runs or does not."""
 
     def __init__(self, endpoint: Endpoint, timeout: float, statistics: RunStats) -> None:
         self.endpoint = endpoint
@@ -57,9 +57,9 @@ class Connection:
         self._transport = Transport(_CONNECTIONS, timeout, uses_proxies=False, socket_path=endpoint.socket)
 
     def send(self, method: str, path: str, data: RequestBody = None, is_work: bool = False) -> Response:
-        """Send a request and return its response, the body unread; ``is_work`` may take the engine long.
+        """Send a request and return its response with the body unread. With ``is_work``, the engine may take long to respond.
 
-        Raises :class:`ConnectionFailed`, or :class:`AccessDenied` where the socket is not for this user.
+        Raises :class:`ConnectionFailed`, or :class:`AccessDenied` if this user may not use the socket.
         """
         self._statistics.count()
         headers = {"Content-Type": "application/x-tar"} if data is not None else {}
@@ -76,11 +76,11 @@ class Connection:
             raise ConnectionFailed(text, hint=hint) from None
 
     def read(self, response: Response, limit: int) -> bytes:
-        """The whole body. Raises :class:`ConnectionFailed`, also for more than ``limit`` bytes."""
+        """Return the whole body. Raises :class:`ConnectionFailed`, also if it has more than ``limit`` bytes."""
         return b"".join(self.chunks(response, CHUNK, limit))
 
     def chunks(self, response: Response, size: int = CHUNK, limit: int | None = None) -> t.Iterator[bytes]:
-        """The body in pieces of up to ``size`` bytes. Raises :class:`ConnectionFailed` where it breaks off."""
+        """Yield the body in chunks of up to ``size`` bytes. Raises :class:`ConnectionFailed` if the connection breaks."""
         seen = 0
         try:
             while True:
@@ -108,7 +108,7 @@ class Connection:
 
 
 def _settings(endpoint: Endpoint) -> RegistrySettings:
-    """The files for TLS, which exist and hold what they should. Raises :class:`LocalFailure`."""
+    """Return settings with the files for TLS, after checking them. Raises :class:`LocalFailure`."""
     host = endpoint.host or "engine"
     if not endpoint.tls:
         return RegistrySettings(host)
@@ -137,7 +137,7 @@ def _require(path: str, purpose: str) -> None:
 
 @contextlib.contextmanager
 def _usable(otherwise: str) -> t.Iterator[None]:
-    """What is wrong with files would come out when the engine is reached, and read as if that were at fault."""
+    """Raise LocalFailure for invalid files, which would otherwise be reported as an error of the engine."""
     try:
         yield
     except (OSError, ValueError):

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where the engine of a transport is: by the environment of the task, as ``docker`` and ``podman`` look for it."""
+"""Find the engine for a transport from the environment of the task, with the rules of ``docker`` and ``podman``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Engine = t.Union[EngineClient, PodmanProgram]
 
 
 def find(transport: str, timeout: float, run: Run) -> Engine:
-    """The engine of ``docker-daemon`` or ``containers-storage``; it is not asked anything yet."""
+    """Return the engine for ``docker-daemon`` or ``containers-storage``. No request is sent yet."""
     endpoint = docker_endpoint(os.environ) if transport == "docker-daemon" else podman_endpoint(os.environ)
     if endpoint is None:
         return PodmanProgram(run.run_command)
@@ -37,7 +37,7 @@ def find(transport: str, timeout: float, run: Run) -> Engine:
 
 
 def docker_endpoint(environment: t.Mapping[str, str]) -> Endpoint:
-    """DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH; or the socket of this machine."""
+    """Return the address in DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or else the local socket."""
     host = environment.get("DOCKER_HOST")
     if not host:
         return Endpoint(socket=_DOCKER_SOCKET)
@@ -49,7 +49,7 @@ def docker_endpoint(environment: t.Mapping[str, str]) -> Endpoint:
 
 
 def podman_endpoint(environment: t.Mapping[str, str]) -> Endpoint | None:
-    """CONTAINER_HOST, or a service that listens where podman's unit puts it; None where there is none."""
+    """Return the address in CONTAINER_HOST, or the default socket if a service listens there; else None."""
     host = environment.get("CONTAINER_HOST")
     if host:
         return _parse("CONTAINER_HOST", host, "", False)
@@ -71,7 +71,7 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
 
 
 def _listens(path: str) -> bool:
-    """A socket may be left by a service that is gone."""
+    """Return whether a service listens. A socket may be left over from a service that has ended."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Podman by its program, where no service of it listens; the same methods as of the client of an engine."""
+"""Podman as a program, if none of its services is running. It has the same methods as the client of an engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .workplace import Workplace
 
 
 class PodmanProgram:
-    """Each call is a run of ``podman`` as the user of the task."""
+    """Each call runs ``podman`` as the user of the task."""
 
     place = "podman"
 
@@ -29,16 +29,16 @@ class PodmanProgram:
         self._workplace = Workplace()
 
     def version(self) -> dict[str, t.Any]:
-        """``Os`` and ``Arch``."""
+        """Return ``Os`` and ``Arch``."""
         system, _slash, architecture = self._run("info", "--format", "{{.Host.OS}}/{{.Host.Arch}}").partition("/")
         return {"Os": system.strip(), "Arch": architecture.strip()}
 
     def has_other_ids(self) -> bool:
-        """IDs are the digests of configs here."""
+        """Return False: IDs are the digests of configs here."""
         return False
 
     def images(self) -> list[dict[str, t.Any]]:
-        """``Id`` and ``RepoTags`` of all images."""
+        """Return ``Id`` and ``RepoTags`` of all images."""
         try:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:
@@ -48,14 +48,14 @@ class PodmanProgram:
             return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
 
     def inspect(self, name: str) -> dict[str, t.Any] | None:
-        """``Id`` of the image of a name or ID; None where there is none."""
+        """Return the ``Id`` of the image with a name or ID; None if it does not exist."""
         name = _known_as(name)
         if self._call("image", "exists", name)[0] == 1:
             return None
         return {"Id": _digest(self._run("image", "inspect", "--format", "{{.Id}}", name).strip())}
 
     def export(self, name: str) -> t.Iterator[bytes]:
-        """The archive of ``podman save``."""
+        """Yield an image as a ``podman save`` archive."""
         path = self._workplace.new_path()
         self._run("save", "--quiet", "--format", "docker-archive", "--output", path, _known_as(name))
         with file_errors("read", path), open(path, "rb", buffering=0) as stream:
@@ -67,7 +67,7 @@ class PodmanProgram:
                 yield chunk
 
     def load(self, chunks: t.Iterator[bytes]) -> None:
-        """Take in such an archive."""
+        """Load such an archive."""
         path = self._workplace.new_path()
         with file_errors("write", path), open(path, "wb") as stream:
             for chunk in chunks:
@@ -77,20 +77,20 @@ class PodmanProgram:
             os.unlink(path)
 
     def tag(self, image_id: str, name: str) -> None:
-        """Make a name stand for an image. Raises NotFound where this is not there."""
+        """Give an image a name. Raises NotFound if the image does not exist."""
         if not self.inspect(image_id):
             raise NotFound("podman has no image %s" % image_id, hint="Run the task again")
         self._run("tag", _known_as(image_id), name)
 
     def remove(self, name: str) -> bool:
-        """Remove a name, and the image with its last one; False where there is none."""
+        """Remove a name, and the image with its last name. Return False if it does not exist."""
         if not self.inspect(name):
             return False
         self._run("rmi", _known_as(name))
         return True
 
     def close(self) -> None:
-        """Remove what was written for podman."""
+        """Remove the files that were written for podman."""
         self._workplace.close()
 
     def _run(self, *arguments: str) -> str:
@@ -116,5 +116,5 @@ def _digest(image_id: str) -> str:
 
 
 def _known_as(name: str) -> str:
-    """The program wants IDs without the algorithm."""
+    """Return an ID without its algorithm, as the program expects it."""
     return name[len("sha256:") :] if name.startswith("sha256:") else name

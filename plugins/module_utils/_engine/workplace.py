@@ -5,10 +5,10 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A directory for files that a program must be given by name: nobody else can look into it, and none stays for ever.
+"""A private directory for files that a program must receive by name.
 
-Whole images are in there. A run that was killed cannot remove them, so the next one does: a living run holds a lock on
-its directory.
+The files are whole images. A killed run cannot remove them, so the next run does: each active run holds a lock on its
+directory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 class Workplace:
-    """One directory for the run, made when it is first needed."""
+    """One directory for the run. It is created when it is first needed."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -38,7 +38,7 @@ class Workplace:
         self._descriptor = -1
 
     def new_path(self) -> str:
-        """Where a file may be made that nobody else makes."""
+        """Return the path for a new file, which nobody else uses."""
         with self._guard:
             if not self._path:
                 parent = temporary_directory()
@@ -48,7 +48,7 @@ class Workplace:
             return os.path.join(self._path, secrets.token_hex(8) + ".tar")
 
     def close(self) -> None:
-        """Remove the directory with all that is in it."""
+        """Remove the directory and its content."""
         if self._path:
             shutil.rmtree(self._path, ignore_errors=True)
             os.close(self._descriptor)
