@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Options that all modules share; plugins/doc_fragments/ documents them."""
+"""Options that modules share. plugins/doc_fragments/ has their documentation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REGISTRY: dict[str, dict[str, t.Any]] = {
 
 
 def text_of_secret(value: object, option: str) -> str | None:
-    """A secret as the text that was meant: JSON for a mapping or list. Raises :class:`ImageError` for other non-text."""
+    """Return a secret as text: JSON for a mapping or list. Raises :class:`ImageError` for other values that are not text."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (dict, list)):
@@ -44,7 +44,7 @@ def text_of_secret(value: object, option: str) -> str | None:
 
 
 def registry_options() -> dict[str, dict[str, t.Any]]:
-    """The argument spec of how registries are reached."""
+    """Return the options for connections to registries."""
     return {
         "registries": {
             "type": "list",
@@ -64,17 +64,17 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
 
 
 def transfer_options() -> dict[str, dict[str, t.Any]]:
-    """The argument spec of the fragment _transfer."""
+    """Return the options of the fragment _transfer."""
     return {"max_bytes": {"type": "int"}, **progress_options()}
 
 
 def progress_options() -> dict[str, dict[str, t.Any]]:
-    """The argument spec of the fragment _progress."""
+    """Return the options of the fragment _progress."""
     return {"progress_file": {"type": "path"}}
 
 
 def conversion_options() -> dict[str, dict[str, t.Any]]:
-    """The options of how images change; their documentation is plugins/doc_fragments/_conversion.py."""
+    """Return the options for conversions. plugins/doc_fragments/_conversion.py has their documentation."""
     return {
         "format": {"type": "str", "choices": ["preserve", "oci", "docker"], "default": "preserve"},
         "attestations": {"type": "str", "choices": ["keep", "drop"], "default": "keep"},
@@ -83,7 +83,7 @@ def conversion_options() -> dict[str, dict[str, t.Any]]:
 
 
 def verification_options() -> dict[str, dict[str, t.Any]]:
-    """What images must show before they are copied; its documentation is plugins/doc_fragments/_verification.py."""
+    """Return the options that require signatures. plugins/doc_fragments/_verification.py has their documentation."""
     return {
         "signed_by": {
             "type": "dict",
@@ -99,7 +99,7 @@ def verification_options() -> dict[str, dict[str, t.Any]]:
 
 
 def referrers_options() -> dict[str, dict[str, t.Any]]:
-    """The options of what travels with images; their documentation is plugins/doc_fragments/_referrers.py."""
+    """Return the options for referrers. plugins/doc_fragments/_referrers.py has their documentation."""
     return {
         "referrers": {"type": "bool", "default": False},
         "artifact_types": {"type": "list", "elements": "str", "default": []},
@@ -107,10 +107,11 @@ def referrers_options() -> dict[str, dict[str, t.Any]]:
 
 
 def check_text(option: str, value: object) -> None:
-    """Refuse a value, or an element of a list, that YAML has read as something else than text.
+    """Reject a value, or an element of a list, that YAML has not read as text.
 
-    AnsibleModule would make text of it without a word: of 1.10, which YAML reads as a number, it would make ``1.1``, and of
-    ``yes`` it would make ``True``. Whole numbers are accepted, as they are the same text. Raises :class:`ImageError`.
+    AnsibleModule would silently convert it to text: 1.10, which YAML reads as a number, would become ``1.1``, and
+    ``yes`` would become ``True``. Integers are accepted, because their text stays the same. Raises
+    :class:`ImageError`.
     """
     for item in value if isinstance(value, list) else [value] if value is not None else []:
         if isinstance(item, bool):

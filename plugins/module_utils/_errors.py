@@ -5,12 +5,13 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What can go wrong, in the words that the user reads.
+"""Errors, with the messages that the user reads.
 
-Every error carries a cause (one plain clause), the reference it is about, and a hint: what to do next.
-Lower layers raise without a reference; the layer that knows it adds it with :meth:`ImageError.about`.
-No error text may hold a credential, a token or the query of a URL: queries carry signatures. What others say is cleaned
-when the text of an error is made, so that no escape sequence reaches a terminal and no line of output is forged.
+Every error has a cause (one plain clause), the reference it is about, and a hint at what to do next. Lower layers
+raise errors without a reference. The layer that knows the reference adds it with :meth:`ImageError.about`. No message
+may contain a credential, a token or the query of a URL, because queries may contain signatures. Text from other
+systems is cleaned when a message is built, so that it can neither send escape sequences to a terminal nor forge lines
+of output.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class ImageError(Exception):
         self.hint = hint
 
     def about(self, reference: object) -> ImageError:
-        """Name the reference this error is about, unless a nearer layer already did."""
+        """Set the reference of this error, unless a lower layer has already set it."""
         if self.reference is None:
             self.reference = reference
         return self
@@ -47,7 +48,7 @@ class ImageError(Exception):
 
 @contextlib.contextmanager
 def naming(reference: object) -> t.Iterator[None]:
-    """Errors of the block are about this reference, unless they already name one."""
+    """Set the reference of errors in the block, unless they already have one."""
     try:
         yield
     except ImageError as error:
@@ -61,10 +62,10 @@ _PARSER_ERRORS = (ValueError, TypeError, AttributeError, LookupError, Arithmetic
 
 @contextlib.contextmanager
 def parsing(what: str, hint: str = "") -> t.Iterator[None]:
-    """The boundary for foreign content: whatever parsing it raises in the block becomes :class:`InvalidContent`.
+    """Convert any error from parsing untrusted content to :class:`InvalidContent`.
 
-    ``what`` completes "... is malformed". Errors of ours pass as they are. The text of the original error is not shown:
-    it may quote the content, and so a secret.
+    ``what`` completes "... is malformed". Errors of this collection are raised unchanged. The text of the original
+    error is not shown, because it may quote the content and thus a secret.
     """
     try:
         yield
@@ -73,25 +74,25 @@ def parsing(what: str, hint: str = "") -> t.Iterator[None]:
 
 
 class InvalidReference(ImageError):
-    """The text of a reference does not follow the grammar of its transport."""
+    """A reference does not follow the syntax of its transport."""
 
 
 class InvalidContent(ImageError):
-    """A manifest, index or layout file is not what its specification asks for."""
+    """A manifest, index or layout file does not follow its specification."""
 
 
 class NotConvertible(ImageError):
-    """An image has something that cannot be said in the other format, or that another digest would invalidate."""
+    """The other format does not support a part of the image, or the new digest would invalidate it."""
 
 
 class NotFound(ImageError):
-    """The manifest or blob is not there, or the registry says so to those without access."""
+    """The manifest or blob does not exist, or the registry says so because access is denied."""
 
 
 class AccessDenied(ImageError):
-    """The registry refuses these credentials, or asks for some where none were given.
+    """The registry refuses these credentials, or requires credentials and there are none.
 
-    ``status`` is the HTTP status of the refusal, 0 where there was none.
+    ``status`` is the HTTP status of the refusal; 0 if there was none.
     """
 
     def __init__(self, cause: str, reference: object = None, hint: str = "", status: int = 0) -> None:
@@ -100,27 +101,27 @@ class AccessDenied(ImageError):
 
 
 class LoginRefused(AccessDenied):
-    """A registry or its token service refuses a password. This is about the registry, whatever image was wanted."""
+    """A registry or its token service refuses a password. The error is about the registry, not about an image."""
 
     def about(self, reference: object) -> ImageError:
-        """Name no reference: the cause names the host."""
+        """Set no reference, because the cause contains the host."""
         return self
 
 
 class CredentialsNotSent(AccessDenied):
-    """The credentials would go over plain HTTP to a host for which nobody has allowed that, and were not sent."""
+    """Credentials were not sent, because a host uses plain HTTP and nobody has allowed this."""
 
 
 class DigestMismatch(ImageError):
-    """The content does not have the digest or size under which it was asked for."""
+    """The content does not have the expected digest or size."""
 
 
 class ContentMissing(ImageError):
-    """The destination refuses a manifest because content it refers to is not there."""
+    """The destination rejects a manifest because content that it refers to is missing."""
 
 
 class Refused(ImageError):
-    """The registry understood the request and refuses it with this HTTP status; asking again would not help."""
+    """The registry refuses a request with this HTTP status, and a retry would not help."""
 
     def __init__(self, cause: str, reference: object = None, hint: str = "", status: int = 0) -> None:
         super().__init__(cause, reference, hint)
@@ -128,22 +129,22 @@ class Refused(ImageError):
 
 
 class ImmutableTag(Refused):
-    """The registry lets nobody move or remove this tag."""
+    """The registry does not allow this tag to be moved or deleted."""
 
 
 class FormatRefused(Refused):
-    """The registry does not take manifests of this kind."""
+    """The registry does not accept manifests in this format."""
 
 
 class DigestRefused(Refused):
-    """The registry says that content is not what its digest says."""
+    """The registry reports that content does not match its digest."""
 
 
 class ConnectionFailed(ImageError):
-    """The registry could not be reached, or the connection broke, on every attempt.
+    """The registry could not be reached, or the connection broke, in all attempts.
 
-    ``reason`` is the last part of the cause, and ``system_errno`` what the system said; empty and 0 where
-    that is not known.
+    ``reason`` is the last part of the cause, and ``system_errno`` is the errno of the system; they are empty and 0 if
+    unknown.
     """
 
     def __init__(
@@ -155,14 +156,14 @@ class ConnectionFailed(ImageError):
 
 
 class LocalFailure(ImageError):
-    """A file of the managed node could not be read or written."""
+    """A file on the managed node could not be read or written."""
 
 
 class MissingLibrary(ImageError):
     """A Python library that this feature needs cannot be imported on the managed node."""
 
     def __init__(self, library: str, error: Exception | None = None, details: str = "") -> None:
-        """``error`` is what the import raised, and ``details`` its traceback; none where the library is just missing."""
+        """``error`` is the error of the import, and ``details`` its traceback; both are missing if the library is not installed."""
         is_absent = error is None or (isinstance(error, ModuleNotFoundError) and error.name == library)
         if is_absent:
             super().__init__("the Python library %s is missing" % library)
@@ -210,14 +211,14 @@ _REASONS = {
 
 
 def reason_of(error: OSError) -> str:
-    """Why the system refused, the same in every language of the environment."""
+    """Return the reason for an error of the system, in English regardless of the locale."""
     return _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
 def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
-    """The :class:`LocalFailure` that says what could not be done to which file, and why.
+    """Return a :class:`LocalFailure` that says what could not be done with which file, and why.
 
-    ``path`` is what was being worked on, for errors that name no file themselves.
+    ``path`` is used for errors that do not contain a file name.
     """
     where = " %s" % (error.filename or path) if error.filename or path else ""
     return LocalFailure("cannot %s%s: %s" % (doing, where, reason_of(error)), hint=_HINTS.get(error.errno or 0, ""))
@@ -225,7 +226,7 @@ def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
 
 @contextlib.contextmanager
 def file_errors(doing: str, path: str) -> t.Iterator[None]:
-    """An OSError of the block is a :class:`LocalFailure` of doing this to that file."""
+    """Convert an OSError in the block to a :class:`LocalFailure` about this action and file."""
     try:
         yield
     except OSError as error:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Writing files so that a reader, a second writer or a crash never meets half of one."""
+"""Write files so that readers, other writers and crashes never leave or see a partial file."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ STAGING = ".staging-"
 
 
 def temporary_directory() -> str:
-    """The directory for content of any size: TMPDIR, else /var/tmp, because /tmp may be in memory."""
+    """Return the directory for content of any size: TMPDIR, else /var/tmp, because /tmp may be in memory."""
     return os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())
 
 
 @contextlib.contextmanager
 def locked(path: str) -> t.Iterator[t.BinaryIO]:
-    """Hold the exclusive lock of a file, which is made where it is missing; yields it open.
+    """Hold the exclusive lock of a file, which is created if it does not exist. The block receives the open file.
 
     Raises OSError, or InvalidContent for a pipe or device.
     """
@@ -46,7 +46,7 @@ def locked(path: str) -> t.Iterator[t.BinaryIO]:
 
 
 class ReentrantLock:
-    """A lock between processes that the thread which holds it can take again; other threads wait."""
+    """A lock between processes that a thread can take again while it holds it. Other threads wait."""
 
     def __init__(self) -> None:
         self._threads = threading.RLock()
@@ -54,7 +54,7 @@ class ReentrantLock:
 
     @contextlib.contextmanager
     def hold(self, acquire: t.Callable[[], t.ContextManager[object]]) -> t.Iterator[None]:
-        """Hold the lock that ``acquire`` takes, unless this thread already does. Raises what it raises."""
+        """Hold the lock that ``acquire`` takes, unless this thread already holds it. Raises the errors of ``acquire``."""
         with self._threads:
             if self._is_held:
                 yield
@@ -69,7 +69,7 @@ class ReentrantLock:
 
 @contextlib.contextmanager
 def reserved(path: str) -> t.Iterator[None]:
-    """Hold the exclusive lock of a file that is replaced rather than rewritten, with a lock file that exists only as long.
+    """Hold an exclusive lock for a file that will be replaced. The lock file exists only while the lock is held.
 
     Raises OSError.
     """
@@ -88,7 +88,7 @@ def _reservation(path: str) -> str:
 
 @contextlib.contextmanager
 def claimed(path: str) -> t.Iterator[bool]:
-    """Hold the exclusive lock of a file that exists only as long; yields False if another process holds it.
+    """Hold the exclusive lock of a file that exists only meanwhile. The block receives False if another process holds it.
 
     The file contains the ID of the process. Raises LocalFailure.
     """
@@ -122,7 +122,7 @@ def _remove(path: str) -> None:
 
 
 def prefix_for(path: str) -> str:
-    """What files under way start with, beside a file whose directory is not ours."""
+    """Return the prefix of temporary files for a file in a directory with other files."""
     return ".%s%s" % (os.path.basename(path)[:100], STAGING)
 
 
@@ -130,9 +130,10 @@ def prefix_for(path: str) -> str:
 def staged(
     directory: str, target: str, mode: int = 0o666, prefix: str = STAGING, syncs_directory: bool = True
 ) -> t.Iterator[t.BinaryIO]:
-    """A file to write that becomes ``target`` on the disk, whole, when the block ends well. Raises OSError.
+    """Open a temporary file that replaces ``target`` atomically if the block succeeds. Raises OSError.
 
-    Without ``syncs_directory`` a power failure may remove it again until :func:`sync_directory` is called for its directory.
+    Without ``syncs_directory``, a power failure may undo this until :func:`sync_directory` is called for the
+    directory.
     """
     stream, path = _create(directory, mode, prefix)
     try:
@@ -151,10 +152,11 @@ def staged(
 
 
 def _publish(path: str, target: str, prefix: str) -> None:
-    """Rename a staged file to its target, and with the same rename remove the lock of :func:`reserved`.
+    """Rename a staged file to its target, and remove the lock of :func:`reserved` with the same rename.
 
-    A writer that is killed after the rename would leave the lock behind, and a later run that changes nothing takes none.
-    Who waits for the lock now waits for the staged file, which is locked as well, and then finds that the lock is gone.
+    Otherwise, a writer that is killed after the rename would leave the lock behind, and a later run that changes
+    nothing would not remove it. Other processes that wait for the lock then wait for the staged file, which is locked
+    as well, and notice that the lock is gone.
     """
     lock = _reservation(target)
     if prefix != STAGING and os.path.exists(lock):
@@ -164,16 +166,16 @@ def _publish(path: str, target: str, prefix: str) -> None:
 
 
 def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:
-    """As :func:`staged`, for a file in a directory that is not ours.
+    """Replace a file like :func:`staged`, in a directory with other files.
 
-    Removes what killed writers of the same file left there: it may hold secrets. Raises OSError.
+    Temporary files of killed writers of the same file are removed, because they may contain secrets. Raises OSError.
     """
     remove_abandoned_of(target)
     return staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target))
 
 
 def keep_access(stream: t.BinaryIO, target: str) -> None:
-    """Give a staged file the mode of the file that it will replace, and its owner if this user may do that."""
+    """Give a staged file the mode of the file that it replaces, and its owner if this user may set it."""
     with contextlib.suppress(FileNotFoundError, PermissionError):
         before = os.stat(target)
         os.fchmod(stream.fileno(), before.st_mode & 0o777)
@@ -181,13 +183,13 @@ def keep_access(stream: t.BinaryIO, target: str) -> None:
 
 
 def write_file(directory: str, target: str, content: bytes, syncs_directory: bool = True) -> None:
-    """Replace ``target`` by this content, through a file in ``directory``, see :func:`staged`. Raises OSError."""
+    """Replace ``target`` with this content, using a temporary file in ``directory``, see :func:`staged`. Raises OSError."""
     with staged(directory, target, syncs_directory=syncs_directory) as stream:
         stream.write(content)
 
 
 def open_regular(path: str) -> io.FileIO:
-    """Open a file for reading, without a buffer. A pipe or device is refused: reading it might never end.
+    """Open a file for unbuffered reading. A pipe or device is rejected, because reading it might never end.
 
     Raises OSError, InvalidContent.
     """
@@ -199,7 +201,7 @@ def open_regular(path: str) -> io.FileIO:
 
 
 def status_of_regular(path: str) -> os.stat_result:
-    """What the system tells of a file. Raises OSError, or InvalidContent for what is none: a device must not be replaced."""
+    """Return the status of a file. Raises OSError, or InvalidContent if it is not a regular file: a device must not be replaced."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise InvalidContent("%s is not a regular file" % path)
@@ -207,7 +209,7 @@ def status_of_regular(path: str) -> os.stat_result:
 
 
 def _regular(descriptor: int, path: str) -> int:
-    """The descriptor, if it is that of a file."""
+    """Return the descriptor if it is a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidContent("%s is not a regular file" % path)
@@ -215,9 +217,9 @@ def _regular(descriptor: int, path: str) -> int:
 
 
 def read_regular(path: str, limit: int) -> bytes:
-    """Read a file that a user or foreign content named, see :func:`open_regular`.
+    """Read a file whose name comes from a user or from untrusted content, see :func:`open_regular`.
 
-    Raises OSError, or InvalidContent if it is no regular file or has more than ``limit`` bytes.
+    Raises OSError, or InvalidContent if it is not a regular file or has more than ``limit`` bytes.
     """
     with io.BufferedReader(open_regular(path)) as stream:
         content = stream.read(limit + 1)
@@ -227,16 +229,16 @@ def read_regular(path: str, limit: int) -> bytes:
 
 
 def read_named(path: str, limit: int, what: str) -> bytes:
-    """Read a file that an option or the environment names; ``what`` it is completes "cannot read ...".
+    """Read a file from an option or the environment; ``what`` completes "cannot read ...".
 
-    Raises :class:`LocalFailure` if it cannot be read, is no regular file or has more than ``limit`` bytes.
+    Raises :class:`LocalFailure` if it cannot be read, is not a regular file or has more than ``limit`` bytes.
     """
     with _named(path, what):
         return read_regular(path, limit)
 
 
 def check_named(path: str, what: str) -> None:
-    """Raise :class:`LocalFailure` as :func:`read_named` does, for a file that a library reads."""
+    """Raise :class:`LocalFailure` like :func:`read_named`, for a file that a library reads."""
     with _named(path, what), open_regular(path):
         pass
 
@@ -254,7 +256,7 @@ def _named(path: str, what: str) -> t.Iterator[None]:
 
 
 def is_missing(path: str) -> bool:
-    """Whether nothing has this name. False as well where that cannot be seen: reading it then says why."""
+    """Return whether nothing has this name. Also False if this cannot be determined; reading it then reports the reason."""
     try:
         os.stat(path)
     except FileNotFoundError:
@@ -274,7 +276,7 @@ def sync_directory(path: str) -> None:
 
 
 def remove_abandoned(directory: str, prefix: str = STAGING) -> None:
-    """Remove staged files whose writer was killed: a living writer holds a lock on its own."""
+    """Remove staged files of killed writers. An active writer holds a lock on its file."""
     for name in os.listdir(directory):
         if not name.startswith(prefix):
             continue
@@ -285,15 +287,16 @@ def remove_abandoned(directory: str, prefix: str = STAGING) -> None:
 
 
 def remove_abandoned_of(target: str) -> None:
-    """Remove what killed writers of this file left beside it, see :func:`replaced`."""
+    """Remove the temporary files that killed writers of this file left next to it, see :func:`replaced`."""
     with contextlib.suppress(OSError):
         remove_abandoned(os.path.dirname(os.path.abspath(target)), prefix_for(target))
 
 
 def _create(directory: str, mode: int, prefix: str) -> tuple[t.BinaryIO, str]:
-    """A new file, with a shared lock on it.
+    """Create a file with a shared lock on it.
 
-    NFS gives shared locks only on what is open for reading, and exclusive ones only on what is open for writing.
+    On NFS, a shared lock requires a file that is open for reading, and an exclusive lock one that is open for
+    writing.
     """
     while True:
         path = os.path.join(directory, prefix + secrets.token_hex(8))
@@ -312,7 +315,7 @@ def _create(directory: str, mode: int, prefix: str) -> tuple[t.BinaryIO, str]:
 
 
 def _is_at(stream: t.BinaryIO, path: str) -> bool:
-    """Whether this open file is the one of that name."""
+    """Return whether this open file has this name."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
     except FileNotFoundError:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The option ``images``: mappings, which AnsibleModule cannot check because an element may also be a plain reference."""
+"""The option ``images``. AnsibleModule cannot check its elements, because they may be mappings or plain references."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXTS = ("tags", "include", "exclude", "semver")
 
 
 def image_options() -> dict[str, dict[str, t.Any]]:
-    """The argument spec of an element that is a mapping; its documentation is the fragment _images."""
+    """Return the options of an element that is a mapping. The fragment _images has their documentation."""
     return {
         "name": {"type": "str", "required": True},
         "dest": {"type": "str"},
@@ -36,7 +36,7 @@ def image_options() -> dict[str, dict[str, t.Any]]:
 
 
 def read_images(values: list[t.Any] | None) -> list[Entry] | None:
-    """The entries of ``images``: mappings, plain references, or references that were found in documents. Raises ImageError."""
+    """Return the entries of ``images``: mappings, plain references, or references found in documents. Raises ImageError."""
     if values is None:
         return None
     return [_read("images[%d]" % number, value) for number, value in enumerate(values)]

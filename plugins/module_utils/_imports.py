@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Imports within functions, so that no task pays for code that it does not use."""
+"""The lock for imports within functions, which keep tasks from loading code that they do not use."""
 
 from __future__ import annotations
 

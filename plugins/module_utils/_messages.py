@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Numbers, sizes and lists in the words of a message for people."""
+"""Format numbers, sizes and lists for messages."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun: "1 image", "2,997 images"."""
+    """Return a number with its noun: "1 image", "2,997 images"."""
     return "{:,} {}{}".format(number, noun, "" if number == 1 else "s")
 
 
 def size(number: int) -> str:
-    """A number of bytes in decimal units: "999 B", "12.3 MB"."""
+    """Return a number of bytes in decimal units: "999 B", "12.3 MB"."""
     if number < 1000:
         return "%d B" % number
     power = 1
@@ -33,7 +33,7 @@ def size(number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time that passed: "14 s", "2 min 5 s", "3 h 20 min"."""
+    """Return a duration: "14 s", "2 min 5 s", "3 h 20 min"."""
     whole = max(round(seconds), 1)
     if whole < 60:
         return "%d s" % whole
@@ -43,17 +43,17 @@ def duration(seconds: float) -> str:
 
 
 def listing(names: t.Sequence[str]) -> str:
-    """The first names of many: "a, b and 3 others"."""
+    """Return the first of many names: "a, b and 3 others"."""
     more = len(names) - SHOWN
     text = ", ".join(names[:SHOWN])
     return "%s and %s" % (text, count(more, "other")) if more > 0 else text
 
 
 def some(names: t.Sequence[str], most: int = SHOWN) -> str:
-    """The first names of many, without a number: "a, b and others"."""
+    """Return the first of many names without a number: "a, b and others"."""
     return ", ".join(names[:most]) + (" and others" if len(names) > most else "")
 
 
 def took(seconds: float | None) -> str:
-    """How long something took, to add to a sentence: " in 14 s". Empty if that is below a second, or not known."""
+    """Return a duration to append to a sentence: " in 14 s". Empty if it is below one second or unknown."""
     return " in %s" % duration(seconds) if seconds and seconds >= 1 else ""

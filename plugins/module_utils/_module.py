@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Between AnsibleModule and the rest: options in, results and messages out.
+"""The interface to AnsibleModule: options, results and messages.
 
-Below this file nothing knows of Ansible; nothing else may end the module.
+Nothing below this file depends on Ansible, and nothing else ends the module.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ gc.enable()
 
 
 class RegistryModule:
-    """An AnsibleModule with the shared options, and the stores that they describe.
+    """An AnsibleModule with the shared options, and the stores for them.
 
-    ``texts`` are the options whose values must be text in YAML already, such as tags. ``local`` opens images that are not in
-    registries, see :class:`Stores`.
+    ``texts`` are options whose values must already be text in YAML, such as tags. ``local`` opens images that are not
+    in registries, see :class:`Stores`.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class RegistryModule:
         self._conceal_private_keys()
 
     def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
-        """Call ``operation`` and end the module with what it returns, or with the message of its error.
+        """Call ``operation``, and end the module with its result or with the message of its error.
 
-        A result of the key ``diff`` is shown only where the user asked for diffs; one of the key ``failure`` is the
-        message that the module fails with, the other results beside it.
+        The key ``diff`` of the result is shown only if the user requested diffs. If the result has the key
+        ``failure``, the module fails with this message and includes the other results.
         """
         run = Run(run_command, self.params["jobs"], self.check_mode)
         try:
@@ -84,14 +84,14 @@ class RegistryModule:
         self.ansible.exit_json(**result)
 
     def secret(self, value: object, option: str) -> str | None:
-        """The text of an option for a secret, see :func:`text_of_secret`; it is kept out of results and logs."""
+        """Return the text of an option with a secret, see :func:`text_of_secret`, and keep it out of results and logs."""
         text = text_of_secret(value, option)
         if text:
             self.ansible.no_log_values.add(text)
         return text
 
     def _conceal_private_keys(self) -> None:
-        """Keep private keys out of results that are given in place of public ones by mistake."""
+        """Keep private keys out of results if they are passed instead of public keys by mistake."""
         for options in (self.params, self.params.get("signed_by") or {}):
             for given in options.get("public_keys") or ():
                 if "PRIVATE" in given:
@@ -121,9 +121,10 @@ class RegistryModule:
 
 
 def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str]) -> dict[str, t.Any]:
-    """An element of a list of mappings, checked and completed as AnsibleModule does it for elements of type dict.
+    """Check and complete an element of a list of mappings, as AnsibleModule does for elements of type dict.
 
-    ``name`` says which one it is; ``texts`` are the keys whose values must be text in YAML already. Raises ImageError.
+    ``name`` identifies the element in messages. ``texts`` are keys whose values must already be text in YAML. Raises
+    ImageError.
     """
     if not isinstance(value, dict):
         cause = "%s is neither a mapping nor an image reference" % name

@@ -5,10 +5,11 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Running a program within bounds: how long it may take, and how much it may write.
+"""Run a program with limits for its duration and its output.
 
-AnsibleModule.run_command waits without end and keeps all output in memory. It also runs Python code between fork and exec
-(``preexec_fn``), which can block for ever in a process with threads (https://docs.python.org/3/library/subprocess.html).
+AnsibleModule.run_command has no timeout and keeps all output in memory. It also runs Python code between fork and
+exec (``preexec_fn``), which can deadlock in a process with threads
+(https://docs.python.org/3/library/subprocess.html).
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ class RunCommand(t.Protocol):
     def __call__(
         self, argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
     ) -> tuple[int, str, str]:
-        """Run a program with this standard input; returns its exit status, standard output and standard error.
+        """Run a program with this standard input. Return its exit status, standard output and standard error.
 
-        ``seconds`` and ``limit`` (bytes, for either output) are bounds; None means none. Raises OSError if the program
-        cannot be started, :class:`ProgramStopped` if it was killed because it exceeded a bound.
+        ``seconds`` and ``limit`` (bytes of each output) are limits, or None. Raises OSError if the program cannot be
+        started, and :class:`ProgramStopped` if it was killed because it exceeded a limit.
         """
 
 
 class ProgramStopped(ImageError):
-    """A program exceeded its bounds; the cause says which."""
+    """A program exceeded a limit, which the cause describes."""
 
 
 def run_command(
     argv: list[str], stdin: str, seconds: float | None = None, limit: int | None = None
 ) -> tuple[int, str, str]:
-    """See :class:`RunCommand`. Output that is not UTF-8 has replacement characters."""
+    """Run a program, see :class:`RunCommand`. Output that is not UTF-8 contains replacement characters."""
     pipe = subprocess.PIPE
     # pylint: disable-next=ansible-bad-function
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
@@ -61,7 +62,7 @@ def run_command(
 
 
 class _Exchange:
-    """Gives a process its input and takes its outputs until it ends."""
+    """Writes the input of a process and reads its output until it ends."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], content: bytes, seconds: float | None, limit: int | None
@@ -73,7 +74,7 @@ class _Exchange:
         self._limit = limit
 
     def run(self) -> tuple[bytes, bytes]:
-        """What the process wrote to its outputs. Raises :class:`ProgramStopped`."""
+        """Return the output of the process. Raises :class:`ProgramStopped`."""
         out, err = bytearray(), bytearray()
         with selectors.DefaultSelector() as selector:
             for stream, output in ((self._process.stdout, out), (self._process.stderr, err)):
@@ -101,7 +102,7 @@ class _Exchange:
         return left
 
     def _write(self, file: int) -> bool:
-        """Write what a pipe takes without blocking. Returns whether that was all, or the process reads no more."""
+        """Write to a pipe as much as it accepts. Return whether everything is written or the process has closed the pipe."""
         try:
             self._input = self._input[os.write(file, self._input[: select.PIPE_BUF]) :]
         except BrokenPipeError:
@@ -109,7 +110,7 @@ class _Exchange:
         return not self._input
 
     def _read(self, file: int, output: bytearray) -> bool:
-        """Read what is there. Returns whether that was the end."""
+        """Read the available output. Return whether it has ended."""
         chunk = os.read(file, _CHUNK)
         output += chunk
         if self._limit is not None and len(output) > self._limit:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a task is doing right now, kept in a file for those who watch it from the controller."""
+"""Write what a task is doing to a file, which the controller reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Key = tuple[str, str]
 
 
 class Progress:
-    """Counts of images and bytes. Safe for many threads."""
+    """Counts images and bytes. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,9 +48,9 @@ class Progress:
         self._read: dict[_Key, int] = {}
 
     def enter(self, phase: str, current: str = "", size: int = 0) -> None:
-        """Begin a part of the task, such as "verifying"; ``current`` is what it is about.
+        """Start a phase of the task, such as "verifying"; ``current`` is the object that it processes.
 
-        ``size`` is the number of bytes that it goes through, if that is known. Those of the same part are added up.
+        ``size`` is the number of bytes to process, if known. Sizes for the same phase and object are added up.
         """
         with self._lock:
             if (phase, current) != (self._phase, self._current):
@@ -58,12 +58,12 @@ class Progress:
             self._part[1] += size
 
     def advance(self, size: int) -> None:
-        """Count bytes that the part of the task went through."""
+        """Count processed bytes of the current phase."""
         with self._lock:
             self._part[0] += size
 
     def observe(self, event: Event, job: Job, blob: Descriptor | None, size: int) -> None:
-        """Take note of an event of the executor."""
+        """Count an event of the executor."""
         with self._lock:
             if event is Event.PLANNED:
                 self._images += 1
@@ -85,7 +85,7 @@ class Progress:
             self._expected.pop(key, None)
 
     def snapshot(self) -> dict[str, t.Any]:
-        """The document of the file; ``seconds`` is the age of the task."""
+        """Return the content of the file; ``seconds`` is the duration of the task so far."""
         with self._lock:
             return {
                 "phase": self._phase,
@@ -99,12 +99,12 @@ class Progress:
 
 
 def _key(job: Job, blob: Descriptor) -> _Key:
-    """A blob is copied once to each registry or layout."""
+    """Return the key of a blob, which is copied once to each registry or layout."""
     return job.planned.request.destination.location.root, blob.digest
 
 
 class _File:
-    """The file and the thread that writes it. The file is removed when the task ends, or a signal ends it."""
+    """The file and the thread that writes it. The file is removed when the task ends or is ended by a signal."""
 
     def __init__(self, path: str, progress: Progress) -> None:
         self._path = path
@@ -128,7 +128,7 @@ class _File:
         self._remove()
 
     def _end_by_signal(self, number: int, _frame: types.FrameType | None) -> None:
-        """Do what the signal does otherwise, after the file is removed."""
+        """Remove the file, and then send the signal again with its original handler."""
         self._end.set()
         # It may be within a write, or wait for a lock that the interrupted thread holds.
         self._thread.join(_WRITE)
@@ -154,9 +154,9 @@ class _File:
             os.rename(self._partial, self._path)
 
     def _open_new(self) -> t.TextIO:
-        """The directory is that of all users: an existing file of the name is not ours.
+        """Create the file. All users can write to its directory, so an existing file with this name is not ours.
 
-        The user who reads it is the one before privilege escalation, whatever the umask is.
+        It is readable for others, because the user before privilege escalation reads it, regardless of the umask.
         """
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         os.fchmod(descriptor, 0o644)
@@ -173,9 +173,9 @@ class _File:
 
 
 def _is_abandoned() -> bool:
-    """Whether nobody will read the result, because the connection or the controller has ended.
+    """Return whether nobody will read the result, because the connection or the controller has ended.
 
-    Without a terminal the system sends no SIGHUP then.
+    Without a terminal, the system does not send SIGHUP in this case.
     """
     poller = select.poll()
     poller.register(1, 0)
@@ -184,7 +184,7 @@ def _is_abandoned() -> bool:
 
 @contextlib.contextmanager
 def written(path: str, progress: Progress) -> t.Iterator[None]:
-    """Keep the progress in a file while the block runs."""
+    """Write the progress to a file while the block runs."""
     file = _File(path, progress)
     file.open()
     try:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What one task shares: its limits, what only Ansible can do, and what it counts."""
+"""The state of one task: its limits, functions that need Ansible, and its statistics."""
 
 from __future__ import annotations
 
@@ -21,36 +21,35 @@ _Chunk = t.TypeVar("_Chunk", bound=t.Sized)
 
 
 class Count(t.Protocol):
-    """Begins a part of a task that goes through ``size`` bytes, and returns its chunks, which are counted as they pass."""
+    """Start a phase of a task that processes ``size`` bytes, and return its chunks, which are counted while they are read."""
 
     def __call__(self, phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
         """``current`` is the object at work."""
 
 
 def uncounted(phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
-    """The chunks, if nobody watches."""
+    """Return the chunks without counting them."""
     return chunks
 
 
 class Progress(t.Protocol):
-    """What shows the progress of a task. It takes the events of the executor as :mod:`._transfer.execute` sends them."""
+    """Shows the progress of a task. It receives the events of :mod:`._transfer.execute`."""
 
     @property
     def observe(self) -> t.Callable[..., None]:
         """A function that is called with each event."""
 
     def enter(self, phase: str, current: str = "", size: int = 0) -> None:
-        """Begin a part of the task; ``current`` is the object at work, and ``size`` the bytes that it goes through."""
+        """Start a phase of the task; ``current`` is the object that it processes, and ``size`` the number of bytes."""
 
     def advance(self, size: int) -> None:
-        """Count bytes of the part that was begun."""
+        """Count processed bytes of the current phase."""
 
 
 class RunStats:
-    """What a task counts and keeps: its requests, and those that registries still allow by host; its warnings; and the
-    secrets that stay out of every message.
+    """The statistics of a task: its requests, remaining quotas by host, warnings, and secrets to keep out of messages.
 
-    Safe for many threads.
+    Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -66,7 +65,7 @@ class RunStats:
             self.requests += 1
 
     def warn(self, text: str) -> None:
-        """Keep a warning for the user. The same text is kept once."""
+        """Add a warning for the user. Equal warnings are merged."""
         text = self.hide(clean(text))
         with self._lock:
             if text not in self.warnings:
@@ -78,7 +77,7 @@ class RunStats:
             self._authorizations.add(authorization)
 
     def hide(self, text: str) -> str:
-        """The text without the secrets that were sent, in any form in which a server may quote them."""
+        """Return the text without the secrets that were sent, in any form in which a server may quote them."""
         with self._lock:
             secrets = list(self._authorizations)
         return without_secrets(text, secrets)
@@ -89,7 +88,7 @@ class Run:
     """One task.
 
     ``run_command`` runs a program on the node. ``jobs`` is the number of threads for requests and transfers. With
-    ``dry_run`` nothing is written.
+    ``dry_run``, nothing is written.
     """
 
     run_command: RunCommand
@@ -101,33 +100,33 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """How long the task has been at work; None for a dry run, which does not do the work."""
+        """The duration of the task so far; None for a dry run."""
         return None if self.dry_run else time.monotonic() - self.began
 
     def observe(self, *event: t.Any) -> None:
-        """Pass an event of the executor on to what shows the progress."""
+        """Pass an event of the executor to the progress."""
         if self.progress:
             self.progress.observe(*event)
 
     def enter(self, phase: str, current: str = "", size: int = 0) -> None:
-        """Begin a part of the task, see :meth:`Progress.enter`."""
+        """Start a phase of the task, see :meth:`Progress.enter`."""
         if self.progress:
             self.progress.enter(phase, current, size)
 
     def advance(self, size: int) -> None:
-        """Count bytes of the part that was begun."""
+        """Count processed bytes of the current phase."""
         if self.progress:
             self.progress.advance(size)
 
     def counted(self, phase: str, current: str, size: int, chunks: t.Iterator[_Chunk]) -> t.Iterator[_Chunk]:
-        """As :class:`Count`."""
+        """Count chunks, see :class:`Count`."""
         if not self.progress:
             return chunks
         self.progress.enter(phase, current, size)
         return _counted(self.progress, chunks)
 
     def warn(self, text: str) -> None:
-        """Keep a warning for the user, see :meth:`RunStats.warn`."""
+        """Add a warning for the user, see :meth:`RunStats.warn`."""
         self.statistics.warn(text)
 
 

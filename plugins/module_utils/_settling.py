@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Documents that several clients read, change and write, where no registry makes a write depend on what it replaces."""
+"""Documents that several clients read, change and write in a registry, which does not support conditional writes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LONGEST = 5.0
 
 
 def wait_for_others(start: float) -> None:
-    """Wait until another client that read a document just before we wrote it has probably written it, too.
+    """Wait until other clients that read a document shortly before our write have probably written it, too.
 
-    Only then does reading it again show whether ours was lost. ``start`` is when we began to read (time.monotonic); others
-    need about as long between reading and writing.
+    Only then does reading it again show whether our change was lost. ``start`` is the time (time.monotonic) at which
+    we began to read. Other clients need about as long between reading and writing.
     """
     time.sleep(min(2 * (time.monotonic() - start), _LONGEST))

@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Text from elsewhere, made fit to be shown: it must not move the cursor, forge a line of output, or show a credential."""
+"""Make text from other systems safe to show: it must not move the cursor, forge a line of output, or show a credential."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _LONGEST_MESSAGE = 4000
 
 
 def clean(text: str, limit: int = _LONGEST_MESSAGE) -> str:
-    """One line of at most ``limit`` characters, without control characters and escape sequences."""
+    """Return one line of at most ``limit`` characters, without control characters and escape sequences."""
     text = _UNSAFE.sub(" ", _ESCAPE.sub("", text[: limit + _LONGEST_MESSAGE])) if not text.isprintable() else text
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def clean_values(result: dict[str, t.Any], exempt: t.Collection[str] = ()) -> None:
-    """Replace control characters in all texts of a result, in place, but for the values of the ``exempt`` keys."""
+    """Replace control characters in all texts of a result, in place, except for the values of ``exempt`` keys."""
     todo: list[t.Any] = [result]
     while todo:
         container = todo.pop()
@@ -58,9 +58,9 @@ def _neutral(text: str) -> str:
 
 
 def without_userinfo(text: str) -> str:
-    """A URL or reference without the user name, password or token before its host.
+    """Return a URL or reference without the user name, password or token before its host.
 
-    The ``@`` before a digest is not one, nor is that of a repository at a port, which may be followed by anything.
+    An ``@`` before a digest does not count. In a reference to a host with a port, no other ``@`` counts either.
     """
     end, at = len(text), text.rfind("@")
     while at >= 0 and _DIGEST.match(text, at + 1):
@@ -75,7 +75,7 @@ def without_userinfo(text: str) -> str:
 
 
 def without_secrets(text: str, authorizations: t.Iterable[str]) -> str:
-    """A text without what stands in these values of Authorization, in any form in which a server may quote it."""
+    """Return a text without the secrets in these Authorization values, in any form in which a server may quote them."""
     found: set[str] = set()
     for value in authorizations:
         credentials = value.partition(" ")[2]
