@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option of modules that show their progress; its argument spec is plugins/module_utils/_argspec.py."""
+    """The option of modules that show their progress. The argument spec is plugins/module_utils/_argspec.py."""
 
     DOCUMENTATION = r"""
 options:

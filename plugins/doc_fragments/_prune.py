@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of image_sync about what it removes, and about failures."""
+    """Options of image_sync for deletions and failures."""
 
     DOCUMENTATION = r"""
 options:

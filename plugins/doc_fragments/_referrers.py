@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of what travels with images; their argument spec is plugins/module_utils/_argspec.py."""
+    """Options for referrers. The argument spec is plugins/module_utils/_argspec.py."""
 
     DOCUMENTATION = r"""
 options:

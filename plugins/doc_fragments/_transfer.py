@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of modules that copy content; their argument spec is plugins/module_utils/_argspec.py."""
+    """Options of modules that copy content. The argument spec is plugins/module_utils/_argspec.py."""
 
     DOCUMENTATION = r"""
 options:

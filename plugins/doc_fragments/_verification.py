@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of modules that verify signatures; plugins/module_utils/_argspec.py has the same."""
+    """Options of modules that verify signatures. The argument spec is plugins/module_utils/_argspec.py."""
 
     DOCUMENTATION = r"""
 options:

@@ -54,7 +54,7 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def cron_next(schedule: t.Any, after: t.Any, offset: t.Any = "+0000") -> str:
-    """Compute when a schedule of cron runs next."""
+    """Compute the next run of a cron schedule."""
     try:
         zone = datetime.datetime.strptime(str(offset), "%z").tzinfo
         start = datetime.datetime.strptime(str(after), _FORMAT).replace(tzinfo=datetime.timezone.utc)

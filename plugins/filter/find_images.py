@@ -80,7 +80,7 @@ from ansible_collections.drayage.registry.plugins.plugin_utils._find_images impo
 
 
 def find_images(content: t.Any, default_tag: str = "") -> list[dict[str, t.Any]]:
-    """The references in a text, a document or a list of documents. Raises AnsibleFilterError."""
+    """Return the references in a text, a document or a list of documents. Raises AnsibleFilterError."""
     if not isinstance(content, (str, dict, list, tuple)):
         raise AnsibleFilterError(
             "find_images: the input has the type %s. Pass text or a parsed document." % type(content).__name__

@@ -98,7 +98,7 @@ _PARTS = ("name", "transport", "host", "repository", "tag", "digest", "path", "r
 
 
 def image_reference(text: t.Any) -> dict[str, str | None]:
-    """The parts of a reference."""
+    """Return the parts of a reference."""
     if not isinstance(text, str):
         raise AnsibleFilterError("image_reference: the input is not a string. Pass one image reference.")
     try:
@@ -128,7 +128,7 @@ def _parts_of(reference: Reference, text: str) -> dict[str, str]:
 
 
 def _engine_parts(reference: EngineReference, text: str) -> dict[str, str]:
-    """An image that an engine knows by its name; a file of it is given as it was written."""
+    """Return the parts of an image in an engine, which has a full name. The path of a file is returned as given."""
     rest = text[len(reference.transport) + 1 :]
     path, _colon, ref = rest.partition(":") if reference.path else ("", "", rest)
     host, _slash, repository = reference.repository.partition("/")

@@ -60,7 +60,7 @@ from ansible_collections.drayage.registry.plugins.plugin_utils._inventory import
 
 
 def inventory_summary(images: t.Any) -> dict[str, t.Any]:
-    """Add up the records of an inventory."""
+    """Sum up the records of an inventory."""
     try:
         return summarize(images)
     except (AttributeError, LookupError, TypeError):

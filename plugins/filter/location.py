@@ -105,7 +105,7 @@ _SCHEME = "docker://"
 
 
 def location(text: t.Any) -> dict[str, t.Any]:
-    """Where an image or a set of images is."""
+    """Return the parts of a location."""
     if not isinstance(text, str):
         raise AnsibleFilterError(
             "location: the input is not a string. Pass one image reference, or src or dest of image_sync."

@@ -53,7 +53,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import sig
 
 
 def manifest_digest(text: t.Any) -> str:
-    """The digest of a manifest's text."""
+    """Return the digest of a manifest, given its text."""
     if not isinstance(text, (str, bytes)):
         raise AnsibleFilterError(
             "manifest_digest: the input is not a string. Pass the manifest as text: a parsed manifest no longer has its original bytes."

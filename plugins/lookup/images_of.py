@@ -208,7 +208,7 @@ class LookupModule(RegistryLookup):
             yield {**describe(item), "file": text.file}
 
     def _confirmed(self, items: list[Item], direct: dict[str, t.Any]) -> list[Item]:
-        """The items whose images exist."""
+        """Return the items whose images exist."""
         references = {item["reference"]: parse_image("docker://" + item["reference"]) for item in items}
         with self.stores(self.registry_params(direct)) as stores:
             found = find_each(list(references.values()), stores)

@@ -344,7 +344,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 
 def sentence(copied: Copied, src: str, run: Run) -> str:
-    """What was or would be done."""
+    """Describe what was or would be done."""
     plan, moved = copied.job.planned, copied.job.moved
     written = messages.listing(copied.references)
     if not plan.changed:
@@ -361,7 +361,7 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
 
 
 def describe(copied: Copied, src: str, run: Run) -> dict[str, t.Any]:
-    """What was or would be done, in the terms of RETURN."""
+    """Return what was or would be done, as in RETURN."""
     plan, moved = copied.job.planned, copied.job.moved
     before = dict(zip(copied.references, plan.previous.values()))
     after = dict.fromkeys(copied.references, plan.top.digest)

@@ -190,7 +190,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.trans
 
 
 def sentence(deleted: Deleted, image: str, dry_run: bool) -> str:
-    """What was or would be removed."""
+    """Describe what was or would be deleted."""
     if not deleted.digest:
         return "%s does not exist: nothing to delete." % image
     about = [deleted.digest, *([messages.listing(deleted.removed)] if len(deleted.removed) > 1 else [])]
@@ -201,7 +201,7 @@ def sentence(deleted: Deleted, image: str, dry_run: bool) -> str:
 
 
 def describe(deleted: Deleted, image: str, dry_run: bool) -> dict[str, t.Any]:
-    """What was or would be removed, in the terms of RETURN."""
+    """Return what was or would be deleted, as in RETURN."""
     attached = {"attached: %s" % (one.tag or one.digest): one.digest for one in deleted.attached}
     return {
         "changed": bool(deleted.digest),

@@ -353,7 +353,7 @@ _MAX_LEVELS = 64
 
 
 def sentence(found: Inspected, image: str) -> str:
-    """What was found."""
+    """Describe the image."""
     if not found.top:
         return "%s does not exist." % image
     kind = "an image"
@@ -368,7 +368,7 @@ def sentence(found: Inspected, image: str) -> str:
 
 
 def describe(found: Inspected, options: InspectOptions, raw: bool) -> dict[str, t.Any]:
-    """What was found, in the terms of RETURN."""
+    """Return the result as in RETURN."""
     top, image = found.top, found.image
     platform_digest = None
     if image and options.platform:
@@ -393,7 +393,7 @@ def describe(found: Inspected, options: InspectOptions, raw: bool) -> dict[str, 
 
 
 def describe_child(child: Descriptor) -> dict[str, t.Any]:
-    """An entry of an index."""
+    """Describe an entry of an index."""
     return {
         "digest": child.digest,
         "media_type": child.media_type,
@@ -406,7 +406,7 @@ def describe_child(child: Descriptor) -> dict[str, t.Any]:
 
 
 def describe_image(found: Inspected) -> dict[str, t.Any]:
-    """What only a single image has."""
+    """Return the values that only a single image has."""
     has_image = found.image is not None
     config = (found.config or {}) if has_image else {}
     return {

@@ -157,7 +157,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.trans
 
 
 def describe(locked: Locked, path: str, dry_run: bool) -> dict[str, t.Any]:
-    """What was or would be locked, in the terms of RETURN."""
+    """Return what was or would be locked, as in RETURN."""
     images = messages.count(len(locked.after), "image")
     if locked.changed:
         verb = "Would lock" if dry_run else "Locked"

@@ -237,7 +237,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.trans
 
 
 def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], changes: int, dry_run: bool) -> str:
-    """What was or would be signed; ``what`` is whether it is to be there, and a noun for it."""
+    """Describe what was or would be signed; ``what`` is whether the signature should exist, and a noun for it."""
     about = "%s (%s)" % (image, signed.digest)
     is_present, noun = what
     if not changes:
@@ -250,7 +250,7 @@ def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], chang
 
 
 def describe(signed: Signed) -> dict[str, t.Any]:
-    """What was or would be signed, in the terms of RETURN."""
+    """Return what was or would be signed, as in RETURN."""
     changes = [
         {"digest": each.digest, "format": name, "action": action}
         for each in signed.manifests
@@ -271,7 +271,7 @@ def describe(signed: Signed) -> dict[str, t.Any]:
 
 
 def with_key(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
-    """Sign with a key in PEM; returns its name for people, its fingerprint and its public half too."""
+    """Sign with a PEM key. Return the result, the name of the key for messages, its fingerprint and its public key."""
     if params["bundle"]:
         key = signing_key(params["key"], params["key_content"], params["passphrase"])
         done = sign_bundle(params["bundle"], key, params["state"] == "present", stores.run)
@@ -292,7 +292,7 @@ def with_key(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str
 
 
 def with_gpg(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
-    """As :func:`with_key`, with a key of GPG."""
+    """Sign with a GPG key, see :func:`with_key`."""
     options = GpgOptions(
         image=params["image"],
         key=params["gpg_key"],

@@ -364,7 +364,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 
 def describe(synced: Synced, report: str, run: Run) -> dict[str, t.Any]:
-    """What was or would be done, in the terms of RETURN."""
+    """Return what was or would be done, as in RETURN."""
     before, after = synced.diff()
     result = {
         "changed": synced.changed,
@@ -383,7 +383,7 @@ def describe(synced: Synced, report: str, run: Run) -> dict[str, t.Any]:
 
 
 def busy(path: str, run: Run) -> dict[str, t.Any]:
-    """The result of a task that found another one at work."""
+    """Return the result for a task that found another one running."""
     message = (
         "Another run is in progress: its task locks %s. Nothing was done. Run the task again when the other run has ended."
         % path

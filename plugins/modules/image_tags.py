@@ -166,7 +166,7 @@ _FILTERS = ("include", "exclude", "semver", "newest")
 
 
 def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
-    """List tags, and tell in the terms of RETURN."""
+    """List tags, and return them as in RETURN."""
     include, exclude, semver, newest = (params[name] for name in _FILTERS)
     selection = TagSelection.parse(include or (), exclude or (), semver, params["semver_strict"], newest)
     listed = list_tags(params["repository"], selection, params["digests"], stores)
@@ -178,7 +178,7 @@ def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
 
 
 def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.Any]:
-    """What was or would be assigned, in the terms of RETURN."""
+    """Return which tags were or would be moved, as in RETURN."""
     names = assigned.references
     moved = [name for name, digest in assigned.after.items() if assigned.before.get(name) != digest]
     verb = "Would point" if dry_run else "Pointed"

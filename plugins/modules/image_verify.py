@@ -170,7 +170,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.verif
 
 
 def sentence(found: VerifiedImage, image: str) -> str:
-    """What was verified."""
+    """Describe what was verified."""
     number = len(found.signatures)
     keys = messages.listing(list(dict.fromkeys(each.key for each in found.signatures)))
     what = messages.count(number, "valid signature")
@@ -178,7 +178,7 @@ def sentence(found: VerifiedImage, image: str) -> str:
 
 
 def describe(found: VerifiedImage, image: str) -> dict[str, t.Any]:
-    """What was verified, in the terms of RETURN."""
+    """Return what was verified, as in RETURN."""
     return {
         "changed": False,
         "msg": sentence(found, image),

@@ -139,7 +139,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.store
 
 
 def sentence(done: LoggedIn, dry_run: bool) -> str:
-    """What was or would be done."""
+    """Describe what was or would be done."""
     if done.after and not done.changed:
         return "Already logged in to %s as %s, according to %s." % (done.host, done.after, done.authfile)
     if done.after:
@@ -151,7 +151,7 @@ def sentence(done: LoggedIn, dry_run: bool) -> str:
 
 
 def describe(done: LoggedIn, dry_run: bool) -> dict[str, t.Any]:
-    """What was or would be done, in the terms of RETURN."""
+    """Return what was or would be done, as in RETURN."""
     place = {"authfile": done.authfile, "host": done.host}
     return {
         "changed": done.changed,

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""When a schedule of cron runs, by the rules of crontab(5)."""
+"""Compute when a cron schedule runs, by the rules of crontab(5)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _DAYS_AHEAD = 366 * 8 + 2
 
 
 def next_run(schedule: str, after: datetime.datetime) -> datetime.datetime | None:
-    """Return the first time after ``after`` that a schedule runs, in the same time zone; None if it never does.
+    """Return the first time after ``after`` at which a schedule runs, in the same time zone; None if it never runs.
 
-    Raises ValueError for what is no schedule. The word ``reboot`` has no time.
+    Raises ValueError for an invalid schedule. The word ``reboot`` has no time.
     """
     if schedule == "reboot":
         return None

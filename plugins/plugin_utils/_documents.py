@@ -29,14 +29,14 @@ _MAX_VALUES = 300_000
 
 
 class InvalidDocument(ImageError):
-    """A text is neither YAML, JSON nor a unit file."""
+    """A text is not YAML, JSON or a unit file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """Where the text of a scalar stands, as offsets, with the quotes around it; ``style`` is YAML's, such as ``'``.
+    """The position of a scalar, including its quotes, as offsets in the text; ``style`` is its style in YAML, such as ``'``.
 
-    ``in_flow`` says that it stands between brackets or braces, as everything does in JSON.
+    ``in_flow`` shows that it is between brackets or braces, as everything is in JSON.
     """
 
     start: int
@@ -47,14 +47,14 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """One document: its value, and where its scalars stand. Values of structures that were given have no place."""
+    """One document: its value, and the positions of its scalars. A parsed document has no positions."""
 
     value: t.Any
     spans: t.Mapping[Path, Span] = dataclasses.field(default_factory=dict)
 
 
 def load(text: str) -> list[Document]:
-    """Read all documents of a text. Raises InvalidDocument."""
+    """Read all documents in a text. Raises InvalidDocument."""
     text = str.__str__(text)  # libyaml refuses the strings that ansible-core marks with their origin
     if _is_unit(text):
         return [Document(_read_unit(text), _unit_spans(text))]
@@ -71,19 +71,19 @@ def load(text: str) -> list[Document]:
 
 
 class _Reader:
-    """Makes values of nodes. Scalars stay text: a tag of ``1.10`` is no number."""
+    """Converts nodes to values. Scalars stay text, so that a tag such as ``1.10`` does not become a number."""
 
     def __init__(self) -> None:
         self._left = _MAX_VALUES
         self._spans: dict[Path, Span] = {}
 
     def document(self, node: yaml.Node) -> Document:
-        """One document of the text. Raises InvalidDocument where aliases make too many values."""
+        """Return one document of the text. Raises InvalidDocument if its aliases expand to too many values."""
         self._spans = {}
         return Document(self._value(node, (), frozenset(), False), self._spans)
 
     def _value(self, node: yaml.Node, path: Path, above: frozenset[int], in_flow: bool) -> t.Any:
-        """The value of a node. An alias within itself is left out."""
+        """Return the value of a node. An alias within itself is dropped."""
         if id(node) in above:
             return None
         self._count()
@@ -101,7 +101,7 @@ class _Reader:
         return None if node.tag == _NULL else node.value
 
     def _members(self, node: yaml.MappingNode, above: frozenset[int]) -> dict[str, yaml.Node]:
-        """The members of a mapping with those that merge keys (``<<``) bring, which yield to the mapping's own."""
+        """Return the members of a mapping, including those from merge keys (``<<``), which the mapping's own members override."""
         self._count()
         above = above | {id(node)}
         merged: dict[str, yaml.Node] = {}
@@ -133,7 +133,7 @@ def _reason(error: yaml.YAMLError) -> str:
 
 
 def _is_unit(text: str) -> bool:
-    """Quadlet units begin with a section; a YAML list of one word would be on a line of its own too, but not of these."""
+    """Return whether a text is a quadlet unit, which begins with a section."""
     for line in text.splitlines():
         line = line.strip()
         if line and line[0] not in "#;":

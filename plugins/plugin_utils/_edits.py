@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Put another reference where one stands: into the values of a document, and into its text."""
+"""Replace references in the values of a document and in its text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Get = t.Callable[[Path], t.Any]
 
 
 def new_values(found: Found, new: str, get: Get) -> t.Iterator[tuple[Path, str]]:
-    """The values to set so that the parts of a reference make another one; ``get`` returns the present ones."""
+    """Yield the values to set so that the parts of a reference form the new one; ``get`` returns the current values."""
     if "image" in found.parts:
         path = found.parts["image"]
         text = str(get(path))
@@ -45,9 +45,9 @@ def new_values(found: Found, new: str, get: Get) -> t.Iterator[tuple[Path, str]]
 
 
 def _values_of_pair(found: Found, new: RegistryReference, get: Get) -> t.Iterator[tuple[Path, str]]:
-    """Without a place of its own, a digest stands behind the tag, where charts accept it.
+    """Without a key for the digest, append it to the tag, where charts accept it.
 
-    A key for the tag is added where there is none and the tag would be lost.
+    If there is no key for the tag and the tag would be lost, add one.
     """
     parts = found.parts
     if parts.get("registry") and get(parts["registry"]):
@@ -71,7 +71,7 @@ def _values_of_pair(found: Found, new: RegistryReference, get: Get) -> t.Iterato
 
 
 def _values_of_artifact(parts: t.Mapping[str, Path], new: RegistryReference, get: Get) -> t.Iterator[tuple[Path, str]]:
-    """Tags of charts are versions, in which a plus became an underscore; digests have no place beside them."""
+    """Set the parts of an artifact. Tags of charts are versions whose plus became an underscore, and cannot include a digest."""
     prefix = _OCI if str(get(parts["url"])).startswith(_OCI) else ""
     if "chart" in parts:
         above, _slash, name = new.context.rpartition("/")
@@ -86,14 +86,14 @@ def _values_of_artifact(parts: t.Mapping[str, Path], new: RegistryReference, get
 
 
 class Edits:
-    """Changes of a text, which all refer to the text as it was."""
+    """Changes of a text. All positions refer to the original text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: dict[Span, str] = {}
 
     def replace(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
-        """Give a scalar another value: what is not the reference stays, with quotes and comments."""
+        """Set the value of a scalar, and keep everything that is not the reference, including quotes and comments."""
         raw = self._changes.get(span, self._text[span.start : span.end])
         replaced = _substituted(raw, found.reference, new) if "image" in found.parts else None
         if replaced is None and (old == value or span in self._changes):  # the second time by an alias
@@ -107,7 +107,7 @@ class Edits:
         self._changes[span] = replaced
 
     def add(self, beside: Span, key: str, value: str) -> None:
-        """Add a member after the one whose value stands ``beside``: on a line of its own, or within the braces."""
+        """Add a member after the one whose value is ``beside``, on a separate line or within the braces."""
         if beside.in_flow:
             quote = '"' if beside.style == '"' or _NOT_TEXT.fullmatch(value) else ""
             self._insert(beside.end, f", {quote}{key}{quote}: {quote}{value}{quote}")
@@ -124,7 +124,7 @@ class Edits:
         self._changes[place] = self._changes.get(place, "") + text
 
     def result(self) -> str:
-        """The text with all changes."""
+        """Return the text with all changes."""
         pieces, at = [], 0
         for span in sorted(self._changes, key=lambda span: span.start):
             pieces += [self._text[at : span.start], self._changes[span]]
@@ -133,7 +133,7 @@ class Edits:
 
 
 def _substituted(text: str, reference: str, new: str) -> str | None:
-    """The text with another reference, also where it stands several times, but not where it is a part of a longer one."""
+    """Replace all occurrences of a reference in a text, except as part of a longer reference. None if there are none."""
     bounded = _BEFORE + re.escape(reference) + r"(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])"
     replaced, count = re.subn(bounded, lambda _match: new, text)
     return replaced if count else None

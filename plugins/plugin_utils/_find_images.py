@@ -5,10 +5,10 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Find references to images in documents of Kubernetes, compose, kustomize, Helm and quadlet.
+"""Find image references in documents for Kubernetes, compose, kustomize, Helm and quadlets.
 
-Where a format says that a value is an image, the reference is certain. Elsewhere a value may look like one: the value of
-a key such as ``image``, a pair of ``repository`` and ``tag``, an argument or a variable of an operator.
+If a format defines a value as an image, the reference is certain. Other values may look like references: the value of
+a key such as ``image``, a pair of ``repository`` and ``tag``, an argument or an environment variable of an operator.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _MAX_DEPTH = 100
 
 
 def find_in(document: Document, default_tag: str = "") -> list[Found]:
-    """All references of a document, in its order; ``default_tag`` is for pairs of values without a tag."""
+    """Return all references in a document, in order; ``default_tag`` is for pairs of values without a tag."""
     finder = _Finder(default_tag)
     finder.look(document.value, ())
     return finder.found
 
 
 def find(content: t.Any, default_tag: str = "") -> list[Found]:
-    """All references of a text, of a parsed document, or of a list of documents. Raises InvalidDocument."""
+    """Return all references in a text, a parsed document, or a list of documents. Raises InvalidDocument."""
     return [found for document in documents_of(content) for found in find_in(document, default_tag)]
 
 
 def documents_of(content: t.Any) -> list[Document]:
-    """The documents of a text, of a parsed document, or of a list of either. Raises InvalidDocument."""
+    """Return the documents of a text, a parsed document, or a list of either. Raises InvalidDocument."""
     if isinstance(content, str):
         return load(content)
     if isinstance(content, (list, tuple)):
@@ -44,7 +44,7 @@ def documents_of(content: t.Any) -> list[Document]:
 
 
 def once(found: t.Iterable[Found]) -> list[Found]:
-    """Each reference once: where it first stands, and certain if it is so anywhere."""
+    """Return each reference once, at its first position, and as certain if it is certain anywhere."""
     known: dict[str, Found] = {}
     for item in found:
         first = known.setdefault(item.reference, item)
@@ -54,7 +54,7 @@ def once(found: t.Iterable[Found]) -> list[Found]:
 
 
 def describe(found: Found) -> dict[str, t.Any]:
-    """A reference as the filter returns it."""
+    """Return a reference in the form of the filter's result."""
     path = "".join("[%d]" % key if isinstance(key, int) else ".%s" % key for key in found.path).lstrip(".")
     return {"reference": found.reference, "kind": found.kind, "path": path, "certain": found.certain}
 
@@ -67,7 +67,7 @@ class _Finder:
         self._is_schema = False
 
     def look(self, value: t.Any, path: Path) -> None:
-        """Look into a value and all below it."""
+        """Search a value and everything below it."""
         if len(path) > _MAX_DEPTH or path in self._done:
             return
         if isinstance(value, t.Mapping):
@@ -94,7 +94,7 @@ class _Finder:
             self.look(below, (*path, str(key)))
 
     def _add(self, places: t.Iterable[Found]) -> None:
-        """Keep those whose values belong to no other reference."""
+        """Add references whose values do not belong to another reference."""
         new = [place for place in places if not self._done.intersection(place.parts.values())]
         self.found += new
         self._done.update(where for place in new for where in place.parts.values())

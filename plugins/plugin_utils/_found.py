@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A reference as it stands in a document, and what texts count as references."""
+"""A reference in a document, and the rules for which texts are references."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MAX_LENGTH = 512
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A reference as it stands in a document.
+    """A reference in a document.
 
-    ``parts`` say which values it is made of:
+    ``parts`` maps its parts to the values that contain them:
 
-    - ``image`` alone, which may be a part of its value only, as in ``--image=REFERENCE``
-    - ``repository``, with ``registry``, ``tag``, and ``digest`` or ``sha`` (a digest without its algorithm) where there
-      are such keys. A ``repository`` that has no value yet belongs after the value of ``beside``.
-    - ``url``, with ``chart``, ``tag`` and ``digest`` where there are such keys
+    - ``image`` alone, which may be only a part of its value, as in ``--image=REFERENCE``
+    - ``repository``, with ``registry``, ``tag``, and ``digest`` or ``sha`` (a digest without its algorithm) if such keys
+      exist. A ``repository`` without a value yet is added after the value of ``beside``.
+    - ``url``, with ``chart``, ``tag`` and ``digest`` if such keys exist
     """
 
     reference: str
@@ -44,7 +44,7 @@ class Found:
 
 
 def parse(text: t.Any) -> RegistryReference | None:
-    """The reference, if a text is one."""
+    """Return the reference if a text is one, else None."""
     if not isinstance(text, str) or not text.strip() or len(text) > _MAX_LENGTH:
         return None
     try:
@@ -54,7 +54,7 @@ def parse(text: t.Any) -> RegistryReference | None:
 
 
 def is_likely(text: t.Any) -> bool:
-    """Whether the value of a key such as ``image`` is a reference: a word alone may be anything."""
+    """Return whether the value of a key such as ``image`` is a reference. A single word may be anything."""
     reference = parse(text)
     if reference is None:
         return False
@@ -64,17 +64,17 @@ def is_likely(text: t.Any) -> bool:
 
 
 def is_full(text: str) -> bool:
-    """Whether a word is a reference wherever it stands: with a registry, a path, and a tag or digest."""
+    """Return whether a word is a reference in any context: it has a registry, a path, and a tag or digest."""
     host, slash, _path = text.partition("/")
     reference = parse(text) if slash and _HOST.fullmatch(host) else None
     return bool(reference and (reference.tag or reference.digest))
 
 
 def mappings(value: t.Any) -> list[t.Mapping[str, t.Any]]:
-    """The mappings of a list; what is none keeps its place."""
+    """Return the mappings in a list. Other elements become empty mappings, so that positions do not change."""
     return [mapping(item) for item in value] if isinstance(value, (list, tuple)) else []
 
 
 def mapping(value: t.Any) -> t.Mapping[str, t.Any]:
-    """The value if it is a mapping, else an empty one."""
+    """Return the value if it is a mapping, else an empty one."""
     return value if isinstance(value, t.Mapping) else {}

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The documents that a Helm chart stands for: rendered by ``helm template``, or read from the chart without it."""
+"""The documents of a Helm chart, rendered by ``helm template`` or read from the files of the chart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 500
 
 @dataclasses.dataclass(frozen=True)
 class HelmOptions:
-    """How charts are rendered; ``seconds`` is how long one may take."""
+    """Options for rendering charts; ``seconds`` is the timeout for each chart."""
 
     program: str = "helm"
     release: str = "release"
@@ -39,7 +39,7 @@ class HelmOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """Texts of a chart, and the tag of images without one: ``appVersion``. ``warning`` says why helm was not used."""
+    """The texts of a chart, and the default tag of its images (``appVersion``). ``warning`` says why helm was not used."""
 
     texts: list[Text]
     default_tag: str = ""
@@ -47,7 +47,7 @@ class Rendered:
 
 
 def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
-    """The documents of a chart. Raises ImageError."""
+    """Return the documents of a chart. Raises ImageError."""
     argv = [options.program, "template", options.release, os.path.abspath(path), "--namespace", options.namespace]
     argv += [part for values in options.values for part in ("--values", os.path.abspath(values))]
     argv += ["--kube-version", options.kube_version] if options.kube_version else []
@@ -68,7 +68,7 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
 
 
 def _failure(errors: str) -> tuple[str, str]:
-    """What helm says of the chart, without its warnings and the options that it recommends, and what to do."""
+    """Return the error of helm without its warnings and suggested options, and a hint."""
     lines = errors.splitlines()
     first = next((number for number, line in enumerate(lines) if line.startswith("Error:")), 0)
     text = " ".join(clean(" ".join(line for line in lines[first:] if "--debug" not in line)).split())
@@ -78,7 +78,7 @@ def _failure(errors: str) -> tuple[str, str]:
 
 
 def _unrendered(path: str, options: HelmOptions) -> Rendered:
-    """The annotation with its images and the values: those of the chart, and those that were given."""
+    """Return the annotation with the images of the chart, and its default and custom values."""
     texts = chart_files(path)
     own = [text for text in texts if text.file.endswith("Chart.yaml")]
     version = _app_version(own[0]) if own else ""

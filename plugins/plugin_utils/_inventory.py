@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Adding up the blobs of an inventory, for reports."""
+"""Sum up the blobs of an inventory, for reports."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TAG_OR_DIGEST = re.compile(r"(@sha256)?:[^:/]*$")
 
 
 def summarize(images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Return the bytes of all blobs, of each repository's, and of those that one digest alone uses.
+    """Return the size of all blobs, the size for each repository, and the size that only one digest uses.
 
-    ``images`` are the records of an inventory. Raises LookupError or TypeError if they are something else.
+    ``images`` are the records of an inventory. Raises LookupError or TypeError if they are invalid.
     """
     sizes: dict[str, int] = {}
     users: dict[str, set[str]] = collections.defaultdict(set)
@@ -44,7 +44,7 @@ def summarize(images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _unique(image: t.Mapping[str, t.Any], sizes: dict[str, int], users: dict[str, set[str]]) -> int | None:
-    """Return the bytes of the blobs that no other image uses; None if a size is unknown."""
+    """Return the size of the blobs that no other image uses; None if a size is unknown."""
     if not all(blob in sizes for blob in image["blobs"]):
         return None
     return sum(sizes[blob] for blob in image["blobs"] if len(users[blob]) == 1)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The values that look like references where no format says so: values of charts, arguments, variables, scripts."""
+"""Values that look like references although no format defines them as images: chart values, arguments, variables, scripts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FLAT_TAGS = ("Tag", "_tag", "Version", "_version")
 
 
 def pairs(value: t.Mapping[str, t.Any], path: Path, default_tag: str) -> t.Iterator[Found]:
-    """Values of charts: ``{registry, repository, tag, digest}``, with ``image`` or ``name`` for the repository too."""
+    """Yield references in chart values: ``{registry, repository, tag, digest}``, where the repository may be ``image`` or ``name``."""
     of_image = bool(path) and isinstance(path[-1], str) and bool(_IMAGE_KEY.fullmatch(path[-1]))
     has_name = any(key in value for key in ("tag", "digest", "registry"))
     if isinstance(value.get("repository"), str) and (has_name or of_image):
@@ -54,7 +54,7 @@ def pairs(value: t.Mapping[str, t.Any], path: Path, default_tag: str) -> t.Itera
 def _joined(
     value: t.Mapping[str, t.Any], repository: str, tag_key: str, path: Path, default_tag: str
 ) -> t.Iterator[Found]:
-    """The reference that some members of a mapping make together."""
+    """Yield the reference that several members of a mapping form together."""
     registry, tag = value.get("registry"), value.get(tag_key)
     tag = default_tag if tag in (None, "") else str(tag)
     is_whole = any(mark in value[repository].rpartition("/")[2] for mark in ":@")
@@ -74,7 +74,7 @@ def _joined(
 
 
 def variable(value: t.Mapping[str, t.Any], path: Path) -> t.Iterator[Found]:
-    """Variables of the environment, such as RELATED_IMAGE_PROXY of operators."""
+    """Yield references in environment variables, such as RELATED_IMAGE_PROXY of operators."""
     name, text = value.get("name"), value.get("value")
     if isinstance(name, str) and _IMAGE_VARIABLE.fullmatch(name) and is_likely(text):
         below = (*path, "value")
@@ -82,7 +82,7 @@ def variable(value: t.Mapping[str, t.Any], path: Path) -> t.Iterator[Found]:
 
 
 def flags(values: t.Sequence[t.Any], path: Path) -> t.Iterator[Found]:
-    """Arguments in two words: ``["--sidecar-image", "REFERENCE"]``."""
+    """Yield references in arguments of two words: ``["--sidecar-image", "REFERENCE"]``."""
     for number, (flag, text) in enumerate(zip(values, values[1:])):
         if isinstance(flag, str) and _IMAGE_ARGUMENT.fullmatch(flag) and is_likely(text):
             below = (*path, number + 1)
@@ -90,7 +90,7 @@ def flags(values: t.Sequence[t.Any], path: Path) -> t.Iterator[Found]:
 
 
 def in_text(text: str, path: Path) -> t.Iterator[Found]:
-    """The references of a value: all of it, what follows ``=``, or words in it."""
+    """Yield the references in a value: the whole value, the text after ``=``, or words in it."""
     place = {"image": path}
     if _is_of_image(path) and is_likely(text):
         yield Found(text.strip(), "key", path, False, place)
@@ -107,7 +107,7 @@ def in_text(text: str, path: Path) -> t.Iterator[Found]:
 
 
 def _is_of_image(path: Path) -> bool:
-    """Whether a value stands under a key such as ``image``, or in a list or mapping of ``images``."""
+    """Return whether a value belongs to a key such as ``image``, or is in a list or mapping of ``images``."""
     key = path[-1] if path else ""
     if isinstance(key, str) and (_IMAGE_KEY.fullmatch(key) or _IMAGE_VARIABLE.fullmatch(key)):
         return True
@@ -115,7 +115,7 @@ def _is_of_image(path: Path) -> bool:
 
 
 def _bare(word: str) -> str:
-    """A word without a scheme, and without the full stop of its sentence."""
+    """Return a word without a scheme and without the full stop of its sentence."""
     for scheme in _SCHEMES:
         if word.startswith(scheme):
             word = word[len(scheme) :]
@@ -123,6 +123,6 @@ def _bare(word: str) -> str:
 
 
 def _is_named(word: str) -> bool:
-    """Whether a word after ``image:`` is a reference: numbers and words alone are not."""
+    """Return whether a word after ``image:`` is a reference, which a number or a single word is not."""
     reference = parse(word)
     return bool(reference and (reference.digest or (reference.tag and is_tag(reference.tag))))

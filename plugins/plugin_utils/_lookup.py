@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What lookups need to reach registries from the controller: the options of the modules, programs, and a cache."""
+"""What lookups need to connect to registries from the controller: the options of the modules, programs, and a cache."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class RegistryLookup(LookupBase):
     name = "lookup"
 
     def registry_params(self, direct: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """The shared options, checked and completed as for a module; ``direct`` are those of the call. Raises ImageError."""
+        """Return the shared options, checked and completed as for a module; ``direct`` are those of the call. Raises ImageError."""
         return registry_params({name: self._option(name, direct) for name in registry_options()})
 
     def _option(self, name: str, direct: t.Mapping[str, t.Any]) -> t.Any:
-        """An option. ansible-core does not template the variables that options of lookups come from."""
+        """Return an option. ansible-core does not template the variables that options of lookups come from."""
         value = self.get_option(name)
         if name in direct or self._templar is None:
             return value
@@ -49,7 +49,7 @@ class RegistryLookup(LookupBase):
 
     @contextlib.contextmanager
     def stores(self, params: dict[str, t.Any]) -> t.Iterator[Stores]:
-        """The stores that these options describe; what there is to warn about is shown at the end."""
+        """Open the stores for these options. Warnings are shown at the end."""
         opened = open_for_reading(params)
         statistics = opened.run.statistics
         try:
@@ -68,7 +68,7 @@ class RegistryLookup(LookupBase):
 
     @contextlib.contextmanager
     def reporting(self) -> t.Iterator[None]:
-        """Errors of the block end the task with their message."""
+        """End the task with the message of an error in the block."""
         try:
             yield
         except ImageError as error:
@@ -76,14 +76,14 @@ class RegistryLookup(LookupBase):
 
 
 class DigestCache:
-    """The digests that were looked up in this run of ansible-playbook, for all of its tasks and hosts.
+    """The digests that were looked up in this run of ansible-playbook, for all its tasks and hosts.
 
-    They are in a file of the run's own directory: tasks are separate processes. Those who hold the cache keep others
-    waiting, so that a hundred hosts that need the same digests ask the registry once.
+    They are in a file in the run's own directory, because tasks are separate processes. The cache is locked while it
+    is used, so that the registry is asked only once if a hundred hosts need the same digests.
     """
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
-        """``params`` are the shared options: with others, a registry may be another one."""
+        """``params`` are the shared options. They are part of the key, because results may depend on them."""
         public = {**params, "registries": [_public(entry) for entry in params["registries"]]}
         text = json.dumps(public, sort_keys=True, default=str)
         self._key = hashlib.sha256(text.encode()).hexdigest()
@@ -91,7 +91,7 @@ class DigestCache:
 
     @contextlib.contextmanager
     def hold(self) -> t.Iterator[dict[str, str]]:
-        """The digests by reference, which are kept with what the block adds. Raises ImageError."""
+        """Lock the cache. The block receives the digests by reference, and its additions are stored. Raises ImageError."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(file_errors("use the cache of digests", self._path))
             stream = stack.enter_context(locked(self._path))

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Show what a module is doing: an action plugin that watches the progress file of its module."""
+"""Show the progress of a module: an action plugin that reads the progress file of its module."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ display = Display()
 
 
 class RegistryAction(ActionBase):
-    """Run the module of the same name, and show its progress if it takes long."""
+    """Run the module with the same name, and show its progress if it takes long."""
 
     _supports_check_mode = True
     _supports_async = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """Return the result of the module, as it is."""
+        """Return the result of the module unchanged."""
         task_vars = task_vars or {}
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         watcher = self._watcher(task_vars)
@@ -71,7 +71,7 @@ class RegistryAction(ActionBase):
         return {**self._task.args, "progress_file": watcher.path} if watcher else dict(self._task.args)
 
     def _watcher(self, task_vars: dict[str, t.Any]) -> Watcher | None:
-        """Return what watches the module, None if nobody wants it or the connection cannot."""
+        """Return the watcher for the module; None if it is disabled or the connection does not support it."""
         given = task_vars.get(VARIABLE)
         if given is None:
             given = os.environ.get(ENVIRONMENT)
@@ -93,7 +93,7 @@ def style_of(given: object) -> str:
 
 
 def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
-    """Return a function that reads a file of the managed node in another thread; None for other connections."""
+    """Return a function that reads a file on the managed node in another thread; None for other connections."""
     if connection.transport == "local":
         return _read_local
     if connection.transport != "ssh":
@@ -119,7 +119,7 @@ def _read_local(path: str) -> bytes:
 
 
 class Watcher:
-    """A thread that shows a line now and then; a context manager. None of its errors reaches the task."""
+    """A thread that shows a line at intervals; a context manager. Its errors do not affect the task."""
 
     # A worker runs one task of one host at a time, in a loop one after another.
     _in_background: t.ClassVar[Watcher | None] = None
@@ -144,7 +144,7 @@ class Watcher:
         self._thread.join()
 
     def watch_in_background(self) -> None:
-        """Watch until the module has ended or this process ends, which waits for the thread, as it may hold a lock of all."""
+        """Watch until the module or this process ends. The process waits for the thread, which may hold a global lock."""
         if Watcher._in_background:
             Watcher._in_background._end.set()
         Watcher._in_background = self
@@ -190,9 +190,10 @@ class Watcher:
 
 
 def _speed(before: dict[str, t.Any], now: dict[str, t.Any]) -> tuple[int, int | None]:
-    """Return bytes a second since the last look, and the seconds that are left; None if that cannot be told.
+    """Return the bytes per second since the last look, and the remaining seconds; None if unknown.
 
-    Each phase has bytes of its own. How long it has lasted when it is first seen is not known, but for the first one.
+    Each phase counts its bytes separately. The duration of a phase when it is first seen is unknown, except for the
+    first phase.
     """
     if before and before["phase"] != now["phase"]:
         return 0, None

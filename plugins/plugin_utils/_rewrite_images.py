@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Replace references in documents, and leave every other character of a text as it is."""
+"""Replace references in documents without changing any other character of a text."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _KBLD_ID = "kbld.carvel.dev/id"
 
 
 class InvalidMapping(ImageError):
-    """A mapping is none of the shapes that are understood."""
+    """A mapping has an unsupported form."""
 
 
 @dataclasses.dataclass
 class Rewritten:
-    """The content with its references replaced, and which were: ``missing`` are those without a mapping, each once."""
+    """The rewritten content and the replaced references; ``missing`` has the references without a replacement, without duplicates."""
 
     content: t.Any
     replaced: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -39,7 +39,7 @@ class Rewritten:
 
 
 class Mapping:
-    """From references to references. Whole references take precedence over prefixes, longer prefixes over shorter ones."""
+    """Maps references to references. Complete references take precedence over prefixes, and longer prefixes over shorter ones."""
 
     def __init__(self, given: t.Any) -> None:
         """``given`` may be one of these, or a list of them. Raises InvalidMapping.
@@ -92,7 +92,7 @@ class Mapping:
             self._exact["%s:%s" % (repository, tag)] = new
 
     def get(self, reference: str) -> str | None:
-        """What a reference becomes; None where nothing says so."""
+        """Return the replacement for a reference; None if there is none."""
         full = _full(reference)
         if _exact(reference) in self._exact:
             return self._exact[_exact(reference)]
@@ -103,7 +103,7 @@ class Mapping:
 
 
 def _full(text: str) -> str:
-    """A reference as Docker spells it out."""
+    """Return the full name of a reference."""
     try:
         return str(parse_registry(text))
     except ImageError:
@@ -111,14 +111,14 @@ def _full(text: str) -> str:
 
 
 def _exact(text: str) -> str:
-    """The same with the tag that is meant where none is given."""
+    """Return the full name of a reference, with the default tag if it has none."""
     full = _full(text)
     named = "@" in full or ":" in full.rpartition("/")[2]
     return full if named else full + ":latest"
 
 
 def rewrite(content: t.Any, mapping: Mapping, default_tag: str = "") -> Rewritten:
-    """Replace the references of a text, a parsed document, or a list of either. Raises InvalidDocument.
+    """Replace the references in a text, a parsed document, or a list of either. Raises InvalidDocument.
 
     ``default_tag`` is for pairs of values without a tag.
     """
@@ -134,7 +134,7 @@ class _Rewriter:
         self._default_tag = default_tag
 
     def rewrite(self, content: t.Any) -> t.Any:
-        """The same content with other references."""
+        """Return the same content with replaced references."""
         if isinstance(content, str):
             return self._text(content)
         if isinstance(content, (list, tuple)):
@@ -158,7 +158,7 @@ class _Rewriter:
         return edits.result()
 
     def _replaced(self, document: Document) -> t.Iterator[tuple[Found, str]]:
-        """The references of a document that the mapping has, and what it has for them."""
+        """Yield the references of a document that the mapping contains, with their replacements."""
         for found in find_in(document, self._default_tag):
             new = self._mapping.get(found.reference)
             if new is not None:

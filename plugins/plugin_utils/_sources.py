@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The text of documents in files, directories and Helm charts, within bounds: a chart may come from anywhere."""
+"""Read the text of documents in files, directories and Helm charts, within limits, because a chart may be untrusted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ARCHIVES = (".tgz", ".tar.gz")
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """A text, and the file that it is from."""
+    """A text, and the file that it comes from."""
 
     file: str
     content: str
@@ -47,13 +47,13 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Unreadable:
-    """A file of a directory that cannot be read, and why, in a sentence."""
+    """A file in a directory that cannot be read, and the reason in a sentence."""
 
     reason: str
 
 
 def sources(path: str) -> t.Iterator[Text | Chart | Unreadable]:
-    """What there is under a path, in the order of names. Raises ImageError."""
+    """Yield the contents of a path, ordered by name. Raises ImageError."""
     if is_chart(path):
         yield Chart(path)
     elif os.path.isdir(path):
@@ -63,7 +63,7 @@ def sources(path: str) -> t.Iterator[Text | Chart | Unreadable]:
 
 
 def is_chart(path: str) -> bool:
-    """Whether this is an archive, or the directory of a chart."""
+    """Return whether this is an archive, or the directory of a chart."""
     return path.endswith(_ARCHIVES) or os.path.isfile(os.path.join(path, "Chart.yaml"))
 
 
@@ -95,7 +95,7 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
 
 
 def chart_files(path: str) -> list[Text]:
-    """Chart.yaml and values.yaml of a chart and of the charts within it, each Chart.yaml before its values.
+    """Return Chart.yaml and values.yaml of a chart and its subcharts, each Chart.yaml before its values.
 
     Raises ImageError.
     """
@@ -124,27 +124,27 @@ def _sort(names: list[str]) -> bool:
 
 
 def _is_chart_directory(relative: str) -> bool:
-    """Whether it is the chart's own directory, or one of ``charts/NAME`` at any level."""
+    """Return whether it is the chart's own directory, or one of ``charts/NAME`` at any level."""
     parts = [] if relative == "." else relative.split("/")
     return len(parts) % 2 == 0 and all(part == "charts" for part in parts[::2])
 
 
 class _Budget:
-    """What an archive may still unpack to."""
+    """How much an archive may still unpack to."""
 
     def __init__(self) -> None:
         self.size = MAX_TOTAL
         self.members = _MAX_FILES
 
     def spend(self, member: tarfile.TarInfo) -> bool:
-        """Whether a member is within the bounds."""
+        """Return whether a member is within the limits."""
         self.size -= max(member.size, 0)
         self.members -= 1
         return self.size >= 0 and self.members >= 0
 
 
 def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> list[Text]:
-    """The files of a .tgz, which is read as a stream: nothing is written, and no more than the budget is unpacked."""
+    """Return the files in a .tgz archive, which is read as a stream: nothing is written, and no more than the budget is unpacked."""
     found: dict[str, Text] = {}
     try:
         with tarfile.open(fileobj=_Bounded(stream, path, budget), mode="r|gz") as archive:
@@ -172,7 +172,7 @@ def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> 
 
 
 class _Bounded(io.RawIOBase):
-    """A stream of an archive: compressed bytes count as well, as each of them may stand for a thousand."""
+    """A stream of an archive. Compressed bytes count as well, because each of them may expand to a thousand."""
 
     def __init__(self, stream: t.BinaryIO, path: str, budget: _Budget) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ class _Bounded(io.RawIOBase):
         self._budget = budget
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises InvalidContent if there are too many."""
+        """Return the next bytes. Raises InvalidContent if there are too many."""
         chunk = self._stream.read(size)
         self._budget.size -= len(chunk)
         if self._budget.size < 0:

@@ -22,9 +22,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 
 
 def registry_params(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The shared options of a plugin, checked and completed as for a module; others are left out.
+    """Return the shared options of a plugin, checked and completed as for a module, without other options.
 
-    What is missing in ``options``, or None, has its default. Raises :class:`ImageError`.
+    Options that are missing or None get their defaults. Raises :class:`ImageError`.
     """
     spec = registry_options()
     given = {name: value for name, value in options.items() if name in spec and value is not None}
@@ -35,9 +35,9 @@ def registry_params(options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def open_for_reading(params: dict[str, t.Any]) -> Stores:
-    """The stores that options checked by :func:`registry_params` describe. A context manager.
+    """Open the stores for options that :func:`registry_params` has checked. A context manager.
 
-    Nothing is written through these stores. ``run.statistics`` has the warnings, and hides secrets in messages. Raises
+    Nothing is written to these stores. ``run.statistics`` has the warnings, and hides secrets in messages. Raises
     :class:`ImageError`.
     """
     return open_stores(params, Run(run_command, params["jobs"], dry_run=True), local=LocalImages)

@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The values that formats themselves call images: Kubernetes, compose, kustomize, Helm, OLM, Tekton, quadlet and others."""
+"""Values that formats define as images: Kubernetes, compose, kustomize, Helm, OLM, Tekton, quadlets and others."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Places = t.Iterator[t.Union[Found, Path]]
 
 
 def places(value: t.Mapping[str, t.Any], path: Path) -> Places:
-    """The references that the format of a mapping makes certain, and the paths that are dealt with so."""
+    """Yield the references that the format of a mapping makes certain, and the paths that need no further search."""
     yield from _pod(value, path)
     yield from _annotation(value, path)
     yield from _related(value, path)
@@ -77,7 +77,7 @@ def _image(text: t.Any, kind: str, path: Path) -> Places:
 
 
 def _pod(value: t.Mapping[str, t.Any], path: Path) -> Places:
-    """Of every kind of workload, and of custom resources that have such a template in them."""
+    """Yield the images of any kind of workload, and of custom resources that contain a pod template."""
     for key in _CONTAINERS:
         for number, container in enumerate(mappings(value.get(key))):
             yield from _string(container, "image", "container", (*path, key, number))
@@ -88,7 +88,7 @@ def _pod(value: t.Mapping[str, t.Any], path: Path) -> Places:
 
 
 def _string(value: t.Mapping[str, t.Any], key: str, kind: str, path: Path) -> Places:
-    """A member, if it is text: values of charts have mappings in the same places."""
+    """Yield a member if it is text, because chart values have mappings in the same places."""
     if isinstance(value.get(key), str):
         yield from _image(value[key], kind, (*path, key))
 
@@ -109,7 +109,7 @@ def _annotation(value: t.Mapping[str, t.Any], path: Path) -> Places:
 
 
 def _related(value: t.Mapping[str, t.Any], path: Path) -> Places:
-    """OLM's bundles, ClusterServiceVersions and catalogs, and image streams of OpenShift."""
+    """Yield the images of OLM bundles, ClusterServiceVersions and catalogs, and of OpenShift image streams."""
     for number, entry in enumerate(mappings(value.get("relatedImages"))):
         yield from _image(entry.get("image"), "operator", (*path, "relatedImages", number, "image"))
     if value.get("kind") == "CatalogSource":
@@ -160,7 +160,7 @@ def _kustomize(value: t.Mapping[str, t.Any], path: Path) -> Places:
 
 
 def _artifacts(value: t.Mapping[str, t.Any], path: Path) -> Places:
-    """Sources of Flux and Argo CD that are registries."""
+    """Yield the registries that Flux and Argo CD use as sources."""
     spec = mapping(value.get("spec"))
     parts: dict[str, Path] = {key: (*path, "spec", "ref", key) for key in ("tag", "digest")}
     yield from _artifact(spec, "url", mapping(spec.get("ref")), parts, (*path, "spec"))
@@ -175,7 +175,7 @@ def _artifacts(value: t.Mapping[str, t.Any], path: Path) -> Places:
 def _artifact(
     source: t.Mapping[str, t.Any], key: str, named: t.Mapping[str, t.Any], at: dict[str, Path], path: Path
 ) -> Places:
-    """A chart or manifests at ``source[key]``; ``named`` has its tag and digest, which stand ``at`` these places."""
+    """Yield a chart or manifests at ``source[key]``; ``named`` has the tag and digest, and ``at`` their paths."""
     url, chart, tag, digest = source.get(key), source.get("chart"), named.get("tag"), named.get("digest")
     if not isinstance(url, str):
         return
@@ -193,7 +193,7 @@ def _artifact(
 
 
 def _steps(value: t.Any, path: Path) -> Places:
-    """Tasks of Tekton and workflows of Argo: the images of steps, sidecars, containers and scripts."""
+    """Yield the images of steps, sidecars, containers and scripts in Tekton tasks and Argo workflows."""
     if len(path) > _MAX_DEPTH:
         return
     if isinstance(value, t.Mapping):

@@ -50,7 +50,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.reference 
 
 
 def image_reference(value: t.Any) -> bool:
-    """Whether this is a reference."""
+    """Return whether this is an image reference."""
     if not isinstance(value, str):
         return False
     try:
