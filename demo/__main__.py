@@ -32,17 +32,17 @@ MIRROR = PLACE / "mirror"
 REPORT = MIRROR / "index.html"
 
 SUMMARY = """
-=== Done: the registry is stopped, and nothing is left but .build
+=== Done: the registry is stopped, and all files are in .build
 
-first run     changed=2    copied, and promoted
+first run     changed=2    copied and promoted
 second run    changed=0    {seen}
-check mode    changed=1    foreseen, and not done
-mirror        changed=2    twice, with an inventory and a report, for your browser:
+check mode    changed=1    predicted, not executed
+mirror        changed=2    two runs, with an inventory and a report. Open the report in your browser:
     {report}
 
-Next, the same with an image from the internet:
+Next, run the demo with an image from the internet:
     make demo ARGS='-e image=docker.io/library/alpine:3.20'
-Or read demo/playbook.yml: given another address, it works on a registry of yours."""
+Or read demo/playbook.yml, which also works with your own registry."""
 
 _RECAP = re.compile(r"ok=\d+.*changed=(\d+)")  # there may be colours in between
 
@@ -72,7 +72,7 @@ def parse(arguments: list[str]) -> str | None:
         dest="image",
         type=_image,
         metavar="image=REFERENCE",
-        help="copy this image instead of one made here, such as image=docker.io/library/alpine:3.20",
+        help="copy this image instead of the one that the demo creates, for example image=docker.io/library/alpine:3.20",
     )
     return parser.parse_args(arguments).image
 
@@ -101,27 +101,27 @@ def tour(program: str, server: DockerRegistry, image: str | None) -> str:
     variables = [f"registry={server.host}", *([f"image={image}"] if image else [])]
     expected = None if image else make_image()
 
-    heading(1, f"Copy an image into the registry at {server.host}, and promote it")
+    heading(1, f"Copy an image to the registry at {server.host}, and promote it")
     play(program, variables, 2)
     check_digests(server, expected)
 
-    heading(2, "The same again: all of it is there, so nothing changes")
+    heading(2, "Run the playbook again: everything is up to date, so nothing changes")
     server.forget()
     play(program, variables, 0)
     seen = check_unwritten(server)
     check_digests(server, expected)
 
-    heading(3, "A further tag in check mode: what would change, without changing it")
+    heading(3, "Add a tag in check mode: show the changes without making them")
     server.forget()
     play(program, [*variables, "tag=next"], 1, "--check", "--diff")
     check_unwritten(server)
 
-    heading(4, "A mirror of production, with a report")
+    heading(4, "Mirror the production repositories, with a report")
     MIRROR.mkdir()
     release(server, "1.9.0", "1.10.0", "2.0.0")
     mirror(program, server)
 
-    heading(5, "A new release: the next run of the mirror brings it")
+    heading(5, "Push a new release: the next mirror run copies it")
     release(server, "2.1.0")
     mirror(program, server)
     return SUMMARY.format(seen=seen, report=REPORT.as_uri())
@@ -155,7 +155,7 @@ def make_image() -> str:
     write_layout(image, PLACE / "images", "hello")
     platforms = [child["platform"] for child in image.document()["manifests"]]
     names = " and ".join(f"{platform['os']}/{platform['architecture']}" for platform in platforms)
-    print(f"-- made an image that says hello, for {names}, as an OCI layout in .build/demo/images:")
+    print(f"-- created a hello image for {names} as an OCI layout in .build/demo/images:")
     print(f"   {image.digest}")
     return image.digest
 
@@ -180,7 +180,7 @@ def play(program: str, variables: list[str], expected: int, *options: str, playb
     if process.returncode or changed is None:
         raise DemoError(f"ansible-playbook failed with exit status {process.returncode}.")
     if changed != expected:
-        raise DemoError(f"This run has changed={changed}, and should have changed={expected}.")
+        raise DemoError(f"This run reported changed={changed}, but changed={expected} was expected.")
 
 
 @contextlib.contextmanager
@@ -221,8 +221,8 @@ def check_digests(server: DockerRegistry, expected: str | None) -> None:
     expected = expected or found[":".join(STAGING)]
     for name, digest in found.items():
         if digest is None or digest != expected:
-            raise DemoError(f"{name} is {digest or 'missing'} in the registry, and should be {expected}.")
-    print(f"-- asked without the collection's code, the registry has at both {' and '.join(found)}:")
+            raise DemoError(f"In the registry, {name} is {digest or 'missing'}, but should be {expected}.")
+    print(f"-- checked without the code of the collection: {' and '.join(found)} both point to")
     print(f"   {expected}", flush=True)
 
 
@@ -231,8 +231,8 @@ def check_unwritten(server: DockerRegistry) -> str:
     counts = observe.tally(server.requests())
     told = ", ".join(f"{count} x {what}" for what, count in counts.items())
     if any(what.split()[0] not in ("GET", "HEAD") for what in counts):
-        raise DemoError(f"The registry saw {told}: nothing was to be written.")
-    print(f"-- the registry's own log has nothing but {told}: nothing was written", flush=True)
+        raise DemoError(f"The registry received {told}, but nothing should have been written.")
+    print(f"-- the access log of the registry contains only {told}: nothing was written", flush=True)
     return told
 
 

@@ -59,7 +59,7 @@ def obtain() -> DockerRegistry:
     except provision.ProvisionError as error:
         for engine in ("docker", "podman"):
             if shutil.which(engine) and _succeeds([engine, "info"]):
-                print(f"-- no docker-registry here: running {IMAGE} with {engine}", flush=True)
+                print(f"-- docker-registry is not installed: running {IMAGE} with {engine}", flush=True)
                 if _succeeds([engine, "pull", IMAGE]):
                     return ContainerRegistry(engine)
         raise provision.ProvisionError(f"{error} A running docker or podman that can pull {IMAGE} does, too.") from None

@@ -348,13 +348,15 @@ def sentence(copied: Copied, src: str, run: Run) -> str:
     plan, moved = copied.job.planned, copied.job.moved
     written = messages.listing(copied.references)
     if not plan.changed:
-        return "%s: up to date with %s." % (written, src)
+        return "%s %s up to date with %s." % (written, "are" if len(copied.references) > 1 else "is", src)
+    copy, mount = ("to copy", "to mount") if run.dry_run else ("copied", "mounted")
+    size = messages.size(moved.bytes) + messages.took(run.seconds)
+    attached = len(plan.attached.missing) if plan.attached else 0
     counts = [
-        "%s copied (%s)"
-        % (messages.count(moved.copied, "blob"), messages.size(moved.bytes) + messages.took(run.seconds)),
-        "%d mounted (%s)" % (moved.mounted, messages.size(moved.bytes_mounted)) if moved.mounted else "",
+        "%s %s (%s)" % (messages.count(moved.copied, "blob"), copy, size),
+        "%d %s (%s)" % (moved.mounted, mount, messages.size(moved.bytes_mounted)) if moved.mounted else "",
         "%d already present" % plan.skipped if plan.skipped else "",
-        messages.count(len(plan.attached.missing), "referrer") if plan.attached and plan.attached.missing else "",
+        "%s %s" % (messages.count(attached, "referrer"), copy) if attached else "",
     ]
     verb = "Would copy" if run.dry_run else "Copied"
     return "%s %s to %s: %s." % (verb, src, written, ", ".join(filter(None, counts)))

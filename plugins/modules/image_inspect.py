@@ -280,7 +280,7 @@ msg:
   description: A one-sentence summary of the image.
   returned: success
   type: str
-  sample: "registry.example.com/app:1.4 is an index of 2 platforms (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)."
+  sample: "registry.example.com/app:1.4 is an index with 2 platforms (sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0)."
 referrers:
   description:
     - The referrers of the image and of its children. The referrers of a referrer follow it in the list.
@@ -358,7 +358,7 @@ def sentence(found: Inspected, image: str) -> str:
         return "%s does not exist." % image
     kind = "an image"
     if found.top.is_index:
-        kind = "an index of %s" % messages.count(len(found.platforms), "platform")
+        kind = "an index with %s" % messages.count(len(found.platforms), "platform")
     elif found.image and found.size:
         kind = "an image of %s" % messages.size(found.size)
     missing = ""

@@ -163,7 +163,7 @@ def describe(locked: Locked, path: str, dry_run: bool) -> dict[str, t.Any]:
         verb = "Would lock" if dry_run else "Locked"
         msg = "%s %s in %s: %d added, %d moved, %d removed." % (verb, images, path, *locked.counts)
     else:
-        msg = "%s in %s: up to date." % (images, path)
+        msg = "%s is up to date (%s)." % (path, images)
     result: dict[str, t.Any] = {
         "changed": locked.changed,
         "msg": msg,

@@ -145,7 +145,7 @@ msg:
   description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
-  sample: "Pointed 1 of 3 tags of registry.example.com/app to another image: stable."
+  sample: "Moved 1 of 3 tags in registry.example.com/app to a different image: stable."
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
@@ -181,8 +181,8 @@ def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.
     """Return which tags were or would be moved, as in RETURN."""
     names = assigned.references
     moved = [name for name, digest in assigned.after.items() if assigned.before.get(name) != digest]
-    verb = "Would point" if dry_run else "Pointed"
-    msg = "%s %d of %s of %s to another image: %s." % (
+    verb = "Would move" if dry_run else "Moved"
+    msg = "%s %d of %s in %s to a different image: %s." % (
         verb,
         len(moved),
         messages.count(len(names), "tag"),
@@ -190,7 +190,7 @@ def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.
         messages.listing(moved),
     )
     if not moved:
-        msg = "%s of %s: up to date." % (messages.count(len(names), "tag"), repository)
+        msg = "%s is up to date (%s)." % (repository, messages.count(len(names), "tag"))
     return {
         "changed": assigned.changed,
         "msg": msg,

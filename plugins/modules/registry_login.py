@@ -147,7 +147,8 @@ def sentence(done: LoggedIn, dry_run: bool) -> str:
         return "%s to %s as %s; credentials file: %s." % (verb, done.host, done.after, done.authfile)
     if not done.changed:
         return "Not logged in to %s, according to %s." % (done.host, done.authfile)
-    return "%s of %s in %s." % ("Would log out" if dry_run else "Logged out", done.host, done.authfile)
+    verb = "Would log out" if dry_run else "Logged out"
+    return "%s of %s; credentials file: %s." % (verb, done.host, done.authfile)
 
 
 def describe(done: LoggedIn, dry_run: bool) -> dict[str, t.Any]:

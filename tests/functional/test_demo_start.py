@@ -24,4 +24,4 @@ def test_an_old_python_is_not_taken(tmp_path):
         ["/bin/sh", str(REPOSITORY / "demo" / "run")], env=given, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 1
-    assert "Python 3.10 or newer is needed" in ran.stderr
+    assert "Python 3.10 or newer was not found" in ran.stderr

@@ -101,9 +101,9 @@ def test_a_mirror_is_kept_and_reported(
     assert APP.digest not in output
     assert '"content": ' not in output
     text = page.read_text()
-    assert "What had failed before is no longer declared: 1 image." in text
+    assert "Failed before, and no longer declared: 1 image." in text
     assert f"<li>{guarded_registry.host}/mirror/{repository}/tool:gone</li>" in text
-    assert "is there again" not in text
+    assert "Recovered after" not in text
     assert "changed=0 " in mirror("--diff")
 
     # Without a schedule there is nothing to do: neither is the source asked, nor anything removed from the mirror.

@@ -95,7 +95,7 @@ def test_the_page_sorts_versions_groups_failures_and_tells_what_became_of_them(r
         in failing
     )
 
-    again, gone = "What had failed before is there again: ", "What had failed before is no longer declared: "
+    again, gone = "Recovered after an earlier failure: ", "Failed before, and no longer declared: "
     assert f"{again}1 image." in recovered
     assert f"<li>{PLACE}/app:1</li>" in recovered
     assert gone not in recovered
@@ -207,7 +207,7 @@ def test_the_page_copies_filters_sorts_and_says_that_the_mirror_is_late(page):
     assert found["loaded"] == 0
 
     assert 'data-label="Unique" data-value="1000">1000.00 Bytes</td>' in page
-    assert "<b>109.38 KB</b>stored: shared layers count once</li>" in page
+    assert "<b>109.38 KB</b>stored, counting shared layers once</li>" in page
     assert page.count('<i style="--part:') == 2
     assert page.count("<rect ") == 9
     legend = page.split("Changes over time")[1].split("</p>")[0]
@@ -222,7 +222,7 @@ def test_a_run_that_could_not_begin_shows_the_inventory(render):
     known = [record("app:1.9", 3), record("app:1.10", 4)]
     (text,) = render(({"msg": "no"}, [image("app:1", "failed", "x")]), known=known, failures=["no"])
     assert re.findall(r'<td class="name">(\S+?)<', text) == ["app:1.9", "app:1.10"]
-    assert "The page shows the mirror as it was before." in text
+    assert "This page shows the mirror as it was before that run." in text
 
 
 def test_the_terminal_shows_no_page_and_the_message_of_the_module(
@@ -243,7 +243,7 @@ def test_the_terminal_shows_no_page_and_the_message_of_the_module(
     output = run_playbook("drayage.registry.mirror", "--check", "--diff", variables=variables)
     assert len(output.splitlines()) < 150
     assert "<html" not in output
-    summary = f"{second_registry.host}: Check mode: 1 created, 2 deleted; "
+    summary = f"{second_registry.host}: Check mode: 1 to create, 2 to delete; "
     assert summary in output
     output = run_playbook("drayage.registry.mirror", variables={**variables, "mirror_max_delete": 1}, succeeds=False)
     (message,) = re.findall(r'fatal: .*"msg": "(.*?)"', output)
@@ -251,7 +251,7 @@ def test_the_terminal_shows_no_page_and_the_message_of_the_module(
     assert "expression evaluated" not in output
     # The page says that the run failed, and shows the mirror as it was.
     text = page.read_text()
-    assert "<b>The last run failed.</b> The page shows the mirror as it was before." in text
+    assert "<b>The last run failed.</b> This page shows the mirror as it was before that run." in text
     assert f'<p class="name">{html.escape(message)}</p>' in text
     assert '<li class="bad"><b><time' in text
     assert "<b>never</b>last success" in text

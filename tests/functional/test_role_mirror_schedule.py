@@ -55,7 +55,7 @@ def test_cron_is_given_nothing_that_it_does_not_understand(play, variables, regi
     attempts = [("mirror", {**variables, "mirror_schedule": schedule}) for schedule in schedules]
     messages = refusals(play, tmp_path / "messages.json", *attempts)
     assert [message.partition(". ")[0] for message in messages] == [
-        f"cron does not understand the mirror_schedule '{schedule}'" for schedule in schedules
+        f"cron cannot parse mirror_schedule '{schedule}'" for schedule in schedules
     ]
     assert not (tmp_path / "drayage-mirror").exists()
     assert registry.requests() == []
@@ -73,7 +73,7 @@ def test_cron_is_given_what_it_understands_in_a_file_that_it_reads(play, variabl
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd knows what it understands")
 def test_systemd_says_what_it_does_not_understand(mirror, tmp_path):
     output = mirror(mirror_schedule="0 4 * * *", mirror_schedule_method="systemd", succeeds=False)
-    assert "systemd does not understand the mirror_schedule '0 4 * * *'" in output
+    assert "systemd cannot parse mirror_schedule '0 4 * * *'" in output
     mirror("--check", mirror_schedule="*:0/30", mirror_schedule_method="systemd")
 
 

@@ -46,18 +46,20 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
         ("airgap_export", {"airgap_export_dest": str(bundle), "airgap_export_image": images}),
     )
     nothing = (
-        "Nothing is declared for 127.0.0.1:1: mirror_images is empty, and neither mirror_source_file nor mirror_lock_file is set. Nothing was changed. "
+        "No images are declared for 127.0.0.1:1: mirror_images is empty, and neither mirror_source_file nor mirror_lock_file is set. Nothing was changed. "
         "List the images to mirror in mirror_images."
     )
     assert messages == [
         nothing,
         nothing,
-        f"Nothing is declared for the bundle {bundle}: airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
+        f"No images are declared for the bundle {bundle}: airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
         "Nothing was changed. List the images to export in airgap_export_images.",
     ]
     assert not bundle.exists()
     assert not (tmp_path / "state").exists()
-    warnings = re.findall(r"WARNING: the role drayage\.registry\.(\w+) ignores (.*?), as", outputs[0])
+    warnings = re.findall(
+        r"WARNING: the role drayage\.registry\.(\w+) ignores these unknown variables: (.*?)\. Check", outputs[0]
+    )
     assert warnings == [("mirror", "mirror_image"), ("airgap_export", "airgap_export_image")]
 
 
@@ -88,7 +90,7 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     archive.rename(away / archive.name)
     (message,) = run(away / archive.name)
     unpack = re.search(
-        r'Unpack it with "(tar .*?)", then set airgap_import_src to the directory it creates\.$', message
+        r'Unpack the file with "(tar .*?)", then set airgap_import_src to the directory it creates\.$', message
     )
     subprocess.run(unpack[1].split(), check=True)
     assert run(away / bundle.name) == [""]

@@ -70,7 +70,7 @@ def test_check_mode_says_what_it_would_cost_and_max_bytes_refuses(
     planned = run_module("image_sync", check_mode=True, dest=second_registry.host, **set_of)
     costs = {"download": {registry.host: size}, "upload": {second_registry.host: size}}
     assert planned.cost == {**costs, "pulls": 0, "pulls_left": None, "free": None}
-    assert re.fullmatch(r"Check mode: 2 created; [\d.]+ \wB to copy\.", planned.msg)
+    assert re.fullmatch(r"Check mode: 2 to create; [\d.]+ \wB to copy\.", planned.msg)
     local = run_module("image_sync", check_mode=True, dest=f"oci:{tmp_path}/layout", **set_of)
     assert local.cost["upload"] == {}
     assert local.cost["free"] > size

@@ -57,6 +57,6 @@ document.addEventListener("click", async event => {
   if (!button) return;
   const value = button.dataset.copy;
   const told = document.getElementById("copied");
-  try { await copy(value); told.textContent = `Copied ${value}`; } catch { told.textContent = `The browser does not allow copying. Copy this: ${value}`; }
+  try { await copy(value); told.textContent = `Copied ${value}`; } catch { told.textContent = `The browser blocked the copy. Copy this text yourself: ${value}`; }
   button.focus();
 });

@@ -18,6 +18,7 @@ from ..._transfer.attached import COPIED
 from ..._transfer.job import CREATED, DELETED, FAILED, UNCHANGED, UPDATED, Job, NotTried
 
 _CHANGES = (CREATED, UPDATED, DELETED)
+_PLANNED = {CREATED: "to create", UPDATED: "to update", DELETED: "to delete"}
 
 
 @dataclasses.dataclass
@@ -72,7 +73,12 @@ class Synced:
     def sentence(self, run: Run) -> str:
         """Return a sentence about what was or would be done."""
         counts = self.summary()
-        done = [f"{counts[action]:,} {action}" for action in (*_CHANGES, UNCHANGED, FAILED) if counts[action]]
+        words = _PLANNED if run.dry_run else {}
+        done = [
+            f"{counts[action]:,} {words.get(action, action)}"
+            for action in (*_CHANGES, UNCHANGED, FAILED)
+            if counts[action]
+        ]
         mounted = sum(image.moved.bytes_mounted for image in self.images)
         size, verb = messages.size(counts["bytes_copied"]), "to copy" if run.dry_run else "copied"
         moved = ["%s %s%s" % (size, verb, messages.took(run.seconds))] if counts["bytes_copied"] else []
