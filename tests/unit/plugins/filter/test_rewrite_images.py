@@ -226,7 +226,7 @@ def test_every_document_of_a_text_and_of_a_list():
     ("content", "mapping", "message"),
     [
         (7, {}, "rewrite_images: the input has the type int. Pass text or a parsed document."),
-        ("a: [", {}, "rewrite_images: is not valid YAML or JSON"),
+        ("a: [", {}, "rewrite_images: the document is not valid YAML or JSON"),
         (
             "a: 1",
             7,

@@ -196,5 +196,5 @@ def test_files_that_are_none(find, tmp_path):
         find(tmp_path / "pipe.yaml")
     with pytest.raises(AnsibleLookupError, match=r"cannot read the file .*gone.yaml: no such file or directory"):
         find(tmp_path / "gone.yaml")
-    with pytest.raises(AnsibleLookupError, match=r"a.yaml: is not valid YAML or JSON"):
+    with pytest.raises(AnsibleLookupError, match=r"a.yaml: the document is not valid YAML or JSON"):
         find(write(tmp_path / "a.yaml", "a: ["))

@@ -179,13 +179,13 @@ class TestLimits:
     def test_a_shortcut_to_each_link_does_not_hide_the_chain(self):
         store, top = chain(5)
         links = [manifest for manifest in store.manifests.values() if manifest.digest != top.digest]
-        with pytest.raises(InvalidContent, match="nested more than 4 deep"):
+        with pytest.raises(InvalidContent, match="nested more than 4 levels deep"):
             graph_of(store, index(*map(entry, links)))
 
     def test_a_long_chain_with_shortcuts_is_refused_and_not_a_recursion(self):
         store, _top = chain(1500)
         links = list(store.manifests.values())[::-1]
-        with pytest.raises(InvalidContent, match="nested more than 4 deep"):
+        with pytest.raises(InvalidContent, match="nested more than 4 levels deep"):
             graph_of(store, index(*map(entry, links)))
 
     def test_ten_thousand_manifests_are_walked_and_one_more_is_refused(self):

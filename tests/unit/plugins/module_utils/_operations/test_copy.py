@@ -414,7 +414,7 @@ class OnlyOci(OneFormat):
     [
         (OneFormat, IMAGE, {}, ", or set format: docker to convert the image, which changes its digest"),
         (OneFormat, INDEX, {}, ", or set format: docker to convert the image, which changes its digest"),
-        (OnlyOci, convert_image(IMAGE.manifest, "docker"), {}, "; format: oci would convert"),
+        (OnlyOci, convert_image(IMAGE.manifest, "docker"), {}, ", or set format: oci to convert"),
         (OneFormat, IMAGE, {"format": "oci"}, "type of manifest"),
         (OneFormat, image(artifactType="application/x"), {}, "type of manifest"),
     ],
@@ -427,5 +427,5 @@ def test_a_registry_that_wants_another_format_is_not_obeyed_but_explained(
     with pytest.raises(FormatRefused) as caught:
         run("r.example/app:1", "s.example/app", **options)
     assert hint in caught.value.hint
-    assert ("format:" in caught.value.hint) is (";" in hint)
+    assert ("format:" in caught.value.hint) is ("format:" in hint)
     assert stores.repository("s.example", "app").tags == {}

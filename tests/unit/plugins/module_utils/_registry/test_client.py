@@ -251,6 +251,7 @@ class TestPut:
             client.put_manifest(ACCESS, "1", IMAGE.manifest)
         assert str(caught.value) == (
             "cannot push the manifest: r.example returned 404 MANIFEST_BLOB_UNKNOWN (blob unknown to registry)."
+            " Run the task again. If it fails again, push the image to the source again."
         )
 
     def test_digest_invalid_is_tried_again(self, scripted, clock):

@@ -179,7 +179,7 @@ def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, b
         (400, "TAG_INVALID", "immutable"),
         (429, "TOOMANYREQUESTS", "rate"),
         (500, "UNKNOWN", "log"),
-        (507, "", "no space"),
+        (507, "", "Free some space"),
     ],
 )
 def test_the_hint_fits_the_error_for(status, code, hint):

@@ -223,10 +223,22 @@ class TestRefusal:
     @pytest.mark.parametrize(
         ("reply", "text"),
         [
-            (Reply(500), "the token service auth.example returned 500."),
-            (found({}), "the token service auth.example returned no token."),
-            (found({"token": ""}), "the token service auth.example returned no token."),
-            (found({"token": 7}), "the token service auth.example returned no token."),
+            (
+                Reply(500),
+                "the token service auth.example returned 500. Check the log of the token service, and any proxy in front of it.",
+            ),
+            (
+                found({}),
+                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+            ),
+            (
+                found({"token": ""}),
+                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+            ),
+            (
+                found({"token": 7}),
+                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+            ),
             (
                 found(["x"]),
                 "the token service auth.example returned a response that is not a JSON object. Check the log of the token service, and any proxy in front of it.",

@@ -139,7 +139,9 @@ class TestMount:
     def test_another_digest_is_an_error(self, uploader):
         stated = digests.of(b"other")
         pushing, _script = uploader(Reply(201, {"Docker-Content-Digest": stated}))
-        with pytest.raises(DigestMismatch, match="r.example stored %s as %s" % (BLOB.digest, stated)):
+        with pytest.raises(
+            DigestMismatch, match="r.example stored content %s under the digest %s" % (BLOB.digest, stated)
+        ):
             pushing.push(BLOB, chunks(), "other")
 
 

@@ -105,7 +105,7 @@ def test_every_name_of_a_config_is_to_be_right(tmp_path):
     entries = [{"Config": name, "RepoTags": None, "Layers": ["l", "h"]} for name in (CONFIG_HEX + ".json", wrong)]
     layers = member("l", LOW), member("h", HIGH), member(CONFIG_HEX + ".json", CONFIG)
     listed = member("manifest.json", json.dumps(entries).encode())
-    with pytest.raises(DigestMismatch, match="the config %s has content with the digest" % wrong):
+    with pytest.raises(DigestMismatch, match="the image config %s has content with the digest" % wrong):
         read(tmp_path, *layers, link(wrong, CONFIG_HEX + ".json"), listed)
 
 
@@ -161,7 +161,7 @@ def test_layer_that_is_shorter_than_it_says():
         (
             (index("c", "l", "l"), member("c", CONFIG), link("l", "m"), link("m", "l")),
             InvalidContent,
-            "the link .* in the archive does not lead to a file",
+            "in the archive does not lead to a file",
         ),
     ],
 )

@@ -108,7 +108,7 @@ def test_many_images_are_entered_by_one_change(layout, path):
 def test_of_many_images_none_is_entered_while_content_of_one_is_missing(layout, path):
     fill(layout, ONE)
     staged = [layout.stage(ONE.manifest, ["1"], None), layout.stage(TWO.manifest, ["2"], None)]
-    with pytest.raises(ContentMissing, match="content of %s was removed" % TWO.digest):
+    with pytest.raises(ContentMissing, match="content of image %s was removed" % TWO.digest):
         layout.publish_all(staged)
     assert names(path) == []
 

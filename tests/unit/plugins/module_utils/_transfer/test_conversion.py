@@ -122,7 +122,7 @@ def test_indexes_nested_without_end_are_refused(convert, store):
     for _depth in range(5):
         store.add(top)
         top = index(entry(top))
-    with pytest.raises(InvalidContent, match="nested more than 4 deep"):
+    with pytest.raises(InvalidContent, match="nested more than 4 levels deep"):
         convert(top, DOCKER)
 
 

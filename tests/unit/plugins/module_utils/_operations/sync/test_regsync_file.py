@@ -92,7 +92,7 @@ def test_regsync(node):
         ),
         (
             "version: 1\nsync: [{source: 'a:1', target: 'b/c:2', type: image}]",
-            "sync[0]: copies docker.io/library/a:1 to docker.io/b/c:2, which has a different tag. "
+            "sync[0]: the entry copies docker.io/library/a:1 to docker.io/b/c:2, which has a different tag. "
             "Use image_copy for this image, because image_sync does not change tags.",
         ),
         (

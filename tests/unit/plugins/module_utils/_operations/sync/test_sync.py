@@ -207,7 +207,9 @@ class TestReferences:
 
 def test_sources_of_a_file_that_collide_keep_whole_names_if_scoped(memory, sync):
     declared = [{"name": "s.example/%s/a" % team, "tags": ["1"], "is_of_file": True} for team in "xy"]
-    with pytest.raises(ImageError, match="of both s.example/x/a:1 and s.example/y/a:1. Set scoped: true, which keeps"):
+    with pytest.raises(
+        ImageError, match="the same destination: s.example/x/a:1 and s.example/y/a:1. Set scoped: true, which keeps"
+    ):
         sync(*declared)
     for team in "xy":
         memory["s.example/%s/a" % team].add(A, tag="1")
