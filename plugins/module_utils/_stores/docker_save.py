@@ -60,12 +60,9 @@ class DockerSave:
                 raise InvalidContent(
                     cause, hint="Load the archive into a newer Docker, and save the image again"
                 ) from None
-            is_layout = "oci-layout" in names
-            hint = (
-                "The archive is an OCI layout. Use the transport oci-archive"
-                if is_layout
-                else "Create the archive with docker save"
-            )
+            hint = "Create the archive with docker save"
+            if "oci-layout" in names:
+                hint = "The archive is an OCI layout. Use the transport oci-archive"
             raise InvalidContent("the archive has no manifest.json, so it is not from docker save", hint=hint) from None
 
     def _image(self, entry: SavedEntry) -> SavedImage:
