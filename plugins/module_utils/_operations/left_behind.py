@@ -27,15 +27,17 @@ def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
     Artifacts whose tags are copied as images do not count.
     """
     jobs = list(jobs)
+    pending = [job for job in jobs if job.is_pending]
+    if not pending:
+        return
     copied: dict[Location, set[str]] = collections.defaultdict(set)
     for job in jobs:
         if job.request:
             copied[job.request.source.location].add(job.name)
     names = [
         job.src
-        for job in jobs
-        if job.is_pending
-        and _leaves_behind(job.planned.request)
+        for job in pending
+        if _leaves_behind(job.planned.request)
         and _has_more(job.planned.request, job.planned.source_digest, copied[job.planned.request.source.location])
     ]
     if names:
@@ -61,8 +63,8 @@ def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
     names: list[str] = []
     kinds: set[str] = set()
     for job in jobs:
-        kept = referrers_of(job.request.destination) if job.request else None
         rows = [row for row in job.referrers if row["action"] == LEFT_OUT]
+        kept = referrers_of(job.request.destination) if rows and job.request else None
         rows = [row for row in rows if kept and not kept.keeps(row["tag"] or "")]
         if rows:
             names.append(job.dest)

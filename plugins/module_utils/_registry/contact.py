@@ -51,9 +51,12 @@ class Contact:
         if self.is_reached:
             yield
             return
-        with contextlib.nullcontext() if is_shared else self._lock:
-            self._check()
-            if not self.is_reached:
+        with contextlib.ExitStack() as held:
+            if not is_shared:
+                held.enter_context(self._lock)
+            if self._was_reached():
+                held.close()  # so that nothing waits for this request
+            else:
                 wait()
             try:
                 yield
@@ -63,9 +66,10 @@ class Contact:
                 raise
             self.is_reached = True
 
-    def _check(self) -> None:
+    def _was_reached(self) -> bool:
+        """Return whether the host has responded since. Raises :class:`NotTried` or :class:`PermanentConnectionError`."""
         if self.is_reached or self._last is None:
-            return
+            return self.is_reached
         if isinstance(self._last, PermanentConnectionError):
             raise PermanentConnectionError(self._last.cause, hint=self._last.hint)
         if self._failures > self._retries:
@@ -74,6 +78,7 @@ class Contact:
                 self._last.reason or self._last.cause,
             )
             raise NotTried(cause, hint=self._last.hint)
+        return False
 
     def _note(self, failure: ConnectionFailed, back_off: t.Callable[[int], object]) -> None:
         if isinstance(failure, MalformedRequest):

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed
@@ -32,3 +35,21 @@ def test_one_entry_of_a_host_that_is_not_trusted_does_not_speak_for_another():
     same = RegistrySettings("r.example/other", username="u", password="p")
     with pytest.raises(ConnectionFailed, match="not trusted"):
         contact(same).attempt(False, lambda: None, lambda _number: None).__enter__()
+
+
+def test_those_that_waited_for_the_first_response_do_not_wait_for_each_other():
+    contact = Contacts().of("https://r.example/v2/", "r.example", RegistrySettings("r.example").trust, 3)
+    begun, together = threading.Semaphore(0), threading.Barrier(3)
+
+    def ask():
+        begun.release()
+        with contact.attempt(False, lambda: None, lambda _number: None):
+            together.wait(60)
+
+    with ThreadPoolExecutor(3) as pool:
+        with contact.attempt(False, lambda: None, lambda _number: None):
+            waiting = [pool.submit(ask) for _number in range(3)]
+            for _one in waiting:
+                begun.acquire(timeout=60)
+        for one in waiting:
+            one.result()
