@@ -103,6 +103,25 @@ def test_requests_of_a_verification(request, run, second_registry, repository, s
         assert _gets(source) == 1 + COSTS[server][1]
 
 
+@pytest.mark.parametrize(("server", "once"), [("registry", 1), ("oci_registry", 0), ("ggcr_registry", 0)])
+def test_a_set_costs_one_request_for_each_format_and_image(request, run, second_registry, repository, server, once):
+    """Without the API, one request for the whole set finds that out."""
+    source, tags = request.getfixturevalue(server), ["1", "2", "3"]
+    for tag in tags:
+        images.push(images.single(seed=f"gate, {tag}"), source.host, repository, tag)
+        image = f"{source.host}/{repository}:{tag}"
+        assert run("image_sign", image=image, key_content=KEY.private, formats=["bundle"])["changed"]
+    counts = []
+    for gate in ({}, {"signed_by": SIGNED_BY}):
+        source.forget()
+        dest = f"{second_registry.host}/{repository}-{len(gate)}"
+        declared = {"images": [{"name": f"{source.host}/{repository}", "tags": tags, "dest": dest}]}
+        assert run("image_sync", **declared, **gate)["summary"]["created"] == len(tags)
+        counts.append(_gets(source))
+    formats = 2  # the tag, which does not exist, and the bundle
+    assert counts[1] - counts[0] == formats * len(tags) + once, [each.path for each in source.requests()]
+
+
 def test_an_image_that_is_there_already_must_be_signed_too(run, sides, registry):
     source, destination = sides
     assert run("image_copy", src=source, dest=destination)["changed"]
