@@ -12,56 +12,56 @@ TOOLCHAIN = $(PYTHON) -m devtools.toolchain
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-test: ## all of the checks below side by side, with their own set-up; nothing but python3, make and git is needed
+test: ## run all of the checks below in parallel; requires only python3, make and git
 	@$(TOOLCHAIN) test
 
-test-quick: ## lint, the units and one copy between registries, in little more than a minute
+test-quick: ## run the linters, the unit tests and one copy between registries
 	@$(TOOLCHAIN) test-quick
 
-lint: ## style, documentation, changelog and licences
+lint: ## check style, documentation, changelog and licenses
 	@$(TOOLCHAIN) lint
 
-sanity: ## ansible-test sanity on a fresh copy of the tree, also as sanity-2.16 and -2.21; ARGS="--test import" goes to it
+sanity: ## run ansible-test sanity on a copy of the tree (also: sanity-2.16, sanity-2.21); ARGS="--test import"
 	@$(TOOLCHAIN) sanity $(ARGS)
 
 sanity-%:
 	@$(TOOLCHAIN) $@ $(ARGS)
 
-units: ## unit tests on the newest stack; ARGS="-k digest" goes to pytest
+units: ## run the unit tests with the newest versions; ARGS="-k digest"
 	@$(TOOLCHAIN) units $(ARGS)
 
-units-oldest: ## unit tests on the oldest supported stack
+units-oldest: ## run the unit tests with the oldest supported versions
 	@$(TOOLCHAIN) units-oldest $(ARGS)
 
-core-%: # units and smoke test on one release of ansible-core: core-2.16 to core-2.21, and core-devel
+core-%: # run the unit tests and one copy with one release of ansible-core: core-2.16 to core-2.21, or core-devel
 	@$(TOOLCHAIN) $@ $(ARGS)
 
-functional: ## modules against real registries, on the newest stack
+functional: ## test the modules against real registries, with the newest versions
 	@$(TOOLCHAIN) functional $(ARGS)
 
-functional-oldest: ## the same with the oldest ansible-core, and the modules on the oldest supported stack
+functional-oldest: ## test the modules against real registries, with the oldest supported versions
 	@$(TOOLCHAIN) functional-oldest $(ARGS)
 
-molecule: ## roles against real registries; ARGS="-s promote" goes to molecule test
+molecule: ## test the roles against real registries; ARGS="-s promote"
 	@$(TOOLCHAIN) molecule $(ARGS)
 
-format: ## write the Python files the way that lint wants them
+format: ## format the Python files
 	@$(TOOLCHAIN) format $(ARGS)
 
-docs: ## the documentation as HTML below .build/docs; a warning is an error
+docs: ## build the documentation as HTML in .build/docs; warnings are errors
 	@$(TOOLCHAIN) docs
 
-package: ## the archive for Galaxy in .build/package, judged by its importer, installed and used
+package: ## build the Galaxy archive in .build/package, and test it
 	@$(TOOLCHAIN) package
 
-prove: ## break every promise in every way: faults, kills, hostile servers and files, secrets; ARGS="--seed 7 kills"
+prove: ## test every guarantee with faults, kills, hostile servers and files, and secrets; ARGS="--seed 7 kills"
 	@$(TOOLCHAIN) python -m devtools.prove $(ARGS)
 
-demo: ## a tour through the collection, with real registries
+demo: ## run a tour of the collection with a real registry
 	@PYTHON="$(PYTHON)" demo/run $(ARGS)
 
-bench: ## measure against other tools
+bench: ## compare the modules with other tools
 	@$(TOOLCHAIN) python -m benchmarks $(ARGS)
 
-clean: ## remove everything that the targets above have made
+clean: ## remove everything that the other targets create
 	rm -rf .build
