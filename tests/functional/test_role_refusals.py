@@ -81,7 +81,7 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
         f"airgap_import_src {media} {no_sums} {found}",
         f"airgap_import_src {bundle / 'images'} {no_sums} {found}",
         f"airgap_import_src {empty} {no_sums} on localhost. Nothing was changed. Set airgap_import_src to the directory that "
-        "the role airgap_export created: it contains images, inventory.json and SHA256SUMS.",
+        "the role airgap_export created, which contains images, inventory.json and SHA256SUMS.",
     ]
 
     # An archive alone: obeyed literally, the message leads to the bundle.
