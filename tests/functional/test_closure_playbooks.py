@@ -151,7 +151,7 @@ def test_documents_with_images_that_are_not_locked(run_playbook, run_module, reg
     }
     output = run_playbook("drayage.registry.deploy_locked", variables=variables, succeeds=False)
     assert (
-        f"{lock} has no entry for {place}/app:1.0. No document was written. Add the images with image_lock." in output
+        f"{lock} has no entry for {place}/app:1.0. No document was written. Add these images with image_lock." in output
     )
     assert not (tmp_path / "out").exists()
 
@@ -159,7 +159,7 @@ def test_documents_with_images_that_are_not_locked(run_playbook, run_module, reg
 @pytest.mark.parametrize("playbook", ["mirror_closure", "export_closure"])
 def test_nothing_is_declared(run_playbook, playbook):
     output = run_playbook(f"drayage.registry.{playbook}", variables={"airgap_export_dest": "/nowhere"}, succeeds=False)
-    assert "Nothing is declared: closure_files and closure_charts are empty. Nothing was changed." in output
+    assert "No documents are declared: closure_files and closure_charts are empty. Nothing was changed." in output
 
 
 def test_roles_take_lock_files(run_playbook, run_module, registry, second_registry, repository, tmp_path):
@@ -180,7 +180,7 @@ def test_roles_take_lock_files(run_playbook, run_module, registry, second_regist
     output = run_playbook(
         "drayage.registry.promote", variables={**promote, "promote_src": f"{place}/app:2.0"}, succeeds=False
     )
-    assert f"expected none in {lock}. Nothing was changed. Check promote_src and promote_lock_file." in output
+    assert f"and {lock} has no entry for it. Nothing was changed. Check promote_src and promote_lock_file." in output
     mirror = {
         "mirror_dest": site,
         "mirror_lock_file": str(lock),
