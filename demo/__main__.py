@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tour: copy an image into a real registry, promote it, see that a second run changes nothing, and mirror it."""
+"""A tour: copy an image to a real registry, promote it, show that a second run changes nothing, and mirror it."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ Next, run the demo with an image from the internet:
     make demo ARGS='-e image=docker.io/library/alpine:3.20'
 Or read demo/playbook.yml, which also works with your own registry."""
 
-_RECAP = re.compile(r"ok=\d+.*changed=(\d+)")  # there may be colours in between
+_RECAP = re.compile(r"ok=\d+.*changed=(\d+)")  # the output may contain color codes
 
 
 class DemoError(Exception):
-    """Something is not as the demo says; the message tells what."""
+    """A result differs from what the demo expects."""
 
 
 def main(arguments: list[str]) -> None:
-    """Set everything up below the build directory, give the tour, and clear away."""
+    """Set everything up in the build directory, give the tour, and clean up."""
     image = parse(arguments)
     link_collection()
     with locked("demo"):
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
 
 
 def parse(arguments: list[str]) -> str | None:
-    """Return the image that the command line names, None for the demo's own."""
+    """Return the image from the command line, or None for the image of the demo."""
     parser = argparse.ArgumentParser(prog="demo/run", description=__doc__)
     parser.add_argument(
         "-e",
@@ -78,15 +78,15 @@ def parse(arguments: list[str]) -> str | None:
 
 
 def _image(text: str) -> str:
-    """Return the value of the one variable that can be set."""
+    """Return the reference in image=REFERENCE."""
     name, _equals, reference = text.partition("=")
     if name != "image" or not reference:
-        raise argparse.ArgumentTypeError(f"'{text}' is not image=REFERENCE")
+        raise argparse.ArgumentTypeError(f"'{text}' does not have the form image=REFERENCE")
     return reference
 
 
 def clear(*kept: str) -> None:
-    """Make the demo's directory anew, with a place for everybody's temporary files in it."""
+    """Empty the directory of the demo, and create a directory for temporary files in it."""
     PLACE.mkdir(parents=True, exist_ok=True)
     for path in PLACE.iterdir():
         if path.name not in kept:
@@ -97,7 +97,7 @@ def clear(*kept: str) -> None:
 
 
 def tour(program: str, server: DockerRegistry, image: str | None) -> str:
-    """Run the playbook three times, check after each what the registry has, and return what to say at the end."""
+    """Run the playbooks, check the registry after each run, and return the summary."""
     variables = [f"registry={server.host}", *([f"image={image}"] if image else [])]
     expected = None if image else make_image()
 
@@ -128,13 +128,13 @@ def tour(program: str, server: DockerRegistry, image: str | None) -> str:
 
 
 def release(server: DockerRegistry, *tags: str) -> None:
-    """Push releases of a second image, as a pipeline does."""
+    """Push releases of a second image, as a CI pipeline does."""
     for tag in tags:
         push(index(layers=[b"what all releases have\n" * 1000, 40_000], seed=tag), server.host, RELEASES, tag)
 
 
 def mirror(program: str, server: DockerRegistry) -> None:
-    """Keep a mirror in the same registry, and see that its report is written."""
+    """Mirror images within the same registry, and check the report."""
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": str(controller().python),
@@ -150,7 +150,7 @@ def mirror(program: str, server: DockerRegistry) -> None:
 
 
 def make_image() -> str:
-    """Make an image for two platforms as an OCI layout, and return its digest."""
+    """Create an image for two platforms in an OCI layout, and return its digest."""
     image = hello()
     write_layout(image, PLACE / "images", "hello")
     platforms = [child["platform"] for child in image.document()["manifests"]]
@@ -161,12 +161,12 @@ def make_image() -> str:
 
 
 def heading(number: int, text: str) -> None:
-    """Begin a part of the tour."""
+    """Print the heading of a step."""
     print(f"\n=== {number}. {text}\n", flush=True)
 
 
 def play(program: str, variables: list[str], expected: int, *options: str, playbook: str = PLAYBOOK) -> None:
-    """Run a playbook, in which so many tasks are expected to change something."""
+    """Run a playbook, and check the number of changed tasks."""
     command = ["ansible-playbook", "-i", "localhost,", playbook, *options]
     for variable in variables:
         command += ["-e", variable]
@@ -185,7 +185,7 @@ def play(program: str, variables: list[str], expected: int, *options: str, playb
 
 @contextlib.contextmanager
 def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """Run a program of Ansible for as long as the body reads what it says."""
+    """Run an Ansible program while the body reads its output."""
     environment = {
         **clean_environment(),
         "ANSIBLE_CONFIG": str(REPOSITORY / "demo" / "ansible.cfg"),
@@ -194,7 +194,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     }
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         environment["ANSIBLE_FORCE_COLOR"] = "1"
-    # A session of its own, so that Ctrl-C reaches only us, who end it in order.
+    # The program has its own session, so that Ctrl-C reaches only this process, which then shuts it down cleanly.
     process = subprocess.Popen(
         command,
         cwd=REPOSITORY,
@@ -216,7 +216,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def check_digests(server: DockerRegistry, expected: str | None) -> None:
-    """Ask the registry itself, without the collection's code, which bytes the two tags name."""
+    """Check the digests of both tags in the registry, without the code of the collection."""
     found = {f"{path}:{tag}": observe.digest_at(server.host, path, tag) for path, tag in (STAGING, PRODUCTION)}
     expected = expected or found[":".join(STAGING)]
     for name, digest in found.items():
@@ -227,7 +227,7 @@ def check_digests(server: DockerRegistry, expected: str | None) -> None:
 
 
 def check_unwritten(server: DockerRegistry) -> str:
-    """Read in the registry's own access log what it was asked to do, and return that."""
+    """Check that the access log of the registry contains no writes, and return a summary of the log."""
     counts = observe.tally(server.requests())
     told = ", ".join(f"{count} x {what}" for what, count in counts.items())
     if any(what.split()[0] not in ("GET", "HEAD") for what in counts):
@@ -244,8 +244,8 @@ if __name__ == "__main__":
     except (DemoError, ProvisionError, ServerError, ToolchainError) as error:
         sys.exit(f"\ndemo: FAILED: {error}")
     except KeyboardInterrupt:
-        print("\ndemo: interrupted, and the registry is stopped.", file=sys.stderr)
+        print("\ndemo: interrupted. The registry is stopped.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # by a pager that was left
+    except BrokenPipeError:  # the user has quit the pager
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry of the demo: a program where that can be had, else a container."""
+"""The registry of the demo: the program docker-registry if it is available, otherwise a container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ContainerRegistry(DockerRegistry):
-    """The same registry in a container, which logs the same."""
+    """The same registry in a container, with the same log format."""
 
     def __init__(self, engine: str) -> None:
         super().__init__()
@@ -33,14 +33,14 @@ class ContainerRegistry(DockerRegistry):
         return [self._engine, "run", "--rm", "--name", self._container, *ports, *settings, IMAGE]
 
     def stop(self) -> None:
-        """Remove the container, which may outlive the command, and then do as for every server."""
+        """Remove the container, which may outlive the command, and stop the server."""
         subprocess.run([self._engine, "rm", "-f", "-v", self._container], capture_output=True, check=False)
         super().stop()
 
 
 @contextlib.contextmanager
 def registry() -> Iterator[DockerRegistry]:
-    """Run a registry while the body runs, whatever ends it."""
+    """Run a registry during the body, and stop it in any case."""
     server = obtain()
     try:
         with signals_held_back():
@@ -62,7 +62,7 @@ def obtain() -> DockerRegistry:
                 print(f"-- docker-registry is not installed: running {IMAGE} with {engine}", flush=True)
                 if _succeeds([engine, "pull", IMAGE]):
                     return ContainerRegistry(engine)
-        raise provision.ProvisionError(f"{error} A running docker or podman that can pull {IMAGE} does, too.") from None
+        raise provision.ProvisionError(f"{error} Alternatively, run docker or podman with access to {IMAGE}.") from None
 
 
 def _succeeds(command: list[str]) -> bool:
@@ -71,7 +71,7 @@ def _succeeds(command: list[str]) -> bool:
 
 @contextlib.contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Let the body come to its end before a signal counts: half a start would leave a process that nobody knows."""
+    """Delay signals until the body has ended. An interrupted start would leave an orphaned process."""
     held: list[tuple] = []
     before = {number: signal.signal(number, lambda *call: held.append(call)) for number in SIGNALS}
     try:
@@ -84,7 +84,7 @@ def signals_held_back() -> Iterator[None]:
 
 
 def interrupt(*_call: object) -> None:
-    """Handle the first signal by ending in order, and let no second one disturb that."""
+    """Shut down cleanly on the first signal, and ignore later signals."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

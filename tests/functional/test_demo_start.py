@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo begins with a Python that ansible-core runs on, or says which one it wants."""
+"""The demo starts with a Python that ansible-core supports, or says which version it requires."""
 
 from __future__ import annotations
 
