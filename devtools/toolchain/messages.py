@@ -18,7 +18,7 @@ INDEX = REPOSITORY / "docs" / "docsite" / "rst" / "error_index.rst"
 _PLUGINS = REPOSITORY / "plugins"
 _ANSIBLE = {"AnsibleFilterError", "AnsibleLookupError"}
 # Functions that make or raise an error, with the position of its text, and what comes before the text.
-_HELPERS = {"wrong": (0, ""), "_refusal": (2, "manifest ... cannot be converted to format ...: ")}
+_HELPERS = {"wrong": (0, ""), "kind": (0, ""), "_refusal": (2, "manifest ... cannot be converted to format ...: ")}
 _WARNINGS = {"warn", "_warn"}
 _PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgxo]")
 _LEAST_WORDS = 2
@@ -157,17 +157,18 @@ class _Code:
     """What the texts of a message may come from, in all plugins: functions by name, and what is passed to their parameters."""
 
     def __init__(self, trees: list[ast.Module]) -> None:
-        nodes = [node for tree in trees for node in ast.walk(tree)]
         self._constants = [each for tree in trees for each in _assigned(tree, level=_MODULE)]
         self._functions: dict[str, list[ast.FunctionDef]] = {}
         self._passed: dict[tuple[str, str], list[ast.expr]] = {}
-        for node in nodes:
-            if isinstance(node, ast.FunctionDef):
-                self._functions.setdefault(node.name, []).append(node)
-            elif isinstance(node, ast.Call):
-                for keyword in node.keywords:
-                    if keyword.arg:
-                        self._passed.setdefault((_name(node.func), keyword.arg), []).append(keyword.value)
+        for tree in trees:
+            constants = {each.name: each.value for each in _assigned(tree, level=_MODULE)}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    self._functions.setdefault(node.name, []).append(node)
+                elif isinstance(node, ast.Call):
+                    for keyword in node.keywords:
+                        value = constants.get(_name(keyword.value), keyword.value)
+                        self._passed.setdefault((_name(node.func), keyword.arg or ""), []).append(value)
 
     def imported(self, tree: ast.Module) -> list[_Assigned]:
         """The constants of other modules that a module imports."""
@@ -175,10 +176,11 @@ class _Code:
         return [each for each in self._constants if each.name in names]
 
     def passed(self, scope: ast.AST) -> list[_Assigned]:
-        """The constants that callers pass as the hint of a function."""
+        """The hints of a function that come from its callers, and its default."""
         if not isinstance(scope, ast.FunctionDef) or all(each.arg != "hint" for each in scope.args.args):
             return []
         values = [value for value in self._passed.get((scope.name, "hint"), []) if isinstance(value, ast.Constant)]
+        values += self.default_hint(scope.name)
         return [_Assigned("hint", _either(values), _MODULE, ())] if values else []
 
     def default_hint(self, name: str) -> list[ast.expr]:
@@ -222,7 +224,8 @@ def _of_tree(tree: ast.Module, errors: set[str], section: str, code: _Code) -> I
             hint_nodes = _hint_nodes(node, name) or code.default_hint(name)
             hints = [value for each in hint_nodes for value in _texts(each, names, code)]
             shown = tuple(_without_stop(hint) for hint in dict.fromkeys(hints) if hint.strip("."))
-            for text in texts:
+            is_frame = any(start and f"{start}..." in texts for _position, start in _HELPERS.values())
+            for text in () if is_frame else texts:
                 # Something for a reader to recognize, rather than a text that another layer completes.
                 if len(re.findall(r"[A-Za-z_'-]{2,}", text)) >= _LEAST_WORDS:
                     yield Message(section, start + _without_stop(text), shown, name in _WARNINGS)

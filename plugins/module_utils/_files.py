@@ -23,6 +23,7 @@ from ._errors import InvalidContent, LocalFailure, local_failure
 
 # Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
 STAGING = ".staging-"
+_HINT = "Check that this is the right file"
 
 
 def temporary_directory() -> str:
@@ -196,7 +197,7 @@ def open_regular(path: str) -> io.FileIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:  # a NUL, or half of a surrogate pair
-        raise InvalidContent("%r is not a valid path" % path) from None
+        raise InvalidContent("%r is not a valid path" % path, hint=_HINT) from None
     return open(_regular(descriptor, path), "rb", buffering=0)
 
 
@@ -204,7 +205,7 @@ def status_of_regular(path: str) -> os.stat_result:
     """Return the status of a file. Raises OSError, or InvalidContent if it is not a regular file: a device must not be replaced."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidContent("%s is not a regular file" % path)
+        raise InvalidContent("%s is not a regular file" % path, hint=_HINT)
     return status
 
 
@@ -212,7 +213,7 @@ def _regular(descriptor: int, path: str) -> int:
     """Return the descriptor if it is a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InvalidContent("%s is not a regular file" % path)
+        raise InvalidContent("%s is not a regular file" % path, hint=_HINT)
     return descriptor
 
 
@@ -224,7 +225,7 @@ def read_regular(path: str, limit: int) -> bytes:
     with io.BufferedReader(open_regular(path)) as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
-        raise InvalidContent("%s is larger than %d bytes" % (path, limit))
+        raise InvalidContent("%s is larger than %d bytes" % (path, limit), hint=_HINT)
     return content
 
 
@@ -251,8 +252,7 @@ def _named(path: str, what: str) -> t.Iterator[None]:
         raise local_failure(error, "read %s" % what, path) from None
     except InvalidContent as error:
         reason = error.cause.rpartition(" is ")[2]
-        hint = "Check that this is the right file"
-        raise LocalFailure("cannot read %s %s: %s" % (what, path, reason), hint=hint) from None
+        raise LocalFailure("cannot read %s %s: %s" % (what, path, reason), hint=_HINT) from None
 
 
 def is_missing(path: str) -> bool:

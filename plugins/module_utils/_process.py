@@ -26,6 +26,7 @@ from ._errors import ImageError
 _CHUNK = 65536
 # Seconds after which a program that has ended is not waited for because another process has its outputs.
 _PATIENCE = 1.0
+_HINT = "Run the program by hand to see why"
 
 
 class RunCommand(t.Protocol):
@@ -98,7 +99,8 @@ class _Exchange:
     def _left(self) -> float:
         left = self._end - time.monotonic()
         if left <= 0:
-            raise ProgramStopped("the program did not finish within %g seconds" % (self._seconds or 0))
+            cause = "the program did not finish within %g seconds" % (self._seconds or 0)
+            raise ProgramStopped(cause, hint=_HINT)
         return left
 
     def _write(self, file: int) -> bool:
@@ -114,7 +116,7 @@ class _Exchange:
         chunk = os.read(file, _CHUNK)
         output += chunk
         if self._limit is not None and len(output) > self._limit:
-            raise ProgramStopped("the program wrote more than %d bytes" % self._limit)
+            raise ProgramStopped("the program wrote more than %d bytes" % self._limit, hint=_HINT)
         return not chunk
 
     def _wait(self) -> None:

@@ -28,6 +28,9 @@ _NULL = "tag:yaml.org,2002:null"
 _MAX_VALUES = 300_000
 
 
+_HINT = "Correct the document"
+
+
 class InvalidDocument(ImageError):
     """A text is not YAML, JSON or a unit file."""
 
@@ -61,7 +64,7 @@ def load(text: str) -> list[Document]:
     try:
         nodes = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
-        raise InvalidDocument("the document is not valid YAML or JSON (%s)" % _reason(error)) from None
+        raise InvalidDocument("the document is not valid YAML or JSON (%s)" % _reason(error), hint=_HINT) from None
     except RecursionError:
         raise InvalidDocument(
             "the document is nested too deeply", hint="Check that this is the right document"
@@ -147,10 +150,11 @@ def _read_unit(text: str) -> t.Any:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise InvalidDocument("the document is not a valid unit file (%s)" % str(error).splitlines()[0]) from None
+        cause = "the document is not a valid unit file (%s)" % str(error).splitlines()[0]
+        raise InvalidDocument(cause, hint=_HINT) from None
     except AttributeError:  # Python before 3.12, of a line that goes on from a key without a value
         cause = "the document is not a valid unit file (a continuation line has no preceding line)"
-        raise InvalidDocument(cause) from None
+        raise InvalidDocument(cause, hint=_HINT) from None
     return {"kind": "Quadlet", "sections": {name: dict(parser[name]) for name in parser.sections() if name in _UNITS}}
 
 

@@ -56,25 +56,25 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
     except FileNotFoundError:
         return _unrendered(path, options)
     except OSError as error:
-        cause = "cannot run %s: %s" % (options.program, reason_of(error))
+        cause = "cannot run the program %s: %s" % (options.program, reason_of(error))
         raise ImageError(cause, path, "Check the option helm") from None
     except ProgramStopped as error:
         cause = "cannot run %s template: %s" % (options.program, error.cause)
         raise ImageError(cause, path, "Run helm template for the chart by hand to see why") from None
     if status:
-        cause, hint = _failure(errors)
-        raise ImageError("helm cannot render the chart (%s)" % cause, path, hint)
+        cause = _failure(errors)
+        hint = "Set the values that the chart requires in the option values"
+        if "missing in charts/" in cause:
+            hint = "Run helm dependency build for the chart"
+        raise ImageError("helm cannot render the chart (%s)" % cause[:_SHOWN], path, hint)
     return Rendered([Text(path, output)])
 
 
-def _failure(errors: str) -> tuple[str, str]:
-    """Return the error of helm without its warnings and suggested options, and a hint."""
+def _failure(errors: str) -> str:
+    """Return the error of helm without its warnings and suggested options."""
     lines = errors.splitlines()
     first = next((number for number, line in enumerate(lines) if line.startswith("Error:")), 0)
-    text = " ".join(clean(" ".join(line for line in lines[first:] if "--debug" not in line)).split())
-    if "missing in charts/" in text:
-        return text[:_SHOWN], "Run helm dependency build for the chart"
-    return text[:_SHOWN], "Set the values that the chart requires in the option values"
+    return " ".join(clean(" ".join(line for line in lines[first:] if "--debug" not in line)).split())
 
 
 def _unrendered(path: str, options: HelmOptions) -> Rendered:

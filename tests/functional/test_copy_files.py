@@ -200,7 +200,10 @@ class TestArchive:
         there = place.snapshot()
         for check_mode in (True, False):
             options = {"src": f"oci:{tmp_path}/layout:1", "dest": place.reference(), "check_mode": check_mode}
-            assert run_module("image_copy", **options).msg == f"{place.reference()}: the file is not a tar archive."
+            assert (
+                run_module("image_copy", **options).msg
+                == f"{place.reference()}: the file is not a tar archive. Check the path."
+            )
         assert place.snapshot() == there
 
     def test_archive_that_cannot_be_finished_is_not_begun(self, run_module, place, tmp_path):

@@ -161,7 +161,7 @@ def test_one_platform_must_be_named(run_module, tmp_path):
     images.write_layout(image, tmp_path / "layout", "v1")
     options = {"src": f"oci:{tmp_path}/layout:v1", "dest": f"docker-archive:{tmp_path}/a.tar:app:1"}
     assert run_module("image_copy", **options).msg == (
-        f"oci:{tmp_path}/layout:v1: has 2 platforms, but this destination can store only one. Set platforms to one of: "
+        f"oci:{tmp_path}/layout:v1: the image has 2 platforms, but this destination can store only one. Set platforms to one of: "
         "linux/amd64, linux/arm64."
     )
     assert not (tmp_path / "a.tar").exists()
@@ -258,7 +258,7 @@ BROKEN = {
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),
         "is not a valid digest",
     ),
-    "cut off": (saved()[:1400], "cut off"),
+    "cut off": (saved()[:1400], "the archive has a damaged header"),
 }
 
 

@@ -264,7 +264,10 @@ class TestHelper:
     def test_part_of_a_registry_is_refused(self, login, registry, file, document):
         text = file.read_text()
         message = login(host=f"{registry.host}/team").msg
-        assert f"the auth file {file} uses the credential helper docker-credential-test for {registry.host}" in message
+        assert (
+            f"the credential helper docker-credential-test, which the auth file {file} uses for {registry.host}, cannot"
+            in message
+        )
         assert file.read_text() == text
 
     def test_failure_is_told_without_what_it_says(self, login, store, registry, file, document):

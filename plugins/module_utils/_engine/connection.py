@@ -132,7 +132,7 @@ def _require(path: str, purpose: str) -> None:
     try:
         open_regular(path).close()
     except (OSError, InvalidContent):
-        raise LocalFailure("cannot read the file %s, %s" % (path, purpose), hint=_FILES_HINT) from None
+        raise LocalFailure("cannot read the TLS file %s (%s)" % (path, purpose), hint=_FILES_HINT) from None
 
 
 @contextlib.contextmanager

@@ -204,10 +204,10 @@ def _media_type(document: t.Mapping[str, t.Any], content_type: str) -> str:
     known = media_types.MANIFESTS | media_types.INDEXES | media_types.SCHEMA1
     if isinstance(stated, str) and stated in known:
         if sent in known and sent != stated:
-            cause = "the manifest has the media type %s, but was sent as %s" % (stated, sent)
+            cause = "the manifest has the media type %s, but the registry sent it as %s" % (stated, sent)
             raise InvalidContent(cause, hint=_HINT)
         if (is_image and stated in media_types.INDEXES) or (is_index and stated in media_types.MANIFESTS):
-            cause = "the manifest has the media type %s, but content of another type" % stated
+            cause = "the manifest has the media type %s, but its content has another type" % stated
             raise InvalidContent(cause, hint=_HINT)
         return stated
     if stated is not None:

@@ -317,7 +317,9 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
         if not path or (_colon and not name):
             hint = "Write %s:FILE[:NAME]" % transport
             raise InvalidReference(
-                "the reference has no %s" % ("image name" if path else "file name"), "%s:%s" % (transport, rest), hint
+                "the reference has no image name" if path else "the reference has no file name",
+                "%s:%s" % (transport, rest),
+                hint,
             )
         path = os.path.abspath(os.path.expanduser(path))
         if not name or re.fullmatch("@[0-9]+", name):

@@ -71,6 +71,6 @@ def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
             kinds.update(str(row["tag"] or row["artifact_type"] or row["digest"]) for row in rows)
     if names:
         run.warn(
-            "Directories can store only signatures, so these referrers were not copied to %s: %s"
+            "Directories can store only signatures, so these referrers were not copied to %s: %s. To keep them, copy to a registry."
             % (messages.some(names), messages.some(sorted(kinds)))
         )

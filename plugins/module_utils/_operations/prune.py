@@ -217,7 +217,7 @@ class _Deletion:
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
             return self._remove(tag, self._place.tags[tag])
-        cause = "the tag was not deleted, because its subject %s may still have a tag" % subject
+        cause = "the tag was not deleted, because image %s, to which it belongs, may still have a tag" % subject
         place = self._store.reference(tag)
         return Job.failed("", place, ImageError(cause, place, "Run the task again"), tag)
 

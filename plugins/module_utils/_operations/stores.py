@@ -143,7 +143,7 @@ class Stores:
         response.drain()
         if response.status == 404:
             return None
-        hint = "Check the lookaside location in registries.d and the web server"
+        hint = "Check the web server, and the lookaside location in registries.d"
         raise Refused("cannot read %s: the server returned %d" % (url, response.status), hint=hint)
 
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
@@ -211,7 +211,7 @@ def open_stores(
 
 def _check(option: str, value: object, is_valid: bool, wanted: str) -> None:
     if not is_valid:
-        raise ImageError("%s is %s, but must be %s" % (option, value, wanted))
+        raise ImageError("the option %s is %s, but must be %s" % (option, value, wanted))
 
 
 def _settings(entry: t.Mapping[str, t.Any], conceal: t.Callable[[str], object]) -> RegistrySettings:

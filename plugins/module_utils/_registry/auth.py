@@ -105,7 +105,7 @@ class Authenticator:
         """Return the Authorization header for a request; empty if the registry has not asked for one yet."""
         identity = self.identity(access)
         if identity.bearer:
-            return _bearer(identity.bearer, "the token for %s" % self._session.host)
+            return _bearer(identity.bearer, "for %s" % self._session.host)
         if self._challenge is None:
             return ""
         if self._challenge.scheme == "basic":
@@ -235,7 +235,7 @@ class Authenticator:
         life = document.get("expires_in")
         if not isinstance(life, (int, float)) or not _SHORTEST_LIFE < life < _LONGEST_LIFE:
             life = _SHORTEST_LIFE
-        return _Token(_bearer(value, "the token of %s" % urls.host(realm)), scopes, time.monotonic() + life)
+        return _Token(_bearer(value, "of %s" % urls.host(realm)), scopes, time.monotonic() + life)
 
     def _request_token(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
         if identity.identity_token:
@@ -285,7 +285,7 @@ class Authenticator:
         if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
             return
         raise CredentialsNotSent(
-            "the credentials for %s were not sent, because its token service %s uses plain HTTP"
+            "the credentials for %s were not sent, because the token service %s uses plain HTTP"
             % (self._session.host, service),
             hint="Set plain_http: true for the registry if you trust the network",
         )
@@ -309,7 +309,9 @@ def _basic(identity: Credential) -> str:
 def _bearer(token: str, what: str) -> str:
     """Check the syntax of a token (RFC 6750, 2.1). Any other text would break the header, and a library error might reveal it."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ImageError("%s contains invalid characters" % what, hint="Check the token for spaces and line breaks")
+        raise ImageError(
+            "the token %s contains invalid characters" % what, hint="Check the token for spaces and line breaks"
+        )
     return "Bearer " + token
 
 

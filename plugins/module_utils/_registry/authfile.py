@@ -141,8 +141,8 @@ class AuthFile:
             found = Helper(str(store), server_of(host), self.path)
         if found and path and wanted:
             raise ImageError(
-                "the auth file %s uses the credential helper %s for %s, and it cannot store credentials for a path"
-                % (self.path, found.program, host),
+                "the credential helper %s, which the auth file %s uses for %s, cannot store credentials for a path"
+                % (found.program, self.path, host),
                 hint="Use the host without a path, or another authfile",
             )
         return (None if path else found), server is None

@@ -32,7 +32,7 @@ _CERTIFICATE_HINTS = {
     64: _OTHER_NAME_HINT,
 }
 _TLS_ALERT_HINT = (
-    "The registry may require a client certificate (client_cert in registries), or support other TLS versions"
+    "If the registry requires a client certificate, set client_cert in registries. Otherwise check its TLS versions"
 )
 _REACH_HINT = "Check the host name, the port and the network"
 BROKEN_HINT = "Check the network, and run the task again"

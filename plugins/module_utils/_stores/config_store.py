@@ -86,8 +86,9 @@ class ConfigStore(Store, Lockable):
         if not found:
             names = sorted(self._backend.names())
             hint = "Choose one of the available images: %s" % ", ".join(names[:20]) if names else ""
-            wanted = self._full(name)
-            raise NotFound("image %s does not exist" % wanted if wanted else "there are no images", hint=hint)
+            if not self._full(name):
+                raise NotFound("the file contains no images", hint="Check the path")
+            raise NotFound("image %s does not exist" % self._full(name), hint=hint)
         image = self._backend.image(found)
         self._staging.contents[image.id] = lambda: [image.config]
         return manifest_of(image.config, [self._described(layer) for layer in image.layers])

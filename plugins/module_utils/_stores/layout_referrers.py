@@ -26,8 +26,6 @@ from .._image.manifest import Manifest
 from .oci_index import Index, IndexEntry, name_of, new_entry
 from .repository import Store
 
-_HINT = "Delete the image with this name, or copy the image without referrers"
-
 
 class IndexedStore(Store):
     """A store whose images are entries of an index, including lists of referrers."""
@@ -149,12 +147,13 @@ class LayoutReferrers:
         try:
             current = self._list(index, subject)
         except ImageError as error:
-            raise Refused("cannot list the referrers of %s: %s" % (subject, error.cause), hint=_HINT) from None
+            cause = "cannot list the referrers of %s: %s" % (subject, error.cause)
+            raise Refused(cause, hint="Copy the image without referrers") from None
         if current and not referrers.is_list(current, subject):
             raise Refused(
                 "cannot list the referrers of %s: the image %s in the %s is not a list of referrers"
                 % (subject, tag, self._images.kind),
-                hint=_HINT,
+                hint="Delete the image %s, or copy the image without referrers" % tag,
             )
         return current
 

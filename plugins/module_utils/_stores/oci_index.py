@@ -134,15 +134,16 @@ def parse_index(content: bytes, path: str) -> dict[str, t.Any]:
 
 def _checked(document: t.Any, path: str) -> dict[str, t.Any]:
     if not isinstance(document, dict):
-        raise InvalidContent("%s is not a valid OCI index" % path, hint=_HINT)
+        raise InvalidContent("the file %s is not a valid OCI index" % path, hint=_HINT)
     documents.check_fields(document, FIELDS, path)
     if document.get("manifests") is None and ("manifests" in document or document.get("schemaVersion") == 2):
         document["manifests"] = []  # Go programs write a list without items as null, or leave it out
     entries = document.get("manifests")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InvalidContent("%s is not a valid OCI index" % path, hint=_HINT)
+        raise InvalidContent("the file %s is not a valid OCI index" % path, hint=_HINT)
     if len(entries) > MAX_ENTRIES:
-        raise InvalidContent("%s lists more than %d images" % (path, MAX_ENTRIES), hint="Use several layouts")
+        cause = "the file %s lists more than %d images" % (path, MAX_ENTRIES)
+        raise InvalidContent(cause, hint="Split the images among several layouts")
     for entry in entries:
         documents.check_fields(entry, ENTRY_FIELDS, "an entry of %s" % path)
     return document

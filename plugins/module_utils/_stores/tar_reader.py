@@ -160,17 +160,20 @@ class _Scan:
                 break
             offset = self._take(header, offset + _BLOCK)
         else:
-            raise InvalidContent("the archive has more than %d members" % _MAX_MEMBERS, hint="Store fewer images in it")
+            raise InvalidContent(
+                "the archive has more than %d members" % _MAX_MEMBERS, hint="Store fewer images in the archive"
+            )
         if not offset:
-            raise InvalidContent("the archive is empty", hint=_HINT)
+            raise InvalidContent("the archive is empty", hint="Check the path")
 
     def _take(self, header: bytes, offset: int) -> int:
         """Add the member whose content begins at ``offset``. Return the offset of the next header."""
         try:
             info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except (tarfile.TarError, ValueError):
-            cause = "the archive has a damaged header" if self.members else "the file is not a tar archive"
-            raise InvalidContent(cause, hint=_HINT) from None
+            if self.members:
+                raise InvalidContent("the archive has a damaged header", hint=_HINT) from None
+            raise InvalidContent("the file is not a tar archive", hint="Check the path") from None
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE):
             self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
             self._extend(info.type, os.pread(self._descriptor, info.size, offset))

@@ -154,7 +154,7 @@ class _Execution:
 
     def _note_chunk(self, job: Job, blob: Descriptor, size: int) -> None:
         if self._workers.is_stopped:
-            raise Stopped("the transfer was stopped because another transfer failed")
+            raise Stopped("the transfer was stopped because another transfer failed", hint="Run the task again")
         self._observe(Event.BLOB_BYTES, job, blob, size)
 
     def _arrived(self, jobs: t.Iterable[Job]) -> None:

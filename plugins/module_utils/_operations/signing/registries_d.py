@@ -42,7 +42,7 @@ class RegistriesD:
             path = os.path.join(directory, name)
             for scope, settings in _namespaces(path).items():
                 if scope in found:
-                    cause = "another file also contains settings for %s" % (scope or "default-docker")
+                    cause = "another file in registries.d also contains settings for %s" % (scope or "default-docker")
                     raise ImageError(cause, path, "Remove the settings from one of the files")
                 found[scope] = settings
         return cls(found)

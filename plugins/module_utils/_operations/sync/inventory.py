@@ -66,7 +66,7 @@ class Inventory:
         records = _records(read_named(path, _MAX_SIZE, "the inventory"))
         if records is None:
             hint = "Use a file that the option inventory wrote"
-            raise ImageError("%s: %s is not an image inventory" % (option, path), hint=hint)
+            raise ImageError("%s: the file %s is not an image inventory" % (option, path), hint=hint)
         return cls(records)
 
     def differs(self, path: str) -> bool:

@@ -45,13 +45,15 @@ class SyncRoot:
         if colon and transport in references.LOCAL_TRANSPORTS + references.ENGINE_TRANSPORTS:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
-                raise InvalidReference("%s must be a place that can store several repositories" % option, text, hint)
+                raise InvalidReference(
+                    "the option %s must be a place that can store several repositories" % option, text, hint
+                )
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not references.is_host(host):
             hint = "Write host[:port] or host[:port]/path, or docker.io/path for Docker Hub"
-            raise InvalidReference("%s has no registry" % option, text, hint)
+            raise InvalidReference("the option %s has no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
         return cls("", "%s/%s" % (host, path) if path else host)
 

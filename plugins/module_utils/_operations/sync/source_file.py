@@ -72,7 +72,7 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
     registries = [_registry(name, node, path) for name, node in document.mapping().items()]
     for registry in registries:
         if not registry.entries:
-            warn("%s contains no images for %s" % (path, registry.host))
+            warn("The file %s contains no images for %s." % (path, registry.host))
     if not registries:
         raise ImageError("the file %s contains no registry" % path, hint="Add a registry and its images to the file")
     return registries

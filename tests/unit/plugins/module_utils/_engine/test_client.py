@@ -150,7 +150,7 @@ def test_socket_of_somebody_else(tmp_path, monkeypatch):
 
 
 def test_missing_certificate_is_named(tmp_path):
-    with pytest.raises(LocalFailure, match="cannot read the file .*ca.pem, the CA certificate of the engine"):
+    with pytest.raises(LocalFailure, match="cannot read the TLS file .*ca.pem .the CA certificate of the engine"):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path)), 5, RunStats())
 
 
@@ -159,7 +159,7 @@ def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
     (tmp_path / there).touch()
     with pytest.raises(
         LocalFailure,
-        match="cannot read the file %s/%s, the (client certificate|private key) for %s/"
+        match=r"cannot read the TLS file %s/%s \(the (client certificate|private key) for %s/"
         % (tmp_path, missing, tmp_path),
     ):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, RunStats())

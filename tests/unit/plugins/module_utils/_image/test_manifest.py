@@ -358,7 +358,7 @@ def test_an_exchanged_child_loses_its_inlined_content():
     ],
 )
 def test_what_is_listed_must_be_of_the_kind_that_it_says(stated, more):
-    with pytest.raises(InvalidContent, match="but content of another type|both an image manifest and an index"):
+    with pytest.raises(InvalidContent, match="but its content has another type|both an image manifest and an index"):
         parse({"schemaVersion": 2, "mediaType": stated, **more})
 
 

@@ -56,7 +56,7 @@ def params(**more):
 def test_an_option_out_of_bounds_is_an_error_of_ours(option, value, wanted):
     with pytest.raises(ImageError) as raised:
         open_stores(params(**{option: value}), runs.run())
-    assert str(raised.value) == "%s is %s, but must be %s." % (option, value, wanted)
+    assert str(raised.value) == "the option %s is %s, but must be %s." % (option, value, wanted)
 
 
 def test_secrets_are_concealed_in_the_form_in_which_they_are_sent():

@@ -282,7 +282,7 @@ class TestRefusal:
         else:
             with pytest.raises(
                 AccessDenied,
-                match="the credentials for .* were not sent, because its token service .* uses plain HTTP",
+                match="the credentials for .* were not sent, because the token service .* uses plain HTTP",
             ):
                 client.call("GET", "x", PULL)
 
