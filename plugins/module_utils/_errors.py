@@ -169,7 +169,7 @@ class MissingLibrary(ImageError):
             super().__init__("the Python library %s is missing" % library)
         else:
             cause = "the Python library %s is installed but cannot be imported: %s: %s"
-            hint = "Reinstall it and its dependencies for the Python that runs the module"
+            hint = "Reinstall the library and its dependencies for the Python that runs the module"
             super().__init__(cause % (library, type(error).__name__, error), hint=hint)
         self.library = library
         self.is_absent = is_absent

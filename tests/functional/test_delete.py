@@ -160,7 +160,7 @@ class TestRegistryThatDoesNotDeleteTags:
         with Haproxy(registry, rules) as proxy:
             result = run_module("image_delete", image=f"{proxy.host}/{repository}:1")
         assert (
-            f"The tag may now point to an empty image; it pointed to {INDEX.digest} before. Run the task again"
+            f"The tag may now point to an empty image (previous digest: {INDEX.digest}). Run the task again"
             in result.msg
         )
 

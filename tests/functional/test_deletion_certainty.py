@@ -320,7 +320,7 @@ class TestInterrupted:
 
         with Forger(registry.host, rule) as proxy, pytest.raises(ImageError) as failure:
             run_delete(stores, proxy.host, repository)
-        assert f"The tag may now point to an empty image; it pointed to {image.digest} before. Run the task" in str(
+        assert f"The tag may now point to an empty image (previous digest: {image.digest}). Run the task" in str(
             failure.value
         )
         assert digest_at(registry.host, repository, "gone") != image.digest

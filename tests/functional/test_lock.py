@@ -146,7 +146,7 @@ def test_pins_move_when_they_are_told_to(run_module, registry, repository, pushe
     assert failed.raw["moved"] == moved
     assert failed.raw["msg"] == (
         f"{path} is out of date: the tags of these images have moved: {pushed}/app:1.0 ({NEXT.digest}, locked as {APP.digest}). "
-        "Run the task with update=all and review the difference."
+        "Run the task with update: all, and review the difference."
     )
     planned = run_module("image_lock", check_mode=True, diff=True, path=str(path), update="all")
     assert planned.raw["diff"]["before"][f"{pushed}/app:1.0"] == APP.digest

@@ -164,5 +164,5 @@ def _failure(path: str, locked: Locked) -> str:
         causes.append("the tags of these images have moved: %s" % messages.listing(moved))
     if missing:
         causes.append("these images are not in the lock file: %s" % messages.listing(missing))
-    hint = "Run the task with update=all and review the difference" if moved else "Run the task with update=missing"
+    hint = "Run the task with update: all, and review the difference" if moved else "Run the task with update: missing"
     return "%s is out of date: %s. %s." % (path, "; ".join(causes), hint) if causes else ""

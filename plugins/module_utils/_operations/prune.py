@@ -26,7 +26,7 @@ from . import attached_tags, prune_attached
 from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
 
-_LEFT_HINT = "Delete it with image_delete, scope: manifest and referrers: true for the digest of the image"
+_LEFT_HINT = "Delete the referrers with image_delete, scope: manifest and referrers: true, by the digest of the image"
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ class Action(enum.Enum):
     """The purpose of a request. The value completes "cannot ..."; ``%s`` stands for the digest of a blob."""
 
     LOG_IN = "log in"
-    CHECK_REGISTRY = "check that it is a registry"
+    CHECK_REGISTRY = "check that the host is a registry"
     LIST_TAGS = "list the tags"
     LIST_REPOSITORIES = "list the repositories"
     LIST_REFERRERS = "list the referrers"

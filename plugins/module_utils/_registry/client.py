@@ -312,10 +312,7 @@ class RegistryClient:
             return True
 
 
-_FOREIGN_HINT = (
-    "The image has foreign layers, which only their vendor provides; distribution accepts their URLs only if its configuration "
-    "allows them (validation.manifests.urls.allow)"
-)
+_FOREIGN_HINT = "Allow the URLs of foreign layers in the registry (in distribution: validation.manifests.urls.allow)"
 _ACCEPT = {"Accept": media_types.ACCEPT}
 _ACCEPT_LEGACY = {"Accept": ", ".join((media_types.ACCEPT, *sorted(media_types.SCHEMA1)))}
 

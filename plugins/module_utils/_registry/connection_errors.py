@@ -21,7 +21,9 @@ from .._errors import ConnectionFailed, reason_of
 from .least_rate import TooSlow
 
 _PLAIN_HTTP_HINT = "If this is intended, set plain_http: true for the host in registries"
-_TRUST_HINT = "Set ca_path in registries to its CA certificate, or validate_certs: false to disable verification"
+_TRUST_HINT = (
+    "Set ca_path in registries to the CA certificate of the registry, or validate_certs: false to disable verification"
+)
 # X509_V_ERR_* of OpenSSL, x509_vfy.h.
 _OTHER_NAME = 62
 _OTHER_NAME_HINT = "Use a host name that the certificate contains, or issue a certificate for this host"
@@ -31,9 +33,7 @@ _CERTIFICATE_HINTS = {
     _OTHER_NAME: _OTHER_NAME_HINT,
     64: _OTHER_NAME_HINT,
 }
-_TLS_ALERT_HINT = (
-    "If the registry requires a client certificate, set client_cert in registries. Otherwise check its TLS versions"
-)
+_TLS_ALERT_HINT = "Set client_cert in registries if the registry requires a client certificate, and check which TLS versions it supports"
 _REACH_HINT = "Check the host name, the port and the network"
 BROKEN_HINT = "Check the network, and run the task again"
 _URL_HINT = "Check the host name and the credentials for invalid characters"

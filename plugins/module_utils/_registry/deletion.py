@@ -104,7 +104,7 @@ class TagDeleter:
             return now is None
         except ImageError:
             cause.hint = (
-                "The tag may now point to an empty image; it pointed to %s before. "
+                "The tag may now point to an empty image (previous digest: %s). "
                 "Run the task again to complete the deletion, or push the image again" % original.digest
             )
             return False

@@ -232,7 +232,7 @@ def repositories(root: str) -> list[str]:
     if not os.path.isdir(root):
         raise NotFound("the directory %s does not exist" % root, hint="Check the path")
     if _is_image(root):
-        hint = "Use its parent directory, or copy the image with image_copy"
+        hint = "Use the parent directory, or copy the image with image_copy"
         raise NotFound("the directory contains a single image, not a tree of images", "dir:%s" % root, hint)
     found: set[str] = set()
     seen = 0

@@ -110,12 +110,12 @@ def test_parsing_leaves_errors_of_ours_and_of_the_system_alone():
         (
             ModuleNotFoundError("No module named 'idna'", name="idna"),
             "the Python library requests is installed but cannot be imported: ModuleNotFoundError: No module named 'idna'. "
-            "Reinstall it and its dependencies for the Python that runs the module.",
+            "Reinstall the library and its dependencies for the Python that runs the module.",
         ),
         (
             AttributeError("module 'lib' has no attribute 'X'"),
             "the Python library requests is installed but cannot be imported: AttributeError: module 'lib' has no attribute "
-            "'X'. Reinstall it and its dependencies for the Python that runs the module.",
+            "'X'. Reinstall the library and its dependencies for the Python that runs the module.",
         ),
     ],
 )

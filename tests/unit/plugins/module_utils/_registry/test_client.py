@@ -154,7 +154,7 @@ class TestBase:
         client, _script = scripted(Reply(404), Reply(status), retries=0)
         with pytest.raises(Refused) as caught:
             client.head_manifest(ACCESS, "1")
-        assert str(caught.value).startswith("cannot check that it is a registry: r.example returned %d" % status)
+        assert str(caught.value).startswith("cannot check that the host is a registry: r.example returned %d" % status)
 
 
 class TestGet:

@@ -238,6 +238,6 @@ class TestFailureAfterwards:
         with pytest.raises(AccessDenied) as caught:
             deleting.delete("1", IMAGE.digest)
         assert caught.value.hint == (
-            "The tag may now point to an empty image; it pointed to %s before. "
+            "The tag may now point to an empty image (previous digest: %s). "
             "Run the task again to complete the deletion, or push the image again" % IMAGE.digest
         )

@@ -60,6 +60,6 @@ def test_a_host_is_checked_to_be_a_registry_while_all_connections_are_in_use(ser
 def test_a_host_that_was_overloaded_once_is_not_taken_for_something_else(serve):
     bases = iter((Reply(503), Reply(200, REGISTRY)))
     client, _server = serve(lambda _method, target: next(bases) if target == "/v2/" else Reply(404), max_connections=1)
-    with pytest.raises(Refused, match="cannot check that it is a registry: .* returned 503"):
+    with pytest.raises(Refused, match="cannot check that the host is a registry: .* returned 503"):
         client.head_manifest(ACCESS, "1")
     assert client.head_manifest(ACCESS, "1") is None

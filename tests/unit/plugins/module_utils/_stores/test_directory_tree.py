@@ -106,7 +106,7 @@ def test_the_directory_of_an_image_is_no_tree(repository, root):
     with pytest.raises(NotFound) as raised:
         repositories(str(root / "app:1.0"))
     expected = "dir:%s/app:1.0: the directory contains a single image, not a tree of images." % root
-    assert str(raised.value) == expected + " Use its parent directory, or copy the image with image_copy."
+    assert str(raised.value) == expected + " Use the parent directory, or copy the image with image_copy."
 
 
 @pytest.mark.parametrize(
