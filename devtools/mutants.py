@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import importlib.machinery
 import os
 import pickle
@@ -23,9 +24,11 @@ import typing as t
 from pathlib import Path
 
 import coverage
-import hypothesis  # noqa: F401  # what every fork needs is imported once
 import pytest
-import requests  # noqa: F401
+
+# Imported once here, because every fork needs them
+for _library in ("hypothesis", "requests"):
+    importlib.import_module(_library)
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES, TESTS = ROOT / "plugins/module_utils", ROOT / "tests/unit/plugins/module_utils"

@@ -93,7 +93,7 @@ def _tar(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
 
 
 def _layout_members() -> dict[str, bytes]:
-    contents = {digest: content for digest, content in SINGLE.blobs.items()}
+    contents = dict(SINGLE.blobs)
     contents.update({digest: content for digest, (_type, content) in SINGLE.manifests.items()})
     entry = SINGLE.descriptor(annotations={"org.opencontainers.image.ref.name": "1"})
     return {

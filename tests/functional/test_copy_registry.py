@@ -297,7 +297,8 @@ class TestPlatforms:
         result = copy(platforms=["linux/s390x"])
         assert result.failed
         assert result.msg == (
-            f"{registry.host}/{repository}:1: the image is not available for platform linux/s390x. Choose one of the available platforms: linux/amd64, linux/arm64."
+            f"{registry.host}/{repository}:1: the image is not available for platform linux/s390x. "
+            "Choose one of the available platforms: linux/amd64, linux/arm64."
         )
 
     def test_single_image_must_be_for_the_platform(self, copy, registry, second_registry, repository):

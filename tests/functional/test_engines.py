@@ -134,7 +134,8 @@ def test_what_no_engine_can_run_is_refused(run, engine, registry, pushed, reposi
     artifact = images.artifact()
     result = run("image_copy", src=pushed(artifact), dest=f"{engine.transport}:example.com/{repository}:1")
     assert result.msg == (
-        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, but engines and Docker archives can store only images. Use a registry or an OCI layout."
+        f"{registry.host}/{repository}:1.4: {artifact.digest} is an artifact, but engines and Docker archives can store only images. "
+        "Use a registry or an OCI layout."
     )
     assert tally(registry.requests()).get("GET blob", 0) == 0
 

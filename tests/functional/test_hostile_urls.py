@@ -96,7 +96,10 @@ def test_realm_that_only_looks_like_loopback(run_module, thief):
 def test_redirect_from_tls_to_plain_http(run_module, thief, authority):
     """A tag is not verified by a digest, so nothing that could have been changed on the way is taken for it."""
     certificate = authority.server()
-    script = lambda _request: scripted.answer(307, Location=f"http://{thief.host}/manifest")  # noqa: E731
+
+    def script(_request):
+        return scripted.answer(307, Location=f"http://{thief.host}/manifest")
+
     with Scripted(script, (certificate.cert, certificate.key)) as server:
         entry = {"host": server.host, "plain_http": False, "ca_path": str(authority.ca), "token": "secret"}
         result = run_module("image_inspect", image=f"{server.host}/app:1", registries=[entry])

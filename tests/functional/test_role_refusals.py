@@ -52,7 +52,8 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
     assert messages == [
         nothing,
         nothing,
-        f"No images are declared for the bundle {bundle}: airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
+        f"No images are declared for the bundle {bundle}: "
+        "airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
         "Nothing was changed. List the images to export in airgap_export_images.",
     ]
     assert not bundle.exists()

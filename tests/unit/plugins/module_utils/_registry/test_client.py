@@ -182,8 +182,8 @@ class TestGet:
         client, _script = scripted(manifest(Docker_Content_Digest=stated))
         client.get_manifest(ACCESS, "1")
         text = (
-            "r.example returned app:1 with the digest %s in the Docker-Content-Digest header, but the content has the digest %s. Check the registry, and any proxy in front of it."
-            % (stated, DIGEST)
+            "r.example returned app:1 with the digest %s in the Docker-Content-Digest header, but the content has "
+            "the digest %s. Check the registry, and any proxy in front of it." % (stated, DIGEST)
         )
         assert client.session.statistics.warnings == ([text] if is_told else [])
 

@@ -241,11 +241,13 @@ class TestRefusal:
             ),
             (
                 found(["x"]),
-                "the token service auth.example returned a response that is not a JSON object. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned a response that is not a JSON object. "
+                "Check the log of the token service, and any proxy in front of it.",
             ),
             (
                 Reply(200, {}, b"x"),
-                "the token service auth.example returned a response that is not a JSON object. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned a response that is not a JSON object. "
+                "Check the log of the token service, and any proxy in front of it.",
             ),
             (
                 found({"token": "a b"}),

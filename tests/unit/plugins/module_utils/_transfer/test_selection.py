@@ -263,7 +263,10 @@ def test_a_filter_takes_an_index_of_artifacts_as_it_is(store):
 def test_a_filter_that_leaves_nothing_of_an_index_is_an_error(store):
     with pytest.raises(ImageError) as caught:
         chosen(store, ATTESTED, "linux/s390x", "linux/ppc64le", is_filter=True)
-    expected = "the image is not available for any of the platforms linux/s390x, linux/ppc64le. Choose one of the available platforms: linux/amd64, linux/arm64."
+    expected = (
+        "the image is not available for any of the platforms linux/s390x, linux/ppc64le. "
+        "Choose one of the available platforms: linux/amd64, linux/arm64."
+    )
     assert str(caught.value) == expected
 
 
