@@ -15,12 +15,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import stat
 import sys
 import typing as t
 
 from .._errors import ImageError, MissingLibrary, local_failure
-from .._files import is_missing, replaced, reserved
+from .._files import keep_access, replaced, reserved
 from .._image.reference import RegistryReference, parse_registry
 from .resolve import parse_image
 from .sync.plain_document import Node, read
@@ -106,17 +105,14 @@ def origin_of(text: str) -> dict[str, str]:
 
 
 def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
-    """Replace the file atomically, and keep its permissions. Raises ImageError."""
+    """Replace the file atomically, and keep its mode and owner. Raises ImageError."""
     content = encode(images)
     try:
-        with reserved(os.path.abspath(path)), replaced(path, _mode(path)) as stream:
+        with reserved(os.path.abspath(path)), replaced(path) as stream:
+            keep_access(stream, path)
             stream.write(content)
     except OSError as error:
         raise local_failure(OSError(error.errno, error.strerror), "write the lock file", path) from None
-
-
-def _mode(path: str) -> int:
-    return 0o666 if is_missing(path) else stat.S_IMODE(os.stat(path).st_mode)
 
 
 def encode(images: t.Iterable[LockedImage]) -> bytes:
