@@ -19,39 +19,20 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.convert import convert_image
-from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions, copy
-from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import layouts, runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+from ansible_collections.drayage.registry.tests.unit.support.memory_stores import MemoryStores
 
 IMAGE, OLD = image("linux/amd64", b"new", b"shared"), image("linux/amd64", b"old", b"shared")
 ARM64 = image("linux/arm64", b"arm64", b"shared")
 INDEX = index(entry(IMAGE, "linux/amd64"), entry(ARM64, "linux/arm64"))
 
 
-class MemoryStores:
-    """Opens repositories in memory, each the same at every time, and layouts on disk."""
-
-    def __init__(self):
-        self.repositories = {}
-        self.opened = []
-        self.run = runs.run()
-
-    def repository(self, host, name, kind=MemoryStore):
-        return self.repositories.setdefault((host, name), kind(host, name))
-
-    def open(self, reference, writable=False, mount_from=""):
-        self.opened.append((str(reference), writable, mount_from))
-        if isinstance(reference, RegistryReference):
-            return self.repository(reference.host, reference.repository)
-        return OciLayout(reference.path, lambda text: None)
-
-
 @pytest.fixture
 def stores():
-    return MemoryStores()
+    return MemoryStores(MemoryStore)
 
 
 @pytest.fixture
@@ -151,8 +132,7 @@ def test_the_names_of_a_layout_are_less_strict(run, tmp_path):
 )
 def test_rights_are_asked_for_where_they_are_needed(run, stores, dest, beside):
     run("r.example/app:1", dest)
-    (_src, may_write_source, _beside), (_dest, may_write, may_mount_from) = stores.opened
-    assert (may_write_source, may_write, may_mount_from) == (False, True, beside)
+    assert [one[1:] for one in stores.opened] == [(False, "", False), (True, beside, False)]
 
 
 def test_a_second_run_changes_nothing(run):

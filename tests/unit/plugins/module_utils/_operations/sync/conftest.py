@@ -6,48 +6,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import runs
-from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
-
-
-class Tags(dict):
-    """What the tags of a repository name; to call it is to list them."""
-
-    def __call__(self):
-        if not self:
-            raise NotFound("there is no such repository")
-        return list(self)
-
-
-class Repository(MemoryStore):
-    """One that deletes manifests by their digest only, with all tags; calls of a name in ``broken`` fail."""
-
-    def __init__(self, host, name):
-        super().__init__(host, name)
-        self.tags = Tags()
-        self.broken = set()
-
-    def find(self, name):
-        if name in self.broken:
-            raise Refused("returned 500")
-        return self.resolve(name)
-
-    def delete_tag(self, tag, digest):
-        self.asked.append(("delete_tag", tag))
-        if tag in self.broken:
-            raise Refused("returned 500")
-        del self.tags[tag]
-        return "unique_manifest"
-
-    def delete(self, digest):
-        self.asked.append(("delete", digest))
-        for name in [name for name, named in self.tags.items() if named == digest]:
-            del self.tags[name]
-        return self.manifests.pop(digest, None) is not None
+from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Repository
 
 
 class Memory:

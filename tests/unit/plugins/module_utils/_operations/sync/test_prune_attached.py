@@ -10,35 +10,9 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
-
-
-class Api:
-    """The referrers API of a repository in memory."""
-
-    def __init__(self, repository):
-        self._repository = repository
-
-    def entries(self, subject, artifact_type=""):
-        manifests = list(self._repository.manifests.values())
-        return [one.descriptor for one in manifests if referrers.is_referrer(one, subject)]
-
-    def cosign_tags(self, subject):
-        return [tag for tag in referrers.cosign_tags(subject) if tag in self._repository.tags]
-
-    def keeps(self, tag):
-        return True
-
-    def detach(self, subject, digests):
-        pass
-
-
-def attach(repository, subject, text):
-    """Add a referrer of an image to a repository, and return it."""
-    referrer = image("unknown/unknown", text, subject=entry(subject))
-    repository.add(referrer)
-    return referrer
 
 
 @pytest.fixture
