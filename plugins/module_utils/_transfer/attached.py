@@ -150,10 +150,10 @@ def find_attached(
     asked = set(level)
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
+        fresh = finder.attached_to(level, depth)
+        if fresh and depth > MAX_DEPTH:
             cause = "the referrers of the image are nested more than %d levels deep" % MAX_DEPTH
             raise InvalidContent(cause, hint=_HINT)
-        fresh = finder.attached_to(level, depth)
         found.update(((one.subject, one.digest, one.tag), one) for one in fresh)
         if len(found) > MAX_MANIFESTS:
             raise InvalidContent("the image has more than %d referrers" % MAX_MANIFESTS, hint=_MANY_HINT)
