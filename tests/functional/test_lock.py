@@ -29,14 +29,14 @@ TOOL = images.single(seed="tool")
 DIGEST = "sha256:" + "0" * 64
 HEAD = "apiVersion: imgpkg.carvel.dev/v1alpha1\nkind: ImagesLock\n"
 REFUSED = [
-    ("kind: Pod\n", "PATH: is not an ImagesLock: apiVersion is not imgpkg.carvel.dev/v1alpha1."),
+    ("kind: Pod\n", "PATH: the file is not an ImagesLock: apiVersion must be imgpkg.carvel.dev/v1alpha1."),
     (
         HEAD + "image: []\n",
         "PATH: unknown key 'image'. Use one of the supported keys: apiVersion, kind, images.",
     ),
     (
         HEAD + "images:\n- image: a/b:1\n",
-        "PATH: images[0]: image: a/b:1 has no digest. Write NAME:TAG@DIGEST, or NAME@DIGEST.",
+        "PATH: images[0]: image: the reference a/b:1 has no digest. Write NAME:TAG@DIGEST, or NAME@DIGEST.",
     ),
     (
         HEAD + f"images:\n- image: a/b@{DIGEST}\n  name: b\n",

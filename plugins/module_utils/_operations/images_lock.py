@@ -92,7 +92,7 @@ def _entry(node: Node) -> LockedImage:
     except ImageError as error:
         raise parts["image"].wrong(error.cause, error.hint) from None
     if not image.digest:
-        raise parts["image"].wrong("image %s has no digest" % text, "Write NAME:TAG@DIGEST, or NAME@DIGEST")
+        raise parts["image"].wrong("the reference %s has no digest" % text, "Write NAME:TAG@DIGEST, or NAME@DIGEST")
     annotations = parts["annotations"].mapping() if "annotations" in parts else {}
     return LockedImage(image, {key: value.text() for key, value in annotations.items()})
 
