@@ -65,15 +65,18 @@ class Api:
         self._repository = repository
         self.detached: list[tuple[str, list[str]]] = []
 
-    def entries(self, subject, artifact_type=""):
-        manifests = list(self._repository.manifests.values())
-        return [one.descriptor for one in manifests if referrers.is_referrer(one, subject)]
+    def entries(self, subject, artifact_type="", is_only=False):
+        found = [one for one in self._repository.manifests.values() if referrers.subject_of(one) == subject]
+        return referrers.read_entries(referrers.with_entries(None, found).raw)
 
     def cosign_tags(self, subject):
         return [tag for tag in referrers.cosign_tags(subject) if tag in self._repository.tags]
 
     def keeps(self, tag):
         return True
+
+    def attach(self, subject, manifests):
+        """Do nothing, because a registry with this API lists what is pushed."""
 
     def detach(self, subject, digests):
         self.detached.append((subject, list(digests)))

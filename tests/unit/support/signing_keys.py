@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import base64
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import SigningKey, load_private
+
 COSIGN_PASSPHRASE = "planted passphrase"
 
 COSIGN_KEY = """\
@@ -36,3 +41,11 @@ def rewritten(pem: str, old: bytes, new: bytes) -> str:
     lines = pem.splitlines()
     content = base64.b64decode("".join(lines[1:-1])).replace(old, new)
     return "\n".join([lines[0], base64.b64encode(content).decode(), lines[-1], ""])
+
+
+def new_key(name: str = "k") -> SigningKey:
+    """Return a new key with this name."""
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return load_private(pem, None, name)

@@ -9,11 +9,7 @@ import hashlib
 import json
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import load_private
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import (
     SIGNATURE,
     sign_bundle,
@@ -22,20 +18,14 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
 from ansible_collections.drayage.registry.plugins.module_utils._progress import Progress
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+from ansible_collections.drayage.registry.tests.unit.support.signing_keys import new_key
 
 _DIGEST = "sha256:" + "a" * 64
 _RUN = Run(lambda *_arguments: (1, "", ""), 2)
 _DRY_RUN = Run(lambda *_arguments: (1, "", ""), 2, True)
 
 
-def _key():
-    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return load_private(pem, None, "k")
-
-
-KEY, OTHER = _key(), _key()
+KEY, OTHER = new_key(), new_key()
 
 
 @pytest.fixture

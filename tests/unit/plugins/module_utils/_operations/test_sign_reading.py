@@ -11,13 +11,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
 from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import Bundle
-from ansible_collections.drayage.registry.plugins.module_utils._image.signing_key import load_private
 from ansible_collections.drayage.registry.plugins.module_utils._image.simple_signing import (
     COSIGN,
     MEDIA_TYPE,
@@ -35,6 +31,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.signi
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.writing import SignatureWriter
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
+from ansible_collections.drayage.registry.tests.unit.support.signing_keys import new_key
 
 IMAGE = image()
 DIGEST = IMAGE.digest
@@ -42,14 +39,7 @@ TAG = DIGEST.replace(":", "-") + ".sig"
 SBOM = "https://cyclonedx.org/bom"
 
 
-def _key():
-    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return load_private(pem, None, "k")
-
-
-KEY, OTHER = _key(), _key()
+KEY, OTHER = new_key(), new_key()
 
 
 class Lists:

@@ -1,0 +1,262 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signatures with GPG, and the policies that require signatures. The program gpg is needed for its own signatures."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignedDigest
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions, verify
+from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
+from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, entry, image, index
+
+AMD64, ARM64 = image("linux/amd64", b"amd64"), image("linux/arm64", b"arm64")
+INDEX = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
+APP, PASSPHRASE = "r.example/app:1", "planted passphrase"
+needs_gpg = pytest.mark.skipif(not shutil.which("gpg"), reason="the program gpg is not installed")
+
+
+def run_command(argv, stdin, seconds=None, limit=None):
+    run_command.calls.append((argv, seconds, limit))
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+run_command.calls = []
+
+
+class Home:
+    """A home of gpg with one key."""
+
+    def __init__(self, path, passphrase):
+        path.mkdir(mode=0o700)
+        self.path, self.passphrase = str(path), passphrase
+        secret = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
+        self.run(*secret, "--quick-gen-key", "k <k@example.com>", "ed25519", "sign", "never")
+        listed = self.run("--with-colons", "--list-keys").decode()
+        self.fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+    def run(self, *arguments):
+        command = ["gpg", "--batch", "--homedir", self.path, *arguments]
+        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    """Two homes, whose keys have a passphrase and none."""
+    made = [Home(tmp_path_factory.mktemp("g") / "h", passphrase) for passphrase in (PASSPHRASE, "")]
+    yield made
+    for home in made:
+        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
+
+
+@pytest.fixture
+def place(place):
+    return place.add(AMD64, ARM64, INDEX, tag="all").add(AMD64, tag="1")
+
+
+@pytest.fixture
+def run(stores, tmp_path):
+    def signed(name=APP, key="k", dry_run=False, command=run_command, **more):
+        stores.run = Run(command, 2, dry_run)
+        return sign_with_gpg(GpgOptions(name, key, **{"lookaside": str(tmp_path / "sigs"), **more}), stores)
+
+    return signed
+
+
+def files(directory):
+    """The paths of all files below a directory."""
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
+
+
+def lookaside(digest, number=1):
+    return "app@sha256=%s/signature-%d" % (digest[7:], number)
+
+
+def test_all_platforms_are_signed_with_the_keyring_of_the_user_unless_the_options_say_otherwise():
+    assert GpgOptions("x", "k") == GpgOptions("x", "k", "", "", "", "", True, True)
+
+
+@needs_gpg
+class TestGpg:
+    @pytest.fixture(params=[0, 1], ids=["passphrase", "no passphrase"])
+    def home(self, request, homes):
+        return homes[request.param]
+
+    @pytest.fixture
+    def sign(self, run, home):
+        def signed(name=APP, by=home, **more):
+            return run(name, by.fingerprint, home=by.path, passphrase=by.passphrase, **more)
+
+        return signed
+
+    @pytest.fixture
+    def check(self, stores, tmp_path):
+        """Verify an image with a policy that requires a signature of a key."""
+
+        def verified(name, signed, identity=None):
+            key = tmp_path / "key.asc"
+            key.write_text(signed.public_key)
+            identity = {"signedIdentity": identity} if identity else {}
+            required = {"type": "signedBy", "keyType": "GPGKeys", "keyPath": str(key), **identity}
+            (tmp_path / "policy.json").write_text(json.dumps({"default": [required]}))
+            (tmp_path / "d").mkdir(exist_ok=True)
+            settings = {"default-docker": {"lookaside": "file://%s" % (tmp_path / "sigs")}}
+            (tmp_path / "d" / "x.yaml").write_text(json.dumps(settings))
+            rule = PolicyRule.from_options(
+                str(tmp_path / "policy.json"), str(tmp_path / "d"), stores.run.run_command, lambda _url, _limit: None
+            )
+            return verify(VerifyOptions(name, policy=rule), stores).signatures
+
+        return verified
+
+    def test_an_image_in_a_registry_is_signed_once(self, sign, check, home, place, tmp_path):
+        planned = sign(dry_run=True)
+        assert not (tmp_path / "sigs").exists()
+        signed = sign()
+        for each in (planned, signed):
+            assert (each.signed.digest, each.signed.identity) == (AMD64.digest, APP)
+            assert each.signed.manifests == [SignedDigest(AMD64.digest, [], ["gpg"])]
+            assert each.fingerprint == home.fingerprint
+            assert each.public_key.startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
+        [found] = check(APP, signed)
+        assert (found.format, found.fingerprint, found.claim.identity) == ("gpg", home.fingerprint, APP)
+        assert found.claim.annotations["creator"] == "drayage.registry"
+        assert isinstance(found.claim.annotations["timestamp"], int)
+        assert sign().signed.manifests == [SignedDigest(AMD64.digest, ["gpg"], ["gpg"])]
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
+
+    def test_only_signatures_of_the_key_are_removed(self, sign, check, homes, home, place, tmp_path):
+        other = homes[home is homes[0]]
+        sign()
+        theirs = sign(by=other)
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest, number) for number in (1, 2)]
+        removed = [SignedDigest(AMD64.digest, ["gpg"], [])]
+        assert sign(is_present=False, dry_run=True).signed.manifests == removed
+        assert len(files(tmp_path / "sigs")) == 2
+        assert sign(is_present=False).signed.manifests == removed
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
+        assert check(APP, theirs)[0].fingerprint == other.fingerprint
+        assert sign(is_present=False).signed.manifests == [SignedDigest(AMD64.digest, [], [])]
+
+
+@needs_gpg
+class TestNames:
+    @pytest.fixture
+    def sign(self, run, homes):
+        def signed(name=APP, **more):
+            return run(name, homes[1].fingerprint, home=homes[1].path, **more)
+
+        return signed
+
+    @pytest.mark.parametrize("children", [True, False])
+    def test_an_index_is_signed_with_its_children(self, sign, place, tmp_path, children):
+        signed = sign("r.example/app:all", children=children).signed
+        digests = [INDEX.digest, AMD64.digest, ARM64.digest][: 3 if children else 1]
+        assert [each.digest for each in signed.manifests] == digests
+        assert files(tmp_path / "sigs") == sorted(map(lookaside, digests))
+
+    def test_a_signature_for_another_name_is_not_enough(self, sign, place, tmp_path):
+        sign()
+        signed = sign(identity="busybox").signed
+        assert (signed.identity, signed.manifests[0].added) == ("docker.io/library/busybox:latest", ["gpg"])
+        assert len(files(tmp_path / "sigs")) == 2
+
+    def test_a_repository_is_signed_as_its_latest_tag(self, sign, place):
+        place.add(AMD64, tag="latest")
+        assert sign("r.example/app").signed.identity == "r.example/app:latest"
+
+    def test_a_directory_has_its_signatures_itself(self, sign, stores, tmp_path):
+        path = tmp_path / "d"
+        store = Directory(str(path), print)
+        for content in AMD64.blobs:
+            store.put_blob(descriptor(content), lambda content=content: [content], "")
+        store.publish(AMD64.manifest, [""], None)
+        stores.open = lambda reference: Directory(reference.path, print)
+        with pytest.raises(ImageError) as caught:
+            sign("dir:%s" % path)
+        assert str(caught.value) == (
+            "dir:%s: a local image has no name to sign. Set the option identity to the name of the image." % path
+        )
+        assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == ["gpg"]
+        assert (path / "signature-1").is_file()
+        assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == []
+
+    def test_no_temporary_files_are_left_behind(self, sign, place, tmp_path, monkeypatch):
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
+        (tmp_path / "t").mkdir()
+        sign()
+        assert os.listdir(tmp_path / "t") == []
+
+    def test_gpg_is_never_interactive_and_has_limits(self, sign, place):
+        run_command.calls.clear()
+        sign()
+        for argv, seconds, limit in run_command.calls:
+            assert argv[:3] == ["gpg", "--batch", "--no-tty"]
+            assert (seconds, limit) == (60.0, 1048576)
+
+    def test_a_key_that_does_not_exist_is_an_error(self, run, homes, place):
+        with pytest.raises(ImageError) as caught:
+            run(key="nobody", home=homes[1].path)
+        assert str(caught.value).startswith("r.example/app:1: gpg failed (")
+        assert str(caught.value).endswith("). Check gpg_key, gpg_home and the passphrase.")
+
+
+def not_installed(argv, stdin, seconds=None, limit=None):
+    raise FileNotFoundError(argv[0])
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (not_installed, "gpg is not installed. Install GnuPG on the managed node."),
+        (lambda *_: (0, "pub:x:\n", ""), "gpg has no private key k. Check gpg_key and gpg_home."),
+        (lambda *_: (2, "", "a\nb\n"), "gpg failed (b). Check gpg_key, gpg_home and the passphrase."),
+        (lambda *_: (2, "", ""), "gpg failed (no reason given). Check gpg_key, gpg_home and the passphrase."),
+    ],
+)
+def test_a_gpg_that_does_not_work_is_an_error(run, place, command, message):
+    with pytest.raises(ImageError) as caught:
+        run(command=command)
+    assert str(caught.value) == "%s: %s" % (APP, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (APP, "GPG signatures of images in registries require a lookaside directory. Set the option lookaside."),
+        ("oci:/x:1", "GPG signatures are supported only for registries and directories. Use a registry or dir:PATH."),
+        ("docker-daemon:x:1", "GPG signatures are supported only for registries and directories. Use a"),
+    ],
+)
+def test_only_registries_and_directories_have_signatures_with_gpg(run, stores, name, message):
+    with pytest.raises(InvalidReference) as caught:
+        run(name, lookaside="")
+    assert message in str(caught.value)
+    assert stores.opened == []
+
+
+def test_a_policy_that_accepts_everything_verifies_nothing(stores, place, tmp_path):
+    path = tmp_path / "policy.json"
+    path.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    rule = PolicyRule.from_options(str(path), None, run_command, lambda _url, _limit: None)
+    with pytest.raises(NotVerified) as caught:
+        verify(VerifyOptions(APP, policy=rule), stores)
+    assert str(caught.value) == (
+        APP
+        + ": the policy accepts this image without a signature, so nothing was verified. Require a signature in the "
+        "policy, or set public_keys."
+    )
