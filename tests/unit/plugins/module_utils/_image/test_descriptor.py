@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
@@ -163,3 +166,20 @@ def test_the_same_content_is_the_same_descriptor_whatever_is_said_about_it():
         == 1
     )
     assert read() != read(size=8)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("content", [b"", b"x", b"any content"])
+def test_embedded_content_is_taken_only_if_its_digest_matches(content, algorithm):
+    data = base64.b64encode(content).decode()
+    right = {"digest": digests.of(content, algorithm), "size": len(content)}
+    assert read(**right, data=data).embedded == (content or None)
+    assert read(**right).embedded is None
+    assert read(**right, data=5).embedded is None
+    for wrong in ({"digest": digests.of(b"other", algorithm)}, {"size": len(content) + 1}, {"data": "%" + data[1:]}):
+        assert read(**{**right, "data": data, **wrong}).embedded is None
+
+
+def test_embedded_content_that_is_much_too_long_is_not_decoded():
+    assert read(digest=digests.of(b"x"), size=1, data="eA==").embedded == b"x"
+    assert read(digest=digests.of(b"x"), size=1, data="eA==" * 1000).embedded is None

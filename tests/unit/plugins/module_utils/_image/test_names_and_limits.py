@@ -83,21 +83,6 @@ def test_media_types_of_content(found, expected):
 
 
 @pytest.mark.parametrize(
-    "media_type",
-    [
-        ROOTFS + "foreign.diff.tar",
-        ROOTFS + "foreign.diff.tar.gzip",
-        OCI + "layer.nondistributable.v1.tar",
-        OCI + "layer.nondistributable.v1.tar+gzip",
-        OCI + "layer.nondistributable.v1.tar+zstd",
-    ],
-)
-def test_layers_that_stay_at_their_vendor(media_type):
-    assert described(media_type).is_foreign
-    assert not described(media_type[:-1]).is_foreign
-
-
-@pytest.mark.parametrize(
     ("limit", "expected"),
     [
         (manifests.MAX_SIZE, 4 * MIB),

@@ -76,4 +76,29 @@ def test_manifest_is_the_same_each_time():
     made = saved.manifest(config, [layer])
     assert made.digest == saved.manifest(config, [layer]).digest
     assert made.config.digest == saved.SavedImage(config, ()).id == digests.of(config)
-    assert [blob.size for blob in made.blobs] == [len(config), 3]
+    assert json.loads(made.raw) == {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": len(config),
+            "digest": digests.of(config),
+        },
+        "layers": [layer],
+    }
+
+
+def test_an_image_keeps_an_id_that_is_known_already():
+    assert saved.SavedImage(b"{}", (), id="sha256:known").id == "sha256:known"
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [{"Config": "c", "Layers": ["l"] * 1000}] * 100,
+        [{"Config": "c"}] * 4000,
+    ],
+    ids=["layers", "images"],
+)
+def test_archives_may_be_as_large_as_this(documents):
+    assert len(entries(*documents)) == len(documents)
