@@ -36,11 +36,13 @@ def cost_of(jobs: t.Iterable[Job], statistics: RunStats) -> dict[str, t.Any]:
     seen: set[tuple[str, str]] = set()
     for job in jobs:
         plan = job.plan
-        if not plan or not plan.changed:
+        if not plan:
             continue
         source, destination = plan.request.source.location, plan.request.destination.location
         if _host(source) == _DOCKER_HUB:
-            pulls += len(plan.manifests)
+            pulls += plan.reads
+        if not plan.changed:
+            continue
         if not destination.is_registry:
             local = local or _path(destination)
         for blob in plan.blobs:

@@ -75,6 +75,7 @@ class _Planner:
         self._known = request.known
         self._pool = pool
         self._content = Content(self._read_manifest, request.source.open_blob, pool.map)
+        self._reads: list[str] = []  # threads append to it
         self._attached: AttachedPlanner | None = None
         if request.referrers:
             with importing:
@@ -83,6 +84,11 @@ class _Planner:
             self._attached = AttachedPlanner(request, pool, self._content)
 
     def plan(self) -> Plan:
+        plan = self._plan()
+        plan.reads = len(self._reads)
+        return plan
+
+    def _plan(self) -> Plan:
         request = self._request
         previous = self._look(request.tags or ([request.digest] if request.digest else []))
         known = self._compare(previous)
@@ -204,6 +210,7 @@ class _Planner:
         return self._content.manifest(self._request.name)
 
     def _read_manifest(self, name: str) -> Manifest:
+        self._reads.append(name)
         with naming(self._source.reference(self._request.name)):
             return self._source.manifest(name)
 

@@ -109,7 +109,8 @@ class Plan:
     blobs can be mounted, and ``mounts`` has other repositories for single blobs. ``lost`` has the annotations that a
     conversion drops. ``companions`` are further manifests that must exist before the tags, such as referrers, in
     order. Their blobs are in ``blobs`` as well. ``attached`` has the attached artifacts, if requested. Their lists
-    and tags are written between the companions and the tags.
+    and tags are written between the companions and the tags. ``reads`` is the number of manifests of the image that were
+    read from the source.
     """
 
     request: CopyRequest
@@ -125,6 +126,7 @@ class Plan:
     mount_from: str = ""
     mounts: dict[str, str] = dataclasses.field(default_factory=dict)
     lost: tuple[str, ...] = ()
+    reads: int = 0
 
     @property
     def outdated_tags(self) -> list[str]:
