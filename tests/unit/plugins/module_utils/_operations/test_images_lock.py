@@ -99,7 +99,7 @@ def test_other_texts_are_written_without_quotes_on_one_line(text):
         (
             HEAD + "images:\n- image: a/b:1\n",
             ": images[0]: image",
-            "image a/b:1 has no digest. Write NAME:TAG@DIGEST, or",
+            "the reference a/b:1 has no digest. Write NAME:TAG@DIGEST, or",
         ),
         (HEAD + "images:\n- image: A/B@%s\n" % DIGEST, ": images[0]: image", "Write the repository name in lower case"),
     ],

@@ -9,6 +9,7 @@ import hashlib
 import json
 
 import pytest
+
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import (
     SIGNATURE,

@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
 from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import Bundle
