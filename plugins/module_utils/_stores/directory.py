@@ -94,7 +94,8 @@ class Directory(Store, Lockable):
 
     def tags(self) -> list[str]:
         """Return an empty list, because the image has no name."""
-        self._top(None)
+        with file_errors("read", self._path):
+            self._top(None)
         return []
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import typing as t
 
-from .._errors import InvalidContent, NotFound, Refused
+from .._errors import InvalidContent, NotFound, Refused, file_errors
 from .._files import read_regular
 from .._image import cosign_tag, signature_file
 from .._image import digest as digests
@@ -32,7 +32,7 @@ _AGAIN_HINT = "Run the task again"
 class DirectorySignatures:
     """The signatures of the image with the digest that ``top`` returns (empty if there is none) and of its children.
 
-    Methods may raise OSError.
+    Methods that write may raise OSError.
     """
 
     def __init__(self, path: str, top: t.Callable[[str], str]) -> None:
@@ -63,7 +63,8 @@ class DirectorySignatures:
 
     def image(self, tag: str) -> Manifest | None:
         """Return the signatures for a tag as an image; None if there are none. Raises InvalidContent."""
-        layers = [layer for _path, layer in self._read(tag)] if self.keeps(tag) else []
+        with file_errors("read", self._path):
+            layers = [layer for _path, layer in self._read(tag)] if self.keeps(tag) else []
         if not layers:
             return None
         manifest, config = cosign_tag.image_of(layers)
