@@ -187,12 +187,14 @@ def main() -> None:
         if in_fork(lambda: observe(package, Path(result.name))):
             raise SystemExit("the unit tests of %s fail without any change" % package)
         lines = pickle.loads(Path(result.name).read_bytes())
+    values = TESTS / package / "test_values.py"
+    constants = [str(values)] if values.exists() else []
     survivors = 0
     for mutant in chosen:
         of_file = lines.get(str(mutant.path), {})
         tests = sorted({test for test in of_file.get(mutant.line, ()) if test})
-        # Lines that run at the import belong to all tests of the file.
-        tests = tests or sorted({test for some in of_file.values() for test in some if test})
+        # Lines that run at the import belong to all tests of the file, and to the tests of the constants of a package.
+        tests = tests or [*sorted({test for some in of_file.values() for test in some if test}), *constants]
         if not tests or in_fork(lambda mutant=mutant, tests=tests: attempt(mutant, tests), TIMEOUT) == 0:  # type: ignore[misc]
             survivors += 1
             print("%s:%d: %s" % (mutant.path.relative_to(ROOT), mutant.line, mutant.kind), flush=True)
