@@ -25,7 +25,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.manifest i
 from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
 from ansible_collections.drayage.registry.plugins.module_utils._stores import decompression, layers
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
-from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.plugins.module_utils._stores.staging import Staging
+from ansible_collections.drayage.registry.tests.unit.support import archives, images
 from ansible_collections.drayage.registry.tests.unit.support.engines import config_for, names, pushed, saved, store
 from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
@@ -252,3 +253,134 @@ def test_removing_an_image_leaves_its_names_in_other_repositories(path):
     assert list(names(path)) == ["r.example/other:3"]
     assert store(path, "").delete(saved(b"1").id) is True
     assert not path.exists()
+
+
+def test_an_image_is_known_by_its_config(path):
+    DockerArchive(str(path)).add(saved(b"1", names=(NAME,)))
+    found = store(path).resolve("1")
+    assert found == Descriptor("application/vnd.docker.container.image.v1+json", saved(b"1").id, 0)
+    assert store(path).resolve("2") is None
+    image = pushed(b"1")
+    assert store(path).identity(image.manifest) == image.manifest.config
+    without = images.index()
+    assert store(path).identity(without) == without.descriptor
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "reference"),
+    [
+        ("r.example/app", "1", "docker-archive:PATH:r.example/app:1"),
+        ("r.example/app", digests.of(b"x"), "docker-archive:PATH:r.example/app"),
+        ("r.example/app", "", "docker-archive:PATH:r.example/app"),
+        ("", "", "docker-archive:PATH"),
+        ("", NAME, "docker-archive:PATH:r.example/app:1"),
+    ],
+)
+def test_a_reference_has_the_name_and_no_digest(path, name, tag, reference):
+    assert store(path, name).reference(tag) == reference.replace("PATH", str(path))
+
+
+def test_an_image_without_a_name_is_described_by_its_position(path):
+    with pytest.raises(NotFound, match="^the file %s does not exist" % path):
+        store(path, "").manifest("")
+    DockerArchive(str(path)).add(saved(b"1"))
+    assert store(path, "").manifest("").config.digest == saved(b"1").id
+    assert store(path, "").manifest("@0").config.digest == saved(b"1").id
+    with pytest.raises(NotFound) as caught:
+        store(path, "").manifest("@1")
+    assert str(caught.value) == "image @1 does not exist."
+
+
+def test_a_message_shows_twenty_names(path):
+    shown = ["r.example/app:%02d" % number for number in range(21)]
+    DockerArchive(str(path)).add(saved(b"1", names=tuple(shown)))
+    with pytest.raises(NotFound) as caught:
+        store(path).manifest("0")
+    assert caught.value.hint == "Choose one of the available images: " + ", ".join(shown[:20])
+    with pytest.raises(NotFound) as caught:
+        store(path, "r.example/other").tags()
+    assert str(caught.value) == ("the repository r.example/other contains no images. Check the name of the repository.")
+
+
+def test_a_file_without_images_is_an_error(path):
+    archives.write(path, archives.member("manifest.json", b"[]"))
+    with pytest.raises(NotFound) as caught:
+        store(path, "").manifest("")
+    assert str(caught.value) == "the file contains no images. Check the path."
+
+
+def test_an_image_with_its_layers_is_held_whatever_its_names(path):
+    DockerArchive(str(path)).add(saved(b"low", names=("r.example/other:1",)))
+    image = pushed(b"low")
+    assert store(path).holds(image.manifest.config, lambda: image.blobs[0])
+    assert store(path).is_complete(image.manifest.config, None)
+    other = pushed(b"other")
+    assert not store(path).holds(other.manifest.config, lambda: other.blobs[0])
+
+
+def test_a_damaged_image_is_replaced_under_its_names(path):
+    DockerArchive(str(path)).add(saved(b"low", names=(NAME,)))
+    path.write_bytes(path.read_bytes().replace(b"low" + bytes(99), b"lie" + bytes(99)))
+    destination, image = store(path), pushed(b"low")
+    bring(destination, image)
+    destination.put_manifest(image.manifest)
+    assert store(path).is_intact(image.manifest.config, None)
+    assert names(path) == {NAME: saved(b"low").id}
+
+
+def test_a_manifest_alone_changes_nothing(path):
+    DockerArchive(str(path)).add(saved(b"low", names=(NAME,)))
+    before = path.read_bytes()
+    store(path).put_manifest(pushed(b"low").manifest)
+    store(path).put_manifest(pushed(b"other").manifest)
+    assert path.read_bytes() == before
+
+
+def test_a_config_that_is_too_large_is_refused(path):
+    large = Descriptor(media_types.OCI_CONFIG, digests.of(b"x"), 8 * 1024 * 1024 + 1)
+    with pytest.raises(ImageError) as caught:
+        store(path).put_blob(large, lambda: [b"x"], "")
+    assert caught.value.cause == "the image config is larger than 8388608 bytes"
+    fits = Descriptor(media_types.OCI_CONFIG, digests.of(b"x"), 8 * 1024 * 1024)
+    assert store(path).put_blob(fits, lambda: [b"x"], "") is False
+
+
+def test_names_are_swapped_in_one_step(path):
+    DockerArchive(str(path)).add(saved(b"1", names=(NAME,)))
+    DockerArchive(str(path)).add(saved(b"2", names=("r.example/app:2",)))
+    one, two = pushed(b"1").manifest, pushed(b"2").manifest
+    store(path).retag({"1": two, "2": one})
+    assert names(path) == {NAME: saved(b"2").id, "r.example/app:2": saved(b"1").id}
+    store(path).set_tags({"3": saved(b"1").id})
+    assert names(path)["r.example/app:3"] == saved(b"1").id
+
+
+def test_an_image_is_deleted_with_its_last_name(path):
+    DockerArchive(str(path)).add(saved(b"1", names=(NAME, "r.example/app:2")))
+    assert store(path).delete_tag("1", saved(b"1").id) == "tag"
+    assert store(path).delete_tag("1", saved(b"1").id) == ""
+    assert names(path) == {"r.example/app:2": saved(b"1").id}
+    assert store(path).delete_tag("2", saved(b"1").id) == "tag"
+    assert not path.exists()
+
+
+def test_a_layer_in_zstd_is_refused(path):
+    compressed = b"\x28\xb5\x2f\xfd" + bytes(20)
+    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
+    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
+    with pytest.raises(ImageError, match="compressed with zstd, which is not supported in Docker archives"):
+        store(path).manifest("1")
+
+
+def test_compressing_is_counted_before_any_content_is_read(path, pool):
+    DockerArchive(str(path)).add(saved(b"low" * 99, b"high", names=(NAME,)))
+    counted = []
+
+    def count(*phase):
+        counted.append(phase[:3])
+        return phase[3]
+
+    source = store(path, staging=Staging(count))
+    source.registry_form(source.manifest("1"), pool)
+    place = "docker-archive:%s:r.example/app" % path
+    assert counted == [("compressing", place, 297), ("compressing", place, 4)]
