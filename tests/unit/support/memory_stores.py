@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
@@ -29,15 +30,20 @@ class Tags(dict):
 class Repository(MemoryStore):
     """A repository that deletes manifests by their digest only, with all tags; calls of a name in ``broken`` fail.
 
-    ``deletes`` is how it deletes a tag, as :meth:`Store.delete_tag` returns it.
+    ``deletes`` is how it deletes a tag, as :meth:`Store.delete_tag` returns it, and ``transport`` is that of its location.
     """
 
     deletes = "unique_manifest"
+    transport = "docker"
 
     def __init__(self, host: str = "r.example", name: str = "app") -> None:
         super().__init__(host, name)
         self.tags = Tags()
         self.broken: set[str] = set()
+
+    @property
+    def location(self):
+        return dataclasses.replace(super().location, kind=self.transport)
 
     def find(self, name):
         if name in self.broken:

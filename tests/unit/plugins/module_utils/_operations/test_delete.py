@@ -42,11 +42,6 @@ def warnings(stores):
     return stores.run.statistics.warnings
 
 
-def test_a_tag_alone_is_deleted_unless_the_scope_says_otherwise():
-    assert DeleteOptions("x") == DeleteOptions("x", "tag", False)
-    assert Deleted() == Deleted("", [], [], {}, {}, "", [])
-
-
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_deleting_a_tag_keeps_the_other_tags_of_its_image(run, stores, place, dry_run):
     deleted = run(ONE, dry_run=dry_run)

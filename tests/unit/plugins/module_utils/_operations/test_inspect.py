@@ -57,11 +57,6 @@ def run(stores):
     return inspected
 
 
-def test_nothing_beyond_the_image_is_looked_up_unless_requested():
-    assert InspectOptions("x") == InspectOptions("x", None, False, False, False)
-    assert Inspected() == Inspected(None, None, None, None, None, None, None)
-
-
 def test_a_single_image_is_described(run, stores, place):
     config = {
         "os": "linux",

@@ -71,11 +71,6 @@ def layers(place, tag):
     return [(layer, json.loads(place.content[layer["digest"]])) for layer in documents]
 
 
-def test_both_formats_and_all_platforms_are_signed_unless_the_options_say_otherwise():
-    options = SignOptions("x", KEY)
-    assert options == SignOptions("x", KEY, ("tag", "bundle"), True, "", {}, "", None, True)
-
-
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_an_image_is_signed_once_in_both_formats(run, check, stores, place, dry_run):
     before = dict(place.manifests), dict(place.tags)

@@ -85,10 +85,6 @@ def lookaside(digest, number=1):
     return "app@sha256=%s/signature-%d" % (digest[7:], number)
 
 
-def test_all_platforms_are_signed_with_the_keyring_of_the_user_unless_the_options_say_otherwise():
-    assert GpgOptions("x", "k") == GpgOptions("x", "k", "", "", "", "", True, True)
-
-
 @needs_gpg
 class TestGpg:
     @pytest.fixture(params=[0, 1], ids=["passphrase", "no passphrase"])

@@ -14,8 +14,14 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations impor
     transports,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import Deleted, DeleteOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import Inspected, InspectOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.lock import Locked, Wanted
 from ansible_collections.drayage.registry.plugins.module_utils._operations.other_tags import OtherTags
 from ansible_collections.drayage.registry.plugins.module_utils._operations.prune import PrunableTags
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions
+from ansible_collections.drayage.registry.plugins.module_utils._operations.tags import Listed
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions
 from ansible_collections.drayage.registry.tests.unit.support.values import changeable
 
@@ -28,6 +34,18 @@ def test_transports_are_those_of_references():
     assert set(roots.ROOTS) == {"oci", "dir"}
     assert set(transports.STORES) == {"oci", "oci-archive", "dir"}
     assert set(transports.BACKENDS) == {"docker-archive", "docker-daemon", "containers-storage"}
+
+
+def test_only_what_is_requested_is_deleted_inspected_and_signed():
+    assert DeleteOptions("x") == DeleteOptions("x", "tag", False)
+    assert Deleted() == Deleted("", [], [], {}, {}, "", [])
+    assert InspectOptions("x") == InspectOptions("x", None, False, False, False)
+    assert Inspected() == Inspected(None, None, None, None, None, None, None)
+    assert Listed(False) == Listed(False, [], {})
+    assert SignOptions("x", None) == SignOptions("x", None, ("tag", "bundle"), True, "", {}, "", None, True)
+    assert GpgOptions("x", "k") == GpgOptions("x", "k", "", "", "", "", True, True)
+    assert Wanted("x", None) == Wanted("x", None, ())
+    assert Locked([], [], False) == Locked([], [], False, "")
 
 
 def test_a_copy_changes_nothing_in_an_image_unless_the_options_say_so():
