@@ -19,6 +19,6 @@ def changeable(package: str) -> set[str]:
         importlib.import_module(found.name)
         for found in pkgutil.walk_packages(importlib.import_module(name).__path__, name + ".")
     ]
-    kinds = {each for module in modules for each in vars(module).values() if dataclasses.is_dataclass(each)}
-    own = {each for each in kinds if isinstance(each, type) and each.__module__.startswith(name + ".")}
+    found = {each for module in modules for each in vars(module).values() if isinstance(each, type)}
+    own = {each for each in found if dataclasses.is_dataclass(each) and each.__module__.startswith(name + ".")}
     return {each.__name__ for each in own if not each.__dataclass_params__.frozen}  # type: ignore[attr-defined]

@@ -32,10 +32,15 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.tests.unit.support import images
+from ansible_collections.drayage.registry.tests.unit.support.values import changeable
 
 OCI, DOCKER = "application/vnd.oci.image.", "application/vnd.docker."
 DISTRIBUTION, ROOTFS = DOCKER + "distribution.manifest.", DOCKER + "image.rootfs."
 MIB = 1048576
+
+
+def test_values_that_threads_share_cannot_be_changed():
+    assert changeable("_image") == set()
 
 
 def described(media_type):
@@ -57,6 +62,17 @@ def described(media_type):
 def test_media_types_of_manifests(media_type, is_index, is_manifest):
     assert (described(media_type).is_index, described(media_type).is_manifest) == (is_index, is_manifest)
     assert (media_type in media_types.ACCEPT.split(", ")) is is_manifest
+
+
+def test_media_types_that_are_accepted():
+    assert media_types.ACCEPT.split(", ") == [
+        OCI + "manifest.v1+json",
+        OCI + "index.v1+json",
+        DISTRIBUTION + "v2+json",
+        DISTRIBUTION + "list.v2+json",
+        "application/vnd.oci.artifact.manifest.v1+json",
+    ]
+    assert set(media_types.SCHEMA1) == {DISTRIBUTION + "v1+json", DISTRIBUTION + "v1+prettyjws"}
 
 
 @pytest.mark.parametrize("media_type", [DISTRIBUTION + "v1+json", DISTRIBUTION + "v1+prettyjws"])
