@@ -280,3 +280,91 @@ def test_a_file_that_shrinks_while_it_is_read(path):
             stream.truncate(100_000)
         with pytest.raises(InvalidContent, match="truncated the archive while"):
             list(archive.chunks("a"))
+
+
+def record(key, value):
+    """A record of an extended header, whose length includes the digits of the length."""
+    text = b" %s=%s\n" % (key, value)
+    length = next(size for size in range(len(text), len(text) + 9) if size == len(text) + len(str(size)))
+    return b"%d%s" % (length, text)
+
+
+@pytest.mark.parametrize("key", [b"path", b"linkpath", b"size"])
+def test_a_global_header_sets_no_names_and_sizes(path, key):
+    path.write_bytes(extended(record(key, b"1"), tarfile.XGLTYPE))
+    with pytest.raises(InvalidContent, match="a global header that sets the same name or size for all members"):
+        TarImage(str(path))
+
+
+def test_an_extended_header_overrides_the_next_member_only(path):
+    path.write_bytes(
+        tar(
+            member("P", record(b"path", b"b") + record(b"size", b"2"), tarfile.XHDTYPE),
+            member("a", b"xyz"),
+            member("P", record(b"path", b"l"), tarfile.XHDTYPE),
+            link("m", "b"),
+            member("P", record(b"linkpath", b"b"), tarfile.XHDTYPE),
+            link("n", "nowhere"),
+            member("c", b"z"),
+        )
+    )
+    with TarImage(str(path)) as archive:
+        assert archive.names() == ["b", "l", "n", "c"]
+        assert [archive.read(name, 9) for name in archive.names()] == [b"xy", b"xy", b"xy", b"z"]
+
+
+@pytest.mark.parametrize("size", [65_536, 65_537])
+def test_an_extended_header_has_a_limit(path, size):
+    comment = record(b"comment", b"x" * (size - 15))
+    assert len(comment) == size
+    path.write_bytes(extended(comment, tarfile.XGLTYPE))
+    if size == 65_536:
+        with TarImage(str(path)) as archive:
+            assert archive.names() == ["a"]
+    else:
+        with pytest.raises(InvalidContent, match="contains 'PaxHeader' with an invalid size"):
+            TarImage(str(path))
+
+
+@pytest.mark.parametrize("digits", [19, 20])
+def test_a_size_has_at_most_nineteen_digits(path, digits):
+    path.write_bytes(extended(record(b"size", b"1".rjust(digits, b"0"))))
+    if digits == 19:
+        with TarImage(str(path)) as archive:
+            assert archive.read("a", 1) == b"x"
+    else:
+        with pytest.raises(InvalidContent, match="has a malformed extended header"):
+            TarImage(str(path))
+
+
+def test_the_last_file_may_end_with_the_archive(path):
+    path.write_bytes(tar(member("a", b"x" * 512))[:1024])
+    with TarImage(str(path)) as archive:
+        assert archive.read("a", 512) == b"x" * 512
+
+
+@pytest.mark.parametrize("links", [7, 8])
+def test_a_chain_of_links_has_a_limit(path, links):
+    names = [*("l%d" % number for number in range(links)), "file"]
+    write(path, *map(link, names, names[1:]), member("file", b"x"))
+    with TarImage(str(path)) as archive:
+        if links == 7:
+            assert archive.read("l0", 1) == b"x"
+        else:
+            with pytest.raises(InvalidContent, match="the link l0 in the archive does not lead to a file"):
+                archive.read("l0", 1)
+
+
+def test_a_message_shows_a_hundred_characters_of_a_name(path):
+    write(path, member("/" + "a" * 200))
+    with pytest.raises(InvalidContent) as caught:
+        TarImage(str(path))
+    assert str(caught.value).startswith("the archive contains '/%s', which" % ("a" * 99))
+
+
+def test_a_file_has_one_position_whichever_of_its_names_is_used(path):
+    write(path, member("a", b"x"), link("l", "a"))
+    with TarImage(str(path)) as archive:
+        assert archive.position("a") == archive.position("./l") == 512
+        assert archive.position("b") is None
+        assert b"".join(archive.chunks("a", 1)) == b""
