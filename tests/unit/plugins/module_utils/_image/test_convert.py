@@ -177,6 +177,7 @@ def test_zstd_layers_go_to_oci_and_not_back():
     ("layer_type", "reason"),
     [
         (OCI_LAYER + "+gzip+encrypted", "is encrypted"),
+        (OCI_LAYER + "+gzip+enc", "is encrypted"),
         ("application/vnd.in-toto+json", "is an attestation. Set attestations: drop"),
         ("text/plain", "has the media type text/plain"),
         ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "is compressed with zstd"),

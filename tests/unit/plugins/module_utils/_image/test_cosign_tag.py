@@ -35,6 +35,32 @@ def test_signatures_of_both_sides_in_the_order_of_the_destination():
     assert json.loads(config)["rootfs"]["diff_ids"] == [one["digest"] for one in (B, C, A)]
 
 
+def test_a_new_image_of_signatures_is_a_complete_manifest():
+    manifest, config = cosign_tag.image_of([A, B])
+    assert json.loads(config) == {
+        "architecture": "",
+        "os": "",
+        "rootfs": {"type": "layers", "diff_ids": [A["digest"], B["digest"]]},
+        "config": {},
+    }
+    assert json.loads(manifest.raw) == {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": digests.of(config),
+            "size": len(config),
+        },
+        "layers": [A, B],
+    }
+
+
+def test_an_index_has_no_signatures():
+    index = images.index(images.entry(images.image()), layers=None)
+    assert cosign_tag.merged(index, image(A)) is None
+    assert cosign_tag.merged(image(A), index) == (image(A), b"")
+
+
 def test_what_else_a_manifest_has_stays():
     manifest, _config = cosign_tag.merged(image(A), image(B, annotations={"kept": "yes"}))
     assert manifest.annotations == {"kept": "yes"}

@@ -124,6 +124,21 @@ def test_keys_and_identities_are_read():
             {"type": "signedBy", "keyPath": "/k", "keyType": "X509Certificates"},
             "keyType X509Certificates is not supported",
         ),
+        *(
+            ({"type": "signedBy", "keyPath": "/k", "keyType": kind}, "keyType %s is not supported" % kind)
+            for kind in ("signedByGPGKeys", "signedByX509CAs")
+        ),
+        *(
+            (
+                {"type": "sigstoreSigned", "keyPath": "/k", name: value},
+                "transparency log proofs (%s) are not supported yet" % name,
+            )
+            for name, value in (
+                ("rekorPublicKeyPaths", ["/r"]),
+                ("rekorPublicKeyData", "eA=="),
+                ("rekorPublicKeyDatas", ["eA=="]),
+            )
+        ),
         ({"type": "signedBaseLayer", "baseLayerIdentity": {}}, "the requirement signedBaseLayer is not supported"),
     ],
 )

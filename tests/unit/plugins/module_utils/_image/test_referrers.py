@@ -71,6 +71,23 @@ def test_an_entry_is_no_referrer_unless_its_subject_says_so():
     assert not referrers.is_referrer(referrer("sha256:1"), SUBJECT)
 
 
+def test_without_types_every_referrer_matches():
+    one = referrer(artifactType="application/x")
+    assert referrers.matches(one, [])
+    assert referrers.matches(one, ["application/y", "application/x"])
+    assert not referrers.matches(one, ["application/y"])
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("dev.sigstore.bundle.predicateType", 256), ("drayage.registry/bundle", 4096)]
+)
+def test_annotations_of_entries_are_kept_up_to_a_limit(name, limit):
+    for length in (0, 1, limit, limit + 1):
+        body = {"manifests": [entry(annotations={name: "x" * length, "other": "x"})]}
+        (found,) = referrers.read_entries(json.dumps(body).encode())
+        assert found.annotations == ({name: "x" * length} if length <= limit else {})
+
+
 def test_artifact_type():
     assert referrer(artifactType="application/x").artifact_type == "application/x"
     assert referrer().artifact_type == "application/vnd.oci.empty.v1+json"

@@ -128,6 +128,14 @@ def _damaged_cosign_key(old: bytes, new: bytes) -> str:
             "k: the cosign private key is damaged. Use an undamaged copy of the key.",
         ),
         (
+            _damaged_cosign_key(b'"p":1', b'"p":17'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
+            _damaged_cosign_key(b'"p":1', b'"p":0'),
+            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+        ),
+        (
             _damaged_cosign_key(b'"kdf"', b'"kdx"'),
             "k: the cosign private key is damaged. Use an undamaged copy of the key.",
         ),

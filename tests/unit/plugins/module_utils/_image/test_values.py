@@ -14,6 +14,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import In
 from ansible_collections.drayage.registry.plugins.module_utils._image import (
     bundle,
     config,
+    convert,
     encrypted_key,
     graph,
     media_types,
@@ -229,3 +230,15 @@ def test_a_field_in_another_case_is_refused_because_engines_read_it(read, fields
         with pytest.raises(InvalidContent, match="which engines read as %s, but other tools ignore" % field):
             read(field.upper())
     read("anotherField")
+
+
+@pytest.mark.parametrize("document", [{"OS": "linux"}, {"config": {"env": []}}, {"rootfs": {"TYPE": "layers"}}])
+def test_a_single_field_of_a_config_may_have_another_case(document):
+    assert config.read(images.encode(document)) == document
+
+
+def test_the_platform_of_a_config():
+    fields = {"architecture": "amd64", "os": "windows", "os.version": "10", "os.features": ["x"], "variant": "v2"}
+    assert convert.platform_fields({**fields, "created": "now", "author": ""}) == fields
+    assert list(convert.platform_fields(dict(reversed(list(fields.items()))))) == list(fields)
+    assert Platform.from_document({"os": 5, "architecture": None, "variant": [], "os.version": 7}) == Platform("", "")
