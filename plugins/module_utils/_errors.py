@@ -215,19 +215,19 @@ def reason_of(error: OSError) -> str:
     return _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
 
 
-def local_failure(error: OSError, doing: str, path: str = "") -> LocalFailure:
+def local_failure(error: OSError, action: str, path: str = "") -> LocalFailure:
     """Return a :class:`LocalFailure` that says what could not be done with which file, and why.
 
     ``path`` is used for errors that do not contain a file name.
     """
     where = " %s" % (error.filename or path) if error.filename or path else ""
-    return LocalFailure("cannot %s%s: %s" % (doing, where, reason_of(error)), hint=_HINTS.get(error.errno or 0, ""))
+    return LocalFailure("cannot %s%s: %s" % (action, where, reason_of(error)), hint=_HINTS.get(error.errno or 0, ""))
 
 
 @contextlib.contextmanager
-def file_errors(doing: str, path: str) -> t.Iterator[None]:
+def file_errors(action: str, path: str) -> t.Iterator[None]:
     """Convert an OSError in the block to a :class:`LocalFailure` about this action and file."""
     try:
         yield
     except OSError as error:
-        raise local_failure(error, doing, path) from None
+        raise local_failure(error, action, path) from None

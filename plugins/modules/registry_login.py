@@ -153,13 +153,13 @@ def sentence(done: LoggedIn, dry_run: bool) -> str:
 
 def describe(done: LoggedIn, dry_run: bool) -> dict[str, t.Any]:
     """Return what was or would be done, as in RETURN."""
-    place = {"authfile": done.authfile, "host": done.host}
+    entry = {"authfile": done.authfile, "host": done.host}
     return {
         "changed": done.changed,
         "msg": sentence(done, dry_run),
         "login": done.after,
         "authfile": done.authfile,
-        "diff": {"before": {**place, "login": done.before}, "after": {**place, "login": done.after}},
+        "diff": {"before": {**entry, "login": done.before}, "after": {**entry, "login": done.after}},
     }
 
 

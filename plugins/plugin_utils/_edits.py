@@ -67,7 +67,7 @@ def _values_of_pair(found: Found, new: RegistryReference, get: Get) -> t.Iterato
         "tag" not in parts and new.tag and (digest or not new.digest) and new.tag != parse_registry(found.reference).tag
     ):
         key = "newTag" if found.kind == "kustomize" else "tag"
-        yield (*parts["beside"][:-1], key), new.tag + digest
+        yield (*parts["sibling"][:-1], key), new.tag + digest
 
 
 def _values_of_artifact(parts: t.Mapping[str, Path], new: RegistryReference, get: Get) -> t.Iterator[tuple[Path, str]]:
@@ -106,22 +106,22 @@ class Edits:
             replaced = " " * after_colon + ('"%s"' % value if quoted else value)
         self._changes[span] = replaced
 
-    def add(self, beside: Span, key: str, value: str) -> None:
-        """Add a member after the one whose value is ``beside``, on a separate line or within the braces."""
-        if beside.in_flow:
-            quote = '"' if beside.style == '"' or _NOT_TEXT.fullmatch(value) else ""
-            self._insert(beside.end, f", {quote}{key}{quote}: {quote}{value}{quote}")
+    def add(self, sibling: Span, key: str, value: str) -> None:
+        """Add a member after the one whose value is ``sibling``, on a separate line or within the braces."""
+        if sibling.in_flow:
+            quote = '"' if sibling.style == '"' or _NOT_TEXT.fullmatch(value) else ""
+            self._insert(sibling.end, f", {quote}{key}{quote}: {quote}{value}{quote}")
             return
-        start = self._text.rfind("\n", 0, beside.start) + 1
-        before = re.match(r"[\s-]*", self._text[start : beside.start])
-        end = self._text.find("\n", beside.end)
+        start = self._text.rfind("\n", 0, sibling.start) + 1
+        before = re.match(r"[\s-]*", self._text[start : sibling.start])
+        end = self._text.find("\n", sibling.end)
         end = len(self._text) if end < 0 else end
         value = '"%s"' % value if _NOT_TEXT.fullmatch(value) else value
         self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, value))
 
     def _insert(self, offset: int, text: str) -> None:
-        place = Span(offset, offset, "")
-        self._changes[place] = self._changes.get(place, "") + text
+        span = Span(offset, offset, "")
+        self._changes[span] = self._changes.get(span, "") + text
 
     def result(self) -> str:
         """Return the text with all changes."""

@@ -82,19 +82,19 @@ class _Finder:
     def _look_into(self, value: t.Mapping[str, t.Any], path: Path) -> None:
         if not path:  # the texts of a schema are examples
             self._is_schema = value.get("kind") == "CustomResourceDefinition"
-        for place in _typed_places.places(value, path):
-            if isinstance(place, Found):
-                self.found.append(place)
+        for candidate in _typed_places.places(value, path):
+            if isinstance(candidate, Found):
+                self.found.append(candidate)
             else:
-                self._done.add(place)
+                self._done.add(candidate)
         for pair in _likely_places.pairs(value, path, self._default_tag):
             self._add([pair])
         self._add(_likely_places.variable(value, path))
         for key, below in value.items():
             self.look(below, (*path, str(key)))
 
-    def _add(self, places: t.Iterable[Found]) -> None:
+    def _add(self, candidates: t.Iterable[Found]) -> None:
         """Add references whose values do not belong to another reference."""
-        new = [place for place in places if not self._done.intersection(place.parts.values())]
+        new = [candidate for candidate in candidates if not self._done.intersection(candidate.parts.values())]
         self.found += new
-        self._done.update(where for place in new for where in place.parts.values())
+        self._done.update(where for candidate in new for where in candidate.parts.values())

@@ -32,7 +32,7 @@ class Found:
 
     - ``image`` alone, which may be only a part of its value, as in ``--image=REFERENCE``
     - ``repository``, with ``registry``, ``tag``, and ``digest`` or ``sha`` (a digest without its algorithm) if such keys
-      exist. A ``repository`` without a value yet is added after the value of ``beside``.
+      exist. A ``repository`` without a value yet is added after the value of ``sibling``.
     - ``url``, with ``chart``, ``tag`` and ``digest`` if such keys exist
     """
 

@@ -69,7 +69,7 @@ def _joined(
     if parse(text):
         keys = {"registry": "registry", "repository": repository, "tag": tag_key, "digest": "digest", "sha": "sha"}
         parts = {part: (*path, key) for part, key in keys.items() if key in value}
-        parts["beside"] = (*path, repository)
+        parts["sibling"] = (*path, repository)
         yield Found(text, "values", path, False, parts)
 
 
@@ -91,19 +91,19 @@ def flags(values: t.Sequence[t.Any], path: Path) -> t.Iterator[Found]:
 
 def in_text(text: str, path: Path) -> t.Iterator[Found]:
     """Yield the references in a value: the whole value, the text after ``=``, or words in it."""
-    place = {"image": path}
+    parts: dict[str, Path] = {"image": path}
     if _is_of_image(path) and is_likely(text):
-        yield Found(text.strip(), "key", path, False, place)
+        yield Found(text.strip(), "key", path, False, parts)
         return
     flag, equals, rest = text.partition("=")
     if equals and (_IMAGE_ARGUMENT.fullmatch(flag) or _IMAGE_VARIABLE.fullmatch(flag)) and is_likely(rest):
         kind = "argument" if flag.startswith("-") else "environment"
-        yield Found(rest.strip(), kind, path, False, place)
+        yield Found(rest.strip(), kind, path, False, parts)
         return
     words = [word for word in map(_bare, _SEPARATORS.split(text)) if is_full(word)]
     words += [word for word in map(_bare, _IMAGE_IN_TEXT.findall(text)) if _is_named(word)]
     for word in dict.fromkeys(words):
-        yield Found(word, "text", path, False, place)
+        yield Found(word, "text", path, False, parts)
 
 
 def _is_of_image(path: Path) -> bool:

@@ -153,8 +153,8 @@ class _Rewriter:
                     old = str(_get(document.value, path) or "")
                     if path in document.spans:
                         edits.replace(document.spans[path], old, value, found, new)
-                    elif "beside" in found.parts:
-                        edits.add(document.spans[found.parts["beside"]], str(path[-1]), value)
+                    elif "sibling" in found.parts:
+                        edits.add(document.spans[found.parts["sibling"]], str(path[-1]), value)
         return edits.result()
 
     def _replaced(self, document: Document) -> t.Iterator[tuple[Found, str]]:

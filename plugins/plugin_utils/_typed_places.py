@@ -153,7 +153,7 @@ def _kustomize(value: t.Mapping[str, t.Any], path: Path) -> Places:
         if not (name and (tag or digest)):
             continue
         text = "%s%s%s" % (name, ":%s" % tag if tag else "", "@%s" % digest if digest else "")
-        parts: dict[str, Path] = {"repository": (*below, "newName"), "beside": (*below, "name")}
+        parts: dict[str, Path] = {"repository": (*below, "newName"), "sibling": (*below, "name")}
         parts.update((part, (*below, key)) for part, key in (("tag", "newTag"), ("digest", "digest")) if key in entry)
         if parse(text):
             yield Found(text, "kustomize", below, True, parts)

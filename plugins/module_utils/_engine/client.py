@@ -30,7 +30,7 @@ class EngineClient:
         self._api = ""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The address of the engine, for messages."""
         return str(self._connection.endpoint)
 
@@ -134,7 +134,7 @@ class EngineClient:
             raise self._unexpected() from None
 
     def _unexpected(self) -> ConnectionFailed:
-        cause = "the service at %s is not a container engine" % self.place
+        cause = "the service at %s is not a container engine" % self.location
         return ConnectionFailed(cause, hint="Check DOCKER_HOST and CONTAINER_HOST in the environment of the task")
 
 

@@ -22,7 +22,7 @@ from .workplace import Workplace
 class PodmanProgram:
     """Each call runs ``podman`` as the user of the task."""
 
-    place = "podman"
+    location = "podman"
 
     def __init__(self, run_command: RunCommand) -> None:
         self._run_command = run_command

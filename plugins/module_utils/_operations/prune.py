@@ -97,29 +97,29 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
         declared[image.repository].append(image)
-    for place in prunable:
-        place.declare(declared[place.repository])
-    pairs = [(place, tag) for place in prunable for tag in place.names]
+    for group in prunable:
+        group.declare(declared[group.repository])
+    pairs = [(group, tag) for group in prunable for tag in group.names]
     failed = []
-    for (place, tag), found in zip(pairs, for_each(_look, pairs, run.jobs)):
+    for (group, tag), found in zip(pairs, for_each(_look, pairs, run.jobs)):
         if isinstance(found, ImageError):
-            failed.append(Job.failed("", place.store.reference(tag), found, tag))
+            failed.append(Job.failed("", group.store.reference(tag), found, tag))
         elif found:
-            place.tags[tag] = found
-    for place in prunable:
-        place.tags = attached_tags.without_needed(place.store, place.tags, place.declared, run)
-    going = {place.store.reference(tag) for place in prunable for tag in place.tags}
-    for place in prunable:
-        if place.referrers:
-            place.attached = prune_attached.find(place.store, place.tags, place.declared, going, run)
+            group.tags[tag] = found
+    for group in prunable:
+        group.tags = attached_tags.without_needed(group.store, group.tags, group.declared, run)
+    going = {group.store.reference(tag) for group in prunable for tag in group.tags}
+    for group in prunable:
+        if group.referrers:
+            group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run)
     return failed
 
 
 def _look(pair: tuple[PrunableTags, str]) -> Descriptor | ImageError | None:
-    place, tag = pair
+    group, tag = pair
     try:
-        with naming(place.store.reference(tag)):
-            return place.store.find(tag)
+        with naming(group.store.reference(tag)):
+            return group.store.find(tag)
     except ImageError as error:
         return error
 
@@ -127,15 +127,15 @@ def _look(pair: tuple[PrunableTags, str]) -> Descriptor | ImageError | None:
 def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
     """Return jobs for the tags that will be deleted."""
     found = []
-    for place in prunable:
-        attached = place.attached_by_tag()
-        found += [_deleted(place.store, tag, known, attached.get(tag, ())) for tag, known in place.tags.items()]
+    for group in prunable:
+        attached = group.attached_by_tag()
+        found += [_deleted(group.store, tag, known, attached.get(tag, ())) for tag, known in group.tags.items()]
     return found
 
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
     """Delete the tags, repository by repository, then the artifacts attached to their images. Return a job for each tag."""
-    deletions = [_Deletion(place, run) for place in prunable]
+    deletions = [_Deletion(group, run) for group in prunable]
     for_each(_Deletion.delete, deletions, run.jobs)
     # Repositories of a layout share what is attached: it goes when the images of all of them are gone.
     for_each(_Deletion.delete_attached, deletions, run.jobs)
@@ -145,10 +145,10 @@ def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
 class _Deletion:
     """The deletions in one repository, in sequence. ``images`` has the resulting jobs."""
 
-    def __init__(self, place: PrunableTags, run: Run) -> None:
+    def __init__(self, group: PrunableTags, run: Run) -> None:
         self.images: list[Job] = []
-        self._place = place
-        self._store = place.store
+        self._group = group
+        self._store = group.store
         self._run = run
         self._deleted: list[str] = []
         self._untagged: list[str] = []
@@ -156,37 +156,37 @@ class _Deletion:
 
     def delete(self) -> None:
         """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
-        tags = self._place.tags
+        tags = self._group.tags
         going = {known.digest for known in tags.values()}
         last = {tag: subject for tag, subject in attached_tags.subjects(tags).items() if subject in going}
         images = {tag: self._remove(tag, known) for tag, known in tags.items() if tag not in last}
         if last:
             staying = self._staying()
             images.update((tag, self._remove_attached(tag, subject, staying)) for tag, subject in last.items())
-        untagged = [digest for digest in self._untagged if digest not in self._place.declared | self._failed]
+        untagged = [digest for digest in self._untagged if digest not in self._group.declared | self._failed]
         if untagged:
-            delete_untagged(self._store, untagged, self._deleted, self._place.needed, self._run)
+            delete_untagged(self._store, untagged, self._deleted, self._group.needed, self._run)
         self.images = [images[tag] for tag in tags]
 
     def delete_attached(self) -> None:
         """Delete untagged artifacts of deleted images, if it is certain that nothing else needs them."""
-        store, place = self._store, self._place
-        attached = place.attached_by_tag()
+        store, group = self._store, self._group
+        attached = group.attached_by_tag()
         if not attached or not isinstance(store, Store):
             return
         every = [one for found in attached.values() for one in found]
         try:
             # Tags that other hosts have yet to delete count: the host that deletes the last tag deletes the rest.
-            used = prune_attached.images_in_use(store, place.tags, every, (), self._run, self._deleted, place.needed)
+            used = prune_attached.images_in_use(store, group.tags, every, (), self._run, self._deleted, group.needed)
             for image in self.images:
                 found = attached.get(image.name, [])
                 if used is not None and not image.error:
-                    going = prune_attached.without_used(found, used | self._failed | place.declared)
+                    going = prune_attached.without_used(found, used | self._failed | group.declared)
                     delete_attached(store, going, _LEFT_HINT)
                     image.referrers = _rows(going)
         except ImageError as error:
             cause = "%s: the referrers of deleted images were not deleted: %s"
-            self._run.warn(cause % (place.repository, error))
+            self._run.warn(cause % (group.repository, error))
 
     def _remove(self, tag: str, known: Descriptor) -> Job:
         """Delete a tag, unless another client has moved it since it was resolved."""
@@ -204,22 +204,22 @@ class _Deletion:
 
     def _staying(self) -> set[str] | None:
         """Return the digests of the images that are kept; None if this is not certain."""
-        going = {*self._place.tags, *self._place.left_to_others}
+        going = {*self._group.tags, *self._group.left_to_others}
         try:
-            found = current_tags(self._store, self._deleted, self._place.needed, self._run, without=going)
+            found = current_tags(self._store, self._deleted, self._group.needed, self._run, without=going)
             if found is None:
                 return None
             in_use = attached_tags.in_use(self._store, found, self._run)
         except ImageError:
             return None
-        return in_use | self._place.declared | self._failed
+        return in_use | self._group.declared | self._failed
 
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
-            return self._remove(tag, self._place.tags[tag])
+            return self._remove(tag, self._group.tags[tag])
         cause = "the tag was not deleted, because image %s, to which it belongs, may still have a tag" % subject
-        place = self._store.reference(tag)
-        return Job.failed("", place, ImageError(cause, place, "Run the task again"), tag)
+        reference = self._store.reference(tag)
+        return Job.failed("", reference, ImageError(cause, reference, "Run the task again"), tag)
 
 
 def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:

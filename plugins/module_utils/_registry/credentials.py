@@ -157,8 +157,8 @@ def default_path() -> str:
 
     Directories that this user cannot write to are skipped: /run/containers belongs to root.
     """
-    places = _containers_files()
-    return next(filter(_may_be_written, places), places[0])
+    files = _containers_files()
+    return next(filter(_may_be_written, files), files[0])
 
 
 def _containers_files() -> list[str]:

@@ -145,10 +145,10 @@ def error_for(
         return foreign_response(host, response, action, digest)
     if details.expects_tls:
         return ConnectionFailed("%s expects TLS, but the request used plain HTTP" % host, hint=_TLS_HINT)
-    doing = action.text(digest)
-    cause = "cannot %s: %s returned %s" % (doing, host, details)
+    action_text = action.text(digest)
+    cause = "cannot %s: %s returned %s" % (action_text, host, details)
     if details.status in (400, 403, 405, 409, 412) and _IMMUTABLE.search("%s %s" % (details.code, details.message)):
-        cause = "cannot %s, because the tag is immutable: %s returned %s" % (doing, host, details)
+        cause = "cannot %s, because the tag is immutable: %s returned %s" % (action_text, host, details)
         return ImmutableTag(cause, hint=_IMMUTABLE_HINT, status=details.status)
     if details.status in (401, 403):
         return AccessDenied(

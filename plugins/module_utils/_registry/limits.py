@@ -116,7 +116,7 @@ class Load:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._places: set[object] = set()
+        self._exchanges: set[object] = set()
 
     def enter(self) -> t.Callable[[], None]:
         """Add a request, and return a function to call when it has ended."""
@@ -125,11 +125,11 @@ class Load:
     def enter_below(self, limit: int) -> t.Callable[[], None] | None:
         """Add a request like :meth:`enter`; None if the limit is reached."""
         with self._lock:
-            if len(self._places) >= limit:
+            if len(self._exchanges) >= limit:
                 return None
-            place = object()
-            self._places.add(place)
-        return lambda: self._places.discard(place)
+            exchange = object()
+            self._exchanges.add(exchange)
+        return lambda: self._exchanges.discard(exchange)
 
 
 class Limits:

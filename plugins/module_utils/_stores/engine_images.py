@@ -37,7 +37,7 @@ class EngineImages(ImageBackend):
     """
 
     def __init__(self, transport: str, engine: Engine, count: Count = uncounted) -> None:
-        self._location = Location(transport, "%s:%s" % (transport, engine.place))
+        self._location = Location(transport, "%s:%s" % (transport, engine.location))
         self._engine = engine
         self._count = count
         self._lock = threading.Lock()

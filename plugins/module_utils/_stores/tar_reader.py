@@ -221,8 +221,8 @@ class _Scan:
     def _enter(self, kind: bytes, name: str, link: str, offset: int, size: int) -> int:
         path = self._inside(name, "")
         if kind in _LINKS:
-            beside = posixpath.dirname(path) if kind == tarfile.SYMTYPE else ""
-            self._keep(path, _Member(0, 0, self._inside(link, beside)))
+            directory = posixpath.dirname(path) if kind == tarfile.SYMTYPE else ""
+            self._keep(path, _Member(0, 0, self._inside(link, directory)))
             return _next(offset, 0)
         if kind == tarfile.DIRTYPE:
             self._keep_directory(path)
@@ -264,9 +264,9 @@ class _Scan:
             cause = "the archive ends before the %d bytes of %s" % (size, _shown(name))
             raise InvalidContent(cause, hint=_HINT)
 
-    def _inside(self, name: str, beside: str) -> str:
-        """Return the normalized path of a name that is relative to ``beside``, if it stays in the archive."""
-        path = posixpath.normpath(posixpath.join(beside, name))
+    def _inside(self, name: str, directory: str) -> str:
+        """Return the normalized path of a name that is relative to ``directory``, if it stays in the archive."""
+        path = posixpath.normpath(posixpath.join(directory, name))
         if name.startswith("/") or path.split("/")[0] == ".." or "\0" in name:
             raise InvalidContent("the archive contains %s, which points outside the archive" % _shown(name), hint=_HINT)
         return path

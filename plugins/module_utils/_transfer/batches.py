@@ -29,7 +29,7 @@ class Staged(t.NamedTuple):
     """A job whose content is stored, and the publications that remain."""
 
     job: Job
-    place: Batching
+    destination: Batching
     publications: list[Publication]
 
 

@@ -166,13 +166,13 @@ class _Execution:
             self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
 
     def _finish(self, job: Job) -> None:
-        place = batching(job.planned)
-        if place is None:
+        destination = batching(job.planned)
+        if destination is None:
             self._finish_alone(job)
             return
         publications: list[Publication] = []
-        if self._attempt(job, lambda: publications.extend(self._stage(job, place))):
-            self._publish_all(self._batches.add(Staged(job, place, publications)))
+        if self._attempt(job, lambda: publications.extend(self._stage(job, destination))):
+            self._publish_all(self._batches.add(Staged(job, destination, publications)))
 
     def _finish_alone(self, job: Job) -> None:
         if self._attempt(job, functools.partial(self._publish, job)):
@@ -182,15 +182,15 @@ class _Execution:
         job.is_done = True
         self._observe(Event.FINISHED, job, None, 0)
 
-    def _stage(self, job: Job, place: Batching) -> list[Publication]:
+    def _stage(self, job: Job, destination: Batching) -> list[Publication]:
         """Store everything that an image needs except its names, and return the publications that set them."""
         plan = job.planned
         self._push_parts(job)
         attached = self._attach_lists(job)
         tags = attached.tags.items() if attached else ()
-        publications = [place.stage(manifest, [tag], None) for tag, manifest in tags]
+        publications = [destination.stage(manifest, [tag], None) for tag, manifest in tags]
         if plan.outdated_tags and plan.selection:
-            publications.append(place.stage(plan.selection.manifest, _own_tags(plan), plan.selection.wanted))
+            publications.append(destination.stage(plan.selection.manifest, _own_tags(plan), plan.selection.wanted))
         return publications
 
     def _publish_all(self, batch: t.Sequence[Staged]) -> None:
@@ -198,7 +198,7 @@ class _Execution:
         if not batch:
             return
         try:
-            batch[0].place.publish_all([publication for staged in batch for publication in staged.publications])
+            batch[0].destination.publish_all([publication for staged in batch for publication in staged.publications])
         except ImageError:
             for staged in batch:
                 self._finish_alone(staged.job)

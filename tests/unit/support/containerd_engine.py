@@ -31,7 +31,7 @@ def target_of(image: SavedImage) -> str:
 class ContainerdEngine:
     """``named`` maps names to targets; ``exports`` counts how often an image was handed out, ``loads`` taken in."""
 
-    place = "here"
+    location = "here"
 
     def __init__(self) -> None:
         self.images_of: dict[str, SavedImage] = {}

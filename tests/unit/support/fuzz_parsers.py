@@ -145,7 +145,7 @@ def parse_saved(content: bytes) -> None:
 class _Engine:
     """An engine that answers with anything."""
 
-    place = "here"
+    location = "here"
 
     def __init__(self, answer: t.Any) -> None:
         self._answer = answer

@@ -17,7 +17,7 @@ from ..._run import Run
 from ..._transfer.job import Job
 from ..._transfer.parallel import do_all
 from ..._transfer.request import CopyRequest, Heads
-from .early_heads import Answer, EarlyHeads
+from .early_heads import EarlyHeads, HeadResponse
 
 
 def compare(jobs: t.Iterable[Job], run: Run, heads: EarlyHeads) -> None:
@@ -41,23 +41,23 @@ def _is_comparable(job: Job, request: CopyRequest) -> bool:
 class _Comparison:
     def __init__(self, heads: EarlyHeads) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[Job, Answer] = {}
+        self._waiting: dict[Job, HeadResponse] = {}
         self._heads = heads
 
     def look(self, half: tuple[Job, CopyRequest, bool]) -> None:
         """Resolve an image on one side. The second result decides the job."""
         job, request, is_source = half
         store, name = (request.source, request.name) if is_source else (request.destination, job.name)
-        answer = self._heads.ask(store, name)
+        response = self._heads.ask(store, name)
         with self._lock:
             if job not in self._waiting:
-                self._waiting[job] = answer
+                self._waiting[job] = response
                 return
             other = self._waiting.pop(job)
-        _decide(job, request, *((answer, other) if is_source else (other, answer)))
+        _decide(job, request, *((response, other) if is_source else (other, response)))
 
 
-def _decide(job: Job, request: CopyRequest, source: Answer, destination: Answer) -> None:
+def _decide(job: Job, request: CopyRequest, source: HeadResponse, destination: HeadResponse) -> None:
     if isinstance(destination, InvalidContent):
         return  # whatever it is, it is not the image
     if isinstance(destination, ImageError):

@@ -52,7 +52,7 @@ _PATTERN_HINT = (
 )
 
 _REFUSALS = (AccessDenied, Refused)
-# What is wrong with a place, and not with the declaration.
+# What is wrong with a location, and not with the declaration.
 _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, LocalFailure)
 
 
@@ -105,7 +105,7 @@ class _Discovery:
         found = [(entry, self._pairs(entry)) for entry in entries]
         pairs = [pair for _entry, group in found if not isinstance(group, ImageError) for pair in group]
         known, sources = self._list(pairs)
-        wanted: dict[str, set[str]] = {place: set() for place in known}
+        wanted: dict[str, set[str]] = {location: set() for location in known}
         for entry, group in found:
             if isinstance(group, ImageError):
                 self._fail(self._resolver.text(entry), "", group)
@@ -114,20 +114,20 @@ class _Discovery:
                 self._check_wildcard(entry, group, [sources[pair.source.reference("")] for pair in group])
             for pair in group:
                 listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
-                place = pair.destination.reference("")
-                wanted[place].update(self._choose(pair, known[place], listed))
+                location = pair.destination.reference("")
+                wanted[location].update(self._choose(pair, known[location], listed))
         return Discovered(self._jobs, self._prunable(known, wanted))
 
     def _choose(
         self, pair: RepositoryPair, tags: _Tags | ImageError, listed: list[str] | ImageError | None
     ) -> list[str]:
         """Add the images of a pair. Return their names, including those of other shares. Raises ImageError."""
-        source, place = pair.source.reference(""), pair.destination.reference("")
-        if self._options.prune and place == source:
+        source, location = pair.source.reference(""), pair.destination.reference("")
+        if self._options.prune and location == source:
             cause = "the repository is both source and destination, so pruned tags could not be copied again"
-            raise ImageError(cause, place, "Set a different dest for the entry, or remove prune")
+            raise ImageError(cause, location, "Set a different dest for the entry, or remove prune")
         if isinstance(tags, ImageError):
-            self._fail(source, place, tags)
+            self._fail(source, location, tags)
             return []
         names = self._select(pair, listed)
         request: RepositoryRequest | None = None
@@ -168,12 +168,12 @@ class _Discovery:
                 self._heads.expect(
                     pair.source, pair.destination, functools.partial(self._selects_early, pair, pair.entry.selection())
                 )
-        answers = self._list_all([*destinations.values()], [*sources.values()])
+        responses = self._list_all([*destinations.values()], [*sources.values()])
         known = {
-            place: self._tags_of(repository, answer)
-            for (place, repository), answer in zip(destinations.items(), answers[0])
+            location: self._tags_of(repository, response)
+            for (location, repository), response in zip(destinations.items(), responses[0])
         }
-        return known, dict(zip(sources, answers[1]))
+        return known, dict(zip(sources, responses[1]))
 
     def _list_all(self, *groups: t.Sequence[Repository]) -> list[list[list[str] | ImageError]]:
         """Return the tags of repositories in several places, or errors. All places are asked in parallel."""
@@ -184,10 +184,10 @@ class _Discovery:
             number, index = position
             repository = groups[index][number]
             with self._heads.turns.at(repository.location.root):
-                answer = _list_tags(repository, functools.partial(self._heads.note_page, repository))
-            if not isinstance(answer, ImageError):
-                self._heads.note_all(repository, answer)
-            found[index][number] = answer
+                response = _list_tags(repository, functools.partial(self._heads.note_page, repository))
+            if not isinstance(response, ImageError):
+                self._heads.note_all(repository, response)
+            found[index][number] = response
 
         do_all(look, mixed, len(groups) * self._run.jobs)
         return found
@@ -203,14 +203,14 @@ class _Discovery:
             return False
         return bool(selection.select([name]))
 
-    def _tags_of(self, repository: Repository, answer: list[str] | ImageError) -> _Tags | ImageError:
-        if isinstance(answer, NotFound):
+    def _tags_of(self, repository: Repository, response: list[str] | ImageError) -> _Tags | ImageError:
+        if isinstance(response, NotFound):
             return _Tags(repository, ())
-        if not isinstance(answer, ImageError):
-            return _Tags(repository, answer)
+        if not isinstance(response, ImageError):
+            return _Tags(repository, response)
         # Some registries refuse to list a repository that is yet to be made.
         needs_list = self._options.prune or self._options.existing == "keep"
-        return _Tags(repository, None) if isinstance(answer, _REFUSALS) and not needs_list else answer
+        return _Tags(repository, None) if isinstance(response, _REFUSALS) and not needs_list else response
 
     def _select(self, pair: RepositoryPair, listed: list[str] | ImageError | None) -> list[str]:
         """Return the names that an entry selects, in the order of its tags, then by version."""
@@ -242,19 +242,19 @@ class _Discovery:
 
         In any case, the tags that were selected before are not pruned.
         """
-        source, place = pair.source.reference(""), pair.destination.reference("")
+        source, location = pair.source.reference(""), pair.destination.reference("")
         vain = [] if pair.entry.is_wildcard else _in_vain(selection, listed)
         if vain or not chosen:
-            self._broken.add(place)
+            self._broken.add(location)
         if pair.missing_ok or pair.entry.is_wildcard:
             return
         if vain and listed:
-            self._fail(source, place, NotFound("no tag matches %s" % vain[0], source, _PATTERN_HINT))
+            self._fail(source, location, NotFound("no tag matches %s" % vain[0], source, _PATTERN_HINT))
         elif not chosen:
             cause = "the repository has no tags"
             if listed:
                 cause = "the entry selects no tag in the repository, which has %s" % messages.count(len(listed), "tag")
-            self._fail(source, place, NotFound(cause, source, _SELECTION_HINT))
+            self._fail(source, location, NotFound(cause, source, _SELECTION_HINT))
 
     def _check_wildcard(
         self, entry: Entry, pairs: t.Sequence[RepositoryPair], lists: t.Sequence[list[str] | ImageError]
@@ -316,20 +316,20 @@ class _Discovery:
             from ..prune import PrunableTags
 
         found = []
-        for place, tags in known.items():
-            if place in self._broken or isinstance(tags, ImageError):
+        for location, tags in known.items():
+            if location in self._broken or isinstance(tags, ImageError):
                 continue
-            names = sorted(set(tags.names or ()) - wanted[place])
+            names = sorted(set(tags.names or ()) - wanted[location])
             names = [name for name in names if not _matches(self._keep, name)]
             if names:
                 is_ours = functools.partial(self._has, tags.repository)
                 referrers = self._options.referrers
-                found.append(PrunableTags(tags.repository, names, wanted[place], is_ours, referrers))
+                found.append(PrunableTags(tags.repository, names, wanted[location], is_ours, referrers))
         return found
 
-    def _fail(self, source: str, place: str, error: ImageError) -> None:
-        self._broken.add(place)
-        self._jobs.append(Job.failed(source, place, error))
+    def _fail(self, source: str, location: str, error: ImageError) -> None:
+        self._broken.add(location)
+        self._jobs.append(Job.failed(source, location, error))
 
 
 def _collision_hint(entry: Entry, source: str) -> str:

@@ -23,7 +23,7 @@ from ..._image.descriptor import Descriptor
 from ..._stores.repository import Repository, Store
 from ..._transfer.parallel import Turns
 
-Answer = t.Union[Descriptor, ImageError, None]
+HeadResponse = t.Union[Descriptor, ImageError, None]
 
 
 class _Pair:
@@ -77,7 +77,7 @@ class EarlyHeads:
         self._changed = threading.Condition()
         self._pairs: dict[str, list[_Pair]] = collections.defaultdict(list)
         self._waiting: collections.deque[tuple[Store, str]] = collections.deque()
-        self._answers: dict[str, Answer] = {}
+        self._responses: dict[str, HeadResponse] = {}
         self._is_over = False
 
     def __enter__(self) -> EarlyHeads:
@@ -118,13 +118,13 @@ class EarlyHeads:
                     self._pool.submit(self._work)
             self._changed.notify_all()
 
-    def ask(self, store: Store, name: str) -> Answer:
+    def ask(self, store: Store, name: str) -> HeadResponse:
         """Return what a name points to, or the error. If it was resolved early, return that result."""
-        if self._answers:
+        if self._responses:
             with self._changed:
                 reference = store.reference(name)
-                if reference in self._answers:
-                    return self._answers.pop(reference)
+                if reference in self._responses:
+                    return self._responses.pop(reference)
         with self.turns.at(store.location.root):
             return _ask(store, name)
 
@@ -137,12 +137,12 @@ class EarlyHeads:
                     return
                 store, name = self._waiting.popleft()
             with self.turns.at(store.location.root):
-                answer = _ask(store, name)
+                response = _ask(store, name)
             with self._changed:
-                self._answers[store.reference(name)] = answer
+                self._responses[store.reference(name)] = response
 
 
-def _ask(store: Store, name: str) -> Answer:
+def _ask(store: Store, name: str) -> HeadResponse:
     try:
         with naming(store.reference(name)):
             return store.resolve(name)

@@ -31,13 +31,13 @@ class FarSide:
         """Return whether an image exists there under the same name."""
         return self._inventory.has(reference, digest)
 
-    def makes_needless(self, plan: Plan, place: str) -> bool:
+    def makes_needless(self, plan: Plan, dest: str) -> bool:
         """Return whether a layout does not need an image, because the site already has it.
 
         It is needed if it has referrers that the site does not have yet.
         """
         shares_content = plan.request.destination.location.owner == ""
-        if not (plan.changed and shares_content and self.has(place, plan.top.digest)):
+        if not (plan.changed and shares_content and self.has(dest, plan.top.digest)):
             return False
         known = self._inventory.of_digest(plan.top.digest) or {}
         return plan.attached is None or plan.attached.digests.issubset(known.get("referrers") or ())

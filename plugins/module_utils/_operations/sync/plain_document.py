@@ -114,8 +114,8 @@ def _from_yaml(content: str, path: str) -> t.Any:
         return yaml.load(content, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = "%s, line %d" % (path, mark.line + 1) if mark else path
-        cause = "%s: the content is neither valid YAML nor valid JSON" % place
+        position = "%s, line %d" % (path, mark.line + 1) if mark else path
+        cause = "%s: the content is neither valid YAML nor valid JSON" % position
         raise LocalFailure(cause, hint="Correct the file") from None
     except (
         RecursionError,

@@ -227,11 +227,11 @@ class RepositoryResolver:
         found = self._all(_without_name(self._src.path.partition("/")[0] + "/any"))
         return [self._src.relative(name) for name in found if name.startswith(prefix)]
 
-    def _all(self, place: Repository) -> list[str]:
+    def _all(self, location: Repository) -> list[str]:
         """Return all repositories in a location. They are requested once."""
-        if place not in self._listed:
-            self._listed[place] = self._stores.repositories(place)
-        return self._listed[place]
+        if location not in self._listed:
+            self._listed[location] = self._stores.repositories(location)
+        return self._listed[location]
 
     def _open(self, repository: Repository, writable: bool = False) -> OpenRepository:
         key = (repository, writable)

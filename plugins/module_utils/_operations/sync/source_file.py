@@ -78,7 +78,7 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
     return registries
 
 
-def check_places(path: str, registries: t.Iterable[FileRegistry], src: str | None, dest: str | None) -> None:
+def check_locations(path: str, registries: t.Iterable[FileRegistry], src: str | None, dest: str | None) -> None:
     """Reject ``src`` and ``dest`` of the task if the file already contains them. Raises ImageError."""
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):

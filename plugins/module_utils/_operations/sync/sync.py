@@ -60,10 +60,10 @@ def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
         entries += [Entry(**image.entry()) for image in read_lock(options.lock_file)]
     if options.source_file:
         with importing:
-            from .source_file import check_places, read_source_file
+            from .source_file import check_locations, read_source_file
 
         registries = read_source_file(options.source_file, stores.run.warn)
-        check_places(options.source_file, registries, options.src, options.dest)
+        check_locations(options.source_file, registries, options.src, options.dest)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
         entries += [Entry(**{"is_of_file": True, **entry}) for registry in registries for entry in registry.entries]
     if options.images is None and not options.lock_file and not options.source_file:
@@ -193,8 +193,8 @@ class _Sync:
 
         failed = prune.look_up(prunable, images, self._run)
         self._check_deletions(prunable)
-        for place in prunable:
-            place.leave_to_others()
+        for group in prunable:
+            group.leave_to_others()
         return failed
 
     def _prune(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
@@ -205,11 +205,11 @@ class _Sync:
             from .. import prune
 
         failed = {image.repository for image in images if image.error}
-        safe = [place for place in prunable if place.repository not in failed]
+        safe = [group for group in prunable if group.repository not in failed]
         return prune.predict_deletions(safe) if self._run.dry_run else prune.delete(safe, self._run)
 
     def _check_deletions(self, prunable: t.Iterable[PrunableTags]) -> None:
-        names = [place.store.reference(tag) for place in prunable for tag in place.tags]
+        names = [group.store.reference(tag) for group in prunable for tag in group.tags]
         limit = self._options.max_delete
         if limit is not None and len(names) > limit:
             raise ImageError(

@@ -24,7 +24,7 @@ A, B = "r.example/a:1", "r.example/b:1"
 class Docker:
     """An engine of the older kind, with the answers that real ones of the functional tests do not give."""
 
-    place = "here"
+    location = "here"
 
     def __init__(self):
         self.named = {}
