@@ -230,7 +230,8 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         server.status = 403
         assert (
             run("image_verify", **options)["msg"]
-            == f"{image}: cannot read {server.url}{name}1: the server returned 403."
+            == f"{image}: cannot read {server.url}{name}1: the server returned 403. "
+            "Check the web server, and the lookaside location in registries.d."
         )
     assert "connection refused" in run("image_verify", **options, retries=0)["msg"]
     run("image_sign", image=image, gpg_key=plain_gpg.fingerprint, gpg_home=plain_gpg.home, lookaside=str(lookaside))

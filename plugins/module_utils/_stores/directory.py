@@ -94,8 +94,7 @@ class Directory(Store, Lockable):
 
     def tags(self) -> list[str]:
         """Return an empty list, because the image has no name."""
-        with file_errors("read", self._path):
-            self._top(None)
+        self.manifest("")  # raises the error of a directory without an image
         return []
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
