@@ -68,10 +68,11 @@ class Scripted:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError), contextlib.closing(connection):
+        with contextlib.suppress(OSError, ValueError), contextlib.ExitStack() as opened:
+            opened.enter_context(connection)
             if self._context:
-                connection = self._context.wrap_socket(connection, server_side=True)
-            reader = connection.makefile("rb")
+                connection = opened.enter_context(self._context.wrap_socket(connection, server_side=True))
+            reader = opened.enter_context(connection.makefile("rb"))
             while True:
                 words = reader.readline().split()
                 if len(words) != 3:
