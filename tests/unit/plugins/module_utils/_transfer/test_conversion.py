@@ -185,6 +185,13 @@ class TestPlatforms:
         assert found == [images.platform("linux/arm/v7"), images.platform("linux/amd64")]
         assert store.names("open_blob") == [ARMV7.manifest.config.digest]
 
+    @pytest.mark.parametrize("partial", [{"os": "linux"}, {"architecture": "arm"}, {}])
+    def test_a_partial_platform_is_completed_from_the_config(self, convert, store, partial):
+        top = index(entry(ARMV7, platform=partial), entry(AMD64, "linux/amd64"))
+        selection = convert(top, DOCKER).selection
+        assert selection.manifest.document["manifests"][0]["platform"] == images.platform("linux/arm/v7")
+        assert store.names("open_blob") == [ARMV7.manifest.config.digest]
+
     def test_they_are_not_needed_for_oci(self, convert, store):
         docker = convert_image(ARMV7.manifest, "docker")
         document = {**index(entry(docker)).document, "mediaType": media_types.DOCKER_LIST}

@@ -350,3 +350,23 @@ def test_platforms_are_listed_once_and_without_attestations():
         entry(ARMV7),
     )
     assert Selection(top).platforms == ["linux/amd64"]
+
+
+def test_an_unknown_platform_is_not_listed():
+    top = index(entry(AMD64, "unknown/unknown"), entry(ARM64, "linux/arm64"), entry(ARMV7, "linux"))
+    assert Selection(top).platforms == ["linux/arm64", "linux"]
+
+
+def test_an_image_that_was_taken_out_of_its_index_keeps_its_platform(store):
+    content = Content(store.manifest, store.open_blob)
+    selection = select_one(PLAIN, [Platform.parse("linux/arm64")], lambda: None, content)
+    assert (selection.manifest.digest, selection.platforms) == (ARM64.digest, ["linux/arm64"])
+    assert Selection(ARM64.manifest).platforms == []
+
+
+def test_without_a_filter_a_platform_of_several_that_is_missing_is_an_error(store):
+    wanted = [Platform.parse(text) for text in ("linux/amd64", "linux/s390x")]
+    with pytest.raises(ImageError, match="the image is not available for platform linux/s390x"):
+        select(PLAIN, wanted, False, Content(store.manifest, store.open_blob))
+    with pytest.raises(ImageError, match="the image is not available for platform linux/s390x"):
+        select(AMD64.manifest, wanted[1:], False, Content(store.manifest, store.open_blob))
