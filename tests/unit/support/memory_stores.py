@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotFound, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
+from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image
@@ -105,7 +106,7 @@ class Opened(t.NamedTuple):
 
 
 class MemoryStores:
-    """Opens repositories in memory, each the same at every time, and layouts on disk."""
+    """Opens repositories in memory, each the same at every time, and layouts and directories on disk."""
 
     def __init__(self, kind: type[MemoryStore] = Repository) -> None:
         self._kind = kind
@@ -120,4 +121,5 @@ class MemoryStores:
         self.opened.append(Opened(str(reference), writable, mount_from, deletes))
         if isinstance(reference, RegistryReference):
             return self.repository(reference.host, reference.repository)
-        return OciLayout(reference.path, self.run.warn)
+        kind = Directory if reference.transport == "dir" else OciLayout
+        return kind(reference.path, self.run.warn)
