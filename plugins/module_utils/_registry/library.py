@@ -14,10 +14,12 @@ time of each request.
 from __future__ import annotations
 
 import http.client
+import importlib.machinery
 import importlib.util
 import os
 import ssl
 import traceback
+import types
 import typing as t
 
 from .._errors import MissingLibrary
@@ -68,13 +70,14 @@ def ca_bundle() -> str:
 
     Raises :class:`MissingLibrary`.
     """
-    import runpy
-
     spec = importlib.util.find_spec("requests")
     for directory in spec.submodule_search_locations or () if spec else ():
         path = os.path.join(directory, "certs.py")
         if os.path.exists(path):  # it needs nothing else of the package
-            return str(runpy.run_path(path)["where"]())
+            loader = importlib.machinery.SourceFileLoader("requests.certs", path)
+            certs = types.ModuleType(loader.name)
+            loader.exec_module(certs)
+            return str(certs.where())
     try:
         import requests.utils
     except Exception as error:  # pylint: disable=broad-except

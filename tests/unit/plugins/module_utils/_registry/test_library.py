@@ -39,6 +39,13 @@ def test_a_distribution_may_let_requests_trust_others(find_requests, tmp_path):
     assert library.ca_bundle() == "/etc/ssl/other.pem"
 
 
+def test_requests_may_be_in_a_collection(monkeypatch):
+    """The import hooks of Ansible claim every path below a collection, such as an environment in a checkout."""
+    monkeypatch.setattr(sys, "path_hooks", [importlib.machinery.FileFinder, *sys.path_hooks])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    assert library.ca_bundle() == requests.utils.DEFAULT_CA_BUNDLE_PATH
+
+
 def test_an_archive_of_requests_is_imported(find_requests, tmp_path):
     find_requests(tmp_path / "requests.zip")
     assert library.ca_bundle() == requests.utils.DEFAULT_CA_BUNDLE_PATH
