@@ -84,6 +84,34 @@ def test_malformed_signatures(signature):
         schema1.parse(json.dumps({**DOCUMENT, "signatures": [signature]}).encode())
 
 
+def test_characters_outside_base64url_are_not_skipped():
+    """Others would read another signed text."""
+    protected = encoded(json.dumps({"formatLength": 1, "formatTail": encoded(b"}")}).encode())
+    for odd in (protected + "!!!!", protected[:4] + "\n" + protected[4:]):
+        with pytest.raises(InvalidContent, match="signature"):
+            schema1.parse(json.dumps({**DOCUMENT, "signatures": [{"protected": odd}]}).encode())
+
+
+@pytest.mark.parametrize(("length", "is_valid"), [(-1, False), (0, False), (1, True), (10**6, False)])
+def test_signed_text_cannot_be_longer_than_the_manifest(length, is_valid):
+    header = {"formatLength": length, "formatTail": encoded(b"tail")}
+    protected = encoded(json.dumps(header).encode())
+    raw = json.dumps({**DOCUMENT, "signatures": [{"protected": protected}]}).encode()
+    if is_valid:
+        assert schema1.parse(raw).digest == digests.of(b"{tail")
+        return
+    with pytest.raises(InvalidContent, match="are for more text than it contains"):
+        schema1.parse(raw)
+
+
+def test_signatures_of_different_content_are_refused():
+    each = [
+        {"protected": encoded(json.dumps({"formatLength": length, "formatTail": ""}).encode())} for length in (1, 2)
+    ]
+    with pytest.raises(InvalidContent, match="are for different content"):
+        schema1.parse(json.dumps({**DOCUMENT, "signatures": each}).encode())
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
