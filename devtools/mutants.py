@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES, TESTS = ROOT / "plugins/module_utils", ROOT / "tests/unit/plugins/module_utils"
 # Seconds for one change; whoever takes so long hangs, which somebody would notice.
 TIMEOUT = 120.0
+# No cache, and no error for a warning, such as that a library was imported before the tests.
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-W", "default")
 _PAIRS: dict[type, type] = {ast.Eq: ast.NotEq, ast.Lt: ast.LtE, ast.Gt: ast.GtE, ast.Is: ast.IsNot, ast.In: ast.NotIn}
 _PAIRS[ast.And] = ast.Or
 OPPOSITES = {**_PAIRS, **{second: first for first, second in _PAIRS.items()}}
@@ -127,7 +129,7 @@ def observe(package: Path, result: Path) -> int:
     """Run all tests of a package, and write to ``result`` which of them run which lines of which file."""
     measured = coverage.Coverage(data_file=None, config_file=False, include=[str(SOURCES / package / "*")])
     measured.start()
-    status = pytest.main(["-q", "-p", "no:cacheprovider", str(TESTS / package)], plugins=[_Observer(measured)])
+    status = pytest.main([*OPTIONS, str(TESTS / package)], plugins=[_Observer(measured)])
     measured.stop()
     data = measured.get_data()
     lines = {os.path.realpath(file): data.contexts_by_lineno(file) for file in data.measured_files()}
@@ -144,7 +146,7 @@ def attempt(mutant: Mutant, tests: t.Sequence[str]) -> int:
         return code if is_changed else original(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+    return int(pytest.main([*OPTIONS, "-x", *tests]))
 
 
 def in_fork(function: t.Callable[[], int], timeout: float = 600.0) -> int:
