@@ -15,7 +15,7 @@ from benchmarks.report import MIB, Section, Target
 from benchmarks.sources import LAYERED, stored
 
 WALL_LIMIT = 1.0
-CPU_LIMIT = 1.3
+CPU_LIMIT = 1.1
 
 Metric = Callable[[Usage], float]
 
