@@ -19,8 +19,8 @@ options:
         schema of the specification (C(sha256-<hex>)). OCI layouts and archives store the lists of referrers as entries of C(index.json), with
         names from the same tag schema.
       - Referrers that exist only at the destination are kept. Referrers that were added at the source since the last run are copied.
-      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This applies to
-        an index from which platforms are removed, and to an image that O(format) or O(attestations) changes. In the second case, the task fails
+      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This applies if
+        platforms are removed from an index, or if O(format) or O(attestations) changes an image. In the second case, the task fails
         unless O(remove_signatures=true).
       - If an image is up to date, the module compares only the referrers of the image itself, and not those of its children. To compare them
         all, use M(drayage.registry.image_copy) with C(force=true).

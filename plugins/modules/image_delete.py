@@ -70,8 +70,8 @@ notes:
     points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The module first checks
     whether the registry supports deletion, and it restores the tag if the deletion fails.
   - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer
-    contains the tag, that the repository has at most 100 other tags, and that none of these points to the image or to an index, which might list
-    the image. Otherwise, the image stays in the registry without this tag.
+    contains the tag, that the repository has at most 100 other tags, and that none of those tags points to the image or to any index, because
+    an index might list the image. Otherwise, the image stays in the registry without this tag.
   - If the task is killed between these steps, the tag points to the empty image, which the other modules reject. To delete the tag, run the task
     again.
 seealso:

@@ -36,7 +36,7 @@ options:
     description:
       - The references to pin. The option also accepts the result of the filter P(drayage.registry.find_images#filter) and of the lookup
         P(drayage.registry.images_of#lookup). The tag of a reference defaults to V(latest).
-      - The module writes a reference that contains a digest without looking it up, unless O(platforms) is set.
+      - If a reference already contains a digest, the module writes it unchanged and sends no request, unless O(platforms) is set.
       - By default, the module uses the images that are already in the file.
     type: list
     elements: raw
@@ -56,7 +56,7 @@ options:
     description:
       - The platforms that each image must have, in the form V(os/architecture[/variant]). The module records them in the annotation
         C(drayage.registry/platforms), so that M(drayage.registry.image_sync) copies only these platforms.
-      - The task fails if a multi-platform image does not have one of these platforms. If the file already records the same platforms for an image,
+      - The task fails if any of these platforms is missing from a multi-platform image. If the file already records the same platforms for an image,
         the module checks them again only when it looks up the image. With O(update=none), it does not check platforms.
     type: list
     elements: str

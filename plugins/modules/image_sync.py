@@ -10,7 +10,7 @@ module: image_sync
 short_description: Synchronize a declared set of container images
 version_added: 0.1.0
 description:
-  - Copies a declared set of images to many repositories of a registry, or to an OCI layout. By default, images keep their digests.
+  - Copies a declared set of images to repositories in a registry, or to an OCI layout. By default, images keep their digests.
   - Use this module instead of C(skopeo sync), or instead of a loop over M(drayage.registry.image_copy).
   - The module plans all changes before it writes anything. It then copies images in parallel. If several images share a layer, the module uploads it
     to a registry once and mounts it into the other repositories.

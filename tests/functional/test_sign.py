@@ -196,7 +196,7 @@ def test_damaged_signatures_are_never_verified(run, registry, repository, key):
     damaged[-1] ^= 1
     for text, cause in (
         (base64.b64encode(damaged).decode(), "none of its signatures (1 found) was made with the key sha256:"),
-        ("*", "the signature is damaged: a signature is not valid base64."),
+        ("*", "the signature is corrupt: a signature is not valid base64."),
     ):
         annotations["dev.cosignproject.cosign/signature"] = text
         content = json.dumps(manifest)

@@ -107,7 +107,7 @@ def _signed(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement, PublicKe
         bundle = Bundle.parse(read_named(os.path.join(path, SIGNATURE), bundles.MAX_SIZE, "the signature"))
         statement, key = bundle.statement(), bundle.signer(keys, b"")
     except InvalidContent as error:
-        raise NotVerified("the signature of the bundle is damaged: %s" % error.cause, hint=_HINT) from None
+        raise NotVerified("the signature of the bundle is corrupt: %s" % error.cause, hint=_HINT) from None
     if not key or not statement or statement.predicate_type != PREDICATE_TYPE:
         return None
     return statement, key

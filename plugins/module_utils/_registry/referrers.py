@@ -201,7 +201,7 @@ class ReferrersClient:
         raise Refused(
             "cannot update the referrers of %s: other clients overwrote the list of referrers %d times"
             % (subject, _WRITES),
-            hint="Run the task again when no other client attaches referrers to this image",
+            hint="Run the task again when no other client is attaching referrers to this image",
         )
 
     def _read_own(self, subject: str) -> Manifest | None:

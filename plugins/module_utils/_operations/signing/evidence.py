@@ -112,4 +112,4 @@ def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:
         return "the %s is for %s, which the identity does not accept" % (what, best.detail)
     if best.reason == Reason.OTHER_ANNOTATIONS:
         return "the %s has different annotations" % what
-    return "the %s is damaged: %s" % (what, best.detail)
+    return "the %s is corrupt: %s" % (what, best.detail)

@@ -137,7 +137,7 @@ def judge(
         content, fingerprint = keyring.open(stored.content)
         payload = Payload.parse(content) if fingerprint else None
     except InvalidContent as error:
-        return Rejection(Reason.DAMAGED, "the signature %s is damaged: %s" % (name, error.cause))
+        return Rejection(Reason.DAMAGED, "the signature %s is corrupt: %s" % (name, error.cause))
     if not payload:
         return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % name)
     if payload.type != ATOMIC or payload.digest != digest:

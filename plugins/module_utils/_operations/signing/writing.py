@@ -133,7 +133,9 @@ class SignatureWriter:
                 self._store.delete_tag(tag, current.digest)
             wait_for_others(start)
         cause = "cannot update the signatures of %s: other clients overwrote the tag %s %d times"
-        raise Refused(cause % (digest, tag, _WRITES), hint="Run the task again when no other client signs this image")
+        raise Refused(
+            cause % (digest, tag, _WRITES), hint="Run the task again when no other client is signing this image"
+        )
 
     def _publish(self, tag: str, current: Manifest | None, layers: _Layers) -> None:
         config = self._put(media_types.OCI_CONFIG, documents.encode(_config(layers)))

@@ -122,8 +122,8 @@ def test_a_large_bundle_is_read_from_its_referrer_and_the_wanted_type_first(stor
     ("text", "cause"),
     [
         (lambda text: text.replace('"sig":"', '"sig":"AAAA'), "none of its signatures (1 found) was made with"),
-        (lambda text: text[:-1], "the signature is damaged: the sigstore bundle is not valid JSON"),
-        (lambda text: "\ud800", "the signature is damaged: the sigstore bundle is not valid JSON"),
+        (lambda text: text[:-1], "the signature is corrupt: the sigstore bundle is not valid JSON"),
+        (lambda text: "\ud800", "the signature is corrupt: the sigstore bundle is not valid JSON"),
     ],
 )
 def test_a_list_with_another_bundle_verifies_nothing(store, text, cause):
