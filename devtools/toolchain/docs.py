@@ -16,6 +16,12 @@ from devtools.toolchain.steps import Outcome, home, step
 
 PLACE = BUILD / "docs"
 
+# What our pages need on a phone in addition to the style sheet of the theme.
+STYLE = REPOSITORY / "devtools" / "toolchain" / "docs.css"
+
+# The link of the title bar. The theme links to the root of the web server, which a local build does not have.
+HOME_PAGE = "https://github.com/drayage/registry"
+
 # Where the images are published.
 IMAGES = "https://raw.githubusercontent.com/drayage/registry/main/docs/images/"
 
@@ -56,6 +62,8 @@ def docs(arguments: list[str]) -> Outcome:
                 *shared,
                 "--lenient",
                 *title,
+                "--extra-html-theme-options",
+                f"documentation_home_url={HOME_PAGE}",
                 "--dest-dir",
                 str(PLACE),
                 "drayage.registry",
@@ -80,6 +88,7 @@ def docs(arguments: list[str]) -> Outcome:
         if passed:
             _know_ansible(PLACE)
             _take_images(PLACE / "rst")
+            _add_style(PLACE)
             passed = step(
                 stack,
                 [
@@ -107,6 +116,14 @@ def _take_images(place: Path) -> None:
         text = path.read_text(encoding="utf-8")
         if IMAGES in text:
             path.write_text(text.replace(IMAGES, "/images/"), encoding="utf-8")
+
+
+def _add_style(place: Path) -> None:
+    """Add our style sheet to every page."""
+    (place / "static").mkdir()
+    shutil.copy(STYLE, place / "static" / STYLE.name)
+    with (place / "conf.py").open("a", encoding="utf-8") as settings:
+        settings.write(f"\nhtml_static_path = ['static']\nhtml_css_files = [{STYLE.name!r}]\n")
 
 
 def _know_ansible(place: Path) -> None:
