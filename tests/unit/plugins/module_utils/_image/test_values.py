@@ -23,6 +23,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import (
     schema1,
     secretbox,
     signature_file,
+    signed,
     simple_signing,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
@@ -91,6 +92,13 @@ def test_media_types_of_schema_1(media_type):
         (
             media_types.LAYERS - media_types.PLAIN_LAYERS - media_types.ZSTD_LAYERS,
             {OCI + "layer.v1.tar+gzip", ROOTFS + "diff.tar.gzip"},
+        ),
+        (
+            media_types.FOREIGN_LAYERS,
+            {
+                *(ROOTFS + "foreign.diff.tar" + suffix for suffix in ("", ".gzip")),
+                *(OCI + "layer.nondistributable.v1.tar" + suffix for suffix in ("", "+gzip", "+zstd")),
+            },
         ),
         (media_types.DOCKER, {DISTRIBUTION + "v2+json", DISTRIBUTION + "list.v2+json"}),
     ],
@@ -242,3 +250,20 @@ def test_the_platform_of_a_config():
     assert convert.platform_fields({**fields, "created": "now", "author": ""}) == fields
     assert list(convert.platform_fields(dict(reversed(list(fields.items()))))) == list(fields)
     assert Platform.from_document({"os": 5, "architecture": None, "variant": [], "os.version": 7}) == Platform("", "")
+
+
+def test_only_container_images_and_indexes_are_no_artifacts():
+    container, chart = images.image(), images.image(config_type="application/vnd.cncf.helm.config.v1+json")
+    signature = images.image(layer_type="application/vnd.dev.cosign.simplesigning.v1+json")
+    typed = images.image(artifactType="application/x")
+    index = images.index(images.entry(container), artifactType="application/x", config=None)
+    found = [convert.is_artifact(one.manifest) for one in (container, chart, signature, typed)]
+    assert found == [False, True, True, True]
+    assert convert.is_artifact(index) is False
+    assert index.artifact_type == "application/x"
+    assert images.index(images.entry(container)).artifact_type == ""
+
+
+def test_the_digest_of_a_manifest_of_any_kind():
+    for raw in (images.image().manifest.raw, b"no JSON", b"[]"):
+        assert signed.manifest_digest(raw) == digests.of(raw)
