@@ -188,7 +188,7 @@ class AttachedPlanner:
         plan.companions += [manifest for manifest in graph.children_first() if manifest.digest not in tagged]
         known = {blob.digest for blob in plan.blobs}.union(self._configs, self._theirs)
         blobs = [blob for blob in graph.blobs() if blob.digest not in known]
-        if request.may_mount and not plan.mount_from:
+        if not plan.mount_from:
             plan.mount_from = request.destination.location.mount_source(request.source.location)
         if request.thorough or (not plan.mount_from and request.known.has_content()):
             present = list(self._pool.map(request.known.has_blob, blobs))

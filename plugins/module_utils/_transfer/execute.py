@@ -278,7 +278,7 @@ class _Execution:
         """Check all content individually under a lock, and copy what is missing."""
         before = job.planned
         destination = before.request.destination
-        request = dataclasses.replace(before.request, listed=None, thorough=True, may_mount=False)
+        request = dataclasses.replace(before.request, listed=None, thorough=True)
         # Other images have the other threads.
         threads = self._threads if len(self._jobs) == 1 else 1
         pool = concurrent.futures.ThreadPoolExecutor(threads) if threads > 1 else InlineExecutor()

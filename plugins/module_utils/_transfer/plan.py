@@ -274,8 +274,7 @@ class _Planner:
             return
         request = self._request
         look = request.thorough or any(plan.previous.values())
-        if request.may_mount:
-            plan.mount_from = self._destination.location.mount_source(self._source.location)
+        plan.mount_from = self._destination.location.mount_source(self._source.location)
         if not look and not plan.mount_from:
             look = self._known.has_content()
         blobs = plan.blobs = self._walk(plan, selection, look)

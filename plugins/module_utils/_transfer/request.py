@@ -44,11 +44,10 @@ class CopyRequest:
 
     ``tags`` is empty if the destination is declared only by its ``digest``. With ``sparse``, an index keeps children
     that are not copied. With ``as_image``, the image for one platform is copied without its index. ``thorough``
-    checks all content individually. Without ``may_mount``, all missing content is transferred. ``conversion``
-    converts the image. A signed image is converted only with ``unsigned``, because no signature is valid for the
-    result. With ``referrers``, attached artifacts with one of the ``artifact_types`` (all if empty) are copied as
-    well. ``listed`` contains known facts about the destination. In a set (``is_set``), ``platforms`` is a filter, and
-    artifacts keep their format.
+    checks all content individually. ``conversion`` converts the image. A signed image is converted only with
+    ``unsigned``, because no signature is valid for the result. With ``referrers``, attached artifacts with one of the
+    ``artifact_types`` (all if empty) are copied as well. ``listed`` contains known facts about the destination. In a
+    set (``is_set``), ``platforms`` is a filter, and artifacts keep their format.
     """
 
     source: Store
@@ -60,7 +59,6 @@ class CopyRequest:
     sparse: bool = False
     as_image: bool = False
     thorough: bool = False
-    may_mount: bool = True
     conversion: Conversion = Conversion()
     unsigned: bool = False
     is_set: bool = False

@@ -108,8 +108,6 @@ class TestFirstCopy:
         result = plan(beside)
         assert (result.mount_from, digests_of(result.blobs)) == ("app", blobs_of(OF_AMD64))
         assert "has_blob" not in beside.counted()
-        result = plan(beside, may_mount=False)
-        assert (result.mount_from, digests_of(result.blobs)) == ("", blobs_of(OF_AMD64))
 
     def test_the_same_repository_needs_no_content(self, plan, source):
         source.add(OF_AMD64)

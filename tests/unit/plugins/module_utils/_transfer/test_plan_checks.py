@@ -10,7 +10,6 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Im
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
-from ansible_collections.drayage.registry.tests.unit.support.jobs import predicted
 
 OLD, NEW = image("linux/amd64", b"old", b"shared"), image("linux/amd64", b"new", b"shared")
 AMD64, ARM64 = image("linux/amd64", b"amd64", b"shared"), image("linux/arm64", b"arm64", b"shared")
@@ -68,12 +67,6 @@ def test_a_thorough_copy_within_a_registry_mounts_only_what_is_missing(plan, sou
     result = plan(beside, "1", thorough=True)
     assert (result.mount_from, digests_of(result.blobs)) == ("app", [digests.of(b"shared")])
     assert beside.counted()["has_blob"] == 3
-
-
-def test_without_mounting_what_is_missing_is_moved_even_within_a_registry(plan, source, beside):
-    source.add(NEW, tag="latest")
-    result = plan(beside, "1", may_mount=False)
-    assert (result.mount_from, predicted(result).bytes) == ("", sum(map(len, NEW.blobs)))
 
 
 def test_damage_behind_a_tag_that_is_right_is_noticed_where_the_destination_can_tell(plan, source, elsewhere):

@@ -49,7 +49,6 @@ def test_what_is_not_asked_for_is_off(source, elsewhere):
     off = (request.sparse, request.as_image, request.thorough, request.unsigned, request.is_set, request.referrers)
     assert off == (False,) * 6
     assert (request.digest, request.platforms, request.artifact_types) == ("", (), ())
-    assert request.may_mount is True
     assert bool(request.conversion) is False
 
 
