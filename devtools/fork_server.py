@@ -137,8 +137,6 @@ def _serve(listener: socket.socket, lifeline: socket.socket, recorder: Recorder 
                     recorder.before_fork()
                 pid = os.fork()
                 if not pid:
-                    if recorder:
-                        recorder.in_fork()
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     for other in (listener, lifeline, wake, waker, client, *running.values()):
@@ -240,6 +238,9 @@ def serve(scripts: str, listener: int, lifeline: int) -> None:
         recorder.imported()
     request = _serve(socket.socket(fileno=listener), socket.socket(fileno=lifeline), recorder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if recorder:
+        # What playbooks send is mostly modules of ansible-core. Those of ours run by themselves, too.
+        recorder.in_fork(is_measured=request["argv"][0] != fork_client.STDIN)
     _become(request)
     if scripts == PLAYBOOKS:
         _run_and_leave(sys.argv[0])
