@@ -16,14 +16,14 @@ options:
       - O(images[].tags) selects tags by name. O(images[].include), O(images[].semver) and O(images[].newest) select from all tags of the
         repository. An entry with none of these four options selects all tags. O(images[].exclude) always takes precedence.
       - Several entries can refer to the same repository. The task fails if two sources have the same destination, or if two entries select the same
-        image with different platforms.
+        image for different platforms.
       - An entry can also be a string instead of a mapping. The string is V(name), V(name:tag), V(name@digest) or V(name:tag@digest), where
         V(name) has the same format as O(images[].name). V(name) selects the tag V(latest). V(name:tag@digest) copies the image with this
         digest and points the tag to it.
       - The option also accepts the lists that the filter P(drayage.registry.find_images#filter) and the lookup
         P(drayage.registry.images_of#lookup) return. Do not set O(src) in this case.
-      - If O(images), O(source_file) and O(lock_file) are not set, the module copies all images in O(src), which must then be an OCI layout
-        or a directory tree.
+      - If none of O(images), O(source_file) and O(lock_file) is set, the module copies all images in O(src), which must then be an OCI layout or a
+        directory tree.
     type: list
     elements: raw
     suboptions:
@@ -56,7 +56,7 @@ options:
         default: []
       exclude:
         description:
-          - Do not copy tags that match one of these regular expressions. An expression must match the whole tag.
+          - Do not copy tags that match any of these regular expressions. An expression must match the whole tag.
         type: list
         elements: str
         default: []

@@ -20,7 +20,7 @@ options:
         as this image exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes the untagged referrers of an image, such as signatures and SBOMs, after it has deleted the last
         tag of this image. It never deletes the referrers of an image that is kept.
-      - The task fails if a repository is both source and destination.
+      - The task fails if a repository is both a source and a destination.
     type: bool
     default: false
   prune_keep:

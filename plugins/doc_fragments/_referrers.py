@@ -35,8 +35,8 @@ options:
     default: false
   artifact_types:
     description:
-      - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json), and the referrers of these.
-        For artifacts under cosign tags, the media types of the layers are compared as well.
+      - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json), and their own referrers. For
+        artifacts under cosign tags, the media types of the layers are compared as well.
       - By default, all referrers are copied.
     type: list
     elements: str

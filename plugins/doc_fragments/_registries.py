@@ -41,8 +41,8 @@ options:
       ca_path:
         description:
           - A file with the CA certificates (PEM) to trust for this registry, instead of those that the managed node trusts.
-          - For the token service of the registry and for the storage that it redirects to, the module trusts the CAs of the managed node as well.
-            If O(registries) has an entry for the host of the token service or the storage, that entry applies instead.
+          - For the token service of the registry, and for the storage that the registry redirects to, the module trusts the CAs of the managed node
+            as well. If O(registries) has an entry for the host of the token service or the storage, that entry applies instead.
         type: path
         aliases:
           - ca_cert
@@ -73,7 +73,7 @@ options:
           - The maximum number of concurrent requests to all repositories that match this entry. A download counts until it is complete. By default,
             only O(jobs) limits the number of concurrent requests.
           - A copy within one registry, or between two registries that both have this limit, needs two connections for each blob. If all connections
-            wait for each other, the module opens one more.
+            are waiting for each other, the module opens one more.
           - Requests to the token service and to the storage that the registry redirects to do not count.
         type: int
       requests_per_second:
@@ -98,7 +98,7 @@ options:
       - auth_file
   timeout:
     description:
-      - The number of seconds to wait until a connection is established, and until more data of a response arrives. See also O(min_rate).
+      - The number of seconds to wait for a connection to be established, and for more data of a response to arrive. See also O(min_rate).
     type: float
     default: 60.0
   min_rate:
@@ -114,8 +114,8 @@ options:
         If the response has a C(Retry-After) header, the module waits that long, up to one minute.
       - An interrupted download or upload resumes where it stopped if the server supports this. After each further MiB, the module resets
         the retry count.
-      - If a registry reports that its rate limit is exhausted (C(RateLimit-Remaining), C(RateLimit)) and that it resets within one minute, the
-        module sends it no requests until then.
+      - If a registry reports that its rate limit is exhausted (C(RateLimit-Remaining), C(RateLimit)) and that the limit resets within one minute, the
+        module sends the registry no requests until then.
       - If all retries fail without any response from a host, the task does not contact this host again. All further requests to the host fail
         immediately.
     type: int

@@ -49,8 +49,8 @@ options:
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
-        C(/etc/containers/registries.d) exists, that directory is the default.
+      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. With O(policy=default), the default is
+        C(/etc/containers/registries.d) if this directory exists.
       - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
         credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
     type: path
@@ -69,8 +69,8 @@ options:
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. If O(policy=default) and
-        C(/etc/containers/registries.d) exists, that directory is the default.
+      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. With O(policy=default), the default is
+        C(/etc/containers/registries.d) if this directory exists.
       - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
         credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
       - Without this option, the module looks for cosign signatures in the repository of the image, and for GPG signatures in

@@ -46,7 +46,7 @@ _value:
       sample: [{repository: registry.example.com/mirror/app, images: 3, bytes: 73400320}]
     unique:
       description:
-        - For each reference, the size of the blobs that no image with another digest uses, in bytes.
+        - For each reference, the total size in bytes of the blobs that no image with another digest uses.
         - Null if the inventory does not contain the sizes of the blobs.
       type: dict
       sample: {"registry.example.com/mirror/app:1.0": 1048576}

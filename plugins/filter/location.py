@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Splits an image reference into the location, such as a registry or an OCI layout, and the name of the image there. The filter also accepts the
     values of O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) of M(drayage.registry.image_sync).
-  - If the input contains no slash, it is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker
-    Hub. To split references that can be short names, use the filter P(drayage.registry.image_reference#filter).
+  - An input without a slash is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker Hub. To
+    split references that can be short names, use the filter P(drayage.registry.image_reference#filter).
   - The filter does not read files or send requests.
 positional: _input
 options:

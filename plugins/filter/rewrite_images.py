@@ -21,7 +21,7 @@ options:
     required: true
   mapping:
     description:
-      - The references to replace and their replacements. The value is one of the following, or a list of them.
+      - The references to replace and their replacements. The value is one of the following, or a list of such values.
       - The result of M(drayage.registry.image_sync), or only its RV(drayage.registry.image_sync#module:images).
       - A parsed ImagesLock file.
       - A dictionary that maps old references to new references.

@@ -29,13 +29,13 @@ options:
     description:
       - Whether to check, with one HEAD request for each reference, that the image exists, and to drop references to images that do not exist.
       - Use this option to find out which of the uncertain references are images.
-      - If the lookup cannot check a certain reference, for example because the registry does not respond, it fails. If it cannot check an uncertain
-        reference, it drops the reference and prints a warning.
+      - If the lookup cannot check a reference that is certain, for example because the registry does not respond, it fails. If it cannot check a
+        reference that is not certain, it drops the reference and prints a warning.
     type: bool
     default: false
   certain:
     description:
-      - Whether to return only certain references, see RV(_raw[].certain).
+      - Whether to return only the references that are certain, see RV(_raw[].certain).
     type: bool
     default: false
   default_tag:

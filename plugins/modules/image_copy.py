@@ -96,7 +96,7 @@ options:
   force:
     description:
       - Check whether every manifest and blob exists at O(dest), even if O(dest) has the expected digest, and copy those that are missing.
-      - Use this option to repair a destination that has lost content. The task is changed only if something was missing.
+      - Use this option to repair a destination that has lost content. The task reports a change only if something was missing.
     type: bool
     default: false
 seealso:

@@ -11,7 +11,7 @@ short_description: Delete one tag of a container image, or an image with all its
 version_added: 0.1.0
 description:
   - Deletes exactly one tag, or a manifest with all tags that point to it. This works with every registry that supports deletion.
-  - If the tag or image does not exist, the task is not changed. If access to it is denied, the task fails.
+  - If the tag or image does not exist, the task reports no change. If access to it is denied, the task fails.
   - A registry keeps the blobs of deleted images until its garbage collection runs. In an OCI layout, the module immediately deletes
     the files that no other image needs.
 extends_documentation_fragment:
@@ -66,9 +66,9 @@ options:
     default: false
 notes:
   - To find the tags that point to the same image, the module sends one request for each tag of the repository.
-  - Some registries, such as CNCF Distribution 2, can delete only a manifest with all its tags, but not a single tag. With such a registry, the module
-    points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The module first checks
-    whether the registry supports deletion, and it restores the tag if the deletion fails.
+  - Some registries, such as CNCF Distribution 2, cannot delete a single tag. They can only delete a manifest together with all its tags. With such a
+    registry, the module points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The
+    module first checks whether the registry supports deletion, and it restores the tag if the deletion fails.
   - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer
     contains the tag, that the repository has at most 100 other tags, and that none of those tags points to the image or to any index, because
     an index might list the image. Otherwise, the image stays in the registry without this tag.

@@ -46,7 +46,7 @@ options:
     required: true
   platform:
     description:
-      - The platform of a multi-platform image to inspect, in the form V(os/architecture[/variant]), such as V(linux/arm64).
+      - Which platform of a multi-platform image to inspect, in the form V(os/architecture[/variant]), such as V(linux/arm64).
       - If the image is a single-platform image, it must match this platform.
     type: str
   raw:

@@ -10,8 +10,8 @@ module: image_lock
 short_description: Pin image references to digests in a lock file
 version_added: 0.1.0
 description:
-  - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. This is the file format of
-    Carvel's C(imgpkg) and C(kbld), which Renovate can also update.
+  - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. Carvel's C(imgpkg) and C(kbld) use
+    the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
   - The module removes the entries of images that are not in O(images). It keeps annotations that other tools have added to an entry.
   - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, it sends a GET request instead,
@@ -34,7 +34,7 @@ options:
     required: true
   images:
     description:
-      - The references to pin. The option also accepts the result of the filter P(drayage.registry.find_images#filter) and of the lookup
+      - The references to pin. The option also accepts the result of the filter P(drayage.registry.find_images#filter) or of the lookup
         P(drayage.registry.images_of#lookup). The tag of a reference defaults to V(latest).
       - If a reference already contains a digest, the module writes it unchanged and sends no request, unless O(platforms) is set.
       - By default, the module uses the images that are already in the file.
@@ -118,7 +118,7 @@ images:
       type: dict
       sample: {"kbld.carvel.dev/id": "ghcr.io/example/app:1.4.2"}
 moved:
-  description: The images that had a different digest in the file before the task.
+  description: The images that had a different digest in the file before the task ran.
   returned: success
   type: list
   elements: dict

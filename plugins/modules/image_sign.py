@@ -93,11 +93,11 @@ options:
     description:
       - The image name to sign together with the digest. As with cosign, it defaults to the repository of O(image).
       - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name includes the tag.
-      - A sigstore bundle contains the name only if it is an attestation.
+      - A sigstore bundle contains the name only if it stores an attestation.
     type: str
   annotations:
     description:
-      - Annotations to sign together with the digest. If an existing signature does not have these annotations, the module adds another one.
+      - Annotations to sign together with the digest. If an existing signature does not have these annotations, the module adds another signature.
     type: dict
     default: {}
   predicate:

@@ -123,9 +123,9 @@ options:
         digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
       - In each record, C(attached) lists which of C(signature), C(sbom), C(provenance) and C(attestation) the image has. With O(referrers=true), a
         record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
-      - The module does not request an image again if it is already recorded. It keeps the records of images that are not part of this run, unless
+      - The module does not request an image again if it is already recorded. It keeps the record of an image that is not part of this run, unless
         O(prune) deleted the image.
-      - The task is changed if the file changes.
+      - The task reports a change if the file changes.
     type: path
   exclusive:
     description:
@@ -139,8 +139,8 @@ options:
       - The O(inventory) of an air-gapped site, as a file on the managed node.
       - If O(dest) is an OCI layout, the module copies only content that the site does not have. It leaves out images that the site has under the same
         name and with the same digest. For all other images, it leaves out the blobs that the site has.
-      - If O(src) is such a layout, the module mounts the blobs that the layout does not contain from other repositories of the destination. The inventory
-        shows which repositories have them.
+      - If O(src) is such a layout, some blobs are missing from it. The module mounts these blobs from other repositories at the destination. The
+        inventory shows which repositories contain them.
     type: path
 seealso:
   - module: drayage.registry.image_copy

@@ -34,12 +34,12 @@ options:
     required: true
   include:
     description:
-      - List only tags that match one of these regular expressions. An expression must match the whole tag.
+      - List only tags that match at least one of these regular expressions. An expression must match the whole tag.
     type: list
     elements: str
   exclude:
     description:
-      - Do not list tags that match one of these regular expressions. An expression must match the whole tag. O(exclude) takes precedence over
+      - Do not list tags that match any of these regular expressions. An expression must match the whole tag. O(exclude) takes precedence over
         O(include).
     type: list
     elements: str
@@ -129,7 +129,7 @@ tags:
   description:
     - The listed tags. Tags that are not versions come first, in alphabetical order. Versions follow, from lowest to highest. The list is empty if
       the repository does not exist.
-    - If O(tags) is set, the list contains the tags from O(tags), in the same order as there.
+    - If O(tags) is set, the list contains the tags from O(tags), in the same order.
   returned: success
   type: list
   elements: str

@@ -13,7 +13,7 @@ description:
   - Stores credentials for a registry in an auth file, which C(podman), C(skopeo), C(docker) and the modules of this collection can read.
   - The module verifies the credentials with the registry before it writes anything. It verifies them on every run and in check mode, so the task
     fails if the password is no longer valid.
-  - The module preserves all other entries and settings in the auth file. It replaces the file atomically, and concurrent tasks do not lose each
+  - The module preserves all other entries and settings in the auth file. It replaces the file atomically, and concurrent tasks do not overwrite each
     other's entries.
   - To configure the connection to the registry, use O(registries). The module ignores the credentials in this option.
   - The managed node needs neither a container engine nor a program such as C(skopeo).

@@ -175,7 +175,7 @@ def test_roles_take_lock_files(run_playbook, run_module, registry, second_regist
     assert digest_at(site, f"{repository}/prod", "stable") == APP.digest
     images.push(NEXT, registry.host, f"{repository}/app", "1.0")
     output = run_playbook("drayage.registry.promote", variables=promote, succeeds=False)
-    assert f"it has the digest {NEXT.digest}, expected {APP.digest}. Nothing was changed." in output
+    assert f"its digest is {NEXT.digest}, but the expected digest is {APP.digest}. Nothing was changed." in output
     images.push(APP, registry.host, f"{repository}/app", "2.0")
     output = run_playbook(
         "drayage.registry.promote", variables={**promote, "promote_src": f"{place}/app:2.0"}, succeeds=False

@@ -44,7 +44,7 @@ def test_promotions_and_the_way_back(run_playbook, registry, repository):
 
     images.push(NEW, registry.host, staging, "candidate")
     refused = run("promote", promote_digest=OLD.digest, succeeds=False)
-    assert f"it has the digest {NEW.digest}, expected {OLD.digest}. Nothing was changed." in refused
+    assert f"its digest is {NEW.digest}, but the expected digest is {OLD.digest}. Nothing was changed." in refused
     assert tags() == {"live": OLD.digest, "2.0": OLD.digest}
 
     live = {"promote_tags": ["live"]}
