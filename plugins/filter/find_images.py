@@ -83,7 +83,7 @@ def find_images(content: t.Any, default_tag: str = "") -> list[dict[str, t.Any]]
     """Return the references in a text, a document or a list of documents. Raises AnsibleFilterError."""
     if not isinstance(content, (str, dict, list, tuple)):
         raise AnsibleFilterError(
-            "find_images: the input has the type %s. Pass text or a parsed document." % type(content).__name__
+            "find_images: the input is of type %s. Pass text or a parsed document." % type(content).__name__
         )
     try:
         return [describe(found) for found in once(find(content, default_tag))]

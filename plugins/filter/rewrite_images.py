@@ -91,7 +91,7 @@ def rewrite_images(content: t.Any, mapping: t.Any, default_tag: str = "") -> dic
     """Replace references in a text, a document or a list of documents. Raises AnsibleFilterError."""
     if not isinstance(content, (str, dict, list, tuple)):
         kind = type(content).__name__
-        raise AnsibleFilterError("rewrite_images: the input has the type %s. Pass text or a parsed document." % kind)
+        raise AnsibleFilterError("rewrite_images: the input is of type %s. Pass text or a parsed document." % kind)
     try:
         rewritten = rewrite(content, Mapping(mapping), default_tag)
     except ImageError as error:

@@ -128,7 +128,7 @@ def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts
     """
     if not isinstance(value, dict):
         cause = "%s is neither a mapping nor an image reference" % name
-        raise ImageError(cause, hint="Write an image reference, or a mapping with the key name")
+        raise ImageError(cause, hint="Write an image reference, or a mapping with the key 'name'")
     for key in texts:
         check_text("%s.%s" % (name, key), value.get(key))
     result = ArgumentSpecValidator(spec).validate(value)

@@ -63,7 +63,7 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
         raise ImageError(cause, path, "Run helm template for the chart by hand to see why") from None
     if status:
         cause = _failure(errors)
-        hint = "Set the values that the chart requires in the option values"
+        hint = "Use the option values to set the values that the chart requires"
         if "missing in charts/" in cause:
             hint = "Run helm dependency build for the chart"
         raise ImageError("helm cannot render the chart (%s)" % cause[:_SHOWN], path, hint)

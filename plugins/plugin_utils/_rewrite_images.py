@@ -59,7 +59,7 @@ class Mapping:
                 self._take(item)
         elif not isinstance(given, t.Mapping):
             raise InvalidMapping(
-                "the mapping contains a value of the type %s. Pass only dictionaries, or lists of them"
+                "the mapping contains a value of type %s. Pass only dictionaries, or lists of them"
                 % type(given).__name__
             )
         elif given.get("kind") == "ImagesLock":

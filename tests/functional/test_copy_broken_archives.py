@@ -77,10 +77,10 @@ BROKEN = {
     "empty": (b"", "the archive ARCHIVE does not exist"),
     "no archive": (b"#!/bin/sh\n" * 100, "the file is not a tar archive"),
     "cut off in a file": (WHOLE[:3000], "the archive ends before the "),
-    "cut off in a header": (WHOLE[:1300], "the archive has a damaged header"),
+    "cut off in a header": (WHOLE[:1300], "the archive has a corrupt header"),
     "cut off when compressed": (
         gzip.compress(WHOLE)[:-500],
-        "the archive is damaged: its content cannot be decompressed",
+        "the archive is corrupt: its content cannot be decompressed",
     ),
     "path that climbs": (archive(special("../../etc/cron.d/x")), "contains '../../etc/cron.d/x', which points outside"),
     "absolute path": (archive(special("/etc/cron.d/x")), "contains '/etc/cron.d/x', which points outside"),

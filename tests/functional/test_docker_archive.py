@@ -253,12 +253,12 @@ BROKEN = {
         "digest mismatch: the image config specifies ",
     ),
     "layer that bursts": (saved(layer=BOMB), "decompresses to more than 100 times its size"),
-    "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is damaged: its compressed"),
+    "damaged compressed layer": (saved(layer=gzip.compress(b"x" * 999)[:-9]), "a layer is corrupt: its compressed"),
     "digest that is none": (
         saved(config=b'{"rootfs": {"diff_ids": ["sha256:../../x"]}}'),
         "is not a valid digest",
     ),
-    "cut off": (saved()[:1400], "the archive has a damaged header"),
+    "cut off": (saved()[:1400], "the archive has a corrupt header"),
 }
 
 

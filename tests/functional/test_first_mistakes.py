@@ -27,7 +27,7 @@ MISTAKES = {
     "a registry without a repository": ("image_copy", COPY, {"dest": "HOST"}, "Write HOST/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x"}),
     "no registry": (
         "image_copy", COPY, {"dest": "app:1"},
-        "dest has no registry, so it would be an official image on Docker Hub. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"},
+        "dest has no registry, so it would refer to an official image on Docker Hub. Write host[:port]/REPOSITORY[:TAG]", {"dest": "HOST/REPO/x:1"},
     ),
     "a path": ("image_copy", COPY, {"dest": "TMP/x"}, "Write oci:TMP/x for an OCI layout", {"dest": "oci:TMP/x"}),
     "a layout as a URL": ("image_copy", COPY, {"dest": "oci://TMP/x:1"}, "Write oci:TMP/x:1.", {"dest": "oci:TMP/x:1"}),

@@ -315,7 +315,7 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
         ),
         (
             {"images": [7]},
-            "images[0] is neither an image reference nor a mapping with the key reference. "
+            "images[0] is neither an image reference nor a mapping with the key 'reference'. "
             "Write an image reference, or use the result of the lookup images_of.",
         ),
         (

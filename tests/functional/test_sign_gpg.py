@@ -242,7 +242,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         assert len(run("image_verify", **options, registries=trusted)["signatures"]) == 1
     for location, cause in (
         ("https://alice:secret@example.com/", "the lookaside location in registries.d is not a valid URL (a user name in the URL). Correct registries.d."),
-        ("https://example.com/?token=secret", "the lookaside location in registries.d has a query. Remove the query, which begins with ?."),
+        ("https://example.com/?token=secret", "the lookaside location in registries.d has a query string. Remove the query string, which begins with ?."),
         ("s3://bucket/", "the lookaside location in registries.d is not a valid URL (no http:// or https:// at the start). Correct registries.d."),
     ):  # fmt: skip
         configured.write_text(f"default-docker: {{lookaside: '{location}'}}\n")

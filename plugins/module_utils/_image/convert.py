@@ -139,7 +139,7 @@ def lost_annotations(original: Manifest, family: str) -> list[str]:
 def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
     """Return the error for an attestation of an image whose digest changes, so that the attestation would have no subject."""
     return NotConvertible(
-        "image %s cannot be converted to format %s: attestation %s applies to this digest, and a conversion changes the digest"
+        "image %s cannot be converted to format %s: attestation %s applies to this digest, but a conversion changes the digest"
         % (attestation.attests, family, attestation.digest),
         hint=_ATTESTATIONS_HINT,
     )

@@ -68,7 +68,7 @@ class Manifest:
         manifest = cls(raw, _media_type(document, content_type), digest, document)
         if manifest.media_type in media_types.SCHEMA1:
             raise InvalidContent(
-                "the manifest has the format Docker schema 1, which registries no longer accept",
+                "the manifest is in Docker schema 1 format, which registries no longer accept",
                 hint="Push the image again with a current tool",
             )
         return manifest._checked()

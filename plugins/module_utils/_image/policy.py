@@ -31,7 +31,7 @@ _KEY_SOURCES = {
     "sigstoreSigned": ("keyPath", "keyPaths", "keyData", "keyDatas", "fulcio", "pki"),
 }
 _KEYLESS = {"fulcio": "keyless signatures (fulcio)", "pki": "signatures by certificates (pki)"}
-_HINT = "Correct the policy, see containers-policy.json(5)"
+_HINT = "Correct the policy as described in containers-policy.json(5)"
 REQUIREMENT_HINT = "Use insecureAcceptAnything, reject, signedBy or sigstoreSigned"
 _KEY_TYPES = ("GPGKeys", "signedByGPGKeys", "X509Certificates", "signedByX509CAs")
 
@@ -72,7 +72,7 @@ class Policy:
         default = _requirements(document["default"], "default")
         transports = document.get("transports", {})
         if not isinstance(transports, dict):
-            raise InvalidPolicy("the key transports of the policy is not a JSON object", hint=_HINT)
+            raise InvalidPolicy("the key 'transports' in the policy is not a JSON object", hint=_HINT)
         return cls(default, {name: _scopes(name, scopes) for name, scopes in transports.items()})
 
     def requirements(self, image: Reference) -> tuple[Requirement, ...]:
@@ -134,7 +134,7 @@ def _path_scopes(path: str) -> list[str]:
 
 def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ...]]:
     if not isinstance(document, dict):
-        cause = "the key transports.%s of the policy is not a JSON object" % transport
+        cause = "the key 'transports.%s' in the policy is not a JSON object" % transport
         raise InvalidPolicy(cause, hint=_HINT)
     for scope in document:
         if scope and transport in _PATHS and (not scope.startswith("/") or os.path.normpath(scope) != scope):
@@ -149,7 +149,7 @@ def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ..
 
 def _requirements(document: object, scope: str) -> tuple[Requirement, ...]:
     if not isinstance(document, list) or not document:
-        cause = "the policy must have a list of at least one requirement for %s" % scope
+        cause = "the policy must have a list with at least one requirement for %s" % scope
         raise InvalidPolicy(cause, hint=_HINT)
     try:
         return tuple(_requirement(item) for item in document)
@@ -162,7 +162,7 @@ def _requirements(document: object, scope: str) -> tuple[Requirement, ...]:
 def _requirement(document: object) -> Requirement:
     kind = document.get("type") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(kind, str):
-        raise InvalidPolicy("a requirement has no type", hint="Add the key type to the requirement")
+        raise InvalidPolicy("a requirement has no type", hint="Add the key 'type' to the requirement")
     if kind in ("insecureAcceptAnything", "reject"):
         _check_members(document, "the requirement %s" % kind, ("type",))
         return Requirement(kind)

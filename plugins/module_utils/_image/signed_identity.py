@@ -20,7 +20,7 @@ from .._errors import ImageError, InvalidReference
 from . import reference as references
 from .reference import Reference, RegistryReference
 
-_HINT = "Correct signedIdentity, see containers-policy.json(5)"
+_HINT = "Correct signedIdentity as described in containers-policy.json(5)"
 # What each type needs beside itself.
 _MEMBERS = {
     "matchExact": (),

@@ -117,7 +117,7 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
     try:
         key = crypto.serialization.load_pem_public_key(pem)
     except _LOAD_ERRORS:
-        raise InvalidKey("the public key is damaged", name, "Use an undamaged copy of the key") from None
+        raise InvalidKey("the public key is corrupt", name, "Use an intact copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
         raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
     return _public(key, name)
@@ -144,15 +144,13 @@ def _load_cosign(pem: bytes, passphrase: bytes, name: str) -> t.Any:
     try:
         der = encrypted_key.decrypt(pem, passphrase)
     except ValueError:
-        raise InvalidKey("the cosign private key is damaged", name, "Use an undamaged copy of the key") from None
+        raise InvalidKey("the cosign private key is corrupt", name, "Use an intact copy of the key") from None
     if der is None:
         raise _wrong_passphrase(name, bool(passphrase))
     try:
         return crypto.serialization.load_der_private_key(der, None)
     except (*_LOAD_ERRORS, crypto.cryptography.exceptions.UnsupportedAlgorithm):
-        raise InvalidKey(
-            "the decrypted content is not a private key", name, "Use an undamaged copy of the key"
-        ) from None
+        raise InvalidKey("the decrypted content is not a private key", name, "Use an intact copy of the key") from None
 
 
 def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.Any:
@@ -165,7 +163,7 @@ def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.A
     except _LOAD_ERRORS:
         if is_encrypted:
             raise _wrong_passphrase(name, True) from None
-        raise InvalidKey("the private key is damaged", name, "Use an undamaged copy of the key") from None
+        raise InvalidKey("the private key is corrupt", name, "Use an intact copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
         raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
 

@@ -112,7 +112,7 @@ class Verified(Rewindable):
             end, digest = self._read_before.pop(0)
             self._hasher.update(chunk[: end - self._hashed])
             if self._hasher.digest() != digest:
-                cause = "digest mismatch: blob %s changed while this task read it" % self._digest
+                cause = "digest mismatch: blob %s changed while this task was reading it" % self._digest
                 raise DigestMismatch(cause, hint=MISMATCH_HINT)
             chunk = chunk[end - self._hashed :]
             self._hashed = end

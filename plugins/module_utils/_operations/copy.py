@@ -139,7 +139,7 @@ def _check_registry(text: str, destination: Reference) -> None:
         return
     if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
         hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
-        raise InvalidReference("dest has no registry, so it would be an official image on Docker Hub", text, hint)
+        raise InvalidReference("dest has no registry, so it would refer to an official image on Docker Hub", text, hint)
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     """
     if not destination.has_names:
         if more:
-            raise InvalidReference("the image in a directory has no tags", destination, "Remove the option tags")
+            raise InvalidReference("an image in a directory has no tags", destination, "Remove the option tags")
         return ("",)
     for tag in more:
         if not destination.may_be_named(tag):

@@ -120,7 +120,7 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
         )
     if scope == "tag" and not reference.has_names:
         hint = "Set scope: manifest to delete the image"
-        raise InvalidReference("the image in a directory has no tags", reference, hint)
+        raise InvalidReference("an image in a directory has no tags", reference, hint)
     if scope == "tag" and not tag:
         raise InvalidReference("the reference has no tag to delete", reference, _MANIFEST_HINT)
     if isinstance(reference, (RegistryReference, EngineReference)) and reference.repository and not reference.name:

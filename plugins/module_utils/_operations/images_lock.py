@@ -85,7 +85,7 @@ def _entry(node: Node) -> LockedImage:
         if key not in ("image", "annotations"):
             raise node.wrong("unknown key %r" % key, "Use one of the supported keys: image, annotations")
     if "image" not in parts:
-        raise node.wrong("the key image is missing", "Write image: NAME:TAG@DIGEST, or image: NAME@DIGEST")
+        raise node.wrong("the key 'image' is missing", "Write image: NAME:TAG@DIGEST, or image: NAME@DIGEST")
     text = parts["image"].text()
     try:
         image = parse_registry(text)

@@ -73,7 +73,7 @@ def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
     for number, value in enumerate(values):
         given = value.get("reference") if isinstance(value, dict) else value
         if not isinstance(given, str):
-            cause = "images[%d] is neither an image reference nor a mapping with the key reference" % number
+            cause = "images[%d] is neither an image reference nor a mapping with the key 'reference'" % number
             raise ImageError(cause, hint="Write an image reference, or use the result of the lookup images_of")
         reference = parse_image(given)
         texts.setdefault(reference, given.strip())

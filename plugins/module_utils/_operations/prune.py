@@ -217,7 +217,7 @@ class _Deletion:
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
             return self._remove(tag, self._group.tags[tag])
-        cause = "the tag was not deleted, because image %s, to which it belongs, may still have a tag" % subject
+        cause = "the tag was not deleted, because it belongs to image %s, which may still have a tag" % subject
         reference = self._store.reference(tag)
         return Job.failed("", reference, ImageError(cause, reference, "Run the task again"), tag)
 

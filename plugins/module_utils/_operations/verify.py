@@ -57,7 +57,7 @@ def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
                 cause = "the policy accepts this image without a signature, so nothing was verified"
                 raise NotVerified(cause, hint="Require a signature in the policy, or set public_keys")
         else:
-            raise ImageError("neither public_keys nor policy is set", hint="Set one of these options")
+            raise ImageError("neither public_keys nor policy is set", hint="Set public_keys or policy")
     return VerifiedImage(manifest.digest, found)
 
 

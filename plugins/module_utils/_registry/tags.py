@@ -109,7 +109,7 @@ def _read_page_at(
         if number == 1:
             raise
         cause = "cannot %s: %s returned 404 for page %d of the list" % (action.text(), client.session.host, number)
-        hint = "Run the task again. The list may have changed while this task read it"
+        hint = "Run the task again. The list may have changed while this task was reading it"
         raise Refused(cause, hint=hint, status=404) from None  # the registry had the list when it sent the first page
     link, asked_url = response.headers.get("Link", ""), client.session.base + target
     with client.parsing(response, action):

@@ -165,7 +165,7 @@ def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
                 plain.write(chunk)
     except failures:
         plain.close()
-        cause = "the archive is damaged: its content cannot be decompressed"
+        cause = "the archive is corrupt: its content cannot be decompressed"
         raise InvalidContent(cause, hint="Create the archive again") from None
     except BaseException:
         plain.close()

@@ -339,7 +339,7 @@ class Directory(Store, Lockable):
         except InvalidContent as error:
             raise LocalFailure(error.cause) from None
         if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
-            raise LocalFailure("the file %s/version has unknown content" % self._path, hint="Use another directory")
+            raise LocalFailure("the file %s/version has unexpected content" % self._path, hint="Use another directory")
 
     def _refuse_other_directories(self) -> None:
         """Refuse a directory with unrelated files, which is probably a mistake: nothing in it may be written or removed."""

@@ -55,7 +55,7 @@ class DirectorySignatures:
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
         """Raises :class:`Refused`."""
-        cause = "a directory can store only signatures, but not the other referrers of %s" % subject
+        cause = "a directory can store signatures, but not the other referrers of %s" % subject
         raise Refused(cause, hint=_OTHER_HINT)
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:

@@ -56,9 +56,9 @@ class DockerSave:
         except NotFound:
             names = self._tar.names()
             if "repositories" in names:
-                cause = "the archive was written by Docker before 1.10, and contains no image IDs"
+                cause = "the archive was written by a Docker version before 1.10, so it contains no image IDs"
                 raise InvalidContent(
-                    cause, hint="Load the archive into a newer Docker, and save the image again"
+                    cause, hint="Load the archive into a newer version of Docker, and save the image again"
                 ) from None
             hint = "Create the archive with docker save"
             if "oci-layout" in names:

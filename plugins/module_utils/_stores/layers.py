@@ -156,9 +156,9 @@ def _gunzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
     try:
         yield from decompress(chunks, GZIP)
     except GZIP.failures:
-        raise InvalidContent("a layer is damaged: its content cannot be decompressed", hint=_HINT) from None
+        raise InvalidContent("a layer is corrupt: its content cannot be decompressed", hint=_HINT) from None
     except EOFError:
-        raise InvalidContent("a layer is damaged: its compressed content is incomplete", hint=_HINT) from None
+        raise InvalidContent("a layer is corrupt: its compressed content is incomplete", hint=_HINT) from None
 
 
 def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
@@ -171,7 +171,7 @@ def _unzstd(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
                 return
             yield chunk
     except zstandard.ZstdError:
-        raise InvalidContent("a layer is damaged: its content cannot be decompressed", hint=_HINT) from None
+        raise InvalidContent("a layer is corrupt: its content cannot be decompressed", hint=_HINT) from None
 
 
 class _Stream:

@@ -106,7 +106,7 @@ class TarImage:
             with file_errors("read", self._path):
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
             if not chunk:
-                cause = "another process truncated the archive while this task read it"
+                cause = "another process truncated the archive while this task was reading it"
                 raise InvalidContent(cause, hint="Run the task again")
             offset += len(chunk)
             yield chunk
@@ -172,7 +172,7 @@ class _Scan:
             info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except (tarfile.TarError, ValueError):
             if self.members:
-                raise InvalidContent("the archive has a damaged header", hint=_HINT) from None
+                raise InvalidContent("the archive has a corrupt header", hint=_HINT) from None
             raise InvalidContent("the file is not a tar archive", hint="Check the path") from None
         if info.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE):
             self._check_end(info.name, offset, info.size, _MAX_EXTENDED)
@@ -246,7 +246,7 @@ class _Scan:
         self._directories.add(path)
 
     def _duplicate(self, path: str) -> InvalidContent:
-        return InvalidContent("the archive contains different members with the name %s" % _shown(path), hint=_HINT)
+        return InvalidContent("the archive contains several different members named %s" % _shown(path), hint=_HINT)
 
     def _is_same(self, one: _Member, other: _Member) -> bool:
         if (one.target, one.size) != (other.target, other.size):

@@ -167,6 +167,6 @@ def _may_be_signature(entry: Descriptor) -> bool:
 def _limited(items: t.Sequence[Descriptor]) -> t.Sequence[Descriptor]:
     if len(items) > _MOST:
         raise InvalidContent(
-            "the image has more than %d signatures" % _MOST, hint="Delete signatures that are not needed"
+            "the image has more than %d signatures" % _MOST, hint="Delete signatures that are no longer needed"
         )
     return items

@@ -67,7 +67,8 @@ class RegistriesD:
             return "%s/%s" % (unquote(url.path).rstrip("/"), name)
         if url.query:  # perhaps a secret, which messages that name the signature would show
             raise ImageError(
-                "the lookaside location in registries.d has a query", hint="Remove the query, which begins with ?"
+                "the lookaside location in registries.d has a query string",
+                hint="Remove the query string, which begins with ?",
             )
         hint = "Correct registries.d"
         return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d", hint).rstrip("/"), name)
@@ -97,6 +98,6 @@ def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
             found[""] = document["default-docker"]
         for scope, settings in found.items():
             if not isinstance(scope, str) or not isinstance(settings, dict) or set(settings) - _FIELDS:
-                cause = "the settings of %s do not follow containers-registries.d(5)" % scope
+                cause = "the settings for %s do not follow containers-registries.d(5)" % scope
                 raise ImageError(cause, path, "Correct the settings")
         return found

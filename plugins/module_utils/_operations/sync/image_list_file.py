@@ -56,7 +56,7 @@ def _entry(node: Node) -> dict[str, t.Any]:
     parts = node.mapping()
     _only(node, parts, ("name", "platform"))
     if "name" not in parts:
-        raise node.wrong("the key name is missing", "Add the key")
+        raise node.wrong("the key 'name' is missing", "Add the key")
     try:
         reference = references.parse_registry(parts["name"].text())
     except ImageError as error:

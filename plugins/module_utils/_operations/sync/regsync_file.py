@@ -72,7 +72,7 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
         if key not in _TOP:
             raise node.wrong("unknown key %r" % key, "Use one of the supported keys: %s" % ", ".join(_TOP))
     if "version" not in parts or parts["version"].value not in ("1", 1):
-        raise node.wrong("the key version must be 1", "Set version: 1")
+        raise node.wrong("the key 'version' must be 1", "Set version: 1")
     unused: set[str] = set()
     if "defaults" in parts:
         _check_keys(parts["defaults"].mapping(), parts["defaults"], (), unused)
@@ -105,12 +105,12 @@ def _entry(node: Node, unused: set[str]) -> dict[str, t.Any]:
     _check_keys(parts, node, ("source", "target", "type", "tags", "platforms", "platform"), unused)
     if "platform" in parts:
         raise parts["platform"].wrong(
-            "the key platform is not supported, because it extracts one image from an index",
+            "the key 'platform' is not supported, because it extracts one image from an index",
             "Use platforms: [...], which keeps the index",
         )
     for key in ("source", "target", "type"):
         if key not in parts:
-            raise node.wrong("the key %s is missing" % key, "Add the key")
+            raise node.wrong("the key %r is missing" % key, "Add the key")
     kinds = {"image": _image, "repository": _repository, "registry": _registry}
     kind = parts["type"].text()
     if kind not in kinds:
@@ -133,7 +133,7 @@ def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
         hint = "Use image_copy for this image, because image_sync does not change tags"
         raise node.wrong("the entry copies %s to %s, which has a different tag" % (source, target), hint)
     if "tags" in parts:
-        raise parts["tags"].wrong("the key tags requires type: repository", "Remove the key, or set type: repository")
+        raise parts["tags"].wrong("the key 'tags' requires type: repository", "Remove the key, or set type: repository")
     return {"name": source.context, "dest": target.context, "tags": [name]}
 
 
@@ -192,7 +192,7 @@ def _settings(node: Node) -> RegistrySettings:
             hint = "Use one of the supported keys: %s. Set everything else in registries" % ", ".join(_CREDENTIALS)
             raise node.wrong("the key %r is not supported" % key, hint)
     if "registry" not in parts:
-        raise node.wrong("the key registry is missing", "Add the key")
+        raise node.wrong("the key 'registry' is missing", "Add the key")
     found: dict[str, t.Any] = {}
     for key, ours in (("user", "username"), ("pass", "password")):
         if key in parts:

@@ -46,7 +46,7 @@ class SyncRoot:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference(
-                    "the option %s must be a place that can store several repositories" % option, text, hint
+                    "the option %s must be a location that can store several repositories" % option, text, hint
                 )
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)

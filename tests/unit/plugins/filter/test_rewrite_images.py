@@ -225,12 +225,12 @@ def test_every_document_of_a_text_and_of_a_list():
 @pytest.mark.parametrize(
     ("content", "mapping", "message"),
     [
-        (7, {}, "rewrite_images: the input has the type int. Pass text or a parsed document."),
+        (7, {}, "rewrite_images: the input is of type int. Pass text or a parsed document."),
         ("a: [", {}, "rewrite_images: the document is not valid YAML or JSON"),
         (
             "a: 1",
             7,
-            "rewrite_images: the mapping contains a value of the type int. Pass only dictionaries, or lists of them.",
+            "rewrite_images: the mapping contains a value of type int. Pass only dictionaries, or lists of them.",
         ),
     ],
 )

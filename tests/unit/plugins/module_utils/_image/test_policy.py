@@ -152,7 +152,7 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
         ({}, "the policy does not have the required keys: default."),
         ([], "the policy is not a JSON object."),
         ({"default": [], "x": 1}, "the policy has unknown keys: 'x'."),
-        ({"default": []}, "the policy must have a list of at least one requirement for default."),
+        ({"default": []}, "the policy must have a list with at least one requirement for default."),
         ({"default": [{}]}, "the policy for default: a requirement has no type."),
         ({"default": [{"type": "signed"}]}, "the policy for default: unknown requirement 'signed'."),
         (
@@ -189,7 +189,10 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
             "the scope 'srv' of transport dir is not a normalized absolute path",
         ),
         ({"default": _REJECT, "transports": {"dir": {"/": _REJECT}}}, 'the scope "/" of transport dir is not valid. '),
-        ({"default": _REJECT, "transports": {"dir": []}}, "the key transports.dir of the policy is not a JSON object."),
+        (
+            {"default": _REJECT, "transports": {"dir": []}},
+            "the key 'transports.dir' in the policy is not a JSON object.",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused(document, message):

@@ -100,7 +100,7 @@ def test_signed_text_cannot_be_longer_than_the_manifest(length, is_valid):
     if is_valid:
         assert schema1.parse(raw).digest == digests.of(b"{tail")
         return
-    with pytest.raises(InvalidContent, match="are for more text than it contains"):
+    with pytest.raises(InvalidContent, match="cover more text than it contains"):
         schema1.parse(raw)
 
 
@@ -108,7 +108,7 @@ def test_signatures_of_different_content_are_refused():
     each = [
         {"protected": encoded(json.dumps({"formatLength": length, "formatTail": ""}).encode())} for length in (1, 2)
     ]
-    with pytest.raises(InvalidContent, match="are for different content"):
+    with pytest.raises(InvalidContent, match="cover different content"):
         schema1.parse(json.dumps({**DOCUMENT, "signatures": each}).encode())
 
 

@@ -113,31 +113,31 @@ def _damaged_cosign_key(old: bytes, new: bytes) -> str:
         ("", "k: the content is not a key in PEM format. Use a key that begins with -----BEGIN."),
         (
             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            "k: the private key is damaged. Use an undamaged copy of the key.",
+            "k: the private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"scrypt"', b'"argon2"'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"N":', b'"N":9'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"r":8', b'"r":"8"'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"p":1', b'"p":17'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"p":1', b'"p":0'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (
             _damaged_cosign_key(b'"kdf"', b'"kdx"'),
-            "k: the cosign private key is damaged. Use an undamaged copy of the key.",
+            "k: the cosign private key is corrupt. Use an intact copy of the key.",
         ),
         (signing_keys.COSIGN_PUBLIC_KEY, "k: expected a private key, but found a public key. Use the private key."),
     ],
@@ -182,7 +182,7 @@ def test_a_file_of_verifiers_has_one_public_key_and_no_private_one():
         (b"-----BEGIN CERTIFICATE-----\n", "k: expected a public key, but found a certificate. "),
         (
             b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-            "k: the public key is damaged. Use an undamaged copy of the key.",
+            "k: the public key is corrupt. Use an intact copy of the key.",
         ),
     ):
         with pytest.raises(InvalidKey) as caught:

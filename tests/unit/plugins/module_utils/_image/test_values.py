@@ -79,7 +79,7 @@ def test_media_types_that_are_accepted():
 
 @pytest.mark.parametrize("media_type", [DISTRIBUTION + "v1+json", DISTRIBUTION + "v1+prettyjws"])
 def test_media_types_of_schema_1(media_type):
-    with pytest.raises(InvalidContent, match="has the format Docker schema 1"):
+    with pytest.raises(InvalidContent, match="is in Docker schema 1 format"):
         Manifest.parse(json.dumps({"mediaType": media_type, "fsLayers": []}).encode())
 
 

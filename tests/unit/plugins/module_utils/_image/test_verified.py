@@ -92,7 +92,7 @@ def test_content_that_is_not_the_same_when_it_is_read_again_is_refused(back):
     assert b"X" in read(content, 5)
     source.content = CONTENT
     content.rewind(back)
-    with pytest.raises(DigestMismatch, match="changed while this task read it"):
+    with pytest.raises(DigestMismatch, match="changed while this task was reading it"):
         list(content)
 
 
@@ -105,7 +105,7 @@ def test_content_that_was_passed_on_twice_must_be_the_same_the_third_time():
     assert read(content, 1) == b"cX" + b"e"
     source.content = CONTENT
     content.rewind(14)
-    with pytest.raises(DigestMismatch, match="changed while this task read it"):
+    with pytest.raises(DigestMismatch, match="changed while this task was reading it"):
         list(content)
 
 

@@ -95,7 +95,11 @@ def test_other_texts_are_written_without_quotes_on_one_line(text):
             ": images[1]",
             "unknown key 'name'. Use one of the supported keys: image, annotations.",
         ),
-        (HEAD + "images:\n- {}\n", ": images[0]", "the key image is missing. Write image: NAME:TAG@DIGEST, or image:"),
+        (
+            HEAD + "images:\n- {}\n",
+            ": images[0]",
+            "the key 'image' is missing. Write image: NAME:TAG@DIGEST, or image:",
+        ),
         (
             HEAD + "images:\n- image: a/b:1\n",
             ": images[0]: image",

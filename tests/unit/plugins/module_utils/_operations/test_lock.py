@@ -214,7 +214,7 @@ def test_an_image_to_lock_is_a_reference_or_has_one(value):
     with pytest.raises(ImageError) as caught:
         wanted_images([APP, value])
     assert str(caught.value) == (
-        "images[1] is neither an image reference nor a mapping with the key reference. Write an image reference, or use "
+        "images[1] is neither an image reference nor a mapping with the key 'reference'. Write an image reference, or use "
         "the result of the lookup images_of."
     )
 

@@ -308,4 +308,4 @@ class TestImage:
 def test_an_image_is_verified_by_keys_or_by_a_policy(stores, place):
     with pytest.raises(ImageError) as caught:
         verify(VerifyOptions(APP), stores)
-    assert str(caught.value) == APP + ": neither public_keys nor policy is set. Set one of these options."
+    assert str(caught.value) == APP + ": neither public_keys nor policy is set. Set public_keys or policy."

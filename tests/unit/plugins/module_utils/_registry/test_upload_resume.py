@@ -253,6 +253,6 @@ def test_pieces_that_break_go_on_with_the_piece(uploader):
 def test_a_source_that_has_other_content_the_second_time_ends_the_upload(uploader):
     sources = iter((CONTENT, CONTENT[:-1] + b"X"))
     pushing, script = uploader(STARTED, BROKEN, at(7), CANCELLED)
-    with pytest.raises(DigestMismatch, match="changed while this task read it"):
+    with pytest.raises(DigestMismatch, match="changed while this task was reading it"):
         pushing.push(BLOB, lambda: Verified(lambda _at: [next(sources)], BLOB.digest, BLOB.size))
     assert script.log == [POST, PUT, LOOK, CANCEL]

@@ -148,7 +148,11 @@ def test_layer_that_is_shorter_than_it_says():
     [
         ((member("x", b""),), InvalidContent, "the archive has no manifest.json"),
         ((member("oci-layout", b""),), InvalidContent, "The archive is an OCI layout. Use the transport oci-archive"),
-        ((member("repositories", b""),), InvalidContent, "by Docker before 1.10, and contains no image IDs"),
+        (
+            (member("repositories", b""),),
+            InvalidContent,
+            "by a Docker version before 1.10, so it contains no image IDs",
+        ),
         (
             (index("0" * 64 + ".json"), member("0" * 64 + ".json", CONFIG)),
             DigestMismatch,

@@ -38,12 +38,12 @@ def test_plain(compressed, expected, size):
 
 @pytest.mark.parametrize("cut", [5, 50, -1])
 def test_compressed_content_that_is_cut_off(cut):
-    with pytest.raises(InvalidContent, match="a layer is damaged"):
+    with pytest.raises(InvalidContent, match="a layer is corrupt"):
         list(layers.plain(pieces(gzip.compress(CONTENT)[:cut]), 100))
 
 
 def test_compressed_content_with_something_after_it():
-    with pytest.raises(InvalidContent, match="a layer is damaged"):
+    with pytest.raises(InvalidContent, match="a layer is corrupt"):
         list(layers.plain([gzip.compress(CONTENT) + b"more"], 100))
 
 
@@ -96,7 +96,7 @@ def test_zstd():
     zstandard = pytest.importorskip("zstandard", reason="zstandard is optional")
     compressed = zstandard.ZstdCompressor().compress(CONTENT)
     assert b"".join(layers.plain(pieces(compressed + compressed, 10), 100)) == CONTENT * 2
-    with pytest.raises(InvalidContent, match="a layer is damaged"):
+    with pytest.raises(InvalidContent, match="a layer is corrupt"):
         list(layers.plain([compressed[:4] + b"\xff" * 100], 104))
 
 

@@ -430,7 +430,7 @@ def test_images_in_dockers_format_are_warned_of(layout, path, warnings, write):
         layouts.fill(layout, docker)
         layout.retag({"1": docker.manifest})
     assert set(warnings) == {
-        "oci:%s contains images in Docker's format. umoci, and skopeo and podman before containers/image 5.35 (as in Debian 12), "
+        "oci:%s contains images in Docker's format. umoci, as well as skopeo and podman with containers/image before 5.35 (as in Debian 12), "
         "cannot find them by name. If you use such a tool, copy the images with format: oci." % path
     }
 

@@ -93,13 +93,13 @@ def test_several_members_with_one_name_that_differ_are_refused(path, other, turn
     """Engines that unpack the archive take the last, and others the first."""
     members = [member("a", b"first"), other]
     write(path, *(members[::-1] if turned else members))
-    with pytest.raises(InvalidContent, match=r"^the archive contains different members with the name 'a'\. "):
+    with pytest.raises(InvalidContent, match=r"^the archive contains several different members named 'a'\. "):
         TarImage(str(path))
 
 
 def test_members_of_one_size_are_compared_to_their_end(path):
     write(path, member("a", bytes(700_000)), member("a", bytes(699_999) + b"x"))
-    with pytest.raises(InvalidContent, match="different members with the name 'a'"):
+    with pytest.raises(InvalidContent, match="several different members named 'a'"):
         TarImage(str(path))
 
 
@@ -131,7 +131,7 @@ def test_compressed_archives(path, compress, monkeypatch, tmp_path):
     assert os.listdir(str(tmp_path)) == ["image.tar"]
     for packed in (compress(plain)[:-5], compress(plain)[:-5000], compress(plain) + b"rubbish"):
         path.write_bytes(packed)
-        with pytest.raises(InvalidContent, match="the archive is damaged: its content cannot be decompressed"):
+        with pytest.raises(InvalidContent, match="the archive is corrupt: its content cannot be decompressed"):
             TarImage(str(path))
 
 
@@ -169,7 +169,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (bytes(10240), "is empty"),
         (b"<html>" * 200, "is not a tar archive"),
         (tar(member("a", b"x" * 600))[:700], "ends before the 600 bytes of 'a'"),
-        (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "has a damaged header"),
+        (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "has a corrupt header"),
         (tar(member("../a", b"x")), "contains '../a', which points outside the archive"),
         (tar(member("d/../../a", b"x")), "contains 'd/../../a', which points outside the archive"),
         (tar(member("/etc/a", b"x")), "contains '/etc/a', which points outside the archive"),

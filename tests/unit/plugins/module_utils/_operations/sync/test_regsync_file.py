@@ -80,12 +80,12 @@ def test_regsync(node):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sync: []", "the key version must be 1. Set version: 1."),
+        ("sync: []", "the key 'version' must be 1. Set version: 1."),
         (
             "version: 1\nsync: []\nimages: x",
             "unknown key 'images'. Use one of the supported keys: version, creds, defaults, sync.",
         ),
-        ("version: 1\nsync: [{source: a}]", "sync[0]: the key target is missing. Add the key."),
+        ("version: 1\nsync: [{source: a}]", "sync[0]: the key 'target' is missing. Add the key."),
         (
             "version: 1\nsync: [{source: a, target: b, type: other}]",
             "type: the value must be one of: image, repository, registry.",
@@ -123,7 +123,7 @@ def test_regsync(node):
         ("version: 1\nsync: [{source: a, target: b, type: repository, tags: {allow: ['(']}}]", "tags: "),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, platform: x}]",
-            "platform: the key platform is not supported, because it extracts one image from an index.",
+            "platform: the key 'platform' is not supported, because it extracts one image from an index.",
         ),
     ],
 )
