@@ -59,7 +59,7 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
     assert not bundle.exists()
     assert not (tmp_path / "state").exists()
     warnings = re.findall(
-        r"WARNING: the role drayage\.registry\.(\w+) ignores these unknown variables: (.*?)\. Check", outputs[0]
+        r"WARNING: the drayage\.registry\.(\w+) role ignores these unknown variables: (.*?)\. Check", outputs[0]
     )
     assert warnings == [("mirror", "mirror_image"), ("airgap_export", "airgap_export_image")]
 
@@ -82,7 +82,7 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
         f"airgap_import_src {media} {no_sums} {found}",
         f"airgap_import_src {bundle / 'images'} {no_sums} {found}",
         f"airgap_import_src {empty} {no_sums} on localhost. Nothing was changed. Set airgap_import_src to the directory that "
-        "the role airgap_export created, which contains images, inventory.json and SHA256SUMS.",
+        "the airgap_export role created, which contains images, inventory.json and SHA256SUMS.",
     ]
 
     # An archive alone: obeyed literally, the message leads to the bundle.
