@@ -57,13 +57,13 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
         return _unrendered(path, options)
     except OSError as error:
         cause = "cannot run the program %s: %s" % (options.program, reason_of(error))
-        raise ImageError(cause, path, "Check the option helm") from None
+        raise ImageError(cause, path, "Check the helm option") from None
     except ProgramStopped as error:
         cause = "cannot run %s template: %s" % (options.program, error.cause)
         raise ImageError(cause, path, "Run helm template for the chart by hand to see why") from None
     if status:
         cause = _failure(errors)
-        hint = "Use the option values to set the values that the chart requires"
+        hint = "Use the values option to set the values that the chart requires"
         if "missing in charts/" in cause:
             hint = "Run helm dependency build for the chart"
         raise ImageError("helm cannot render the chart (%s)" % cause[:_SHOWN], path, hint)

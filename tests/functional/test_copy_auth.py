@@ -255,7 +255,7 @@ class TestFiles:
         assert "for anonymous users. Check" in message
         assert f"docker-credential-absent (configured in {tmp_path}/auth.json for " in message
         assert message.endswith(
-            " is not installed. Install the program in a directory on the PATH of the task, or remove it from the auth file."
+            " is not installed. Install the program in a directory on the task's PATH, or remove it from the auth file."
         )
 
     def test_entry_for_another_port_is_mentioned(self, copy, htpasswd_registry):

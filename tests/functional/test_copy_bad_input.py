@@ -42,7 +42,7 @@ def layout(tmp_path):
         ("oci:", "oci:: the reference has no path. Write oci:PATH[:REF]."),
         (
             ZEROS,
-            f"{ZEROS}: expected a repository name, but found an image ID. Write the name of a repository.",
+            f"{ZEROS}: expected a repository name, but found an image ID. Write a repository name.",
         ),
         (
             "HOST/none:1",
@@ -77,9 +77,9 @@ def test_missing_tag_of_a_repository_that_is_there(run_module, registry, reposit
             {"platforms": ["amd64"]},
             "'amd64' is not a valid platform. Write os/architecture[/variant], for example linux/arm64.",
         ),
-        ({"jobs": 0}, "the option jobs is 0, but must be from 1 to 256."),
-        ({"timeout": 0}, "the option timeout is 0.0, but must be more than 0 and at most 86400 seconds."),
-        ({"retries": -1}, "the option retries is -1, but must be 0 or more."),
+        ({"jobs": 0}, "the jobs option is 0, but must be from 1 to 256."),
+        ({"timeout": 0}, "the timeout option is 0.0, but must be more than 0 and at most 86400 seconds."),
+        ({"retries": -1}, "the retries option is -1, but must be 0 or more."),
         ({"tags": ["a/b"]}, "tags: 'a/b' is not a valid tag"),
         ({"platform_mode": "other"}, "value of platform_mode must be one of: strip, sparse, image, got: other"),
         ({"registries": [{"host": "https://example.com"}]}, "registries: 'https://example.com' is not a valid host."),

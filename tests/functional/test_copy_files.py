@@ -127,12 +127,12 @@ class TestDirectory:
         there = place.snapshot()
         one = f"{place.reference()}: an image in a directory has no tags."
         tagged = run_module("image_copy", src=f"{layout}:single", dest=place.reference(), tags=["x"])
-        assert tagged.msg == f"{place.reference()}: an image in a directory has no tags. Remove the option tags."
+        assert tagged.msg == f"{place.reference()}: an image in a directory has no tags. Remove the tags option."
         assert (
             run_module("image_tags", repository=place.reference()).msg
             == f"{one} Use a registry, an OCI layout, an archive or an engine."
         )
-        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Remove the option tags."
+        assert run_module("image_inspect", image=place.reference(), tags=True).msg == f"{one} Remove the tags option."
         deleted = run_module("image_delete", image=place.reference())
         assert deleted.msg == f"{one} Set scope: manifest to delete the image."
         (place.directory / "other").mkdir()

@@ -110,7 +110,7 @@ def test_certificate_for_another_host(push_to, authority):
 def test_expired_certificate(push_to, authority):
     with DockerRegistry(tls=authority.server(expired=True)) as server:
         message = push_to(server.host, ca_path=str(authority.ca)).msg
-    assert "expired. Renew the certificate of the registry" in message
+    assert "expired. Renew the registry's certificate" in message
 
 
 def test_client_certificate(push_to, authority):

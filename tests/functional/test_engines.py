@@ -170,7 +170,7 @@ def test_engine_that_is_not_there(run_module, tmp_path):
     result = run_module("image_inspect", image="docker-daemon:a", env={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert result.msg == (
         f"docker-daemon:docker.io/library/a: cannot reach the engine at unix://{tmp_path}/none.sock: no such file or "
-        "directory. Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task."
+        "directory. Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the task's environment."
     )
 
 
@@ -179,6 +179,6 @@ def test_neither_service_nor_program_of_podman(run_module, tmp_path):
         pytest.skip("a podman of this machine listens")
     result = run_module("image_inspect", image="containers-storage:a", env={"PATH": str(tmp_path)})
     assert result.msg == (
-        "containers-storage:docker.io/library/a: podman is not available: the node has neither its socket nor the program. "
-        "Install podman, or set CONTAINER_HOST to the address of its service."
+        "containers-storage:docker.io/library/a: podman is not available: the node has neither a Podman socket nor the podman program. "
+        "Install podman, or set CONTAINER_HOST to the address of the Podman service."
     )

@@ -141,7 +141,7 @@ def test_charts_below_a_directory(find, tmp_path):
     ("name", "text", "message"),
     [
         ("values.yaml", "replicas: many\n", "helm cannot render the chart (Error: values don't meet the specifications"),
-        ("templates/web.yaml", "{{ required \"Set the host\" .Values.host }}\n", "Set the host). Use the option values to set the values that"),
+        ("templates/web.yaml", "{{ required \"Set the host\" .Values.host }}\n", "Set the host). Use the values option to set the values that"),
         ("templates/web.yaml", "{{ .Values.a.b.c }}\n", "nil pointer evaluating interface {}.b"),
         ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies: [{name: gone, version: 1.0.0}]\n",
          "missing in charts/ directory: gone). Run helm dependency build for the chart."),

@@ -69,6 +69,6 @@ def test_blob_that_a_proxy_compressed(run_module, tmp_path):
     with Scripted(script) as server:
         result = run_module("image_copy", src=f"{server.host}/app:1", dest=f"oci:{tmp_path}/copy:1")
     assert (
-        f"{server.host}, or a proxy in front of it, compressed its response, although this was not requested."
+        f"{server.host}, or a proxy in front of it, compressed its response, even though compression was not requested."
         in result.msg
     )

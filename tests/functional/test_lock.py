@@ -241,7 +241,7 @@ sync:
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host)
     assert (
         failed.raw["msg"]
-        == f"dest cannot be set, because {path} already contains a target for each image. Remove the option dest."
+        == f"dest cannot be set, because {path} already contains a target for each image. Remove the dest option."
     )
     path.write_text(
         "kind: ImageSetConfiguration\napiVersion: mirror.openshift.io/v2alpha1\n"
@@ -252,7 +252,7 @@ sync:
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host, src=registry.host)
     assert (
         failed.raw["msg"]
-        == f"src cannot be set, because the names in {path} already contain their registries. Remove the option src."
+        == f"src cannot be set, because the names in {path} already contain their registries. Remove the src option."
     )
 
 
@@ -307,8 +307,8 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"images": []}, "there are no images to lock. Add image references to the option images."),
-        ({}, "there are no images to lock. Add image references to the option images."),
+        ({"images": []}, "there are no images to lock. Add image references to the images option."),
+        ({}, "there are no images to lock. Add image references to the images option."),
         (
             {"images": ["oci:/srv/app"]},
             "oci:/srv/app: only images in a registry are supported here. Write host[:port]/path[:tag].",
@@ -316,7 +316,7 @@ def test_files_that_imgpkg_refuses_are_refused(run_module, tmp_path, text, messa
         (
             {"images": [7]},
             "images[0] is neither an image reference nor a mapping with the key 'reference'. "
-            "Write an image reference, or use the result of the lookup images_of.",
+            "Write an image reference, or use the result of the images_of lookup.",
         ),
         (
             {"images": ["PUSHED/app:2.0", "PUSHED/app:3.0"]},

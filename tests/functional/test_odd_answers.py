@@ -59,7 +59,7 @@ def test_refusal_of_the_storage(run_module, registry, repository, tmp_path):
         with Haproxy(registry, rule) as proxy:
             message = run_module("image_copy", src=f"{proxy.host}/{repository}:1", dest=f"oci:{tmp_path}/copy:1").msg
     assert f"{storage.host}, the redirect target of {proxy.host}, returned 403." in message
-    assert message.endswith("sent to the storage server. Check the storage settings and the clock of the registry.")
+    assert message.endswith("sent to the storage server. Check the registry's storage settings and clock.")
     assert "authfile" not in message
 
 

@@ -36,10 +36,23 @@ MARK = "DRAYAGE_TEST"
 @pytest.fixture
 def slow(registry, repository):
     """Yield a reference to an image that takes 17 seconds to read."""
+    with _slow(registry, repository, RATE) as reference:
+        yield reference
+
+
+@pytest.fixture
+def slowest(registry, repository):
+    """Yield a reference to an image that takes longer to read than any test may run."""
+    with _slow(registry, repository, RATE // 100) as reference:
+        yield reference
+
+
+@contextlib.contextmanager
+def _slow(registry, repository, rate):
     image = images.single(seed="slow", layers=[SIZE])
     images.push(image, registry.host, f"{repository}/slow", "1")
     largest = max(image.blobs, key=lambda digest: len(image.blobs[digest]))
-    with faults.slow_blob(registry, largest, rate=RATE) as proxy:
+    with faults.slow_blob(registry, largest, rate=rate) as proxy:
         yield f"{proxy.host}/{repository}/slow:1"
 
 
@@ -225,13 +238,13 @@ def test_lines_arrive_over_ssh(start, slow, left_behind, registry, repository, s
 
 
 def test_an_interrupted_playbook_leaves_nothing_on_the_node(
-    start, slow, left_behind, registry, repository, sshd, tmp_path
+    start, slowest, left_behind, registry, repository, sshd, tmp_path
 ):
     """With pipelining there is no terminal, whose end would end the module."""
     node = {**sshd.variables(), "ansible_remote_tmp": str(tmp_path / "remote")}
     hosts = {name: {**node, "ansible_pipelining": name == "pipelining"} for name in ("plain", "pipelining")}
     dest = f"{registry.host}/{repository}/{{{{ inventory_hostname }}}}:1"
-    with start({"drayage.registry.image_copy": {"src": slow, "dest": dest}}, hosts=hosts) as process:
+    with start({"drayage.registry.image_copy": {"src": slowest, "dest": dest}}, hosts=hosts) as process:
         waiting = set(hosts)
         for line in process.stderr:
             waiting.discard(line.partition("]")[0][1:])
@@ -245,9 +258,9 @@ def test_an_interrupted_playbook_leaves_nothing_on_the_node(
     assert {digest_at(registry.host, f"{repository}/{name}", "1") for name in hosts} == {None}
 
 
-def test_an_interrupted_playbook_leaves_no_process_and_no_file(start, slow, left_behind, registry, repository):
+def test_an_interrupted_playbook_leaves_no_process_and_no_file(start, slowest, left_behind, registry, repository):
     dest = f"{registry.host}/{repository}/copy:1"
-    with start({"drayage.registry.image_copy": {"src": slow, "dest": dest}}) as process:
+    with start({"drayage.registry.image_copy": {"src": slowest, "dest": dest}}) as process:
         next(line for line in process.stderr if line.startswith("[web1] "))
         assert left_behind()
         os.killpg(process.pid, signal.SIGINT)

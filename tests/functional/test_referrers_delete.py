@@ -106,7 +106,7 @@ def test_it_needs_the_whole_image(delete, registry, repository):
     assert result.failed
     assert result.msg == (
         f"{registry.host}/{repository}:1: referrers cannot be deleted with scope: tag, because other tags "
-        "may point to the same image. Set scope: manifest, or remove the option referrers."
+        "may point to the same image. Set scope: manifest, or remove the referrers option."
     )
 
 

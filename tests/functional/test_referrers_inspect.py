@@ -98,7 +98,7 @@ class TestInspect:
         assert result.failed
         assert result.msg == (
             f"docker-archive:{tmp_path}/image: engines and Docker archives cannot store referrers. "
-            "Remove the option referrers, or use a registry, an OCI layout, an OCI archive or a directory."
+            "Remove the referrers option, or use a registry, an OCI layout, an OCI archive or a directory."
         )
 
 

@@ -195,7 +195,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
     assert (
         run("image_sign", **options)["msg"]
-        == f"{image}: GPG signatures of images in registries require a lookaside directory. Set the option lookaside."
+        == f"{image}: GPG signatures for images in registries require a lookaside directory. Set the lookaside option."
     )
     assert run("image_sign", **options, lookaside=str(lookaside))["changed"]
     assert not run("image_sign", **options, lookaside=str(lookaside))["changed"]

@@ -100,7 +100,7 @@ def test_two_sources_for_one_destination(sync, registry, second_registry, reposi
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dest": "team"}, "the option dest has no registry"),
+        ({"dest": "team"}, "the dest option has no registry"),
         ({"slice": "3/2"}, "is not a valid slice"),
         ({"prune": True, "prune_keep": ["("]}, "prune_keep"),
         ({"base": "/nonexistent/inventory.json"}, "cannot read the inventory /nonexistent/inventory.json"),

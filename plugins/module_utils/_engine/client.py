@@ -19,7 +19,7 @@ from .connection import Connection
 
 # The list of some ten thousand images.
 _MAX_ANSWER = 64 * 1024 * 1024
-_LOG_HINT = "Check the log of the engine"
+_LOG_HINT = "Check the engine's log"
 
 
 class EngineClient:
@@ -110,7 +110,7 @@ class EngineClient:
             return response
         said = self._message(response)
         if response.status == 404:
-            raise NotFound("the engine returned 404 (%s)" % said, hint="Check the name of the image")
+            raise NotFound("the engine returned 404 (%s)" % said, hint="Check the image name")
         raise Refused("the engine returned %d (%s)" % (response.status, said), hint=_LOG_HINT, status=response.status)
 
     def _message(self, response: Response) -> str:
@@ -135,7 +135,7 @@ class EngineClient:
 
     def _unexpected(self) -> ConnectionFailed:
         cause = "the service at %s is not a container engine" % self.location
-        return ConnectionFailed(cause, hint="Check DOCKER_HOST and CONTAINER_HOST in the environment of the task")
+        return ConnectionFailed(cause, hint="Check DOCKER_HOST and CONTAINER_HOST in the task's environment")
 
 
 def _quoted(name: str) -> str:

@@ -27,8 +27,8 @@ from .._run import RunStats
 _WORK_SECONDS = 3600.0
 # Kept for the next requests; more are made when needed.
 _CONNECTIONS = 10
-_LOG_HINT = "Check the log of the engine, and run the task again"
-_FILES_HINT = "Check DOCKER_CERT_PATH in the environment of the task"
+_LOG_HINT = "Check the engine's log, and run the task again"
+_FILES_HINT = "Check DOCKER_CERT_PATH in the task's environment"
 
 
 class Endpoint(t.NamedTuple):
@@ -72,7 +72,7 @@ class Connection:
                 raise AccessDenied(
                     text, hint="Use become, or run the task as a user with access to this engine"
                 ) from None
-            hint = "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task"
+            hint = "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the task's environment"
             raise ConnectionFailed(text, hint=hint) from None
 
     def read(self, response: Response, limit: int) -> bytes:

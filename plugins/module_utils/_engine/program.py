@@ -42,7 +42,7 @@ class PodmanProgram:
         try:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:
-            hint = "Run podman images --format json as the user of the task"
+            hint = "Run podman images --format json as the task's user"
             raise ConnectionFailed("podman images did not return valid JSON", hint=hint) from None
         with parsing("the output of podman images"):
             return [{"Id": _digest(item["Id"]), "RepoTags": item.get("Names")} for item in listed]
@@ -98,16 +98,16 @@ class PodmanProgram:
         if code:
             lines = errors.strip().splitlines() or ["exit status %d" % code]
             cause = "podman %s failed (%s)" % (arguments[0], lines[-1].replace("Error: ", "")[:300])
-            raise Refused(cause, hint="Run the command as the user of the task to see its whole output")
+            raise Refused(cause, hint="Run the command as the task's user to see the full output")
         return output
 
     def _call(self, *arguments: str) -> tuple[int, str, str]:
         try:
             return self._run_command(["podman", *arguments], "")
         except OSError:
-            hint = "Install podman, or set CONTAINER_HOST to the address of its service"
+            hint = "Install podman, or set CONTAINER_HOST to the address of the Podman service"
             raise ImageError(
-                "podman is not available: the node has neither its socket nor the program", hint=hint
+                "podman is not available: the node has neither a Podman socket nor the podman program", hint=hint
             ) from None
 
 

@@ -87,7 +87,7 @@ class Bundle:
         if not self.envelope:
             return None
         if self.envelope.payload_type != PAYLOAD_TYPE:
-            raise InvalidContent("the payload of the sigstore bundle is not an in-toto statement", hint=_HINT)
+            raise InvalidContent("the sigstore bundle's payload is not an in-toto statement", hint=_HINT)
         return Statement.parse(self.envelope.payload)
 
     def signer(self, keys: t.Iterable[PublicKey], content: bytes) -> PublicKey | None:

@@ -139,11 +139,11 @@ def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ..
     for scope in document:
         if scope and transport in _PATHS and (not scope.startswith("/") or os.path.normpath(scope) != scope):
             raise InvalidPolicy(
-                "the scope %r of transport %s is not a normalized absolute path" % (scope, transport),
+                "the scope %r for transport %s is not a normalized absolute path" % (scope, transport),
                 hint="Use an absolute path without . and .. segments",
             )
         if scope == "/" and transport in _PATHS:
-            raise InvalidPolicy('the scope "/" of transport %s is not valid' % transport, hint='Use "" for all images')
+            raise InvalidPolicy('the scope "/" for transport %s is not valid' % transport, hint='Use "" for all images')
     return {scope: _requirements(value, scope or transport) for scope, value in document.items()}
 
 

@@ -275,9 +275,7 @@ def _split_host(name: str) -> tuple[str, str]:
 
 def _check_name(text: str, name: str, host: str, path: str) -> None:
     if re.fullmatch("[a-f0-9]{64}", text):
-        raise InvalidReference(
-            "expected a repository name, but found an image ID", text, "Write the name of a repository"
-        )
+        raise InvalidReference("expected a repository name, but found an image ID", text, "Write a repository name")
     # Docker Hub's own images have neither dots in their names nor that of this machine.
     is_bare_host = "/" not in name and (re.search(r"[.:]", name) or name == "localhost")
     if (is_bare_host and _DOMAIN.fullmatch(name)) or (host != DOCKER_HUB and not path and _DOMAIN.fullmatch(host)):

@@ -39,11 +39,11 @@ def payload(raw: bytes) -> bytes:
     with parsing("the signature of the Docker schema 1 manifest", hint=_HINT):
         parts = {_signed_part(signature) for signature in document["signatures"]}
     if len(parts) != 1:
-        cause = "the signatures of the Docker schema 1 manifest cover different content"
+        cause = "the signatures in the Docker schema 1 manifest cover different content"
         raise InvalidContent(cause, hint=_HINT)
     length, tail = parts.pop()
     if not 0 < length <= len(raw):
-        cause = "the signatures of the Docker schema 1 manifest cover more text than it contains"
+        cause = "the signatures in the Docker schema 1 manifest cover more text than it contains"
         raise InvalidContent(cause, hint=_HINT)
     return raw[:length] + tail
 

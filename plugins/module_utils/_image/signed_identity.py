@@ -65,14 +65,14 @@ class IdentityRule:
     def _check(self) -> None:
         for name, value in self.values.items():
             if not isinstance(value, str):
-                raise InvalidIdentity("the key %s of signedIdentity is not a string" % name, hint=_HINT)
+                raise InvalidIdentity("the key %s in signedIdentity is not a string" % name, hint=_HINT)
             if self.type == "remapIdentity":
                 valid = references.is_prefix(value)
             else:
                 found = _parsed(value)
                 valid = found is not None and (name != "dockerReference" or not _is_bare(found))
             if not valid:
-                cause = "the key %s of signedIdentity has the invalid value %r" % (name, value)
+                cause = "the key %s in signedIdentity has the invalid value %r" % (name, value)
                 raise InvalidIdentity(cause, hint=_HINT)
 
     def accepts(self, image: Reference, signed: str) -> bool:

@@ -119,7 +119,7 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
     except _LOAD_ERRORS:
         raise InvalidKey("the public key is corrupt", name, "Use an intact copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
+        raise InvalidKey("the key's algorithm is not supported", name, _SUPPORTED) from None
     return _public(key, name)
 
 
@@ -165,15 +165,15 @@ def _load_pem(pem: bytes, kind: str, passphrase: bytes | None, name: str) -> t.A
             raise _wrong_passphrase(name, True) from None
         raise InvalidKey("the private key is corrupt", name, "Use an intact copy of the key") from None
     except crypto.cryptography.exceptions.UnsupportedAlgorithm:
-        raise InvalidKey("the algorithm of the key is not supported", name, _SUPPORTED) from None
+        raise InvalidKey("the key's algorithm is not supported", name, _SUPPORTED) from None
 
 
 def _wrong_passphrase(name: str, was_given: bool) -> InvalidKey:
     if was_given:
         return InvalidKey(
-            "the private key cannot be decrypted with this passphrase", name, "Check the option passphrase"
+            "the private key cannot be decrypted with this passphrase", name, "Check the passphrase option"
         )
-    return InvalidKey("the private key is encrypted", name, "Set the option passphrase")
+    return InvalidKey("the private key is encrypted", name, "Set the passphrase option")
 
 
 def _public(key: t.Any, name: str) -> PublicKey:
@@ -184,7 +184,7 @@ def _public(key: t.Any, name: str) -> PublicKey:
         if key.key_size < _LEAST_RSA_BITS:
             raise InvalidKey("the RSA key has %d bits, which is too short" % key.key_size, name, _SUPPORTED)
     elif not isinstance(key, crypto.ed25519.Ed25519PublicKey):
-        raise InvalidKey("the algorithm of the key is not supported for images", name, _SUPPORTED)
+        raise InvalidKey("the key's algorithm is not supported for images", name, _SUPPORTED)
     der = key.public_bytes(crypto.serialization.Encoding.DER, crypto.serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(der, name)
 

@@ -149,7 +149,7 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     """
     if not destination.has_names:
         if more:
-            raise InvalidReference("an image in a directory has no tags", destination, "Remove the option tags")
+            raise InvalidReference("an image in a directory has no tags", destination, "Remove the tags option")
         return ("",)
     for tag in more:
         if not destination.may_be_named(tag):

@@ -91,7 +91,7 @@ def _check_referrers(options: DeleteOptions, store: Store) -> None:
         raise ImageError(
             "referrers cannot be deleted with scope: tag, because other tags may point to the same image",
             options.image,
-            "Set scope: manifest, or remove the option referrers",
+            "Set scope: manifest, or remove the referrers option",
         )
 
 
@@ -116,7 +116,7 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
         raise InvalidReference(
             "an image cannot be deleted by its position, because positions change",
             reference,
-            "Use the name of the image instead",
+            "Use the image name instead",
         )
     if scope == "tag" and not reference.has_names:
         hint = "Set scope: manifest to delete the image"

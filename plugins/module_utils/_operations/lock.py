@@ -74,7 +74,7 @@ def wanted_images(values: t.Iterable[t.Any]) -> list[Wanted]:
         given = value.get("reference") if isinstance(value, dict) else value
         if not isinstance(given, str):
             cause = "images[%d] is neither an image reference nor a mapping with the key 'reference'" % number
-            raise ImageError(cause, hint="Write an image reference, or use the result of the lookup images_of")
+            raise ImageError(cause, hint="Write an image reference, or use the result of the images_of lookup")
         reference = parse_image(given)
         texts.setdefault(reference, given.strip())
         sources = found.setdefault(reference, [])
@@ -96,7 +96,7 @@ def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Seque
     known = {each.requested: each for each in before}
     requested = [Wanted(str(reference), reference) for reference in known] if wanted is None else wanted
     if not requested:
-        raise ImageError("there are no images to lock", hint="Add image references to the option images")
+        raise ImageError("there are no images to lock", hint="Add image references to the images option")
     digests = _digests([each.reference for each in requested], known, update, needed, stores)
     after = [_entry(each, digests[each.reference], known.get(each.reference), noted) for each in requested]
     after.sort(key=lambda each: str(each.image))

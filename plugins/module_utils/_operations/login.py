@@ -88,11 +88,11 @@ def _name(text: str) -> str:
 def _credential(options: LoginOptions) -> Credential:
     username, password = options.username or "", options.password or ""
     if not username:
-        raise ImageError("username is empty", hint="Set the option username")
+        raise ImageError("username is empty", hint="Set the username option")
     if ":" in username:
         raise ImageError(
             "username contains a colon", hint="Remove the colon, because HTTP basic authentication does not allow it"
         )
     if not password:
-        raise ImageError("password is empty", hint="Set the option password")
+        raise ImageError("password is empty", hint="Set the password option")
     return credential_of(username, password)

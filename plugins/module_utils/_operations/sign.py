@@ -197,7 +197,7 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    raise ImageError("a local image has no name to sign", hint="Set the option identity to the name of the image")
+    raise ImageError("a local image has no name to sign", hint="Set the identity option to the image name")
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:

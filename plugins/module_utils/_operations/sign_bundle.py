@@ -86,7 +86,7 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
         found = _signed(path, keys)
         if not found:
             names = ", ".join(key.name for key in keys)
-            raise NotVerified("the signature of the bundle was not made with %s" % names, hint=_HINT)
+            raise NotVerified("the bundle's signature was not made with %s" % names, hint=_HINT)
         statement, key = found
         subjects, _images = _subjects(path)
         if statement.subjects != subjects:
@@ -107,7 +107,7 @@ def _signed(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement, PublicKe
         bundle = Bundle.parse(read_named(os.path.join(path, SIGNATURE), bundles.MAX_SIZE, "the signature"))
         statement, key = bundle.statement(), bundle.signer(keys, b"")
     except InvalidContent as error:
-        raise NotVerified("the signature of the bundle is corrupt: %s" % error.cause, hint=_HINT) from None
+        raise NotVerified("the bundle's signature is corrupt: %s" % error.cause, hint=_HINT) from None
     if not key or not statement or statement.predicate_type != PREDICATE_TYPE:
         return None
     return statement, key

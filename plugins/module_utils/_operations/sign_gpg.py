@@ -172,9 +172,9 @@ def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
     if isinstance(reference, RegistryReference):
         if not lookaside:
             raise InvalidReference(
-                "GPG signatures of images in registries require a lookaside directory",
+                "GPG signatures for images in registries require a lookaside directory",
                 reference,
-                "Set the option lookaside",
+                "Set the lookaside option",
             )
         return RegistriesD({"": {"lookaside": "file://%s" % os.path.abspath(lookaside)}})
     if isinstance(reference, LocalReference) and reference.transport == "dir":
@@ -191,5 +191,5 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        raise ImageError("a local image has no name to sign", hint="Set the option identity to the name of the image")
+        raise ImageError("a local image has no name to sign", hint="Set the identity option to the image name")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

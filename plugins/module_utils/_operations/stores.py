@@ -211,7 +211,7 @@ def open_stores(
 
 def _check(option: str, value: object, is_valid: bool, wanted: str) -> None:
     if not is_valid:
-        raise ImageError("the option %s is %s, but must be %s" % (option, value, wanted))
+        raise ImageError("the %s option is %s, but must be %s" % (option, value, wanted))
 
 
 def _settings(entry: t.Mapping[str, t.Any], conceal: t.Callable[[str], object]) -> RegistrySettings:

@@ -150,5 +150,5 @@ def _check(reference: Reference, name: str, target: object) -> str:
         )
     if not (digests.is_digest(text) or reference.may_be_named(text)):
         cause = "tags: the target %r of tag %s is neither a tag nor a digest" % (text, name)
-        raise InvalidReference(cause, reference, "Write only a tag or digest of the same repository")
+        raise InvalidReference(cause, reference, "Write only a tag or digest from the same repository")
     return text

@@ -38,7 +38,7 @@ _PULL = frozenset(("pull",))
 # The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
 _CATALOG = ("registry:catalog", "*")
 _MAX_RESPONSE = 1024 * 1024
-_SERVICE_HINT = "Check the log of the token service, and any proxy in front of it"
+_SERVICE_HINT = "Check the token service's log, and any proxy in front of it"
 # Token spec: expires_in defaults to 60 s and is never less; some services send nonsense below that.
 _SHORTEST_LIFE = 60.0
 _LONGEST_LIFE = 30 * 24 * 3600.0

@@ -270,7 +270,7 @@ class RegistryClient:
             return status != 404 or response.was_repeated
         kept = "manifest" if action is Action.DELETE_MANIFEST else "tag"
         cause = "cannot %s: %s returned %d, but the %s still exists" % (action.text(), self.session.host, status, kept)
-        raise Refused(cause, hint="Check the log of the registry", status=status)
+        raise Refused(cause, hint="Check the registry's log", status=status)
 
     # Blobs (uploads are in upload.py, downloads in download.py)
 
@@ -327,7 +327,7 @@ def check_stored(response: Response, digest: str, host: str, action: Action) -> 
     stated = response.headers.get("Docker-Content-Digest")
     if stated and digests.is_digest(stated) and stated.split(":")[0] == digest.split(":")[0] and stated != digest:
         cause = "digest mismatch: %s stored content %s under the digest %s" % (host, digest, stated)
-        raise DigestMismatch(cause, hint="Check the log of the registry")
+        raise DigestMismatch(cause, hint="Check the registry's log")
     if not genuine.is_stored(response, digest):
         raise foreign_response(host, response, action, digest)
 

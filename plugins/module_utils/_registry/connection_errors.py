@@ -22,14 +22,14 @@ from .least_rate import TooSlow
 
 _PLAIN_HTTP_HINT = "If this is intended, set plain_http: true for the host in registries"
 _TRUST_HINT = (
-    "Set ca_path in registries to the CA certificate of the registry, or validate_certs: false to disable verification"
+    "Set ca_path in registries to the registry's CA certificate, or validate_certs: false to disable verification"
 )
 # X509_V_ERR_* of OpenSSL, x509_vfy.h.
 _OTHER_NAME = 62
 _OTHER_NAME_HINT = "Use a host name that the certificate contains, or issue a certificate for this host"
 _CERTIFICATE_HINTS = {
-    9: "Check the clock of the managed node",
-    10: "Renew the certificate of the registry, or check the clock of the managed node",
+    9: "Check the managed node's clock",
+    10: "Renew the registry's certificate, or check the managed node's clock",
     _OTHER_NAME: _OTHER_NAME_HINT,
     64: _OTHER_NAME_HINT,
 }
@@ -39,7 +39,7 @@ BROKEN_HINT = "Check the network, and run the task again"
 _URL_HINT = "Check the host name and the credentials for invalid characters"
 _TOO_SLOW = "the host sent data more slowly than min_rate allows"
 _SLOW_HINT = "Decrease min_rate if the network is slow"
-_PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task"
+_PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the task's environment"
 
 
 class ConnectionReset(ConnectionFailed):

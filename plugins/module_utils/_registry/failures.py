@@ -37,9 +37,7 @@ _ERROR_BODY = 16 * 1024
 _TLS_HINT = "Set plain_http: false for the host in registries"
 _ABSENT_HINT = "Check the name and tag. If the repository is private, also check the credentials: many registries return 404 without them"
 _FOREIGN_HINT = "Check the host name, the port and any proxy in front of the registry"
-_STORAGE_HINT = (
-    "Credentials are not sent to the storage server. Check the storage settings and the clock of the registry"
-)
+_STORAGE_HINT = "Credentials are not sent to the storage server. Check the registry's storage settings and clock"
 
 
 class ErrorDetails(t.NamedTuple):
@@ -97,8 +95,8 @@ _IMMUTABLE = re.compile(
     r"immutable|ImageTagAlreadyExists|cannot be overwritten|does not allow updating|tag \S* ?already exists",
     re.IGNORECASE,
 )
-_IMMUTABLE_HINT = "Use another tag, or change the immutability rule of the registry"
-_MAYBE_IMMUTABLE_HINT = "If the tag is immutable, use another tag, or change the immutability rule of the registry"
+_IMMUTABLE_HINT = "Use another tag, or change the registry's immutability rule"
+_MAYBE_IMMUTABLE_HINT = "If the tag is immutable, use another tag, or change the registry's immutability rule"
 _NO_DELETION_HINT = (
     "Enable deletion in the registry (in distribution: REGISTRY_STORAGE_DELETE_ENABLED=true), and check that the registry is not a "
     "pull-through cache"
@@ -120,7 +118,7 @@ _HINTS = (
     (412, "", _MAYBE_IMMUTABLE_HINT),
     (400, "TAG_INVALID", _MAYBE_IMMUTABLE_HINT),
     (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
-    (500, "", "Check the log of the registry for the cause"),
+    (500, "", "Check the registry's log for the cause"),
     (507, "", "Free some space in the registry"),
 )
 
@@ -205,6 +203,6 @@ def _refuses_format(details: ErrorDetails) -> bool:
 def compressed(host: str) -> Refused:
     """Return the error for content that was compressed in transit and no longer has its digest."""
     return Refused(
-        "%s, or a proxy in front of it, compressed its response, although this was not requested" % host,
+        "%s, or a proxy in front of it, compressed its response, even though compression was not requested" % host,
         hint="Disable compression for /v2/ in the registry or the proxy",
     )

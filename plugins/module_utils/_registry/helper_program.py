@@ -97,7 +97,7 @@ class Helper:
         except FileNotFoundError:
             raise HelperUnusable(
                 "the credential helper %s is not installed" % self,
-                hint="Install the program in a directory on the PATH of the task, or remove it from the auth file",
+                hint="Install the program in a directory on the task's PATH, or remove it from the auth file",
             ) from None
         except OSError as error:
             raise HelperUnusable(

@@ -83,7 +83,7 @@ def read_list(
         is_too_long = len(asked) == limits.pages or len(found) > limits.items
         if following and (following in asked or idle == _IDLE_PAGES or is_too_long):
             raise Refused(
-                "cannot %s: %s returned an endless list (%d names up to page %d)"
+                "cannot %s: %s returned a list that repeats itself or is too long (%d names up to page %d)"
                 % (action.text(), client.session.host, len(found), len(asked)),
                 hint="Check the pagination in the registry, and in any proxy in front of it",
             )

@@ -86,7 +86,7 @@ def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
     def no_passphrase() -> str:
         raise LocalFailure(
             "the private key of the client certificate for %s is encrypted" % settings.host,
-            hint="Store the key without a passphrase, in a file that only the user of the task can read",
+            hint="Store the key without a passphrase, in a file that only the task's user can read",
         )
 
     key = settings.client_key

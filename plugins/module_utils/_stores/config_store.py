@@ -77,7 +77,7 @@ class ConfigStore(Store, Lockable):
         found = [tag for context, _colon, tag in (name.rpartition(":") for name in names) if self._is_ours(context)]
         if not found:
             cause = "the repository %s contains no images" % self._reference.repository
-            raise NotFound(cause, hint="Check the name of the repository")
+            raise NotFound(cause, hint="Check the repository name")
         return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:

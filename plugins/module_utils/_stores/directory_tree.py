@@ -210,7 +210,7 @@ class TreeRepository(Repository):
         if "latest" not in names and _is_image(os.path.join(self._root, self._directory("latest"))):
             names.append("latest")
         if not names:
-            raise NotFound("the repository contains no images", self.reference(""), "Check the name of the repository")
+            raise NotFound("the repository contains no images", self.reference(""), "Check the repository name")
         return names
 
     def delete_tag(self, tag: str, digest: str) -> str:

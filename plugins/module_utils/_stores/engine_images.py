@@ -90,7 +90,7 @@ class EngineImages(ImageBackend):
         )
         if not image.names and not self.is_whole(image.id, lambda: [layer.diff_id for layer in image.layers]):
             cause = "image %s is missing from the engine after it was loaded" % image.id
-            raise ImageError(cause, hint="Check the log of the engine")
+            raise ImageError(cause, hint="Check the engine's log")
         for name in image.names:
             found = self.find(name)
             if found != image.id:
@@ -194,7 +194,7 @@ class EngineImages(ImageBackend):
             images = DockerSave(tar).images
             if len(images) != 1:
                 cause = "the engine exported %d images instead of image %s" % (len(images), engine_id)
-                raise InvalidContent(cause, hint="Check the log of the engine")
+                raise InvalidContent(cause, hint="Check the engine's log")
         except BaseException:
             tar.close()
             raise

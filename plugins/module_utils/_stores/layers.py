@@ -140,9 +140,7 @@ def _bounded(chunks: t.Iterable[Chunk], size: int, expansion: ExpansionLimit) ->
                 size,
                 MAX_RATIO,
             )
-            raise InvalidContent(
-                cause, hint="If this is intended, use the commands of the engine to pull or load the image"
-            )
+            raise InvalidContent(cause, hint="If this is intended, use the engine's commands to pull or load the image")
         yield chunk
 
 

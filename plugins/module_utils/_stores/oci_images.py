@@ -122,7 +122,7 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             found = self._names.tags(self.index().names())
         if self._names.repository and not found:
-            raise NotFound("the repository contains no images", self.reference(""), "Check the name of the repository")
+            raise NotFound("the repository contains no images", self.reference(""), "Check the repository name")
         return found
 
     def neighbours(self) -> dict[str, Descriptor]:

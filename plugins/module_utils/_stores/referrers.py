@@ -68,6 +68,6 @@ def required(store: Store) -> Referrers:
         raise ImageError(
             "engines and Docker archives cannot store referrers",
             store.reference(""),
-            "Remove the option referrers, or use a registry, an OCI layout, an OCI archive or a directory",
+            "Remove the referrers option, or use a registry, an OCI layout, an OCI archive or a directory",
         )
     return found

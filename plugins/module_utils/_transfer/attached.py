@@ -26,8 +26,8 @@ from .._stores.repository import Store
 # An SBOM, its signature, and a timestamp of that: nobody goes deeper.
 MAX_DEPTH = 8
 
-_MANY_HINT = "Delete referrers that are no longer needed, or remove the option referrers"
-_HINT = "Correct the referrers in the registry, or remove the option referrers"
+_MANY_HINT = "Delete referrers that are no longer needed, or remove the referrers option"
+_HINT = "Correct the referrers in the registry, or remove the referrers option"
 
 COPIED, UNCHANGED, LEFT_OUT = "copied", "unchanged", "left_out"
 

@@ -22,10 +22,10 @@ def test_hints_belong_to_their_errors():
         in found["Copies, tags and deletions", "a repository is required, but the reference has a tag or digest"].hints
     )
     assert found[REGISTRIES, "cannot ..., because the tag is immutable: ... returned ..."].hints == (
-        "Use another tag, or change the immutability rule of the registry",
+        "Use another tag, or change the registry's immutability rule",
     )
     assert (
-        "Use another tag, or change the immutability rule of the registry"
+        "Use another tag, or change the registry's immutability rule"
         not in found[REGISTRIES, "cannot ...: ... returned ..."].hints
     )
     assert found[

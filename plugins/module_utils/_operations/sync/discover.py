@@ -268,7 +268,7 @@ class _Discovery:
         if vain:
             cause = "no tag matches %s" % vain[0]
         elif not any(map(selection.select, found)):
-            cause = "the entry selects no tag in the %d matching repositories" % len(found)
+            cause = "the entry selects no tag in any of the %d matching repositories" % len(found)
         else:
             return
         self._broken.update(pair.destination.reference("") for pair in pairs)

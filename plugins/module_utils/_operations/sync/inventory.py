@@ -65,7 +65,7 @@ class Inventory:
             return cls()
         records = _records(read_named(path, _MAX_SIZE, "the inventory"))
         if records is None:
-            hint = "Use a file that image_sync wrote with the option inventory"
+            hint = "Use a file that image_sync wrote with the inventory option"
             raise ImageError("%s: the file %s is not an image inventory" % (option, path), hint=hint)
         return cls(records)
 

@@ -46,14 +46,14 @@ class SyncRoot:
             if transport not in _SETS or not rest:
                 hint = "Use a registry, or one of: %s" % ", ".join(name + ":PATH" for name in _SETS)
                 raise InvalidReference(
-                    "the option %s must be a location that can store several repositories" % option, text, hint
+                    "the %s option must be a location that can store several repositories" % option, text, hint
                 )
             return cls(transport, os.path.abspath(os.path.expanduser(rest)))
         text = _without_scheme(text)
         host, _slash, path = text.rstrip("/").partition("/")
         if not references.is_host(host):
             hint = "Write host[:port] or host[:port]/path, or docker.io/path for Docker Hub"
-            raise InvalidReference("the option %s has no registry" % option, text, hint)
+            raise InvalidReference("the %s option has no registry" % option, text, hint)
         references.parse_registry("%s/%s" % (host, path or "any"))
         return cls("", "%s/%s" % (host, path) if path else host)
 

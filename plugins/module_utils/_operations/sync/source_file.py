@@ -83,10 +83,10 @@ def check_locations(path: str, registries: t.Iterable[FileRegistry], src: str | 
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
         cause = "src cannot be set, because the names in %s already contain their registries" % path
-        raise ImageError(cause, hint="Remove the option src")
+        raise ImageError(cause, hint="Remove the src option")
     if dest is not None and any("dest" in entry for entry in entries):
         cause = "dest cannot be set, because %s already contains a target for each image" % path
-        raise ImageError(cause, hint="Remove the option dest")
+        raise ImageError(cause, hint="Remove the dest option")
 
 
 def _registry(name: str, node: Node, path: str) -> FileRegistry:

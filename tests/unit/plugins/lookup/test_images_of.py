@@ -147,7 +147,7 @@ def test_chart_that_helm_refuses(find, helm, tmp_path):
         find(path)
     assert str(error.value) == (
         f"images_of: {path}: helm cannot render the chart (Error: values do not meet the schema). "
-        "Use the option values to set the values that the chart requires."
+        "Use the values option to set the values that the chart requires."
     )
 
 

@@ -37,9 +37,9 @@ def test_a_plugin_asks_the_credential_helpers_of_its_authfile(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"retries": -1}, "the option retries is -1, but must be 0 or more."),
-        ({"jobs": 257}, "the option jobs is 257, but must be from 1 to 256."),
-        ({"timeout": 0}, "the option timeout is 0.0, but must be more than 0 and at most 86400 seconds."),
+        ({"retries": -1}, "the retries option is -1, but must be 0 or more."),
+        ({"jobs": 257}, "the jobs option is 257, but must be from 1 to 256."),
+        ({"timeout": 0}, "the timeout option is 0.0, but must be more than 0 and at most 86400 seconds."),
         ({"registries": [{"plain_http": True}]}, "missing required arguments: host found in registries."),
         (
             {"registries": [{"host": "https://r.example"}]},

@@ -95,8 +95,7 @@ def test_what_the_engine_refuses_is_told_in_its_words(server, client):
     with pytest.raises(Refused) as caught:
         client.remove("a:1")
     assert (
-        str(caught.value)
-        == "the engine returned 409 (conflict: container 0123 is using it). Check the log of the engine."
+        str(caught.value) == "the engine returned 409 (conflict: container 0123 is using it). Check the engine's log."
     )
 
 
@@ -136,7 +135,7 @@ def test_nobody_answers(server):
         EngineClient(Connection(endpoint, 5, RunStats())).version()
     assert str(caught.value) == (
         "cannot reach the engine at tcp://127.0.0.1:1: connection refused. "
-        "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the environment of the task."
+        "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the task's environment."
     )
 
 

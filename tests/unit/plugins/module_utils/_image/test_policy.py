@@ -186,9 +186,9 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
         ),
         (
             {"default": _REJECT, "transports": {"dir": {"srv": _REJECT}}},
-            "the scope 'srv' of transport dir is not a normalized absolute path",
+            "the scope 'srv' for transport dir is not a normalized absolute path",
         ),
-        ({"default": _REJECT, "transports": {"dir": {"/": _REJECT}}}, 'the scope "/" of transport dir is not valid. '),
+        ({"default": _REJECT, "transports": {"dir": {"/": _REJECT}}}, 'the scope "/" for transport dir is not valid. '),
         (
             {"default": _REJECT, "transports": {"dir": []}},
             "the key 'transports.dir' in the policy is not a JSON object.",

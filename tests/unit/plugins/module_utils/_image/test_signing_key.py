@@ -76,8 +76,8 @@ def test_keys_that_cosign_encrypted_open_with_their_passphrase(label):
         with pytest.raises(InvalidKey) as caught:
             load_private(pem, wrong, "cosign.key")
         assert str(caught.value) in (
-            "cosign.key: the private key cannot be decrypted with this passphrase. Check the option passphrase.",
-            "cosign.key: the private key is encrypted. Set the option passphrase.",
+            "cosign.key: the private key cannot be decrypted with this passphrase. Check the passphrase option.",
+            "cosign.key: the private key is encrypted. Set the passphrase option.",
         )
 
 
@@ -156,9 +156,9 @@ _SUPPORTED = "Use ECDSA on P-256, P-384 or P-521, Ed25519, or RSA with 2048 bits
     [
         (lambda: ec.generate_private_key(ec.SECP256K1()), "k: the key has the unsupported ECDSA curve secp256k1. "),
         (lambda: rsa.generate_private_key(65537, 1024), "k: the RSA key has 1024 bits, which is too short. "),
-        (lambda: dsa.generate_private_key(2048), "k: the algorithm of the key is not supported for images. "),
-        (ed448.Ed448PrivateKey.generate, "k: the algorithm of the key is not supported for images. "),
-        (x25519.X25519PrivateKey.generate, "k: the algorithm of the key is not supported for images. "),
+        (lambda: dsa.generate_private_key(2048), "k: the key's algorithm is not supported for images. "),
+        (ed448.Ed448PrivateKey.generate, "k: the key's algorithm is not supported for images. "),
+        (x25519.X25519PrivateKey.generate, "k: the key's algorithm is not supported for images. "),
     ],
 )
 def test_keys_that_cosign_would_not_take_are_refused(make, message):

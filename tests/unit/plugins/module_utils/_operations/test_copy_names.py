@@ -69,7 +69,7 @@ def test_a_directory_has_one_image_without_a_name(stores, tmp_path):
     assert (path / "manifest.json").read_bytes() == ONE.manifest.raw
     with pytest.raises(InvalidReference) as caught:
         copy(CopyOptions(APP, "dir:%s" % path, tags=["2"]), stores)
-    assert str(caught.value) == "dir:%s: an image in a directory has no tags. Remove the option tags." % path
+    assert str(caught.value) == "dir:%s: an image in a directory has no tags. Remove the tags option." % path
 
 
 def test_the_result_is_pinned_if_the_destination_supports_digests(stores, tmp_path):

@@ -158,7 +158,7 @@ def test_an_interrupted_deletion_is_completed(run, place):
 @pytest.mark.parametrize(
     ("name", "scope", "cause"),
     [
-        ("oci:/x:@0", "tag", "cannot be deleted by its position, because positions change. Use the name of the image"),
+        ("oci:/x:@0", "tag", "cannot be deleted by its position, because positions change. Use the image name"),
         ("oci:/x:@0", "manifest", "an image cannot be deleted by its position"),
         ("dir:/x", "tag", "an image in a directory has no tags. Set scope: manifest to delete the image."),
         (REPOSITORY, "tag", "the reference has no tag to delete. Add a tag, or set scope: manifest to delete"),
@@ -317,7 +317,7 @@ class TestReferrers:
     def test_they_cannot_be_deleted_with_a_tag(self, run, place):
         with pytest.raises(ImageError, match="referrers cannot be deleted with scope: tag") as caught:
             run(ONE, referrers=True)
-        assert str(caught.value).endswith("Set scope: manifest, or remove the option referrers.")
+        assert str(caught.value).endswith("Set scope: manifest, or remove the referrers option.")
         del place.referrers
         with pytest.raises(ImageError, match="cannot store referrers"):
             run(ONE, "manifest", referrers=True)

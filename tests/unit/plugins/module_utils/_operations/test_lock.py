@@ -122,7 +122,7 @@ def test_without_images_those_in_the_file_are_updated(run, path, tool):
 def test_a_lock_without_images_is_an_error(run, known):
     with pytest.raises(ImageError) as caught:
         run(known=known)
-    assert str(caught.value) == "there are no images to lock. Add image references to the option images."
+    assert str(caught.value) == "there are no images to lock. Add image references to the images option."
 
 
 def test_a_reference_with_a_digest_needs_no_request(run, app):
@@ -215,7 +215,7 @@ def test_an_image_to_lock_is_a_reference_or_has_one(value):
         wanted_images([APP, value])
     assert str(caught.value) == (
         "images[1] is neither an image reference nor a mapping with the key 'reference'. Write an image reference, or use "
-        "the result of the lookup images_of."
+        "the result of the images_of lookup."
     )
 
 

@@ -109,10 +109,10 @@ def test_a_server_that_is_no_registry_is_an_error(run, server, path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"username": ""}, "username is empty. Set the option username."),
-        ({"username": None}, "username is empty. Set the option username."),
-        ({"password": ""}, "password is empty. Set the option password."),
-        ({"password": None}, "password is empty. Set the option password."),
+        ({"username": ""}, "username is empty. Set the username option."),
+        ({"username": None}, "username is empty. Set the username option."),
+        ({"password": ""}, "password is empty. Set the password option."),
+        ({"password": None}, "password is empty. Set the password option."),
         (
             {"username": "a:b"},
             "username contains a colon. Remove the colon, because HTTP basic authentication does not allow it.",

@@ -85,7 +85,7 @@ def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
     assert _sign(bundle, OTHER)
     with pytest.raises(NotVerified) as caught:
         _verify(bundle)
-    assert "the signature of the bundle was not made with k. Nothing was imported" in str(caught.value)
+    assert "the bundle's signature was not made with k. Nothing was imported" in str(caught.value)
     assert not _sign(bundle, is_present=False)
     assert _sign(bundle, OTHER, is_present=False)
     with pytest.raises(NotVerified) as caught:

@@ -185,7 +185,7 @@ class TestNames:
         with pytest.raises(ImageError) as caught:
             sign("dir:%s" % path)
         assert str(caught.value) == (
-            "dir:%s: a local image has no name to sign. Set the option identity to the name of the image." % path
+            "dir:%s: a local image has no name to sign. Set the identity option to the image name." % path
         )
         assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == ["gpg"]
         assert (path / "signature-1").is_file()
@@ -233,7 +233,7 @@ def test_a_gpg_that_does_not_work_is_an_error(run, place, command, message):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (APP, "GPG signatures of images in registries require a lookaside directory. Set the option lookaside."),
+        (APP, "GPG signatures for images in registries require a lookaside directory. Set the lookaside option."),
         ("oci:/x:1", "GPG signatures are supported only for registries and directories. Use a registry or dir:PATH."),
         ("docker-daemon:x:1", "GPG signatures are supported only for registries and directories. Use a"),
     ],

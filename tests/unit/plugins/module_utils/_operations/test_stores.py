@@ -74,7 +74,7 @@ def params(**more):
 def test_an_option_out_of_bounds_is_an_error_of_ours(option, value, wanted):
     with pytest.raises(ImageError) as raised:
         open_stores(params(**{option: value}), runs.run())
-    assert str(raised.value) == "the option %s is %s, but must be %s." % (option, value, wanted)
+    assert str(raised.value) == "the %s option is %s, but must be %s." % (option, value, wanted)
 
 
 def test_secrets_are_concealed_in_the_form_in_which_they_are_sent():
@@ -256,7 +256,7 @@ def test_the_number_of_jobs_has_bounds(jobs):
         return
     with pytest.raises(ImageError) as raised:
         open_stores(params(), runs.run(jobs))
-    assert str(raised.value) == "the option jobs is %d, but must be from 1 to 256." % jobs
+    assert str(raised.value) == "the jobs option is %d, but must be from 1 to 256." % jobs
 
 
 def test_options_reach_the_connections(tmp_path):

@@ -199,7 +199,7 @@ class TestStorage:
         message = str(caught.value)
         registry = store.reference("").partition("/")[0]
         assert "%s, the redirect target of %s, returned %d" % (storage.host, registry, status) in message
-        assert "storage settings and the clock of the registry" in message
+        assert "the registry's storage settings and clock" in message
         assert "authfile" not in message
         assert "secret" not in message
 

@@ -300,7 +300,7 @@ class TestDelete:
             client.delete_manifest(ACCESS, name)
         assert str(
             caught.value
-        ) == "cannot delete the %s: r.example returned 200, but the %s still exists. Check the log of the registry." % (
+        ) == "cannot delete the %s: r.example returned 200, but the %s still exists. Check the registry's log." % (
             what,
             what,
         )

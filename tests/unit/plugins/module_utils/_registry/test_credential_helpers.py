@@ -151,7 +151,7 @@ def test_a_missing_helper_has_no_credentials_and_is_remarked_on(files, tmp_path,
     assert found == ANONYMOUS
     assert found.remark == (
         "The credential helper docker-credential-absent (configured in %s/auth.json for r.example) is not installed."
-        " Install the program in a directory on the PATH of the task, or remove it from the auth file" % tmp_path
+        " Install the program in a directory on the task's PATH, or remove it from the auth file" % tmp_path
     )
 
 

@@ -224,7 +224,7 @@ class TestRead:
         response = exchange(client)
         if is_refused:
             with pytest.raises(
-                Refused, match="compressed its response, although this was not requested. Disable compression"
+                Refused, match="compressed its response, even though compression was not requested. Disable compression"
             ):
                 client.session.read(response, 5)
         else:

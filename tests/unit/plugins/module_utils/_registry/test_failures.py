@@ -340,7 +340,7 @@ def test_a_proxy_that_fails_is_blamed_itself(error, reason):
     result = broken_connection("r.example", error, "proxy.example:3128")
     assert str(result) == (
         "cannot reach r.example through the proxy proxy.example:3128: %s."
-        " Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment of the task." % reason
+        " Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the task's environment." % reason
     )
 
 

@@ -90,7 +90,7 @@ def test_a_tag_that_must_stay_is_told_by_words(status, words):
     assert found.status == status
     assert str(found) == (
         "cannot push the manifest, because the tag is immutable: r.example returned %d DENIED (%s)."
-        " Use another tag, or change the immutability rule of the registry." % (status, words)
+        " Use another tag, or change the registry's immutability rule." % (status, words)
     )
 
 
@@ -162,16 +162,16 @@ def test_a_success_that_was_not_expected_is_foreign(status):
     ("status", "code", "hint"),
     [
         (405, "", "Check whether the registry is read-only or a pull-through cache"),
-        (409, "", "If the tag is immutable, use another tag, or change the immutability rule of the registry"),
-        (412, "X", "If the tag is immutable, use another tag, or change the immutability rule of the registry"),
+        (409, "", "If the tag is immutable, use another tag, or change the registry's immutability rule"),
+        (412, "X", "If the tag is immutable, use another tag, or change the registry's immutability rule"),
         (
             400,
             "TAG_INVALID",
-            "If the tag is immutable, use another tag, or change the immutability rule of the registry",
+            "If the tag is immutable, use another tag, or change the registry's immutability rule",
         ),
         (400, "NAME_INVALID", ""),
         (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
-        (500, "UNKNOWN", "Check the log of the registry for the cause"),
+        (500, "UNKNOWN", "Check the registry's log for the cause"),
         (507, "", "Free some space in the registry"),
         (501, "", ""),
     ],

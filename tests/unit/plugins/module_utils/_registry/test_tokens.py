@@ -225,29 +225,29 @@ class TestRefusal:
         [
             (
                 Reply(500),
-                "the token service auth.example returned 500. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned 500. Check the token service's log, and any proxy in front of it.",
             ),
             (
                 found({}),
-                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned no token. Check the token service's log, and any proxy in front of it.",
             ),
             (
                 found({"token": ""}),
-                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned no token. Check the token service's log, and any proxy in front of it.",
             ),
             (
                 found({"token": 7}),
-                "the token service auth.example returned no token. Check the log of the token service, and any proxy in front of it.",
+                "the token service auth.example returned no token. Check the token service's log, and any proxy in front of it.",
             ),
             (
                 found(["x"]),
                 "the token service auth.example returned a response that is not a JSON object. "
-                "Check the log of the token service, and any proxy in front of it.",
+                "Check the token service's log, and any proxy in front of it.",
             ),
             (
                 Reply(200, {}, b"x"),
                 "the token service auth.example returned a response that is not a JSON object. "
-                "Check the log of the token service, and any proxy in front of it.",
+                "Check the token service's log, and any proxy in front of it.",
             ),
             (
                 found({"token": "a b"}),

@@ -60,7 +60,7 @@ class TestLayout:
         with pytest.raises(NotFound) as caught:
             layout.repository("r.example/b").tags()
         assert str(caught.value) == (
-            "oci:%s:r.example/b: the repository contains no images. Check the name of the repository." % path
+            "oci:%s:r.example/b: the repository contains no images. Check the repository name." % path
         )
 
     def test_any_entry_is_found_by_its_digest(self, layout, path):

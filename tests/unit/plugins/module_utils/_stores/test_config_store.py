@@ -299,7 +299,7 @@ def test_a_message_shows_twenty_names(path):
     assert caught.value.hint == "Choose one of the available images: " + ", ".join(shown[:20])
     with pytest.raises(NotFound) as caught:
         store(path, "r.example/other").tags()
-    assert str(caught.value) == ("the repository r.example/other contains no images. Check the name of the repository.")
+    assert str(caught.value) == ("the repository r.example/other contains no images. Check the repository name.")
 
 
 def test_a_file_without_images_is_an_error(path):
