@@ -17,9 +17,8 @@ options:
         Docker image manifest version 2, schema 2. The digest changes unless the image already has this format. Layers and configurations do
         not change, so the image keeps its ID.
       - Converting an image and then converting the result back restores the original digest, unless the first conversion dropped something.
-      - V(docker) drops annotations and prints a warning. Each entry of a Docker manifest list must have a platform. If an entry of the index
-        has none, the module takes it from the configuration of the image. If two images have the same platform, the module drops the one
-        with zstd-compressed layers.
+      - V(docker) drops annotations and prints a warning. Each entry in a Docker manifest list must have a platform. If an entry in the index has none, the
+        module takes it from the image's configuration. If two images have the same platform, the module drops the one with zstd-compressed layers.
       - The task fails if the format cannot represent the image. V(docker) cannot represent zstd-compressed or encrypted layers, attestations,
         artifacts, or manifests with a C(subject).
       - M(drayage.registry.image_sync) does not convert artifacts such as charts and signatures.
@@ -33,7 +32,7 @@ options:
     default: preserve
   attestations:
     description:
-      - Whether to copy the attestations (provenance and SBOMs) that BuildKit stores in the index of an image.
+      - Whether to copy the attestations (provenance and SBOMs) that BuildKit stores in an image's index.
       - V(drop) removes the attestations from the copy. If the index contained any, its digest changes.
     type: str
     choices:

@@ -13,15 +13,14 @@ options:
   images:
     description:
       - The repositories to copy, and the tags to copy from each of them.
-      - O(images[].tags) selects tags by name. O(images[].include), O(images[].semver) and O(images[].newest) select from all tags of the
-        repository. An entry with none of these four options selects all tags. O(images[].exclude) always takes precedence.
+      - O(images[].tags) selects tags by name. O(images[].include), O(images[].semver) and O(images[].newest) select from all tags in the repository. An
+        entry with none of these four options selects all tags. O(images[].exclude) always takes precedence.
       - Several entries can refer to the same repository. The task fails if two sources have the same destination, or if two entries select the same
         image for different platforms.
-      - An entry can also be a string instead of a mapping. The string is V(name), V(name:tag), V(name@digest) or V(name:tag@digest), where
-        V(name) has the same format as O(images[].name). V(name) selects the tag V(latest). V(name:tag@digest) copies the image with this
-        digest and points the tag to it.
-      - The option also accepts the lists that the filter P(drayage.registry.find_images#filter) and the lookup
-        P(drayage.registry.images_of#lookup) return. Do not set O(src) in this case.
+      - An entry can also be a string instead of a mapping. The string is V(name), V(name:tag), V(name@digest) or V(name:tag@digest), where V(name) has the
+        same format as O(images[].name). V(name) selects the V(latest) tag. V(name:tag@digest) copies the image with this digest and points the tag to it.
+      - The option also accepts the lists that the P(drayage.registry.find_images#filter) filter and the P(drayage.registry.images_of#lookup) lookup return.
+        Do not set O(src) in this case.
       - If none of O(images), O(source_file) and O(lock_file) is set, the module copies all images in O(src), which must then be an OCI layout or a
         directory tree.
     type: list
@@ -32,7 +31,7 @@ options:
           - The repository, as a path below O(src) or as a full name such as V(quay.io/prometheus/node-exporter).
           - V(path/*) selects all repositories below a path, and V(*) selects all repositories. For these patterns, the registry must support
             the catalog API. Repositories without a matching tag are skipped, but the task fails if no repository has a matching tag.
-          - A pattern can match up to 10,000 repositories. A repository with an invalid name counts as a failed image, see O(keep_going).
+          - A pattern can match up to 10,000 repositories. A repository with an invalid name counts as a failed image; see O(keep_going).
         type: str
         required: true
       dest:

@@ -21,6 +21,6 @@ options:
         V(lines) is the default, V(json) prints each line as JSON, and V(off) prints nothing. The Ansible variable takes precedence.
       - For tasks with C(async), the plugin does not print the last line, which is the summary. For tasks with C(poll=0) or C(no_log), it prints no
         lines.
-      - If Ansible on the controller ends, or if the connection to the controller is lost, a module that is writing to this file stops.
+      - If Ansible exits on the controller, or if the connection to the controller is lost, a module that is writing to this file stops.
     type: path
 """

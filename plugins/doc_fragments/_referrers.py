@@ -12,12 +12,12 @@ class ModuleDocFragment:
 options:
   referrers:
     description:
-      - Also copy the referrers of the image and of its copied children, such as signatures, SBOMs and attestations. Referrers of these referrers
-        are copied, too. The module copies all referrers before it writes the tags of the image.
+      - Also copy the referrers of the image and of its copied children, such as signatures, SBOMs and attestations. Referrers of these referrers are
+        copied, too. The module copies all referrers before it writes the image's tags.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers.
-      - The module uses the referrers API of the OCI distribution specification 1.1. For a registry without this API, it uses the referrers tag
-        schema of the specification (C(sha256-<hex>)). OCI layouts and archives store the lists of referrers as entries of C(index.json), with
-        names from the same tag schema.
+      - The module uses the referrers API from version 1.1 of the OCI distribution specification. For a registry without this API, it uses the
+        specification's referrers tag schema (C(sha256-<hex>)). OCI layouts and archives store lists of referrers as entries in C(index.json), with names
+        from the same tag schema.
       - Referrers that exist only at the destination are kept. Referrers that were added at the source since the last run are copied.
       - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This applies if
         platforms are removed from an index, or if O(format) or O(attestations) changes an image. In the second case, the task fails
@@ -36,7 +36,7 @@ options:
   artifact_types:
     description:
       - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json), and their own referrers. For
-        artifacts under cosign tags, the media types of the layers are compared as well.
+        artifacts under cosign tags, the layers' media types are compared as well.
       - By default, all referrers are copied.
     type: list
     elements: str

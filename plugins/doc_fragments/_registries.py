@@ -36,13 +36,13 @@ options:
         type: raw
       token:
         description:
-          - A bearer token to send to the registry. If it is set, the module does not request tokens from the token service of the registry.
+          - A bearer token to send to the registry. If it is set, the module does not request tokens from the registry's token service.
         type: str
       ca_path:
         description:
           - A file with the CA certificates (PEM) to trust for this registry, instead of those that the managed node trusts.
-          - For the token service of the registry, and for the storage that the registry redirects to, the module trusts the CAs of the managed node
-            as well. If O(registries) has an entry for the host of the token service or the storage, that entry applies instead.
+          - For the registry's token service, and for the storage that the registry redirects to, the module trusts the managed node's CAs as well. If
+            O(registries) has an entry for the host of the token service or the storage, that entry applies instead.
         type: path
         aliases:
           - ca_cert
@@ -56,7 +56,7 @@ options:
         type: path
       validate_certs:
         description:
-          - Whether to validate the TLS certificate of the registry. Set this to V(false) only in test environments.
+          - Whether to validate the registry's TLS certificate. Set this to V(false) only in test environments.
           - The setting applies to every port of the host. It does not apply to other hosts, such as the token service and the storage that the
             registry redirects to. To disable validation for such a host, add an entry for it.
         type: bool
@@ -85,26 +85,26 @@ options:
         type: float
   authfile:
     description:
-      - The file to read credentials from, in the format of C(podman login), C(skopeo login) and C(docker login). The module also runs the
+      - The file to read credentials from, in the format that C(podman login), C(skopeo login) and C(docker login) write. The module also runs the
         credential helpers that the file configures. A helper must respond within O(timeout) seconds.
       - If a credential helper is not installed, the module connects without credentials.
       - The task warns if users other than the owner can change the file, or if all users can read secrets in it.
-      - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set either,
-        it uses the first of several files that contains credentials for the repository. These files are C(containers/auth.json) in
-        E(XDG_RUNTIME_DIR) (or V(/run/user/UID/containers/auth.json) and V(/run/containers/UID/auth.json)), C(containers/auth.json) in
-        E(XDG_CONFIG_HOME) (or V(~/.config)), C(config.json) in E(DOCKER_CONFIG) (or V(~/.docker)), and V(~/.dockercfg), in this order.
+      - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set either, it
+        searches several files and uses the first one that contains credentials for the repository. In search order, these files are
+        C(containers/auth.json) in E(XDG_RUNTIME_DIR) (or V(/run/user/UID/containers/auth.json) and V(/run/containers/UID/auth.json)),
+        C(containers/auth.json) in E(XDG_CONFIG_HOME) (or V(~/.config)), C(config.json) in E(DOCKER_CONFIG) (or V(~/.docker)), and V(~/.dockercfg).
     type: path
     aliases:
       - auth_file
   timeout:
     description:
-      - The number of seconds to wait for a connection to be established, and for more data of a response to arrive. See also O(min_rate).
+      - The number of seconds to wait for a connection to be established, and for more response data to arrive. See also O(min_rate).
     type: float
     default: 60.0
   min_rate:
     description:
-      - The minimum transfer rate of a response in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response
-        as a timeout, so a server that sends only a byte now and then cannot block the task.
+      - The minimum transfer rate for a response in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response as a
+        timeout, so a server that sends only a byte now and then cannot block the task.
       - The default is low enough for a slow link that all O(jobs) requests share. V(0) disables the limit.
     type: float
     default: 100.0
@@ -132,13 +132,13 @@ requirements:
 notes:
   - To use a proxy, set the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) for the task. As in programs written
     in Go, E(NO_PROXY) can contain host names, patterns such as C(*.example.com), IP addresses and networks.
-  - The CA certificates that the managed node trusts are those that C(requests) uses. If C(requests) was installed with C(pip), these are the
-    certificates of C(certifi). If it is a Debian or Fedora package, these are the certificates of the system. To use a different file or directory,
-    set E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
-  - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate
-    directory. This is the first existing directory of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and
-    C(/etc/docker/certs.d/HOST[:PORT]). The module trusts these CAs in addition to those of the managed node. O(registries[].ca_path) and
-    O(registries[].client_cert) take precedence.
+  - The CA certificates that the managed node trusts are those that C(requests) uses. If C(requests) was installed with C(pip), these are the certificates
+    from C(certifi). If it is a Debian or Fedora package, these are the system's certificates. To use a different file or directory, set
+    E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
+  - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate directory.
+    It uses the first of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and C(/etc/docker/certs.d/HOST[:PORT]) that
+    exists. The module trusts these CAs in addition to those that the managed node trusts. O(registries[].ca_path) and O(registries[].client_cert) take
+    precedence.
   - The module follows a redirect from TLS to plain HTTP only for content that it verifies by digest. It sends no credentials over
     plain HTTP in this case.
 """

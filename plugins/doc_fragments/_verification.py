@@ -14,8 +14,8 @@ options:
     description:
       - Copy an image only if it is signed with one of these keys. The module verifies the image by its digest before it writes anything, even if
         the destination is already up to date. It then copies exactly this digest, even if the tag moves after the verification.
-      - The module looks for signatures at the source, in the same places as M(drayage.registry.image_verify). A signature of an index also covers
-        the images of its platforms.
+      - The module looks for signatures at the source, in the same places as M(drayage.registry.image_verify). A signature on an index also covers the
+        images for its platforms.
       - If O(policy) is also set, the image must meet both requirements.
     type: dict
     suboptions:
@@ -28,31 +28,31 @@ options:
         required: true
       identity:
         description:
-          - The image name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5). By
+          - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). By
             default, only the digest must match.
           - The signatures in sigstore bundles contain no image name, so they are not accepted if this option is set.
         type: dict
       attestations:
         description:
-          - The types of the attestations that the image must also have. Each attestation must be signed with one of O(signed_by.public_keys).
+          - The types of attestations that the image must also have. Each attestation must be signed with one of O(signed_by.public_keys).
         type: list
         elements: str
         default: []
   policy:
     description:
-      - Copy an image only if this policy accepts it. The value is the path of a file in the format of containers-policy.json(5) on the managed
-        node. V(default) stands for C(/etc/containers/policy.json).
-      - The scopes of the policy refer to the source of an image. Like Podman and Skopeo, the module checks the index and the image of each copied
-        platform separately.
+      - Copy an image only if this policy accepts it. The value is the path of a file in containers-policy.json(5) format on the managed node. V(default)
+        stands for C(/etc/containers/policy.json).
+      - The policy's scopes refer to an image's source. Like Podman and Skopeo, the module checks the index and the image for each copied platform
+        separately.
       - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...)
         yet. It does not copy images to which such requirements apply.
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. With O(policy=default), the default is
+      - A directory in containers-registries.d(5) format, which configures where signatures are stored. With O(policy=default), the default is
         C(/etc/containers/registries.d) if this directory exists.
-      - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
-        credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
+      - The module reads GPG signatures from an image's C(lookaside) location, which is a C(file), C(https) or C(http) URL. It sends no credentials to web
+        servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
     type: path
 requirements:
   - cryptography >= 3.3.2, with O(signed_by) or O(policy)
@@ -62,18 +62,17 @@ requirements:
 options:
   policy:
     description:
-      - The path of a policy in the format of containers-policy.json(5) on the managed node. V(default) stands for C(/etc/containers/policy.json).
-      - Like Podman and Skopeo, the module checks the index and the image of each platform separately.
+      - The path of a policy in containers-policy.json(5) format on the managed node. V(default) stands for C(/etc/containers/policy.json).
+      - Like Podman and Skopeo, the module checks the index and the image for each platform separately.
       - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...)
         yet. The verification fails for images to which such requirements apply.
     type: path
   registries_d:
     description:
-      - A directory in the format of containers-registries.d(5), which configures where signatures are stored. With O(policy=default), the default is
+      - A directory in containers-registries.d(5) format, which configures where signatures are stored. With O(policy=default), the default is
         C(/etc/containers/registries.d) if this directory exists.
-      - The module reads GPG signatures from the C(lookaside) location of an image, which is a C(file), C(https) or C(http) URL. It sends no
-        credentials to web servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
-      - Without this option, the module looks for cosign signatures in the repository of the image, and for GPG signatures in
-        C(/var/lib/containers/sigstore).
+      - The module reads GPG signatures from an image's C(lookaside) location, which is a C(file), C(https) or C(http) URL. It sends no credentials to web
+        servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
+      - Without this option, the module looks for cosign signatures in the image's repository, and for GPG signatures in C(/var/lib/containers/sigstore).
     type: path
 """

@@ -9,7 +9,7 @@ name: cron_next
 short_description: Compute the next run of a cron schedule
 version_added: 0.1.0
 description:
-  - Computes the first time after O(after) at which cron runs a command with this schedule, by the rules of C(crontab(5)).
+  - Computes the first time after O(after) at which cron runs a command with this schedule, according to the rules in C(crontab(5)).
   - The filter ignores changes between standard and daylight saving time.
 positional: _input
 options:
@@ -22,7 +22,7 @@ options:
     type: string
     required: true
   offset:
-    description: The UTC offset of the time zone that cron uses, in the format of C(date +%z).
+    description: The UTC offset of the time zone that cron uses, in the format that C(date +%z) prints.
     type: string
     default: "+0000"
 author:

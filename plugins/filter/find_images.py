@@ -9,10 +9,10 @@ name: find_images
 short_description: Find the container images that documents refer to
 version_added: 0.1.0
 description:
-  - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units and ImagesLock
-    files. The filter also supports Tekton tasks, Argo workflows, OLM bundles, and the sources of Flux and Argo CD.
-  - If the format of the document defines a value as an image, the reference is certain. The filter also returns other values that look like a
-    reference, with RV(_value[].certain=false).
+  - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units and ImagesLock files.
+    The filter also supports Tekton tasks, Argo workflows, OLM bundles, and Flux and Argo CD sources.
+  - If the document's format defines a value as an image, the reference is certain. The filter also returns other values that look like a reference, with
+    RV(_value[].certain=false).
   - The filter does not read files or send requests.
 positional: _input
 options:
@@ -62,11 +62,11 @@ _value:
       type: string
       sample: container
     path:
-      description: The path of the value in its document.
+      description: The path to the value in its document.
       type: string
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the format of the document defines this value as an image.
+      description: Whether the document's format defines this value as an image.
       type: boolean
       sample: true
 """

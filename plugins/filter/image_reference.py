@@ -9,8 +9,8 @@ name: image_reference
 short_description: Split an image reference into its parts
 version_added: 0.1.0
 description:
-  - Splits a reference, in the notation of the modules of this collection, into its parts. It also returns the full name of the image.
-  - The filter expands the short names of Docker Hub. For example, V(alpine) becomes V(docker.io/library/alpine). It does not add a tag.
+  - Splits a reference, in the notation that this collection's modules use, into its parts. It also returns the image's full name.
+  - The filter expands Docker Hub short names. For example, V(alpine) becomes V(docker.io/library/alpine). It does not add a tag.
   - The filter does not read files or send requests.
 positional: _input
 options:
@@ -61,7 +61,7 @@ _value:
       type: string
       sample: docker.io
     repository:
-      description: The path of the repository. Names of images in container engines also contain a repository.
+      description: The path of the repository. Image names in container engines also contain a repository.
       type: string
       sample: library/alpine
     tag:

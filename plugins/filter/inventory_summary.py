@@ -10,11 +10,11 @@ short_description: Summarize an inventory of images
 version_added: 0.1.0
 description:
   - Computes how much space the images in an inventory need. A blob that several images use counts only once.
-  - To write an inventory, use the option O(drayage.registry.image_sync#module:inventory) of M(drayage.registry.image_sync).
+  - To write an inventory, use the O(drayage.registry.image_sync#module:inventory) option of M(drayage.registry.image_sync).
 positional: _input
 options:
   _input:
-    description: The C(images) list of the inventory.
+    description: The C(images) list from the inventory.
     type: list
     elements: dict
     required: true

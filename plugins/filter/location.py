@@ -9,10 +9,10 @@ name: location
 short_description: Split the location of an image or a set of images into its parts
 version_added: 0.1.0
 description:
-  - Splits an image reference into the location, such as a registry or an OCI layout, and the name of the image there. The filter also accepts the
-    values of O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) of M(drayage.registry.image_sync).
-  - An input without a slash is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker Hub. To
-    split references that can be short names, use the filter P(drayage.registry.image_reference#filter).
+  - Splits an image reference into the location, such as a registry or an OCI layout, and the image's name there. The filter also accepts the values of the
+    O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) options of M(drayage.registry.image_sync).
+  - An input without a slash is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker Hub. To split
+    references that can be short names, use the P(drayage.registry.image_reference#filter) filter.
   - The filter does not read files or send requests.
 positional: _input
 options:

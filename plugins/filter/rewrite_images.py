@@ -10,7 +10,7 @@ short_description: Replace the image references in documents
 version_added: 0.1.0
 description:
   - Replaces the image references that P(drayage.registry.find_images#filter) finds, for example with references to a mirror.
-  - If the input is text, the filter leaves everything else unchanged, including comments, quotes and the order of keys.
+  - If the input is text, the filter leaves everything else unchanged, including comments, quotes and key order.
   - The filter writes a reference with a digest as C(name:tag@digest) on one line, so that tools that update pinned references find it.
 positional: _input
 options:

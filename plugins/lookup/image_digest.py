@@ -11,13 +11,13 @@ version_added: 0.1.0
 description:
   - Returns the digest that each reference points to. The lookup runs on the controller.
   - If you pass several references, the lookup resolves them in parallel. It sends one HEAD request for each reference.
-  - The lookup caches the digests for all hosts and tasks until C(ansible-playbook) ends, see O(cache).
+  - The lookup caches the digests for all hosts and tasks until C(ansible-playbook) ends; see O(cache).
 extends_documentation_fragment:
   - drayage.registry._registries
 options:
   _terms:
     description:
-      - The references, in the form V(host[:port]/path[:tag]). You can use the short names of Docker Hub. The tag defaults to V(latest).
+      - The references, in the form V(host[:port]/path[:tag]). You can use Docker Hub short names. The tag defaults to V(latest).
       - If a reference already contains a digest, the lookup returns this digest and sends no request.
     type: list
     elements: str

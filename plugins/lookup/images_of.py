@@ -9,11 +9,11 @@ name: images_of
 short_description: Find the container images that charts, manifests and compose files refer to
 version_added: 0.1.0
 description:
-  - Returns every image reference in files and directories on the controller. The lookup finds the same references as the filter
-    P(drayage.registry.find_images#filter), which reads text. You can pass the result to the option O(ignore:images) of M(drayage.registry.image_sync)
-    and M(drayage.registry.image_lock).
-  - The lookup renders Helm charts with C(helm template). If this program is not installed, the lookup reads only the annotation
-    C(artifacthub.io/images) and the values of the chart, and prints a warning. The result can then be incomplete.
+  - Returns every image reference in files and directories on the controller. The lookup finds the same references as the
+    P(drayage.registry.find_images#filter) filter, which reads text. You can pass the result to the O(ignore:images) option of
+    M(drayage.registry.image_sync) and M(drayage.registry.image_lock).
+  - The lookup renders Helm charts with C(helm template). If this program is not installed, the lookup reads only the C(artifacthub.io/images) annotation
+    and the chart's values, and prints a warning. The result can then be incomplete.
 extends_documentation_fragment:
   - drayage.registry._registries
 options:
@@ -35,13 +35,12 @@ options:
     default: false
   certain:
     description:
-      - Whether to return only the references that are certain, see RV(_raw[].certain).
+      - Whether to return only the references that are certain; see RV(_raw[].certain).
     type: bool
     default: false
   default_tag:
     description:
-      - The tag to use if Helm values contain a C(repository) with an empty C(tag). For the values of a chart, it defaults to the C(appVersion) of the
-        chart.
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag). For the values of a chart, it defaults to the chart's C(appVersion).
     type: str
     default: ""
   values:
@@ -112,15 +111,15 @@ _raw:
       type: str
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
-      description: The kind of place in which the reference was found, as in the result of the filter P(drayage.registry.find_images#filter).
+      description: The kind of place in which the reference was found, as in the result of the P(drayage.registry.find_images#filter) filter.
       type: str
       sample: container
     path:
-      description: The path of the value in its document.
+      description: The path to the value in its document.
       type: str
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the format of the document defines this value as an image.
+      description: Whether the document's format defines this value as an image.
       type: bool
       sample: true
     file:

@@ -35,13 +35,13 @@ options:
   src:
     description:
       - The image to copy.
-      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use the short names of Docker Hub, such as V(alpine).
-        The tag defaults to V(latest). If the reference contains a tag and a digest, the digest takes precedence.
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use Docker Hub short names, such as V(alpine). The tag defaults to
+        V(latest). If the reference contains a tag and a digest, the digest takes precedence.
       - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is an image in a tar archive of an OCI
         layout. You can omit V(REF) if there is only one image.
-      - V(dir:PATH) is an image in a directory, in the format of C(skopeo copy).
+      - V(dir:PATH) is an image in a directory, in the format that C(skopeo copy) writes.
       - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
-      - V(containers-storage:NAME[:TAG]) is an image in the storage of Podman, Buildah and CRI-O. The module connects to the Podman service
+      - V(containers-storage:NAME[:TAG]) is an image in the storage that Podman, Buildah and CRI-O share. The module connects to the Podman service
         (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs the program C(podman).
       - To select an image in a container engine by its ID, write V(sha256:ID) instead of the name.
       - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) created.
@@ -50,10 +50,10 @@ options:
   dest:
     description:
       - The destination, in the same notation as O(src).
-      - If O(dest) has no tag, digest or V(REF), the module uses the tag of O(src). In a V(docker-archive) file, it uses the full name of O(src)
-        if O(dest) has no name. An image in a directory has neither a name nor a tag.
-      - Container engines and V(docker-archive) files identify an image by its ID, which is the digest of its configuration. They can store an
-        image for only one platform, see O(platforms).
+      - If O(dest) has no tag, digest or V(REF), the module uses the tag from O(src). In a V(docker-archive) file, it uses the full name from O(src) if
+        O(dest) has no name. An image in a directory has neither a name nor a tag.
+      - Container engines and V(docker-archive) files identify an image by its ID, which is the digest of its configuration. They can store an image for
+        only one platform; see O(platforms).
       - If O(dest) contains a digest and the image has a different one, the task fails before it writes anything.
     type: str
     required: true
@@ -68,13 +68,13 @@ options:
     description:
       - Copy only these platforms of a multi-platform image, in the form V(os/architecture[/variant]), such as V(linux/arm64).
         By default, all platforms are copied.
-      - If the image does not have the requested variant of an architecture, the module selects an older variant that this architecture can run.
-        For example, V(linux/arm/v7) selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
+      - If the image does not have the requested variant of an architecture, the module selects an older, compatible variant. For example, V(linux/arm/v7)
+        selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
       - The module copies the attestations of a selected platform, such as provenance and SBOMs, together with its image.
       - If O(src) is a single-platform image, it must match every platform in the list.
       - With this option, the module must read the index of O(src), which costs one additional request.
-      - If O(dest) is a container engine, the module copies the image for the platform of the engine, unless you select another platform here. If
-        O(dest) is a V(docker-archive) file and the image has several platforms, you must select one.
+      - If O(dest) is a container engine, the module copies the image for the engine's platform, unless you select another platform here. If O(dest) is a
+        V(docker-archive) file and the image has several platforms, you must select one.
     type: list
     elements: str
     default: []
@@ -82,8 +82,8 @@ options:
     description:
       - How to handle the index if O(platforms) selects only some of its platforms.
       - V(strip) removes all other platforms from the index. The digest of the index changes.
-      - V(sparse) keeps the index and its digest unchanged, although some of the listed images do not exist at O(dest). Many registries reject
-        such an index.
+      - V(sparse) keeps the index and its digest unchanged, even though some of the listed images do not exist at O(dest). Many registries reject such an
+        index.
       - V(image) copies the image for one platform without the index. Use it for services that do not accept an index, such as AWS Lambda.
         O(platforms) must list exactly one platform, unless O(src) has only one. Attestations are not copied, because they belong to the index.
       - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store an index.
@@ -198,7 +198,7 @@ image:
   type: str
   sample: registry.example.com/prod/app@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 dest:
-  description: The full reference of the image at the destination.
+  description: The full reference to the image at the destination.
   returned: success
   type: str
   sample: registry.example.com/prod/app:1.4.2
@@ -230,9 +230,9 @@ tags:
   sample: ["1.4.2", "1.4", "stable"]
 platforms:
   description:
-    - The platforms of a multi-platform image that O(platforms) selected, in the order of the index.
-    - Empty for a single-platform image. Also empty if O(platforms) is not set, because the module then copies all platforms, and does not read
-      the index if the destination is up to date.
+    - The platforms that O(platforms) selected from a multi-platform image, in the order of the index.
+    - Empty for a single-platform image. Also empty if O(platforms) is not set, because the module then copies all platforms and does not read the index if
+      the destination is up to date.
   returned: success
   type: list
   elements: str
@@ -316,7 +316,7 @@ cost:
       description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
       type: int
     free:
-      description: The free space on the disk of a local destination, in bytes. Null for a registry or a container engine.
+      description: The free disk space at a local destination, in bytes. Null for a registry or a container engine.
       type: int
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.

@@ -41,12 +41,12 @@ options:
   scope:
     description:
       - Whether to delete one tag or the whole image.
-      - V(tag) deletes only the tag. Other tags of the same image stay.
-      - V(manifest) deletes the manifest and all tags that point to it. If the manifest is an index, the manifests that it lists stay. If another
-        index lists the manifest, that index is incomplete afterwards.
-      - If the tag list of the registry is outdated or incomplete, the module cannot find all tags that V(manifest) would delete. In this case,
-        the task fails and deletes nothing if O(image) contains a tag. If O(image) contains only a digest, the module deletes the manifest and
-        warns that RV(removed_tags) may be incomplete.
+      - V(tag) deletes only the tag. Other tags of the same image are kept.
+      - V(manifest) deletes the manifest and all tags that point to it. If the manifest is an index, the manifests that it lists are kept. If another index
+        lists the manifest, that index is incomplete afterwards.
+      - If the registry's tag list is outdated or incomplete, the module cannot find all tags that V(manifest) would delete. In this case, the task fails
+        and deletes nothing if O(image) contains a tag. If O(image) contains only a digest, the module deletes the manifest and warns that RV(removed_tags)
+        may be incomplete.
     type: str
     choices:
       - tag
@@ -59,19 +59,19 @@ options:
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers. The module keeps a referrer
         if another tag points to it.
       - For a registry without the referrers API, the module also removes the referrers from the lists that clients maintain.
-      - The module does not delete the referrers of the children of an index.
+      - The module does not delete the referrers of an index's children.
       - If the image no longer exists and O(image) contains its digest, the module deletes the remaining referrers of this digest.
       - The task fails if the transport cannot store referrers, which is the case for container engines and V(docker-archive) files.
     type: bool
     default: false
 notes:
-  - To find the tags that point to the same image, the module sends one request for each tag of the repository.
+  - To find the tags that point to the same image, the module sends one request for each tag in the repository.
   - Some registries, such as CNCF Distribution 2, cannot delete a single tag. They can only delete a manifest together with all its tags. With such a
     registry, the module points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The
     module first checks whether the registry supports deletion, and it restores the tag if the deletion fails.
-  - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer
-    contains the tag, that the repository has at most 100 other tags, and that none of those tags points to the image or to any index, because
-    an index might list the image. Otherwise, the image stays in the registry without this tag.
+  - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer contains the
+    tag, that the repository has at most 100 other tags, and that none of those tags points to the image or to any index, because an index might list the
+    image. Otherwise, the image remains in the registry without this tag.
   - If the task is killed between these steps, the tag points to the empty image, which the other modules reject. To delete the tag, run the task
     again.
 seealso:
@@ -135,7 +135,7 @@ method:
     - How the tag or the image was deleted.
     - V(tag) means that the registry deleted the tag.
     - V(digest) means that the registry deleted the manifest.
-    - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The manifest stays without this tag.
+    - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The manifest remains, but without this tag.
     - Null if nothing was deleted. Also null in check mode, because only a real deletion shows what the registry supports.
   returned: success
   type: str

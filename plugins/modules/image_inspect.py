@@ -34,14 +34,14 @@ options:
   image:
     description:
       - The image to inspect.
-      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use the short names of Docker Hub, such as V(alpine).
-        The tag defaults to V(latest). If the reference contains a tag and a digest, the digest takes precedence.
+      - V([docker://]host[:port]/path[:tag][@digest]) is an image in a registry. You can use Docker Hub short names, such as V(alpine). The tag defaults to
+        V(latest). If the reference contains a tag and a digest, the digest takes precedence.
       - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is an image in a tar archive of an OCI
         layout. You can omit V(REF) if there is only one image.
-      - V(dir:PATH) is an image in a directory, in the format of C(skopeo copy).
-      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a container engine or
-        in a file that C(docker save) created. These do not store a manifest, so the module generates one, and RV(digest) is the image ID. The
-        module must read the whole image from a container engine.
+      - V(dir:PATH) is an image in a directory, in the format that C(skopeo copy) writes.
+      - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a container engine or in a file
+        that C(docker save) created. These do not store a manifest, so the module generates one, and RV(digest) is the image ID. If the image is in a
+        container engine, the module must read the whole image.
     type: str
     required: true
   platform:
@@ -56,8 +56,8 @@ options:
     default: false
   tags:
     description:
-      - Whether to return the tags of the repository, or the names in the OCI layout, in RV(tags). This costs one additional request, or several
-        if the registry paginates the list.
+      - Whether to return the tags in the repository, or the names in the OCI layout, in RV(tags). This costs one additional request, or several if the
+        registry paginates the list.
     type: bool
     default: false
   verify:
@@ -70,8 +70,8 @@ options:
     description:
       - Whether to return the referrers of the image and of its children, such as signatures, SBOMs and attestations, in RV(referrers). With
         O(platform), the list contains only the referrers of the image itself and of its child for this platform.
-      - The module finds referrers with the referrers API of the OCI distribution specification 1.1, or with the tags that the specification defines
-        for registries without this API. It finds artifacts under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) in the tag list.
+      - The module finds referrers with the referrers API from version 1.1 of the OCI distribution specification, or with the tags that the specification
+        defines for registries without this API. It finds artifacts under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) in the tag list.
       - This costs one request for each manifest that can have referrers, one request for each referrer, and one request for the tag list.
       - For a signature file in a directory, RV(referrers[].tag) is the corresponding cosign tag (C(sha256-<hex>.sig)). For a GPG signature, it is
         C(sha256-<hex>.gpg).
@@ -170,7 +170,7 @@ platforms:
   elements: str
   sample: ["linux/amd64", "linux/arm64"]
 children:
-  description: The entries of the index. Empty for a single-platform image.
+  description: The entries in the index. Empty for a single-platform image.
   returned: success
   type: list
   elements: dict
@@ -204,13 +204,13 @@ children:
       type: str
       sample: null
 annotations:
-  description: The annotations of the manifest or index.
+  description: The annotations in the manifest or index.
   returned: success
   type: dict
   sample: {"org.opencontainers.image.revision": "4b1c7f0"}
 config:
   description:
-    - The configuration of the image. Null if it has no configuration or if the configuration is not a JSON object.
+    - The image's configuration. Null if it has no configuration or if the configuration is not a JSON object.
     - The module leaves out values that are nested more than 64 levels deep, and prints a warning.
     - Null for an index if O(platform) is not set, because an index refers to several images. In this case, RV(created), RV(architecture), RV(os)
       and RV(size) are also null, and RV(layers) and RV(labels) are empty.
@@ -263,8 +263,8 @@ size:
   sample: 3623473
 tags:
   description:
-    - The tags of the repository, or the names in the OCI layout. Tags that are not versions come first, in alphabetical order. Versions follow,
-      from lowest to highest.
+    - The tags in the repository, or the names in the OCI layout. Tags that are not versions come first, in alphabetical order. Versions follow, from lowest
+      to highest.
     - Null unless O(tags=true).
   returned: success
   type: list
@@ -298,24 +298,24 @@ referrers:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     artifact_type:
-      description: The artifact type in the manifest of the referrer, or else the media type of its config. Null if it has neither.
+      description: The artifact type in the referrer's manifest, or else the media type of its config. Null if it has neither.
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     media_type:
-      description: The media type of the manifest of the referrer.
+      description: The media type of the referrer's manifest.
       type: str
       sample: application/vnd.oci.image.manifest.v1+json
     size:
-      description: The size of the manifest of the referrer, in bytes.
+      description: The size of the referrer's manifest, in bytes.
       type: int
       sample: 843
     annotations:
-      description: The annotations in the manifest of the referrer.
+      description: The annotations in the referrer's manifest.
       type: dict
       sample: {"dev.sigstore.bundle.content": "dsse-envelope"}
     scheme:
       description:
-        - V(referrers) if the manifest of the referrer has a C(subject). V(tag) if the referrer is stored under a cosign tag.
+        - V(referrers) if the referrer's manifest has a C(subject). V(tag) if the referrer is stored under a cosign tag.
       type: str
       sample: referrers
     tag:

@@ -13,7 +13,7 @@ description:
   - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. Carvel's C(imgpkg) and C(kbld) use
     the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
-  - The module removes the entries of images that are not in O(images). It keeps annotations that other tools have added to an entry.
+  - The module removes the entries for images that are not in O(images). It keeps annotations that other tools have added to an entry.
   - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, it sends a GET request instead,
     which registries may count as a pull.
 extends_documentation_fragment:
@@ -29,13 +29,13 @@ attributes:
 options:
   path:
     description:
-      - The path of the lock file on the managed node. The directory of the file must exist.
+      - The path of the lock file on the managed node. The file's directory must exist.
     type: path
     required: true
   images:
     description:
-      - The references to pin. The option also accepts the result of the filter P(drayage.registry.find_images#filter) or of the lookup
-        P(drayage.registry.images_of#lookup). The tag of a reference defaults to V(latest).
+      - The references to pin. The option also accepts the result of the P(drayage.registry.find_images#filter) filter or of the
+        P(drayage.registry.images_of#lookup) lookup. The tag of a reference defaults to V(latest).
       - If a reference already contains a digest, the module writes it unchanged and sends no request, unless O(platforms) is set.
       - By default, the module uses the images that are already in the file.
     type: list
@@ -54,8 +54,8 @@ options:
     default: missing
   platforms:
     description:
-      - The platforms that each image must have, in the form V(os/architecture[/variant]). The module records them in the annotation
-        C(drayage.registry/platforms), so that M(drayage.registry.image_sync) copies only these platforms.
+      - The platforms that each image must have, in the form V(os/architecture[/variant]). The module records them in the C(drayage.registry/platforms)
+        annotation, so that M(drayage.registry.image_sync) copies only these platforms.
       - The task fails if any of these platforms is missing from a multi-platform image. If the file already records the same platforms for an image,
         the module checks them again only when it looks up the image. With O(update=none), it does not check platforms.
     type: list
@@ -104,7 +104,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The images in the lock file, in the order of the file.
+  description: The images in the lock file, in the same order as in the file.
   returned: success
   type: list
   elements: dict

@@ -10,10 +10,10 @@ module: image_sign
 short_description: Sign a container image or attest a claim about it
 version_added: 0.2.0
 description:
-  - Signs an image, including the images of all its platforms, with a private key. The signatures are compatible with cosign. If O(predicate) is set,
-    the module adds a signed attestation instead.
+  - Signs an image, including the images for all its platforms, with a private key. The signatures are compatible with cosign. If O(predicate) is set, the
+    module adds a signed attestation instead.
   - The module does nothing if this key has already signed the same digest with the same identity. It keeps signatures made with other keys.
-  - The module stores the signatures in the repository of the image.
+  - The module stores the signatures in the image's repository.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -35,7 +35,7 @@ options:
     type: str
   bundle:
     description:
-      - The directory of a bundle that the role P(drayage.registry.airgap_export#role) created. The module signs this bundle instead of an image.
+      - The directory that contains a bundle from the P(drayage.registry.airgap_export#role) role. The module signs this bundle instead of an image.
       - The module writes the signature to the file C(SHA256SUMS.sigstore.json) in this directory. The signature covers C(SHA256SUMS),
         C(inventory.json) and the digests of all images.
     type: path
@@ -50,12 +50,12 @@ options:
     type: str
   passphrase:
     description:
-      - The passphrase of the key in O(key), O(key_content) or O(gpg_key), if it has one.
+      - The passphrase for the key in O(key), O(key_content) or O(gpg_key), if it has one.
     type: str
   gpg_key:
     description:
-      - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with the program C(gpg), like
-        C(skopeo standalone-sign). O(formats) and O(annotations) then have no effect.
+      - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with C(gpg), like C(skopeo standalone-sign).
+        O(formats) and O(annotations) then have no effect.
       - The module stores GPG signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
         in a registry, it writes them to O(lookaside).
     type: str
@@ -65,7 +65,7 @@ options:
     type: path
   lookaside:
     description:
-      - The directory in which to store the GPG signatures of an image in a registry. Other programs read them from there if a C(lookaside) URL in
+      - The directory in which to store the GPG signatures for an image in a registry. Other programs read them from there if a C(lookaside) URL in
         containers-registries.d(5) refers to this directory.
     type: path
   formats:
@@ -85,7 +85,7 @@ options:
       - bundle
   children:
     description:
-      - Whether to sign the images of all platforms in addition to the index. Podman and Skopeo require this.
+      - Whether to sign the images for all platforms in addition to the index. Podman and Skopeo require this.
       - This option has no effect on attestations, which always apply to O(image) only.
     type: bool
     default: true
@@ -102,8 +102,8 @@ options:
     default: {}
   predicate:
     description:
-      - The claim to attest, for example an SBOM. To read it from a file, use the lookup P(ansible.builtin.file#lookup) and the filter
-        P(ansible.builtin.from_json#filter).
+      - The claim to attest, for example an SBOM. To read it from a file, use the P(ansible.builtin.file#lookup) lookup and the
+        P(ansible.builtin.from_json#filter) filter.
     type: dict
   predicate_type:
     description:
@@ -114,7 +114,7 @@ options:
   state:
     description:
       - Whether the signature should exist.
-      - V(absent) removes the signatures that were made with this key. Signatures made with other keys stay.
+      - V(absent) removes the signatures that were made with this key. Signatures made with other keys are kept.
     type: str
     choices:
       - present
@@ -124,7 +124,7 @@ requirements:
   - cryptography >= 3.3.2
   - C(gpg), with O(gpg_key)
 notes:
-  - The module does not use a transparency log. To verify the signatures with cosign, add the option C(--insecure-ignore-tlog).
+  - The module does not use a transparency log. To verify the signatures with cosign, add the C(--insecure-ignore-tlog) option.
 seealso:
   - module: drayage.registry.image_verify
   - module: drayage.registry.image_copy
@@ -133,7 +133,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Sign a release and the images of all its platforms
+- name: Sign a release and the images for all its platforms
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
     key_content: "{{ vault_signing_key }}"
@@ -206,7 +206,7 @@ signatures:
       type: str
       sample: tag
     action:
-      description: The action of the task, which is V(added) or V(removed).
+      description: What the task did with the signature, either V(added) or V(removed).
       type: str
       sample: added
 msg:

@@ -35,10 +35,10 @@ attributes:
 options:
   src:
     description:
-      - The source of the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) is a path in a registry, and V(oci:PATH) is an
-        OCI layout in which the names of the images are full references.
-      - V(dir:PATH) is a directory tree in the format of C(skopeo sync), with one directory V(repository:tag) for each image. If the name of a
-        directory contains no tag, the tag is V(latest).
+      - Where to find the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) is a path in a registry, and V(oci:PATH) is an OCI
+        layout in which image names are full references.
+      - V(dir:PATH) is a directory tree in the format that C(skopeo sync) writes, with one directory V(repository:tag) for each image. If a directory name
+        contains no tag, the tag is V(latest).
       - Without O(src), each O(images[].name) must begin with a registry.
     type: str
   dest:
@@ -48,11 +48,11 @@ options:
     type: str
   source_file:
     description:
-      - A file on the managed node that declares images in the format of C(skopeo sync --src yaml), or the same content as JSON. The module adds its
+      - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module adds its
         entries after those of O(images).
-      - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of
-        the kind C(Images). The module recognizes these formats by their content. The task fails if the file contains an unsupported key. The module
-        ignores keys for the schedule and the speed of C(regsync), and prints a warning.
+      - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of the
+        kind C(Images). The module recognizes these formats by their content. The task fails if the file contains an unsupported key. The module ignores
+        keys that control the schedule and speed of C(regsync), and prints a warning.
       - In a C(regsync) configuration, each entry contains its destination. Do not set O(dest) in this case.
       - The module supports all keys of the C(skopeo) format, including C(credentials), C(tls-verify) and C(cert-dir). If O(registries) has an entry for
         the same host, that entry takes precedence. The module then uses the file only for credentials and certificates that the entry does not
@@ -61,16 +61,15 @@ options:
     type: path
   lock_file:
     description:
-      - An ImagesLock file on the managed node, in the format of M(drayage.registry.image_lock). The module copies its images in addition to those in
-        O(images) and O(source_file).
+      - An ImagesLock file on the managed node, in the format that M(drayage.registry.image_lock) writes. The module copies its images in addition to those
+        in O(images) and O(source_file).
       - At the destination, each tag points to the digest in the file, even if the tag points to another image at the source.
-      - The annotation C(drayage.registry/platforms) of an entry takes precedence over O(platforms).
+      - An entry's C(drayage.registry/platforms) annotation takes precedence over O(platforms).
     type: path
   scoped:
     description:
-      - How to name the destination repositories of entries without O(images[].dest). V(true) uses the full name of the source, including the host.
-        V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without
-        C(--scoped), respectively.
+      - How to name the destination repositories for entries without O(images[].dest). V(true) uses the full name of the source, including the host.
+        V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped), respectively.
       - By default, the entries of a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
         entries get the default names that O(images[].dest) describes.
       - If two images have the same destination, the task fails before it writes anything.
@@ -114,8 +113,8 @@ options:
     description:
       - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
         divide the work.
-      - The share of an image depends only on its name at the destination. If there are at least 100 entries for each share, the module assigns
-        whole repositories to the shares instead of single images.
+      - Which share an image is in depends only on its name at the destination. If there are at least 100 entries for each share, the module assigns whole
+        repositories to the shares instead of single images.
     type: str
   inventory:
     description:
@@ -131,7 +130,7 @@ options:
     description:
       - A file on the managed node that the module locks, so that only one task with this file runs at a time. If another task has locked the file, this
         task fails with RV(busy=true) before it sends a request.
-      - The directory of the file must exist. The file itself exists only while a task runs.
+      - The file's directory must exist. The file itself exists only while a task is running.
       - In check mode, the module ignores this option.
     type: path
   base:
@@ -322,7 +321,7 @@ cost:
       description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
       type: int
     free:
-      description: The free space on the disk of a local destination, in bytes. Null for a registry.
+      description: The free disk space at a local destination, in bytes. Null for a registry.
       type: int
 images_left_out:
   description: The number of unchanged images that RV(images) does not contain. Always V(0) unless the task failed and O(report=changes).

@@ -10,7 +10,7 @@ module: image_tags
 short_description: List the tags of a repository, or point tags to other images
 version_added: 0.1.0
 description:
-  - Lists all tags of a repository, or only those that match filters. The module can also return the digests that the tags point to.
+  - Lists all tags in a repository, or only those that match filters. The module can also return the digests that the tags point to.
   - With O(tags), the module points tags to images that already exist in the repository. It uploads only manifests.
   - Without O(tags), the module does not modify anything, so it never reports a change.
 extends_documentation_fragment:
@@ -26,10 +26,10 @@ attributes:
 options:
   repository:
     description:
-      - The repository, in the form V([docker://]host[:port]/path). You can use the short names of Docker Hub, such as V(alpine).
+      - The repository, in the form V([docker://]host[:port]/path). You can use Docker Hub short names, such as V(alpine).
       - V(oci:PATH) or V(oci-archive:FILE) selects the names in an OCI layout, or in an archive of an OCI layout, on the managed node.
-      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags of the repository V(NAME) in a
-        container engine or file. V(docker-archive:FILE) selects all names in the file.
+      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags in the V(NAME) repository in a container engine or
+        file. V(docker-archive:FILE) selects all names in the file.
     type: str
     required: true
   include:
@@ -45,9 +45,8 @@ options:
     elements: str
   semver:
     description:
-      - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4),
-        V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). The module ignores a leading C(v) and build metadata. In the tags of Helm charts, an
-        underscore starts the build metadata, as in V(1.2.3_build).
+      - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4), V(~1.4.2), V(1.2 - 1.4) or
+        V(1.x || 3.x). The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore starts the build metadata, as in V(1.2.3_build).
       - A range contains pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
         versioning, everything after a hyphen marks a pre-release, so V(1.2.3-alpine) is also a pre-release.
       - A range contains pre-releases of its upper bound only if it mentions a pre-release of the same version, as

@@ -11,8 +11,8 @@ short_description: Verify the signatures of a container image
 version_added: 0.2.0
 description:
   - Verifies that an image is signed with one of the given keys, or that a policy accepts it. Otherwise, the task fails.
-  - The module finds cosign signatures in both formats, under the tag C(sha256-<hex>.sig) and in sigstore bundles. In a directory, it finds cosign
-    and GPG signatures in C(signature-N) files. For the GPG signatures of an image in a registry, see O(registries_d).
+  - The module finds cosign signatures in both formats, under the tag C(sha256-<hex>.sig) and in sigstore bundles. In a directory, it finds cosign and GPG
+    signatures in C(signature-N) files. For GPG signatures on images in a registry, see O(registries_d).
   - The module does not modify anything, so it never reports a change.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -37,20 +37,20 @@ options:
     type: str
   bundle:
     description:
-      - The directory of a signed bundle that the role P(drayage.registry.airgap_export#role) created. The module verifies this bundle instead of an
+      - The directory that contains a signed bundle from the P(drayage.registry.airgap_export#role) role. The module verifies this bundle instead of an
         image. The task fails if a signed file is missing or has changed, or if the directory contains a file that is not signed.
     type: path
   public_keys:
     description:
       - Public keys in PEM format. Each item is the path of a file on the managed node, or the key itself.
-      - One signature with one of these keys is enough. A signature of an index also covers the images of its platforms.
+      - One signature with one of these keys is enough. A signature on an index also covers the images for its platforms.
     type: list
     elements: str
   identity:
     description:
-      - The image name that must be signed together with the digest, in the notation of C(signedIdentity) in containers-policy.json(5), for example a
+      - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5), for example a
         mapping with the C(type) V(matchRepository). By default, only the digest must match, as with cosign.
-      - The signatures in sigstore bundles contain no image name, so only signatures in the format V(tag) can meet this requirement.
+      - The signatures in sigstore bundles contain no image name, so only signatures in the V(tag) format can meet this requirement.
     type: dict
   annotations:
     description:
@@ -59,7 +59,7 @@ options:
     default: {}
   attestations:
     description:
-      - The types of the attestations that the image must also have. Each type is a URI or one of the names that C(cosign attest --type) accepts. Each
+      - The types of attestations that the image must also have. Each type is a URI or one of the names that C(cosign attest --type) accepts. Each
         attestation must be signed with one of O(public_keys).
     type: list
     elements: str
@@ -108,11 +108,11 @@ signatures:
   elements: dict
   contains:
     digest:
-      description: The signed digest, which is that of the image or of the image for one of its platforms.
+      description: The signed digest, which belongs to the image itself or to the image for one of its platforms.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     key:
-      description: The path of the public key. If the key was not given as a file, the beginning of its fingerprint.
+      description: The path of the public key. If the key was not given as a file, this is the beginning of its fingerprint.
       type: str
       sample: /etc/keys/release.pub
     fingerprint:

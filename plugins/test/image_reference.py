@@ -9,7 +9,7 @@ name: image_reference
 short_description: Test whether a value is an image reference
 version_added: 0.1.0
 description:
-  - Tests whether a string is a valid image reference in the notation of the modules of this collection. It does not check whether the image exists.
+  - Tests whether a string is a valid image reference in the notation that this collection's modules use. It does not check whether the image exists.
 positional: _input
 options:
   _input:
