@@ -16,7 +16,7 @@ options:
       - The module deletes each tag individually, so other tags of the same image are kept. It never changes repositories that are not declared.
       - The module deletes nothing from a repository if it cannot list the tags at the source, if an entry for this repository or an expression in such an
         entry selects no tags, or if one of the images failed. It deletes nothing at all if it cannot resolve a pattern such as V(path/*).
-      - Tags that contain the digest of an image, such as cosign's C(sha256-<hex>.sig) and the tags of the referrers tag schema, are kept as long
+      - Tags that contain the digest of an image, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long
         as this image exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes the untagged referrers of an image, such as signatures and SBOMs, after it has deleted this image's
         last tag. It never deletes the referrers of an image that is kept.

@@ -34,7 +34,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Mirror all images of a rendered chart
+- name: Mirror all images in a rendered chart
   drayage.registry.image_sync:
     images: "{{ manifests | drayage.registry.find_images | selectattr('certain') | map(attribute='reference') }}"
     dest: registry.example.com/mirror

@@ -47,7 +47,7 @@ _value:
     unique:
       description:
         - For each reference, the total size in bytes of the blobs that no image with another digest uses.
-        - Null if the inventory does not contain the sizes of the blobs.
+        - Null if the inventory does not contain blob sizes.
       type: dict
       sample: {"registry.example.com/mirror/app:1.0": 1048576}
 """

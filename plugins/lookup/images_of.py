@@ -90,7 +90,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Mirror all images of a compose file
+- name: Mirror all images in a compose file
   drayage.registry.image_sync:
     images: "{{ query('drayage.registry.images_of', '/srv/shop/compose.yml', certain=true) }}"
     dest: registry.example.com/mirror

@@ -42,7 +42,7 @@ options:
       - V(dir:PATH) is an image in a directory, in the format that C(skopeo copy) writes.
       - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
       - V(containers-storage:NAME[:TAG]) is an image in the storage that Podman, Buildah and CRI-O share. The module connects to the Podman service
-        (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs the program C(podman).
+        (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs C(podman).
       - To select an image in a container engine by its ID, write V(sha256:ID) instead of the name.
       - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) created.
     type: str
@@ -165,7 +165,7 @@ EXAMPLES = r"""
     src: registry.example.com/prod/app:1.4.2
     dest: oci-archive:/srv/transfer/app.tar:1.4.2
 
-- name: Load an image into the Docker Engine of the managed node
+- name: Load an image into the Docker Engine on the managed node
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-daemon:registry.example.com/prod/app:1.4.2

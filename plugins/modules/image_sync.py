@@ -70,7 +70,7 @@ options:
     description:
       - How to name the destination repositories for entries without O(images[].dest). V(true) uses the full name of the source, including the host.
         V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped), respectively.
-      - By default, the entries of a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
+      - By default, the entries in a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
         entries get the default names that O(images[].dest) describes.
       - If two images have the same destination, the task fails before it writes anything.
     type: bool
@@ -166,7 +166,7 @@ EXAMPLES = r"""
     prune_keep: ['rollback-.*']
     max_delete: 20
 
-- name: Promote all repositories of a team
+- name: Promote all of a team's repositories
   drayage.registry.image_sync:
     src: registry.example.com/staging
     dest: registry.example.com/prod
@@ -184,7 +184,7 @@ EXAMPLES = r"""
       - name: ghcr.io/example/app
         tags: ["1.4.2"]
 
-- name: Copy all images from the layout to the registry of the site
+- name: Copy all images from the layout to the site's registry
   drayage.registry.image_sync:
     src: oci:/srv/transfer/bundle
     dest: registry.site.example

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_tags
-short_description: List the tags of a repository, or point tags to other images
+short_description: List the tags in a repository, or point tags to other images
 version_added: 0.1.0
 description:
   - Lists all tags in a repository, or only those that match filters. The module can also return the digests that the tags point to.

@@ -221,7 +221,7 @@ class Authenticator:
         parameters = self._challenge.parameters if self._challenge else {}
         if not parameters.get("realm"):
             cause = "%s requires a token, but its response specifies no token service (realm)" % self._session.host
-            raise ImageError(cause, hint="Check the authentication settings of the registry")
+            raise ImageError(cause, hint="Check the registry's authentication settings")
         realm = urls.resolve("", parameters["realm"], "the token service of %s" % self._session.host)
         if identity:
             self._check_realm(realm)
