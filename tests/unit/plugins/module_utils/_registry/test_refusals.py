@@ -204,7 +204,9 @@ class TestStorage:
         found = self.error(status, headers)
         assert isinstance(found, Refused)
         assert found.status == status
-        assert found.hint.startswith("Credentials are not sent to the storage server. Check the storage settings")
+        assert found.hint.startswith(
+            "Credentials are not sent to the storage server. Check the registry's storage settings"
+        )
 
 
 def test_a_page_is_told_from_other_foreign_responses():
