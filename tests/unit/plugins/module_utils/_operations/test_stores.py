@@ -245,7 +245,7 @@ def test_options_within_their_bounds_are_accepted(option, least, most):
     ("option", "value"), [("timeout", 0), ("timeout", 86400.5), ("min_rate", -1), ("min_rate", float("nan"))]
 )
 def test_options_just_out_of_bounds_are_refused(option, value):
-    with pytest.raises(ImageError, match="the option %s is " % option):
+    with pytest.raises(ImageError, match="the %s option is " % option):
         open_stores(params(**{option: value}), runs.run())
 
 
