@@ -82,7 +82,7 @@ def test_signatures_of_anything_else_stay():
 def test_signatures_that_make_no_sense(signatures):
     with pytest.raises(
         AnsibleFilterError,
-        match=r"^manifest_digest: the signatures? in the Docker schema 1 manifest [a-z ]+\. Push the image again",
+        match=r"^manifest_digest: the signatures? (in|of) the Docker schema 1 manifest [a-z ]+\. Push the image again",
     ):
         manifest_digest(signed(*signatures))
 
