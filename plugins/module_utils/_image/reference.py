@@ -18,7 +18,7 @@ import os
 import re
 import typing as t
 
-from .._errors import InvalidReference
+from .._errors import ImageError, InvalidReference
 from .._text import without_userinfo
 from . import digest as digests
 
@@ -214,6 +214,13 @@ def name_or_default(reference: Reference) -> str:
     """Return the name to look up. For a repository without tag and digest, it is the tag ``latest``."""
     has_repository = not isinstance(reference, LocalReference) and reference.repository
     return reference.name or ("latest" if has_repository else "")
+
+
+def check_digest(reference: Reference, digest: str) -> None:
+    """Raise ImageError if the reference specifies a digest, and the image has a different one."""
+    if reference.digest and digest != reference.digest:
+        cause = "the image has the digest %s, but the reference specifies %s" % (digest, reference.digest)
+        raise ImageError(cause, hint="Correct or remove the digest in the reference")
 
 
 def pinned(reference: Reference, digest: str) -> str:

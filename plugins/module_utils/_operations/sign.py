@@ -206,9 +206,7 @@ def manifest_of(store: Store, reference: Reference) -> Manifest:
         manifest = store.manifest(references.name_or_default(reference))
     except NotFound as error:
         raise NotFound("cannot sign the image: %s" % error.cause, hint="Push the image first") from None
-    if reference.digest and manifest.digest != reference.digest:
-        cause = "the image has the digest %s, but the reference specifies %s" % (manifest.digest, reference.digest)
-        raise ImageError(cause, hint="Correct or remove the digest in the reference")
+    references.check_digest(reference, manifest.digest)
     return manifest
 
 

@@ -37,7 +37,6 @@ _TLS_ALERT_HINT = "Set client_cert in registries if the registry requires a clie
 _REACH_HINT = "Check the host name, the port and the network"
 BROKEN_HINT = "Check the network, and run the task again"
 _URL_HINT = "Check the host name and the credentials for invalid characters"
-_TOO_SLOW = "the host sent data more slowly than min_rate allows"
 _SLOW_HINT = "Decrease min_rate if the network is slow"
 _PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the task's environment"
 
@@ -73,7 +72,7 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Conne
         reason = _proxy_reason(causes)
         return kind("cannot reach %s through the proxy %s: %s" % (host, proxy, reason), hint=_PROXY_HINT, reason=reason)
     reason = _reason(causes)
-    hint = _SLOW_HINT if reason == _TOO_SLOW else _REACH_HINT
+    hint = _SLOW_HINT if _is_too_slow(causes) else _REACH_HINT
     return kind("cannot reach %s: %s" % (host, reason), hint=hint, reason=reason, system_errno=_errno(causes))
 
 
@@ -113,9 +112,13 @@ def _proxy_reason(causes: list[BaseException]) -> str:
     return _reason(causes)
 
 
+def _is_too_slow(causes: list[BaseException]) -> bool:
+    return any(isinstance(cause, TooSlow) for cause in causes)
+
+
 def _reason(causes: list[BaseException]) -> str:
-    if any(isinstance(cause, TooSlow) for cause in causes):
-        return _TOO_SLOW
+    if _is_too_slow(causes):
+        return "the host sent data more slowly than min_rate allows"
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return "the host name cannot be resolved"

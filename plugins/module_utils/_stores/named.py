@@ -64,7 +64,7 @@ class RepositoryNames(AllNames):
         return [tag]
 
     def of_published(self, tags: t.Sequence[str], digest: str) -> list[str]:
-        """Return the full names; the name with the digest if there is no tag."""
+        """Return the full name for each tag, or the name with the digest if there is no tag."""
         return [self.full(tag) for tag in tags or [digest]]
 
     def _is_ours(self, name: str, tag: str) -> bool:
