@@ -28,20 +28,26 @@ def pool():
 
 
 @pytest.fixture
-def source():
-    return MemoryStore("r.example", "app")
+def store_type():
+    """The type of the stores below; modules replace it."""
+    return MemoryStore
 
 
 @pytest.fixture
-def elsewhere():
+def source(store_type):
+    return store_type("r.example", "app")
+
+
+@pytest.fixture
+def elsewhere(store_type):
     """A repository of another registry, without anything in it."""
-    return MemoryStore("s.example", "app")
+    return store_type("s.example", "app")
 
 
 @pytest.fixture
-def beside():
+def beside(store_type):
     """Another repository of the source's registry, without anything in it."""
-    return MemoryStore("r.example", "copy")
+    return store_type("r.example", "copy")
 
 
 @pytest.fixture

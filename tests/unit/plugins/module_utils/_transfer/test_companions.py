@@ -34,18 +34,13 @@ SIGNED, TAG = signatures(b"ours"), signature_tag(AMD64)
 
 
 @pytest.fixture
-def source():
-    return ReferringStore().add(AMD64, tag="latest")
+def store_type():
+    return ReferringStore
 
 
 @pytest.fixture
-def elsewhere():
-    return ReferringStore("s.example")
-
-
-@pytest.fixture
-def beside():
-    return ReferringStore("r.example", "copy")
+def source(source):
+    return source.add(AMD64, tag="latest")
 
 
 @pytest.fixture

@@ -29,18 +29,13 @@ SBOM, SIGNED, TAG = referrer(IMAGE, b"sbom"), signatures(b"ours"), signature_tag
 
 
 @pytest.fixture
-def source():
-    return ReferringStore().add(IMAGE, tag="latest").add(SBOM).add(SIGNED, tag=TAG)
+def store_type():
+    return ReferringStore
 
 
 @pytest.fixture
-def elsewhere():
-    return ReferringStore("s.example")
-
-
-@pytest.fixture
-def beside():
-    return ReferringStore("r.example", "copy")
+def source(source):
+    return source.add(IMAGE, tag="latest").add(SBOM).add(SIGNED, tag=TAG)
 
 
 @pytest.fixture
