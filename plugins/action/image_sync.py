@@ -10,7 +10,7 @@ from ansible_collections.drayage.registry.plugins.plugin_utils._progress import 
 
 
 class ActionModule(RegistryAction):
-    """Run the module image_sync, show its progress, and its message instead of all images with -v."""
+    """Run the module image_sync, and show its progress. With -v, show its message instead of all images."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Return the result of the module. With -v, its images would fill the terminal."""

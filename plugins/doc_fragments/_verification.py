@@ -55,7 +55,7 @@ options:
         servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
     type: path
 requirements:
-  - cryptography >= 3.3.2, with O(signed_by) or O(policy)
+  - cryptography >= 3.3.2, if O(signed_by) or O(policy) is set
 """
 
     POLICY = r"""

@@ -14,7 +14,7 @@ description:
 positional: _input
 options:
   _input:
-    description: The schedule, which is V(hourly), V(daily), V(weekly), V(monthly), V(yearly), or five fields such as V(0 4 * * 1-5).
+    description: The schedule, which is V(hourly), V(daily), V(weekly), V(monthly), V(yearly), V(reboot), or five fields such as V(0 4 * * 1-5).
     type: string
     required: true
   after:

@@ -11,14 +11,14 @@ version_added: 0.1.0
 description:
   - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units and ImagesLock files.
     The filter also supports Tekton tasks, Argo workflows, OLM bundles, and Flux and Argo CD sources.
-  - If the document's format defines a value as an image, the reference is certain. The filter also returns other values that look like a reference, with
-    RV(_value[].certain=false).
+  - If the document's format defines a value as an image, the filter returns it with RV(_value[].certain=true). The filter also returns other values that
+    look like references, with RV(_value[].certain=false).
   - The filter does not read files or send requests.
 positional: _input
 options:
   _input:
     description:
-      - The text of a quadlet unit or of YAML or JSON documents, a parsed document, or a list of parsed documents.
+      - Text, a parsed document, or a list of parsed documents. The text can be a quadlet unit, or one or more YAML or JSON documents.
     type: raw
     required: true
   default_tag:
@@ -54,11 +54,11 @@ _value:
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
       description:
-        - The kind of place in which the reference was found.
-        - The kinds V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM bundles and catalogs), V(stream)
-          (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry) are certain.
-        - The kinds V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)), V(environment), V(argument) and
-          V(text) are not certain.
+        - The context in which the reference was found.
+        - RV(_value[].certain) is V(true) for V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM bundles
+          and catalogs), V(stream) (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry).
+        - RV(_value[].certain) is V(false) for V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)),
+          V(environment), V(argument) and V(text).
       type: string
       sample: container
     path:

@@ -9,14 +9,14 @@ name: image_reference
 short_description: Split an image reference into its parts
 version_added: 0.1.0
 description:
-  - Splits a reference, in the notation that this collection's modules use, into its parts. It also returns the image's full name.
+  - Splits an image reference into its parts. The filter accepts the same notation as this collection's modules, and also returns the full reference.
   - The filter expands Docker Hub short names. For example, V(alpine) becomes V(docker.io/library/alpine). It does not add a tag.
   - The filter does not read files or send requests.
 positional: _input
 options:
   _input:
     description:
-      - The reference, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), or with another transport that
+      - The reference, in the form V([docker://]host[:port]/path[:tag][@digest]) or V(oci:PATH[:REF]). You can also use the other transports that
         M(drayage.registry.image_copy) supports.
     type: string
     required: true

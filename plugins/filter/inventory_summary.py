@@ -9,7 +9,7 @@ name: inventory_summary
 short_description: Summarize an inventory of images
 version_added: 0.1.0
 description:
-  - Computes how much space the images in an inventory need. A blob that several images use counts only once.
+  - Computes how much space the images in an inventory need. If several images share a blob, the blob is counted once.
   - To write an inventory, use the O(drayage.registry.image_sync#module:inventory) option of M(drayage.registry.image_sync).
 positional: _input
 options:
@@ -36,7 +36,7 @@ _value:
   type: dict
   contains:
     bytes:
-      description: The total size of all blobs, in bytes. Each blob counts once.
+      description: The total size of all blobs, in bytes. Each blob is counted once.
       type: int
       sample: 104857600
     repositories:
@@ -46,7 +46,7 @@ _value:
       sample: [{repository: registry.example.com/mirror/app, images: 3, bytes: 73400320}]
     unique:
       description:
-        - For each reference, the total size in bytes of the blobs that no image with another digest uses.
+        - For each reference, the total size in bytes of the blobs that no image with a different digest uses.
         - Null if the inventory does not contain blob sizes.
       type: dict
       sample: {"registry.example.com/mirror/app:1.0": 1048576}

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: location
-short_description: Split the location of an image or a set of images into its parts
+short_description: Split an image location into its parts
 version_added: 0.1.0
 description:
-  - Splits an image reference into the location, such as a registry or an OCI layout, and the image's name there. The filter also accepts the values of the
+  - Splits an image reference into its location, such as a registry or an OCI layout, and the image's name there. The filter also accepts the values of the
     O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) options of M(drayage.registry.image_sync).
   - An input without a slash is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker Hub. To split
     references that can be short names, use the P(drayage.registry.image_reference#filter) filter.
@@ -18,7 +18,7 @@ positional: _input
 options:
   _input:
     description:
-      - The location, in the form V([docker://]host[:port][/path][:tag][@digest]), V(oci:PATH[:NAME]), or with another transport that
+      - The location, in the form V([docker://]host[:port][/path][:tag][@digest]) or V(oci:PATH[:NAME]). You can also use the other transports that
         M(drayage.registry.image_copy) supports.
     type: string
     required: true

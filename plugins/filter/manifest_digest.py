@@ -22,7 +22,7 @@ options:
     required: true
 notes:
   - By default, the P(ansible.builtin.file#lookup) lookup removes line endings at the end of a file. Set C(rstrip=false) to keep them.
-  - Before ansible-core 2.19, templates decode text that looks like JSON if it is stored in a separate variable. To avoid this, pass the result of a
+  - In ansible-core before 2.19, templates parse text that looks like JSON if the text comes from a separate variable. To avoid this, pass the result of a
     lookup or a task directly to the filter.
 seealso:
   - plugin: drayage.registry.image_reference

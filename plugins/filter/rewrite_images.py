@@ -11,12 +11,12 @@ version_added: 0.1.0
 description:
   - Replaces the image references that P(drayage.registry.find_images#filter) finds, for example with references to a mirror.
   - If the input is text, the filter leaves everything else unchanged, including comments, quotes and key order.
-  - The filter writes a reference with a digest as C(name:tag@digest) on one line, so that tools that update pinned references find it.
+  - The filter writes a reference with a digest as C(name:tag@digest) on one line, so that tools that update pinned references can find it.
 positional: _input
 options:
   _input:
     description:
-      - The text of a quadlet unit or of YAML or JSON documents, a parsed document, or a list of parsed documents.
+      - Text, a parsed document, or a list of parsed documents. The text can be a quadlet unit, or one or more YAML or JSON documents.
     type: raw
     required: true
   mapping:

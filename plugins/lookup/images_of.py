@@ -12,7 +12,7 @@ description:
   - Returns every image reference in files and directories on the controller. The lookup finds the same references as the
     P(drayage.registry.find_images#filter) filter, which reads text. You can pass the result to the O(ignore:images) option of
     M(drayage.registry.image_sync) and M(drayage.registry.image_lock).
-  - The lookup renders Helm charts with C(helm template). If this program is not installed, the lookup reads only the C(artifacthub.io/images) annotation
+  - The lookup renders Helm charts with C(helm template). If C(helm) is not installed, the lookup reads only the C(artifacthub.io/images) annotation
     and the chart's values, and prints a warning. The result can then be incomplete.
 extends_documentation_fragment:
   - drayage.registry._registries
@@ -27,15 +27,15 @@ options:
     required: true
   confirm:
     description:
-      - Whether to check, with one HEAD request for each reference, that the image exists, and to drop references to images that do not exist.
-      - Use this option to find out which of the uncertain references are images.
-      - If the lookup cannot check a reference that is certain, for example because the registry does not respond, it fails. If it cannot check a
-        reference that is not certain, it drops the reference and prints a warning.
+      - Whether to drop references to images that do not exist. To check this, the lookup sends one HEAD request for each reference.
+      - Use this option to find out which references with RV(_raw[].certain=false) are images.
+      - The lookup fails if it cannot check a reference with RV(_raw[].certain=true), for example because the registry does not respond. If it cannot
+        check any other reference, it drops the reference and prints a warning.
     type: bool
     default: false
   certain:
     description:
-      - Whether to return only the references that are certain; see RV(_raw[].certain).
+      - Whether to return only references with RV(_raw[].certain=true).
     type: bool
     default: false
   default_tag:
@@ -95,7 +95,7 @@ EXAMPLES = r"""
     images: "{{ query('drayage.registry.images_of', '/srv/shop/compose.yml', certain=true) }}"
     dest: registry.example.com/mirror
 
-- name: List the images in manifests that exist in their registries
+- name: List the images that the manifests refer to, if they exist in their registries
   ansible.builtin.debug:
     msg: "{{ query('drayage.registry.images_of', '/srv/release', confirm=true) | map(attribute='reference') }}"
 """
@@ -111,7 +111,7 @@ _raw:
       type: str
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
-      description: The kind of place in which the reference was found, as in the result of the P(drayage.registry.find_images#filter) filter.
+      description: The context in which the reference was found, as in the result of the P(drayage.registry.find_images#filter) filter.
       type: str
       sample: container
     path:

@@ -257,7 +257,7 @@ os:
   sample: linux
 size:
   description:
-    - The total size of the configuration and the layers in the registry, in bytes. Each blob counts once. Null for a schema 1 image.
+    - The total size of the configuration and the layers in the registry, in bytes. Each blob is counted once. Null for a schema 1 image.
   returned: success
   type: int
   sample: 3623473

@@ -12,7 +12,7 @@ version_added: 0.2.0
 description:
   - Signs an image, including the images for all its platforms, with a private key. The signatures are compatible with cosign. If O(predicate) is set, the
     module adds a signed attestation instead.
-  - The module does nothing if this key has already signed the same digest with the same identity. It keeps signatures made with other keys.
+  - The module does nothing if the key has already signed the same digest with the same identity. It keeps signatures made with other keys.
   - The module stores the signatures in the image's repository.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -54,8 +54,8 @@ options:
     type: str
   gpg_key:
     description:
-      - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with C(gpg), like C(skopeo standalone-sign).
-        O(formats) and O(annotations) then have no effect.
+      - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with C(gpg), as C(skopeo standalone-sign) does.
+        In this case, O(formats) and O(annotations) have no effect.
       - The module stores GPG signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
         in a registry, it writes them to O(lookaside).
     type: str
@@ -86,14 +86,14 @@ options:
   children:
     description:
       - Whether to sign the images for all platforms in addition to the index. Podman and Skopeo require this.
-      - This option has no effect on attestations, which always apply to O(image) only.
+      - This option has no effect on attestations, which apply only to O(image) itself.
     type: bool
     default: true
   identity:
     description:
       - The image name to sign together with the digest. As with cosign, it defaults to the repository of O(image).
-      - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name includes the tag.
-      - A sigstore bundle contains the name only if it stores an attestation.
+      - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name also includes the tag.
+      - A sigstore bundle contains the name only if it contains an attestation.
     type: str
   annotations:
     description:
@@ -109,12 +109,12 @@ options:
     description:
       - The type of O(predicate). This is a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
         V(slsaprovenance1).
-      - With O(state=absent), the module removes all attestations of this type that were signed with this key. It ignores O(predicate).
+      - With O(state=absent), the module removes all attestations of this type that were signed with the given key. It ignores O(predicate).
     type: str
   state:
     description:
       - Whether the signature should exist.
-      - V(absent) removes the signatures that were made with this key. Signatures made with other keys are kept.
+      - V(absent) removes the signatures made with the given key. Signatures made with other keys are kept.
     type: str
     choices:
       - present
@@ -122,7 +122,7 @@ options:
     default: present
 requirements:
   - cryptography >= 3.3.2
-  - C(gpg), with O(gpg_key)
+  - C(gpg), if O(gpg_key) is set
 notes:
   - The module does not use a transparency log. To verify the signatures with cosign, add the C(--insecure-ignore-tlog) option.
 seealso:
@@ -157,7 +157,7 @@ EXAMPLES = r"""
     gpg_home: /etc/keys/gnupg
     identity: registry.example.com/prod/app:1.4.2
 
-- name: Remove the signatures that were made with a key
+- name: Remove the signatures made with a particular key
   drayage.registry.image_sign:
     image: registry.example.com/prod/app:1.4.2
     key_content: "{{ vault_signing_key }}"
@@ -178,7 +178,7 @@ digests:
   elements: str
   sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]
 identity:
-  description: The image name that is signed together with the digest. Null for O(bundle).
+  description: The image name that is signed together with the digest. Null if O(bundle) is set.
   returned: success
   type: str
   sample: registry.example.com/prod/app

@@ -48,21 +48,21 @@ options:
     type: str
   source_file:
     description:
-      - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module adds its
-        entries after those of O(images).
+      - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module appends
+        the entries in this file to those in O(images).
       - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of the
         kind C(Images). The module recognizes these formats by their content. The task fails if the file contains an unsupported key. The module ignores
         keys that control the schedule and speed of C(regsync), and prints a warning.
-      - In a C(regsync) configuration, each entry contains its destination. Do not set O(dest) in this case.
+      - In a C(regsync) configuration, each entry contains its own destination, so do not set O(dest).
       - The module supports all keys of the C(skopeo) format, including C(credentials), C(tls-verify) and C(cert-dir). If O(registries) has an entry for
-        the same host, that entry takes precedence. The module then uses the file only for credentials and certificates that the entry does not
+        the same host, that entry takes precedence. In this case, the module uses the file only for credentials and certificates that the entry does not
         contain, and ignores C(tls-verify).
       - To read YAML, the module needs the Python library PyYAML on the managed node.
     type: path
   lock_file:
     description:
-      - An ImagesLock file on the managed node, in the format that M(drayage.registry.image_lock) writes. The module copies its images in addition to those
-        in O(images) and O(source_file).
+      - An ImagesLock file on the managed node, in the format that M(drayage.registry.image_lock) writes. The module copies the images in this file in
+        addition to those in O(images) and O(source_file).
       - At the destination, each tag points to the digest in the file, even if the tag points to another image at the source.
       - An entry's C(drayage.registry/platforms) annotation takes precedence over O(platforms).
     type: path
@@ -70,14 +70,14 @@ options:
     description:
       - How to name the destination repositories for entries without O(images[].dest). V(true) uses the full name of the source, including the host.
         V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped), respectively.
-      - By default, the entries in a C(skopeo) file in O(source_file) get the same names as with V(false), unless O(dest) is an OCI layout. All other
-        entries get the default names that O(images[].dest) describes.
+      - If this option is not set, entries from an O(source_file) in the C(skopeo) format get the same names as with V(false), unless O(dest) is an OCI
+        layout. All other entries get the default names described for O(images[].dest).
       - If two images have the same destination, the task fails before it writes anything.
     type: bool
   platforms:
     description:
       - Copy only these platforms of multi-platform images, in the form V(os/architecture[/variant]). By default, all platforms are copied. If this
-        removes a platform from an index, the digest of the index changes.
+        option removes a platform from an index, the digest of the index changes.
       - An index does not need to have every platform in the list, but the task fails if it has none of them. Single-platform images and artifacts, such
         as charts and signatures, are copied unchanged, even if their platform is not in the list.
     type: list
@@ -91,7 +91,7 @@ options:
   existing:
     description:
       - What to do with tags that already exist at the destination.
-      - V(update) points them to the image that they point to at the source.
+      - V(update) points them to the same images as at the source.
       - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
     type: str
     choices:
@@ -101,8 +101,8 @@ options:
   report:
     description:
       - Which images to return in RV(images) if the task fails. V(all) returns all images.
-      - V(changes) leaves out unchanged images, so that a failure in a large set does not fill the terminal. RV(images_left_out) is the number of these
-        images.
+      - V(changes) leaves out unchanged images, so that a failure in a large set does not fill the terminal. RV(images_left_out) is the number of
+        images left out.
       - If the task succeeds, RV(images) always contains all images.
     type: str
     choices:
@@ -113,8 +113,8 @@ options:
     description:
       - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
         divide the work.
-      - Which share an image is in depends only on its name at the destination. If there are at least 100 entries for each share, the module assigns whole
-        repositories to the shares instead of single images.
+      - Which share an image is in depends only on its name at the destination. If there are at least 100 entries per share, the module assigns whole
+        repositories to the shares instead of individual images.
     type: str
   inventory:
     description:
@@ -122,13 +122,13 @@ options:
         digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
       - In each record, C(attached) lists which of C(signature), C(sbom), C(provenance) and C(attestation) the image has. With O(referrers=true), a
         record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
-      - The module does not request an image again if it is already recorded. It keeps the record of an image that is not part of this run, unless
-        O(prune) deleted the image.
+      - If the file already contains a record with an image's digest, the module reuses this record instead of requesting the image. It keeps the record
+        of an image that is not part of this run, unless O(prune) deleted the image.
       - The task reports a change if the file changes.
     type: path
   exclusive:
     description:
-      - A file on the managed node that the module locks, so that only one task with this file runs at a time. If another task has locked the file, this
+      - A file on the managed node that the module locks, so that only one task using this file runs at a time. If another task has locked the file, this
         task fails with RV(busy=true) before it sends a request.
       - The file's directory must exist. The file itself exists only while a task is running.
       - In check mode, the module ignores this option.
@@ -203,7 +203,7 @@ EXAMPLES = r"""
 RETURN = r"""
 images:
   description: The outcome for each image, in the order of the declaration. Deleted images come last.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: list
   elements: dict
   contains:
@@ -227,8 +227,8 @@ images:
       sample: created
     bytes_copied:
       description:
-        - The total size of the blobs that were copied for this image, in bytes. If several images share a blob, it counts only for the first of these
-          images.
+        - The total size of the blobs that were copied for this image, in bytes. If several images share a blob, the blob is
+          counted once, for the first of these images.
       type: int
       sample: 3626897
     referrers:
@@ -251,7 +251,7 @@ images:
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         tag:
-          description: The cosign tag of the referrer. Signature files in a directory have one, too. Null for all other referrers.
+          description: The cosign tag of the referrer. Signature files in a directory also have one. Null if the referrer has no such tag.
           type: str
           sample: null
         depth:
@@ -260,19 +260,19 @@ images:
           sample: 1
         action:
           description:
-            - V(copied) if the destination did not have the referrer, and V(unchanged) if it did. V(deleted) if it was deleted with the image.
+            - V(copied) if the destination did not have the referrer, and V(unchanged) if it did. V(deleted) if the referrer was deleted with the image.
             - V(left_out) if the referrer was not copied, because the digest of its subject changed or because the destination cannot store it.
           type: str
           sample: copied
     error:
-      description: The error message of a failed image, otherwise null.
+      description: The error message if the image failed, otherwise null.
       type: str
       sample: >-
         registry.example.com/app:1.4: cannot read the manifest: registry.example.com returned 404 MANIFEST_UNKNOWN (manifest unknown).
         Check the name and tag.
 summary:
   description: The number of images by outcome, and the amount of copied data.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: dict
   contains:
     created:
@@ -295,17 +295,17 @@ summary:
       type: int
 busy:
   description: Whether another task has locked the file in O(exclusive). If so, this task did nothing.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: bool
   sample: false
 error:
   description: The error message, as in RV(msg). Null if the task succeeded.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: str
   sample: null
 cost:
   description: The cost of the copies, or their expected cost in check mode.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: dict
   contains:
     download:
@@ -315,29 +315,29 @@ cost:
       description: The number of bytes to write to each registry.
       type: dict
     pulls:
-      description: The number of pulls that Docker Hub counts. Check mode needs the same number, because it also reads the manifests.
+      description: The number of pulls that Docker Hub counts. Check mode uses the same number of pulls, because it also reads the manifests.
       type: int
     pulls_left:
-      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
+      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report the number.
       type: int
     free:
       description: The free disk space at a local destination, in bytes. Null for a registry.
       type: int
 images_left_out:
   description: The number of unchanged images that RV(images) does not contain. Always V(0) unless the task failed and O(report=changes).
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: int
   sample: 0
 msg:
   description:
     - A one-sentence summary of what the task did, or would do in check mode.
     - If the task failed, the message contains the references of up to ten failed images and the first error.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: str
   sample: 2 created, 1 updated, 2,997 unchanged; 12.3 MB copied in 14 s, 61.0 MB mounted.
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
-  returned: success, and if images failed
+  returned: success, or if any image failed
   type: int
   sample: 202
 """

@@ -10,7 +10,7 @@ module: image_tags
 short_description: List the tags in a repository, or point tags to other images
 version_added: 0.1.0
 description:
-  - Lists all tags in a repository, or only those that match filters. The module can also return the digests that the tags point to.
+  - Lists all tags in a repository, or only those that match the given filters. The module can also return the digests that the tags point to.
   - With O(tags), the module points tags to images that already exist in the repository. It uploads only manifests.
   - Without O(tags), the module does not modify anything, so it never reports a change.
 extends_documentation_fragment:

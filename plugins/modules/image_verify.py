@@ -48,8 +48,8 @@ options:
     elements: str
   identity:
     description:
-      - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5), for example a
-        mapping with the C(type) V(matchRepository). By default, only the digest must match, as with cosign.
+      - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). An
+        example is a mapping with the C(type) V(matchRepository). By default, only the digest must match, as with cosign.
       - The signatures in sigstore bundles contain no image name, so only signatures in the V(tag) format can meet this requirement.
     type: dict
   annotations:
@@ -67,7 +67,7 @@ options:
 requirements:
   - cryptography >= 3.3.2
   - C(gpg), for policies with C(signedBy)
-  - PyYAML, with O(registries_d)
+  - PyYAML, if O(registries_d) is set
 seealso:
   - module: drayage.registry.image_sign
   - module: drayage.registry.image_copy
@@ -81,7 +81,7 @@ EXAMPLES = r"""
     image: registry.example.com/prod/app:1.4.2
     key: /etc/keys/release.key
 
-- name: Verify the release before the deployment
+- name: Verify the release before deployment
   drayage.registry.image_verify:
     image: registry.example.com/prod/app:1.4.2
     public_keys:

@@ -10,12 +10,12 @@ module: registry_login
 short_description: Log in to or out of a container registry
 version_added: 0.1.0
 description:
-  - Stores credentials for a registry in an auth file, which C(podman), C(skopeo), C(docker) and the modules of this collection can read.
+  - Stores credentials for a registry in an auth file, which C(podman), C(skopeo), C(docker) and the modules in this collection can read.
   - The module verifies the credentials with the registry before it writes anything. It verifies them on every run and in check mode, so the task
     fails if the password is no longer valid.
   - The module preserves all other entries and settings in the auth file. It replaces the file atomically, and concurrent tasks do not overwrite each
     other's entries.
-  - To configure the connection to the registry, use O(registries). The module ignores the credentials in this option.
+  - To configure the connection to the registry, use O(registries). The module ignores any credentials in this option.
   - The managed node needs neither a container engine nor a program such as C(skopeo).
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -52,7 +52,7 @@ options:
   state:
     description:
       - Whether credentials for O(host) should exist.
-      - V(present) stores the credentials after the registry has accepted them. A registry without authentication accepts all credentials.
+      - V(present) stores the credentials after the registry has accepted them. A registry without authentication accepts any credentials.
       - V(absent) removes all credentials for O(host). It sends no request to the registry.
     type: str
     choices:
@@ -62,13 +62,13 @@ options:
   authfile:
     description:
       - The file in which to store the credentials. If it does not exist, the module creates it so that only the owner can access it.
-      - If the file configures a credential helper for O(host) or a credential store, the module stores the credentials there.
+      - If the file configures a credential store, or a credential helper for O(host), the module stores the credentials there.
       - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set, it uses
         C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), it uses the first of
         V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that the user can write to.
         For root, V(/run/containers/0/auth.json) comes first.
       - Files below C(/run) are lost at the next boot. Files in C(/run/user/UID) are lost when the user's last session ends.
-      - To log in for C(docker), use V(~/.docker/config.json).
+      - To make the login available to C(docker), use V(~/.docker/config.json).
 seealso:
   - name: containers-auth.json(5)
     description: The format of the auth file.
@@ -84,7 +84,7 @@ EXAMPLES = r"""
     username: deploy
     password: "{{ vault_registry_password }}"
 
-- name: Log in to Docker Hub for the docker command
+- name: Store a Docker Hub login where docker finds it
   drayage.registry.registry_login:
     host: docker.io
     username: example
