@@ -185,7 +185,7 @@ EXAMPLES = r"""
 - name: Copy an image to a directory to inspect its layers
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
-    dest: dir:/srv/look/app
+    dest: dir:/srv/inspect/app
 """
 
 RETURN = r"""

@@ -66,7 +66,7 @@ options:
     default: false
 notes:
   - To find the tags that point to the same image, the module sends one request for each tag in the repository.
-  - Some registries, such as CNCF Distribution 2, cannot delete a single tag. They can only delete a manifest together with all its tags. With such a
+  - Some registries, such as CNCF Distribution 2, cannot delete individual tags. They can only delete a manifest together with all its tags. With such a
     registry, the module points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The
     module first checks whether the registry supports deletion, and it restores the tag if the deletion fails.
   - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer contains the
