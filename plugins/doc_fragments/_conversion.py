@@ -18,7 +18,8 @@ options:
         not change, so the image keeps its ID.
       - Converting an image and then converting the result back restores the original digest, unless the first conversion dropped something.
       - V(docker) drops annotations and prints a warning. Each entry in a Docker manifest list must have a platform. If an entry in the index has none, the
-        module takes it from the image's configuration. If two images have the same platform, the module drops the one with zstd-compressed layers.
+        module reads the platform from the image's configuration. If two images have the same platform, the module drops the one with zstd-compressed
+        layers.
       - The task fails if the format cannot represent the image. V(docker) cannot represent zstd-compressed or encrypted layers, attestations,
         artifacts, or manifests with a C(subject).
       - M(drayage.registry.image_sync) does not convert artifacts such as charts and signatures.

@@ -37,8 +37,8 @@ options:
       dest:
         description:
           - The destination repository, as a path below O(dest), or as a full name if the task does not set O(dest).
-          - The default is the path of the source repository, without the registry host. In an OCI layout, the default is the full name with the
-            host, because O(src) expects full names in a layout.
+          - The default is the path of the source repository, without the registry host. In an OCI layout or a directory tree, the default is the
+            full name, including the host. You can then use the same names in O(images) when you copy the images from there.
         type: str
       tags:
         description:

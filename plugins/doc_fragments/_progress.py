@@ -14,13 +14,13 @@ options:
     description:
       - A file on the managed node. If the module runs for more than four seconds, it writes its progress to this file as JSON, once per second.
         The module removes the file when it ends.
-      - You do not need to set this option. For local and SSH connections, the action plugin of the same name sets it and reads the file. After
-        five seconds, the plugin prints a line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) to standard error. It prints
+      - You do not need to set this option. For local and SSH connections, the module's action plugin sets it and reads the file. After five
+        seconds, the plugin prints a line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) to standard error. It prints
         another line every ten seconds if anything has changed.
       - To change the output, set the Ansible variable C(drayage_progress) or, on the controller, the environment variable E(DRAYAGE_PROGRESS).
         V(lines) is the default, V(json) prints each line as JSON, and V(off) prints nothing. The Ansible variable takes precedence.
-      - For tasks with C(async), the plugin does not print the last line, which is the summary. For tasks with C(poll=0) or C(no_log), it prints no
-        lines.
-      - If Ansible exits on the controller, or if the connection to the controller is lost, a module that is writing to this file stops.
+      - For tasks with C(async), the plugin does not print the last line, which is the summary. For tasks with C(poll=0) or C(no_log), it prints
+        nothing.
+      - With this option, the module stops if Ansible exits on the controller or if the connection to the controller is lost.
     type: path
 """

@@ -14,12 +14,13 @@ options:
     description:
       - Delete tags from the destination repositories if no entry selects them.
       - The module deletes each tag individually, so other tags of the same image are kept. It never changes repositories that are not declared.
-      - The module deletes nothing from a repository if it cannot list the tags at the source, if an entry for this repository or an expression in such an
-        entry selects no tags, or if one of the images failed. It deletes nothing at all if it cannot resolve a pattern such as V(path/*).
+      - The module deletes nothing from a repository if it cannot list the tags at the source, or if one of the images in this repository failed. It also
+        deletes nothing if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a pattern such as
+        V(path/*), it deletes nothing from any repository.
       - Tags that contain the digest of an image, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long
         as this image exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
-      - With O(referrers=true), the module also deletes the untagged referrers of an image, such as signatures and SBOMs, after it has deleted this image's
-        last tag. It never deletes the referrers of an image that is kept.
+      - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image
+        that they belong to. It never deletes the referrers of an image that is kept.
       - The task fails if a repository is both a source and a destination.
     type: bool
     default: false
@@ -33,7 +34,8 @@ options:
     description:
       - The maximum number of tags that O(prune) may delete. If it would delete more, the task fails before it writes anything. This also applies in
         check mode.
-      - With O(slice), tags that other hosts would delete also count, unless each host processes whole repositories.
+      - With O(slice), each host also counts the tags that the other hosts would delete. If each share consists of whole repositories,
+        each host counts only the tags in its own repositories.
     type: int
   keep_going:
     description:

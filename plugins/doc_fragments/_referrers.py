@@ -12,16 +12,16 @@ class ModuleDocFragment:
 options:
   referrers:
     description:
-      - Also copy the referrers of the image and of its copied children, such as signatures, SBOMs and attestations. Referrers of these referrers are
-        copied, too. The module copies all referrers before it writes the image's tags.
+      - Also copy the referrers of the image, such as signatures, SBOMs and attestations, and those of its copied children. Referrers of these referrers
+        are copied, too. The module copies all referrers before it writes the image's tags.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers.
       - The module uses the referrers API from version 1.1 of the OCI distribution specification. For a registry without this API, it uses the
         specification's referrers tag schema (C(sha256-<hex>)). OCI layouts and archives store lists of referrers as entries in C(index.json), with names
         from the same tag schema.
       - Referrers that exist only at the destination are kept. Referrers that were added at the source since the last run are copied.
-      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This applies if
-        platforms are removed from an index, or if O(format) or O(attestations) changes an image. In the second case, the task fails
-        unless O(remove_signatures=true).
+      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This happens to an
+        index if platforms are removed from it. If O(format) or O(attestations) changes an image that has referrers, the task fails unless
+        O(remove_signatures=true).
       - If an image is up to date, the module compares only the referrers of the image itself, and not those of its children. To compare them
         all, use M(drayage.registry.image_copy) with C(force=true).
       - A directory (V(dir:PATH)) can store only signatures, in files named C(signature-N) and C(<hex>.signature-N). This also applies to each
@@ -35,8 +35,8 @@ options:
     default: false
   artifact_types:
     description:
-      - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json), and their own referrers. For
-        artifacts under cosign tags, the layers' media types are compared as well.
+      - With O(referrers=true), copy only referrers with one of these artifact types, such as V(application/spdx+json). The referrers of a selected
+        referrer are copied regardless of their type. For artifacts under cosign tags, the module also compares the media types of the layers.
       - By default, all referrers are copied.
     type: list
     elements: str

@@ -42,7 +42,7 @@ options:
         description:
           - A file with the CA certificates (PEM) to trust for this registry, instead of those that the managed node trusts.
           - For the registry's token service, and for the storage that the registry redirects to, the module trusts the managed node's CAs as well. If
-            O(registries) has an entry for the host of the token service or the storage, that entry applies instead.
+            O(registries) has an entry for such a host, that entry applies instead.
         type: path
         aliases:
           - ca_cert
@@ -57,7 +57,7 @@ options:
       validate_certs:
         description:
           - Whether to validate the registry's TLS certificate. Set this to V(false) only in test environments.
-          - The setting applies to every port of the host. It does not apply to other hosts, such as the token service and the storage that the
+          - The setting applies to every port on the host. It does not apply to other hosts, such as the token service and the storage that the
             registry redirects to. To disable validation for such a host, add an entry for it.
         type: bool
         default: true
@@ -66,22 +66,22 @@ options:
           - Whether to use HTTP without TLS.
           - By default, loopback hosts (V(localhost), V(127.0.0.1), V([::1])) use plain HTTP and all other hosts use TLS. A loopback host also uses
             TLS if you set O(registries[].ca_path), O(registries[].client_cert) or O(registries[].validate_certs=false), or if a certificate
-            directory exists for it. The module never falls back from TLS to plain HTTP or from plain HTTP to TLS.
+            directory exists for it. The module never falls back from TLS to plain HTTP, or vice versa.
         type: bool
       max_connections:
         description:
-          - The maximum number of concurrent requests to all repositories that match this entry. A download counts until it is complete. By default,
-            only O(jobs) limits the number of concurrent requests.
-          - A copy within one registry, or between two registries that both have this limit, needs two connections for each blob. If all connections
-            are waiting for each other, the module opens one more.
-          - Requests to the token service and to the storage that the registry redirects to do not count.
+          - The maximum number of concurrent requests to all repositories that match this entry. A download counts as a request until
+            it is complete. By default, only O(jobs) limits the number of concurrent requests.
+          - A copy within the same registry, or between two registries that both have this limit, needs two connections for each blob. If all
+            connections are waiting for each other, the module opens one more.
+          - The limit does not apply to requests to the token service, or to the storage that the registry redirects to.
         type: int
       requests_per_second:
         description:
           - The maximum number of requests per second to all repositories that match this entry. The module sends requests at even intervals,
-            without bursts. For example, V(0.5) is one request every two seconds.
-          - All requests to the registry count, including retries. Requests to the token service and to the storage that the registry redirects to
-            do not count.
+            without bursts. For example, V(0.5) means one request every two seconds.
+          - The limit applies to all requests to the registry, including retries. It does not apply to requests to the token service, or to the
+            storage that the registry redirects to.
         type: float
   authfile:
     description:
@@ -103,19 +103,19 @@ options:
     default: 60.0
   min_rate:
     description:
-      - The minimum transfer rate for a response in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response as a
-        timeout, so a server that sends only a byte now and then cannot block the task.
+      - The minimum transfer rate for a response, in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response as
+        a timeout, so a server that sends only a byte now and then cannot block the task.
       - The default is low enough for a slow link that all O(jobs) requests share. V(0) disables the limit.
     type: float
     default: 100.0
   retries:
     description:
-      - How often to retry a request after a broken connection, a timeout, or one of the status codes 408, 425, 429, 500, 502, 503, 504 and 522.
+      - How many times to retry a request after a broken connection, a timeout, or one of the status codes 408, 425, 429, 500, 502, 503, 504 and 522.
         If the response has a C(Retry-After) header, the module waits that long, up to one minute.
-      - An interrupted download or upload resumes where it stopped if the server supports this. After each further MiB, the module resets
-        the retry count.
+      - An interrupted download or upload resumes where it stopped if the server supports this. Each time another MiB has been transferred, the
+        module resets the retry count.
       - If a registry reports that its rate limit is exhausted (C(RateLimit-Remaining), C(RateLimit)) and that the limit resets within one minute, the
-        module sends the registry no requests until then.
+        module sends no requests to this registry until then.
       - If all retries fail without any response from a host, the task does not contact this host again. All further requests to the host fail
         immediately.
     type: int
@@ -133,7 +133,7 @@ notes:
   - To use a proxy, set the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) for the task. As in programs written
     in Go, E(NO_PROXY) can contain host names, patterns such as C(*.example.com), IP addresses and networks.
   - The CA certificates that the managed node trusts are those that C(requests) uses. If C(requests) was installed with C(pip), these are the certificates
-    from C(certifi). If it is a Debian or Fedora package, these are the system's certificates. To use a different file or directory, set
+    from C(certifi). If it was installed as a Debian or Fedora package, these are the system's certificates. To use a different file or directory, set
     E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
   - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate directory.
     It uses the first of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and C(/etc/docker/certs.d/HOST[:PORT]) that

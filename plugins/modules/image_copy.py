@@ -13,8 +13,8 @@ description:
   - Copies a single-platform or multi-platform image between registries, OCI layouts, archives, directories and container engines. By default, the
     image keeps its digest.
   - The managed node needs neither a container engine nor a program such as C(skopeo).
-  - The module does not transfer content that already exists at the destination. Within one registry, it mounts blobs from one repository
-    into the other. Within one repository, it writes only the tag.
+  - The module does not transfer content that already exists at the destination. If the source and the destination are in the same registry, it
+    mounts the blobs instead of copying them. If they are in the same repository, it writes only the tags.
   - If the destination is up to date, the task sends one HEAD request to each side.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -70,7 +70,7 @@ options:
         By default, all platforms are copied.
       - If the image does not have the requested variant of an architecture, the module selects an older, compatible variant. For example, V(linux/arm/v7)
         selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
-      - The module copies the attestations of a selected platform, such as provenance and SBOMs, together with its image.
+      - Attestations, such as provenance and SBOMs, are copied together with the image that they belong to.
       - If O(src) is a single-platform image, it must match every platform in the list.
       - With this option, the module must read the index of O(src), which costs one additional request.
       - If O(dest) is a container engine, the module copies the image for the engine's platform, unless you select another platform here. If O(dest) is a
@@ -150,7 +150,7 @@ EXAMPLES = r"""
     format: docker
     attestations: drop
 
-- name: Push an image from the OCI layout, with credentials and a private CA
+- name: Push an image from an OCI layout, with credentials and a private CA
   drayage.registry.image_copy:
     src: oci:/srv/transfer/images:node-exporter-v1.8.2
     dest: registry.site.example/monitoring/node-exporter:v1.8.2
@@ -170,14 +170,14 @@ EXAMPLES = r"""
     src: registry.example.com/prod/app:1.4.2
     dest: docker-daemon:registry.example.com/prod/app:1.4.2
 
-- name: Save an image for another architecture to a file for docker load
+- name: Save an arm64 image to a file that docker load can read
   drayage.registry.image_copy:
     src: registry.example.com/prod/app:1.4.2
     dest: docker-archive:/srv/transfer/app-arm64.tar
     platforms:
       - linux/arm64
 
-- name: Load the image from this file into Podman
+- name: Load the image from the file into Podman
   drayage.registry.image_copy:
     src: docker-archive:/srv/transfer/app-arm64.tar
     dest: containers-storage:registry.example.com/prod/app:1.4.2
@@ -191,7 +191,7 @@ EXAMPLES = r"""
 RETURN = r"""
 image:
   description:
-    - A reference to the image at the destination by digest, in the form V(repository@digest).
+    - A digest reference to the image at the destination, in the form V(repository@digest).
     - For a container engine or a V(docker-archive) file, the reference contains the image ID instead. Layouts, archives and directories do not
       support references with digests, so the value is the same as RV(dest).
   returned: success
@@ -212,8 +212,7 @@ digest:
 src_digest:
   description:
     - The digest of the image at the source.
-    - It differs from RV(digest) only if O(platforms) or O(attestations) removed something from the image, if O(format) converted it, or if
-      only one of the two values is an image ID.
+    - It differs from RV(digest) only if O(platforms), O(attestations) or O(format) changed the image, or if only one of the two values is an image ID.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
@@ -231,8 +230,8 @@ tags:
 platforms:
   description:
     - The platforms that O(platforms) selected from a multi-platform image, in the order of the index.
-    - Empty for a single-platform image. Also empty if O(platforms) is not set, because the module then copies all platforms and does not read the index if
-      the destination is up to date.
+    - Empty for a single-platform image. Also empty if O(platforms) is not set. In this case, the module copies all platforms, and it does not read the
+      index if the destination is up to date.
   returned: success
   type: list
   elements: str
@@ -280,7 +279,7 @@ referrers:
       type: str
       sample: application/vnd.dev.sigstore.bundle.v0.3+json
     tag:
-      description: The cosign tag of the referrer. Signature files in a directory have one, too. Null for all other referrers.
+      description: The cosign tag of the referrer, or the corresponding tag for a signature file in a directory. Null for all other referrers.
       type: str
     depth:
       description: V(1) for referrers of the image or one of its children, V(2) for the referrers of these referrers, and so on.
@@ -309,11 +308,11 @@ cost:
       description: The number of bytes to write to each registry.
       type: dict
     pulls:
-      description: The number of pulls that Docker Hub counts. Check mode needs the same number, because it also reads the manifests.
+      description: The number of pulls that Docker Hub counts for this task. Check mode uses the same number of pulls, because it also reads the manifests.
       type: int
       sample: 2
     pulls_left:
-      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report it.
+      description: The number of pulls that Docker Hub still allows. Null if the task needs no pulls, or if Docker Hub did not report the number.
       type: int
     free:
       description: The free disk space at a local destination, in bytes. Null for a registry or a container engine.

@@ -30,7 +30,8 @@ options:
       - The tag or image to delete, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or
         V(dir:PATH).
       - V(docker-daemon:NAME:TAG), V(containers-storage:NAME:TAG) and V(docker-archive:FILE:NAME:TAG) are tags in a container engine or in a file
-        that C(docker save) created. There, the module deletes an image together with its last tag. It does not delete an image that a container uses.
+        that C(docker save) created. If the module deletes the last tag of such an image, it also deletes the image. It does not delete an image that is
+        in use by a container.
       - There is no default tag. If the reference contains a tag and a digest, the tag must point to this digest. Otherwise, the task fails and
         deletes nothing.
       - With O(scope=manifest), you can omit V(REF) if the OCI layout or archive contains only one image. If you delete the last image in an
@@ -44,9 +45,9 @@ options:
       - V(tag) deletes only the tag. Other tags of the same image are kept.
       - V(manifest) deletes the manifest and all tags that point to it. If the manifest is an index, the manifests that it lists are kept. If another index
         lists the manifest, that index is incomplete afterwards.
-      - If the registry's tag list is outdated or incomplete, the module cannot find all tags that V(manifest) would delete. In this case, the task fails
-        and deletes nothing if O(image) contains a tag. If O(image) contains only a digest, the module deletes the manifest and warns that RV(removed_tags)
-        may be incomplete.
+      - If the registry's tag list is outdated or incomplete, the module cannot find all tags that V(manifest) would delete. If O(image) contains a tag,
+        the task then fails and deletes nothing. If O(image) contains only a digest, the module deletes the manifest and warns that RV(removed_tags) may be
+        incomplete.
     type: str
     choices:
       - tag
@@ -54,11 +55,11 @@ options:
     default: tag
   referrers:
     description:
-      - Also delete the referrers of the image, such as signatures, SBOMs and attestations, and the referrers of these referrers. The module
+      - Also delete the referrers of the image, such as signatures, SBOMs and attestations. Referrers of these referrers are deleted, too. The module
         deletes the image first. O(scope=manifest) is required, because an image can still exist after one of its tags is deleted.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers. The module keeps a referrer
         if another tag points to it.
-      - For a registry without the referrers API, the module also removes the referrers from the lists that clients maintain.
+      - For a registry without the referrers API, clients maintain lists of referrers. The module also removes the deleted referrers from these lists.
       - The module does not delete the referrers of an index's children.
       - If the image no longer exists and O(image) contains its digest, the module deletes the remaining referrers of this digest.
       - The task fails if the transport cannot store referrers, which is the case for container engines and V(docker-archive) files.
@@ -69,8 +70,8 @@ notes:
   - Some registries, such as CNCF Distribution 2, cannot delete individual tags. They can only delete a manifest together with all its tags. With such a
     registry, the module points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The
     module first checks whether the registry supports deletion, and it restores the tag if the deletion fails.
-  - The module then deletes the original image only if it is certain that nothing else refers to it. This requires that the tag list no longer contains the
-    tag, that the repository has at most 100 other tags, and that none of those tags points to the image or to any index, because an index might list the
+  - The module then also deletes the original image, but only if it can confirm that nothing else refers to it. This is possible only if the tag list no
+    longer contains the tag and the repository has at most 100 other tags. None of those tags may point to the image or to an index, which might list the
     image. Otherwise, the image remains in the registry without this tag.
   - If the task is killed between these steps, the tag points to the empty image, which the other modules reject. To delete the tag, run the task
     again.
@@ -135,7 +136,7 @@ method:
     - How the tag or the image was deleted.
     - V(tag) means that the registry deleted the tag.
     - V(digest) means that the registry deleted the manifest.
-    - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The manifest remains, but without this tag.
+    - V(unique_manifest) means that the module pointed the tag to an empty image and deleted that image. The original image remains, but without this tag.
     - Null if nothing was deleted. Also null in check mode, because only a real deletion shows what the registry supports.
   returned: success
   type: str

@@ -40,8 +40,8 @@ options:
         layout. You can omit V(REF) if there is only one image.
       - V(dir:PATH) is an image in a directory, in the format that C(skopeo copy) writes.
       - V(docker-daemon:NAME[:TAG]), V(containers-storage:NAME[:TAG]) and V(docker-archive:FILE[:NAME[:TAG]]) are images in a container engine or in a file
-        that C(docker save) created. These do not store a manifest, so the module generates one, and RV(digest) is the image ID. If the image is in a
-        container engine, the module must read the whole image.
+        that C(docker save) created. Engines and these files do not store manifests, so the module generates one, and RV(digest) is the image ID. If the
+        image is in a container engine, the module must read the whole image.
     type: str
     required: true
   platform:
@@ -68,10 +68,11 @@ options:
     default: false
   referrers:
     description:
-      - Whether to return the referrers of the image and of its children, such as signatures, SBOMs and attestations, in RV(referrers). With
-        O(platform), the list contains only the referrers of the image itself and of its child for this platform.
+      - Whether to return referrers, such as signatures, SBOMs and attestations, in RV(referrers). The list contains the referrers of the image and of
+        its children. With O(platform), it contains only the referrers of the image itself and of its child for this platform.
       - The module finds referrers with the referrers API from version 1.1 of the OCI distribution specification, or with the tags that the specification
-        defines for registries without this API. It finds artifacts under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)) in the tag list.
+        defines for registries without this API. To find artifacts that are stored under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)), it
+        reads the tag list.
       - This costs one request for each manifest that can have referrers, one request for each referrer, and one request for the tag list.
       - For a signature file in a directory, RV(referrers[].tag) is the corresponding cosign tag (C(sha256-<hex>.sig)). For a GPG signature, it is
         C(sha256-<hex>.gpg).
@@ -210,7 +211,7 @@ annotations:
   sample: {"org.opencontainers.image.revision": "4b1c7f0"}
 config:
   description:
-    - The image's configuration. Null if it has no configuration or if the configuration is not a JSON object.
+    - The image's configuration. Null if the image has no configuration, or if the configuration is not a JSON object.
     - The module leaves out values that are nested more than 64 levels deep, and prints a warning.
     - Null for an index if O(platform) is not set, because an index refers to several images. In this case, RV(created), RV(architecture), RV(os)
       and RV(size) are also null, and RV(layers) and RV(labels) are empty.
@@ -257,7 +258,7 @@ os:
   sample: linux
 size:
   description:
-    - The total size of the configuration and the layers in the registry, in bytes. Each blob is counted once. Null for a schema 1 image.
+    - The total size of the configuration and the layers as they are stored, in bytes. Each blob is counted once. Null for a schema 1 image.
   returned: success
   type: int
   sample: 3623473

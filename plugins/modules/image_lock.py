@@ -36,7 +36,7 @@ options:
     description:
       - The references to pin. The option also accepts the result of the P(drayage.registry.find_images#filter) filter or of the
         P(drayage.registry.images_of#lookup) lookup. The tag of a reference defaults to V(latest).
-      - If a reference already contains a digest, the module writes it unchanged and sends no request, unless O(platforms) is set.
+      - If a reference already contains a digest, the module writes it unchanged. It sends a request for such a reference only if O(platforms) is set.
       - By default, the module uses the images that are already in the file.
     type: list
     elements: raw

@@ -251,7 +251,7 @@ images:
           type: str
           sample: application/vnd.dev.sigstore.bundle.v0.3+json
         tag:
-          description: The cosign tag of the referrer. Signature files in a directory also have one. Null if the referrer has no such tag.
+          description: The cosign tag of the referrer, or the corresponding tag for a signature file in a directory. Null for all other referrers.
           type: str
           sample: null
         depth:
@@ -315,10 +315,10 @@ cost:
       description: The number of bytes to write to each registry.
       type: dict
     pulls:
-      description: The number of pulls that Docker Hub counts. Check mode uses the same number of pulls, because it also reads the manifests.
+      description: The number of pulls that Docker Hub counts for this task. Check mode uses the same number of pulls, because it also reads the manifests.
       type: int
     pulls_left:
-      description: The number of pulls that Docker Hub still allows. Null if the task needs none, or if Docker Hub did not report the number.
+      description: The number of pulls that Docker Hub still allows. Null if the task needs no pulls, or if Docker Hub did not report the number.
       type: int
     free:
       description: The free disk space at a local destination, in bytes. Null for a registry.
