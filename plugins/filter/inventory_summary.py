@@ -65,7 +65,7 @@ def inventory_summary(images: t.Any) -> dict[str, t.Any]:
         return summarize(images)
     except (AttributeError, LookupError, TypeError):
         raise AnsibleFilterError(
-            "inventory_summary: the input has no list named images. Pass the content of an inventory that image_sync wrote."
+            "inventory_summary: the input is not a list of image records. Pass the images list of an inventory that image_sync wrote."
         ) from None
 
 

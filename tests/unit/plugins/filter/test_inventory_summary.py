@@ -46,5 +46,5 @@ def test_what_has_no_sizes_is_not_unique_in_a_known_number_of_bytes() -> None:
 
 @pytest.mark.parametrize("images", [None, 1, ["text"], [{}], [{"ref": "a", "blobs": 1}]])
 def test_what_is_no_inventory_is_refused(images: object) -> None:
-    with pytest.raises(AnsibleFilterError, match="the input has no list named images"):
+    with pytest.raises(AnsibleFilterError, match="the input is not a list of image records"):
         inventory_summary(images)
