@@ -18,7 +18,8 @@ options:
       - Several entries can refer to the same repository. The task fails if two sources have the same destination, or if two entries select the same
         image for different platforms.
       - An entry can also be a string instead of a mapping. The string is V(name), V(name:tag), V(name@digest) or V(name:tag@digest), where V(name) has the
-        same format as O(images[].name). V(name) selects the V(latest) tag. V(name:tag@digest) copies the image with this digest and points the tag to it.
+        same format as O(images[].name). V(name) selects the V(latest) tag. With V(name:tag@digest), the module copies the image with this digest and
+        points the tag to it.
       - The option also accepts the lists that the P(drayage.registry.find_images#filter) filter and the P(drayage.registry.images_of#lookup) lookup return.
         Do not set O(src) in this case.
       - If none of O(images), O(source_file) and O(lock_file) is set, the module copies all images in O(src), which must then be an OCI layout or a
