@@ -177,8 +177,8 @@ class MissingLibrary(ImageError):
 
 
 _HINTS = {
-    errno.ENOSPC: "Free some space, or choose another location",
-    errno.EDQUOT: "Free some space, or choose another location",
+    errno.ENOSPC: "Free up some space, or choose another location",
+    errno.EDQUOT: "Free up some space, or choose another location",
     errno.EACCES: "Check the permissions, or use become",
     errno.EPERM: "Check the permissions, or use become",
     errno.EROFS: "Choose a writable location",

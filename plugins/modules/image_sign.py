@@ -241,7 +241,7 @@ def sentence(image: str, signed: Signed, key: str, what: tuple[bool, str], chang
     about = "%s (%s)" % (image, signed.digest)
     is_present, noun = what
     if not changes:
-        state = "already has the %ss of %s" if is_present else "has no %s of %s"
+        state = "already has %ss made with %s" if is_present else "has no %s made with %s"
         return "%s %s: nothing to do." % (about, state % (noun, key))
     verb = ("Would sign" if dry_run else "Signed") if is_present else ("Would update" if dry_run else "Updated")
     done = "would be" if dry_run else "was" if changes == 1 else "were"

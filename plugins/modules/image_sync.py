@@ -384,7 +384,7 @@ def describe(synced: Synced, report: str, run: Run) -> dict[str, t.Any]:
 def busy(path: str, run: Run) -> dict[str, t.Any]:
     """Return the result for a task that found another one running."""
     message = (
-        "Another run is in progress: its task locks %s. Nothing was done. Run the task again when the other run has ended."
+        "Another run is in progress and holds the lock %s. Nothing was done. Run the task again when the other run has ended."
         % path
     )
     return {**describe(Synced([], message), "all", run), "busy": True}

@@ -64,7 +64,7 @@ def _values(field: str, lowest: int, highest: int, names: tuple[str, ...] = (), 
     def number(text: str) -> int:
         value = names.index(text) + first if text in names else int(text)
         if not lowest <= value <= highest:
-            raise ValueError("%s is not from %d to %d" % (text, lowest, highest))
+            raise ValueError("%s is not in the range %d to %d" % (text, lowest, highest))
         return value
 
     values: set[int] = set()

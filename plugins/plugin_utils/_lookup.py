@@ -93,7 +93,7 @@ class DigestCache:
     def hold(self) -> t.Iterator[dict[str, str]]:
         """Lock the cache. The block receives the digests by reference, and its additions are stored. Raises ImageError."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(file_errors("use the cache of digests", self._path))
+            stack.enter_context(file_errors("use the digest cache", self._path))
             stream = stack.enter_context(locked(self._path))
             stored = self._load(stream.read(_MAX_CACHE))
             known = stored.setdefault(self._key, {})

@@ -87,7 +87,7 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
                     continue
                 count, total = count + 1, total + len(text.content)
                 if count > _MAX_FILES or total > MAX_TOTAL:
-                    cause = "the files in the directory are larger than %d bytes in total" % MAX_TOTAL
+                    cause = "the files in the directory total more than %d bytes" % MAX_TOTAL
                     if count > _MAX_FILES:
                         cause = "the directory contains more than %d files" % _MAX_FILES
                     raise LocalFailure(cause, top, "Pass only the directories that you need")

@@ -184,7 +184,7 @@ def test_full_disk_of_a_layout(run_module, tmp_path, small_disk):
     layout = small_disk / "copy"
     assert run_module("image_copy", src=f"oci:{tmp_path}/source:small", dest=f"oci:{layout}:1").changed is True
     result = run_module("image_copy", src=f"oci:{tmp_path}/source:large", dest=f"oci:{layout}:1")
-    assert result.msg.startswith(f"oci:{layout}:1: cannot write {layout}: no space left on device. Free some space")
+    assert result.msg.startswith(f"oci:{layout}:1: cannot write {layout}: no space left on device. Free up some space")
     assert not list(layout.glob(".staging-*"))
     again = run_module("image_copy", src=f"oci:{tmp_path}/source:small", dest=f"oci:{layout}:1")
     assert (again.changed, again.digest) == (False, small.digest)

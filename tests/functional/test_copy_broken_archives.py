@@ -76,7 +76,7 @@ OTHER_BYTES = bytes(reversed(IMAGE.blobs[LAYER]))
 BROKEN = {
     "empty": (b"", "the archive ARCHIVE does not exist"),
     "no archive": (b"#!/bin/sh\n" * 100, "the file is not a tar archive"),
-    "cut off in a file": (WHOLE[:3000], "the archive ends before the "),
+    "cut off in a file": (WHOLE[:3000], "the archive is too short to contain the "),
     "cut off in a header": (WHOLE[:1300], "the archive has a corrupt header"),
     "cut off when compressed": (
         gzip.compress(WHOLE)[:-500],
@@ -91,11 +91,11 @@ BROKEN = {
     ),
     "link to itself": (
         archive(special(LAYER_NAME, tarfile.LNKTYPE, LAYER_NAME), layer=None),
-        "does not lead to a file",
+        "does not resolve to a file",
     ),
     "device": (archive(special("dev/sda", tarfile.BLKTYPE)), "contains 'dev/sda', which is not a file"),
     "fifo": (archive(special("pipe", tarfile.FIFOTYPE)), "contains 'pipe', which is not a file"),
-    "huge member": (huge(), "the archive ends before the "),
+    "huge member": (huge(), "the archive is too short to contain the "),
     "bomb": (gzip.compress(bytes(70 * 1024 * 1024)), "decompresses to more than 67108864 bytes"),
     "no index": (archive(index=None), "the archive has no index.json, so it is not an OCI layout"),
     "index that is no JSON": (archive(index=b"{"), "index.json in the archive is not valid JSON"),

@@ -62,12 +62,12 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     one, other = authority.client("one"), authority.client("other")
     wrong = {"client_cert": str(one.cert), "client_key": str(other.key)}
     assert push_to(tls_registry.host, **wrong).msg.endswith(
-        f": the certificate {one.cert} (client_cert of {tls_registry.host} in registries) "
+        f": the certificate {one.cert} (client_cert for {tls_registry.host} in registries) "
         f"does not match the key {other.key}. Set client_key to the private key of this certificate."
     )
     result = push_to(tls_registry.host, ca_path=str(one.key))
     assert (
-        f"the file {one.key} (ca_path of {tls_registry.host} in registries) contains no CA certificates" in result.msg
+        f"the file {one.key} (ca_path for {tls_registry.host} in registries) contains no CA certificates" in result.msg
     )
     assert tls_registry.requests() == []
 

@@ -78,7 +78,7 @@ HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: text/plain\r\n"
         (b"HTTP/1.1 200 OK\r\nX: ", "the host sent data more slowly than min_rate allows"),
         (HEAD % b"200" + b"Content-Length: 100000\r\n\r\n", "the host sent data more slowly than min_rate allows"),
         (HEAD % b"403" + b"Content-Length: 100000\r\n\r\n", "returned 403"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "the connection broke"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "the connection was lost"),
     ],
     ids=["headers", "body", "error", "continue"],
 )

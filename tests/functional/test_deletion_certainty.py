@@ -295,7 +295,7 @@ class TestManifestWithAllItsTags:
             options = DeleteOptions(f"{proxy.host}/{repository}@{OLD.digest}", "manifest")
             assert delete(options, opened).digest == OLD.digest
             assert [
-                f"The returned removed_tags may be incomplete for {OLD.digest}" in text
+                f"The return value removed_tags may be incomplete for {OLD.digest}" in text
                 for text in opened.run.statistics.warnings
             ] == [True]
         assert digest_at(server.host, repository, "keep") == NEW.digest

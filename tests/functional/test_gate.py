@@ -234,7 +234,7 @@ def test_signatures_that_travel_in_a_layout_are_verified_at_the_far_side(
     if formats == ["tag"]:
         failed = run("image_sync", **brought, src=layout)
         assert (
-            "This tag contains signatures or other data of another image. Set referrers: true, or exclude the tag."
+            "This tag contains signatures or other data that belong to another image. Set referrers: true, or exclude the tag."
             in failed["msg"]
         )
     verified = run("image_sync", **brought, src=layout, referrers=True)

@@ -69,14 +69,14 @@ def test_quota_that_will_not_come_back_soon_is_told(run_module, registry, reposi
     with Haproxy(registry, f"http-request return status 429 {headers} hdr Retry-After 0") as proxy:
         result = run_module("image_inspect", image=f"{proxy.host}/{repository}:1")
     assert "returned 429" in result.msg
-    assert "limit of 100 requests in 6 hours is used up" in result.msg
+    assert "limit of 100 requests in 6 hours has been reached" in result.msg
 
 
 @pytest.mark.parametrize(("option", "least"), [("max_connections", "1"), ("requests_per_second", "0.01")])
 def test_limit_that_lets_nothing_through_is_refused(run_module, registry, repository, option, least):
     entry = {"host": registry.host, option: 0}
     result = run_module("image_inspect", image=f"{registry.host}/{repository}:1", registries=[entry])
-    assert result.msg.startswith(f"registries: {option} of {registry.host} is 0")
+    assert result.msg.startswith(f"registries: {option} for {registry.host} is 0")
     assert result.msg.endswith(f"but must be {least} or more.")
     assert registry.requests() == []
 

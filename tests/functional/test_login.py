@@ -275,7 +275,7 @@ def test_credentials_of_the_registries_option_do_not_stand_in(login, htpasswd_re
     [
         ({"host": "https://r.example"}, "host: 'https://r.example' is not a valid registry name"),
         ({"host": "alice:secret@r.example"}, "host: 'r.example' is not a valid registry name"),
-        ({"host": "registry"}, "with a dot or a port"),
+        ({"host": "registry"}, "must contain a dot or have a port"),
         ({"host": ""}, "host: '' is not a valid registry name"),
         ({"host": "r.example/Team"}, "host: 'r.example/Team' is not a valid registry name"),
         ({"host": "r.example/team:tag"}, "is not a valid registry name"),

@@ -112,7 +112,7 @@ def test_a_run_that_overlaps_with_another_says_so_and_ends(mirror, registry, tmp
         fcntl.flock(stream, fcntl.LOCK_EX)
         output = mirror()
         assert (
-            f"Another run is in progress: its task locks {lock}. Nothing was done. Run the task again when the other run has ended."
+            f"Another run is in progress and holds the lock {lock}. Nothing was done. Run the task again when the other run has ended."
             in output
         )
         assert "changed=0 " in output

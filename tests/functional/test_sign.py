@@ -222,7 +222,10 @@ def test_layouts_keep_signatures_too(run, tmp_path, registry, repository, key):
     layout = f"oci:{tmp_path}/layout:app"
     assert run("image_copy", src=image, dest=layout)["changed"]
     failed = run("image_sign", image=layout, key_content=key.private)
-    assert failed["msg"] == f"{layout}: a local image has no name to sign. Set the identity option to the image name."
+    assert (
+        failed["msg"]
+        == f"{layout}: the signature needs an image name, but a local image has none. Set the identity option to the image name."
+    )
     options = {"image": layout, "key_content": key.private, "identity": "registry.example.com/prod/app"}
     assert run("image_sign", **options)["changed"]
     assert not run("image_sign", **options)["changed"]

@@ -158,7 +158,7 @@ def test_skopeo_accepts_our_signature_and_we_skopeos(run, gpg, plain_gpg, direct
     assert run("image_sign", **options, **secret, state="absent")["changed"]
     assert not (directory / "signature-2").exists()
     failed = run("image_verify", image=f"dir:{directory}", policy=_policy(tmp_path / "p.json", gpg, _EXACT))
-    assert "was made with none of the given GPG keys" in failed["msg"]
+    assert "was not made with any of the given GPG keys" in failed["msg"]
 
 
 def test_other_names_and_damaged_signatures_are_refused(run, plain_gpg, directory, tmp_path):
@@ -225,7 +225,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         (signature,) = run("image_verify", **options)["signatures"]
         assert server.paths == [f"{name}1", f"{name}2"]
         (stored / "signature-2").unlink()
-        cause = f"the signature {server.url}{name}1 was made with none of the given GPG keys."
+        cause = f"the signature {server.url}{name}1 was not made with any of the given GPG keys."
         assert (
             run("image_verify", **options)["msg"]
             == f"{image}: {IMAGE.digest} is not verified: {cause} Check the keys and the identity, or sign the image again."

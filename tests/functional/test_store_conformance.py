@@ -197,7 +197,7 @@ def small_disk(directory, size):
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "drayage", str(directory)]
     if shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False).returncode == 0:
         try:
-            yield "no space left on device. Free some space"
+            yield "no space left on device. Free up some space"
         finally:
             subprocess.run(["umount", str(directory)], check=True)
         return

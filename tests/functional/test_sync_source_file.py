@@ -77,7 +77,7 @@ def test_names_that_collide_are_found_before_the_first_byte(
     one, two = (f"{registry.host}/{name}:1.0" for name in names)
     assert result.msg == (
         f"{dest}/app:1.0: two images have the same destination: {one} and {two}."
-        " Move one of the images from the source file to images, and set a different dest."
+        " Move one of the images from the source file to images, and set a different dest for it."
     )
     assert {request.method for request in second_registry.requests()} <= {"GET", "HEAD"}
     source.write_text(json.dumps({registry.host: {"images": {names[0]: ["1.0"]}}}))

@@ -99,7 +99,7 @@ class Connection:
         try:
             return response.read(size)
         except ConnectionFailed:
-            cause = "the connection to the engine at %s broke" % (self.endpoint,)
+            cause = "the connection to the engine at %s was lost" % (self.endpoint,)
             raise ConnectionFailed(cause, hint=_LOG_HINT) from None
 
     def close(self) -> None:

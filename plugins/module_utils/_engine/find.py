@@ -66,7 +66,7 @@ def _parse(variable: str, text: str, files: str, verify: bool) -> Endpoint:
     port = int(tcp.group(2) or (2376 if files else 2375)) if tcp else 0
     if tcp and 0 < port < 65536:
         return Endpoint(host="%s:%d" % (tcp.group(1), port), tls=files, is_verified=verify)
-    cause = "the value %r of %s is not a supported engine address" % (without_userinfo(text), variable)
+    cause = "%s is %r, which is not a supported engine address" % (variable, without_userinfo(text))
     raise InvalidReference(cause, hint="Use unix:///PATH or tcp://HOST:PORT")
 
 

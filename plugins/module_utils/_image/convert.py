@@ -44,7 +44,7 @@ _MAPS = {OCI: {**_FROM_DOCKER, **_ZSTD}, DOCKER: _FROM_OCI}
 _PLATFORM_KEYS = ("architecture", "os", "os.version", "os.features", "variant")
 
 _PRESERVE_HINT = "Use format: preserve for this image"
-_ATTESTATIONS_HINT = "Set attestations: drop to leave attestations out, or use format: preserve"
+_ATTESTATIONS_HINT = "Set attestations: drop to leave out attestations, or use format: preserve"
 _ZSTD_HINT = "Build the image with gzip-compressed layers, or use format: preserve"
 
 
@@ -139,7 +139,7 @@ def lost_annotations(original: Manifest, family: str) -> list[str]:
 def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
     """Return the error for an attestation of an image whose digest changes, so that the attestation would have no subject."""
     return NotConvertible(
-        "image %s cannot be converted to format %s: attestation %s applies to this digest, but a conversion changes the digest"
+        "image %s cannot be converted to format %s: attestation %s applies to this digest, but the conversion would change the digest"
         % (attestation.attests, family, attestation.digest),
         hint=_ATTESTATIONS_HINT,
     )

@@ -58,7 +58,7 @@ def check_fields(document: t.Mapping[str, t.Any], fields: frozenset[str], what: 
         return
     field = _folded(fields)[variants[0].casefold()]
     if lone or field in document or len({name.casefold() for name in variants}) < len(variants):
-        cause = "%s contains %r, which engines read as %s, but other tools ignore" % (what, variants[0], field)
+        cause = "%s contains %r, which engines read as %s but other tools ignore" % (what, variants[0], field)
         raise InvalidContent(cause, hint="Build the image with a tool that writes %s" % field)
 
 

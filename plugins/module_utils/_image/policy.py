@@ -30,7 +30,7 @@ _KEY_SOURCES = {
     "signedBy": ("keyPath", "keyPaths", "keyData"),
     "sigstoreSigned": ("keyPath", "keyPaths", "keyData", "keyDatas", "fulcio", "pki"),
 }
-_KEYLESS = {"fulcio": "keyless signatures (fulcio)", "pki": "signatures by certificates (pki)"}
+_KEYLESS = {"fulcio": "keyless signatures (fulcio)", "pki": "certificate-based signatures (pki)"}
 _HINT = "Correct the policy as described in containers-policy.json(5)"
 REQUIREMENT_HINT = "Use insecureAcceptAnything, reject, signedBy or sigstoreSigned"
 _KEY_TYPES = ("GPGKeys", "signedByGPGKeys", "X509Certificates", "signedByX509CAs")
@@ -140,7 +140,7 @@ def _scopes(transport: str, document: object) -> dict[str, tuple[Requirement, ..
         if scope and transport in _PATHS and (not scope.startswith("/") or os.path.normpath(scope) != scope):
             raise InvalidPolicy(
                 "the scope %r for transport %s is not a normalized absolute path" % (scope, transport),
-                hint="Use an absolute path without . and .. segments",
+                hint="Use an absolute path without . or .. segments",
             )
         if scope == "/" and transport in _PATHS:
             raise InvalidPolicy('the scope "/" for transport %s is not valid' % transport, hint='Use "" for all images')
@@ -175,7 +175,10 @@ def _requirement(document: object) -> Requirement:
     _check_members(document, "the requirement %s" % kind, ("type",), (*sources, *more, "signedIdentity"))
     given = [name for name in sources if name in document]
     if len(given) != 1:
-        cause = "a requirement must have exactly one of the keys %s, but has %d" % (", ".join(sources), len(given))
+        cause = "a requirement must have exactly one of the keys %s, but has %d of them" % (
+            ", ".join(sources),
+            len(given),
+        )
         raise InvalidPolicy(cause, hint=_HINT)
     unsupported = _unsupported(document)
     paths, data = ((), ()) if given[0] in _KEYLESS else _keys(given[0], document[given[0]])
@@ -188,7 +191,7 @@ def _unsupported(document: t.Mapping[str, t.Any]) -> str:
     if document["type"] == "signedBy":
         key_type = document.get("keyType")
         if key_type not in _KEY_TYPES:
-            raise InvalidPolicy("unknown keyType %r" % (key_type,), hint="Use the keyType GPGKeys")
+            raise InvalidPolicy("unknown keyType %r" % (key_type,), hint="Set keyType to GPGKeys")
         return "" if key_type == "GPGKeys" else "keyType %s is not supported" % key_type
     for name, what in _KEYLESS.items():
         if name in document:

@@ -108,7 +108,7 @@ def load_public(content: str | bytes, name: str) -> PublicKey:
         raise InvalidKey(
             "expected a public key, but found a private key",
             name,
-            "Use the public key, and keep private keys off hosts that only verify",
+            "Use the public key, and keep private keys off hosts that only verify signatures",
         )
     if kind not in ("PUBLIC KEY", "RSA PUBLIC KEY"):
         is_certificate = kind == "CERTIFICATE"

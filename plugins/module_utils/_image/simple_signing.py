@@ -71,4 +71,4 @@ class Payload:
 
 def _has_only(document: t.Mapping[str, t.Any], names: set[str]) -> None:
     if not isinstance(document, dict) or set(document) != names:
-        raise InvalidContent("the signed payload does not have the keys of an image signature", hint=_HINT)
+        raise InvalidContent("the signed payload does not have the fields of an image signature", hint=_HINT)

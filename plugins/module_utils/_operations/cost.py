@@ -79,7 +79,7 @@ def warn_of_shortage(cost: dict[str, t.Any], needed: int, warn: t.Callable[[str]
         warn(text % (cost["pulls_left"], cost["pulls"]))
     if cost["free"] is not None and needed > cost["free"]:
         warn(
-            "The destination has %s of free space, but this task needs %s. If the task fails, free some space."
+            "The destination has %s of free space, but this task needs %s. If the task fails, free up some space."
             % tuple(map(messages.size, (cost["free"], needed)))
         )
 

@@ -160,7 +160,7 @@ def _report_doubt(doubt: str, digest: str, tag: str, scope: str, stores: Stores)
             hint="Nothing was deleted. Run the task again, or delete the tags one by one with scope: tag",
         )
     what = "removed_tags" if scope == "manifest" else "kept_tags"
-    stores.run.warn("The returned %s may be incomplete for %s: %s" % (what, digest, doubt))
+    stores.run.warn("The return value %s may be incomplete for %s: %s" % (what, digest, doubt))
 
 
 def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run) -> str:

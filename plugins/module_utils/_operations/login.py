@@ -80,7 +80,7 @@ def _name(text: str) -> str:
     if reference is None or reference.host != name.partition("/")[0]:
         raise ImageError(
             "host: %r is not a valid registry name" % text.rpartition("@")[2],
-            hint="Write host[:port] or host[:port]/path, with a dot or a port in the host unless it is localhost",
+            hint="Write host[:port] or host[:port]/path. Unless it is localhost, the host must contain a dot or have a port",
         )
     return name
 

@@ -26,7 +26,7 @@ from . import attached_tags, prune_attached
 from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
 
-_LEFT_HINT = "Delete the referrers with image_delete, scope: manifest and referrers: true, by the digest of the image"
+_LEFT_HINT = "To delete the referrers, run image_delete with the image's digest, scope: manifest and referrers: true"
 
 
 @dataclasses.dataclass
@@ -217,7 +217,7 @@ class _Deletion:
     def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
         if staying is not None and subject not in staying:
             return self._remove(tag, self._group.tags[tag])
-        cause = "the tag was not deleted, because it belongs to image %s, which may still have a tag" % subject
+        cause = "the tag was not deleted, because it belongs to image %s, which may still be tagged" % subject
         reference = self._store.reference(tag)
         return Job.failed("", reference, ImageError(cause, reference, "Run the task again"), tag)
 

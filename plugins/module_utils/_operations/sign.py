@@ -197,7 +197,8 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    raise ImageError("a local image has no name to sign", hint="Set the identity option to the image name")
+    cause = "the signature needs an image name, but a local image has none"
+    raise ImageError(cause, hint="Set the identity option to the image name")
 
 
 def manifest_of(store: Store, reference: Reference) -> Manifest:

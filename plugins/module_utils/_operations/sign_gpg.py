@@ -191,5 +191,6 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        raise ImageError("a local image has no name to sign", hint="Set the identity option to the image name")
+        cause = "the signature needs an image name, but a local image has none"
+        raise ImageError(cause, hint="Set the identity option to the image name")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

@@ -141,7 +141,7 @@ class AuthFile:
             found = Helper(str(store), server_of(host), self.path)
         if found and path and wanted:
             raise ImageError(
-                "the credential helper %s, which the auth file %s uses for %s, cannot store credentials for a path"
+                "the credential helper %s (configured in %s for %s) cannot store credentials for a path"
                 % (found.program, self.path, host),
                 hint="Use the host without a path, or another authfile",
             )

@@ -32,7 +32,7 @@ def list_repositories(client: RegistryClient) -> list[str]:
         raise
     except (AccessDenied, NotFound, Refused) as error:
         if not isinstance(error, Refused) or error.status in (405, 501):
-            error.hint = "Write the name of each repository, because many registries do not list repositories, or only for some users"
+            error.hint = "Write the name of each repository, because many registries do not list repositories, or list them only for some users"
         raise
 
 

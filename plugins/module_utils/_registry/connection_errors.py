@@ -96,7 +96,9 @@ def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionE
         if re.search("ALERT|NO_PROTOCOLS|NO_CIPHERS|UNSUPPORTED", reason):
             shown = reason.replace("_", " ").lower()
             return PermanentConnectionError(
-                "TLS with %s failed: %s" % (host, shown), hint=_TLS_ALERT_HINT, reason="TLS failed: %s" % shown
+                "the TLS connection to %s failed: %s" % (host, shown),
+                hint=_TLS_ALERT_HINT,
+                reason="the TLS connection failed: %s" % shown,
             )
     return None
 
@@ -125,7 +127,7 @@ def _reason(causes: list[BaseException]) -> str:
         if isinstance(cause, (socket.timeout, TimeoutError)) or "Timeout" in type(cause).__name__:
             return "no response within the timeout"
     system = _system_error(causes)
-    return reason_of(system) if system else "the connection broke"
+    return reason_of(system) if system else "the connection was lost"
 
 
 def _system_error(causes: list[BaseException]) -> OSError | None:

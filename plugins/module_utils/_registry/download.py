@@ -106,7 +106,7 @@ class BlobReader:
             yield view[:count]
 
     def _broken(self) -> ConnectionFailed:
-        return ConnectionFailed("cannot read blob %s: the connection broke" % self._blob.digest, hint=BROKEN_HINT)
+        return ConnectionFailed("cannot read blob %s: the connection was lost" % self._blob.digest, hint=BROKEN_HINT)
 
 
 def range_header(start: int, end: int | None) -> str:

@@ -111,7 +111,7 @@ _HINTS = (
     (
         413,
         "",
-        "Increase the limit for the size of requests in the proxy in front of the registry (client_max_body_size in nginx)",
+        "Increase the request size limit of the proxy in front of the registry (client_max_body_size in nginx)",
     ),
     (405, "", "Check whether the registry is read-only or a pull-through cache"),
     (409, "", _MAYBE_IMMUTABLE_HINT),
@@ -119,7 +119,7 @@ _HINTS = (
     (400, "TAG_INVALID", _MAYBE_IMMUTABLE_HINT),
     (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
     (500, "", "Check the registry's log for the cause"),
-    (507, "", "Free some space in the registry"),
+    (507, "", "Free up some space in the registry"),
 )
 
 

@@ -46,11 +46,11 @@ class Quota:
         """What the user can do about a status of 429; empty if the quota is not the reason."""
         if self.remaining:
             return ""
-        size = "%d requests" % self.limit if self.limit else "requests"
+        limit = "limit of %d requests" % self.limit if self.limit else "request limit"
         window = " in %s" % _duration(self.window) if self.window else ""
-        ahead = ", and resets in %s" % _duration(self.reset) if self.reset else ""
-        return "The registry's limit of %s%s is used up%s. Try again later, or use credentials with a higher limit" % (
-            size,
+        ahead = ". It resets in %s" % _duration(self.reset) if self.reset else ""
+        return "The registry's %s%s has been reached%s. Try again later, or use credentials with a higher limit" % (
+            limit,
             window,
             ahead,
         )

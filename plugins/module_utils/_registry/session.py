@@ -180,7 +180,7 @@ class Session:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise compressed(self.host)
         if len(body) < (response.length or 0):
-            raise ConnectionFailed("cannot read from %s: the connection broke" % self.host, hint=BROKEN_HINT)
+            raise ConnectionFailed("cannot read from %s: the connection was lost" % self.host, hint=BROKEN_HINT)
         return body
 
     def fetch(self, send: t.Callable[[], Response], limit: int) -> tuple[Response, bytes]:

@@ -182,12 +182,12 @@ def _check(entry: RegistrySettings) -> None:
     if not re.fullmatch(r"[^\s/@]+(/[^\s@]+)?", entry.host.rstrip("/")) or "://" in entry.host:
         raise ImageError(
             "registries: %r is not a valid host" % entry.host.rpartition("@")[2],
-            hint="Write host[:port], or host[:port]/path, without https:// and without credentials",
+            hint="Write host[:port], or host[:port]/path, without https:// or credentials",
         )
     for option, least in (("max_connections", 1), ("requests_per_second", _SLOWEST)):
         value = getattr(entry, option)
         if value is not None and not least <= value:
-            raise ImageError("registries: %s of %s is %s, but must be %s or more" % (option, entry.host, value, least))
+            raise ImageError("registries: %s for %s is %s, but must be %s or more" % (option, entry.host, value, least))
 
 
 def _canonical(entry: str) -> str:

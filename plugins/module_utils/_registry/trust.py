@@ -31,7 +31,7 @@ def check_files(settings: RegistrySettings) -> None:
     for option in ("ca_path", "client_cert", "client_key"):
         path = getattr(settings, option)
         if path:
-            _check(path, "%s of %s in registries" % (option, settings.host), is_directory_allowed=option == "ca_path")
+            _check(path, "%s for %s in registries" % (option, settings.host), is_directory_allowed=option == "ca_path")
 
 
 def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> None:
@@ -46,7 +46,7 @@ def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> 
     else:
         made.verify_mode = ssl.CERT_REQUIRED  # urllib3 1.26 compares the host name itself, and leaves that off here
         if settings.ca_path:
-            _trust(made, settings.ca_path, "ca_path of %s in registries" % settings.host)
+            _trust(made, settings.ca_path, "ca_path for %s in registries" % settings.host)
         else:
             _trust_system(made, bundle)
         for path in settings.ca_files:
@@ -70,7 +70,7 @@ def _trust_system(made: ssl.SSLContext, bundle: str) -> None:
 
 def _check(path: str, source: str, is_directory_allowed: bool = False) -> None:
     if not (is_directory_allowed and os.path.isdir(path)):  # OpenSSL's hashed directories
-        check_named(path, "the file for %s:" % source)
+        check_named(path, "%s:" % source)
 
 
 def _trust(made: ssl.SSLContext, path: str, source: str) -> None:
@@ -93,7 +93,7 @@ def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
     try:
         made.load_cert_chain(path, key, no_passphrase)
     except ssl.SSLError as error:
-        where = "%s (client_cert of %s in registries)" % (path, settings.host)
+        where = "%s (client_cert for %s in registries)" % (path, settings.host)
         if error.reason == "KEY_VALUES_MISMATCH":
             cause = "the certificate %s does not match the key %s" % (where, key or path)
             raise LocalFailure(cause, hint="Set client_key to the private key of this certificate") from None

@@ -160,7 +160,7 @@ class _Upload:
             response = self._send()
             if response.status == _CLIENT_GONE:
                 response.drain()
-                cause = "cannot push blob %s: the connection broke" % self._blob.digest
+                cause = "cannot push blob %s: the connection was lost" % self._blob.digest
                 raise ConnectionReset(cause, hint=BROKEN_HINT)
         except ConnectionFailed as error:
             content.close()

@@ -158,7 +158,7 @@ class ConfigStore(Store, Lockable):
             raise ImageError(cause, hint=_OTHER_HINT)
         for layer in manifest.layers:
             if layer.media_type not in media_types.LAYERS:
-                cause = "engines and Docker archives do not support layers of the media type %s" % layer.media_type
+                cause = "engines and Docker archives do not support layers with the media type %s" % layer.media_type
                 raise ImageError(cause, hint=_OTHER_HINT)
             if layer.media_type in media_types.ZSTD_LAYERS:
                 require_zstd()
@@ -244,7 +244,7 @@ class ConfigStore(Store, Lockable):
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
         if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
-            cause = "digest mismatch: the image config specifies %s for a layer, but its content is different"
+            cause = "digest mismatch: the image config specifies %s for a layer, but the layer has different content"
             raise DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
         return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
 

@@ -111,7 +111,7 @@ def _format(name: str) -> Format:
     try:
         module = importlib.import_module(name)
     except ImportError:
-        cause = "the archive is compressed, but Python on this node has no module %s" % name
+        cause = "the archive is compressed, but Python on this node has no %s module" % name
         raise InvalidContent(cause, hint="Decompress the archive first") from None
     if name == "bz2":
         return Format(module.BZ2Decompressor, (OSError,))
@@ -159,7 +159,7 @@ def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
         for chunk in decompress(_read(stream, path), format_):
             written += len(chunk)
             if written > limit:
-                cause = "the archive of %d bytes decompresses to more than %d bytes" % (size, limit)
+                cause = "the archive (%d bytes) decompresses to more than %d bytes" % (size, limit)
                 raise InvalidContent(cause, hint="If this is intended, decompress the archive first")
             with file_errors("write", "the temporary file for %s" % path):
                 plain.write(chunk)

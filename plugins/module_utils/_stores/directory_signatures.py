@@ -55,7 +55,7 @@ class DirectorySignatures:
 
     def attach(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
         """Raises :class:`Refused`."""
-        cause = "a directory can store signatures, but not the other referrers of %s" % subject
+        cause = "a directory can store only signatures, not the other referrers of %s" % subject
         raise Refused(cause, hint=_OTHER_HINT)
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
@@ -106,7 +106,7 @@ class DirectorySignatures:
     def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
         """Replace the signatures for a tag; ``read`` reads the layers that are new."""
         if not self.keeps(tag):
-            raise Refused("a directory can store signatures, but not the tag %s" % tag, hint=_OTHER_HINT)
+            raise Refused("a directory can store only signatures, not the tag %s" % tag, hint=_OTHER_HINT)
         present = self._read(tag)
         known = [layer for _path, layer in present]
         wanted = [signature_file.layer_of(blob) for blob in manifest.layers]

@@ -167,7 +167,7 @@ class TreeRepository(Repository):
         parts = repository.split("/")
         if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
             cause = "%r is not a valid repository name in a directory" % repository
-            raise InvalidReference(cause, "dir:%s" % root, "Use another repository name, without . and .. segments")
+            raise InvalidReference(cause, "dir:%s" % root, "Use another repository name, without . or .. segments")
         self._root = root
         self._repository = repository
         self._warn = warn

@@ -56,13 +56,13 @@ class DockerSave:
         except NotFound:
             names = self._tar.names()
             if "repositories" in names:
-                cause = "the archive was written by a Docker version before 1.10, so it contains no image IDs"
+                cause = "the archive was written by a Docker version older than 1.10, so it contains no image IDs"
                 raise InvalidContent(
                     cause, hint="Load the archive into a newer version of Docker, and save the image again"
                 ) from None
             hint = "Create the archive with docker save"
             if "oci-layout" in names:
-                hint = "The archive is an OCI layout. Use the transport oci-archive"
+                hint = "The archive is an OCI layout. Use the oci-archive transport"
             raise InvalidContent("the archive has no manifest.json, so it is not from docker save", hint=hint) from None
 
     def _image(self, entry: SavedEntry) -> SavedImage:
@@ -90,7 +90,7 @@ class DockerSave:
         if size is None:
             raise InvalidContent("the image config %s is missing from the archive" % name, hint=_HINT)
         if size + sum(len(config.content) for config in self._configs.values()) > _MAX_CONFIGS:
-            cause = "the image configs in the archive are larger than %d bytes in total" % _MAX_CONFIGS
+            cause = "the image configs in the archive total more than %d bytes" % _MAX_CONFIGS
             raise InvalidContent(cause, hint="Save fewer images in one archive")
         return self._tar.read(name, MAX_CONFIG)
 

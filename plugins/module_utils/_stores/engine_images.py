@@ -89,7 +89,7 @@ class EngineImages(ImageBackend):
             self._count("loading", ", ".join(image.names) or image.id, size_of([image]), archive([image]))
         )
         if not image.names and not self.is_whole(image.id, lambda: [layer.diff_id for layer in image.layers]):
-            cause = "image %s is missing from the engine after it was loaded" % image.id
+            cause = "image %s was loaded, but is missing from the engine" % image.id
             raise ImageError(cause, hint="Check the engine's log")
         for name in image.names:
             found = self.find(name)

@@ -180,9 +180,9 @@ class OciArchive(OciImages, Closing):
         if archive.size("index.json") is None:
             is_docker = archive.size("manifest.json") is not None
             hint = (
-                "The archive is from docker save. Use the transport docker-archive"
+                "The archive is from docker save. Use the docker-archive transport"
                 if is_docker
-                else "Use an archive of an OCI layout"
+                else "Use an archive that contains an OCI layout"
             )
             raise LocalFailure("the archive has no index.json, so it is not an OCI layout", hint=hint)
         return parse_index(archive.read("index.json", MAX_INDEX), "index.json in the archive")

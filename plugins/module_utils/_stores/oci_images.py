@@ -260,9 +260,9 @@ class OciImages(IndexedStore, Lockable, Batching):
         """Warn once for each task, because equal warnings are merged."""
         if names and manifest.media_type in media_types.DOCKER:
             self._warn(
-                "%s:%s contains images in Docker's format. umoci, as well as skopeo and podman with containers/image before 5.35 "
-                "(as in Debian 12), cannot find them by name. If you use such a tool, copy the images with format: oci."
-                % (self.transport, self._path)
+                "%s:%s contains images in Docker's format. umoci cannot find them by name, and neither can versions of skopeo and "
+                "podman that use containers/image before 5.35 (as in Debian 12). If you use one of these tools, copy the images with "
+                "format: oci." % (self.transport, self._path)
             )
 
     def _lock(self) -> t.ContextManager[None]:

@@ -132,7 +132,7 @@ class TarImage:
             if member is None or not member.target:
                 return member
             member = self._members.get(member.target)
-        raise InvalidContent("the link %s in the archive does not lead to a file" % name, hint=_HINT)
+        raise InvalidContent("the link %s in the archive does not resolve to a file" % name, hint=_HINT)
 
 
 class _Extension:
@@ -261,7 +261,7 @@ class _Scan:
         if size < 0 or (limit is not None and size > limit):
             raise InvalidContent("the archive contains %s with an invalid size" % _shown(name), hint=_HINT)
         if offset + size > self._end:
-            cause = "the archive ends before the %d bytes of %s" % (size, _shown(name))
+            cause = "the archive is too short to contain the %d bytes of %s" % (size, _shown(name))
             raise InvalidContent(cause, hint=_HINT)
 
     def _inside(self, name: str, directory: str) -> str:

@@ -72,7 +72,7 @@ class Gate:
                     rule.check(image, used)
             except NotVerified as error:
                 if is_digest_tag(image.tag.rpartition(":")[2]):
-                    error.hint = "This tag contains signatures or other data of another image. Set referrers: true, or exclude the tag"
+                    error.hint = "This tag contains signatures or other data that belong to another image. Set referrers: true, or exclude the tag"
                 raise
 
 

@@ -139,7 +139,7 @@ def judge(
     except InvalidContent as error:
         return Rejection(Reason.DAMAGED, "the signature %s is corrupt: %s" % (name, error.cause))
     if not payload:
-        return Rejection(Reason.OTHER_KEY, "the signature %s was made with none of the given GPG keys" % name)
+        return Rejection(Reason.OTHER_KEY, "the signature %s was not made with any of the given GPG keys" % name)
     if payload.type != ATOMIC or payload.digest != digest:
         return Rejection(Reason.OTHER_DIGEST, "the signature %s is for a different digest, %s" % (name, payload.digest))
     if not requirement.identity.accepts(image, payload.identity):

@@ -87,12 +87,12 @@ def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
         import yaml
     except ImportError:
         raise MissingLibrary("PyYAML") from None
-    content = read_named(path, _MAX_FILE, "the configuration of signatures")
+    content = read_named(path, _MAX_FILE, "the signature configuration")
     try:
         document = yaml.safe_load(content) or {}
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ImageError("the file is not valid YAML", path, "Correct the file") from None
-    with parsing("the configuration of signatures %s" % path):
+    with parsing("the signature configuration %s" % path):
         found = dict(document.get("docker") or {})
         if document.get("default-docker"):
             found[""] = document["default-docker"]

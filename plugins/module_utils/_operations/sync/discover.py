@@ -337,7 +337,7 @@ def _collision_hint(entry: Entry, source: str) -> str:
     if not entry.is_of_file:
         return "Set a different dest for one of the images"
     if ":" in source.partition("/")[0]:
-        return "Move one of the images from the source file to images, and set a different dest"
+        return "Move one of the images from the source file to images, and set a different dest for it"
     return "Set scoped: true, which keeps the full source names"
 
 

@@ -83,7 +83,9 @@ def _without_name(text: str) -> RegistryReference:
     reference = references.parse(text)
     if not isinstance(reference, RegistryReference):
         raise InvalidReference(
-            "only repositories in a registry are supported here", text, "Set the registry or path as src or dest"
+            "only repositories in a registry are supported here",
+            text,
+            "To use an OCI layout or a directory, set the src or dest option to it",
         )
     if reference.name:
         raise InvalidReference(

@@ -48,8 +48,8 @@ def test_naming_leaves_other_errors_alone():
 @pytest.mark.parametrize(
     ("number", "hint"),
     [
-        (errno.ENOSPC, "Free some space"),
-        (errno.EDQUOT, "Free some space"),
+        (errno.ENOSPC, "Free up some space"),
+        (errno.EDQUOT, "Free up some space"),
         (errno.EACCES, "become"),
         (errno.EPERM, "become"),
         (errno.EROFS, "writable location"),
@@ -126,5 +126,5 @@ def test_a_library_that_is_broken_is_not_missing(error, message):
 def test_the_reason_of_the_system_is_the_same_in_every_language():
     error = OSError(errno.ENOSPC, "Auf dem Ger\u00e4t ist kein Speicherplatz mehr verf\u00fcgbar", "/srv/x")
     assert str(local_failure(error, "write")) == (
-        "cannot write /srv/x: no space left on device. Free some space, or choose another location."
+        "cannot write /srv/x: no space left on device. Free up some space, or choose another location."
     )

@@ -43,8 +43,8 @@ def test_a_plugin_asks_the_credential_helpers_of_its_authfile(tmp_path, monkeypa
         ({"registries": [{"plain_http": True}]}, "missing required arguments: host found in registries."),
         (
             {"registries": [{"host": "https://r.example"}]},
-            "registries: 'https://r.example' is not a valid host. Write host[:port], or host[:port]/path, without https:// and"
-            " without credentials.",
+            "registries: 'https://r.example' is not a valid host. Write host[:port], or host[:port]/path, without https:// or "
+            "credentials.",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_keys_and_identities_are_read():
     ("requirement", "message"),
     [
         ({"type": "sigstoreSigned", "fulcio": {}}, "keyless signatures (fulcio) are not supported yet"),
-        ({"type": "sigstoreSigned", "pki": {}}, "signatures by certificates (pki) are not supported yet"),
+        ({"type": "sigstoreSigned", "pki": {}}, "certificate-based signatures (pki) are not supported yet"),
         (
             {"type": "sigstoreSigned", "keyPath": "/k", "rekorPublicKeyPath": "/r"},
             "transparency log proofs (rekorPublicKeyPath) are not supported yet",
@@ -182,7 +182,7 @@ def test_what_cannot_be_checked_is_marked_as_such(requirement, message):
         (_signed(keyPath="/a", signedIdentity=None), "the policy for default: signedIdentity is not a JSON object."),
         (
             {"default": [{"type": "signedBy", "keyPath": "/a", "keyType": "PGP"}]},
-            "the policy for default: unknown keyType 'PGP'. Use the keyType GPGKeys.",
+            "the policy for default: unknown keyType 'PGP'. Set keyType to GPGKeys.",
         ),
         (
             {"default": _REJECT, "transports": {"dir": {"srv": _REJECT}}},

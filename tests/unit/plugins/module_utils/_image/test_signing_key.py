@@ -169,7 +169,7 @@ def test_a_file_of_verifiers_has_one_public_key_and_no_private_one():
     for content, message in (
         (
             private,
-            "k: expected a public key, but found a private key. Use the public key, and keep private keys off hosts that only verify.",
+            "k: expected a public key, but found a private key. Use the public key, and keep private keys off hosts that only verify signatures.",
         ),
         (public * 2, "k: expected one key, but found 2 keys or certificates. Store each key in a separate file."),
         (b"-----BEGIN CERTIFICATE-----\n", "k: expected a public key, but found a certificate. "),

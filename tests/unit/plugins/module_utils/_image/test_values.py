@@ -235,7 +235,7 @@ def schema1_with(field):
 )
 def test_a_field_in_another_case_is_refused_because_engines_read_it(read, fields):
     for field in fields.split():
-        with pytest.raises(InvalidContent, match="which engines read as %s, but other tools ignore" % field):
+        with pytest.raises(InvalidContent, match="which engines read as %s but other tools ignore" % field):
             read(field.upper())
     read("anotherField")
 

@@ -133,7 +133,9 @@ def test_too_few_pulls_are_a_warning(run, stores, left):
 def test_too_little_disk_space_is_a_warning(free):
     warnings = []
     warn_of_shortage({"pulls_left": None, "pulls": 0, "free": free}, 10_000_000, warnings.append)
-    text = "The destination has 10.0 MB of free space, but this task needs 10.0 MB. If the task fails, free some space."
+    text = (
+        "The destination has 10.0 MB of free space, but this task needs 10.0 MB. If the task fails, free up some space."
+    )
     assert warnings == ([text] if free == 9_999_999 else [])
 
 

@@ -213,7 +213,7 @@ def test_a_list_with_tags_that_do_not_exist_is_a_warning(run, stores, place, sco
     deleted = run(name, scope)
     doubt = "the tag list contains tags that do not exist: x0, x1, x2, x3, x4"
     [warning] = warnings(stores)
-    assert warning.startswith("The returned %s may be incomplete for %s: %s" % (what, deleted.digest, doubt))
+    assert warning.startswith("The return value %s may be incomplete for %s: %s" % (what, deleted.digest, doubt))
     assert "x5" not in warning
     assert deleted.method == ("unique_manifest" if scope == "tag" else "digest")
 

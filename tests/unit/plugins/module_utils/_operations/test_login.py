@@ -131,8 +131,8 @@ def test_a_host_is_written_as_in_references(run, server, host):
     with pytest.raises(ImageError) as caught:
         run(host)
     assert str(caught.value) == (
-        "host: %r is not a valid registry name. Write host[:port] or host[:port]/path, with a dot or a port in the "
-        "host unless it is localhost." % host
+        "host: %r is not a valid registry name. Write host[:port] or host[:port]/path. Unless it is localhost, the "
+        "host must contain a dot or have a port." % host
     )
     assert server.log == []
 

@@ -185,7 +185,8 @@ class TestNames:
         with pytest.raises(ImageError) as caught:
             sign("dir:%s" % path)
         assert str(caught.value) == (
-            "dir:%s: a local image has no name to sign. Set the identity option to the image name." % path
+            "dir:%s: the signature needs an image name, but a local image has none. Set the identity option to the image name."
+            % path
         )
         assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == ["gpg"]
         assert (path / "signature-1").is_file()

@@ -179,7 +179,7 @@ def test_a_write_that_fails_leaves_no_half(change, monkeypatch, tmp_path):
 
     monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(
-        LocalFailure, match="cannot write the auth file .*auth.json: no space left on device. Free some space"
+        LocalFailure, match="cannot write the auth file .*auth.json: no space left on device. Free up some space"
     ):
         change("s.example", ALICE)
     assert (tmp_path / "auth.json").read_text() == before

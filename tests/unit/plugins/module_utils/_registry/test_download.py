@@ -131,7 +131,7 @@ def test_a_part_that_breaks_off_is_gone_on_with(reader):
 
 def test_a_gap_is_a_broken_connection(reader):
     reading, _script = reader(cut(CONTENT[:4]), rest(CONTENT[5:], 5), retries=1)
-    with pytest.raises(ConnectionFailed, match="cannot read blob %s: the connection broke" % DIGEST):
+    with pytest.raises(ConnectionFailed, match="cannot read blob %s: the connection was lost" % DIGEST):
         content_of(reading)
 
 

@@ -215,7 +215,7 @@ class TestRead:
 
     def test_one_byte_less_than_announced_is_a_broken_connection(self, scripted):
         client, _script = scripted(Reply(200, {"Content-Length": "6"}, b"12345"))
-        with pytest.raises(ConnectionFailed, match="^cannot read from r.example: the connection broke"):
+        with pytest.raises(ConnectionFailed, match="^cannot read from r.example: the connection was lost"):
             client.session.read(exchange(client), 6)
 
     @pytest.mark.parametrize(("encoding", "is_refused"), [("identity", False), ("gzip", True)])

@@ -179,7 +179,7 @@ def test_a_manifest_of_a_kind_that_is_not_taken_is_an_error_of_its_own(status, b
         (400, "TAG_INVALID", "immutable"),
         (429, "TOOMANYREQUESTS", "rate"),
         (500, "UNKNOWN", "log"),
-        (507, "", "Free some space"),
+        (507, "", "Free up some space"),
     ],
 )
 def test_the_hint_fits_the_error_for(status, code, hint):
@@ -307,10 +307,10 @@ def untrusted():
             requests.exceptions.ConnectionError(
                 urllib3_errors.ProtocolError("aborted", http.client.RemoteDisconnected("closed"))
             ),
-            "the connection broke",
+            "the connection was lost",
         ),
-        (urllib3_errors.ProtocolError("broken", http.client.IncompleteRead(b"", 9)), "the connection broke"),
-        (requests.exceptions.ChunkedEncodingError("x"), "the connection broke"),
+        (urllib3_errors.ProtocolError("broken", http.client.IncompleteRead(b"", 9)), "the connection was lost"),
+        (requests.exceptions.ChunkedEncodingError("x"), "the connection was lost"),
     ],
 )
 def test_a_broken_connection_is_told_by_its_innermost_reason(error, reason):
@@ -400,7 +400,7 @@ def test_any_other_fault_of_tls_is_final_too():
     fault.reason = "SSLV3_ALERT_HANDSHAKE_FAILURE"
     result = broken_connection("r.example", retried(urllib3_errors.SSLError(fault)))
     assert isinstance(result, PermanentConnectionError)
-    assert "TLS with r.example failed: sslv3 alert handshake failure" in str(result)
+    assert "the TLS connection to r.example failed: sslv3 alert handshake failure" in str(result)
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_the_reason_is_found_however_it_is_wrapped(link):
 def test_exceptions_that_wrap_each_other_come_to_an_end():
     one, two = RuntimeError("one"), RuntimeError("two")
     one.__context__, two.__context__ = two, one
-    assert "the connection broke" in str(broken_connection("r.example", one))
+    assert "the connection was lost" in str(broken_connection("r.example", one))
 
 
 @pytest.mark.parametrize(
@@ -459,7 +459,7 @@ def test_exceptions_that_wrap_each_other_come_to_an_end():
     [
         (None, "The registry limits the rate of requests"),
         (Quota(3, 100, 21600), "The registry limits the rate of requests"),
-        (Quota(0, 100, 21600), "The registry's limit of 100 requests in 6 hours is used up"),
+        (Quota(0, 100, 21600), "The registry's limit of 100 requests in 6 hours has been reached"),
     ],
 )
 def test_a_quota_that_is_used_up_explains_the_error_for(quota, hint):

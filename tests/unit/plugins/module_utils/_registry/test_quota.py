@@ -83,10 +83,10 @@ def test_only_a_short_wait_is_waited_for(quota, seconds):
 @pytest.mark.parametrize(
     ("quota", "text"),
     [
-        (Quota(0, 100, 21600), "limit of 100 requests in 6 hours is used up"),
-        (Quota(0, 100, 86400), "limit of 100 requests in 1 day is used up"),
-        (Quota(0, 5, 90, 240), "limit of 5 requests in 90 seconds is used up, and resets in 4 minutes"),
-        (Quota(0), "limit of requests is used up"),
+        (Quota(0, 100, 21600), "limit of 100 requests in 6 hours has been reached"),
+        (Quota(0, 100, 86400), "limit of 100 requests in 1 day has been reached"),
+        (Quota(0, 5, 90, 240), "limit of 5 requests in 90 seconds has been reached. It resets in 4 minutes"),
+        (Quota(0), "request limit has been reached"),
     ],
 )
 def test_what_is_used_up_is_told(quota, text):

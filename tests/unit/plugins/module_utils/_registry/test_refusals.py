@@ -172,7 +172,7 @@ def test_a_success_that_was_not_expected_is_foreign(status):
         (400, "NAME_INVALID", ""),
         (429, "", "The registry limits the rate of requests. Try again later, with fewer jobs, or with credentials"),
         (500, "UNKNOWN", "Check the registry's log for the cause"),
-        (507, "", "Free some space in the registry"),
+        (507, "", "Free up some space in the registry"),
         (501, "", ""),
     ],
 )
@@ -182,8 +182,8 @@ def test_the_hint_of_a_status(status, code, hint):
 
 @pytest.mark.parametrize(("quota", "is_used_up"), [(Quota(0, 10), True), (Quota(1, 10), False), (None, False)])
 def test_a_quota_explains_429_only(quota, is_used_up):
-    assert ("is used up" in error(429, quota=quota).hint) is is_used_up
-    assert "is used up" not in error(500, quota=quota).hint
+    assert ("has been reached" in error(429, quota=quota).hint) is is_used_up
+    assert "has been reached" not in error(500, quota=quota).hint
 
 
 class TestStorage:

@@ -217,7 +217,7 @@ def test_the_longest_match_is_measured_in_the_canonical_form():
 @pytest.mark.parametrize("option", ["max_connections", "requests_per_second"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_a_limit_that_lets_nothing_through_is_refused(option, value):
-    with pytest.raises(ImageError, match="registries: %s of r.example is .*, but must be .* or more" % option):
+    with pytest.raises(ImageError, match="registries: %s for r.example is .*, but must be .* or more" % option):
         Registries([RegistrySettings("r.example", **{option: value})])
 
 

@@ -154,7 +154,7 @@ class TestBody:
         given = response(body=b"0123", error=http.client.IncompleteRead(b"", 6))
         view = memoryview(bytearray(4))
         assert given.into(view) == 4
-        with pytest.raises(ConnectionFailed, match="cannot reach r.example: the connection broke"):
+        with pytest.raises(ConnectionFailed, match="cannot reach r.example: the connection was lost"):
             given.into(view)
 
 

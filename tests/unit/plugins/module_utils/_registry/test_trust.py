@@ -109,7 +109,7 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
     with pytest.raises(LocalFailure) as caught:
         configured(ca_path=str(file))
     assert str(caught.value) == (
-        "the file %s (ca_path of r.example in registries) contains no CA certificates in PEM format. Use a file "
+        "the file %s (ca_path for r.example in registries) contains no CA certificates in PEM format. Use a file "
         "with CA certificates in PEM format." % file
     )
     with pytest.raises(
@@ -135,11 +135,11 @@ def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):
 @pytest.mark.parametrize("check", [trust.check_files, lambda settings: trust.configure(Context(), settings, BUNDLE)])
 def test_a_pipe_is_refused_before_and_when_it_is_used(option, check, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LocalFailure, match="the file for %s of r.example in registries: .*/pipe: not" % option):
+    with pytest.raises(LocalFailure, match="cannot read %s for r.example in registries: .*/pipe: not" % option):
         check(RegistrySettings("r.example", **{option: str(tmp_path / "pipe")}))
 
 
 def test_only_cas_may_be_a_directory(tmp_path):
     trust.check_files(RegistrySettings("r.example", ca_path=str(tmp_path)))
-    with pytest.raises(LocalFailure, match="client_cert of r.example"):
+    with pytest.raises(LocalFailure, match="client_cert for r.example"):
         trust.check_files(RegistrySettings("r.example", client_cert=str(tmp_path)))

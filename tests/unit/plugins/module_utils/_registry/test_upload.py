@@ -388,7 +388,7 @@ class TestPieces:
     def test_what_is_too_large_in_the_smallest_pieces_is_an_error(self, uploader):
         fails = (STARTED, Reply(413), CANCELLED)
         pushing, _script = uploader(*fails, *fails, *fails)
-        with pytest.raises(Refused, match="returned 413. Increase the limit for the size"):
+        with pytest.raises(Refused, match="returned 413. Increase the request size limit"):
             pushing.push(BLOB, chunks())
 
     def test_the_next_blob_knows_the_limit(self, uploader):

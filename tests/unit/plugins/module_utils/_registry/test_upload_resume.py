@@ -88,7 +88,7 @@ def test_a_registry_that_saw_the_connection_break_goes_on(uploader):
 def test_a_connection_that_stays_broken_is_an_error(uploader):
     gone = refused(499, "UNKNOWN")
     pushing, _script = uploader(STARTED, gone, at(7), gone, at(7), gone, CANCELLED, retries=0)
-    with pytest.raises(ConnectionReset, match="cannot push blob %s: the connection broke" % BLOB.digest):
+    with pytest.raises(ConnectionReset, match="cannot push blob %s: the connection was lost" % BLOB.digest):
         pushing.push(BLOB, content())
 
 

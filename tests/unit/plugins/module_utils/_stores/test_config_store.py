@@ -136,7 +136,7 @@ def with_layers(media_type):
         (artifact(), "is an artifact, but engines and Docker archives can store only images"),
         (
             with_layers("application/vnd.in-toto+json"),
-            "engines and Docker archives do not support layers of the media type application/vnd.in-",
+            "engines and Docker archives do not support layers with the media type application/vnd.in-",
         ),
         (with_layers(next(iter(media_types.FOREIGN_LAYERS))), "which only their vendor distributes"),
         (

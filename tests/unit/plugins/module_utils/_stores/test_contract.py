@@ -190,6 +190,6 @@ def test_a_directory_keeps_only_signatures(open_store, tmp_path):
     tags = ["", SIGNATURE, SIGNATURE.replace(".sig", ".att"), SIGNATURE.replace(".sig", ".sbom")]
     assert [kept.keeps(tag) for tag in tags] == [False, True, False, False]
     assert kept.keeps(SIGNATURE.replace(".sig", ".gpg"))
-    with pytest.raises(ImageError, match="a directory can store signatures, but not the other referrers of "):
+    with pytest.raises(ImageError, match="a directory can store only signatures, not the other referrers of "):
         kept.attach(ONE.digest, [ONE.manifest])
     assert kept.entries(ONE.digest) == []

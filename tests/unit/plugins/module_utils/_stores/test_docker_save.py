@@ -96,7 +96,7 @@ def test_many_large_configs(tmp_path):
     configs = [member(str(count), large_config(7_000_000, b"%d" % count)) for count in range(10)]
     entries = [{"Config": str(count), "RepoTags": None, "Layers": []} for count in range(10)]
     path = write(tmp_path / "a.tar", *configs, member("manifest.json", json.dumps(entries).encode()))
-    with pytest.raises(InvalidContent, match="the image configs in the archive are larger than 67108864 bytes"):
+    with pytest.raises(InvalidContent, match="the image configs in the archive total more than 67108864 bytes"):
         DockerSave(TarImage(str(path)))
 
 
@@ -147,11 +147,11 @@ def test_layer_that_is_shorter_than_it_says():
     ("members", "error", "said"),
     [
         ((member("x", b""),), InvalidContent, "the archive has no manifest.json"),
-        ((member("oci-layout", b""),), InvalidContent, "The archive is an OCI layout. Use the transport oci-archive"),
+        ((member("oci-layout", b""),), InvalidContent, "The archive is an OCI layout. Use the oci-archive transport"),
         (
             (member("repositories", b""),),
             InvalidContent,
-            "by a Docker version before 1.10, so it contains no image IDs",
+            "by a Docker version older than 1.10, so it contains no image IDs",
         ),
         (
             (index("0" * 64 + ".json"), member("0" * 64 + ".json", CONFIG)),
@@ -165,7 +165,7 @@ def test_layer_that_is_shorter_than_it_says():
         (
             (index("c", "l", "l"), member("c", CONFIG), link("l", "m"), link("m", "l")),
             InvalidContent,
-            "in the archive does not lead to a file",
+            "in the archive does not resolve to a file",
         ),
     ],
 )

@@ -249,7 +249,7 @@ def test_other_files_are_refused_and_left_as_they_are(store, path, content):
 
 def test_an_archive_of_docker_is_told_apart(store, path):
     archives.write(path, archives.member("manifest.json", b"[]"))
-    with pytest.raises(ImageError, match="The archive is from docker save. Use the transport docker-archive"):
+    with pytest.raises(ImageError, match="The archive is from docker save. Use the docker-archive transport"):
         store.resolve("")
 
 

@@ -430,8 +430,9 @@ def test_images_in_dockers_format_are_warned_of(layout, path, warnings, write):
         layouts.fill(layout, docker)
         layout.retag({"1": docker.manifest})
     assert set(warnings) == {
-        "oci:%s contains images in Docker's format. umoci, as well as skopeo and podman with containers/image before 5.35 (as in Debian 12), "
-        "cannot find them by name. If you use such a tool, copy the images with format: oci." % path
+        "oci:%s contains images in Docker's format. umoci cannot find them by name, and neither can versions of skopeo and podman that use "
+        "containers/image before 5.35 (as in Debian 12). If you use one of these tools, copy the images with format: oci."
+        % path
     }
 
 

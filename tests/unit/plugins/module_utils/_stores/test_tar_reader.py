@@ -57,7 +57,7 @@ def test_links_are_followed_within_the_archive(path):
         assert archive.read("2/layer.tar", 10) == archive.read("3/layer.tar", 10) == b"layer"
         with pytest.raises(NotFound, match="dangling is missing from the archive"):
             archive.read("dangling", 10)
-        with pytest.raises(InvalidContent, match="the link loop in the archive does not lead to a file"):
+        with pytest.raises(InvalidContent, match="the link loop in the archive does not resolve to a file"):
             archive.size("loop")
 
 
@@ -168,7 +168,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (b"", "is empty"),
         (bytes(10240), "is empty"),
         (b"<html>" * 200, "is not a tar archive"),
-        (tar(member("a", b"x" * 600))[:700], "ends before the 600 bytes of 'a'"),
+        (tar(member("a", b"x" * 600))[:700], "is too short to contain the 600 bytes of 'a'"),
         (tar(member("a", b"x" * 600), member("b", b"y"))[:1700], "has a corrupt header"),
         (tar(member("../a", b"x")), "contains '../a', which points outside the archive"),
         (tar(member("d/../../a", b"x")), "contains 'd/../../a', which points outside the archive"),
@@ -180,7 +180,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (tar(member("a", kind=tarfile.BLKTYPE)), "contains 'a', which is not a file, a directory or a link"),
         (tar(member("a", kind=tarfile.FIFOTYPE)), "contains 'a', which is not a file, a directory or a link"),
         (tar(member("a", kind=tarfile.GNUTYPE_SPARSE)), "contains 'a', which is not a file, a directory or a link"),
-        (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "ends before the 1099511627775 bytes of 'a'"),
+        (damaged((124, b"\x80" + bytes(6) + b"\xff" * 5)), "is too short to contain the 1099511627775 bytes of 'a'"),
         (damaged((124, b"\xff" * 12)), "contains 'a' with an invalid size"),
         (damaged((124, b"no number!!!")), "is not a tar archive"),
         (extended(b"x" * 70_000), "contains 'PaxHeader' with an invalid size"),
@@ -211,7 +211,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (extended(b"99999 path=a\n"), "has a malformed extended header"),
         (extended(b"1 path=a\n"), "has a malformed extended header"),
         (extended(b"path"), "has a malformed extended header"),
-        (extended(b"25 size=9999999999999999\n"), "ends before the 9999999999999999 bytes of 'a'"),
+        (extended(b"25 size=9999999999999999\n"), "is too short to contain the 9999999999999999 bytes of 'a'"),
         (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file, which images do not use"),
         (
             b"\x28\xb5\x2f\xfd" + bytes(600),
@@ -351,7 +351,7 @@ def test_a_chain_of_links_has_a_limit(path, links):
         if links == 7:
             assert archive.read("l0", 1) == b"x"
         else:
-            with pytest.raises(InvalidContent, match="the link l0 in the archive does not lead to a file"):
+            with pytest.raises(InvalidContent, match="the link l0 in the archive does not resolve to a file"):
                 archive.read("l0", 1)
 
 

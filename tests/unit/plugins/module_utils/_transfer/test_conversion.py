@@ -131,13 +131,13 @@ class TestAttestations:
         with pytest.raises(NotConvertible) as caught:
             convert(ATTESTED, DOCKER)
         assert str(caught.value) == (
-            "image %s cannot be converted to format docker: attestation %s applies to this digest, but a conversion changes the digest. Set "
-            "attestations: drop to leave attestations out, or use format: preserve."
+            "image %s cannot be converted to format docker: attestation %s applies to this digest, but the conversion would change the digest. Set "
+            "attestations: drop to leave out attestations, or use format: preserve."
             % (ARM64.digest, ATTESTATION.digest)
         )
 
     def test_wherever_they_stand_in_the_index(self, convert):
-        with pytest.raises(NotConvertible, match="applies to this digest, but a conversion changes the digest"):
+        with pytest.raises(NotConvertible, match="applies to this digest, but the conversion would change the digest"):
             convert(index(*ATTESTED.document["manifests"][::-1]), DOCKER)
 
     def test_one_that_speaks_of_nothing_here_is_refused_for_docker(self, convert):

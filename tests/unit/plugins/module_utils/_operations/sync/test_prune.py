@@ -132,7 +132,7 @@ def test_a_tag_that_moved_during_the_run_is_not_deleted(place, prune, monkeypatc
         "d.example/a:old: the tag moved to %s during this run, so it was not deleted. Run the task again." % A.digest
     )
     assert errors[tag_of(C)] == (
-        "d.example/a:%s: the tag was not deleted, because it belongs to image %s, which may still have a tag. Run the "
+        "d.example/a:%s: the tag was not deleted, because it belongs to image %s, which may still be tagged. Run the "
         "task again." % (tag_of(C), C.digest)
     )
     assert set(place.tags) == {"1", "old", tag_of(C)}

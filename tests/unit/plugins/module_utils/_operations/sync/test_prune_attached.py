@@ -162,4 +162,6 @@ def test_a_registry_that_deletes_no_manifests_is_a_warning(place, prune, memory,
     assert synced.images[-1].action == "deleted"
     [warning] = memory.run.statistics.warnings
     assert "d.example/a: the referrers of deleted images were not deleted: " in warning
-    assert "405 UNSUPPORTED. Delete the referrers with image_delete, scope: manifest and referrers: true" in warning
+    assert (
+        "405 UNSUPPORTED. To delete the referrers, run image_delete with the image's digest, scope: manifest" in warning
+    )
