@@ -49,7 +49,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show a command that runs exactly the image that the tag points to now
+- name: Show a command that runs exactly the image the tag points to now
   ansible.builtin.debug:
     msg: "podman run {{ lookup('drayage.registry.image_digest', 'registry.example.com/prod/app:1.4.2', pin=true) }}"
 

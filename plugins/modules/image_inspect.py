@@ -120,7 +120,7 @@ EXAMPLES = r"""
   register: app
   failed_when: app.referrers | selectattr('artifact_type', 'eq', 'application/spdx+json') | length == 0
 
-- name: Check that a layout is complete before it is shipped
+- name: Check that the exported image is complete before shipping it
   drayage.registry.image_inspect:
     image: oci:/srv/transfer/images:node-exporter-v1.8.2
     verify: true

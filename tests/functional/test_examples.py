@@ -38,7 +38,7 @@ GROUPS = {
 EXEMPT: dict[str, str] = {
     "Sign an image in a directory with GPG": "the machine has no such GPG key; test_sign_gpg.py makes one",
     "Check that a release has an SBOM": "the images of examples have none; test_referrers_inspect.py looks for some",
-    "Load an image into the engine on another machine": "there is one machine; the tests of engines do this over TLS",
+    "Load an image into the Docker Engine on another machine": "there is one machine; engine tests do this over TLS",
 }
 
 # What an example says that cannot be so here: a scoped name has its source's host in it, and ours has a port.
