@@ -112,7 +112,7 @@ def test_what_is_new_crosses_the_gap(
     assert "changed=4 " in exported
     bundle = tmp_path / "delta"
     assert f"{bundle}: 2 created, 2 unchanged; " in exported
-    assert "The bundle has 2 images in " in exported
+    assert "The bundle contains 2 images (" in exported
     assert "WARNING" not in exported
     assert {name.rpartition("/")[2] for name in layout_names(bundle / "images")} == {"app:1.1", "app:latest"}
     assert blobs_in(bundle) == blobs_of(SECOND) - blobs_of(FIRST, TOOL)
@@ -162,7 +162,7 @@ def test_a_bundle_that_leads_elsewhere_is_refused_unread(bring, registry, tmp_pa
     os.mkfifo(tmp_path / "fifo")
     said = " ".join(bring("bundle", registry, succeeds=False).split())
     for name in (*names[1:], f"(../fifo) = {digest}"):
-        assert name in said.partition("is wrong or incomplete for")[2]
+        assert name in said.partition("has wrong or missing entries for")[2]
     (bundle / "SHA256SUMS").unlink()
     os.mkfifo(bundle / "SHA256SUMS")
     said = " ".join(bring("bundle", registry, succeeds=False).split())

@@ -74,14 +74,15 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
         attempts = [("airgap_import", {**place, "airgap_import_src": str(path)}) for path in paths]
         return refusals(play, tmp_path / "messages.json", *attempts)
 
-    found = f"on localhost. Nothing was changed. Set airgap_import_src to {bundle}."
-    no_sums = "has no file SHA256SUMS, so it is not a bundle directory"
+    given = "On localhost, airgap_import_src"
+    found = f"Nothing was changed. Set airgap_import_src to {bundle}."
+    no_sums = "contains no SHA256SUMS file, so it is not a bundle directory."
     assert run(*wrong) == [
-        f"airgap_import_src {archive} is a file, not a bundle directory {found}",
-        f"airgap_import_src {wrong[1]} does not exist {found}",
-        f"airgap_import_src {media} {no_sums} {found}",
-        f"airgap_import_src {bundle / 'images'} {no_sums} {found}",
-        f"airgap_import_src {empty} {no_sums} on localhost. Nothing was changed. Set airgap_import_src to the directory that "
+        f"{given} {archive} is a file, not a bundle directory. {found}",
+        f"{given} {wrong[1]} does not exist. {found}",
+        f"{given} {media} {no_sums} {found}",
+        f"{given} {bundle / 'images'} {no_sums} {found}",
+        f"{given} {empty} {no_sums} Nothing was changed. Set airgap_import_src to the directory that "
         "the airgap_export role created, which contains images, inventory.json and SHA256SUMS.",
     ]
 
@@ -91,7 +92,7 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     archive.rename(away / archive.name)
     (message,) = run(away / archive.name)
     unpack = re.search(
-        r'Unpack the file with "(tar .*?)", then set airgap_import_src to the directory it creates\.$', message
+        r'Unpack the file with "(tar .*?)", then set airgap_import_src to the directory that this creates\.$', message
     )
     subprocess.run(unpack[1].split(), check=True)
     assert run(away / bundle.name) == [""]

@@ -87,7 +87,7 @@ def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
 
 def test_without_facts_the_role_says_that_it_needs_them(play):
     role = {"ansible.builtin.include_role": {"name": "drayage.registry.registry"}, "vars": {"registry_users": []}}
-    assert "let the play gather facts" in play([role], succeeds=False)
+    assert "needs facts to detect the operating system" in play([role], succeeds=False)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ for (const time of document.querySelectorAll("time")) {
   if (!Number.isNaN(seconds)) { time.title = time.dateTime; time.textContent = format.format(Math.round(seconds / length), unit); }
 }
 
-// A run may begin late and take a while, so it is late after an hour.
+// A run may start late and take a while, so it counts as overdue only after an hour.
 const late = document.getElementById("late");
 if (late && Date.now() - new Date(late.dataset.due) > 3600 * 1000) {
   late.hidden = false;
@@ -39,7 +39,7 @@ heads.forEach((head, column) => head.firstElementChild.addEventListener("click",
   body.append(...rows);
 }));
 
-// Browsers offer the clipboard only to pages of HTTPS or of a file; the others copy a selection.
+// Browsers offer the clipboard API only to pages loaded over HTTPS or from a file. On other pages, copy a selection.
 const copy = async value => {
   if (window.isSecureContext && navigator.clipboard) {
     try { return await navigator.clipboard.writeText(value); } catch { /* refused: copy a selection */ }
