@@ -183,7 +183,7 @@ def test_names_that_differ_in_their_host_alone(run_playbook, second_registry, re
     }
     for arguments in (["--check"], []):
         output = run_playbook("drayage.registry.airgap_export", *arguments, variables=exported, succeeds=False)
-        assert f"the import, which drops the registry host: {' and '.join(names)}." in output
+        assert f"the same name after the import: {' and '.join(names)}." in output
         assert f"WARNING: airgap_export_base {tmp_path / 'misspelt.json'} does not exist on localhost" in output
     assert not (tmp_path / "bundle" / "SHA256SUMS").exists()
 
