@@ -94,6 +94,7 @@ def clear(*kept: str) -> None:
     (PLACE / "tmp").mkdir()
     os.environ["TMPDIR"] = str(PLACE / "tmp")
     os.environ.setdefault("PIP_CACHE_DIR", str(BUILD / "cache" / "pip"))
+    os.environ.setdefault("UV_CACHE_DIR", str(BUILD / "cache" / "uv"))
 
 
 def tour(program: str, server: DockerRegistry, image: str | None) -> str:

@@ -22,12 +22,18 @@ LIMITS = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NOFILE")
 
 
 def ask(
-    address: str, argv: list[str], environment: dict[str, str], files: tuple[int, int, int], seconds: float | None
+    address: str,
+    argv: list[str],
+    environment: dict[str, str],
+    files: tuple[int, int, int],
+    seconds: float | None,
+    is_measured: bool = False,
 ) -> int:
     """Have a script run with these standard files; return its exit status, negative if a signal has ended it.
 
     ``files`` are file descriptors. It has the working directory, the limits and the umask of this process. TimeoutError
-    (socket.timeout before Python 3.10) is raised after ``seconds``; the server then kills the script.
+    (socket.timeout before Python 3.10) is raised after ``seconds``; the server then kills the script. With
+    ``is_measured`` the script adds to the coverage, if the server measures any.
     """
     umask = os.umask(0o077)
     os.umask(umask)
@@ -35,7 +41,14 @@ def ask(
     asked = os.memfd_create("request")
     server = _socket.socket(_socket.AF_UNIX)
     try:
-        request = {"argv": argv, "env": environment, "cwd": os.getcwd(), "umask": umask, "limits": limits}
+        request = {
+            "argv": argv,
+            "env": environment,
+            "cwd": os.getcwd(),
+            "umask": umask,
+            "limits": limits,
+            "measured": is_measured,
+        }
         os.write(asked, marshal.dumps(request, 2))
         os.lseek(asked, 0, os.SEEK_SET)
         server.connect(address)

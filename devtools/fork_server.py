@@ -12,6 +12,7 @@ by the Python of the managed node: it needs nothing but the standard library of 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -25,10 +26,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import types
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
 if __name__ == "__main__":
     import fork_client  # the script has no package
@@ -80,7 +82,9 @@ class ForkServer:
                 command, stdin=subprocess.DEVNULL, cwd=_REPOSITORY, env=environment, pass_fds=passed
             )
 
-    def run(self, argv: list[str], text: str, environment: dict[str, str], seconds: float) -> tuple[str, str, int]:
+    def run(
+        self, argv: list[str], text: str, environment: dict[str, str], seconds: float, is_measured: bool = False
+    ) -> tuple[str, str, int]:
         """Run a script with its arguments and ``text`` as its standard input; return its output, errors and exit status.
 
         It has the working directory, the limits and the umask of this process. Raises TimeoutExpired after ``seconds``;
@@ -89,7 +93,7 @@ class ForkServer:
         with _file(text) as stdin, _file() as stdout, _file() as stderr:
             files = (stdin.fileno(), stdout.fileno(), stderr.fileno())
             try:
-                status = fork_client.ask(self._address, argv, environment, files, seconds)
+                status = fork_client.ask(self._address, argv, environment, files, seconds, is_measured)
             except socket.timeout:
                 raise subprocess.TimeoutExpired(argv, seconds) from None
             return _content(stdout), _content(stderr), status
@@ -239,15 +243,27 @@ def serve(scripts: str, listener: int, lifeline: int) -> None:
     request = _serve(socket.socket(fileno=listener), socket.socket(fileno=lifeline), recorder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if recorder:
-        # What playbooks send is mostly modules of ansible-core. Those of ours run by themselves, too.
-        recorder.in_fork(is_measured=request["argv"][0] != fork_client.STDIN)
+        recorder.in_fork(request["measured"])
     _become(request)
-    if scripts == PLAYBOOKS:
-        _run_and_leave(sys.argv[0])
-    elif sys.argv[0] == fork_client.STDIN:
-        _run_stdin()
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    if sys.argv[0] == fork_client.STDIN:
+        _leave(_run(_run_stdin), ends=True)
+    # ansible-core would remove the directory that forks share.
+    _leave(_run(lambda: runpy.run_path(sys.argv[0], run_name="__main__")), ends=scripts == MODULES)
+
+
+def _run(script: Callable[[], object]) -> int:
+    """Run a script and return its exit status, as Python would."""
+    try:
+        script()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _run_stdin() -> None:
@@ -257,19 +273,17 @@ def _run_stdin() -> None:
     exec(compile(sys.stdin.read(), "<stdin>", "exec"), main.__dict__)
 
 
-def _run_and_leave(script: str) -> NoReturn:
-    """Run a script without what Python does at its end: ansible-core would remove the directory that forks share."""
-    status: object = 1
-    try:
-        runpy.run_path(script, run_name="__main__")
-        status = 0
-    except SystemExit as end:
-        status = end.code or 0
-    except BaseException:
-        traceback.print_exc()
+def _leave(status: int, ends: bool) -> NoReturn:
+    """End the process without taking it apart: that takes longer than most scripts, as all memory is copied first.
+
+    With ``ends``, do what a script may rely on: wait for its threads, and call what it has registered.
+    """
+    if ends:
+        threading._shutdown()
+        atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status if isinstance(status, int) else 1)
+    os._exit(status)
 
 
 if __name__ == "__main__":

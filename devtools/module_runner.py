@@ -22,6 +22,9 @@ _TIMEOUT = 300
 # Variables that an interpreter reads when it starts: only a process of its own obeys them.
 _READ_AT_START = ("LANG", "LC_", "LD_", "PYTHON", "TZ")
 
+# The tests that have run a module, and which.
+_measured: set[tuple[str, str]] = set()
+
 
 @dataclass(frozen=True)
 class Result:
@@ -69,7 +72,12 @@ def run(
     if any(name.startswith(_READ_AT_START) for name in env or ()):
         stdout, stderr, status = _run_process(module, text, environment)
     else:
-        stdout, stderr, status = _fork_server().run([str(_script(module))], text, environment, _TIMEOUT)
+        # Measuring doubles the time. What a test runs again and again is nearly the same code; playbooks, which are not
+        # measured either, run mostly modules of ansible-core.
+        this = (os.environ.get("PYTEST_CURRENT_TEST", ""), module)
+        is_new = this not in _measured
+        _measured.add(this)
+        stdout, stderr, status = _fork_server().run([str(_script(module))], text, environment, _TIMEOUT, is_new)
     output = f"{stdout}\n{stderr}"
     try:
         raw = json.loads(stdout)

@@ -18,24 +18,29 @@ from devtools.toolchain.stacks import COLLECTIONS, link_collection
 _TIMEOUT = 600
 
 
-def run(arguments: list[str], home: Path) -> tuple[str, int]:
-    """Run ansible-playbook with these arguments and ``home`` as its home; return what it said, and its exit status."""
+def run(arguments: list[str], home: Path, environment: dict[str, str] | None = None) -> tuple[str, int]:
+    """Run ansible-playbook with these arguments and ``home`` as its home; return what it said, and its exit status.
+
+    ``environment`` is added to that of the modules; ansible-core itself has read its settings by then.
+    """
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), "-i", "localhost,", *arguments]
-    stdout, stderr, status = _fork_server().run(command, "", _environment(home), _TIMEOUT)
+    command = [str(program), *arguments]
+    stdout, stderr, status = _fork_server().run(command, "", {**_environment(home), **(environment or {})}, _TIMEOUT)
     return stdout + stderr, status
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the environment of every run: ansible-core has read its settings from it before a fork is made."""
+    """Return the environment of every run."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",
-        # Files that are copied for each task take longer than most tasks. test_examples.py runs without it.
+        # Files that are copied for each task take longer than most tasks. test_examples.py also runs without it.
         "ANSIBLE_PIPELINING": "1",
+        # Some examples have many plays.
+        "ANSIBLE_GATHERING": "smart",
     }
 
 

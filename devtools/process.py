@@ -40,6 +40,7 @@ class Server:
     """A server process of our own; a context manager. Subclasses say which command to run."""
 
     scheme = "http"
+    more_environment: dict[str, str] = {}  # in addition to that of this process
     start_seconds = 20
     stop_seconds = 5
 
@@ -75,6 +76,7 @@ class Server:
                 stdout=output,
                 stderr=errors,
                 cwd=self.directory,
+                env={**os.environ, **self.more_environment},
                 start_new_session=True,
             )
         try:

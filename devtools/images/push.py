@@ -15,6 +15,9 @@ from devtools.images.value import Blob, Image
 
 _TIMEOUT = 60
 
+# A repository that has a blob, by host and digest. The registry may be another one by now: it then wants the blob itself.
+_pushed: dict[tuple[str, str], str] = {}
+
 
 class PushError(Exception):
     """A registry did not accept a part of an image."""
@@ -33,7 +36,11 @@ def push(
     headers = {"Authorization": authorization} if authorization else {}
     with closing(connection):
         for digest, content in image.blobs.items():
-            _push_blob(connection, f"/v2/{repository}/blobs/uploads/", digest, content, headers)
+            # A user may have no access to the other repository.
+            other = None if authorization else _pushed.get((host, digest))
+            mount = f"?mount={digest}&from={other}" if other else ""
+            _push_blob(connection, f"/v2/{repository}/blobs/uploads/{mount}", digest, content, headers)
+            _pushed[host, digest] = repository
         for digest, (media_type, content) in image.manifests.items():
             reference = tag if digest == image.digest else digest
             _send(
@@ -48,7 +55,10 @@ def push(
 def _push_blob(
     connection: http.client.HTTPConnection, uploads: str, digest: str, content: Blob, headers: dict[str, str]
 ) -> None:
-    location = urlsplit(_send(connection, "POST", uploads, b"", headers))
+    status, answered = _send(connection, "POST", uploads, b"", headers)
+    if status == 201:
+        return  # it is mounted
+    location = urlsplit(answered)
     query = f"{location.query}&digest={digest}".lstrip("&")
     binary = {**headers, "Content-Type": "application/octet-stream"}
     if isinstance(content, bytes):
@@ -59,11 +69,13 @@ def _push_blob(
             _send(connection, "PUT", f"{location.path}?{query}", stream, {**binary, "Content-Length": length})
 
 
-def _send(connection: http.client.HTTPConnection, method: str, target: str, body, headers: dict[str, str]) -> str:
-    """Send a request that creates something; return the Location of its answer."""
+def _send(
+    connection: http.client.HTTPConnection, method: str, target: str, body, headers: dict[str, str]
+) -> tuple[int, str]:
+    """Send a request that creates something; return the status and the Location of its answer."""
     connection.request(method, target, body=body, headers=headers)
     response = connection.getresponse()
     text = response.read().decode(errors="replace").strip()
     if response.status not in (201, 202):
         raise PushError(f"{connection.host}:{connection.port} answered {response.status} to {method} {target}: {text}")
-    return response.headers.get("Location", "")
+    return response.status, response.headers.get("Location", "")

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from devtools.provision import BUILD, locked
-from devtools.toolchain.stacks import OLDEST_CORE, controller, newest_release, pythons
+from devtools.toolchain.stacks import OLDEST_CORE, controller, newest_release, pythons, uv
 from devtools.toolchain.steps import Outcome, step
 from devtools.toolchain.tree import copy_tree
 
@@ -22,14 +22,24 @@ OF_ANSIBLE_CORE = ("ansible-doc", "compile", "import", "runtime-metadata", "vali
 # ansible-test fetches this script from a server of its own, into a cache by this name (one for a range of releases).
 GET_PIP_NAMES = ("get_pip_23_1_2.py", "get_pip_24_2.py", "get_pip_25_2.py")
 GET_PIP = '''\
-"""Stand-in for get-pip.py: Python carries a pip of its own."""
+"""Stand-in for get-pip.py: installs a module pip that hands everything over to uv."""
+import pathlib
+import sysconfig
+
+package = pathlib.Path(sysconfig.get_path("purelib"), "pip")
+package.mkdir(exist_ok=True)
+(package / "__main__.py").write_text({pip!r}, encoding="utf-8")
+'''
+PIP = """\
+import os
 import subprocess
 import sys
 
-wanted = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wanted]))
-'''
+action, *rest = sys.argv[1:]
+rest = [word for word in rest if word != "-y"]  # uv does not ask
+command = [{uv!r}, "pip", action, "--quiet", "--python", sys.executable, *rest]
+sys.exit(subprocess.call(command, env={{**os.environ, **{environment!r}}}))
+"""
 
 # What is no part of the collection: the tools and servers of its tests. It runs on one Python, and ruff looks after it.
 TOOLS = ("benchmarks/", "demo/", "devtools/", "tests/functional/")
@@ -44,8 +54,11 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
     with locked(f"sanity-{core}"):
         copy_tree(tree, without=TOOLS)
         cache.mkdir(parents=True, exist_ok=True)
+        # ansible-test hands neither on: the cache of uv is in the home, and it may need the certificates of a proxy.
+        known = {name: os.environ[name] for name in ("HOME", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+        pip = PIP.format(uv=uv(), environment=known)
         for name in GET_PIP_NAMES:
-            (cache / name).write_text(GET_PIP, encoding="utf-8")
+            (cache / name).write_text(GET_PIP.format(pip=pip), encoding="utf-8")
         # It looks for Pythons by name on the PATH, and takes the shim of a version manager for one. For each one found
         # it makes an environment, to import every file: the oldest and that of the controller differ most.
         oldest = next(iter(pythons().values()))

@@ -132,7 +132,7 @@ def oldest() -> Stack:
     Of ansible-core a node sees only module_utils, which needs no other library and an older Python than the controller.
     """
     python = next(iter(pythons()))
-    core = ["--no-deps", "--ignore-requires-python", f"ansible-core=={OLDEST_CORE}.*"]
+    core = ["--no-deps", "--python-version", CORES[OLDEST_CORE][0], f"ansible-core=={OLDEST_CORE}.*"]
     return _stack("oldest", python, OLDEST_CORE, [["-r", "tests/requirements-oldest.txt"], core])
 
 
@@ -145,12 +145,29 @@ def _stack(name: str, python: str, core: str, installs: list[list[str]]) -> Stac
             return stack
         print(f"-- making the environment '{name}': Python {python}, ansible-core {core}", flush=True)
         start = time.monotonic()
-        _run([pythons()[python], "-m", "venv", "--clear", str(stack.home)])
+        installer = uv()
+        _run([pythons()[python], "-m", "venv", "--clear", "--without-pip", str(stack.home)])
         for arguments in installs:
-            _run([stack.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments])
+            _run([installer, "pip", "install", "--quiet", "--python", stack.python, *arguments])
         stamp.write_text(key, encoding="utf-8")
         print(f"-- made in {time.monotonic() - start:.0f} s", flush=True)
     return stack
+
+
+@functools.cache
+def uv() -> str:
+    """Return the program uv, which takes a tenth of the time that pip takes to fill an environment."""
+    python = next(reversed(pythons()))
+    stack = Stack(BUILD / "venv" / "uv", python, "")
+    install = ["-r", "tests/requirements-uv.txt"]
+    stamp = stack.home / "stamp"
+    key = _key(stack, [install])
+    with locked("venv-uv"):
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != key:
+            _run([pythons()[python], "-m", "venv", "--clear", str(stack.home)])
+            _run([stack.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *install])
+            stamp.write_text(key, encoding="utf-8")
+    return stack.program("uv")
 
 
 def _key(stack: Stack, installs: list[list[str]]) -> str:

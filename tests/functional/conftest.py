@@ -97,7 +97,9 @@ def run_playbook(tmp_path: Path) -> Callable[..., str]:
     def run(playbook, *arguments, variables=None, succeeds=True):
         python = module_runner.interpreter()
         given = {"ansible_connection": "local", "ansible_python_interpreter": python, **(variables or {})}
-        output, status = playbook_runner.run(["-e", json.dumps(given), *arguments, str(playbook)], home)
+        output, status = playbook_runner.run(
+            ["-i", "localhost,", "-e", json.dumps(given), *arguments, str(playbook)], home
+        )
         assert "Traceback" not in output, output
         assert (status == 0) is succeeds, output
         return output

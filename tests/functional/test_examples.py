@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from devtools import images, module_runner, provision
+from devtools import images, module_runner, playbook_runner, provision
 from devtools.engines import Engine
 from devtools.examples import IMAGE, Document, Site, documents
 from devtools.provision import REPOSITORY
@@ -170,9 +170,11 @@ def test_examples_run(group, registry, authority, engines, tmp_path):
     playbooks = [prepare(site, document, bool(engines)) for document in GROUPS[group]]
     names = [play["name"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
     assert names
-    # Those of the plugins are the ones that show that ansible-core packs up what each module needs.
-    python = module_runner.python() if group == "plugins" else module_runner.interpreter()
-    output = run(playbooks, tmp_path, engines, python)
+    # Those of the plugins are the ones that show that ansible-core packs up what each module needs, and copies it.
+    runner = run_alone if group == "plugins" else run_in_forks
+    output, status = runner(playbooks, tmp_path, engines)
+    assert "Traceback" not in output, output
+    assert status == 0, output
     assert "no hosts matched" not in output, output
     started = re.findall(r"^PLAY \[(.*?)\] \*", output, re.MULTILINE)
     assert [name for name in names if name not in started] == []
@@ -231,14 +233,39 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def run(playbooks: list[Path], tmp_path: Path, engines: dict[str, str], python: str) -> str:
-    """Run the playbooks, one after the other, with an inventory in which all that they name is this machine."""
+def run_in_forks(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> tuple[str, int]:
+    """Run the playbooks, one after the other; return what they said, and the exit status."""
+    inventory = write_inventory(playbooks, tmp_path, module_runner.interpreter())
+    return playbook_runner.run(
+        ["-i", str(inventory), *map(str, playbooks)], tmp_path / "home", {**environment(tmp_path), **engines}
+    )
+
+
+def run_alone(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> tuple[str, int]:
+    """Run the playbooks as users do, each module by a Python of its own."""
     link_collection()
-    home = tmp_path / "home"
-    (home / "run").mkdir(parents=True, mode=0o700)
-    named = {
-        play["hosts"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text()) if "hosts" in play
+    inventory = write_inventory(playbooks, tmp_path, module_runner.python())
+    settings = {
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_GATHERING": "smart",
     }
+    process = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), *map(str, playbooks)],
+        env={**environment(tmp_path), **settings, **engines},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return process.stdout + process.stderr, process.returncode
+
+
+def write_inventory(playbooks: list[Path], tmp_path: Path, python: str) -> Path:
+    """Write an inventory in which all that the playbooks name is this machine."""
+    plays = [play for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
+    named = {play["hosts"] for play in plays if "hosts" in play}
     hosts = {name for name in named if "." in name} | {"localhost"}
     inventory = {
         "all": {
@@ -251,23 +278,18 @@ def run(playbooks: list[Path], tmp_path: Path, engines: dict[str, str], python: 
             },
         }
     }
-    write(tmp_path / "inventory.yml", json.dumps(inventory))
+    path = tmp_path / "inventory.yml"
+    write(path, json.dumps(inventory))
+    return path
+
+
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of modules, with a home of their own."""
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True, mode=0o700)
     htpasswd = provision.program("htpasswd", "apache2-utils")
-    environment = {
+    return {
         "PATH": os.pathsep.join([os.environ["PATH"], os.path.dirname(htpasswd)]),
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "run"),
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_GATHERING": "smart",
-        **engines,
     }
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "inventory.yml")]
-    process = subprocess.run(
-        [*command, *map(str, playbooks)], env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
-    output = process.stdout + process.stderr
-    assert "Traceback" not in output, output
-    assert process.returncode == 0, output
-    return output
