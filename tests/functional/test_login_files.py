@@ -265,8 +265,7 @@ class TestHelper:
         text = file.read_text()
         message = login(host=f"{registry.host}/team").msg
         assert (
-            f"the credential helper docker-credential-test, which the auth file {file} uses for {registry.host}, cannot"
-            in message
+            f"the credential helper docker-credential-test (configured in {file} for {registry.host}) cannot" in message
         )
         assert file.read_text() == text
 
