@@ -167,7 +167,7 @@ def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> 
                     found.update((text.file, text) for text in inner)
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         cause = "the file cannot be read as a .tgz archive (%s)" % error
-        raise InvalidContent(cause, path, "Create the archive again with helm package") from None
+        raise InvalidContent(cause, path, "Recreate the archive with helm package") from None
     return [found[name] for name in sorted(found)]
 
 

@@ -27,9 +27,9 @@ _ROOTFS_FIELDS = frozenset(("type", "diff_ids"))
 
 def read(content: bytes | str, what: str = "the image config") -> dict[str, t.Any]:
     """Decode the config of an image. Raises :class:`InvalidContent` if it is invalid, or if engines would read it differently."""
-    document = documents.read(content, what, hint="Build the image again with a current tool")
+    document = documents.read(content, what, hint="Rebuild the image with an up-to-date build tool")
     if not isinstance(document, dict):
-        raise InvalidContent("%s is not a JSON object" % what, hint="Build the image again with a current tool")
+        raise InvalidContent("%s is not a JSON object" % what, hint="Rebuild the image with an up-to-date build tool")
     documents.check_fields(document, _FIELDS, what, lone=False)
     for name, fields in (("config", _RUN_FIELDS), ("rootfs", _ROOTFS_FIELDS)):
         if isinstance(document.get(name), dict):

@@ -23,7 +23,7 @@ OpenBlob = t.Callable[[], t.Iterable[digests.Chunk]]
 
 # Sizes are signed 64-bit integers in every implementation.
 _LARGEST = 2**63 - 1
-_HINT = "Build the image again with a current tool"
+_HINT = "Rebuild the image with an up-to-date build tool"
 
 FIELDS = frozenset(("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"))
 

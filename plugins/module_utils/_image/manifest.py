@@ -24,7 +24,7 @@ from .descriptor import Descriptor
 
 # OCI distribution spec, "Pushing Manifests": registries should accept at least 4 MiB, and peers read no more.
 MAX_SIZE = 4 * 1024 * 1024
-_HINT = "Build the image again with a current tool"
+_HINT = "Rebuild the image with an up-to-date build tool"
 
 # Those of manifests, artifact manifests and indexes together.
 FIELDS = frozenset(
@@ -69,7 +69,7 @@ class Manifest:
         if manifest.media_type in media_types.SCHEMA1:
             raise InvalidContent(
                 "the manifest is in Docker schema 1 format, which registries no longer accept",
-                hint="Push the image again with a current tool",
+                hint="Push the image again with an up-to-date tool",
             )
         return manifest._checked()
 

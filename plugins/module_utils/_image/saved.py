@@ -29,7 +29,7 @@ _MAX_LAYERS = 1000
 # A few bytes of manifest.json make another image of what is there; what stands for one takes more than that.
 _MAX_IMAGES = 4000
 _MAX_LAYERS_OF_ALL = 100_000
-_HINT = "Create the archive again"
+_HINT = "Recreate the archive"
 _FEWER_HINT = "Save fewer images in one archive"
 _FIELDS = frozenset(("Config", "RepoTags", "Layers"))
 
@@ -105,7 +105,7 @@ def diff_ids(config: bytes) -> list[str]:
     found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not _is_texts(found or []) or not isinstance(rootfs, dict):
         raise InvalidContent(
-            "the image config has no rootfs.diff_ids", hint="Build the image again with a current tool"
+            "the image config has no rootfs.diff_ids", hint="Rebuild the image with an up-to-date build tool"
         )
     return [digests.check(text) for text in found or []]
 

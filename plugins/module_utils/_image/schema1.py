@@ -21,7 +21,7 @@ from . import media_types, signed
 from .manifest import Manifest
 
 _FIELDS = frozenset(("schemaVersion", "name", "tag", "architecture", "fsLayers", "history", "signatures"))
-_HINT = "Push the image again with a current tool"
+_HINT = "Push the image again with an up-to-date tool"
 
 
 def parse(raw: bytes, content_type: str = "", digest: str | None = None) -> Manifest:

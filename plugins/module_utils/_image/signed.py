@@ -20,7 +20,7 @@ from .._errors import InvalidContent, parsing
 from . import digest as digests
 from . import document as documents
 
-_HINT = "Push the image again with a current tool"
+_HINT = "Push the image again with an up-to-date tool"
 
 
 def manifest_digest(raw: bytes) -> str:

@@ -151,7 +151,7 @@ class _Reader:
         """Return the single image to describe."""
         if top.media_type in media_types.SCHEMA1:
             self._warn(
-                "%s is a Docker schema 1 image, which can be inspected but not copied. Push the image again with a current tool."
+                "%s is a Docker schema 1 image, which can be inspected but not copied. Push the image again with an up-to-date tool."
                 % top.digest
             )
             return top

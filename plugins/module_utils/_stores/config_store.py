@@ -36,7 +36,7 @@ from .repository import Lockable, Store
 from .staging import Staging
 
 _OTHER_HINT = "Use a registry or an OCI layout"
-_DAMAGED_HINT = "Build the image again, or copy it from another source"
+_DAMAGED_HINT = "Rebuild the image, or copy it from another source"
 
 
 class ConfigStore(Store, Lockable):

@@ -166,7 +166,7 @@ def _spooled(stream: t.BinaryIO, path: str, format_: Format) -> t.BinaryIO:
     except failures:
         plain.close()
         cause = "the archive is corrupt: its content cannot be decompressed"
-        raise InvalidContent(cause, hint="Create the archive again") from None
+        raise InvalidContent(cause, hint="Recreate the archive") from None
     except BaseException:
         plain.close()
         raise

@@ -30,7 +30,7 @@ from .tar_writer import END, file_chunks
 _INDEX = "manifest.json"
 # All are kept in memory. Those of a thousand real images have a tenth of this.
 _MAX_CONFIGS = 64 * 1024 * 1024
-_HINT = "Create the archive again"
+_HINT = "Recreate the archive"
 
 
 class _Config(t.NamedTuple):

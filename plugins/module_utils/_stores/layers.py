@@ -29,7 +29,7 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 # The level that Docker compresses with. zlib writes neither a time nor a name into this header.
 _LEVEL = 6
-_HINT = "Build the image again, or copy it from another source"
+_HINT = "Rebuild the image, or copy it from another source"
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 

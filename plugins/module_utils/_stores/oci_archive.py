@@ -38,7 +38,7 @@ from .tar_writer import TarWriter
 
 # New content is kept in pieces of at most so many bytes, so that several can grow at the same time.
 _PIECE = 16 * 1024 * 1024
-_HINT = "Create the archive again"
+_HINT = "Recreate the archive"
 
 
 class OciArchive(OciImages, Closing):

@@ -32,7 +32,7 @@ _MAX_MEMBERS = 100_000
 _MAX_EXTENDED = 64 * 1024
 # Archives of Docker before 1.10 link layers to layers; a chain of links has no use at all.
 _MAX_LINKS = 8
-_HINT = "Create the archive again"
+_HINT = "Recreate the archive"
 
 _FILES = frozenset((tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE))
 _LINKS = frozenset((tarfile.SYMTYPE, tarfile.LNKTYPE))

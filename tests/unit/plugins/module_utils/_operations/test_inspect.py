@@ -213,7 +213,7 @@ def test_an_image_in_docker_schema_1_is_described_as_far_as_possible(run, stores
     ]
     assert (result.config, result.platforms) == ({"os": "linux", "architecture": "amd64"}, ["linux/amd64"])
     assert stores.run.statistics.warnings == [
-        "%s is a Docker schema 1 image, which can be inspected but not copied. Push the image again with a current tool."
+        "%s is a Docker schema 1 image, which can be inspected but not copied. Push the image again with an up-to-date tool."
         % old.digest
     ]
 
