@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   format:
     description:
-      - The manifest format of the image at O(dest). By default, the image keeps its format and its digest.
+      - The manifest format of the image at the destination. By default, the image keeps its format and its digest.
       - V(oci) converts manifests and indexes to the media types of the OCI image specification. V(docker) converts them to the media types of
         Docker image manifest version 2, schema 2. The digest changes unless the image already has this format. Layers and configurations do
         not change, so the image keeps its ID.
@@ -42,9 +42,9 @@ options:
     default: keep
   remove_signatures:
     description:
-      - Convert the image with O(format) even if it is signed at O(src). The copy is not signed, because a signature is valid for one digest only.
+      - Convert the image with O(format) even if it is signed at the source. The copy is not signed, because a signature is valid for one digest only.
       - By default, the task fails if O(format) would convert an image that has a cosign signature under the tag C(sha256-<hex>.sig).
-      - This option never removes signatures from O(src).
+      - This option never removes signatures from the source.
     type: bool
     default: false
 """

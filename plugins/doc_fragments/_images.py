@@ -22,7 +22,7 @@ options:
         points the tag to it.
       - The option also accepts the lists that the P(drayage.registry.find_images#filter) filter and the P(drayage.registry.images_of#lookup) lookup return.
         Do not set O(src) in this case.
-      - If none of O(images), O(source_file) and O(lock_file) is set, the module copies all images in O(src), which must then be an OCI layout or a
+      - If none of O(images), O(source_file) and O(lock_file) is set, the module copies all images from O(src), which must then be an OCI layout or a
         directory tree.
     type: list
     elements: raw

@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   referrers:
     description:
-      - Also copy the referrers of the image, such as signatures, SBOMs and attestations, and those of its copied children. Referrers of these referrers
+      - Also copy the image's referrers, such as signatures, SBOMs and attestations, and the referrers of its copied children. Referrers of these referrers
         are copied, too. The module copies all referrers before it writes the image's tags.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers.
       - The module uses the referrers API from version 1.1 of the OCI distribution specification. For a registry without this API, it uses the
@@ -29,8 +29,8 @@ options:
         directory to another. It does not copy any other referrers, and prints a warning about them.
       - The task fails if the source or the destination cannot store referrers, which is the case for container engines and V(docker-archive)
         files.
-      - Without this option, the task warns once if it notices that images have referrers that it does not copy. It sends no additional requests to
-        look for referrers.
+      - Without this option, the module sends no requests to look for referrers. If other requests show that an image has referrers, the task shows a
+        warning.
     type: bool
     default: false
   artifact_types:

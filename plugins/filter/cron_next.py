@@ -9,7 +9,7 @@ name: cron_next
 short_description: Compute the next run of a cron schedule
 version_added: 0.1.0
 description:
-  - Computes the first time after O(after) at which cron runs a command with this schedule, according to the rules in C(crontab(5)).
+  - Computes when cron next runs a command with this schedule, according to the rules in C(crontab(5)).
   - The filter ignores changes between standard and daylight saving time.
 positional: _input
 options:
@@ -18,7 +18,7 @@ options:
     type: string
     required: true
   after:
-    description: The time after which to find the next run, in UTC, such as V(2026-11-29T08:00:00Z).
+    description: The start time in UTC, such as V(2026-11-29T08:00:00Z). The filter returns the first run after this time.
     type: string
     required: true
   offset:

@@ -54,7 +54,7 @@ _value:
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
       description:
-        - The context in which the reference was found.
+        - The context of the reference.
         - RV(_value[].certain) is V(true) for V(container), V(volume), V(compose), V(kustomize), V(chart), V(quadlet), V(lock), V(operator) (OLM bundles
           and catalogs), V(stream) (OpenShift image streams) and V(artifact) (a chart or a set of manifests in a registry).
         - RV(_value[].certain) is V(false) for V(values) (a repository and a tag in Helm values), V(key) (the value of a key such as C(image)),

@@ -25,7 +25,7 @@ options:
       - The result of M(drayage.registry.image_sync), or only its RV(drayage.registry.image_sync#module:images).
       - A parsed ImagesLock file.
       - A dictionary that maps old references to new references.
-      - A dictionary with the keys C(from) and C(to), to replace one prefix with another, for example V(docker.io) with V(registry.example.com/hub).
+      - A dictionary that replaces one prefix with another. Its keys are C(from), such as V(docker.io), and C(to), such as V(registry.example.com/hub).
       - Complete references take precedence over prefixes, and longer prefixes take precedence over shorter ones.
     type: raw
     required: true

@@ -111,7 +111,7 @@ _raw:
       type: str
       sample: quay.io/prometheus/node-exporter:v1.8.2
     kind:
-      description: The context in which the reference was found, as in the result of the P(drayage.registry.find_images#filter) filter.
+      description: The context of the reference, as in the result of the P(drayage.registry.find_images#filter) filter.
       type: str
       sample: container
     path:
@@ -123,7 +123,7 @@ _raw:
       type: bool
       sample: true
     file:
-      description: The file in which the reference was first found. For a rendered chart, the path of the chart.
+      description: The first file that contains the reference. For a rendered chart, the path of the chart.
       type: str
       sample: /srv/release/manifests.yaml
 """

@@ -43,7 +43,7 @@ options:
       - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
       - V(containers-storage:NAME[:TAG]) is an image in the storage that Podman, Buildah and CRI-O share. The module connects to the Podman service
         (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs C(podman).
-      - To select an image in a container engine by its ID, write V(sha256:ID) instead of the name.
+      - To select an image in a container engine by ID, write V(sha256:ID) instead of the name.
       - V(docker-archive:FILE[:NAME[:TAG]]) is an image in a file that C(docker save) or C(podman save) created.
     type: str
     required: true
@@ -59,7 +59,7 @@ options:
     required: true
   tags:
     description:
-      - Additional tags for the image at O(dest). In a layout or archive, these are additional names.
+      - Additional tags for the image at the destination. In a layout or archive, these are additional names.
       - Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1, which the module rejects.
     type: list
     elements: str
@@ -72,7 +72,7 @@ options:
         selects V(linux/arm/v6) if the image has no V(linux/arm/v7).
       - Attestations, such as provenance and SBOMs, are copied together with the image that they belong to.
       - If O(src) is a single-platform image, it must match every platform in the list.
-      - With this option, the module must read the index of O(src), which costs one additional request.
+      - With this option, the module must read the index at the source, which costs one additional request.
       - If O(dest) is a container engine, the module copies the image for the engine's platform, unless you select another platform here. If O(dest) is a
         V(docker-archive) file and the image has several platforms, you must select one.
     type: list
@@ -82,8 +82,8 @@ options:
     description:
       - How to handle the index if O(platforms) selects only some of its platforms.
       - V(strip) removes all other platforms from the index. The digest of the index changes.
-      - V(sparse) keeps the index and its digest unchanged, even though some of the listed images do not exist at O(dest). Many registries reject such an
-        index.
+      - V(sparse) keeps the index and its digest unchanged, even though some of the listed images do not exist at the destination. Many registries reject
+        such an index.
       - V(image) copies the image for one platform without the index. Use it for services that do not accept an index, such as AWS Lambda.
         O(platforms) must list exactly one platform, unless O(src) has only one. Attestations are not copied, because they belong to the index.
       - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store an index.
@@ -95,7 +95,8 @@ options:
     default: strip
   force:
     description:
-      - Check whether every manifest and blob exists at O(dest), even if O(dest) has the expected digest, and copy those that are missing.
+      - Check whether every manifest and blob of the image exists at the destination, and copy those that are missing. The module does this even if O(dest)
+        already points to the expected digest.
       - Use this option to repair a destination that has lost content. The task reports a change only if something was missing.
     type: bool
     default: false

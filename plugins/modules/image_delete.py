@@ -55,8 +55,8 @@ options:
     default: tag
   referrers:
     description:
-      - Also delete the referrers of the image, such as signatures, SBOMs and attestations. Referrers of these referrers are deleted, too. The module
-        deletes the image first. O(scope=manifest) is required, because an image can still exist after one of its tags is deleted.
+      - Also delete the image's referrers, such as signatures, SBOMs and attestations. Referrers of these referrers are deleted, too. The module deletes
+        the image first. O(scope=manifest) is required, because an image can still exist after one of its tags is deleted.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers. The module keeps a referrer
         if another tag points to it.
       - For a registry without the referrers API, clients maintain lists of referrers. The module also removes the deleted referrers from these lists.
@@ -71,8 +71,8 @@ notes:
     registry, the module points the tag to an empty image with a unique digest and then deletes that image. This requires permission to push. The
     module first checks whether the registry supports deletion, and it restores the tag if the deletion fails.
   - The module then also deletes the original image, but only if it can confirm that nothing else refers to it. This is possible only if the tag list no
-    longer contains the tag and the repository has at most 100 other tags. None of those tags may point to the image or to an index, which might list the
-    image. Otherwise, the image remains in the registry without this tag.
+    longer contains the tag and the repository has at most 100 other tags. None of those tags may point to the image. None may point to an index either,
+    because the index might list the image. Otherwise, the image remains in the registry without this tag.
   - If the task is killed between these steps, the tag points to the empty image, which the other modules reject. To delete the tag, run the task
     again.
 seealso:

@@ -51,13 +51,13 @@ options:
     type: str
   raw:
     description:
-      - Whether to return the exact text of the manifest in RV(raw).
+      - Whether to return RV(raw), which is the exact text of the manifest.
     type: bool
     default: false
   tags:
     description:
-      - Whether to return the tags in the repository, or the names in the OCI layout, in RV(tags). This costs one additional request, or several if the
-        registry paginates the list.
+      - Whether to return RV(tags), which lists the tags in the repository or the names in the OCI layout. This costs one additional request, or several if
+        the registry paginates the list.
     type: bool
     default: false
   verify:
@@ -68,8 +68,8 @@ options:
     default: false
   referrers:
     description:
-      - Whether to return referrers, such as signatures, SBOMs and attestations, in RV(referrers). The list contains the referrers of the image and of
-        its children. With O(platform), it contains only the referrers of the image itself and of its child for this platform.
+      - Whether to return RV(referrers), which lists referrers such as signatures, SBOMs and attestations. The list contains the referrers of the image and
+        of its children. With O(platform), it contains only the referrers of the image itself and of its child for this platform.
       - The module finds referrers with the referrers API from version 1.1 of the OCI distribution specification, or with the tags that the specification
         defines for registries without this API. To find artifacts that are stored under cosign tags (C(sha256-<hex>.sig), C(.att) and C(.sbom)), it
         reads the tag list.
@@ -142,7 +142,7 @@ digest:
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 platform_digest:
-  description: The digest of the image for O(platform). For a single-platform image, it is the same as RV(digest). Null if O(platform) is not set.
+  description: The digest of the image for the requested platform. For a single-platform image, it is the same as RV(digest). Null if O(platform) is not set.
   returned: success
   type: str
   sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735

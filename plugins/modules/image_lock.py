@@ -13,7 +13,7 @@ description:
   - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. Carvel's C(imgpkg) and C(kbld) use
     the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
-  - The module removes the entries for images that are not in O(images). It keeps annotations that other tools have added to an entry.
+  - The module removes the entries for images that O(images) does not list. It keeps annotations that other tools have added to an entry.
   - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, it sends a GET request instead,
     which registries may count as a pull.
 extends_documentation_fragment:

@@ -46,11 +46,11 @@ options:
     type: path
   key_content:
     description:
-      - The private key in PEM format, for example from Ansible Vault. Use it instead of O(key).
+      - The private key itself, in PEM format. Use this option instead of O(key) if the key is stored in Ansible Vault.
     type: str
   passphrase:
     description:
-      - The passphrase for the key in O(key), O(key_content) or O(gpg_key), if it has one.
+      - The passphrase of the private key or GPG key, if it has one.
     type: str
   gpg_key:
     description:
@@ -65,12 +65,12 @@ options:
     type: path
   lookaside:
     description:
-      - The directory in which to store the GPG signatures for an image in a registry. Other programs read them from there if a C(lookaside) URL in
+      - The directory where the module stores the GPG signatures for an image in a registry. Other programs read them from there if a C(lookaside) URL in
         containers-registries.d(5) refers to this directory.
     type: path
   formats:
     description:
-      - The formats in which to store the signature or attestation.
+      - The formats to store the signature or attestation in.
       - V(tag) stores a signature under the tag C(sha256-<hex>.sig), and an attestation under the tag C(sha256-<hex>.att). Podman, Skopeo, CRI-O and
         OpenShift read this format.
       - V(bundle) stores a sigstore bundle as a referrer of the image. cosign 3 and policy-controller read this format. If the registry has no
@@ -102,12 +102,12 @@ options:
     default: {}
   predicate:
     description:
-      - The claim to attest, for example an SBOM. To read it from a file, use the P(ansible.builtin.file#lookup) lookup and the
+      - The claim to attest, such as an SBOM. To read it from a file, use the P(ansible.builtin.file#lookup) lookup and the
         P(ansible.builtin.from_json#filter) filter.
     type: dict
   predicate_type:
     description:
-      - The type of O(predicate). This is a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
+      - The type of the predicate. This is a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
         V(slsaprovenance1).
       - With O(state=absent), the module removes all attestations of this type that were signed with the given key. It ignores O(predicate).
     type: str
@@ -167,7 +167,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of O(image), or of the file C(SHA256SUMS) in O(bundle).
+  description: The digest of O(image), or of the bundle's C(SHA256SUMS) file.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0

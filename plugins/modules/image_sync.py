@@ -35,8 +35,8 @@ attributes:
 options:
   src:
     description:
-      - Where to find the repositories in O(images). V(host[:port]) is a registry, V(host[:port]/path) is a path in a registry, and V(oci:PATH) is an OCI
-        layout in which image names are full references.
+      - Where to find the repositories that O(images) lists. V(host[:port]) is a registry, V(host[:port]/path) is a path in a registry, and V(oci:PATH) is
+        an OCI layout whose image names are full references.
       - V(dir:PATH) is a directory tree in the format that C(skopeo sync) writes, with one directory V(repository:tag) for each image. If a directory name
         contains no tag, the tag is V(latest).
       - Without O(src), each O(images[].name) must begin with a registry.
@@ -48,11 +48,11 @@ options:
     type: str
   source_file:
     description:
-      - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module appends
-        the entries in this file to those in O(images).
+      - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module adds
+        the entries from this file to those from O(images).
       - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of the
-        kind C(Images). The module recognizes these formats by their content. The task fails if the file contains an unsupported key. The module ignores
-        keys that control the schedule and speed of C(regsync), and prints a warning.
+        kind C(Images). The module detects the format from the content of the file. The task fails if the file contains an unsupported key. The module
+        ignores keys that control the schedule and speed of C(regsync), and prints a warning.
       - In a C(regsync) configuration, each entry contains its own destination, so do not set O(dest).
       - The module supports all keys of the C(skopeo) format, including C(credentials), C(tls-verify) and C(cert-dir). If O(registries) has an entry for
         the same host, that entry takes precedence. In this case, the module uses the file only for credentials and certificates that the entry does not
@@ -61,8 +61,8 @@ options:
     type: path
   lock_file:
     description:
-      - An ImagesLock file on the managed node, in the format that M(drayage.registry.image_lock) writes. The module copies the images in this file in
-        addition to those in O(images) and O(source_file).
+      - An ImagesLock file on the managed node, in the format that M(drayage.registry.image_lock) writes. The module copies the images that this file
+        lists, in addition to those from O(images) and O(source_file).
       - At the destination, each tag points to the digest in the file, even if the tag points to another image at the source.
       - An entry's C(drayage.registry/platforms) annotation takes precedence over O(platforms).
     type: path
@@ -118,10 +118,10 @@ options:
     type: str
   inventory:
     description:
-      - A JSON file on the managed node in which the module records the images at the destination. A record contains the reference (C(ref)), source (C(src)),
-        digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
-      - In each record, C(attached) lists which of C(signature), C(sbom), C(provenance) and C(attestation) the image has. With O(referrers=true), a
-        record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
+      - A JSON file on the managed node. The module uses it to record the images at the destination. A record contains the reference (C(ref)), source
+        (C(src)), digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
+      - In each record, C(attached) lists what the image has. The possible values are C(signature), C(sbom), C(provenance) and C(attestation). With
+        O(referrers=true), a record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
       - If the file already contains a record with an image's digest, the module reuses this record instead of requesting the image. It keeps the record
         of an image that is not part of this run, unless O(prune) deleted the image.
       - The task reports a change if the file changes.
@@ -294,7 +294,7 @@ summary:
       description: The total size of the copied blobs, in bytes.
       type: int
 busy:
-  description: Whether another task has locked the file in O(exclusive). If so, this task did nothing.
+  description: Whether another task has locked the O(exclusive) file. If so, this task did nothing.
   returned: success, or if any image failed
   type: bool
   sample: false

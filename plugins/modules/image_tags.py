@@ -28,8 +28,8 @@ options:
     description:
       - The repository, in the form V([docker://]host[:port]/path). You can use Docker Hub short names, such as V(alpine).
       - V(oci:PATH) or V(oci-archive:FILE) selects the names in an OCI layout, or in an archive of an OCI layout, on the managed node.
-      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags in the V(NAME) repository in a container engine or
-        file. V(docker-archive:FILE) selects all names in the file.
+      - V(docker-daemon:NAME), V(containers-storage:NAME) or V(docker-archive:FILE:NAME) selects the tags of the V(NAME) repository in a container engine
+        or file. V(docker-archive:FILE) selects all names in the file.
     type: str
     required: true
   include:
@@ -45,8 +45,9 @@ options:
     elements: str
   semver:
     description:
-      - List only tags that are versions in this range, in the notation of npm and Helm, such as V(>=1.2, <2), V(^1.4), V(~1.4.2), V(1.2 - 1.4) or
-        V(1.x || 3.x). The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore starts the build metadata, as in V(1.2.3_build).
+      - List only tags that are versions in this range, such as V(>=1.2, <2), V(^1.4), V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). The notation is the same
+        as in npm and Helm. The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore starts the build metadata, as in
+        V(1.2.3_build).
       - A range contains pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
         versioning, everything after a hyphen marks a pre-release, so V(1.2.3-alpine) is also a pre-release.
       - A range contains pre-releases of its upper bound only if it mentions a pre-release of the same version, as
@@ -65,7 +66,7 @@ options:
     type: int
   digests:
     description:
-      - Whether to return, in RV(digests), the digest that each listed tag points to. This costs one request for each tag.
+      - Whether to return RV(digests), which contains the digest that each listed tag points to. This costs one request for each tag.
     type: bool
     default: false
   tags:

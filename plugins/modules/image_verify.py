@@ -97,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digest:
-  description: The digest of the verified image, or of the file C(SHA256SUMS) in O(bundle).
+  description: The digest of the verified image, or of the bundle's C(SHA256SUMS) file.
   returned: success
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0

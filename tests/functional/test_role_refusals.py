@@ -47,14 +47,14 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
     )
     nothing = (
         "No images are declared for 127.0.0.1:1: mirror_images is empty, and neither mirror_source_file nor mirror_lock_file is set. Nothing was changed. "
-        "List the images to mirror in mirror_images."
+        "Declare the images in mirror_images."
     )
     assert messages == [
         nothing,
         nothing,
         f"No images are declared for the bundle {bundle}: "
         "airgap_export_images is empty, and neither airgap_export_source_file nor airgap_export_lock_file is set. "
-        "Nothing was changed. List the images to export in airgap_export_images.",
+        "Nothing was changed. Declare the images in airgap_export_images.",
     ]
     assert not bundle.exists()
     assert not (tmp_path / "state").exists()
