@@ -205,7 +205,18 @@ def _preload_playbooks() -> None:
         importlib.import_module(f"ansible.{name}")
     for name in ("action.normal", "callback.default", "connection.local", "shell.sh", "strategy.linear"):
         importlib.import_module(f"ansible.plugins.{name}")
+    loader = importlib.import_module("ansible.plugins.loader")
+    loader.init_plugin_loader()
+    # A second time, it would warn of the first.
+    loader._configure_collection_loader = lambda _path: None
+    for plugins in (loader.filter_loader, loader.test_loader):
+        list(plugins.all())
+    for kind in ("action", "filter", "lookup", "test"):
+        for path in sorted((_REPOSITORY / "plugins" / kind).glob("[a-z]*.py")):
+            importlib.import_module(f"ansible_collections.drayage.registry.plugins.{kind}.{path.stem}")
     gc.freeze()
+    # They end before there is garbage worth its collection.
+    gc.disable()
 
 
 def _preload_modules() -> None:
