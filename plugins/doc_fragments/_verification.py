@@ -13,7 +13,7 @@ options:
   signed_by:
     description:
       - Copy an image only if it is signed with one of these keys. The module verifies the image by digest before it writes anything, even if the
-        destination is already up to date. It then copies exactly this digest, even if the tag moves after the verification.
+        destination is already up to date. It then copies exactly this digest, even if the tag has since moved.
       - The module looks for signatures at the source, in the same places as M(drayage.registry.image_verify). A signature on an index also covers the
         images for its platforms.
       - If O(policy) is also set, the image must meet both requirements.
@@ -45,7 +45,7 @@ options:
       - The policy's scopes refer to an image's source. Like Podman and Skopeo, the module checks the index and the image for each copied platform
         separately.
       - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...) yet. It
-        does not copy images that are subject to such requirements.
+        does not copy images to which such requirements apply.
     type: path
   registries_d:
     description:
@@ -65,7 +65,7 @@ options:
       - The path of a policy in containers-policy.json(5) format on the managed node. V(default) stands for C(/etc/containers/policy.json).
       - Like Podman and Skopeo, the module checks the index and the image for each platform separately.
       - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...) yet.
-        Images that are subject to such requirements fail the verification.
+        Images to which such requirements apply fail verification.
     type: path
   registries_d:
     description:

@@ -9,7 +9,7 @@ name: cron_next
 short_description: Compute the next run of a cron schedule
 version_added: 0.1.0
 description:
-  - Computes when cron next runs a command with this schedule, according to the rules in C(crontab(5)).
+  - Computes when cron will next run a command with this schedule, according to the rules in C(crontab(5)).
   - The filter ignores changes between standard and daylight saving time.
 positional: _input
 options:

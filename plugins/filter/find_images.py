@@ -23,7 +23,7 @@ options:
     required: true
   default_tag:
     description:
-      - The tag to use if Helm values contain a C(repository) with an empty C(tag). A chart itself uses its C(appVersion) in this case.
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag). In this case, charts use their C(appVersion).
     type: string
     default: ""
 seealso:

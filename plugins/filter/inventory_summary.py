@@ -46,7 +46,7 @@ _value:
       sample: [{repository: registry.example.com/mirror/app, images: 3, bytes: 73400320}]
     unique:
       description:
-        - For each reference, the total size in bytes of the blobs that no image with a different digest uses.
+        - For each reference, the total size, in bytes, of the blobs that only its image uses. References with the same digest count as one image.
         - Null if the inventory does not contain blob sizes.
       type: dict
       sample: {"registry.example.com/mirror/app:1.0": 1048576}

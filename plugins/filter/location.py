@@ -9,10 +9,10 @@ name: location
 short_description: Split an image location into its parts
 version_added: 0.1.0
 description:
-  - Splits an image reference into its location, such as a registry or an OCI layout, and the image's name there. The filter also accepts the values of the
-    O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) options of M(drayage.registry.image_sync).
-  - An input without a slash is a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, it is an image on Docker Hub. To split
-    references that can be short names, use the P(drayage.registry.image_reference#filter) filter.
+  - Splits an image reference into its location, such as a registry or an OCI layout, and the image's name at that location. The filter also accepts the values
+    of the O(drayage.registry.image_sync#module:src) and O(drayage.registry.image_sync#module:dest) options of M(drayage.registry.image_sync).
+  - The filter treats an input without a slash as a registry if it contains a dot or a colon, or if it is V(localhost). Otherwise, the filter treats it as
+    an image on Docker Hub. To split references that may be short names, use the P(drayage.registry.image_reference#filter) filter.
   - The filter does not read files or send requests.
 positional: _input
 options:
@@ -59,7 +59,7 @@ _value:
       type: string
       sample: /srv/images
     full_name:
-      description: The full name of the image, without the OCI layout or file that contains it.
+      description: The full name of the image, without the path of the OCI layout or file that contains the image.
       type: string
       sample: registry.example.com/team/app:1.0
     host:

@@ -21,9 +21,9 @@ options:
     type: string
     required: true
 notes:
-  - By default, the P(ansible.builtin.file#lookup) lookup removes line endings at the end of a file. Set C(rstrip=false) to keep them.
-  - In ansible-core before 2.19, templates parse text that looks like JSON if the text comes from a separate variable. To avoid this, pass the result of a
-    lookup or a task directly to the filter.
+  - By default, the P(ansible.builtin.file#lookup) lookup removes trailing whitespace, including line endings. Set C(rstrip=false) to keep it.
+  - In ansible-core before 2.19, if you assign text that looks like JSON to a variable with a template, the variable contains the parsed data instead. To
+    avoid this, pass the result of a lookup or a task directly to the filter.
 seealso:
   - plugin: drayage.registry.image_reference
     plugin_type: filter

@@ -29,7 +29,7 @@ options:
     default: false
   cache:
     description:
-      - Whether to return digests that an earlier lookup in the same run has cached. Set this to V(false) after a task has moved a tag.
+      - Whether to return digests cached by earlier lookups in the same run. Set this to V(false) after a task has moved a tag.
     type: bool
     default: true
   registries:

@@ -13,7 +13,7 @@ description:
     P(drayage.registry.find_images#filter) filter, which reads text. You can pass the result to the O(ignore:images) option of
     M(drayage.registry.image_sync) and M(drayage.registry.image_lock).
   - The lookup renders Helm charts with C(helm template). If C(helm) is not installed, the lookup reads only the C(artifacthub.io/images) annotation
-    and the chart's values, and prints a warning. The result can then be incomplete.
+    and the chart's values, and prints a warning. In this case, the result may be incomplete.
 extends_documentation_fragment:
   - drayage.registry._registries
 options:
@@ -30,7 +30,7 @@ options:
       - Whether to drop references to images that do not exist. To check this, the lookup sends one HEAD request for each reference.
       - Use this option to find out which references with RV(_raw[].certain=false) are images.
       - The lookup fails if it cannot check a reference with RV(_raw[].certain=true), for example because the registry does not respond. If it cannot
-        check any other reference, it drops the reference and prints a warning.
+        check a reference with RV(_raw[].certain=false), it drops the reference and prints a warning.
     type: bool
     default: false
   certain:

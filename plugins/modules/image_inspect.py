@@ -242,23 +242,23 @@ labels:
   type: dict
   sample: {"org.opencontainers.image.version": "3.20"}
 created:
-  description: The creation time of the image. Null if its configuration has none.
+  description: The creation time of the image. Null if the configuration does not specify it.
   returned: success
   type: str
   sample: "2026-01-14T22:09:47Z"
 architecture:
-  description: The architecture of the image. Null if its configuration has none.
+  description: The architecture of the image. Null if the configuration does not specify it.
   returned: success
   type: str
   sample: amd64
 os:
-  description: The operating system of the image. Null if its configuration has none.
+  description: The operating system of the image. Null if the configuration does not specify it.
   returned: success
   type: str
   sample: linux
 size:
   description:
-    - The total size of the configuration and the layers as they are stored, in bytes. Each blob is counted once. Null for a schema 1 image.
+    - The total size of the configuration and the layers as stored, in bytes. Each blob is counted once. Null for a schema 1 image.
   returned: success
   type: int
   sample: 3623473

@@ -32,7 +32,7 @@ options:
   image:
     description:
       - The image to verify, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
-      - In the tasks that follow, use RV(digest) instead of the tag, because the tag can move after the verification.
+      - In the tasks that follow, use RV(digest) instead of the tag, because the tag can move after the module has verified it.
       - Either O(image) or O(bundle) is required.
     type: str
   bundle:

@@ -9,7 +9,7 @@
 
 Files of regsync, oc-mirror and Hauler are recognized by their content and read by other modules.
 
-With ``tls-verify: false``, skopeo may fall back to plain HTTP. Here, the key disables the validation of certificates,
+With ``tls-verify: false``, skopeo may fall back to plain HTTP. Here, the key disables certificate validation,
 and only a loopback host uses plain HTTP.
 """
 
