@@ -73,7 +73,7 @@ options:
           - The maximum number of concurrent requests to all repositories that match this entry. A download counts as a request until
             it is complete. By default, only O(jobs) limits the number of concurrent requests.
           - A copy within the same registry, or between two registries that both have this limit, needs two connections for each blob. If all
-            connections are waiting for each other, the module opens one more.
+            connections are waiting for each other, the module opens an additional one.
           - The limit does not apply to requests to the token service, or to the storage that the registry redirects to.
         type: int
       requests_per_second:
