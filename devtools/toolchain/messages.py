@@ -62,7 +62,7 @@ Error index
 
 This page lists the errors and warnings of this collection. Search it for part of the message that you see. ``...`` stands for the parts that depend on your
 case, such as the name of an image. The text before the first colon of a message is usually the image, file or option that it is about, and is not part of this
-list. Text in brackets usually comes from the registry or program that failed.
+list. Text in parentheses usually comes from the registry or program that failed.
 
 :ref:`ansible_collections.drayage.registry.docsite.guide_troubleshooting` explains the most frequent messages.
 

@@ -44,7 +44,7 @@ options:
         stands for C(/etc/containers/policy.json).
       - The policy's scopes refer to an image's source. Like Podman and Skopeo, the module checks the index and the image for each copied platform
         separately.
-      - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...) yet. It
+      - Unknown fields and types in the policy are errors. The module does not yet support requirements with C(fulcio), C(pki) or C(rekorPublicKey...). It
         does not copy images to which such requirements apply.
     type: path
   registries_d:
@@ -64,7 +64,7 @@ options:
     description:
       - The path of a policy in containers-policy.json(5) format on the managed node. V(default) stands for C(/etc/containers/policy.json).
       - Like Podman and Skopeo, the module checks the index and the image for each platform separately.
-      - Unknown fields and types in the policy are errors. The module does not support requirements with C(fulcio), C(pki) or C(rekorPublicKey...) yet.
+      - Unknown fields and types in the policy are errors. The module does not yet support requirements with C(fulcio), C(pki) or C(rekorPublicKey...).
         Images to which such requirements apply fail verification.
     type: path
   registries_d:
