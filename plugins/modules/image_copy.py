@@ -298,7 +298,7 @@ msg:
   type: str
   sample: "Copied docker.io/library/alpine:3.20 to registry.example.com/alpine:3.20: 2 blobs copied (12.3 MB in 14 s), 1 mounted (61.0 MB)."
 cost:
-  description: The cost of the copy, or its expected cost in check mode.
+  description: The cost of copying the image. In check mode, this is the expected cost.
   returned: success
   type: dict
   contains:

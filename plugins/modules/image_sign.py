@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_sign
-short_description: Sign a container image or attest a claim about it
+short_description: Sign a container image or add an attestation to it
 version_added: 0.2.0
 description:
   - Signs an image, including the images for all its platforms, with a private key. The signatures are compatible with cosign. If O(predicate) is set, the
     module adds a signed attestation instead.
-  - The module does nothing if the key has already signed the same digest with the same identity. It keeps signatures made with other keys.
+  - The module does nothing if the key has already signed the same digest with the same O(identity). It keeps signatures made with other keys.
   - The module stores the signatures in the image's repository.
 extends_documentation_fragment:
   - drayage.registry._attributes
@@ -28,7 +28,7 @@ options:
   image:
     description:
       - The image to sign, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
-        A directory cannot store sigstore bundles, so use O(formats=tag) or O(gpg_key) for it.
+        To sign an image in a directory, use O(formats=tag) or O(gpg_key), because a directory cannot store sigstore bundles.
       - The signature applies to the digest that the reference points to. To sign exactly the image that you expect, even if its tag moves, add
         V(@digest).
       - Either O(image) or O(bundle) is required.
@@ -42,7 +42,7 @@ options:
   key:
     description:
       - The path of a private key in PEM format on the managed node. You can create the key with cosign, OpenSSL or Skopeo.
-      - The module supports ECDSA keys on the curves P-256, P-384 and P-521, Ed25519 keys, and RSA keys with 2048 bits or more.
+      - The module supports ECDSA keys on the curves P-256, P-384 and P-521, Ed25519 keys, and RSA keys of at least 2048 bits.
     type: path
   key_content:
     description:
@@ -102,7 +102,7 @@ options:
     default: {}
   predicate:
     description:
-      - The claim to attest, such as an SBOM. To read it from a file, use the P(ansible.builtin.file#lookup) lookup and the
+      - The predicate of the attestation, such as an SBOM. To read it from a file, use the P(ansible.builtin.file#lookup) lookup and the
         P(ansible.builtin.from_json#filter) filter.
     type: dict
   predicate_type:

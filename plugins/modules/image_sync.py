@@ -14,7 +14,7 @@ description:
   - Use this module instead of C(skopeo sync), or instead of a loop over M(drayage.registry.image_copy).
   - The module plans all changes before it writes anything. It then copies images in parallel. If several images share a layer, the module uploads it
     to a registry once and mounts it into the other repositories.
-  - If the destination is up to date, the task sends each side one request per repository for the tag list, and one HEAD request per tag.
+  - If the destination is up to date, the task sends one tag list request per repository and one HEAD request per tag to each side.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
@@ -39,18 +39,18 @@ options:
         an OCI layout whose image names are full references.
       - V(dir:PATH) is a directory tree in the format that C(skopeo sync) writes, with one directory V(repository:tag) for each image. If a directory name
         contains no tag, the tag is V(latest).
-      - Without O(src), each O(images[].name) must begin with a registry.
+      - Without O(src), each O(images[].name) must begin with a registry host.
     type: str
   dest:
     description:
       - The destination, in the same notation as O(src).
-      - Without O(dest), each O(images[].dest) must begin with a registry.
+      - Without O(dest), each O(images[].dest) must begin with a registry host.
     type: str
   source_file:
     description:
       - A file on the managed node that declares images in the format that C(skopeo sync --src yaml) reads, or the same content as JSON. The module adds
         the entries from this file to those from O(images).
-      - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of the
+      - The file can also be a C(regsync) configuration, an C(ImageSetConfiguration) for C(oc-mirror) with C(additionalImages), or a Hauler manifest of
         kind C(Images). The module detects the format from the content of the file. The task fails if the file contains an unsupported key. The module
         ignores keys that control the schedule and speed of C(regsync), and prints a warning.
       - In a C(regsync) configuration, each entry contains its own destination, so do not set O(dest).
@@ -78,8 +78,8 @@ options:
     description:
       - Copy only these platforms of multi-platform images, in the form V(os/architecture[/variant]). By default, all platforms are copied. If this
         option removes a platform from an index, the digest of the index changes.
-      - An index does not need to have every platform in the list, but the task fails if it has none of them. Single-platform images and artifacts, such
-        as charts and signatures, are copied unchanged, even if their platform is not in the list.
+      - An index does not need to contain every platform in the list, but the task fails if it contains none of them. Single-platform images and
+        artifacts, such as charts and signatures, are copied unchanged, even if their platform is not in the list.
     type: list
     elements: str
     default: []
@@ -91,7 +91,7 @@ options:
   existing:
     description:
       - What to do with tags that already exist at the destination.
-      - V(update) points them to the same images as at the source.
+      - V(update) updates them to match the source.
       - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
     type: str
     choices:
@@ -113,15 +113,16 @@ options:
     description:
       - Process only this share of the set, such as V(2/5) for the second of five shares. Each image is in exactly one share, so several hosts can
         divide the work.
-      - Which share an image is in depends only on its name at the destination. If there are at least 100 entries per share, the module assigns whole
+      - An image's share depends only on its name at the destination. If there are at least 100 entries per share, the module assigns whole
         repositories to the shares instead of individual images.
     type: str
   inventory:
     description:
       - A JSON file on the managed node. The module uses it to record the images at the destination. A record contains the reference (C(ref)), source
         (C(src)), digest, media type, platforms, size in bytes, creation date, and the digests of all manifests and blobs.
-      - In each record, C(attached) lists what the image has. The possible values are C(signature), C(sbom), C(provenance) and C(attestation). With
-        O(referrers=true), a record also contains the digests of the referrers (C(referrers)) and their artifact types (C(artifact_types)).
+      - In each record, C(attached) lists the kinds of artifacts attached to the image. The possible values are C(signature), C(sbom), C(provenance)
+        and C(attestation). With O(referrers=true), a record also contains the digests of the referrers (C(referrers)) and their artifact types
+        (C(artifact_types)).
       - If the file already contains a record with an image's digest, the module reuses this record instead of requesting the image. It keeps the record
         of an image that is not part of this run, unless O(prune) deleted the image.
       - The task reports a change if the file changes.
@@ -202,7 +203,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: The outcome for each image, in the order of the declaration. Deleted images come last.
+  description: The outcome for each image, in the order in which the images are declared. Deleted images come last.
   returned: success, or if any image failed
   type: list
   elements: dict
@@ -304,7 +305,7 @@ error:
   type: str
   sample: null
 cost:
-  description: The cost of the copies, or their expected cost in check mode.
+  description: The cost of copying the images. In check mode, this is the expected cost.
   returned: success, or if any image failed
   type: dict
   contains:

@@ -48,9 +48,9 @@ options:
       - List only tags that are versions in this range, such as V(>=1.2, <2), V(^1.4), V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). The notation is the same
         as in npm and Helm. The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore starts the build metadata, as in
         V(1.2.3_build).
-      - A range contains pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
-        versioning, everything after a hyphen marks a pre-release, so V(1.2.3-alpine) is also a pre-release.
-      - A range contains pre-releases of its upper bound only if it mentions a pre-release of the same version, as
+      - A range includes pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
+        versioning, a hyphen introduces a pre-release, so V(1.2.3-alpine) is also a pre-release.
+      - A range includes pre-releases of its upper bound only if it mentions a pre-release of the same version, as
         V(">=3.2.0-rc.1, <3.2.0") does.
     type: str
   semver_strict:

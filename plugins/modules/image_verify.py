@@ -32,7 +32,7 @@ options:
   image:
     description:
       - The image to verify, in the form V([docker://]host[:port]/path[:tag][@digest]), V(oci:PATH[:REF]), V(oci-archive:FILE[:REF]) or V(dir:PATH).
-      - In the tasks that follow, use RV(digest) instead of the tag, because the tag can move after the module has verified it.
+      - In the tasks that follow, use RV(digest) instead of the tag, because the tag can move after verification.
       - Either O(image) or O(bundle) is required.
     type: str
   bundle:
@@ -48,8 +48,8 @@ options:
     elements: str
   identity:
     description:
-      - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). An
-        example is a mapping with the C(type) V(matchRepository). By default, only the digest must match, as with cosign.
+      - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). For
+        example, use a mapping whose C(type) is V(matchRepository). By default, only the digest must match, as with cosign.
       - The signatures in sigstore bundles contain no image name, so only signatures in the V(tag) format can meet this requirement.
     type: dict
   annotations:
@@ -102,13 +102,13 @@ digest:
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 signatures:
-  description: The signatures and attestations that were verified. The list contains at least one.
+  description: The signatures and attestations that were verified. The list is never empty.
   returned: success
   type: list
   elements: dict
   contains:
     digest:
-      description: The signed digest, which belongs to the image itself or to the image for one of its platforms.
+      description: The signed digest, either of the image itself or of the image for one of its platforms.
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     key:

@@ -144,7 +144,7 @@ def test_identity_annotations_and_attestations_are_what_is_signed(run, registry,
     failed = run("image_verify", **keys, identity=rule)
     assert failed["msg"] == (
         f"{image}: {IMAGE.digest} is not verified: the signature is for {registry.host}/{repository}, "
-        "which the identity does not accept. Check the keys and the identity, or sign the image again."
+        "which does not match the identity. Check the keys and the identity, or sign the image again."
     )
     assert run("image_sign", **common, identity="registry.example.com/prod/app")["changed"]
     assert not run("image_verify", **keys, identity=rule).get("failed")

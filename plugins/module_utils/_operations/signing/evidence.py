@@ -109,7 +109,7 @@ def _cause(best: Rejection, what: str, demand: Demand, count: int) -> str:
     if best.reason == Reason.OTHER_IDENTITY:
         if not best.detail:
             return "the %s contains no name, but the identity requires one" % what
-        return "the %s is for %s, which the identity does not accept" % (what, best.detail)
+        return "the %s is for %s, which does not match the identity" % (what, best.detail)
     if best.reason == Reason.OTHER_ANNOTATIONS:
         return "the %s has different annotations" % what
     return "the %s is corrupt: %s" % (what, best.detail)

@@ -143,7 +143,7 @@ def judge(
     if payload.type != ATOMIC or payload.digest != digest:
         return Rejection(Reason.OTHER_DIGEST, "the signature %s is for a different digest, %s" % (name, payload.digest))
     if not requirement.identity.accepts(image, payload.identity):
-        cause = "the signature %s is for %s, which the identity does not accept" % (name, payload.identity)
+        cause = "the signature %s is for %s, which does not match the identity" % (name, payload.identity)
         return Rejection(Reason.OTHER_IDENTITY, cause)
     claim = Claim(payload.digest, payload.identity, payload.optional or {})
     return Verified(digest, "GPG key %s" % fingerprint, fingerprint, "gpg", claim, name)
