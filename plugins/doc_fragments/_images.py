@@ -68,7 +68,7 @@ options:
       semver_strict:
         description:
           - Whether only tags with three numbers, such as V(1.25.2) and V(v1.25.2), count as versions. With V(false), tags such as V(1.25) and
-            V(20240101) also count as versions. An underscore after three numbers starts build metadata, as in V(1.25.2_build).
+            V(20240101) also count as versions. An underscore after three numbers introduces build metadata, as in V(1.25.2_build).
         type: bool
         default: true
       newest:

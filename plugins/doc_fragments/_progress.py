@@ -13,7 +13,7 @@ options:
   progress_file:
     description:
       - A file on the managed node. If the module runs for more than four seconds, it writes its progress to this file as JSON, once per second.
-        The module removes the file when it ends.
+        The module removes the file when it exits.
       - You do not need to set this option. For local and SSH connections, the module's action plugin sets it and reads the file. After five
         seconds, the plugin prints a line such as C([web1] 12/40 images · 3.1/8.4 GB · 92 MB/s · ETA 57 s) to standard error. It prints
         another line every ten seconds if anything has changed.

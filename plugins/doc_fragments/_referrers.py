@@ -19,9 +19,9 @@ options:
         specification's referrers tag schema (C(sha256-<hex>)). OCI layouts and archives store lists of referrers as entries in C(index.json), with names
         from the same tag schema.
       - Referrers that exist only at the destination are kept. Referrers that were added at the source since the last run are copied.
-      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. This happens to an
-        index if platforms are removed from it. If O(format) or O(attestations) changes an image that has referrers, the task fails unless
-        O(remove_signatures=true).
+      - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. For example, the
+        digest of an index changes if platforms are removed from it. If O(format) or O(attestations) changes an image that has referrers, the task
+        fails unless O(remove_signatures=true).
       - If an image is up to date, the module compares only the referrers of the image itself, and not those of its children. To compare them
         all, use M(drayage.registry.image_copy) with C(force=true).
       - A directory (V(dir:PATH)) can store only signatures, in files named C(signature-N) and C(<hex>.signature-N). This also applies to each

@@ -103,8 +103,8 @@ options:
     default: 60.0
   min_rate:
     description:
-      - The minimum transfer rate for a response, in bytes per second, averaged over O(timeout) seconds of waiting. The module treats a slower response as
-        a timeout, so a server that sends only a byte now and then cannot block the task.
+      - The minimum transfer rate for a response, in bytes per second, averaged over O(timeout) seconds. Only the time that the module spends waiting for
+        the server counts. The module treats a slower response as a timeout, so a server that sends only a byte now and then cannot block the task.
       - The default is low enough for a slow link that all O(jobs) requests share. V(0) disables the limit.
     type: float
     default: 100.0
@@ -132,7 +132,7 @@ requirements:
 notes:
   - To use a proxy, set the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) for the task. As in programs written
     in Go, E(NO_PROXY) can contain host names, patterns such as C(*.example.com), IP addresses and networks.
-  - The CA certificates that the managed node trusts are those that C(requests) uses. If C(requests) was installed with C(pip), these are the certificates
+  - The managed node trusts the CA certificates that C(requests) uses. If C(requests) was installed with C(pip), these are the certificates
     from C(certifi). If it was installed as a Debian or Fedora package, these are the system's certificates. To use a different file or directory, set
     E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
   - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate directory.

@@ -46,7 +46,7 @@ options:
   semver:
     description:
       - List only tags that are versions in this range, such as V(>=1.2, <2), V(^1.4), V(~1.4.2), V(1.2 - 1.4) or V(1.x || 3.x). The notation is the same
-        as in npm and Helm. The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore starts the build metadata, as in
+        as in npm and Helm. The module ignores a leading C(v) and build metadata. In Helm chart tags, an underscore introduces the build metadata, as in
         V(1.2.3_build).
       - A range includes pre-releases, such as V(2.0.0-rc.1), only if it mentions a pre-release, as V(>=1.2.0-0) does. In semantic
         versioning, a hyphen introduces a pre-release, so V(1.2.3-alpine) is also a pre-release.
