@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The digests, in the order of the references. With O(pin=true), the references with their digests.
+  description: The digests, in the same order as the references. With O(pin=true), the references with their digests.
   type: list
   elements: str
   sample: ["sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0"]

@@ -230,7 +230,7 @@ tags:
   sample: ["1.4.2", "1.4", "stable"]
 platforms:
   description:
-    - The platforms that O(platforms) selected from a multi-platform image, in the order of the index.
+    - The platforms that O(platforms) selected from a multi-platform image, in the same order as in the index.
     - Empty for a single-platform image. Also empty if O(platforms) is not set. In this case, the module copies all platforms, and it does not read the
       index if the destination is up to date.
   returned: success
