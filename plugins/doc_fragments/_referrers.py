@@ -22,7 +22,7 @@ options:
       - If the digest of a manifest changes, its referrers are not copied, because they are valid only for the original digest. For example, the
         digest of an index changes if platforms are removed from it. If O(format) or O(attestations) changes an image that has referrers, the task
         fails unless O(remove_signatures=true).
-      - If an image is up to date, the module compares only the referrers of the image itself, and not those of its children. To compare them
+      - If an image is up to date, the module compares only the referrers of the image itself, not those of its children. To compare them
         all, use M(drayage.registry.image_copy) with C(force=true).
       - A directory (V(dir:PATH)) can store only signatures, in files named C(signature-N) and C(<hex>.signature-N). This also applies to each
         directory in a tree. The module converts cosign signatures (C(.sig)) to and from these files, and copies GPG signatures from one

@@ -30,7 +30,7 @@ options:
         description:
           - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). By
             default, only the digest must match.
-          - The signatures in sigstore bundles contain no image name, so they are not accepted if this option is set.
+          - Signatures in sigstore bundles do not contain an image name, so they are not accepted if this option is set.
         type: dict
       attestations:
         description:
@@ -42,7 +42,7 @@ options:
     description:
       - Copy an image only if this policy accepts it. The value is the path of a file in containers-policy.json(5) format on the managed node. V(default)
         stands for C(/etc/containers/policy.json).
-      - The policy's scopes refer to an image's source. Like Podman and Skopeo, the module checks the index and the image for each copied platform
+      - The scopes in the policy apply to the source of the copy. Like Podman and Skopeo, the module checks the index and the image for each copied platform
         separately.
       - Unknown fields and types in the policy are errors. The module does not yet support requirements with C(fulcio), C(pki) or C(rekorPublicKey...). It
         does not copy images to which such requirements apply.

@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Returns every image reference in Kubernetes manifests, compose files, kustomizations, Helm values, chart metadata, quadlet units and ImagesLock files.
     The filter also supports Tekton tasks, Argo workflows, OLM bundles, and Flux and Argo CD sources.
-  - If the document's format defines a value as an image, the filter returns it with RV(_value[].certain=true). The filter also returns other values that
-    look like references, with RV(_value[].certain=false).
+  - If the document's format defines a value as an image reference, the filter returns it with RV(_value[].certain=true). The filter also returns other
+    values that look like references, with RV(_value[].certain=false).
   - The filter does not read files or send requests.
 positional: _input
 options:
@@ -66,7 +66,7 @@ _value:
       type: string
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the document's format defines this value as an image.
+      description: Whether the document's format defines this value as an image reference.
       type: boolean
       sample: true
 """

@@ -119,7 +119,7 @@ _raw:
       type: str
       sample: spec.template.spec.containers[0].image
     certain:
-      description: Whether the document's format defines this value as an image.
+      description: Whether the document's format defines this value as an image reference.
       type: bool
       sample: true
     file:

@@ -251,7 +251,7 @@ blobs:
       type: int
       sample: 0
     skipped:
-      description: The number of blobs that the module checked individually and that already existed at the destination.
+      description: The number of blobs that the module checked individually and found at the destination.
       type: int
       sample: 2
 bytes_copied:
@@ -262,7 +262,7 @@ bytes_copied:
 referrers:
   description:
     - The referrers of the image at the source. Empty unless O(referrers=true).
-    - If the image is up to date, the list contains only the referrers of the image itself, and not those of its children.
+    - If the image is up to date, the list contains only the referrers of the image itself, not those of its children.
   returned: success
   type: list
   elements: dict

@@ -235,7 +235,7 @@ images:
     referrers:
       description:
         - The referrers of the image at the source, or the referrers that were deleted with the image. Empty unless O(referrers=true).
-        - If the image is up to date, the list contains only the referrers of the image itself, and not those of its children.
+        - If the image is up to date, the list contains only the referrers of the image itself, not those of its children.
       type: list
       elements: dict
       contains:

@@ -50,7 +50,7 @@ options:
     description:
       - The image name that must be signed together with the digest, in the notation that C(signedIdentity) uses in containers-policy.json(5). For
         example, use a mapping whose C(type) is V(matchRepository). By default, only the digest must match, as with cosign.
-      - The signatures in sigstore bundles contain no image name, so only signatures in the V(tag) format can meet this requirement.
+      - Signatures in sigstore bundles do not contain an image name, so only signatures in the V(tag) format can meet this requirement.
     type: dict
   annotations:
     description:
