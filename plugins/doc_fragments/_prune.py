@@ -18,7 +18,7 @@ options:
         deletes nothing if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a pattern such as
         V(path/*), it deletes nothing from any repository.
       - Tags that contain an image's digest, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long as this image
-        exists. If an index is kept, its children are kept, too, even if their own tags are deleted.
+        exists. If an index is kept, its children are also kept, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image
         that they belong to. It never deletes the referrers of an image that is kept.
       - The task fails if a repository is both a source and a destination.

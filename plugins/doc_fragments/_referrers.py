@@ -13,7 +13,7 @@ options:
   referrers:
     description:
       - Also copy the image's referrers, such as signatures, SBOMs and attestations, and the referrers of its copied children. Referrers of these referrers
-        are copied, too. The module copies all referrers before it writes the image's tags.
+        are also copied. The module copies all referrers before it writes the image's tags.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers.
       - The module uses the referrers API from version 1.1 of the OCI distribution specification. For a registry without this API, it uses the
         specification's referrers tag schema (C(sha256-<hex>)). OCI layouts and archives store lists of referrers as entries in C(index.json), with names

@@ -55,7 +55,7 @@ options:
     default: tag
   referrers:
     description:
-      - Also delete the image's referrers, such as signatures, SBOMs and attestations. Referrers of these referrers are deleted, too. The module deletes
+      - Also delete the image's referrers, such as signatures, SBOMs and attestations. Referrers of these referrers are also deleted. The module deletes
         the image first. O(scope=manifest) is required, because an image can still exist after one of its tags is deleted.
       - Artifacts that cosign stores under the tags C(sha256-<hex>.sig), C(.att) and C(.sbom) also count as referrers. The module keeps a referrer
         if another tag points to it.

@@ -14,7 +14,8 @@ description:
   - Use this module instead of C(skopeo sync), or instead of a loop over M(drayage.registry.image_copy).
   - The module plans all changes before it writes anything. It then copies images in parallel. If several images share a layer, the module uploads it
     to a registry once and mounts it into the other repositories.
-  - If the destination is up to date, the task sends one tag list request per repository and one HEAD request per tag to each side.
+  - If the destination is up to date, the task sends one tag list request per repository and one HEAD request per tag, both to
+    the source and to the destination.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
