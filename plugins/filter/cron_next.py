@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: cron_next
-short_description: Compute the next run of a cron schedule
+short_description: Compute when a cron schedule next runs
 version_added: 0.1.0
 description:
   - Computes when cron will next run a command with this schedule, according to the rules in C(crontab(5)).
@@ -54,7 +54,7 @@ _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def cron_next(schedule: t.Any, after: t.Any, offset: t.Any = "+0000") -> str:
-    """Compute the next run of a cron schedule."""
+    """Compute when a cron schedule next runs."""
     try:
         zone = datetime.datetime.strptime(str(offset), "%z").tzinfo
         start = datetime.datetime.strptime(str(after), _FORMAT).replace(tzinfo=datetime.timezone.utc)

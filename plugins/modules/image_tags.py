@@ -83,7 +83,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Find the newest release of the 1.x line
+- name: Find the newest 1.x release
   drayage.registry.image_tags:
     repository: registry.example.com/prod/app
     semver: ^1

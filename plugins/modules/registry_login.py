@@ -84,14 +84,14 @@ EXAMPLES = r"""
     username: deploy
     password: "{{ vault_registry_password }}"
 
-- name: Store a Docker Hub login where docker finds it
+- name: Store a Docker Hub login where docker can find it
   drayage.registry.registry_login:
     host: docker.io
     username: example
     password: "{{ vault_docker_hub_token }}"
     authfile: ~/.docker/config.json
 
-- name: Log in to the repositories of one team in a registry with a private CA
+- name: Log in to one team's repositories in a registry with a private CA
   drayage.registry.registry_login:
     host: registry.example.com/team
     username: team

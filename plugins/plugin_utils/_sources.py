@@ -114,7 +114,7 @@ def chart_files(path: str) -> list[Text]:
             if name in names and _is_chart_directory(os.path.relpath(directory, path))
         ]
     if not files:
-        raise InvalidContent("the chart has no Chart.yaml", path, "Pass the directory or the archive of a Helm chart")
+        raise InvalidContent("the chart has no Chart.yaml", path, "Pass the directory or archive of a Helm chart")
     return files
 
 

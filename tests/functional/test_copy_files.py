@@ -125,9 +125,9 @@ class TestDirectory:
     def test_what_makes_no_sense(self, run_module, place, layout):
         run_module("image_copy", src=f"{layout}:single", dest=place.reference())
         there = place.snapshot()
-        one = f"{place.reference()}: an image in a directory has no tags."
+        one = f"{place.reference()}: images in directories have no tags."
         tagged = run_module("image_copy", src=f"{layout}:single", dest=place.reference(), tags=["x"])
-        assert tagged.msg == f"{place.reference()}: an image in a directory has no tags. Remove the tags option."
+        assert tagged.msg == f"{place.reference()}: images in directories have no tags. Remove the tags option."
         assert (
             run_module("image_tags", repository=place.reference()).msg
             == f"{one} Use a registry, an OCI layout, an archive or an engine."

@@ -299,7 +299,7 @@ class TestInput:
     def test_positions_do_not_last(self, delete, tmp_path, scope):
         images.write_layout(INDEX, tmp_path / "layout", "1")
         assert (
-            "an image cannot be deleted by its position, because positions change"
+            "an image cannot be deleted by position, because positions change"
             in delete(f"oci:{tmp_path}/layout:@0", scope=scope).msg
         )
 

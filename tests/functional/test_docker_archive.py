@@ -173,7 +173,7 @@ def test_one_platform_must_be_named(run_module, tmp_path):
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
-        ("", " has no image name either. Write docker-archive:FILE:NAME."),
+        ("", " has an image name. Write docker-archive:FILE:NAME."),
         (
             ":app@sha256:" + "0" * 64,
             "the reference has a name and a digest, but an engine needs either a name or an image ID.",

@@ -252,7 +252,7 @@ sync:
     failed = run_module("image_sync", source_file=str(path), dest=second_registry.host, src=registry.host)
     assert (
         failed.raw["msg"]
-        == f"src cannot be set, because the names in {path} already contain their registries. Remove the src option."
+        == f"src cannot be set, because the names in {path} already include a registry. Remove the src option."
     )
 
 

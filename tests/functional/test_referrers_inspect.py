@@ -133,7 +133,7 @@ class TestWhatIsNoReferrer:
         result = inspect(f"{registry.host}/{repository}:1")
         assert result.failed
         assert (
-            f"{FAMILY.sbom.digest} has {FAMILY.sbom.descriptor()['size']} bytes, but the list of referrers specifies 7 bytes"
+            f"{FAMILY.sbom.digest} is {FAMILY.sbom.descriptor()['size']} bytes long, but the list of referrers specifies 7 bytes"
             in result.msg
         )
 

@@ -90,7 +90,7 @@ def test_a_second_key_keeps_the_first_and_withdraws_only_its_own(run, registry, 
     failed = run("image_verify", image=image, public_keys=[key.public])
     assert failed["failed"]
     assert (
-        f"{IMAGE.digest} is not verified: none of its signatures (2 found) was made with the key sha256:"
+        f"{IMAGE.digest} could not be verified: none of its signatures (2 found) was made with the key sha256:"
         in failed["msg"]
     )
     assert run("image_sign", image=image, key_content=other_key.private, state="absent")["changed"]
@@ -139,11 +139,14 @@ def test_identity_annotations_and_attestations_are_what_is_signed(run, registry,
     assert [signature["identity"] for signature in found["signatures"]] == [f"{registry.host}/{repository}"]
     assert found["signatures"][0]["annotations"] == {"env": "prod"}
     failed = run("image_verify", **keys, annotations={"env": "test"})
-    assert f"{image}: {IMAGE.digest} is not verified: the signature has different annotations. Check" in failed["msg"]
+    assert (
+        f"{image}: {IMAGE.digest} could not be verified: the signature has different annotations. Check"
+        in failed["msg"]
+    )
     rule = {"type": "exactRepository", "dockerRepository": "registry.example.com/prod/app"}
     failed = run("image_verify", **keys, identity=rule)
     assert failed["msg"] == (
-        f"{image}: {IMAGE.digest} is not verified: the signature is for {registry.host}/{repository}, "
+        f"{image}: {IMAGE.digest} could not be verified: the signature is for {registry.host}/{repository}, "
         "which does not match the identity. Check the keys and the identity, or sign the image again."
     )
     assert run("image_sign", **common, identity="registry.example.com/prod/app")["changed"]
@@ -180,7 +183,7 @@ def test_the_signature_of_another_image_is_told_apart(run, registry, repository,
     assert requests.put(target, data=manifest.content, headers=headers).status_code == 201
     failed = run("image_verify", image=other, public_keys=[key.public])
     assert failed["msg"] == (
-        f"{other}: {digest} is not verified: the signature is for a different digest, {IMAGE.digest}."
+        f"{other}: {digest} could not be verified: the signature is for a different digest, {IMAGE.digest}."
         " Check the keys and the identity, or sign the image again."
     )
 
@@ -202,7 +205,7 @@ def test_damaged_signatures_are_never_verified(run, registry, repository, key):
         content = json.dumps(manifest)
         assert requests.put(tag, data=content, headers={"Content-Type": _OCI_MANIFEST}).status_code == 201
         failed = run("image_verify", image=image, public_keys=[key.public])
-        assert f"{image}: {signed['digest']} is not verified: {cause}" in failed["msg"]
+        assert f"{image}: {signed['digest']} could not be verified: {cause}" in failed["msg"]
 
 
 def test_verifying_costs_one_request_where_the_payload_can_be_foreseen(run, registry, repository, key):
@@ -224,7 +227,7 @@ def test_layouts_keep_signatures_too(run, tmp_path, registry, repository, key):
     failed = run("image_sign", image=layout, key_content=key.private)
     assert (
         failed["msg"]
-        == f"{layout}: the signature needs an image name, but a local image has none. Set the identity option to the image name."
+        == f"{layout}: the signature needs an image name, but local images have none. Set the identity option to the image name."
     )
     options = {"image": layout, "key_content": key.private, "identity": "registry.example.com/prod/app"}
     assert run("image_sign", **options)["changed"]

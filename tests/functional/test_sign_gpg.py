@@ -228,7 +228,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
         cause = f"the signature {server.url}{name}1 was not made with any of the given GPG keys."
         assert (
             run("image_verify", **options)["msg"]
-            == f"{image}: {IMAGE.digest} is not verified: {cause} Check the keys and the identity, or sign the image again."
+            == f"{image}: {IMAGE.digest} could not be verified: {cause} Check the keys and the identity, or sign the image again."
         )
         (stored / "signature-1").unlink()
         assert f"{image}: {IMAGE.digest} has no GPG signature." in run("image_verify", **options)["msg"]

@@ -70,7 +70,7 @@ def test_without_keep_going_nothing_is_written_when_an_image_is_missing(sync, re
     ("entry", "message"),
     [
         ({"name": "one", "include": ["1", "nothing.*"]}, "no tag matches nothing.*"),
-        ({"name": "one", "semver": ">=7"}, "the entry selects no tag in the repository, which has 1 tag"),
+        ({"name": "one", "semver": ">=7"}, "the repository has 1 tag, but the entry selects none"),
         ({"name": "absent"}, "404 NAME_UNKNOWN"),
         ({"name": "one", "include": ["("]}, "is not a valid regular expression"),
         ({"name": "one", "semver": "latest"}, "is not a valid version range"),

@@ -59,7 +59,11 @@ def of(content: bytes, algorithm: str = "sha256") -> str:
 def verify(content: bytes, digest: str, size: int | None = None) -> bytes:
     """Return the content. Raises :class:`DigestMismatch` if its digest or its size in bytes differs."""
     if size is not None and size != len(content):
-        cause = "digest mismatch: content %s should have %d bytes, but has %d bytes" % (digest, size, len(content))
+        cause = "digest mismatch: content %s should be %d bytes long, but is %d bytes long" % (
+            digest,
+            size,
+            len(content),
+        )
         raise DigestMismatch(cause, hint=MISMATCH_HINT)
     computed = of(content, split(digest)[0])
     if computed != digest:

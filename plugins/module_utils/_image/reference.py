@@ -242,7 +242,7 @@ def named_after(reference: Reference, other: Reference) -> Reference:
         return dataclasses.replace(reference, repository=other.repository)
     if isinstance(other, LocalReference) and "/" in other.tag:
         return dataclasses.replace(reference, repository=parse_registry(other.tag).context)
-    cause = "dest has no image name, and src %s has no image name either" % other
+    cause = "neither dest nor src (%s) has an image name" % other
     raise InvalidReference(cause, reference, "Write %s:NAME" % reference)
 
 

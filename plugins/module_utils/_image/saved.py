@@ -30,7 +30,7 @@ _MAX_LAYERS = 1000
 _MAX_IMAGES = 4000
 _MAX_LAYERS_OF_ALL = 100_000
 _HINT = "Recreate the archive"
-_FEWER_HINT = "Save fewer images in one archive"
+_FEWER_HINT = "Save fewer images per archive"
 _FIELDS = frozenset(("Config", "RepoTags", "Layers"))
 
 

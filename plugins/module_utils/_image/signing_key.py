@@ -179,10 +179,10 @@ def _wrong_passphrase(name: str, was_given: bool) -> InvalidKey:
 def _public(key: t.Any, name: str) -> PublicKey:
     if isinstance(key, crypto.ec.EllipticCurvePublicKey):
         if key.curve.name not in _CURVES:
-            raise InvalidKey("the key has the unsupported ECDSA curve %s" % key.curve.name, name, _SUPPORTED)
+            raise InvalidKey("the key uses an unsupported ECDSA curve: %s" % key.curve.name, name, _SUPPORTED)
     elif isinstance(key, crypto.rsa.RSAPublicKey):
         if key.key_size < _LEAST_RSA_BITS:
-            raise InvalidKey("the RSA key has %d bits, which is too short" % key.key_size, name, _SUPPORTED)
+            raise InvalidKey("the RSA key is too short (%d bits)" % key.key_size, name, _SUPPORTED)
     elif not isinstance(key, crypto.ed25519.Ed25519PublicKey):
         raise InvalidKey("the key's algorithm is not supported for images", name, _SUPPORTED)
     der = key.public_bytes(crypto.serialization.Encoding.DER, crypto.serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -98,7 +98,7 @@ class Verified(Rewindable):
             elif rest:
                 yield rest
         if self._hashed < self._size:
-            cause = "digest mismatch: blob %s should have %d bytes, but ends after %d bytes"
+            cause = "digest mismatch: blob %s should be %d bytes long, but ends after %d bytes"
             raise DigestMismatch(cause % (self._digest, self._size, self._hashed), hint=MISMATCH_HINT)
         computed = "%s:%s" % (split(self._digest)[0], self._hasher.hexdigest())
         if computed != self._digest:

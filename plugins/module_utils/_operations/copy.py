@@ -149,7 +149,7 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     """
     if not destination.has_names:
         if more:
-            raise InvalidReference("an image in a directory has no tags", destination, "Remove the tags option")
+            raise InvalidReference("images in directories have no tags", destination, "Remove the tags option")
         return ("",)
     for tag in more:
         if not destination.may_be_named(tag):
@@ -160,7 +160,7 @@ def _destination_tags(source: Reference, destination: Reference, more: t.Sequenc
     if not first and not destination.digest:
         first = _tag_of(source)
         if not first and isinstance(destination, EngineReference):
-            raise InvalidReference("dest has no tag, and src has no tag either", destination, "Add a tag to dest")
+            raise InvalidReference("neither dest nor src has a tag", destination, "Add a tag to dest")
     if first and not destination.may_be_named(first):
         raise InvalidReference("%r is not a valid tag for dest" % first, destination, "Set a valid tag in dest")
     return tuple(dict.fromkeys([first, *more] if first else more))
@@ -176,7 +176,7 @@ def _tag_of(source: Reference) -> str:
         return references.parse_registry(source.tag).tag or "latest"
     except InvalidReference:
         raise ImageError(
-            "dest has no tag, and the name %r in src contains no tag either" % source.tag, source, "Add a tag to dest"
+            "neither dest nor the name %r in src contains a tag" % source.tag, source, "Add a tag to dest"
         ) from None
 
 

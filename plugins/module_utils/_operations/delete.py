@@ -114,13 +114,13 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     tag = "" if digests.is_digest(reference.tag) else reference.tag
     if tag.startswith("@"):
         raise InvalidReference(
-            "an image cannot be deleted by its position, because positions change",
+            "an image cannot be deleted by position, because positions change",
             reference,
             "Use the image name instead",
         )
     if scope == "tag" and not reference.has_names:
         hint = "Set scope: manifest to delete the image"
-        raise InvalidReference("an image in a directory has no tags", reference, hint)
+        raise InvalidReference("images in directories have no tags", reference, hint)
     if scope == "tag" and not tag:
         raise InvalidReference("the reference has no tag to delete", reference, _MANIFEST_HINT)
     if isinstance(reference, (RegistryReference, EngineReference)) and reference.repository and not reference.name:

@@ -99,7 +99,7 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
     reference = references.parse(options.image)
     platform = Platform.parse(options.platform) if options.platform else None
     if options.tags and not reference.has_names:
-        raise InvalidReference("an image in a directory has no tags", reference, "Remove the tags option")
+        raise InvalidReference("images in directories have no tags", reference, "Remove the tags option")
     store = stores.open(reference)
     if options.referrers:
         required(store)

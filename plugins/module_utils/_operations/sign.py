@@ -197,7 +197,7 @@ def _identity(given: str, reference: Reference) -> str:
         return str(references.parse_registry(given))
     if isinstance(reference, RegistryReference):
         return reference.context
-    cause = "the signature needs an image name, but a local image has none"
+    cause = "the signature needs an image name, but local images have none"
     raise ImageError(cause, hint="Set the identity option to the image name")
 
 

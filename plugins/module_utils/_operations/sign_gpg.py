@@ -191,6 +191,6 @@ def _identity(given: str, reference: Reference) -> str:
     elif isinstance(reference, RegistryReference):
         named = reference
     else:
-        cause = "the signature needs an image name, but a local image has none"
+        cause = "the signature needs an image name, but local images have none"
         raise ImageError(cause, hint="Set the identity option to the image name")
     return str(named if named.name else dataclasses.replace(named, tag="latest"))

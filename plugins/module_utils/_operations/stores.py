@@ -111,7 +111,7 @@ class Stores:
             return self._root(reference, frozenset()).repositories()
         if isinstance(reference, EngineReference):
             raise InvalidReference(
-                "an engine cannot list its repositories", reference, "Use a registry, an OCI layout or a directory"
+                "engines cannot list repositories", reference, "Use a registry, an OCI layout or a directory"
             )
         return list_repositories(self._client(reference))
 

@@ -126,7 +126,7 @@ def _parse(repository: str) -> Reference:
     reference = references.parse(repository)
     if not reference.has_names:
         raise InvalidReference(
-            "an image in a directory has no tags",
+            "images in directories have no tags",
             reference,
             "Use a registry, an OCI layout, an archive or an engine",
         )

@@ -297,7 +297,7 @@ def _text_only(identity: Credential) -> Credential:
         "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
     except UnicodeEncodeError:
         cause = "the user name, the password or the token contains characters that are not valid Unicode"
-        raise ImageError(cause, hint="Set the credentials as UTF-8 text") from None
+        raise ImageError(cause, hint="Specify the credentials as UTF-8 text") from None
     return identity
 
 

@@ -79,7 +79,7 @@ class BlobReader:
         if response.status == 416:
             response.drain()
             raise DigestMismatch(
-                "digest mismatch: blob %s should have %d bytes, but ends after %d bytes"
+                "digest mismatch: blob %s should be %d bytes long, but ends after %d bytes"
                 % (self._blob.digest, self._blob.size, self._offset),
                 hint=MISMATCH_HINT,
             )

@@ -209,7 +209,7 @@ class ReferrersClient:
         error = Refused(
             "cannot list the referrers of %s: the registry has no referrers API, and the tag %s does not point to a list of "
             "referrers" % (subject, referrers.list_tag(subject)),
-            hint="Copy the image without referrers, or use a registry with the referrers API. If cosign copy created the tag, delete the tag",
+            hint="Copy the image without referrers, or use a registry with the referrers API. If the tag was created by cosign copy, delete it",
         )
         try:
             current = self._read(subject)

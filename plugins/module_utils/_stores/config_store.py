@@ -154,7 +154,7 @@ class ConfigStore(Store, Lockable):
             )
             raise ImageError(cause, hint=_OTHER_HINT)
         if manifest.has_foreign_layers:
-            cause = "the image has foreign layers, which only their vendor distributes, but engines and Docker archives need all layers"
+            cause = "engines and Docker archives require all layers, but the image has foreign layers, which only the vendor distributes"
             raise ImageError(cause, hint=_OTHER_HINT)
         for layer in manifest.layers:
             if layer.media_type not in media_types.LAYERS:

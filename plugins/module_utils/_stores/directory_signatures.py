@@ -106,7 +106,9 @@ class DirectorySignatures:
     def put(self, tag: str, manifest: Manifest, read: t.Callable[[Descriptor], bytes]) -> None:
         """Replace the signatures for a tag; ``read`` reads the layers that are new."""
         if not self.keeps(tag):
-            raise Refused("a directory can store only signatures, not the tag %s" % tag, hint=_OTHER_HINT)
+            raise Refused(
+                "a directory can store only signatures, so it cannot store the tag %s" % tag, hint=_OTHER_HINT
+            )
         present = self._read(tag)
         known = [layer for _path, layer in present]
         wanted = [signature_file.layer_of(blob) for blob in manifest.layers]

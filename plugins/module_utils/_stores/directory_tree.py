@@ -166,7 +166,7 @@ class TreeRepository(Repository):
         """Raise InvalidReference for a name that would leave the tree or that is not a valid path."""
         parts = repository.split("/")
         if not repository.isprintable() or any(part in ("", ".", "..") or part.startswith(STAGING) for part in parts):
-            cause = "%r is not a valid repository name in a directory" % repository
+            cause = "%r cannot be used as a repository name in a directory" % repository
             raise InvalidReference(cause, "dir:%s" % root, "Use another repository name, without . or .. segments")
         self._root = root
         self._repository = repository

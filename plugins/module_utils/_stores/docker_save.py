@@ -91,7 +91,7 @@ class DockerSave:
             raise InvalidContent("the image config %s is missing from the archive" % name, hint=_HINT)
         if size + sum(len(config.content) for config in self._configs.values()) > _MAX_CONFIGS:
             cause = "the image configs in the archive total more than %d bytes" % _MAX_CONFIGS
-            raise InvalidContent(cause, hint="Save fewer images in one archive")
+            raise InvalidContent(cause, hint="Save fewer images per archive")
         return self._tar.read(name, MAX_CONFIG)
 
     def _layer(self, diff_id: str, name: str) -> Layer:

@@ -201,7 +201,9 @@ class _Scan:
             raise InvalidContent("the archive has several extended headers for one member", hint=_HINT)
         self._extension.is_set = True
         if any(key.startswith(b"GNU.sparse") for key in records):
-            raise InvalidContent("the archive contains a sparse file, which images do not use", hint=_HINT)
+            raise InvalidContent(
+                "the archive contains a sparse file; image archives must not contain sparse files", hint=_HINT
+            )
         self._set("name", _text(records.get(b"path", b"")))
         self._set("link", _text(records.get(b"linkpath", b"")))
         size = records.get(b"size")

@@ -209,6 +209,6 @@ class _Finder:
         if not referrers.is_referrer(manifest, hint.subject):
             return None
         if manifest.size != hint.size:
-            cause = "referrer %s has %d bytes, but the list of referrers specifies %d bytes"
+            cause = "referrer %s is %d bytes long, but the list of referrers specifies %d bytes"
             raise DigestMismatch(cause % (manifest.digest, manifest.size, hint.size), hint=_HINT)
         return manifest

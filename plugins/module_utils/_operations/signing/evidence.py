@@ -91,7 +91,7 @@ class Evidence:
             cause = "%s has no attestation of type %s" % (self.digest, demand.predicate_type)
             return NotVerified(cause, hint="Attest the image, for example with image_sign")
         best = max(rejections, key=lambda rejection: rejection.reason)
-        cause = "%s is not verified: %s" % (self.digest, _cause(best, what, demand, len(rejections)))
+        cause = "%s could not be verified: %s" % (self.digest, _cause(best, what, demand, len(rejections)))
         return NotVerified(cause, hint=NOT_VERIFIED_HINT)
 
 

@@ -73,7 +73,7 @@ class GpgSignatures:
                     return outcome
                 rejections.append(outcome)
         best = max(rejections, key=lambda rejection: rejection.reason)
-        raise NotVerified("%s is not verified: %s" % (digest, best.detail), hint=NOT_VERIFIED_HINT)
+        raise NotVerified("%s could not be verified: %s" % (digest, best.detail), hint=NOT_VERIFIED_HINT)
 
     def _signatures(self, image: Reference, digest: str) -> t.Iterator[Stored]:
         """Yield the signatures one by one, so that only as many as necessary are downloaded."""

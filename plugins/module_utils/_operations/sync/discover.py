@@ -124,7 +124,7 @@ class _Discovery:
         """Add the images of a pair. Return their names, including those of other shares. Raises ImageError."""
         source, location = pair.source.reference(""), pair.destination.reference("")
         if self._options.prune and location == source:
-            cause = "the repository is both source and destination, so pruned tags could not be copied again"
+            cause = "the repository is both source and destination, so pruned tags could not be restored"
             raise ImageError(cause, location, "Set a different dest for the entry, or remove prune")
         if isinstance(tags, ImageError):
             self._fail(source, location, tags)
@@ -253,7 +253,7 @@ class _Discovery:
         elif not chosen:
             cause = "the repository has no tags"
             if listed:
-                cause = "the entry selects no tag in the repository, which has %s" % messages.count(len(listed), "tag")
+                cause = "the repository has %s, but the entry selects none" % messages.count(len(listed), "tag")
             self._fail(source, location, NotFound(cause, source, _SELECTION_HINT))
 
     def _check_wildcard(
@@ -268,7 +268,7 @@ class _Discovery:
         if vain:
             cause = "no tag matches %s" % vain[0]
         elif not any(map(selection.select, found)):
-            cause = "the entry selects no tag in any of the %d matching repositories" % len(found)
+            cause = "the entry selects no tags in any of the %d matching repositories" % len(found)
         else:
             return
         self._broken.update(pair.destination.reference("") for pair in pairs)

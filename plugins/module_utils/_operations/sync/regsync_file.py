@@ -220,5 +220,5 @@ def _number(node: Node) -> float:
     except (TypeError, ValueError):
         number = 0
     if not 0 < number < 1_000_000:
-        raise node.wrong("the value must be a number above 0")
+        raise node.wrong("the value must be a number greater than 0")
     return int(number) if number == int(number) else number

@@ -85,7 +85,7 @@ def _without_name(text: str) -> RegistryReference:
         raise InvalidReference(
             "only repositories in a registry are supported here",
             text,
-            "To use an OCI layout or a directory, set the src or dest option to it",
+            "To use an OCI layout or a directory, specify it in the src or dest option",
         )
     if reference.name:
         raise InvalidReference(

@@ -82,7 +82,7 @@ def check_locations(path: str, registries: t.Iterable[FileRegistry], src: str | 
     """Reject ``src`` and ``dest`` of the task if the file already contains them. Raises ImageError."""
     entries = [entry for registry in registries for entry in registry.entries]
     if src is not None and any(not entry.get("is_of_file", True) for entry in entries):
-        cause = "src cannot be set, because the names in %s already contain their registries" % path
+        cause = "src cannot be set, because the names in %s already include a registry" % path
         raise ImageError(cause, hint="Remove the src option")
     if dest is not None and any("dest" in entry for entry in entries):
         cause = "dest cannot be set, because %s already contains a target for each image" % path
@@ -116,7 +116,7 @@ def _repository(registry: str, name: str, node: Node) -> RegistryReference:
         raise node.wrong(error.cause, error.hint) from None
     if reference.name:
         raise node.wrong(
-            "a repository is required, but the key has a tag or digest",
+            "a repository is required, but the key contains a tag or digest",
             "Move the tag or digest to the value of this key",
         )
     first = registry.partition("/")[0]

@@ -92,7 +92,7 @@ def test_verify_refuses_other_content_and_names_both_digests(size):
 
 @pytest.mark.parametrize("size", [0, len(CONTENT) - 1, len(CONTENT) + 1])
 def test_verify_refuses_another_size_than_was_told(size):
-    with pytest.raises(DigestMismatch, match="should have %d bytes, but has %d" % (size, len(CONTENT))):
+    with pytest.raises(DigestMismatch, match="should be %d bytes long, but is %d" % (size, len(CONTENT))):
         digests.verify(CONTENT, digests.of(CONTENT), size)
 
 
@@ -128,7 +128,7 @@ def test_a_blob_that_ends_early_is_never_complete(chunks):
 
 
 def test_a_blob_that_ends_early_says_after_how_many_bytes():
-    with pytest.raises(DigestMismatch, match="should have 18 bytes, but ends after 6 bytes"):
+    with pytest.raises(DigestMismatch, match="should be 18 bytes long, but ends after 6 bytes"):
         list(Verified(lambda _at: CHUNKS[:1], digests.of(CONTENT), len(CONTENT)))
 
 

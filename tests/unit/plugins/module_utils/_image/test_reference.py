@@ -345,7 +345,7 @@ def test_file_without_a_name_takes_that_of_the_source(other, repository):
 
 @pytest.mark.parametrize("other", ["oci:/layout:v1", "docker-archive:/y"])
 def test_source_that_tells_no_name(other):
-    with pytest.raises(InvalidReference, match="has no image name either"):
+    with pytest.raises(InvalidReference, match="neither dest nor src .* has an image name"):
         references.named_after(references.parse("docker-archive:/x"), references.parse(other))
 
 

@@ -147,8 +147,8 @@ _SUPPORTED = "Use ECDSA on P-256, P-384 or P-521, Ed25519, or RSA with 2048 bits
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: the key has the unsupported ECDSA curve secp256k1. "),
-        (lambda: rsa.generate_private_key(65537, 1024), "k: the RSA key has 1024 bits, which is too short. "),
+        (lambda: ec.generate_private_key(ec.SECP256K1()), "k: the key uses an unsupported ECDSA curve: secp256k1. "),
+        (lambda: rsa.generate_private_key(65537, 1024), "k: the RSA key is too short (1024 bits). "),
         (lambda: dsa.generate_private_key(2048), "k: the key's algorithm is not supported for images. "),
         (ed448.Ed448PrivateKey.generate, "k: the key's algorithm is not supported for images. "),
         (x25519.X25519PrivateKey.generate, "k: the key's algorithm is not supported for images. "),

@@ -69,7 +69,7 @@ def test_a_directory_has_one_image_without_a_name(stores, tmp_path):
     assert (path / "manifest.json").read_bytes() == ONE.manifest.raw
     with pytest.raises(InvalidReference) as caught:
         copy(CopyOptions(APP, "dir:%s" % path, tags=["2"]), stores)
-    assert str(caught.value) == "dir:%s: an image in a directory has no tags. Remove the tags option." % path
+    assert str(caught.value) == "dir:%s: images in directories have no tags. Remove the tags option." % path
 
 
 def test_the_result_is_pinned_if_the_destination_supports_digests(stores, tmp_path):
@@ -97,9 +97,7 @@ def test_a_destination_on_docker_hub_is_written_with_a_slash(stores, dest):
 def test_an_engine_needs_a_tag(stores):
     with pytest.raises(ImageError) as caught:
         copy(CopyOptions("r.example/app@" + ONE.digest, "docker-daemon:r.example/app"), stores)
-    assert str(caught.value) == (
-        "docker-daemon:r.example/app: dest has no tag, and src has no tag either. Add a tag to dest."
-    )
+    assert str(caught.value) == ("docker-daemon:r.example/app: neither dest nor src has a tag. Add a tag to dest.")
 
 
 class TestUntagged:

@@ -158,9 +158,9 @@ def test_an_interrupted_deletion_is_completed(run, place):
 @pytest.mark.parametrize(
     ("name", "scope", "cause"),
     [
-        ("oci:/x:@0", "tag", "cannot be deleted by its position, because positions change. Use the image name"),
-        ("oci:/x:@0", "manifest", "an image cannot be deleted by its position"),
-        ("dir:/x", "tag", "an image in a directory has no tags. Set scope: manifest to delete the image."),
+        ("oci:/x:@0", "tag", "cannot be deleted by position, because positions change. Use the image name"),
+        ("oci:/x:@0", "manifest", "an image cannot be deleted by position"),
+        ("dir:/x", "tag", "images in directories have no tags. Set scope: manifest to delete the image."),
         (REPOSITORY, "tag", "the reference has no tag to delete. Add a tag, or set scope: manifest to delete"),
         (BY_DIGEST, "tag", "the reference has no tag to delete. Add a tag, or set scope: manifest to delete"),
         (REPOSITORY, "manifest", "the reference has neither a tag nor a digest. Add the tag or digest of the image"),

@@ -124,7 +124,7 @@ def test_tags_are_ordered_by_version(run, place):
 def test_the_image_in_a_directory_has_no_tags(run, stores):
     with pytest.raises(InvalidReference) as caught:
         run("dir:/x", tags=True)
-    assert str(caught.value) == "dir:/x: an image in a directory has no tags. Remove the tags option."
+    assert str(caught.value) == "dir:/x: images in directories have no tags. Remove the tags option."
     assert stores.opened == []
 
 

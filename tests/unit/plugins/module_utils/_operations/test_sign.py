@@ -242,7 +242,7 @@ def test_an_image_in_a_layout_is_signed_for_a_name(run, check, tmp_path):
         run(name)
     assert str(caught.value) == (
         name
-        + ": the signature needs an image name, but a local image has none. Set the identity option to the image name."
+        + ": the signature needs an image name, but local images have none. Set the identity option to the image name."
     )
     assert run(name, identity=REPOSITORY).manifests[0].added == BOTH
     assert check(name) == BOTH

@@ -185,7 +185,7 @@ class TestNames:
         with pytest.raises(ImageError) as caught:
             sign("dir:%s" % path)
         assert str(caught.value) == (
-            "dir:%s: the signature needs an image name, but a local image has none. Set the identity option to the image name."
+            "dir:%s: the signature needs an image name, but local images have none. Set the identity option to the image name."
             % path
         )
         assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == ["gpg"]

@@ -167,7 +167,7 @@ def test_repositories_are_those_of_a_catalog_or_of_a_layout(registry, tmp_path):
         with pytest.raises(InvalidReference) as raised:
             stores.repositories(EngineReference("docker-daemon", "", "app"))
     assert str(raised.value) == (
-        "docker-daemon:app: an engine cannot list its repositories. Use a registry, an OCI layout or a directory."
+        "docker-daemon:app: engines cannot list repositories. Use a registry, an OCI layout or a directory."
     )
 
 

@@ -153,7 +153,7 @@ def test_the_names_in_a_layout_can_be_moved(assign, tmp_path):
 @pytest.mark.parametrize(
     ("repository", "targets", "cause"),
     [
-        ("dir:/x", {"a": "1"}, "dir:/x: an image in a directory has no tags. Use a registry, an OCI layout"),
+        ("dir:/x", {"a": "1"}, "dir:/x: images in directories have no tags. Use a registry, an OCI layout"),
         (REPOSITORY + ":1", {"a": "1"}, "a repository is required, but the reference has a tag or digest"),
         (REPOSITORY + "@" + A.digest, {"a": "1"}, "Remove the tag or digest."),
         (REPOSITORY, {"a": 1.1}, "tags: the target of tag a is not a string. Put the target in quotes."),

@@ -180,8 +180,8 @@ def test_a_blob_that_ends_before_its_size_has_another_digest(reader):
         content_of(reading)
     assert (
         str(caught.value)
-        == "digest mismatch: blob %s should have 10 bytes, but ends after 4 bytes. Run the task again. If it fails again, push the image to the source again."
-        % DIGEST
+        == "digest mismatch: blob %s should be 10 bytes long, but ends after 4 bytes. Run the task again. "
+        "If it fails again, push the image to the source again." % DIGEST
     )
     assert script.responses[1]._body.closed
 

@@ -138,7 +138,7 @@ def with_layers(media_type):
             with_layers("application/vnd.in-toto+json"),
             "engines and Docker archives do not support layers with the media type application/vnd.in-",
         ),
-        (with_layers(next(iter(media_types.FOREIGN_LAYERS))), "which only their vendor distributes"),
+        (with_layers(next(iter(media_types.FOREIGN_LAYERS))), "which only the vendor distributes"),
         (
             with_layers("application/vnd.oci.image.layer.v1.tar+gzip+encrypted"),
             "engines and Docker archives do not support layers",

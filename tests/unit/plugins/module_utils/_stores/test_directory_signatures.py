@@ -187,7 +187,9 @@ def test_what_is_no_signature_has_no_place(store):
     assert not store.referrers.keeps("")
     with pytest.raises(Refused):
         store.referrers.attach(ONE.digest, [TWO.manifest])
-    with pytest.raises(Refused, match="a directory can store only signatures, not the tag sha256-.*[.]att"):
+    with pytest.raises(
+        Refused, match="a directory can store only signatures, so it cannot store the tag sha256-.*[.]att"
+    ):
         sign(store, ONE, b"x", suffix=".att")
     assert store.resolve("").digest == ONE.digest
     assert store.resolve(tag_of(ONE, ".att")) is None

@@ -113,7 +113,7 @@ def test_the_directory_of_an_image_is_no_tree(repository, root):
     "name", ["", "..", "../x", "a/../../x", "/x", "a//x", "./x", ".staging-x/a", "a\0b", "\ud800", "a\nb"]
 )
 def test_no_repository_is_outside(repository, name):
-    with pytest.raises(InvalidReference, match="is not a valid repository name in a directory"):
+    with pytest.raises(InvalidReference, match="cannot be used as a repository name in a directory"):
         repository(name)
 
 

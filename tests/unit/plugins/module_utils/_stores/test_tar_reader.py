@@ -212,7 +212,7 @@ def extended(content, kind=tarfile.XHDTYPE):
         (extended(b"1 path=a\n"), "has a malformed extended header"),
         (extended(b"path"), "has a malformed extended header"),
         (extended(b"25 size=9999999999999999\n"), "is too short to contain the 9999999999999999 bytes of 'a'"),
-        (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file, which images do not use"),
+        (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file; image archives must not contain sparse files"),
         (
             b"\x28\xb5\x2f\xfd" + bytes(600),
             "is compressed with zstd, which is not supported. Decompress the archive first",

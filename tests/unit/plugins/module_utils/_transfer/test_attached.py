@@ -90,7 +90,7 @@ class TestFinding:
         store.manifests[FIRST.digest] = FIRST.manifest
         size = FIRST.manifest.size
         store.entries = lambda _subject: [hint(FIRST, 5)]
-        message = "referrer %s has %d bytes, but the list of referrers specifies 5 bytes" % (FIRST.digest, size)
+        message = "referrer %s is %d bytes long, but the list of referrers specifies 5 bytes" % (FIRST.digest, size)
         with pytest.raises(DigestMismatch, match=message):
             found(store)
 

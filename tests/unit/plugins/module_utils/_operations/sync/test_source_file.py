@@ -163,7 +163,7 @@ def test_a_registry_without_images_is_told(read):
         (
             "r.example: {images: {'a:1': []}}",
             "r.example: images: a:1",
-            "a repository is required, but the key has a tag or digest",
+            "a repository is required, but the key contains a tag or digest",
         ),
         ("r.example: {images: {A: []}}", "r.example: images: A", "Write the repository name in lower case"),
         ("myregistry: {images: {a: []}}", "myregistry", "'myregistry' is not a valid registry host"),
