@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ansible-core packs up with each module is all that the module needs; other tests run modules with all files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from devtools import images, module_runner
+from devtools.observe import digest_at
+from devtools.provision import REPOSITORY
+from devtools.signing import Key
+from devtools.toolchain.stacks import COLLECTIONS, link_collection
+
+INDEX = images.index()
+MODULES = REPOSITORY / "plugins" / "modules"
+
+
+def test_every_module_runs_in_a_python_of_its_own(registry, htpasswd_registry, users, repository, tmp_path):
+    images.write_layout(INDEX, tmp_path / "layout", "1")
+    key = Key()
+    (tmp_path / "release.key").write_text(key.private)
+    (tmp_path / "release.pub").write_text(key.public)
+    [(user, password)] = users.items()
+    copied, mirror = f"{registry.host}/{repository}/copied", f"{registry.host}/{repository}/mirror"
+    tasks = {
+        "registry_login": {
+            "host": htpasswd_registry.host,
+            "username": user,
+            "password": password,
+            "authfile": str(tmp_path / "auth.json"),
+        },
+        "image_copy": {"src": f"oci:{tmp_path}/layout:1", "dest": f"{copied}:1"},
+        "image_tags": {"repository": copied, "tags": {"stable": "1"}},
+        "image_inspect": {"image": f"{copied}:stable"},
+        "image_lock": {"path": str(tmp_path / "lock.yml"), "images": [f"{copied}:1"]},
+        "image_sign": {"image": f"{copied}:1", "key": str(tmp_path / "release.key")},
+        "image_verify": {"image": f"{copied}:1", "public_keys": [str(tmp_path / "release.pub")]},
+        "image_sync": {"images": [{"name": copied, "dest": mirror}]},
+        "image_delete": {"image": f"{mirror}:stable"},
+    }
+    assert set(tasks) == {path.stem for path in MODULES.glob("[a-z]*.py")}
+    output = run([{f"drayage.registry.{name}": options} for name, options in tasks.items()], tmp_path)
+    assert "changed=7 " in output
+    assert digest_at(registry.host, f"{repository}/mirror", "1") == INDEX.digest
+    assert digest_at(registry.host, f"{repository}/mirror", "stable") is None
+
+
+def run(tasks: list[dict], tmp_path: Path) -> str:
+    """Run tasks as users do, and return the output."""
+    link_collection()
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    process = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(playbook)]
+        + ["-e", json.dumps({"ansible_python_interpreter": module_runner.python()})],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "LC_ALL": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    output = process.stdout + process.stderr
+    assert process.returncode == 0, output
+    return output
