@@ -40,7 +40,7 @@ options:
       - V(oci:PATH[:REF]) is an image in an OCI layout on the managed node, and V(oci-archive:FILE[:REF]) is an image in a tar archive of an OCI
         layout. You can omit V(REF) if there is only one image.
       - V(dir:PATH) is an image in a directory, in the format that C(skopeo copy) writes.
-      - V(docker-daemon:NAME[:TAG]) is an image in a Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
+      - V(docker-daemon:NAME[:TAG]) is an image in Docker Engine. Like C(docker), the module uses E(DOCKER_HOST) to find the engine.
       - V(containers-storage:NAME[:TAG]) is an image in the storage that Podman, Buildah and CRI-O share. The module connects to the Podman service
         (E(CONTAINER_HOST) or the default socket). If there is no such service, it runs C(podman).
       - To select an image in a container engine by ID, write V(sha256:ID) instead of the name.

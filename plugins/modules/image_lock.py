@@ -57,7 +57,7 @@ options:
       - The platforms that each image must have, in the form V(os/architecture[/variant]). The module records them in the C(drayage.registry/platforms)
         annotation, so that M(drayage.registry.image_sync) copies only these platforms.
       - The task fails if any of these platforms is missing from a multi-platform image. If the file already records the same platforms for an image,
-        the module rechecks them only when it looks up the image. With O(update=none), it does not check platforms.
+        the module checks the platforms again only when it looks up the digest of the image. With O(update=none), it does not check platforms.
     type: list
     elements: str
     default: []

@@ -218,7 +218,7 @@ class RepositoryResolver:
         if self._src is None:
             host, _slash, path = start.partition("/")
             if not references.is_host(host):
-                raise ImageError("images: %s* contains no registry" % start, hint="Write host/*, or set src")
+                raise ImageError("images: %s* does not include a registry" % start, hint="Write host/*, or set src")
             found = self._all(_without_name("%s/any" % host))
             return ["%s/%s" % (host, name) for name in found if name.startswith(path)]
         if self._src.transport:

@@ -74,7 +74,7 @@ def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegis
         if not registry.entries:
             warn("The file %s contains no images for %s." % (path, registry.host))
     if not registries:
-        raise ImageError("the file %s contains no registry" % path, hint="Add a registry and its images to the file")
+        raise ImageError("the file %s contains no registries" % path, hint="Add a registry and its images to the file")
     return registries
 
 

@@ -124,8 +124,8 @@ def test_a_catalog_is_read_once():
         ({"name": "a"}, {"src": "s.example"}, "has no dest"),
         ({"name": "oci:/l"}, {"dest": "r.example"}, "only repositories in a registry are supported here"),
         ({"name": "te*"}, {"src": "s.example", "dest": "r.example"}, "is not a valid name"),
-        ({"name": "*"}, {"dest": "r.example"}, "images: * contains no registry. Write host/*"),
-        ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* contains no registry"),
+        ({"name": "*"}, {"dest": "r.example"}, "images: * does not include a registry. Write host/*"),
+        ({"name": "team/*"}, {"dest": "r.example"}, "images: team/* does not include a registry"),
         ({"name": "no/*"}, {"src": "s.example", "dest": "r.example"}, "no repository matches the entry"),
     ],
 )

@@ -181,7 +181,7 @@ def test_a_registry_without_images_is_told(read):
         ("u:hunter2@r.example: {images: {a: []}}", "r.example", "a reference must not contain credentials"),
         ("r.example: {images: {a: [], a: [x]}}", "line 1", "a mapping contains the same key twice"),
         ("- a\n- b\n", "sync.yml", "must be a mapping"),
-        ("", "sync.yml", "contains no registry"),
+        ("", "sync.yml", "contains no registries"),
         ("a: [\n\nb: hunter2", "sync.yml, line 3", "neither valid YAML nor valid JSON"),
         ("r.example: {images: {a: !!int x}}", "sync.yml", "neither valid YAML nor valid JSON"),
         (
