@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.drayage.registry.plugins.plugin_utils._progress import RegistryAction, display
+from ansible_collections.drayage.registry.plugins.plugin_utils._progress_lines import RegistryAction, display
 
 
 class ActionModule(RegistryAction):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.drayage.registry.plugins.plugin_utils._progress import RegistryAction
+from ansible_collections.drayage.registry.plugins.plugin_utils._progress_lines import RegistryAction
 
 
 class ActionModule(RegistryAction):

@@ -102,7 +102,8 @@ class RegistryModule:
         if not path:
             return contextlib.nullcontext()
         with importing:
-            from ._progress import Progress, written  # most tasks have no such file, and each task pays for its imports
+            # Most tasks have no such file, and each task pays for its imports.
+            from ._progress_file import Progress, written
 
         run.progress = Progress()
         return written(path, run.progress)

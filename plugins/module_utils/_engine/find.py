@@ -17,8 +17,8 @@ import typing as t
 from .._errors import InvalidReference
 from .._run import Run
 from .._text import without_userinfo
-from .client import EngineClient
 from .connection import Connection, Endpoint
+from .engine_client import EngineClient
 from .program import PodmanProgram
 
 _DOCKER_SOCKET = "/var/run/docker.sock"

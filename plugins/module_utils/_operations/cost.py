@@ -18,7 +18,7 @@ import typing as t
 from .. import _messages as messages
 from .._errors import ImageError
 from .._run import RunStats
-from .._stores.location import Location
+from .._stores.content_location import Location
 from .._transfer.job import Job
 
 _DOCKER_HUB = "docker.io"

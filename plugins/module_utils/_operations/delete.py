@@ -19,7 +19,7 @@ from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
 from .._run import Run
-from .._stores.referrers import required
+from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment
 from .delete_attached import attached_to, delete_attached

@@ -13,7 +13,7 @@ import concurrent.futures
 import typing as t
 
 from .._errors import ImageError, NotFound, naming
-from .._stores.referrers import required
+from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment, depth_first, find_attached
 from .other_tags import OtherTags

@@ -23,7 +23,7 @@ from .._image.graph import Content, Graph, Map
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
-from .._stores.referrers import required
+from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment, depth_first, find_attached
 from .._transfer.selection import Selection, find_image

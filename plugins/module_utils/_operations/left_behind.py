@@ -14,8 +14,8 @@ import typing as t
 
 from .. import _messages as messages
 from .._run import Run
-from .._stores.location import Location
-from .._stores.referrers import referrers_of
+from .._stores.content_location import Location
+from .._stores.referrers_interface import referrers_of
 from .._transfer.attached import LEFT_OUT
 from .._transfer.job import Job
 from .._transfer.request import CopyRequest

@@ -14,8 +14,8 @@ import dataclasses
 from .._errors import AccessDenied, CredentialsNotSent, ImageError, InvalidReference, NotFound, naming
 from .._image import reference as references
 from .._registry.authfile import AuthFile
-from .._registry.client import RegistryClient
 from .._registry.credentials import ANONYMOUS, Credential, canonical, credential_of
+from .._registry.registry_client import RegistryClient
 from .stores import Stores
 
 

@@ -20,7 +20,7 @@ from .._errors import naming
 from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._run import Run
-from .._stores.referrers import HasReferrers
+from .._stores.referrers_interface import HasReferrers
 from .._stores.repository import Repository, Store
 from .._transfer.attached import Attachment, depth_first, find_attached
 from .attached_tags import in_use

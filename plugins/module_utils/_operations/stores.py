@@ -20,9 +20,9 @@ from .._image.reference import EngineReference, LocalReference, Reference, Regis
 from .._registry import urls
 from .._registry.auth import Authenticator
 from .._registry.catalog import list_repositories
-from .._registry.client import RegistryClient
 from .._registry.credentials import AuthFiles, Credential
 from .._registry.helper_program import MAX_OUTPUT
+from .._registry.registry_client import RegistryClient
 from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run

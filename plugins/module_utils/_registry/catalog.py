@@ -13,8 +13,8 @@ from .._errors import AccessDenied, InvalidContent, LoginRefused, NotFound, Refu
 from .._image import document as documents
 from .action import Action
 from .auth import Access
-from .client import RegistryClient
-from .tags import read_list
+from .registry_client import RegistryClient
+from .tag_list import read_list
 from .urls import FOREIGN_HINT
 
 _CATALOG = Access("", frozenset(), catalog=True)

@@ -21,7 +21,7 @@ from .._image import deletion_marker, media_types
 from .._image import digest as digests
 from .._image.manifest import Manifest
 from .auth import Access
-from .client import RegistryClient
+from .registry_client import RegistryClient
 from .upload import BlobUploader
 
 # Distribution 2 returns 400 because the name is not a digest; others, that there is no such method or path.

@@ -18,9 +18,9 @@ from .._image.digest import CHUNK, MISMATCH_HINT, Chunk
 from .._image.verified import skipped
 from .action import Action
 from .auth import Access
-from .client import RegistryClient, blob_path
 from .connection_errors import BROKEN_HINT
 from .failures import compressed
+from .registry_client import RegistryClient, blob_path
 from .transport import Response
 
 # After so many bytes a connection that breaks counts as a first failure again; less is no progress worth the name.

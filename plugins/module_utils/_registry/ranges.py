@@ -26,8 +26,8 @@ from .._errors import ImageError
 from .._image.descriptor import Descriptor
 from .._image.digest import CHUNK, Chunk
 from .auth import Access
-from .client import RegistryClient, blob_path
 from .download import BlobReader, range_header
+from .registry_client import RegistryClient, blob_path
 from .transport import Response
 
 # Bytes: from which size on a blob is large, and what a helper reads at once.

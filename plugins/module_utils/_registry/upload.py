@@ -24,9 +24,9 @@ from .._image.descriptor import Descriptor, OpenBlob
 from . import genuine, urls
 from .action import Action
 from .auth import Access
-from .client import RegistryClient, check_stored
 from .connection_errors import BROKEN_HINT, ConnectionReset, PermanentConnectionError
 from .failures import foreign_response
+from .registry_client import RegistryClient, check_stored
 from .session import TRANSIENT
 from .transport import Response
 from .upload_body import Content

@@ -18,7 +18,7 @@ from .._errors import ConnectionFailed, ImageError
 from . import urls
 from .action import Action
 from .auth import Access
-from .client import RegistryClient
+from .registry_client import RegistryClient
 from .transport import RequestBody, Response, byte_count
 from .upload_body import Body
 

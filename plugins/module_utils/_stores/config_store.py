@@ -29,9 +29,9 @@ from .._image.reference import EngineReference
 from .._image.saved import Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .._image.verified import Verified, skipped
+from .content_location import Location
 from .image_backend import ImageBackend, ReadLayers
 from .layers import compression, digest_of, gzipped, plain, require_zstd
-from .location import Location
 from .repository import Lockable, Store
 from .staging import Staging
 

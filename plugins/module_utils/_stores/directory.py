@@ -41,8 +41,8 @@ from .._image.graph import is_whole, reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified
 from . import signature_files
+from .content_location import Location
 from .directory_signatures import DirectorySignatures
-from .location import Location
 from .repository import Lockable, Store
 
 _VERSION = b"Directory Transport Version: %s\n"

@@ -25,9 +25,9 @@ from .._image import digest as digests
 from .._image import reference as references
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
+from .content_location import Location
 from .directory import Directory
 from .directory_signatures import DirectorySignatures
-from .location import Location
 from .oci_index import MAX_ENTRIES
 from .repository import Repository, Root, Store
 

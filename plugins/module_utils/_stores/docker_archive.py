@@ -31,10 +31,10 @@ from .._files import (
 from .._image import digest as digests
 from .._image.saved import SavedImage
 from .._run import Count, uncounted
+from .content_location import Location
 from .docker_save import DockerSave, archive, size_of
 from .image_backend import ImageBackend, ReadLayers
 from .layers import is_intact
-from .location import Location
 from .tar_reader import TarImage
 
 

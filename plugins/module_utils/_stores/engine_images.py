@@ -22,10 +22,10 @@ from .._image import digest as digests
 from .._image.platform import Platform
 from .._image.saved import SavedImage, full_name
 from .._run import Count, uncounted
+from .content_location import Location
 from .docker_save import DockerSave, archive, size_of
 from .image_backend import ImageBackend, ReadLayers
 from .layers import SpooledBlob
-from .location import Location
 from .tar_reader import TarImage
 
 

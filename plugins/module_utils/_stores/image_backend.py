@@ -15,7 +15,7 @@ import typing as t
 
 from .._image.platform import Platform
 from .._image.saved import SavedImage
-from .location import Location
+from .content_location import Location
 
 # Reads the digests of the layers of an image from its config, wherever that is.
 ReadLayers = t.Callable[[], "list[str]"]

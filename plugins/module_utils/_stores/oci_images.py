@@ -23,8 +23,8 @@ from .._image.descriptor import Descriptor
 from .._image.graph import is_whole
 from .._image.manifest import Manifest
 from .._image.referrers import COSIGN_SUFFIXES
+from .content_location import Location
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
-from .location import Location
 from .named import AllNames, RepositoryNames
 from .oci_index import Index, IndexEntry, name_of, new_entry
 from .repository import Batching, Lockable, Publication

@@ -26,10 +26,10 @@ from .._image.verified import Verified
 from .._imports import importing
 from .._registry import ranges
 from .._registry.auth import Access
-from .._registry.client import RegistryClient
-from .._registry.referrers import ReferrersClient
-from .._registry.tags import list_tags
-from .location import Location
+from .._registry.referrers_client import ReferrersClient
+from .._registry.registry_client import RegistryClient
+from .._registry.tag_list import list_tags
+from .content_location import Location
 from .repository import Paging, Store
 
 if t.TYPE_CHECKING:

@@ -23,7 +23,7 @@ from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.verified import Verified
-from .location import Location
+from .content_location import Location
 
 
 class Repository(abc.ABC):

@@ -20,7 +20,7 @@ from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS, Map
 from .._image.manifest import Manifest
-from .._stores.referrers import Referrers, required
+from .._stores.referrers_interface import Referrers, required
 from .._stores.repository import Store
 
 # An SBOM, its signature, and a timestamp of that: nobody goes deeper.

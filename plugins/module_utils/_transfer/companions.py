@@ -21,7 +21,7 @@ from .._image import cosign_tag
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
-from .._stores.referrers import required
+from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .attached import LEFT_OUT, UNCHANGED, Attached, Attachment, depth_first, find_attached
 from .request import CopyRequest, Plan

@@ -25,7 +25,7 @@ from .._errors import ContentMissing, ImageError, naming
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._run import Run
-from .._stores.referrers import required
+from .._stores.referrers_interface import required
 from .._stores.repository import Batching, Publication, commit, exclusive
 from .batches import Batches, Staged, batching
 from .job import Event, Job, Moved, Observe, ignore

@@ -17,7 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.plugins.module_utils._registry import (
     catalog,
     challenge,
-    tags,
+    tag_list,
     urls,
 )
 from ansible_collections.drayage.registry.tests.unit.support import fuzz_documents as valid
@@ -175,7 +175,7 @@ TARGETS: dict[str, Target] = {
     ),
     "policy": Target(json_like(valid.POLICY), parsers.parse_policy),
     "auth file": Target(json_like(valid.AUTHS), parsers.parse_auth_file),
-    "list of tags": Target(json_like(valid.TAGS), tags.read_page),
+    "list of tags": Target(json_like(valid.TAGS), tag_list.read_page),
     "catalog": Target(json_like({"repositories": ["a", "b/c"]}), catalog._read_page),
     "token": Target(json_like({"token": "x", "access_token": "y", "expires_in": 300}), parsers.parse_token),
     "error of a registry": Target(

@@ -15,7 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified, skipped
-from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
+from ansible_collections.drayage.registry.plugins.module_utils._stores.content_location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.repository import Store
 from ansible_collections.drayage.registry.tests.unit.support.images import Image
 

@@ -10,8 +10,8 @@ from unittest import mock
 
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits, session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._registry.transport import Response
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats

@@ -21,7 +21,7 @@ from ..._image.descriptor import Descriptor
 from ..._image.envelope import Envelope
 from ..._image.manifest import Manifest
 from ..._image.simple_signing import Payload
-from ..._stores.referrers import referrers_of
+from ..._stores.referrers_interface import referrers_of
 from ..._stores.repository import Store
 from .signature import BUNDLE, TAG, BundleSignature, EnvelopeSignature, Reason, Rejection, Signature, SimpleSignature
 

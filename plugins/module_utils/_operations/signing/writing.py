@@ -21,7 +21,7 @@ from ..._image import media_types, referrers, simple_signing, strict_base64
 from ..._image.descriptor import Descriptor
 from ..._image.manifest import Manifest
 from ..._settling import wait_for_others
-from ..._stores.referrers import referrers_of
+from ..._stores.referrers_interface import referrers_of
 from ..._stores.repository import Store, commit
 from .reading import SignatureReader, tag_of
 

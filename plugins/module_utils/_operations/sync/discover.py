@@ -31,7 +31,7 @@ from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._imports import importing
 from ..._run import Run
-from ..._stores.location import Location
+from ..._stores.content_location import Location
 from ..._stores.repository import Paging, Repository, Store
 from ..._transfer.conversion import Conversion
 from ..._transfer.job import Job

@@ -26,7 +26,7 @@ FLOORS = (
     ("_engine",),
     ("_stores",),
     ("_transfer",),
-    ("_operations", "_progress"),
+    ("_operations", "_progress_file"),
     ("_module",),
     ("_images_option",),
 )

@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip("jinja2", reason="action plugins run on the controller only")
 
-from ansible_collections.drayage.registry.plugins.plugin_utils import _progress
-from ansible_collections.drayage.registry.plugins.plugin_utils._progress import describe, reader, style_of
+from ansible_collections.drayage.registry.plugins.plugin_utils import _progress_lines
+from ansible_collections.drayage.registry.plugins.plugin_utils._progress_lines import describe, reader, style_of
 
 GB = 10**9
 
@@ -82,14 +82,14 @@ def test_another_connection_reads_the_file_without_privileges() -> None:
 
 
 def test_nothing_that_goes_wrong_reaches_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "FIRST", 0.001)
+    monkeypatch.setattr(_progress_lines, "FIRST", 0.001)
     seen = []
 
     def read(path):
         seen.append(path)
         return b"no JSON"
 
-    with (watcher := _progress.Watcher("/tmp/x", read, "web1", "lines")):
+    with (watcher := _progress_lines.Watcher("/tmp/x", read, "web1", "lines")):
         while not seen:
             pass
     assert watcher.has_shown is False
@@ -105,10 +105,10 @@ def watched(monkeypatch: pytest.MonkeyPatch):
 
     def watch(*documents, in_background=False):
         shown, waiting = [], list(documents)
-        monkeypatch.setattr(_progress, "FIRST", 0.0)
-        monkeypatch.setattr(_progress, "INTERVAL", 0.0)
-        monkeypatch.setattr(_progress.display, "display", lambda text, stderr: shown.append(text))
-        watcher = _progress.Watcher(
+        monkeypatch.setattr(_progress_lines, "FIRST", 0.0)
+        monkeypatch.setattr(_progress_lines, "INTERVAL", 0.0)
+        monkeypatch.setattr(_progress_lines.display, "display", lambda text, stderr: shown.append(text))
+        watcher = _progress_lines.Watcher(
             "/tmp/x", lambda _path: json.dumps(waiting.pop(0)).encode() if waiting else b"", "web1", "lines"
         )
         if in_background:
@@ -139,8 +139,8 @@ def test_the_lines_end_with_the_module_and_each_phase_has_a_speed_of_its_own(wat
 
 def test_the_next_task_of_a_loop_ends_what_watches_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that ended before its file was there leaves nothing to see that by."""
-    monkeypatch.setattr(_progress, "FIRST", 0.0)
-    watchers = [_progress.Watcher("/tmp/x", lambda _path: b"", "web1", "lines") for _number in range(2)]
+    monkeypatch.setattr(_progress_lines, "FIRST", 0.0)
+    watchers = [_progress_lines.Watcher("/tmp/x", lambda _path: b"", "web1", "lines") for _number in range(2)]
     for watcher in watchers:
         watcher.watch_in_background()
     watchers[0]._thread.join(timeout=60)
@@ -150,9 +150,9 @@ def test_the_next_task_of_a_loop_ends_what_watches_the_one_before(monkeypatch: p
 
 def test_what_watches_in_the_background_ends_with_the_process() -> None:
     code = (
-        "from ansible_collections.drayage.registry.plugins.plugin_utils import _progress\n"
-        "_progress.FIRST = 0.0\n"
-        "_progress.Watcher('/tmp/x', lambda _path: b'', 'web1', 'lines').watch_in_background()\n"
+        "from ansible_collections.drayage.registry.plugins.plugin_utils import _progress_lines\n"
+        "_progress_lines.FIRST = 0.0\n"
+        "_progress_lines.Watcher('/tmp/x', lambda _path: b'', 'web1', 'lines').watch_in_background()\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=True)

@@ -17,7 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_
     verify_bundle,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
-from ansible_collections.drayage.registry.plugins.module_utils._progress import Progress
+from ansible_collections.drayage.registry.plugins.module_utils._progress_file import Progress
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.tests.unit.support.signing_keys import new_key
 

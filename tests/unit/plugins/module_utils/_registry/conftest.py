@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats

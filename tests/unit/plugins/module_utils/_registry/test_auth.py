@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ImageError, naming
 from ansible_collections.drayage.registry.plugins.module_utils._registry.action import Action
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.tests.unit.support.responses import response
 

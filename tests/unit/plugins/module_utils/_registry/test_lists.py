@@ -19,7 +19,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._registry import session as sessions
-from ansible_collections.drayage.registry.plugins.module_utils._registry import tags
+from ansible_collections.drayage.registry.plugins.module_utils._registry import tag_list
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.tests.unit.support import runs
@@ -124,7 +124,7 @@ def test_cursors_without_end(kind, read):
 
 
 def test_names_without_end(kind, read, monkeypatch):
-    monkeypatch.setattr(tags, "_PAGES", 20)
+    monkeypatch.setattr(tag_list, "_PAGES", 20)
     numbers = iter(range(1000))
 
     def answer(_query):
@@ -137,7 +137,7 @@ def test_names_without_end(kind, read, monkeypatch):
 
 
 def test_more_names_than_anybody_has(kind, read, monkeypatch):
-    monkeypatch.setattr(tags, "_NAMES", 3)
+    monkeypatch.setattr(tag_list, "_NAMES", 3)
     names, _log = read(lambda _query: page(kind, list("abcd"), "last=d"))
     with pytest.raises(Refused, match="a list that repeats itself or is too long .4 names up to page 1."):
         names()

@@ -15,8 +15,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._registry import download, ranges
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS
+from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats

@@ -10,9 +10,9 @@ import os
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, LocalFailure, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._stores.content_location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import DirectoryTree
-from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_archive import OciArchive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import engines, images

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
 from ansible_collections.drayage.registry.plugins.module_utils._image.referrers import cosign_tags
-from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
+from ansible_collections.drayage.registry.plugins.module_utils._stores.content_location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.registry_store import RegistryStore
 from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, entry, image
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import REGISTRY, Reply, found, refused

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._stores.location import Location
+from ansible_collections.drayage.registry.plugins.module_utils._stores.content_location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.known import Known
 from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, image
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore

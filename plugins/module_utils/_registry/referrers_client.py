@@ -27,8 +27,8 @@ from .._image.manifest import MAX_SIZE, Manifest
 from .._settling import wait_for_others
 from .action import Action
 from .auth import Access
-from .client import RegistryClient
-from .tags import ListLimits, list_tags, read_list
+from .registry_client import RegistryClient
+from .tag_list import ListLimits, list_tags, read_list
 
 _LIMITS = ListLimits(page=MAX_SIZE, pages=1000, items=MAX_MANIFESTS)
 # Registries without the API return these for a path that they do not know, beside 404.

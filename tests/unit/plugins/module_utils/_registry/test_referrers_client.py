@@ -14,7 +14,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types, referrers
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
-from ansible_collections.drayage.registry.plugins.module_utils._registry.referrers import ReferrersClient
+from ansible_collections.drayage.registry.plugins.module_utils._registry.referrers_client import ReferrersClient
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import REGISTRY, Reply, found, refused
 
 SUBJECT = "sha256:" + "a" * 64

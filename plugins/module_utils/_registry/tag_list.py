@@ -20,7 +20,7 @@ from .._image import reference as references
 from . import urls
 from .action import Action
 from .auth import Access
-from .client import RegistryClient
+from .registry_client import RegistryClient
 from .urls import FOREIGN_HINT
 
 _MAX_PAGE = 64 * 1024 * 1024

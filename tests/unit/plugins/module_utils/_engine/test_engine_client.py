@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._engine.client import EngineClient
 from ansible_collections.drayage.registry.plugins.module_utils._engine.connection import Connection, Endpoint
+from ansible_collections.drayage.registry.plugins.module_utils._engine.engine_client import EngineClient
 from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     AccessDenied,
     ConnectionFailed,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
-from ansible_collections.drayage.registry.plugins.module_utils._registry.tags import read_page
+from ansible_collections.drayage.registry.plugins.module_utils._registry.tag_list import read_page
 
 
 @pytest.mark.parametrize(

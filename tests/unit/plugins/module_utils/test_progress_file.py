@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils import _progress
+from ansible_collections.drayage.registry.plugins.module_utils import _progress_file
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
-from ansible_collections.drayage.registry.plugins.module_utils._progress import Progress, written
+from ansible_collections.drayage.registry.plugins.module_utils._progress_file import Progress, written
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event
 
@@ -27,9 +27,9 @@ import signal, sys, time
 # What is started in the background, or by nohup, ignores these.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from ansible_collections.drayage.registry.plugins.module_utils import _progress
-_progress._FIRST = _progress._INTERVAL = 0.01
-with _progress.written(sys.argv[1], _progress.Progress()):
+from ansible_collections.drayage.registry.plugins.module_utils import _progress_file
+_progress_file._FIRST = _progress_file._INTERVAL = 0.01
+with _progress_file.written(sys.argv[1], _progress_file.Progress()):
     print("begun", flush=True)
     time.sleep(60)
 """
@@ -100,7 +100,7 @@ def test_a_part_of_the_task_has_bytes_of_its_own() -> None:
 
 
 def test_the_file_is_there_while_the_task_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "_FIRST", 0.01)
+    monkeypatch.setattr(_progress_file, "_FIRST", 0.01)
     path = tmp_path / "progress"
     with written(str(path), Progress()):
         while not path.exists():
@@ -110,12 +110,12 @@ def test_the_file_is_there_while_the_task_runs(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_file_of_somebody_else_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_progress, "_FIRST", 0.01)
+    monkeypatch.setattr(_progress_file, "_FIRST", 0.01)
     other = tmp_path / "other"
     other.write_text("keep")
     path = tmp_path / "progress"
     Path(f"{path}.new").symlink_to(other)
-    file = _progress._File(str(path), Progress())
+    file = _progress_file._File(str(path), Progress())
     with pytest.raises(FileExistsError):
         file._write("x")
     assert other.read_text() == "keep"
@@ -124,7 +124,7 @@ def test_a_file_of_somebody_else_is_not_followed(tmp_path: Path, monkeypatch: py
 def test_whoever_became_another_user_can_read_the_file(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        _progress._File(str(tmp_path / "progress"), Progress())._write("x")
+        _progress_file._File(str(tmp_path / "progress"), Progress())._write("x")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "progress").stat().st_mode) == 0o644
