@@ -155,7 +155,7 @@ def test_every_method_is_called_in_this_file():
     methods = {
         name
         for kind in (
-            *(contract.Repository, contract.Store, contract.Root),
+            *(contract.Repository, contract.Store, contract.StoreRoot),
             *(contract.Lockable, contract.Committing, contract.Batching, contract.Paging),
         )
         for name, value in vars(kind).items()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .._imports import importing
-from .._stores.repository import Root
+from .._stores.repository import StoreRoot
 
 if t.TYPE_CHECKING:
     from .._stores.oci_layout import OciLayout
@@ -28,11 +28,11 @@ def layout(path: str, warn: Warn, external_blobs: t.Collection[str] = frozenset(
     return OciLayout(path, warn, external_blobs)
 
 
-def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> Root:
+def _directory_tree(path: str, warn: Warn, _external_blobs: t.Collection[str]) -> StoreRoot:
     with importing:
         from .._stores.directory_tree import DirectoryTree
 
     return DirectoryTree(path, warn)
 
 
-ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], Root]] = {"oci": layout, "dir": _directory_tree}
+ROOTS: dict[str, t.Callable[[str, Warn, t.Collection[str]], StoreRoot]] = {"oci": layout, "dir": _directory_tree}

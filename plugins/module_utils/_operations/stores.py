@@ -27,7 +27,7 @@ from .._registry.session import Policy, Session
 from .._registry.settings import Registries, RegistrySettings
 from .._run import Run
 from .._stores.registry_store import RegistryStore
-from .._stores.repository import Repository, Root, Store
+from .._stores.repository import Repository, Store, StoreRoot
 from .roots import ROOTS
 
 
@@ -79,7 +79,7 @@ class Stores:
         self._closing = contextlib.ExitStack()
         self._clients: dict[tuple[object, ...], RegistryClient] = {}
         self._local = local(policy.timeout, run, self._closing)
-        self._roots: dict[tuple[str, str, frozenset[str]], Root] = {}
+        self._roots: dict[tuple[str, str, frozenset[str]], StoreRoot] = {}
 
     def __enter__(self) -> Stores:
         return self
@@ -115,7 +115,7 @@ class Stores:
             )
         return list_repositories(self._client(reference))
 
-    def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> Root:
+    def _root(self, reference: LocalReference, external_blobs: frozenset[str]) -> StoreRoot:
         """Return the root, which is shared by the whole run: one layout may have a thousand repositories and is read once."""
         key = (reference.transport, reference.path, external_blobs)
         with self._lock:

@@ -175,7 +175,7 @@ class _Piece:
                 self._changed.notify_all()
         return self.arrived == len(self._buffer)
 
-    def finish(self) -> None:
+    def note_end(self) -> None:
         """Note that no more content will arrive."""
         with self._changed:
             self._is_over = True
@@ -335,7 +335,7 @@ class _Ahead:
         except ImageError:
             pass  # the stream gets to the same error, if it is one
         finally:
-            piece.finish()
+            piece.note_end()
         return False
 
 

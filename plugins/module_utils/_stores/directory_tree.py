@@ -29,10 +29,10 @@ from .content_location import Location
 from .directory import Directory
 from .directory_signatures import DirectorySignatures
 from .oci_index import MAX_ENTRIES
-from .repository import Repository, Root, Store
+from .repository import Repository, Store, StoreRoot
 
 
-class DirectoryTree(Root):
+class DirectoryTree(StoreRoot):
     """A tree of images."""
 
     def __init__(self, root: str, warn: t.Callable[[str], None]) -> None:

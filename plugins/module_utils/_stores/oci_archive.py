@@ -148,7 +148,7 @@ class OciArchive(OciImages, Closing):
                 writer.add_file(_member(digest), needed[digest], contents[digest])
         writer.add_bytes("index.json", index)
         writer.add_bytes("oci-layout", documents.encode(VERSION))
-        writer.finish()
+        writer.write_end()
 
     # What is in the archive
 

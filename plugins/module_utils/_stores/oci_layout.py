@@ -31,12 +31,12 @@ from .._image.verified import Verified
 from .named import repositories
 from .oci_images import VERSION, OciImages
 from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
-from .repository import Root
+from .repository import StoreRoot
 
 _HINT = "Copy the image to the layout again"
 
 
-class OciLayout(OciImages, Root):
+class OciLayout(OciImages, StoreRoot):
     """The images of one layout.
 
     Blobs whose digests are in ``external_blobs`` count as present: a layout for a site that has them does not need a

@@ -174,7 +174,7 @@ class Store(Repository):
         self.retag({tag: self.manifest(digest) for tag, digest in identities.items()})
 
 
-class Root(abc.ABC):
+class StoreRoot(abc.ABC):
     """A location with any number of repositories."""
 
     @abc.abstractmethod

@@ -47,7 +47,7 @@ class TarWriter:
         """Add a file with this content. Raises OSError."""
         self.add_file(name, len(content), [content])
 
-    def finish(self) -> None:
+    def write_end(self) -> None:
         """Write the end of the archive. Raises OSError."""
         self._write(END)
         self._pad(tarfile.RECORDSIZE)

@@ -25,7 +25,7 @@ from .request import Plan
 _SECONDS = 5.0
 
 
-class Staged(t.NamedTuple):
+class UnpublishedJob(t.NamedTuple):
     """A job whose content is stored, and the publications that remain."""
 
     job: Job
@@ -41,26 +41,26 @@ def batching(plan: Plan) -> Batching | None:
 
 
 class Batches:
-    """The staged jobs of a run, by location. Thread-safe."""
+    """The unpublished jobs of a run, by location. Thread-safe."""
 
     def __init__(self, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[Staged]] = {}
+        self._waiting: dict[str, list[UnpublishedJob]] = {}
         self._due: dict[str, float] = {}
 
-    def add(self, staged: Staged) -> list[Staged]:
+    def add(self, unpublished: UnpublishedJob) -> list[UnpublishedJob]:
         """Add a job. If the batch for its location is due, return all jobs in it."""
-        root = staged.job.planned.request.destination.location.root
+        root = unpublished.job.planned.request.destination.location.root
         with self._lock:
             waiting = self._waiting.setdefault(root, [])
-            waiting.append(staged)
+            waiting.append(unpublished)
             if self._clock() < self._due.setdefault(root, self._clock() + _SECONDS):
                 return []
             del self._waiting[root], self._due[root]
             return waiting
 
-    def rest(self) -> list[list[Staged]]:
+    def rest(self) -> list[list[UnpublishedJob]]:
         """Return all remaining jobs, by location."""
         with self._lock:
             waiting = list(self._waiting.values())

@@ -27,7 +27,7 @@ from .._image.manifest import Manifest
 from .._run import Run
 from .._stores.referrers_interface import required
 from .._stores.repository import Batching, Publication, commit, exclusive
-from .batches import Batches, Staged, batching
+from .batches import Batches, UnpublishedJob, batching
 from .job import Event, Job, Moved, Observe, ignore
 from .outgoing import Outgoing
 from .parallel import InlineExecutor, Workers, for_each
@@ -38,7 +38,7 @@ from .request import Plan
 if t.TYPE_CHECKING:
     from .attached import Attached
 
-_FINISH, _MOUNT, _MOVE = range(3)
+_PUBLISH, _MOUNT, _MOVE = range(3)
 
 
 class Stopped(ImageError):
@@ -89,7 +89,7 @@ class _Execution:
                 blob = blobs.setdefault((root, descriptor.digest), _Blob(descriptor))
                 blob.waiting.setdefault(repository, []).append(job)
             if not job.planned.blobs:
-                self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
+                self._workers.add((_PUBLISH, 0), functools.partial(self._publish_or_batch, job))
         for blob in blobs.values():
             self._add_transfer(blob, next(iter(blob.waiting)))
         self._workers.run()
@@ -163,18 +163,18 @@ class _Execution:
                 self._missing[job] -= 1
             ready = [job for job in jobs if not self._missing[job] and not job.error]
         for job in ready:
-            self._workers.add((_FINISH, 0), functools.partial(self._finish, job))
+            self._workers.add((_PUBLISH, 0), functools.partial(self._publish_or_batch, job))
 
-    def _finish(self, job: Job) -> None:
+    def _publish_or_batch(self, job: Job) -> None:
         destination = batching(job.planned)
         if destination is None:
-            self._finish_alone(job)
+            self._publish_alone(job)
             return
         publications: list[Publication] = []
         if self._attempt(job, lambda: publications.extend(self._stage(job, destination))):
-            self._publish_all(self._batches.add(Staged(job, destination, publications)))
+            self._publish_all(self._batches.add(UnpublishedJob(job, destination, publications)))
 
-    def _finish_alone(self, job: Job) -> None:
+    def _publish_alone(self, job: Job) -> None:
         if self._attempt(job, functools.partial(self._publish, job)):
             self._note_done(job)
 
@@ -193,18 +193,18 @@ class _Execution:
             publications.append(destination.stage(plan.selection.manifest, _own_tags(plan), plan.selection.wanted))
         return publications
 
-    def _publish_all(self, batch: t.Sequence[Staged]) -> None:
+    def _publish_all(self, batch: t.Sequence[UnpublishedJob]) -> None:
         """Publish all images of a batch at once. If that fails, publish them one by one, so that each has its own error."""
         if not batch:
             return
         try:
-            batch[0].destination.publish_all([publication for staged in batch for publication in staged.publications])
+            batch[0].destination.publish_all([publication for waiting in batch for publication in waiting.publications])
         except ImageError:
-            for staged in batch:
-                self._finish_alone(staged.job)
+            for waiting in batch:
+                self._publish_alone(waiting.job)
         else:
-            for staged in batch:
-                self._note_done(staged.job)
+            for waiting in batch:
+                self._note_done(waiting.job)
 
     def _attempt(self, job: Job, action: t.Callable[[], None]) -> bool:
         try:

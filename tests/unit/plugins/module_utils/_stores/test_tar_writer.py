@@ -14,15 +14,15 @@ from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_write
 LONG = "d/" * 120 + "file"
 
 
-def written(*files, finish=True):
+def written(*files, ends=True):
     buffer = io.BytesIO()
     writer = TarWriter(buffer)
     writer.add_directory("d")
     for name, content in files:
         writer.add_bytes(name, content)
     writer.add_link("l", "d/a")
-    if finish:
-        writer.finish()
+    if ends:
+        writer.write_end()
     return buffer.getvalue()
 
 

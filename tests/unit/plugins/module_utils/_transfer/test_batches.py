@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
-from ansible_collections.drayage.registry.plugins.module_utils._transfer.batches import Batches, Staged
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.batches import Batches, UnpublishedJob
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event
 from ansible_collections.drayage.registry.tests.unit.support import runs
@@ -82,12 +82,12 @@ def test_an_image_that_fails_leaves_the_others_their_names(jobs, source, layout,
 def test_a_batch_is_due_five_seconds_after_its_first_image(jobs, layout):
     now = [100.0]
     batches = Batches(lambda: now[0])
-    staged = [Staged(job, layout, []) for job in jobs[:5]]
+    unpublished = [UnpublishedJob(job, layout, []) for job in jobs[:5]]
     for number, seconds in enumerate((0, 4.9, 5)):
         now[0] = 100.0 + seconds
-        assert batches.add(staged[number]) == (staged[:3] if seconds == 5 else [])
-    assert batches.add(staged[3]) == []
+        assert batches.add(unpublished[number]) == (unpublished[:3] if seconds == 5 else [])
+    assert batches.add(unpublished[3]) == []
     now[0] += 4.9
-    assert batches.add(staged[4]) == []
-    assert batches.rest() == [staged[3:5]]
+    assert batches.add(unpublished[4]) == []
+    assert batches.rest() == [unpublished[3:5]]
     assert batches.rest() == []
