@@ -18,7 +18,7 @@ INDEX = REPOSITORY / "docs" / "docsite" / "rst" / "error_index.rst"
 _PLUGINS = REPOSITORY / "plugins"
 _ANSIBLE = {"AnsibleFilterError", "AnsibleLookupError"}
 # Functions that make or raise an error, with the position of its text, and what comes before the text.
-_HELPERS = {"wrong": (0, ""), "kind": (0, ""), "_refusal": (2, "manifest ... cannot be converted to format ...: ")}
+_HELPERS = {"wrong": (0, ""), "kind": (0, ""), "_error_for": (2, "manifest ... cannot be converted to format ...: ")}
 _WARNINGS = {"warn", "_warn"}
 _PLACEHOLDER = re.compile(r"%(?:\.\d+)?0?\d*[srdgxo]")
 _LEAST_WORDS = 2
@@ -235,7 +235,7 @@ def _of_tree(tree: ast.Module, errors: set[str], section: str, code: _Code) -> I
 def _hint_nodes(node: ast.Call, name: str) -> list[ast.expr]:
     """The hint of a call: by name, or after the reference; that of ``wrong`` after the text."""
     named = [keyword.value for keyword in node.keywords if keyword.arg == "hint"]
-    position = {"wrong": 1, "_refusal": 3}.get(name, 2)
+    position = {"wrong": 1, "_error_for": 3}.get(name, 2)
     return named or ([node.args[position]] if name not in _WARNINGS and len(node.args) > position else [])
 
 

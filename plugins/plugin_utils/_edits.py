@@ -55,13 +55,13 @@ def _values_of_pair(found: Found, new: RegistryReference, get: Get) -> t.Iterato
         yield parts["repository"], new.repository
     else:
         yield parts["repository"], new.context
-    has_place = "digest" in parts or "sha" in parts
+    has_digest_key = "digest" in parts or "sha" in parts
     if "digest" in parts:
         yield parts["digest"], new.digest
     elif "sha" in parts:
         yield parts["sha"], new.digest.partition(":")[2]
-    digest = "@%s" % new.digest if new.digest and not has_place else ""
-    if "tag" in parts and (new.tag or not has_place):
+    digest = "@%s" % new.digest if new.digest and not has_digest_key else ""
+    if "tag" in parts and (new.tag or not has_digest_key):
         yield parts["tag"], (new.tag or str(get(parts["tag"]) or "").partition("@")[0]) + digest
     elif (
         "tag" not in parts and new.tag and (digest or not new.digest) and new.tag != parse_registry(found.reference).tag

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _likely_places, _typed_places
+from . import _likely_references, _typed_references
 from ._documents import Document, Path, load
 from ._found import Found
 
@@ -73,23 +73,23 @@ class _Finder:
         if isinstance(value, t.Mapping):
             self._look_into(value, path)
         elif isinstance(value, (list, tuple)):
-            self._add(_likely_places.flags(value, path))
+            self._add(_likely_references.flags(value, path))
             for number, below in enumerate(value):
                 self.look(below, (*path, number))
         elif isinstance(value, str) and not (self._is_schema and path[-1] == "description"):
-            self._add(_likely_places.in_text(value, path))
+            self._add(_likely_references.in_text(value, path))
 
     def _look_into(self, value: t.Mapping[str, t.Any], path: Path) -> None:
         if not path:  # the texts of a schema are examples
             self._is_schema = value.get("kind") == "CustomResourceDefinition"
-        for candidate in _typed_places.places(value, path):
+        for candidate in _typed_references.references(value, path):
             if isinstance(candidate, Found):
                 self.found.append(candidate)
             else:
                 self._done.add(candidate)
-        for pair in _likely_places.pairs(value, path, self._default_tag):
+        for pair in _likely_references.pairs(value, path, self._default_tag):
             self._add([pair])
-        self._add(_likely_places.variable(value, path))
+        self._add(_likely_references.variable(value, path))
         for key, below in value.items():
             self.look(below, (*path, str(key)))
 

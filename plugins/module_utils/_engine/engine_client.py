@@ -18,7 +18,7 @@ from .._registry.transport import Response
 from .connection import Connection
 
 # The list of some ten thousand images.
-_MAX_ANSWER = 64 * 1024 * 1024
+_MAX_RESPONSE = 64 * 1024 * 1024
 _LOG_HINT = "Check the engine's log"
 
 
@@ -68,7 +68,7 @@ class EngineClient:
         # An empty chunk would be the end of the body: urllib3 1.26 does not leave it out.
         body = filter(None, chunks)
         response = self._checked(self._send("POST", "/images/load?quiet=1", data=body, is_work=True))
-        for line in self._connection.read(response, _MAX_ANSWER).splitlines():
+        for line in self._connection.read(response, _MAX_RESPONSE).splitlines():
             try:
                 said = documents.decode(line)
             except ValueError:
@@ -129,7 +129,7 @@ class EngineClient:
 
     def _json(self, response: Response) -> t.Any:
         try:
-            return documents.decode(self._connection.read(response, _MAX_ANSWER))
+            return documents.decode(self._connection.read(response, _MAX_RESPONSE))
         except ValueError:
             raise self._unexpected() from None
 

@@ -79,7 +79,7 @@ def convert_image(original: Manifest, family: str) -> Manifest:
     becomes_other = not is_of(original, family)
     if not is_image(original):
         if becomes_other:
-            raise _refusal(original, family, "it is not a container image")
+            raise _error_for(original, family, "it is not a container image")
         return original
     changes = _own_changes(original, family)
     config, layers = original.document["config"], original.document.get("layers") or []
@@ -107,7 +107,7 @@ def convert_index(
     for position, (child, item) in enumerate(zip(original.children, original.document.get("manifests") or [])):
         if becomes_docker and not child.is_manifest:
             reason = "child %s has the media type %s" % (child.digest, child.media_type)
-            raise _refusal(original, family, reason)
+            raise _error_for(original, family, reason)
         within = _child_changes(child, item, children.get(child.digest))
         if becomes_docker and "annotations" in item:
             within["annotations"] = None
@@ -136,7 +136,7 @@ def lost_annotations(original: Manifest, family: str) -> list[str]:
     return list(names)
 
 
-def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
+def attestation_error(attestation: Descriptor, family: str) -> NotConvertible:
     """Return the error for an attestation of an image whose digest changes, so that the attestation would have no subject."""
     return NotConvertible(
         "image %s cannot be converted to format %s: attestation %s applies to this digest, but the conversion would change the digest"
@@ -145,12 +145,12 @@ def attestation_refusal(attestation: Descriptor, family: str) -> NotConvertible:
     )
 
 
-def platform_refusal(original: Manifest, family: str) -> NotConvertible:
+def platform_error(original: Manifest, family: str) -> NotConvertible:
     """Return the error for an image without a known platform."""
-    return _refusal(original, family, "neither the index nor the image config specifies os and architecture")
+    return _error_for(original, family, "neither the index nor the image config specifies os and architecture")
 
 
-def _refusal(original: Manifest, family: str, reason: str, hint: str = _PRESERVE_HINT) -> NotConvertible:
+def _error_for(original: Manifest, family: str, reason: str, hint: str = _PRESERVE_HINT) -> NotConvertible:
     cause = "manifest %s cannot be converted to format %s: %s" % (original.digest, family, reason)
     return NotConvertible(cause, hint=hint)
 
@@ -162,9 +162,9 @@ def _own_changes(original: Manifest, family: str) -> dict[str, t.Any]:
     if family == OCI:
         return {"mediaType": _FROM_DOCKER[original.media_type]}
     if original.document.get("artifactType") or original.media_type not in _FROM_OCI:
-        raise _refusal(original, family, "it is not a container image")
+        raise _error_for(original, family, "it is not a container image")
     if original.document.get("subject") is not None:
-        raise _refusal(original, family, "it has a subject, which this format does not support")
+        raise _error_for(original, family, "it has a subject, which this format does not support")
     return {"mediaType": _FROM_OCI[original.media_type], "annotations": None}
 
 
@@ -190,12 +190,12 @@ def _mapped(original: Manifest, media_type: str, digest: str, family: str) -> st
     if not is_foreign:
         return media_type
     if _is_zstd(media_type):
-        raise _refusal(original, family, "layer %s is compressed with zstd" % digest, _ZSTD_HINT)
+        raise _error_for(original, family, "layer %s is compressed with zstd" % digest, _ZSTD_HINT)
     if media_type.endswith(("+encrypted", "+enc")):
-        raise _refusal(original, family, "layer %s is encrypted" % digest)
+        raise _error_for(original, family, "layer %s is encrypted" % digest)
     if media_type.startswith("application/vnd.in-toto"):
-        raise _refusal(original, family, "layer %s is an attestation" % digest, _ATTESTATIONS_HINT)
-    raise _refusal(original, family, "layer %s has the media type %s" % (digest, media_type))
+        raise _error_for(original, family, "layer %s is an attestation" % digest, _ATTESTATIONS_HINT)
+    raise _error_for(original, family, "layer %s has the media type %s" % (digest, media_type))
 
 
 def _is_zstd(media_type: str) -> bool:

@@ -25,7 +25,7 @@ from .._transfer.plan import plan_copy
 from .._transfer.prediction import predict
 from .._transfer.request import CopyRequest, Plan
 from .cost import check_bytes, cost_of, warn_of_shortage
-from .left_behind import warn_of_left_behind, warn_of_no_place
+from .left_behind import warn_of_left_behind, warn_of_unsupported
 from .signing.gate import OPEN, Gate
 from .stores import Stores
 
@@ -106,7 +106,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
         check_bytes([job], options.max_bytes)
         warn_of_shortage(cost, job.moved.bytes, stores.run.warn)
         warn_of_left_behind([job], stores.run)
-        warn_of_no_place([job], stores.run)
+        warn_of_unsupported([job], stores.run)
         if job.is_pending and not stores.run.dry_run:
             with importing:
                 from .._transfer.execute import execute

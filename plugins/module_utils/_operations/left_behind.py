@@ -49,8 +49,8 @@ def warn_of_left_behind(jobs: t.Iterable[Job], run: Run) -> None:
 
 def _leaves_behind(request: CopyRequest) -> bool:
     """Return whether referrers would be possible at the destination, are not copied, and are not dropped on purpose."""
-    is_same_place = request.destination.location.has_content_of(request.source.location)
-    return not (request.referrers or request.unsigned or is_same_place or referrers_of(request.destination) is None)
+    is_same_location = request.destination.location.has_content_of(request.source.location)
+    return not (request.referrers or request.unsigned or is_same_location or referrers_of(request.destination) is None)
 
 
 def _has_more(request: CopyRequest, digest: str, copied: t.Collection[str]) -> bool:
@@ -58,7 +58,7 @@ def _has_more(request: CopyRequest, digest: str, copied: t.Collection[str]) -> b
     return kept is not None and kept.seen(digest, copied)
 
 
-def warn_of_no_place(jobs: t.Iterable[Job], run: Run) -> None:
+def warn_of_unsupported(jobs: t.Iterable[Job], run: Run) -> None:
     """Warn about referrers that the destination cannot store."""
     names: list[str] = []
     kinds: set[str] = set()

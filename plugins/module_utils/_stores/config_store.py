@@ -134,7 +134,7 @@ class ConfigStore(Store, Lockable):
 
     def holds(self, image: Descriptor, read_config: t.Callable[[], bytes]) -> bool:
         """Return whether the image exists, like :meth:`is_complete`. Few backends need the config to find an image."""
-        self._staging.configs_elsewhere[image.digest] = read_config
+        self._staging.config_readers[image.digest] = read_config
         return self.is_complete(image, None)
 
     def platform(self) -> Platform | None:
@@ -162,7 +162,7 @@ class ConfigStore(Store, Lockable):
                 raise ImageError(cause, hint=_OTHER_HINT)
             if layer.media_type in media_types.ZSTD_LAYERS:
                 require_zstd()
-        self._staging.configs_elsewhere[config.digest] = read_config
+        self._staging.config_readers[config.digest] = read_config
 
     # Writing
 
@@ -219,7 +219,7 @@ class ConfigStore(Store, Lockable):
 
     def _layers_of(self, image_id: str) -> ReadLayers | None:
         """Return a function that reads the layers from the config, if the config can be read elsewhere."""
-        config = self._staging.configs_elsewhere.get(image_id)
+        config = self._staging.config_readers.get(image_id)
         return (lambda: diff_ids(config())) if config else None
 
     def _is_ours(self, context: str) -> bool:

@@ -217,10 +217,10 @@ class _Spool:
         self._lock = threading.Lock()
         self._stream: t.BinaryIO | None = None
         self._end = 0
-        self._places: dict[str, list[tuple[int, int]]] = {}
+        self._pieces: dict[str, list[tuple[int, int]]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._places)
+        return bool(self._pieces)
 
     def add(self, digest: str, size: int, chunks: t.Iterable[digests.Chunk]) -> None:
         """Add content of this size chunk by chunk, because the stated size may be wrong.
@@ -239,7 +239,7 @@ class _Spool:
                 written = os.pwrite(descriptor, view[:room], offset)
                 pieces[-1] = (pieces[-1][0], pieces[-1][1] + written)
                 offset, room, size, view = offset + written, room - written, size - written, view[written:]
-        self._places[digest] = pieces
+        self._pieces[digest] = pieces
 
     def _reserve(self, size: int) -> tuple[int, int]:
         """Reserve room for this many bytes. Return the file descriptor and the offset."""
@@ -251,12 +251,12 @@ class _Spool:
 
     def size(self, digest: str) -> int | None:
         """Return the size of this content in bytes; None if it was not added."""
-        pieces = self._places.get(digest)
+        pieces = self._pieces.get(digest)
         return None if pieces is None else sum(size for _offset, size in pieces)
 
     def chunks(self, digest: str) -> t.Iterator[bytes]:
         """Yield the content in large chunks."""
-        for start, size in self._places[digest]:
+        for start, size in self._pieces[digest]:
             offset, end = start, start + size
             while self._stream and offset < end:
                 chunk = os.pread(self._stream.fileno(), min(CHUNK, end - offset), offset)
@@ -266,8 +266,8 @@ class _Spool:
     def remove(self, digests: t.Iterable[str]) -> None:
         """Remove the content with these digests."""
         for digest in digests:
-            self._places.pop(digest, None)
-        if not self._places:
+            self._pieces.pop(digest, None)
+        if not self._pieces:
             self.clear()
 
     def clear(self) -> None:
@@ -276,7 +276,7 @@ class _Spool:
             self._stream.close()
         self._stream = None
         self._end = 0
-        self._places = {}
+        self._pieces = {}
 
 
 def _member(digest: str) -> str:

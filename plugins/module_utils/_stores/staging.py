@@ -21,7 +21,7 @@ class Staging:
     """The content of all images of a run: content for a backend, and layers that were compressed for registries.
 
     ``count`` counts the content that is compressed. ``contents`` opens the blobs of generated manifests, and
-    ``configs_elsewhere`` reads the configs of images that a backend may have. Both are by digest.
+    ``config_readers`` read the configs of images that a backend may have. Both are by digest.
     """
 
     def __init__(self, count: Count = uncounted) -> None:
@@ -32,7 +32,7 @@ class Staging:
         self.compressed: dict[str, SpooledBlob] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[Chunk]]] = {}
         self.expansion = ExpansionLimit()
-        self.configs_elsewhere: dict[str, t.Callable[[], bytes]] = {}
+        self.config_readers: dict[str, t.Callable[[], bytes]] = {}
 
     def keep(self, kept_in: dict[str, SpooledBlob], digest: str, chunks: t.Iterable[Chunk]) -> SpooledBlob:
         """Stage content under this digest, unless this was done before."""

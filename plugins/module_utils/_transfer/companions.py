@@ -99,20 +99,20 @@ class AttachedPlanner:
                 request.source.reference(request.name),
                 "Use format: preserve, or remove_signatures: true to copy the image without them",
             )
-        without_place = self._of_no_place(travelling)
-        travelling = [one for one in travelling if one not in without_place]
+        unsupported = self._unsupported(travelling)
+        travelling = [one for one in travelling if one not in unsupported]
         travelling = list(self._pool.map(self._with_theirs, travelling))
         is_missing = self._missing(travelling)
         plan.attached = Attached(
             missing=[one for one, missing in zip(travelling, is_missing) if missing],
             present=[one for one, missing in zip(travelling, is_missing) if not missing],
-            left_out=left_out + without_place,
+            left_out=left_out + unsupported,
             configs=self._configs,
         )
         if not request.destination.location.has_content_of(request.source.location):
             self._add_content(plan, plan.attached.missing)
 
-    def _of_no_place(self, travelling: t.Sequence[Attachment]) -> list[Attachment]:
+    def _unsupported(self, travelling: t.Sequence[Attachment]) -> list[Attachment]:
         """Return the artifacts that the destination cannot store, with the artifacts attached to them."""
         found: dict[str, Attachment] = {}
         for one in travelling:

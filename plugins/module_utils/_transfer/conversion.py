@@ -135,7 +135,7 @@ class _Converter:
                 continue
             fields = convert.platform_fields(self._content.config(original))
             if "os" not in fields or "architecture" not in fields:
-                raise convert.platform_refusal(original, family)
+                raise convert.platform_error(original, family)
             found[child.digest] = fields
         return found
 
@@ -163,4 +163,4 @@ class _Converter:
     def _check_attested(self, child: Descriptor, made: t.Mapping[str, Manifest]) -> None:
         attested = made.get(child.attests or "")
         if attested is not None and attested.digest != child.attests:
-            raise convert.attestation_refusal(child, self._conversion.family)
+            raise convert.attestation_error(child, self._conversion.family)

@@ -32,7 +32,7 @@ from .job import Event, Job, Moved, Observe, ignore
 from .outgoing import Outgoing
 from .parallel import InlineExecutor, Workers, for_each
 from .plan import plan_copy
-from .prediction import Place, place_of
+from .prediction import BlobOwner, blob_owner_of
 from .request import Plan
 
 if t.TYPE_CHECKING:
@@ -74,8 +74,8 @@ class _Execution:
         self._missing = {job: len(job.planned.blobs) for job in jobs}
         self._workers = Workers(min(threads, len(jobs) + sum(self._missing.values())))
         self._lock = threading.Lock()
-        self._pushing: dict[tuple[Place, str], threading.Lock] = {}
-        self._pushed: set[tuple[Place, str]] = set()
+        self._pushing: dict[tuple[BlobOwner, str], threading.Lock] = {}
+        self._pushed: set[tuple[BlobOwner, str]] = set()
         self._batches = Batches()
 
     def execute(self) -> None:
@@ -84,7 +84,7 @@ class _Execution:
             self._observe(Event.PLANNED, job, None, 0)
         blobs: dict[tuple[str, str], _Blob] = {}
         for job in self._jobs:
-            root, repository = place_of(job.planned)
+            root, repository = blob_owner_of(job.planned)
             for descriptor in job.planned.blobs:
                 blob = blobs.setdefault((root, descriptor.digest), _Blob(descriptor))
                 blob.waiting.setdefault(repository, []).append(job)
@@ -264,7 +264,7 @@ class _Execution:
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
         """Push a manifest, but never twice at the same time: distribution 2 could then lose some of its tags."""
-        key = (place_of(job.planned), manifest.digest)
+        key = (blob_owner_of(job.planned), manifest.digest)
         with self._lock_of(job, manifest.digest):
             if key not in self._pushed:
                 job.planned.request.destination.put_manifest(manifest)
@@ -272,7 +272,7 @@ class _Execution:
 
     def _lock_of(self, job: Job, digest: str) -> threading.Lock:
         with self._lock:
-            return self._pushing.setdefault((place_of(job.planned), digest), threading.Lock())
+            return self._pushing.setdefault((blob_owner_of(job.planned), digest), threading.Lock())
 
     def _repair(self, job: Job) -> None:
         """Check all content individually under a lock, and copy what is missing."""

@@ -139,8 +139,8 @@ class _Planner:
         """Add the manifests and blobs that are missing at the destination."""
         request = self._request
         is_damaged = not self._is_complete(plan.top, selection)
-        is_same_place = self._destination.location.has_content_of(self._source.location)
-        if is_damaged and is_same_place and self._is_lost(selection, original):
+        is_same_location = self._destination.location.has_content_of(self._source.location)
+        if is_damaged and is_same_location and self._is_lost(selection, original):
             cause = "some manifests or blobs of the image are missing"
             raise NotFound(cause, self._source.reference(request.name), "Push the image again")
         is_new = plan.top.digest not in plan.previous.values()

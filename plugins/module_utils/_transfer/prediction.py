@@ -14,7 +14,7 @@ import typing as t
 from .job import Job, Moved
 from .request import Plan
 
-Place = tuple[str, str]
+BlobOwner = tuple[str, str]
 
 
 def mount_what_exists(jobs: t.Iterable[Job]) -> None:
@@ -22,11 +22,11 @@ def mount_what_exists(jobs: t.Iterable[Job]) -> None:
     plans = [job.planned for job in jobs]
     homes: dict[tuple[str, str], str] = {}
     for plan in plans:
-        root, repository = place_of(plan)
+        root, repository = blob_owner_of(plan)
         for digest in plan.request.known.blobs:
             homes.setdefault((root, digest), repository)
     for plan in plans:
-        root, repository = place_of(plan)
+        root, repository = blob_owner_of(plan)
         for blob in plan.blobs:
             home = homes.get((root, blob.digest), repository)
             if home != repository:
@@ -39,7 +39,7 @@ def predict(jobs: t.Iterable[Job]) -> None:
     for job in jobs:
         plan = job.planned
         job.moved = Moved()
-        root, repository = place_of(plan)
+        root, repository = blob_owner_of(plan)
         for blob in plan.blobs:
             known = homes.setdefault((root, blob.digest), set())
             if repository not in known:
@@ -47,7 +47,7 @@ def predict(jobs: t.Iterable[Job]) -> None:
                 known.add(repository)
 
 
-def place_of(plan: Plan) -> Place:
+def blob_owner_of(plan: Plan) -> BlobOwner:
     """Return the destination of a plan's blobs: the root, and the repository in it that they belong to."""
     location = plan.request.destination.location
     return location.root, location.owner

@@ -51,7 +51,7 @@ _PATTERN_HINT = (
     "Correct the expression, or set missing_ok. An expression must match the whole tag, for example 1\\.2\\..*"
 )
 
-_REFUSALS = (AccessDenied, Refused)
+_LIST_ERRORS = (AccessDenied, Refused)
 # What is wrong with a location, and not with the declaration.
 _TROUBLES = (NotFound, AccessDenied, Refused, ConnectionFailed, InvalidContent, LocalFailure)
 
@@ -60,7 +60,7 @@ class _Tags(t.NamedTuple):
     """The tags of a repository at the destination; None if they could not be listed."""
 
     repository: Repository
-    names: t.Collection[str] | None
+    listed: t.Collection[str] | None
 
 
 @dataclasses.dataclass
@@ -134,7 +134,7 @@ class _Discovery:
         for name in names:
             opened, store = pair.source.open(name), pair.destination.open(name)
             if store.location not in self._known:
-                self._known[store.location] = Known(store, tags.names)
+                self._known[store.location] = Known(store, tags.listed)
             if not (request and request.common.source is opened and request.common.destination is store):
                 request = self._request(pair, opened, self._known[store.location])
             job = Job(opened.reference(request.digest or name), store.reference(name), name, request, pair.missing_ok)
@@ -210,7 +210,7 @@ class _Discovery:
             return _Tags(repository, response)
         # Some registries refuse to list a repository that is yet to be made.
         needs_list = self._options.prune or self._options.existing == "keep"
-        return _Tags(repository, None) if isinstance(response, _REFUSALS) and not needs_list else response
+        return _Tags(repository, None) if isinstance(response, _LIST_ERRORS) and not needs_list else response
 
     def _select(self, pair: RepositoryPair, listed: list[str] | ImageError | None) -> list[str]:
         """Return the names that an entry selects, in the order of its tags, then by version."""
@@ -319,12 +319,12 @@ class _Discovery:
         for location, tags in known.items():
             if location in self._broken or isinstance(tags, ImageError):
                 continue
-            names = sorted(set(tags.names or ()) - wanted[location])
-            names = [name for name in names if not _matches(self._keep, name)]
-            if names:
+            unselected = sorted(set(tags.listed or ()) - wanted[location])
+            unselected = [tag for tag in unselected if not _matches(self._keep, tag)]
+            if unselected:
                 is_ours = functools.partial(self._has, tags.repository)
                 referrers = self._options.referrers
-                found.append(PrunableTags(tags.repository, names, wanted[location], is_ours, referrers))
+                found.append(PrunableTags(tags.repository, unselected, wanted[location], is_ours, referrers))
         return found
 
     def _fail(self, source: str, location: str, error: ImageError) -> None:

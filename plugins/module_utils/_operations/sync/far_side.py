@@ -47,9 +47,9 @@ class FarSide:
 
         Raises NotFound with the digests of blobs that do not exist anywhere.
         """
-        lacking = set(plan.request.source.missing_blobs(plan.blobs))
+        absent = set(plan.request.source.missing_blobs(plan.blobs))
         root = plan.request.destination.location.root
-        found = {blob.digest: self._repository_with(blob, root) for blob in plan.blobs if blob.digest in lacking}
+        found = {blob.digest: self._repository_with(blob, root) for blob in plan.blobs if blob.digest in absent}
         missing = [digest for digest, repository in found.items() if not repository]
         if missing:
             shown = ", ".join(missing[:5]) + (" and %d more" % (len(missing) - 5) if len(missing) > 5 else "")

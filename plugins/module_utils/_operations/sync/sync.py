@@ -23,7 +23,7 @@ from ..._transfer.plan import plan_copy
 from ..._transfer.prediction import mount_what_exists, predict
 from ..._transfer.request import CopyRequest, Plan
 from ..cost import check_bytes, cost_of, warn_of_shortage
-from ..left_behind import warn_of_left_behind, warn_of_no_place
+from ..left_behind import warn_of_left_behind, warn_of_unsupported
 from ..signing.gate import OPEN, Gate
 from ..stores import Stores
 from .compare import compare
@@ -107,7 +107,7 @@ class _Sync:
         check_bytes(pending, self._options.max_bytes)
         warn_of_shortage(cost, sum(image.moved.bytes for image in pending), self._run.warn)
         warn_of_left_behind(images, self._run)
-        warn_of_no_place(images, self._run)
+        warn_of_unsupported(images, self._run)
         images += self._look_up(found.prunable, images)
         if not self._may_write(images):
             for image in pending:
