@@ -45,14 +45,14 @@ class Recorder:
         _add(whole.decode(), self._known)
 
     def in_fork(self, is_measured: bool) -> None:
-        """Report at the end of this process, or measure nothing from here on, which takes a third of the time."""
+        """Report at the end of this process, or measure nothing from here on."""
         if is_measured:
             atexit.register(self._report)
         else:
             self._coverage.stop()
 
     def _started(self) -> coverage.Coverage:
-        # Told its sources, it would look for files among them that were never run, each time that it reports.
+        # With `source` set, coverage would search for files that were never run at every report.
         files = os.path.join(os.path.dirname(self._settings), "plugins", "*")
         measured = coverage.Coverage(data_file=None, config_file=self._settings, source=[], include=[files])
         measured.start()

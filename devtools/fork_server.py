@@ -207,7 +207,7 @@ def _preload_playbooks() -> None:
         importlib.import_module(f"ansible.plugins.{name}")
     loader = importlib.import_module("ansible.plugins.loader")
     loader.init_plugin_loader()
-    # A second time, it would warn of the first.
+    # ansible-playbook calls it again, which would print a warning.
     loader._configure_collection_loader = lambda _path: None
     for plugins in (loader.filter_loader, loader.test_loader):
         list(plugins.all())
@@ -215,7 +215,7 @@ def _preload_playbooks() -> None:
         for path in sorted((_REPOSITORY / "plugins" / kind).glob("[a-z]*.py")):
             importlib.import_module(f"ansible_collections.drayage.registry.plugins.{kind}.{path.stem}")
     gc.freeze()
-    # They end before there is garbage worth its collection.
+    # The forks are too short-lived for garbage collection to pay off.
     gc.disable()
 
 
@@ -257,9 +257,9 @@ def serve(scripts: str, listener: int, lifeline: int) -> None:
         recorder.in_fork(request["measured"])
     _become(request)
     if sys.argv[0] == fork_client.STDIN:
-        _leave(_run(_run_stdin), ends=True)
+        _leave(_run(_run_stdin), runs_exit_handlers=True)
     # ansible-core would remove the directory that forks share.
-    _leave(_run(lambda: runpy.run_path(sys.argv[0], run_name="__main__")), ends=scripts == MODULES)
+    _leave(_run(lambda: runpy.run_path(sys.argv[0], run_name="__main__")), runs_exit_handlers=scripts == MODULES)
 
 
 def _run(script: Callable[[], object]) -> int:
@@ -284,12 +284,12 @@ def _run_stdin() -> None:
     exec(compile(sys.stdin.read(), "<stdin>", "exec"), main.__dict__)
 
 
-def _leave(status: int, ends: bool) -> NoReturn:
-    """End the process without taking it apart: that takes longer than most scripts, as all memory is copied first.
+def _leave(status: int, runs_exit_handlers: bool) -> NoReturn:
+    """Exit without finalizing the interpreter: finalization touches, and so copies, all memory that the forks share.
 
-    With ``ends``, do what a script may rely on: wait for its threads, and call what it has registered.
+    With ``runs_exit_handlers``, wait for the script's threads and call the functions that it registered first.
     """
-    if ends:
+    if runs_exit_handlers:
         threading._shutdown()
         atexit._run_exitfuncs()
     sys.stdout.flush()

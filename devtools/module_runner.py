@@ -22,7 +22,7 @@ _TIMEOUT = 300
 # Variables that an interpreter reads when it starts: only a process of its own obeys them.
 _READ_AT_START = ("LANG", "LC_", "LD_", "PYTHON", "TZ")
 
-# The tests that have run a module, and which.
+# The tests and the modules that they have already run.
 _measured: set[tuple[str, str]] = set()
 
 
@@ -72,11 +72,11 @@ def run(
     if any(name.startswith(_READ_AT_START) for name in env or ()):
         stdout, stderr, status = _run_process(module, text, environment)
     else:
-        # Measuring doubles the time. What a test runs again and again is nearly the same code; playbooks, which are not
-        # measured either, run mostly modules of ansible-core.
-        this = (os.environ.get("PYTEST_CURRENT_TEST", ""), module)
-        is_new = this not in _measured
-        _measured.add(this)
+        # Measuring doubles the time, and a test that runs a module again runs nearly the same code. Playbooks are not
+        # measured either, because they mostly run modules of ansible-core.
+        this_run = (os.environ.get("PYTEST_CURRENT_TEST", ""), module)
+        is_new = this_run not in _measured
+        _measured.add(this_run)
         stdout, stderr, status = _fork_server().run([str(_script(module))], text, environment, _TIMEOUT, is_new)
     output = f"{stdout}\n{stderr}"
     try:

@@ -57,7 +57,7 @@ def keep() -> None:
             "place": str(SITE.parent),
             "layout": str(layout),
             "digests": {name: image.digest for name, image in IMAGES.items()},
-            # It starts modules many times faster. What a Python of its own would show, test_examples.py does.
+            # It starts modules many times faster. test_packing.py runs each module in a new Python process.
             "python": module_runner.interpreter(),
             **programs(),
             "free_port": free_port(),

@@ -37,9 +37,9 @@ def _environment(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",
-        # Files that are copied for each task take longer than most tasks. test_examples.py also runs without it.
+        # Files that are copied for each task take longer than most tasks. test_packing.py runs without it.
         "ANSIBLE_PIPELINING": "1",
-        # Some examples have many plays.
+        # Gather facts once per host: some playbooks have many plays.
         "ANSIBLE_GATHERING": "smart",
     }
 

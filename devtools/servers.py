@@ -44,7 +44,7 @@ class DockerRegistry(Server):
     still takes images of Docker's manifest schema 1.
     """
 
-    # By default, a fifth of its time goes into the collection of its garbage.
+    # By default, the registry spends a fifth of its CPU time on garbage collection.
     more_environment = {"GOGC": "400"}
 
     def __init__(
@@ -150,7 +150,7 @@ class ModernRegistry(DockerRegistry):
     It is built with the machine's Go toolchain: ``available()`` tells whether there is one.
     """
 
-    # Without being told so, it would look for a collector of traces on this machine.
+    # By default, it would look for a trace collector on this machine.
     more_environment = {**DockerRegistry.more_environment, "OTEL_TRACES_EXPORTER": "none"}
 
     @staticmethod

@@ -15,7 +15,7 @@ from devtools.images.value import Blob, Image
 
 _TIMEOUT = 60
 
-# A repository that has a blob, by host and digest. The registry may be another one by now: it then wants the blob itself.
+# A repository that already has each blob, by host and digest. A new registry on the same port asks for the blob instead.
 _pushed: dict[tuple[str, str], str] = {}
 
 
@@ -57,7 +57,7 @@ def _push_blob(
 ) -> None:
     status, answered = _send(connection, "POST", uploads, b"", headers)
     if status == 201:
-        return  # it is mounted
+        return  # mounted
     location = urlsplit(answered)
     query = f"{location.query}&digest={digest}".lstrip("&")
     binary = {**headers, "Content-Type": "application/octet-stream"}

@@ -41,6 +41,9 @@ command = [{uv!r}, "pip", action, "--quiet", "--python", sys.executable, *rest]
 sys.exit(subprocess.call(command, env={{**os.environ, **{environment!r}}}))
 """
 
+# The variables that the stand-in passes to uv. None of them contains credentials, because it is written to a file.
+FOR_UV = ("HOME", "SSL_CERT_DIR", "SSL_CERT_FILE", "UV_CACHE_DIR")
+
 # What is no part of the collection: the tools and servers of its tests. It runs on one Python, and ruff looks after it.
 TOOLS = ("benchmarks/", "demo/", "devtools/", "tests/functional/")
 
@@ -54,8 +57,8 @@ def sanity(core: str, arguments: list[str]) -> Outcome:
     with locked(f"sanity-{core}"):
         copy_tree(tree, without=TOOLS)
         cache.mkdir(parents=True, exist_ok=True)
-        # ansible-test hands neither on: the cache of uv is in the home, and it may need the certificates of a proxy.
-        known = {name: os.environ[name] for name in ("HOME", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+        # The home of ansible-test is a new one, and it drops most variables. uv keeps its cache and settings in HOME.
+        known = {name: os.environ[name] for name in FOR_UV if name in os.environ}
         pip = PIP.format(uv=uv(), environment=known)
         for name in GET_PIP_NAMES:
             (cache / name).write_text(GET_PIP.format(pip=pip), encoding="utf-8")

@@ -16,8 +16,8 @@ options:
       - V(oci) converts manifests and indexes to the media types of the OCI image specification. V(docker) converts them to the media types of
         Docker image manifest version 2, schema 2. The digest changes unless the image already has this format. Layers and configurations do
         not change, so the image keeps its ID.
-      - If you convert an image and then convert it back, you get the original digest, unless the first conversion dropped annotations or
-        index entries.
+      - If you convert an image and then convert it back, you get the original digest, unless the first conversion dropped annotations, index
+        entries or inlined data, or added a missing media type or platform.
       - V(docker) drops annotations and prints a warning. Each entry in a Docker manifest list must have a platform. If an entry in the index has none, the
         module reads the platform from the image's configuration. If two images have the same platform, the module drops the one with zstd-compressed
         layers.

@@ -21,6 +21,7 @@ options:
         V(lines) is the default, V(json) prints each line as JSON, and V(off) prints nothing. The Ansible variable takes precedence.
       - For tasks with C(async), the plugin does not print the last line, which is the summary. For tasks with C(poll=0) or C(no_log), it prints
         nothing.
-      - With this option, the module stops if Ansible exits on the controller or if the connection to the controller is lost.
+      - While the module writes this file, it stops if Ansible exits on the controller or if the connection to the controller is lost. Tasks with
+        C(async) continue.
     type: path
 """

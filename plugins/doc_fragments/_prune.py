@@ -15,8 +15,8 @@ options:
       - Delete tags from the destination repositories if no entry selects them.
       - The module deletes each tag individually, so other tags of the same image are kept. It never changes repositories that are not declared.
       - The module deletes nothing from a repository if it cannot list the tags at the source, or if one of the images in this repository failed. It also
-        deletes nothing if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a pattern such as
-        V(path/*), it deletes nothing from any repository.
+        deletes nothing from a repository if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a
+        pattern such as V(path/*), it deletes nothing from any repository.
       - Tags that contain an image's digest, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long as this image
         exists. If an index is kept, its children are also kept, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image

@@ -132,8 +132,8 @@ requirements:
 notes:
   - To use a proxy, set the environment variables E(HTTPS_PROXY), E(HTTP_PROXY), E(ALL_PROXY) and E(NO_PROXY) for the task. As in programs written
     in Go, E(NO_PROXY) can contain host names, patterns such as C(*.example.com), IP addresses and networks.
-  - The managed node trusts the CA certificates that C(requests) uses. If C(requests) was installed with C(pip), these are the certificates
-    from C(certifi). If it was installed as a Debian or Fedora package, these are the system's certificates. To use a different file or directory, set
+  - In this documentation, the CAs that the managed node trusts are the ones that C(requests) uses. If C(requests) was installed with C(pip), these are
+    the CAs from C(certifi). If it was installed as a Debian or Fedora package, these are the system's CAs. To use a different file or directory, set
     E(REQUESTS_CA_BUNDLE) or E(CURL_CA_BUNDLE). E(SSL_CERT_FILE) and E(SSL_CERT_DIR) work as in OpenSSL.
   - Like C(podman), the module also reads CA certificates (C(*.crt)) and a client certificate (C(NAME.cert) and C(NAME.key)) from a certificate directory.
     It uses the first of C(~/.config/containers/certs.d/HOST[:PORT]), C(/etc/containers/certs.d/HOST[:PORT]) and C(/etc/docker/certs.d/HOST[:PORT]) that

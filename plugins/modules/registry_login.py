@@ -64,7 +64,7 @@ options:
       - The file to store the credentials in. If it does not exist, the module creates it so that only the owner can access it.
       - If the file configures a credential store, or a credential helper for O(host), the module stores the credentials there.
       - If this option is not set, the module uses the file that the environment variable E(REGISTRY_AUTH_FILE) specifies. If that is not set, it uses
-        C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, as is the case with C(become), it uses the first of
+        C(containers/auth.json) in E(XDG_RUNTIME_DIR). If that is not set either, for example with C(become), it uses the first of
         V(/run/user/UID/containers/auth.json), V(/run/containers/UID/auth.json) and V(~/.config/containers/auth.json) that the user can write to. For root,
         V(/run/containers/0/auth.json) comes first.
       - Files below C(/run) are lost at the next boot. Files in C(/run/user/UID) are lost when the user's last session ends.

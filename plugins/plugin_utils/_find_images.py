@@ -82,7 +82,7 @@ class _Finder:
     def _look_into(self, value: t.Mapping[str, t.Any], path: Path) -> None:
         if not path:  # the texts of a schema are examples
             self._is_schema = value.get("kind") == "CustomResourceDefinition"
-        for candidate in _typed_references.references(value, path):
+        for candidate in _typed_references.findings(value, path):
             if isinstance(candidate, Found):
                 self.found.append(candidate)
             else:

@@ -41,10 +41,10 @@ _STEP_KINDS = frozenset(
 )
 _MAX_DEPTH = 100
 
-References = t.Iterator[t.Union[Found, Path]]
+Findings = t.Iterator[t.Union[Found, Path]]
 
 
-def references(value: t.Mapping[str, t.Any], path: Path) -> References:
+def findings(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     """Yield the references that the format of a mapping makes certain, and the paths that need no further search."""
     yield from _pod(value, path)
     yield from _annotation(value, path)
@@ -70,13 +70,13 @@ def references(value: t.Mapping[str, t.Any], path: Path) -> References:
         yield (*path, "spec", "image")
 
 
-def _image(text: t.Any, kind: str, path: Path) -> References:
+def _image(text: t.Any, kind: str, path: Path) -> Findings:
     yield path
     if isinstance(text, str) and parse(text):
         yield Found(text.strip(), kind, path, True, {"image": path})
 
 
-def _pod(value: t.Mapping[str, t.Any], path: Path) -> References:
+def _pod(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     """Yield the images of any kind of workload, and of custom resources that contain a pod template."""
     for key in _CONTAINERS:
         for number, container in enumerate(mappings(value.get(key))):
@@ -87,13 +87,13 @@ def _pod(value: t.Mapping[str, t.Any], path: Path) -> References:
         yield from _string(mapping(volume.get("containerDisk")), "image", "volume", (*below, "containerDisk"))
 
 
-def _string(value: t.Mapping[str, t.Any], key: str, kind: str, path: Path) -> References:
+def _string(value: t.Mapping[str, t.Any], key: str, kind: str, path: Path) -> Findings:
     """Yield a member if it is text, because chart values have mappings in the same places."""
     if isinstance(value.get(key), str):
         yield from _image(value[key], kind, (*path, key))
 
 
-def _annotation(value: t.Mapping[str, t.Any], path: Path) -> References:
+def _annotation(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     text = mapping(value.get("annotations")).get(_CHART_IMAGES)
     if not isinstance(text, str):
         return
@@ -108,7 +108,7 @@ def _annotation(value: t.Mapping[str, t.Any], path: Path) -> References:
             yield Found(entry["image"], "chart", below, True, {"image": below})
 
 
-def _related(value: t.Mapping[str, t.Any], path: Path) -> References:
+def _related(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     """Yield the images of OLM bundles, ClusterServiceVersions and catalogs, and of OpenShift image streams."""
     for number, entry in enumerate(mappings(value.get("relatedImages"))):
         yield from _image(entry.get("image"), "operator", (*path, "relatedImages", number, "image"))
@@ -120,7 +120,7 @@ def _related(value: t.Mapping[str, t.Any], path: Path) -> References:
         yield from _string(value, "name", "stream", path)
 
 
-def _compose(services: t.Mapping[str, t.Any]) -> References:
+def _compose(services: t.Mapping[str, t.Any]) -> Findings:
     for name, service in services.items():
         text = mapping(service).get("image")
         if isinstance(text, str):
@@ -145,7 +145,7 @@ def _is_kustomization(value: t.Mapping[str, t.Any]) -> bool:
     return "kind" not in value and bool(entries) and all("name" in entry for entry in entries)
 
 
-def _kustomize(value: t.Mapping[str, t.Any], path: Path) -> References:
+def _kustomize(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     for number, entry in enumerate(mappings(value.get("images"))):
         below = (*path, "images", number)
         yield below
@@ -159,7 +159,7 @@ def _kustomize(value: t.Mapping[str, t.Any], path: Path) -> References:
             yield Found(text, "kustomize", below, True, parts)
 
 
-def _artifacts(value: t.Mapping[str, t.Any], path: Path) -> References:
+def _artifacts(value: t.Mapping[str, t.Any], path: Path) -> Findings:
     """Yield the registries that Flux and Argo CD use as sources."""
     spec = mapping(value.get("spec"))
     parts: dict[str, Path] = {key: (*path, "spec", "ref", key) for key in ("tag", "digest")}
@@ -174,7 +174,7 @@ def _artifacts(value: t.Mapping[str, t.Any], path: Path) -> References:
 
 def _artifact(
     source: t.Mapping[str, t.Any], key: str, named: t.Mapping[str, t.Any], at: dict[str, Path], path: Path
-) -> References:
+) -> Findings:
     """Yield a chart or manifests at ``source[key]``; ``named`` has the tag and digest, and ``at`` their paths."""
     url, chart, tag, digest = source.get(key), source.get("chart"), named.get("tag"), named.get("digest")
     if not isinstance(url, str):
@@ -192,7 +192,7 @@ def _artifact(
         yield Found(text, "artifact", (*path, key), True, parts)
 
 
-def _steps(value: t.Any, path: Path) -> References:
+def _steps(value: t.Any, path: Path) -> Findings:
     """Yield the images of steps, sidecars, containers and scripts in Tekton tasks and Argo workflows."""
     if len(path) > _MAX_DEPTH:
         return

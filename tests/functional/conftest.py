@@ -89,7 +89,7 @@ def kill_copy(tmp_path: Path, registry: DockerRegistry, repository: str) -> Call
 def run_playbook(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a playbook on this machine, by file or name, and returns its output.
 
-    It and its modules run in forks; ``test_examples.py`` has each of them run by a Python of its own.
+    It and its modules run in forks. ``test_packing.py`` runs each module in a new Python process.
     """
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)

@@ -170,8 +170,8 @@ def test_examples_run(group, registry, authority, engines, tmp_path):
     playbooks = [prepare(site, document, bool(engines)) for document in GROUPS[group]]
     names = [play["name"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
     assert names
-    # On the oldest stack, those of the plugins also show that ansible-core packs up what each module needs, and copies
-    # it. On the newest one, test_packing.py does so for each module.
+    # On the oldest stack, the examples of the plugins also run as ansible-core packages and copies them. On the newest
+    # stack, test_packing.py runs each module this way.
     is_oldest = module_runner.python() != sys.executable
     runner = run_alone if group == "plugins" and is_oldest else run_in_forks
     output, status = runner(playbooks, tmp_path, engines)
@@ -244,7 +244,7 @@ def run_in_forks(playbooks: list[Path], tmp_path: Path, engines: dict[str, str])
 
 
 def run_alone(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> tuple[str, int]:
-    """Run the playbooks as users do, each module by a Python of its own."""
+    """Run the playbooks as users do, each module in a new Python process."""
     link_collection()
     inventory = write_inventory(playbooks, tmp_path, module_runner.python())
     settings = {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ansible-core packs up with each module is all that the module needs; other tests run modules with all files."""
+"""Each module runs with only the files that ansible-core packages with it. Other tests run modules with all files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INDEX = images.index()
 MODULES = REPOSITORY / "plugins" / "modules"
 
 
-def test_every_module_runs_in_a_python_of_its_own(registry, htpasswd_registry, users, repository, tmp_path):
+def test_every_module_runs_in_a_new_python_process(registry, htpasswd_registry, users, repository, tmp_path):
     images.write_layout(INDEX, tmp_path / "layout", "1")
     key = Key()
     (tmp_path / "release.key").write_text(key.private)

@@ -33,7 +33,7 @@ _LEFT_HINT = "To delete the referrers, run image_delete with the image's digest,
 class PrunableTags:
     """Tags of a repository that no entry selects. Each stage sets its own fields.
 
-    Listed: ``listed`` are the tags, and ``selected`` the declared tags and digests of all hosts that share the work.
+    Listed: ``unselected`` are these tags, and ``selected`` the declared tags and digests of all hosts that share the work.
     ``is_ours`` returns whether this host deletes a tag. With ``referrers``, the referrers of deleted images are
     deleted. Looked up: ``tags`` maps the tags that may be deleted to what they point to. ``declared`` has the digests
     of the declared images and their children, and ``needed`` the tags and digests that the repository must have.
@@ -42,7 +42,7 @@ class PrunableTags:
     """
 
     store: Repository
-    listed: list[str]
+    unselected: list[str]
     selected: t.Collection[str]
     is_ours: t.Callable[[str], bool]
     referrers: bool = False
@@ -64,7 +64,7 @@ class PrunableTags:
         """
         selected = list(filter(digests.is_digest, self.selected))
         by_digest = [image.digest for image in images if digests.is_digest(image.name) and image.digest]
-        self.listed = [tag for tag in self.listed if tag not in by_digest and tag not in selected]
+        self.unselected = [tag for tag in self.unselected if tag not in by_digest and tag not in selected]
         children = [digest for image in images if image.plan for digest in _children(image.plan)]
         self.declared = frozenset([*selected, *children, *(image.digest for image in images if image.digest)])
         # What this host declares is known by now; what others do may yet come.
@@ -99,7 +99,7 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
         declared[image.repository].append(image)
     for group in prunable:
         group.declare(declared[group.repository])
-    pairs = [(group, tag) for group in prunable for tag in group.listed]
+    pairs = [(group, tag) for group in prunable for tag in group.unselected]
     failed = []
     for (group, tag), found in zip(pairs, for_each(_look, pairs, run.jobs)):
         if isinstance(found, ImageError):

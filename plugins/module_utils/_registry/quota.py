@@ -47,7 +47,7 @@ class Quota:
         if self.remaining:
             return ""
         limit = "limit of %d requests" % self.limit if self.limit else "request limit"
-        window = " in %s" % _duration(self.window) if self.window else ""
+        window = " in %s" % _duration(self.window) if self.window and self.limit else ""
         ahead = ". It resets in %s" % _duration(self.reset) if self.reset else ""
         return "The registry's %s%s has been reached%s. Try again later, or use credentials with a higher limit" % (
             limit,

@@ -97,7 +97,7 @@ def test_a_destination_on_docker_hub_is_written_with_a_slash(stores, dest):
 def test_an_engine_needs_a_tag(stores):
     with pytest.raises(ImageError) as caught:
         copy(CopyOptions("r.example/app@" + ONE.digest, "docker-daemon:r.example/app"), stores)
-    assert str(caught.value) == ("docker-daemon:r.example/app: neither dest nor src has a tag. Add a tag to dest.")
+    assert str(caught.value) == "docker-daemon:r.example/app: neither dest nor src has a tag. Add a tag to dest."
 
 
 class TestUntagged:

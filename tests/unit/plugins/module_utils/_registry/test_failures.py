@@ -460,6 +460,7 @@ def test_exceptions_that_wrap_each_other_come_to_an_end():
         (None, "The registry limits the rate of requests"),
         (Quota(3, 100, 21600), "The registry limits the rate of requests"),
         (Quota(0, 100, 21600), "The registry's limit of 100 requests in 6 hours has been reached"),
+        (Quota(0, None, 21600), "The registry's request limit has been reached. Try again later"),
     ],
 )
 def test_a_quota_that_is_used_up_explains_the_error_for(quota, hint):
