@@ -37,6 +37,9 @@ import sys
 
 action, *rest = sys.argv[1:]
 rest = [word for word in rest if word != "-y"]  # uv does not ask
+if action == "install":
+    # The first import would compile, and a test fails for the warnings that this prints.
+    rest.append("--compile-bytecode")
 command = [{uv!r}, "pip", action, "--quiet", "--python", sys.executable, *rest]
 sys.exit(subprocess.call(command, env={{**os.environ, **{environment!r}}}))
 """
