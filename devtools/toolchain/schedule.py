@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run several phases side by side, two more at a time than there are processors, each in a process of its own."""
+"""Run several phases side by side, one more at a time than there are processors, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ def run(names: list[str], arguments: list[str], last: tuple[str, ...] = ()) -> b
     The output of each is kept in a file and printed when the phase has ended, so that no two are mixed.
     """
     start = time.monotonic()
-    # Two more than there are processors: each phase waits for something now and then, and the longest one, which can
-    # use all processors by itself, is the one to end last.
-    lanes = min(len(names), (os.cpu_count() or 1) + 2)
+    # One more than there are processors: each phase waits for something now and then.
+    lanes = min(len(names), (os.cpu_count() or 1) + 1)
     LOGS.mkdir(parents=True, exist_ok=True)
     verdicts: dict[str, str] = {}
     failed = []
