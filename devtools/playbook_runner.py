@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run ansible-playbook on this machine, in a fork of a process that has imported ansible-core."""
+"""Run ansible-playbook on this machine, mostly in a fork of a process that has imported ansible-core."""
 
 from __future__ import annotations
 
 import atexit
 import functools
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from devtools.fork_server import PLAYBOOKS, ForkServer
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _TIMEOUT = 600
+_PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
 def run(arguments: list[str], home: Path, environment: dict[str, str] | None = None) -> tuple[str, int]:
@@ -23,10 +25,19 @@ def run(arguments: list[str], home: Path, environment: dict[str, str] | None = N
 
     ``environment`` is added to that of the modules; ansible-core itself has read its settings by then.
     """
-    program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), *arguments]
-    stdout, stderr, status = _fork_server().run(command, "", {**_environment(home), **(environment or {})}, _TIMEOUT)
+    given = {**_environment(home), **(environment or {})}
+    stdout, stderr, status = _fork_server().run([_PROGRAM, *arguments], "", given, _TIMEOUT)
     return stdout + stderr, status
+
+
+def run_alone(arguments: list[str], home: Path, environment: dict[str, str] | None = None) -> tuple[str, int]:
+    """Run ansible-playbook like :func:`run`, but in a new process, and with files copied for each task, as by default."""
+    link_collection()
+    given = {**_environment(home), "ANSIBLE_PIPELINING": "0", **(environment or {})}
+    process = subprocess.run(
+        [_PROGRAM, *arguments], env=given, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+    )
+    return process.stdout + process.stderr, process.returncode
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -37,7 +48,7 @@ def _environment(home: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",
-        # Files that are copied for each task take longer than most tasks. test_packing.py runs without it.
+        # Files that are copied for each task take longer than most tasks. run_alone() goes without it.
         "ANSIBLE_PIPELINING": "1",
         # Gather facts once per host: some playbooks have many plays.
         "ANSIBLE_GATHERING": "smart",

@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from devtools.provision import BUILD, REPOSITORY, locked, python_versions
 
@@ -139,36 +139,36 @@ def oldest() -> Stack:
 
 def _stack(name: str, python: str, core: str, installs: list[list[str]]) -> Stack:
     stack = Stack(BUILD / "venv" / name, python, core)
-    stamp = stack.home / "stamp"
-    key = _key(stack, installs)
-    with locked(f"venv-{name}"):
-        if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
-            return stack
-        print(f"-- making the environment '{name}': Python {python}, ansible-core {core}", flush=True)
-        start = time.monotonic()
-        installer = uv()
-        _run([pythons()[python], "-m", "venv", "--clear", "--without-pip", str(stack.home)])
-        for arguments in installs:
-            _run([installer, "pip", "install", "--quiet", "--python", stack.python, *arguments])
-        stamp.write_text(key, encoding="utf-8")
-        print(f"-- made in {time.monotonic() - start:.0f} s", flush=True)
+    _fill(stack, installs, lambda: [uv(), "pip", "install", "--quiet", "--python", stack.python], "--without-pip")
     return stack
 
 
 @functools.cache
 def uv() -> str:
     """Return the path of uv, which installs packages ten times faster than pip."""
-    python = next(reversed(pythons()))
-    stack = Stack(BUILD / "venv" / "uv", python, "")
-    install = ["-r", "tests/requirements-uv.txt"]
-    stamp = stack.home / "stamp"
-    key = _key(stack, [install])
-    with locked("venv-uv"):
-        if not stamp.exists() or stamp.read_text(encoding="utf-8") != key:
-            _run([pythons()[python], "-m", "venv", "--clear", str(stack.home)])
-            _run([stack.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *install])
-            stamp.write_text(key, encoding="utf-8")
+    stack = Stack(BUILD / "venv" / "uv", next(reversed(pythons())), "")
+    pip = [stack.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _fill(stack, [["-r", "tests/requirements-uv.txt"]], lambda: pip)
     return stack.program("uv")
+
+
+def _fill(stack: Stack, installs: list[list[str]], installer: Callable[[], list[str]], *options: str) -> None:
+    """Make the environment of a stack unless it is up to date; ``installer`` returns the command that installs packages."""
+    name = stack.home.name
+    stamp = stack.home / "stamp"
+    key = _key(stack, installs)
+    with locked(f"venv-{name}"):
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+            return
+        core = f", ansible-core {stack.core}" if stack.core else ""
+        print(f"-- making the environment '{name}': Python {stack.python_version}{core}", flush=True)
+        start = time.monotonic()
+        command = installer()
+        _run([pythons()[stack.python_version], "-m", "venv", "--clear", *options, str(stack.home)])
+        for arguments in installs:
+            _run([*command, *arguments])
+        stamp.write_text(key, encoding="utf-8")
+        print(f"-- made in {time.monotonic() - start:.0f} s", flush=True)
 
 
 def _key(stack: Stack, installs: list[list[str]]) -> str:

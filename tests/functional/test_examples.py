@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from devtools.engines import Engine
 from devtools.examples import IMAGE, Document, Site, documents
 from devtools.provision import REPOSITORY
 from devtools.signing import Key
-from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 GROUPS = {
     "plugins": documents("plugins/modules/*.py", "plugins/filter/*.py", "plugins/test/*.py", "plugins/lookup/*.py"),
@@ -173,8 +171,13 @@ def test_examples_run(group, registry, authority, engines, tmp_path):
     # On the oldest stack, the examples of the plugins also run as ansible-core packages and copies them. On the newest
     # stack, test_packing.py runs each module this way.
     is_oldest = module_runner.python() != sys.executable
-    runner = run_alone if group == "plugins" and is_oldest else run_in_forks
-    output, status = runner(playbooks, tmp_path, engines)
+    is_alone = group == "plugins" and is_oldest
+    inventory = write_inventory(
+        playbooks, tmp_path, module_runner.python() if is_alone else module_runner.interpreter()
+    )
+    run = playbook_runner.run_alone if is_alone else playbook_runner.run
+    arguments = ["-i", str(inventory), *map(str, playbooks)]
+    output, status = run(arguments, tmp_path / "home", {**environment(tmp_path / "home"), **engines})
     assert "Traceback" not in output, output
     assert status == 0, output
     assert "no hosts matched" not in output, output
@@ -235,35 +238,6 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def run_in_forks(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> tuple[str, int]:
-    """Run the playbooks, one after the other; return what they said, and the exit status."""
-    inventory = write_inventory(playbooks, tmp_path, module_runner.interpreter())
-    return playbook_runner.run(
-        ["-i", str(inventory), *map(str, playbooks)], tmp_path / "home", {**environment(tmp_path), **engines}
-    )
-
-
-def run_alone(playbooks: list[Path], tmp_path: Path, engines: dict[str, str]) -> tuple[str, int]:
-    """Run the playbooks as users do, each module in a new Python process."""
-    link_collection()
-    inventory = write_inventory(playbooks, tmp_path, module_runner.python())
-    settings = {
-        "LC_ALL": "C.UTF-8",
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_GATHERING": "smart",
-    }
-    process = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), *map(str, playbooks)],
-        env={**environment(tmp_path), **settings, **engines},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    return process.stdout + process.stderr, process.returncode
-
-
 def write_inventory(playbooks: list[Path], tmp_path: Path, python: str) -> Path:
     """Write an inventory in which all that the playbooks name is this machine."""
     plays = [play for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
@@ -285,13 +259,11 @@ def write_inventory(playbooks: list[Path], tmp_path: Path, python: str) -> Path:
     return path
 
 
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of modules, with a home of their own."""
-    home = tmp_path / "home"
+def environment(home: Path) -> dict[str, str]:
+    """Return what modules find in their environment, besides their home, which is made."""
     (home / "run").mkdir(parents=True, mode=0o700)
     htpasswd = provision.program("htpasswd", "apache2-utils")
     return {
         "PATH": os.pathsep.join([os.environ["PATH"], os.path.dirname(htpasswd)]),
-        "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "run"),
     }

@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
-from devtools import images, module_runner
+from devtools import images, module_runner, playbook_runner
 from devtools.observe import digest_at
 from devtools.provision import REPOSITORY
 from devtools.signing import Key
-from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 INDEX = images.index()
 MODULES = REPOSITORY / "plugins" / "modules"
@@ -45,32 +40,12 @@ def test_every_module_runs_in_a_new_python_process(registry, htpasswd_registry, 
         "image_delete": {"image": f"{mirror}:stable"},
     }
     assert set(tasks) == {path.stem for path in MODULES.glob("[a-z]*.py")}
-    output = run([{f"drayage.registry.{name}": options} for name, options in tasks.items()], tmp_path)
+    listed = [{f"drayage.registry.{name}": options} for name, options in tasks.items()]
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": listed}]))
+    given = {"ansible_connection": "local", "ansible_python_interpreter": module_runner.python()}
+    output, status = playbook_runner.run_alone(["-i", "localhost,", "-e", json.dumps(given), str(playbook)], tmp_path)
+    assert status == 0, output
     assert "changed=7 " in output
     assert digest_at(registry.host, f"{repository}/mirror", "1") == INDEX.digest
     assert digest_at(registry.host, f"{repository}/mirror", "stable") is None
-
-
-def run(tasks: list[dict], tmp_path: Path) -> str:
-    """Run tasks as users do, and return the output."""
-    link_collection()
-    playbook = tmp_path / "playbook.yml"
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    process = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(playbook)]
-        + ["-e", json.dumps({"ansible_python_interpreter": module_runner.python()})],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    output = process.stdout + process.stderr
-    assert process.returncode == 0, output
-    return output
