@@ -147,23 +147,16 @@ class DockerRegistry(Server):
 class ModernRegistry(DockerRegistry):
     """Distribution 3, which deletes single tags and sends its list of tags in pages to who asks for pages.
 
-    It is built with the machine's Go toolchain: ``available()`` tells whether there is one.
+    It is built from devtools/go: ``available()`` tells whether there is a Go toolchain.
     """
-
-    # By default, it would look for a trace collector on this machine.
-    more_environment = {**DockerRegistry.more_environment, "OTEL_TRACES_EXPORTER": "none"}
 
     @staticmethod
     def available() -> bool:
-        """Tell whether it can be run here; the first call builds it, which takes minutes."""
-        return _distribution() is not None
+        """Tell whether it can be run here; the first call builds it, which takes a minute."""
+        return provision.own_go_program("distribution") is not None
 
     def program(self) -> list[str]:
-        return [str(_distribution())]
-
-
-def _distribution() -> str | None:
-    return provision.go_program("github.com/distribution/distribution/v3/cmd/registry", "v3.1.2", "registry")
+        return [str(provision.own_go_program("distribution"))]
 
 
 class OciRegistry(Server):

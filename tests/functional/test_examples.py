@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -168,16 +167,9 @@ def test_examples_run(group, registry, authority, engines, tmp_path):
     playbooks = [prepare(site, document, bool(engines)) for document in GROUPS[group]]
     names = [play["name"] for playbook in playbooks for play in yaml.safe_load(playbook.read_text())]
     assert names
-    # On the oldest stack, the examples of the plugins also run as ansible-core packages and copies them. On the newest
-    # stack, test_packing.py runs each module this way.
-    is_oldest = module_runner.python() != sys.executable
-    is_alone = group == "plugins" and is_oldest
-    inventory = write_inventory(
-        playbooks, tmp_path, module_runner.python() if is_alone else module_runner.interpreter()
-    )
-    run = playbook_runner.run_alone if is_alone else playbook_runner.run
+    inventory = write_inventory(playbooks, tmp_path, module_runner.interpreter())
     arguments = ["-i", str(inventory), *map(str, playbooks)]
-    output, status = run(arguments, tmp_path / "home", {**environment(tmp_path / "home"), **engines})
+    output, status = playbook_runner.run(arguments, tmp_path / "home", {**environment(tmp_path / "home"), **engines})
     assert "Traceback" not in output, output
     assert status == 0, output
     assert "no hosts matched" not in output, output
