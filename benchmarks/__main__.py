@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Callable
 
@@ -32,8 +31,12 @@ from benchmarks.programs import COPIERS, ImageCopy, Program, find
 from benchmarks.report import Section, heading
 from benchmarks.sources import BENCH
 from benchmarks.syncers import FAST, FAST_WITH_REPOSITORIES, SYNCERS, ImageSync, SkopeoOfSets
+from devtools import scratch
 from devtools.provision import ProvisionError, locked
 from devtools.servers import ServerError
+
+# What the largest measurement stores, and as much again for the programs.
+_LEAST_MEMORY = 12 * 2**30
 
 # What is measured, with those that compete.
 _Measure = Callable[[Arena, int], Section]
@@ -62,7 +65,7 @@ def main() -> int:
     """Do what the command line asks for."""
     options = _options()
     BENCH.mkdir(parents=True, exist_ok=True)
-    with locked("bench"), tempfile.TemporaryDirectory(dir=BENCH, prefix="run-") as directory:
+    with locked("bench"), scratch.directory(_LEAST_MEMORY, BENCH) as directory:
         env = environment(Path(directory))
         found = {kinds: find(kinds, env) for kinds in dict.fromkeys(MEASUREMENTS[name][1] for name in options.only)}
         top = heading(found.values())

@@ -161,7 +161,7 @@ def _ports() -> Iterator[int]:
 @functools.cache
 def _port_block() -> Iterator[int]:
     """Return the ports of a block that is this process's alone, round and round."""
-    directory = os.path.join(tempfile.gettempdir(), f"drayage-ports-{os.getuid()}")
+    directory = f"/tmp/drayage-ports-{os.getuid()}"
     os.makedirs(directory, mode=0o700, exist_ok=True)
     for first in range(PORTS.start, PORTS.stop, PORTS_OF_A_PROCESS):
         lock = open(os.path.join(directory, str(first)), "w", encoding="utf-8")
@@ -181,11 +181,11 @@ def accepts_connections(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def temporary_directory() -> tempfile.TemporaryDirectory[str]:
+def temporary_directory(parent: Path | None = None) -> tempfile.TemporaryDirectory[str]:
     """Return a directory whose removal is no error where a child of a killed server still writes into it."""
     # Python 3.9 does not know this.
     options = {"ignore_cleanup_errors": True} if sys.version_info >= (3, 10) else {}
-    return tempfile.TemporaryDirectory(prefix="drayage-", **options)
+    return tempfile.TemporaryDirectory(dir=parent, prefix="drayage-", **options)
 
 
 def _end(process: subprocess.Popen[bytes], seconds: float) -> None:

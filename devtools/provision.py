@@ -42,8 +42,8 @@ PROGRAMS = {
 OLDEST_PYTHON = (3, 9)
 NEWEST_PYTHON = (3, 14)
 
-# What is done to the machine concerns all checkouts.
-MACHINE_LOCKS = Path(tempfile.gettempdir()) / f"drayage-locks-{os.getuid()}"
+# What is done to the machine concerns all checkouts, whatever their TMPDIR is.
+MACHINE_LOCKS = Path("/tmp") / f"drayage-locks-{os.getuid()}"
 
 
 # How long to wait for an apt-get or dpkg that is at work, in seconds.

@@ -9,7 +9,7 @@ import os
 import subprocess
 from xml.etree import ElementTree
 
-from devtools import peers, provision
+from devtools import peers, provision, scratch
 from devtools.provision import BUILD
 from devtools.servers import ModernRegistry
 from devtools.toolchain.coverage import measured
@@ -48,6 +48,9 @@ ON_THE_OLDEST = (
     "test_sync_source_file.py",
     "test_templates.py",
 )
+
+# What two phases store at the same time, and as much again for what they run.
+_LEAST_MEMORY = 6 * 2**30
 
 # What the phase "smoke" runs.
 SMOKE = ("test_copy_playbook.py::test_second_run_changes_nothing",)
@@ -112,7 +115,8 @@ def _pytest(phase: str, tests: list[str], stack: Stack, arguments: list[str], mo
         settings["DRAYAGE_COVERAGE"] = ""
     told_versions = versions(modules or stack)
     print(f"-- {told_versions}", flush=True)
-    passed = step(stack, command, **settings)
+    with scratch.directory(_LEAST_MEMORY) as directory:
+        passed = step(stack, command, TMPDIR=directory, **settings)
     if not report.exists():
         return Outcome(False, f"pytest did not come to its end; {told_versions}")
     suite = ElementTree.parse(report).getroot().find("testsuite")
