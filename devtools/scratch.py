@@ -22,8 +22,13 @@ _AVAILABLE = re.compile(r"^MemAvailable: +(\d+) kB$", re.MULTILINE)
 
 
 def directory(least: int, otherwise: Path | None = None) -> tempfile.TemporaryDirectory[str]:
-    """Return a new directory in memory, or below ``otherwise`` if less than ``least`` bytes of memory are available."""
-    return temporary_directory(_IN_MEMORY if _available() >= least else otherwise)
+    """Return a new directory in memory, or below ``otherwise`` if less than ``least`` bytes of memory are available.
+
+    Like /tmp, it is open to all users.
+    """
+    made = temporary_directory(_IN_MEMORY if _available() >= least else otherwise)
+    os.chmod(made.name, 0o1777)  # some tests become another user
+    return made
 
 
 def _available() -> int:
