@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES, TESTS = ROOT / "plugins/module_utils", ROOT / "tests/unit/plugins/module_utils"
 # Seconds for one change; whoever takes so long hangs, which somebody would notice.
 TIMEOUT = 120.0
+# The statuses of pytest without a result (internal error, usage, no tests), and of a fork that broke down.
+NO_RESULT = (3, 4, 5, 99)
 # No cache, and no error for a warning, such as that a library was imported before the tests.
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-W", "default")
 _PAIRS: dict[type, type] = {ast.Eq: ast.NotEq, ast.Lt: ast.LtE, ast.Gt: ast.GtE, ast.Is: ast.IsNot, ast.In: ast.NotIn}
@@ -197,7 +199,10 @@ def main() -> None:
         tests = sorted({test for test in of_file.get(mutant.line, ()) if test})
         # Lines that run at the import belong to all tests of the file, and to the tests of the constants of a package.
         tests = tests or [*sorted({test for some in of_file.values() for test in some if test}), *constants]
-        if not tests or in_fork(lambda mutant=mutant, tests=tests: attempt(mutant, tests), TIMEOUT) == 0:  # type: ignore[misc]
+        status = in_fork(lambda mutant=mutant, tests=tests: attempt(mutant, tests), TIMEOUT) if tests else 0  # type: ignore[misc]
+        if status in NO_RESULT:
+            raise SystemExit("the unit tests of %s did not run with a change (status %d)" % (mutant.path.name, status))
+        if status == 0:
             survivors += 1
             print("%s:%d: %s" % (mutant.path.relative_to(ROOT), mutant.line, mutant.kind), flush=True)
     noticed = len(chosen) - survivors

@@ -14,8 +14,8 @@ description:
     the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
   - The module removes the entries for images that O(images) does not list. It keeps annotations that other tools have added to an entry.
-  - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, it sends a GET request instead,
-    which registries may count as a pull.
+  - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, or the file records platforms
+    for an image, it sends a GET request instead, which registries may count as a pull.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._registries
@@ -58,6 +58,7 @@ options:
         annotation, so that M(drayage.registry.image_sync) copies only these platforms.
       - The task fails if any of these platforms is missing from a multi-platform image. If the file already records the same platforms for an image,
         the module checks the platforms again only when it looks up the digest of the image. With O(update=none), it does not check platforms.
+      - If this option is not set, the module checks the recorded platforms of each image whose digest it looks up.
     type: list
     elements: str
     default: []

@@ -205,7 +205,7 @@ EXAMPLES = r"""
 RETURN = r"""
 images:
   description: The outcome for each image, in the order in which the images are declared. Deleted images come last.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: list
   elements: dict
   contains:
@@ -274,7 +274,7 @@ images:
         Check the name and tag.
 summary:
   description: The number of images by outcome, and the amount of copied data.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: dict
   contains:
     created:
@@ -297,17 +297,17 @@ summary:
       type: int
 busy:
   description: Whether another task has locked the O(exclusive) file. If so, this task did nothing.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: bool
   sample: false
 error:
   description: The error message, as in RV(msg). Null if the task succeeded.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: str
   sample: null
 cost:
   description: The cost of copying the images. In check mode, this is the expected cost.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: dict
   contains:
     download:
@@ -327,19 +327,19 @@ cost:
       type: int
 images_left_out:
   description: The number of unchanged images that RV(images) does not contain. Always V(0) unless the task failed and O(report=changes).
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: int
   sample: 0
 msg:
   description:
     - A one-sentence summary of what the task did, or would do in check mode.
     - If the task failed, the message contains the references of up to ten failed images and the first error.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: str
   sample: 2 created, 1 updated, 2,997 unchanged; 12.3 MB copied in 14 s, 61.0 MB mounted.
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
-  returned: success, or if any image failed
+  returned: success, if any image failed, or if another task was running
   type: int
   sample: 202
 """

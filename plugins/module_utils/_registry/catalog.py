@@ -9,13 +9,11 @@
 
 from __future__ import annotations
 
-from .._errors import AccessDenied, InvalidContent, LoginRefused, NotFound, Refused
-from .._image import document as documents
+from .._errors import AccessDenied, LoginRefused, NotFound, Refused
 from .action import Action
 from .auth import Access
 from .registry_client import RegistryClient
-from .tag_list import read_list
-from .urls import FOREIGN_HINT
+from .tag_list import names_in, read_list
 
 _CATALOG = Access("", frozenset(), catalog=True)
 
@@ -37,12 +35,4 @@ def list_repositories(client: RegistryClient) -> list[str]:
 
 
 def _read_page(body: bytes) -> list[str]:
-    try:
-        names = documents.decode(body)["repositories"]
-    except (ValueError, LookupError, TypeError):
-        names = ()
-    if names is None:
-        return []
-    if not isinstance(names, list):
-        raise InvalidContent("the catalog is not a list of repositories", hint=FOREIGN_HINT)
-    return [name for name in names if isinstance(name, str) and name]
+    return list(filter(None, names_in(body, "repositories", "the catalog is not a list of repositories")))
