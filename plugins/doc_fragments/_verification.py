@@ -44,6 +44,7 @@ options:
         stands for C(/etc/containers/policy.json).
       - The scopes in the policy apply to the source of the copy. Like Podman and Skopeo, the module checks the index and the image for each copied platform
         separately.
+      - A source with a tag and a digest is subject to the scopes for both, and its signatures must match the tag. Podman and Skopeo ignore the tag.
       - Unknown fields and types in the policy are errors. The module does not yet support requirements with C(fulcio), C(pki) or C(rekorPublicKey...). It
         does not copy images to which such requirements apply.
     type: path

@@ -187,6 +187,34 @@ def test_other_names_and_damaged_signatures_are_refused(run, plain_gpg, director
     assert refused > 3
 
 
+_RECORDING_GPG = """\
+#!/bin/sh
+{gpg} "$@"
+status=$?
+while [ "$#" -gt 1 ]; do
+    [ "$1" != --output ] || stat --format=%s "$2" >> {sizes}
+    shift
+done
+exit $status
+"""
+
+
+def test_a_signature_that_decompresses_to_gigabytes_does_not_fill_the_disk(run_module, plain_gpg, directory, tmp_path):
+    bomb, sizes = tmp_path / "bomb", tmp_path / "sizes"
+    with bomb.open("wb") as stream:
+        stream.truncate(64 * 2**20)
+    command = ["gpg", "--batch", "--homedir", plain_gpg.home, "--compress-level", "9", "--store", "--output"]
+    subprocess.run([*command, str(directory / "signature-1"), str(bomb)], check=True, timeout=60)
+    gpg = tmp_path / "bin" / "gpg"
+    gpg.parent.mkdir()
+    gpg.write_text(_RECORDING_GPG.format(gpg=shutil.which("gpg"), sizes=sizes))
+    gpg.chmod(0o755)
+    options = {"image": f"dir:{directory}", "policy": _policy(tmp_path / "p.json", plain_gpg, _EXACT)}
+    result = run_module("image_verify", env={"PATH": f"{gpg.parent}:{os.environ['PATH']}"}, **options)
+    assert "was not made with any of the given GPG keys" in result.msg
+    assert 0 < int(sizes.read_text()) <= 4 * 2**20
+
+
 def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     run, plain_gpg, authority, registry, repository, tmp_path
 ):

@@ -106,12 +106,13 @@ def scopes_of(image: Reference) -> tuple[str, list[str]]:
 def _registry_scopes(image: RegistryReference) -> list[str]:
     """Return the image itself, its repository, the namespaces above it, the host, and wildcards of the host's domains.
 
-    If the reference has a tag and a digest, containers/image uses the digest.
+    If the reference has a tag and a digest, scopes for both apply. containers/image would ignore the tag, and with it
+    the requirements for this tag.
     """
-    exact = (
-        "%s@%s" % (image.context, image.digest) if image.digest else "%s:%s" % (image.context, image.tag or "latest")
-    )
-    found, name = [exact], image.context
+    exact = ["%s@%s" % (image.context, image.digest)] if image.digest else []
+    if image.tag or not image.digest:
+        exact.append("%s:%s" % (image.context, image.tag or "latest"))
+    found, name = exact, image.context
     while True:
         found.append(name)
         name, slash, _last = name.rpartition("/")

@@ -78,8 +78,9 @@ class IdentityRule:
     def accepts(self, image: Reference, signed: str) -> bool:
         """Return whether a signature for the name ``signed`` is valid for this image.
 
-        A registry reference without tag and digest means its tag ``latest``. Images in other locations have no name,
-        so only the exact rules can accept them.
+        A registry reference without tag and digest means its tag ``latest``. With a tag and a digest, the tag counts,
+        because the digest in the signature was already compared with the manifest. Images in other locations have no
+        name, so only the exact rules can accept them.
         """
         found = _parsed(signed)
         if found is None:
@@ -92,7 +93,7 @@ class IdentityRule:
             return wanted is not None and found.context == wanted.context
         if not isinstance(image, RegistryReference):
             return False
-        return self._accepts(_with_tag(image), found)
+        return self._accepts(_by_tag(image), found)
 
     def _accepts(self, image: RegistryReference, signed: RegistryReference) -> bool:
         if self.type == "matchRepository":
@@ -134,5 +135,7 @@ def _is_bare(reference: RegistryReference) -> bool:
     return not reference.tag and not reference.digest
 
 
-def _with_tag(reference: RegistryReference) -> RegistryReference:
-    return dataclasses.replace(reference, tag="latest") if _is_bare(reference) else reference
+def _by_tag(reference: RegistryReference) -> RegistryReference:
+    if _is_bare(reference):
+        return dataclasses.replace(reference, tag="latest")
+    return dataclasses.replace(reference, digest="") if reference.tag else reference

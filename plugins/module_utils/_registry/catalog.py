@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
-from .._errors import AccessDenied, LoginRefused, NotFound, Refused
+from .._errors import AccessDenied, InvalidContent, LoginRefused, NotFound, Refused
+from .._image import document as documents
 from .action import Action
 from .auth import Access
 from .registry_client import RegistryClient
-from .tag_list import names_in, read_list
+from .tag_list import read_list
+from .urls import FOREIGN_HINT
 
 _CATALOG = Access("", frozenset(), catalog=True)
 
@@ -35,4 +37,12 @@ def list_repositories(client: RegistryClient) -> list[str]:
 
 
 def _read_page(body: bytes) -> list[str]:
-    return list(filter(None, names_in(body, "repositories", "the catalog is not a list of repositories")))
+    try:
+        names = documents.decode(body)["repositories"]
+    except (ValueError, LookupError, TypeError):
+        names = ()
+    if names is None:
+        return []
+    if not isinstance(names, list):
+        raise InvalidContent("the catalog is not a list of repositories", hint=FOREIGN_HINT)
+    return [name for name in names if isinstance(name, str) and name]

@@ -120,23 +120,15 @@ def _read_page_at(
 def read_page(body: bytes) -> list[str]:
     """Return the tags on one page.
 
-    Names that are not tags are left out: empty names, and the digests that some registries list among their tags.
-    """
-    found = names_in(body, "tags", "the tag list does not follow the OCI distribution spec")
-    return [name for name in found if references.is_tag(name)]
-
-
-def names_in(body: bytes, field: str, cause: str) -> list[str]:
-    """Return the names in a field of one page. Null is an empty list: a repository that has lost its last tag may have it.
-
-    Raises :class:`InvalidContent` with this cause.
+    For a repository that has lost its last tag, the list may be null. Names that are not tags are left out: empty
+    names, and the digests that some registries list among their tags.
     """
     try:
-        names = documents.decode(body)[field]
+        names = documents.decode(body)["tags"]
     except (ValueError, LookupError, TypeError):
         names = ()
     if names is None:
         return []
     if not isinstance(names, list):
-        raise InvalidContent(cause, hint=FOREIGN_HINT)
-    return [name for name in names if isinstance(name, str)]
+        raise InvalidContent("the tag list does not follow the OCI distribution spec", hint=FOREIGN_HINT)
+    return [name for name in names if isinstance(name, str) and references.is_tag(name)]

@@ -176,7 +176,9 @@ class Keyring:
             os.unlink(target)
         with file_errors("write", path), open(path, "wb") as stream:
             stream.write(signature)
-        _status, out, _err = self._gpg("--status-fd", "1", "--output", target, "--decrypt", path)
+        # A few hundred bytes may decompress to gigabytes, which gpg writes before it checks the signature.
+        limit = ("--max-output", str(MAX_SIZE))
+        _status, out, _err = self._gpg("--status-fd", "1", *limit, "--output", target, "--decrypt", path)
         valid = _VALID.findall(out)
         if len(valid) != 1 or _BAD.search(out) or not _GOOD.search(out) or is_missing(target):
             return b"", ""

@@ -54,6 +54,11 @@ def test_scopes_go_from_the_image_to_the_domains_of_its_host():
         "docker.io/library/busybox",
         "docker.io/library",
     ]
+    assert scopes_of(references.parse("busybox:1@" + digest))[1][:3] == [
+        "docker.io/library/busybox@" + digest,
+        "docker.io/library/busybox:1",
+        "docker.io/library/busybox",
+    ]
     assert scopes_of(references.parse("busybox"))[1][0] == "docker.io/library/busybox:latest"
     assert scopes_of(references.parse("dir:/srv/a/b")) == ("dir", ["/srv/a/b", "/srv/a", "/srv"])
     assert scopes_of(references.parse("oci:/srv/a:tag")) == ("oci", ["/srv/a", "/srv"])
@@ -66,6 +71,7 @@ def test_scopes_go_from_the_image_to_the_domains_of_its_host():
     [
         ("example.com/prod/app:1", True),
         ("example.com/prod/app:2", False),
+        ("example.com/prod/app:2@sha256:" + "a" * 64, False),
         ("example.com/prod/other:1", True),
         ("example.com/production/app:1", False),
         ("eu.example.com/app:1", True),
@@ -221,12 +227,17 @@ _OTHER = "sha256:" + "b" * 64
         ("matchExact", "example.com/a@" + _DIGEST, "example.com/a:1", False),
         ("matchExact", "example.com/a@" + _DIGEST, "example.com/a@" + _DIGEST, True),
         ("matchExact", "busybox", "docker.io/library/busybox:latest", True),
+        ("matchExact", "example.com/a:1@" + _DIGEST, "example.com/a:1", True),
+        ("matchExact", "example.com/a:1@" + _DIGEST, "example.com/a:2", False),
         ("matchRepoDigestOrExact", "example.com/a:1", "example.com/a:1", True),
         ("matchRepoDigestOrExact", "example.com/a:1", "example.com/a", False),
         ("matchRepoDigestOrExact", "example.com/a:1", "example.com/a:2", False),
         ("matchRepoDigestOrExact", "example.com/a@" + _DIGEST, "example.com/a:2", True),
         ("matchRepoDigestOrExact", "example.com/a@" + _DIGEST, "example.com/a@" + _OTHER, True),
         ("matchRepoDigestOrExact", "example.com/a@" + _DIGEST, "example.com/b:1", False),
+        ("matchRepoDigestOrExact", "example.com/a:1@" + _DIGEST, "example.com/a:1", True),
+        ("matchRepoDigestOrExact", "example.com/a:1@" + _DIGEST, "example.com/a:2", False),
+        ("matchRepoDigestOrExact", "example.com/a:1@" + _DIGEST, "example.com/b:1", False),
         ("matchRepository", "example.com/a:1", "example.com/a", True),
         ("matchRepository", "example.com/a:1", "example.com/a:2", True),
         ("matchRepository", "example.com/a:1", "example.com/b", False),
@@ -239,6 +250,7 @@ _OTHER = "sha256:" + "b" * 64
         (("exactRepository", "example.com/a"), "mirror.example/a:9", "example.com/a:1", True),
         (("exactRepository", "example.com/a"), "example.com/b", "example.com/b", False),
         (("remapIdentity", "mirror.example", "example.com"), "mirror.example/a:1", "example.com/a:1", True),
+        (("remapIdentity", "mirror.example", "example.com"), "mirror.example/a:1@" + _DIGEST, "example.com/a:1", True),
         (("remapIdentity", "mirror.example", "example.com"), "mirror.example/a:1", "example.com/a:2", False),
         (("remapIdentity", "mirror.example", "example.com"), "mirror.example/a:1", "example.com/a", False),
         (("remapIdentity", "mirror.example", "example.com"), "other.example/a:1", "other.example/a:1", True),
