@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import pwd
 import re
@@ -147,7 +148,8 @@ def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, re
 
     # Obeyed literally, the message leads to a schedule that runs.
     advised = re.search(r"set mirror_schedule_command to '(.*?)'", output)[1]
-    mirror(mirror_schedule_command=advised)
+    mirror(mirror_schedule_command=advised, mirror_referrers="yes")
+    assert json.loads(Path(variables["mirror_schedule_variables"]).read_text())["mirror_referrers"] is True
     line = (tmp_path / "drayage-mirror").read_text().splitlines()[-1]
     assert line == f"@daily {user} {advised}"
     images.push(images.single(seed="later"), registry.host, f"{repository}/from", "2")

@@ -14,6 +14,17 @@ import yaml
 REPOSITORY = Path(__file__).parents[3]
 ROLES = ["airgap_export", "airgap_import", "mirror", "promote"]
 
+# Options of the role mirror that matter only to the run that installs the schedule.
+OF_INSTALLATION = [
+    "mirror_on_failure",
+    "mirror_schedule_command",
+    "mirror_schedule_dir",
+    "mirror_schedule_name",
+    "mirror_schedule_start",
+    "mirror_schedule_user",
+    "mirror_schedule_variables",
+]
+
 
 def set_by_tasks(tasks: object) -> set[str]:
     """Return the names that tasks register or set as facts."""
@@ -39,3 +50,13 @@ def test_a_role_knows_the_variables_of_its_playbook(role: str) -> None:
     text = (REPOSITORY / "playbooks" / f"{role}.yml").read_text()
     values = yaml.safe_load((REPOSITORY / "roles" / role / "vars" / "main.yml").read_text())
     assert values[f"_{role}_playbook_variables"] == sorted(set(re.findall(rf"{{{{ ({role}_\w+)", text)))
+
+
+def test_scheduled_runs_of_a_mirror_have_all_its_options() -> None:
+    role = REPOSITORY / "roles" / "mirror"
+    options = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    values = yaml.safe_load((role / "vars" / "main.yml").read_text())
+    settings = re.findall(r"'(mirror_\w+)':", values["_mirror_settings"])
+    assert sorted(settings) == sorted(
+        {*options, *values["_mirror_playbook_variables"]} - {"mirror_hosts", *OF_INSTALLATION}
+    )
