@@ -63,6 +63,28 @@ def test_promotions_and_the_way_back(run_playbook, registry, repository):
     assert tags() == {**after, "live": OLD.digest}
 
 
+def test_a_tag_may_be_an_integer(play, registry, repository):
+    staging, production = f"{repository}/staging", f"{repository}/prod"
+    images.push(OLD, registry.host, production, "2")
+    images.push(NEW, registry.host, staging, "candidate")
+    given = {
+        "promote_src": f"{registry.host}/{staging}:candidate",
+        "promote_dest": f"{registry.host}/{production}",
+        "promote_tags": ["live", 2],
+    }
+    role = {"ansible.builtin.include_role": {"name": "drayage.registry.promote"}}
+    shown = {"ansible.builtin.debug": {"msg": "at 2: {{ promote_result.tags['2'] | default('nothing') }}"}}
+    output = play([{**role, "vars": given}, shown])
+    assert observe.digest_at(registry.host, production, "2") == NEW.digest
+    assert observe.digest_at(registry.host, production, "2-previous") == OLD.digest
+    assert f"2: {OLD.digest[:19]} → {NEW.digest[:19]} (prod 1.4.2)" in output
+    assert f"at 2: {NEW.digest}" in output
+
+    play([{**role, "vars": {**given, "promote_rollback": True}}])
+    assert observe.digest_at(registry.host, production, "2") == OLD.digest
+    assert observe.digest_at(registry.host, production, "live") == NEW.digest
+
+
 def test_the_way_back_is_kept_when_a_promotion_fails(play, registry, repository):
     staging, production = f"{repository}/staging", f"{repository}/prod"
     images.push(OLD, registry.host, production, "stable-previous")
