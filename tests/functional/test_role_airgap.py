@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -34,15 +35,14 @@ def push(registry, repository):
 
 @pytest.fixture
 def export(run_playbook, registry, repository, tmp_path):
-    """Return a function that exports all tags of two repositories to a bundle of that name, and keeps the base."""
+    """Return a function that exports all tags of two repositories to a bundle of that name, and keeps a base."""
 
-    def run(bundle, base):
+    def run(bundle, base=None):
         variables = {
             "airgap_export_src": registry.host,
             "airgap_export_images": [{"name": f"{repository}/{name}"} for name in ("app", "tool")],
             "airgap_export_dest": str(tmp_path / bundle),
-            "airgap_export_base": str(base),
-            "airgap_export_update_base": True,
+            **({"airgap_export_base": str(base), "airgap_export_update_base": True} if base else {}),
         }
         return run_playbook("drayage.registry.airgap_export", variables=variables)
 
@@ -148,6 +148,32 @@ def test_what_is_new_crosses_the_gap(
     assert "changed=3 " in export("nothing", known)
     assert not (tmp_path / "nothing" / "images").exists()
     assert "changed=0 " in bring("nothing", second_registry)
+
+
+def test_checksums_that_an_interrupted_export_left_are_computed_again(export, push, tmp_path):
+    sums = tmp_path / "bundle" / "SHA256SUMS"
+    push("app", "1.0", FIRST)
+    push("tool", "stable", TOOL)
+    export("bundle")
+    before = sums.read_text()
+    push("app", "1.1", SECOND)
+    export("bundle")
+    after = sums.read_text()
+
+    # As if the second run had been interrupted after it had copied the images.
+    assert before != after
+    sums.write_text(before)
+    assert "changed=1 " in export("bundle")
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", sums.name], cwd=sums.parent, check=True)
+    assert sums.read_text() == after
+    assert "changed=0 " in export("bundle")
+
+    # A blob that belongs to no image is in the bundle, too.
+    content = b"left behind"
+    digest = hashlib.sha256(content).hexdigest()
+    (sums.parent / "images" / "blobs" / "sha256" / digest).write_bytes(content)
+    assert "changed=1 " in export("bundle")
+    assert f"{digest}  ./images/blobs/sha256/{digest}\n" in sums.read_text()
 
 
 def test_a_bundle_that_leads_elsewhere_is_refused_unread(bring, registry, tmp_path):
