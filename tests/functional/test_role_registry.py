@@ -12,7 +12,10 @@ import platform
 import pwd
 import re
 import socket
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,26 @@ def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
             registries=[{**entry, "plain_http": False}],
         )
     assert result.digest == IMAGE.digest
+
+
+def test_storage_and_auth_of_another_type_replace_those_of_the_role(run_playbook, variables, authority, tmp_path):
+    server = Configured(tmp_path / "config" / "config.yml")
+    token = {"realm": "https://auth.example.com/token", "service": "registry", "issuer": "example"}
+    config = {
+        "storage": {"inmemory": {}, "delete": {"enabled": False}},
+        "auth": {"token": {**token, "rootcertbundle": str(authority.ca)}},
+    }
+    given = {**variables, "registry_listen": server.host, "registry_config": config}
+    run_playbook("drayage.registry.registry", variables=given)
+    context = ssl.create_default_context(cafile=str(authority.ca))
+    with server, pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(f"https://{server.host}/v2/", context=context)
+    refused.value.close()
+    assert refused.value.headers["WWW-Authenticate"].startswith('Bearer realm="https://auth.example.com/token"')
+
+    # Nothing is stored on this host, and a unit with a directory that does not exist would not start.
+    assert not (tmp_path / "images").exists()
+    assert "ReadWritePaths" not in (tmp_path / "units" / "docker-registry.service").read_text()
 
 
 def test_without_facts_the_role_says_that_it_needs_them(play):
@@ -196,3 +219,18 @@ def test_the_address_to_wait_for_has_no_brackets(play, listen, address):
     values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "registry" / "vars" / "main.yml")}}
     told = {"ansible.builtin.debug": {"msg": "at {{ _registry_address }}."}, "vars": {"registry_listen": listen}}
     assert f"at {address}." in play([values, told])
+
+
+def test_settings_of_the_types_that_the_role_uses_are_added_to_its_own(play):
+    values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "registry" / "vars" / "main.yml")}}
+    shown = "{{ _registry_whole_config.storage | list }} and {{ _registry_whole_config.auth.htpasswd }}"
+    given = {
+        "registry_listen": ":5000",
+        "registry_config_dir": "/etc/registry",
+        "registry_storage_dir": "/images",
+        "registry_users": [{"name": "alice", "password": PASSWORD}],
+        "registry_config": {"storage": {"maintenance": {}}, "auth": {"htpasswd": {"realm": "site"}}},
+    }
+    output = play([values, {"ansible.builtin.debug": {"msg": shown}, "vars": given}])
+    assert "['filesystem', 'delete', 'cache', 'maintenance'] and " in output
+    assert "{'realm': 'site', 'path': '/etc/registry/htpasswd'}" in output
