@@ -352,3 +352,12 @@ class TestInterrupted:
         assert tags_at(registry.host, repository) == ["twin"]
         assert digest_at(registry.host, repository, "twin") == left
         assert run_module("image_delete", image=image).changed is False
+
+    def test_the_whole_image_can_be_deleted_instead(self, run_module, registry, repository, left):
+        task = {"image": f"{registry.host}/{repository}:gone@{left}", "scope": "manifest"}
+        for check_mode in (True, False):
+            result = run_module("image_delete", **task, check_mode=check_mode)
+            assert (result.changed, result.digest, result.removed_tags) == (True, left, ["gone", "twin"])
+        assert tags_at(registry.host, repository) == []
+        assert digest_at(registry.host, repository, left) is None
+        assert run_module("image_delete", **task).changed is False

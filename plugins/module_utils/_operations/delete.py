@@ -65,20 +65,23 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
     if options.referrers:
         _check_referrers(options, store)
     with naming(reference):
-        digest, tag = _look(store, reference, tag, options.scope)
+        digest, tag, marker = _look(store, reference, tag, options.scope)
         if not digest:
             return _delete_leftovers(store, reference, stores) if options.referrers else Deleted()
         others = read_other_tags(store, tag, stores.run)
         if others.doubt:
             _report_doubt(others.doubt, digest, tag, options.scope, stores)
-        deleted = _foreseen(store, digest, tag, options.scope, others)
+        if marker:
+            deleted = _foreseen_with_marker(store, digest, tag, marker, others)
+        else:
+            deleted = _foreseen(store, digest, tag, options.scope, others)
         if options.referrers:
             attached = attached_to(store, digest, others, stores.run.jobs)
             deleted = dataclasses.replace(deleted, attached=attached)
         if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
-            method = "digest" if store.delete(digest) else ""
+            method = "digest" if _delete_manifests(store, digest, marker) else ""
             delete_attached(store, deleted.attached, _LEFT_HINT)
         else:
             method = _delete_tag(store, tag, digest, others, stores.run)
@@ -130,20 +133,22 @@ def _tag_to_delete(reference: Reference, scope: str) -> str:
     return tag
 
 
-def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str, str]:
-    """Return the digest of the image to delete, empty if it does not exist, and the tag if that exists.
+def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str, str, str]:
+    """Return the digest of the image to delete, empty if there is nothing to delete, and the tag if that exists.
 
-    If the reference has a tag and a digest, the tag must point to that digest.
+    If the reference has a tag and a digest, the tag must point to that digest, or to the deletion marker of an
+    interrupted deletion. With scope manifest, the third value is then the digest of the marker. The image itself may
+    not exist. With scope tag, the marker is the image to delete, so that only the tag is deleted.
     """
     found = store.find(tag or reference.name)
     if found and reference.digest and found.digest != reference.digest:
         if tag and _is_interrupted(store, tag, reference.digest):
-            return found.digest, tag
+            return (reference.digest, tag, found.digest) if scope == "manifest" else (found.digest, tag, "")
         cause = "the tag points to %s, not to the digest in the reference" % found.digest
         raise ImageError(cause, hint="Nothing was deleted. Correct or remove the digest")
     if not found and scope == "manifest" and tag and reference.digest:
         found, tag = store.find(reference.digest), ""
-    return (found.digest if found else ""), tag
+    return (found.digest if found else ""), tag, ""
 
 
 def _is_interrupted(store: Store, tag: str, digest: str) -> bool:
@@ -172,6 +177,14 @@ def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run
     return method
 
 
+def _delete_manifests(store: Store, digest: str, marker: str) -> bool:
+    """Delete an image, then the deletion marker if there is one, and return whether any of them existed.
+
+    If the task is killed after the first one, the marker still shows the next run what was deleted.
+    """
+    return any([store.delete(one) for one in (digest, marker) if one])
+
+
 def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags) -> Deleted:
     same = others.pointing_to(digest)
     named = [tag] if tag else []
@@ -182,3 +195,11 @@ def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags
     gone = {store.reference(name) for name in [*removed, digest]} - {store.reference(name) for name in kept}
     after = {name: None if name in gone else digest for name in before}
     return Deleted(digest, in_order(removed), in_order(kept), before, after)
+
+
+def _foreseen_with_marker(store: Store, digest: str, tag: str, marker: str, others: OtherTags) -> Deleted:
+    """Return what is deleted if the tag points to the deletion marker of an image, which may no longer exist."""
+    image = _foreseen(store, digest, "", "manifest", others) if store.find(digest) else Deleted(digest)
+    empty = _foreseen(store, marker, tag, "manifest", others)
+    before, after = {**empty.before, **image.before}, {**empty.after, **image.after}
+    return Deleted(digest, in_order(empty.removed + image.removed), [], before, after)
