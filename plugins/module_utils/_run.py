@@ -19,6 +19,12 @@ from ._text import clean, without_secrets
 
 _Chunk = t.TypeVar("_Chunk", bound=t.Sized)
 
+# Token services issue tokens for as long as a task runs, so only the tokens of the latest requests are kept. Forgetting
+# older ones is safe: a response can quote only the token of its own request, and this token is removed when the
+# response is read, from error details (failures.py) and from warnings (session.py). The tokens kept here are for
+# texts that take another way into a message, such as an address. There are far more of them than parallel requests.
+_RECENT_TOKENS = 1000
+
 
 class Count(t.Protocol):
     """Start a phase of a task that processes ``size`` bytes, and return its chunks, which are counted while they are read."""
@@ -58,6 +64,7 @@ class RunStats:
         self.warnings: list[str] = []
         self.quotas: dict[str, int] = {}
         self._authorizations: set[str] = set()
+        self._recent_tokens: dict[str, None] = {}
 
     def count(self) -> None:
         """Count one request."""
@@ -72,14 +79,25 @@ class RunStats:
                 self.warnings.append(text)
 
     def note_secret(self, authorization: str) -> None:
-        """Remember the value of an Authorization header, to keep it out of messages."""
+        """Remember an Authorization value with a secret of the user, to keep it out of messages until the task ends."""
         with self._lock:
             self._authorizations.add(authorization)
+
+    def note_sent(self, authorization: str) -> None:
+        """Remember the Authorization header of a request, to keep it out of messages. Old tokens are forgotten."""
+        if not authorization.startswith("Bearer "):
+            self.note_secret(authorization)
+            return
+        with self._lock:
+            self._recent_tokens.pop(authorization, None)
+            self._recent_tokens[authorization] = None
+            if len(self._recent_tokens) > _RECENT_TOKENS:
+                del self._recent_tokens[next(iter(self._recent_tokens))]
 
     def hide(self, text: str) -> str:
         """Return the text without the secrets that were sent, in any form in which a server may quote them."""
         with self._lock:
-            secrets = list(self._authorizations)
+            secrets = [*self._authorizations, *self._recent_tokens]
         return without_secrets(text, secrets)
 
 

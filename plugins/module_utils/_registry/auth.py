@@ -93,7 +93,8 @@ class Authenticator:
         self._lock = threading.Lock()
         self._fetching: dict[object, threading.Lock] = {}
         self._challenge: Challenge | None = None
-        self._tokens: dict[Credential, list[_Token]] = {}
+        # By identity and the scopes that were wanted, which may be fewer than the token has.
+        self._tokens: dict[tuple[Credential, frozenset[tuple[str, str]]], _Token] = {}
         self._extra: frozenset[tuple[str, str]] = frozenset()
         self._postponed: set[str] = set()
 
@@ -105,7 +106,9 @@ class Authenticator:
         """Return the Authorization header for a request; empty if the registry has not asked for one yet."""
         identity = self.identity(access)
         if identity.bearer:
-            return _bearer(identity.bearer, "for %s" % self._session.host)
+            header = _bearer(identity.bearer, "for %s" % self._session.host)
+            self._session.statistics.note_secret(header)
+            return header
         if self._challenge is None:
             return ""
         if self._challenge.scheme == "basic":
@@ -186,19 +189,39 @@ class Authenticator:
         with self._lock:
             lock = self._fetching.setdefault((identity, scopes), threading.Lock())
         with lock:
-            with self._lock:
-                tokens = [token for token in self._tokens.get(identity, []) if token.header != rejected]
-                self._tokens[identity] = tokens
-            for token in tokens:
-                if token.serves(scopes):
-                    return token.header
+            token = self._stored(identity, scopes, rejected)
+            if token:
+                return token.header
             try:
                 token = self._fetch_any(access, scopes, identity)
             except AccessDenied as error:
                 raise self._explained(error, identity) from None
             with self._lock:
-                self._tokens[identity].append(token)
+                end = time.monotonic() + _MARGIN
+                self._drop([key for key, stored in self._tokens.items() if stored.expires <= end])
+                self._tokens[identity, scopes] = token
             return token.header
+
+    def _stored(self, identity: Credential, scopes: frozenset[tuple[str, str]], rejected: str) -> _Token | None:
+        """Drop the rejected token, and return one that includes these scopes.
+
+        One with more scopes is also stored under these, so that the next request finds it without a search.
+        """
+        with self._lock:
+            if rejected:
+                self._drop([key for key, stored in self._tokens.items() if stored.header == rejected])
+            token = self._tokens.get((identity, scopes))
+            if token and token.serves(scopes):
+                return token
+            for (owner, _scopes), token in self._tokens.items():
+                if token.serves(scopes) and owner == identity:
+                    self._tokens[identity, scopes] = token
+                    return token
+        return None
+
+    def _drop(self, keys: t.Iterable[tuple[Credential, frozenset[tuple[str, str]]]]) -> None:
+        for key in keys:
+            del self._tokens[key]
 
     def _fetch_any(self, access: Access, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
         """Request all scopes. If a service refuses all of them because of one, request fewer.

@@ -19,7 +19,7 @@ import typing as t
 
 from .._errors import ConnectionFailed, Refused
 from .._run import RunStats
-from .._text import clean
+from .._text import clean, without_secrets
 from . import trust, urls
 from .connection_errors import BROKEN_HINT, ConnectionReset, PermanentConnectionError
 from .contact import Contacts, NotTried
@@ -271,7 +271,7 @@ class Session:
     ) -> Response:
         self.statistics.count()
         if "Authorization" in headers:
-            self.statistics.note_secret(headers["Authorization"])
+            self.statistics.note_sent(headers["Authorization"])
         response = self._transport.send(method, url, headers, data, settings)
         self._note_warnings(response)
         return response
@@ -285,7 +285,8 @@ class Session:
         if "Warning" not in response.headers:
             return
         for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
-            self.statistics.warn("%s warns: %s" % (self.host, clean(re.sub(r"\\(.)", r"\1", text), 300)))
+            text = without_secrets(re.sub(r"\\(.)", r"\1", text), [response.authorization])
+            self.statistics.warn("%s warns: %s" % (self.host, clean(text, 300)))
 
 
 class _Pause:

@@ -59,8 +59,8 @@ def test_what_stands_before_a_host_is_not_shown(text, shown):
 
 def test_secrets_that_were_sent_are_hidden_in_warnings_and_messages():
     statistics = RunStats()
-    statistics.note_secret("Bearer tok.en-1")
-    statistics.note_secret("Basic " + base64.b64encode(b"jane:sesame").decode())
+    statistics.note_sent("Bearer tok.en-1")
+    statistics.note_sent("Basic " + base64.b64encode(b"jane:sesame").decode())
     statistics.warn("you sent tok.en-1, %s and sesame" % base64.b64encode(b"tok.en-1").decode())
     assert statistics.warnings == ["you sent ***, *** and ***"]
     assert statistics.hide("amFuZTpzZXNhbWU= or jane:sesame") == "*** or ***"

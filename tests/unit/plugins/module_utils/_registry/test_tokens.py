@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 from urllib.parse import parse_qsl
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils import _run
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ImageError, LoginRefused
 from ansible_collections.drayage.registry.plugins.module_utils._registry import auth
 from ansible_collections.drayage.registry.plugins.module_utils._registry.action import Action
@@ -173,6 +175,80 @@ class TestLife:
         client, _script = scripted(challenge(), TOKEN, invalid, OK)
         assert client.call("GET", "x", PULL).status == 200
         assert clock.naps == [2.0]
+
+
+def issued(numbers):
+    """Replies of a registry without and then with the tokens of these numbers."""
+    return [reply for number in numbers for reply in (found({"token": "token-%04d" % number}), OK)]
+
+
+class TestManyRepositories:
+    """Each repository has its own token, which ends after a minute."""
+
+    @pytest.fixture
+    def lookups(self, monkeypatch):
+        """The scopes that were compared with those of a token."""
+        compared, serves = [], auth._Token.serves
+
+        def counted(token, scopes):
+            compared.append(scopes)
+            return serves(token, scopes)
+
+        monkeypatch.setattr(auth._Token, "serves", counted)
+        return compared
+
+    def test_tokens_that_have_ended_are_dropped(self, scripted, clock):
+        client, _script = scripted(challenge(), *issued(range(100)))
+        for _minute in range(10):
+            for number in range(10):
+                client.call("GET", "x", Access("app-%d" % number, PULL.actions))
+            clock.now += 60
+        tokens = [one.header for one in gc.get_objects() if isinstance(one, auth._Token) and "token-00" in one.header]
+        assert sorted(tokens) == ["Bearer token-%04d" % number for number in range(90, 100)]
+
+    @pytest.mark.parametrize("wanted", [PUSH, PULL])
+    def test_a_token_is_found_without_a_search(self, scripted, lookups, wanted):
+        client, _script = scripted(challenge(), *issued(range(100)), OK, OK)
+        for number in range(100):
+            client.call("GET", "x", Access("app-%d" % number, PUSH.actions))
+        access = Access("app-99", wanted.actions)
+        client.call("GET", "x", access)
+        lookups.clear()
+        client.call("GET", "x", access)
+        assert lookups == [access.scopes()]
+
+    def test_a_token_under_several_scopes_is_replaced_under_all_of_them(self, scripted):
+        client, script = scripted(challenge(), *issued([1]), OK, challenge(), *issued([2]), OK)
+        for access in (PUSH, PULL, PUSH, PULL):
+            client.call("GET", "x", access)
+        assert authorizations(script)[-3:] == ["Bearer token-0001", "Bearer token-0002", "Bearer token-0002"]
+
+    def test_only_recent_tokens_are_looked_for_in_messages(self, scripted, monkeypatch):
+        count = _run._RECENT_TOKENS + 10
+        client, _script = scripted(challenge(), *issued(range(count)), credential=JANE)
+        for number in range(count):
+            client.call("GET", "x", Access("app-%d" % number, PULL.actions))
+        statistics = client.session.statistics
+        recent = ["token-%04d" % number for number in range(10, count)]
+        assert statistics.hide(" ".join(recent)) == " ".join(["***"] * len(recent))
+        assert statistics.hide("jane has secret") == "jane has ***"
+        monkeypatch.setattr(_run, "without_secrets", lambda text, secrets: len(secrets))
+        assert statistics.hide("") == _run._RECENT_TOKENS + 1
+
+    def test_a_token_of_the_user_is_never_forgotten(self, scripted):
+        client, _script = scripted(OK, credential=Credential(bearer="mine"))
+        client.call("GET", "x", PULL)
+        for number in range(_run._RECENT_TOKENS):
+            client.session.statistics.note_sent("Bearer token-%04d" % number)
+        assert client.session.statistics.hide("mine, token-0000") == "***, ***"
+
+    def test_a_warning_does_not_show_the_token_of_its_request(self, scripted, monkeypatch):
+        """Its response may come late, or its token be longer than a warning."""
+        monkeypatch.setattr(_run, "_RECENT_TOKENS", 0)
+        warned = Reply(200, {"Warning": '299 - "you sent %s"' % ("t" * 400)})
+        client, _script = scripted(challenge(), found({"token": "t" * 400}), warned)
+        client.call("GET", "x", PULL)
+        assert client.session.statistics.warnings == ["r.example warns: you sent ***"]
 
 
 class TestRefusal:
