@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
-import dataclasses
 import functools
 import threading
 import typing as t
@@ -31,7 +30,7 @@ from .batches import Batches, UnpublishedJob, batching
 from .job import Event, Job, Moved, Observe, ignore
 from .outgoing import Outgoing
 from .parallel import InlineExecutor, Workers, for_each
-from .plan import plan_copy
+from .plan import plan_again
 from .prediction import BlobOwner, blob_owner_of
 from .request import Plan
 
@@ -275,25 +274,21 @@ class _Execution:
             return self._pushing.setdefault((blob_owner_of(job.planned), digest), threading.Lock())
 
     def _repair(self, job: Job) -> None:
-        """Check all content individually under a lock, and copy what is missing."""
-        before = job.planned
-        destination = before.request.destination
-        request = dataclasses.replace(before.request, listed=None, thorough=True)
+        """Check all content of the planned image individually under a lock, and copy what is missing."""
+        destination = job.planned.request.destination
         # Other images have the other threads.
         threads = self._threads if len(self._jobs) == 1 else 1
         pool = concurrent.futures.ThreadPoolExecutor(threads) if threads > 1 else InlineExecutor()
         try:
             with pool, exclusive(destination):
-                plan = plan_copy(request, pool)
-                job.plan = dataclasses.replace(plan, previous=before.previous, skipped=before.skipped)
-                job.digest = plan.top.digest  # a tag of the source may have moved
+                plan = job.plan = plan_again(job.planned, pool)
                 for_each(functools.partial(self._put_again, job), _by_size(plan.blobs), threads)
                 for manifest in (*plan.manifests, *plan.companions):
                     destination.put_manifest(manifest)
                 self._attach(job)
                 publish(plan)
         except ContentMissing as error:
-            if request.sparse:
+            if job.planned.request.sparse:
                 error.hint = "This registry requires all manifests of an index. Use platform_mode: strip"
             raise
 

@@ -42,6 +42,24 @@ def plan_copy(request: CopyRequest, pool: concurrent.futures.Executor, heads: He
     return plan
 
 
+def plan_again(before: Plan, pool: concurrent.futures.Executor) -> Plan:
+    """Plan a copy of the same image again, and check all content individually. Raises :class:`ImageError`.
+
+    The image was verified, and its cost was checked, by its digest. Its tag may point to another image now, so it is
+    read by this digest. It is read by name only if the source does not find the digest.
+    """
+    request = dataclasses.replace(before.request, listed=None, thorough=True)
+    is_named_by_digest = digests.is_digest(request.name)
+    plan = _Planner(request, pool, None, "" if is_named_by_digest else before.source_digest).plan()
+    if not is_named_by_digest and plan.source_digest != before.source_digest:
+        cause = "the source changed from %s to %s during this run, so the image was not copied"
+        reference = request.source.reference(request.name)
+        raise ImageError(cause % (before.source_digest, plan.source_digest), reference, "Run the task again")
+    return dataclasses.replace(
+        plan, source_digest=before.source_digest, previous=before.previous, skipped=before.skipped
+    )
+
+
 def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
     """Return the best request. If it differs, return the ID of the source image before it, else an empty string.
 
@@ -67,9 +85,14 @@ def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
 
 
 class _Planner:
-    def __init__(self, request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None) -> None:
+    """Makes one plan. With ``digest``, the source image has this digest, whatever its name points to now."""
+
+    def __init__(
+        self, request: CopyRequest, pool: concurrent.futures.Executor, heads: Heads | None, digest: str = ""
+    ) -> None:
         self._request = request
         self._heads = heads
+        self._digest = digest
         self._source = request.source
         self._destination = request.destination
         self._known = request.known
@@ -204,9 +227,10 @@ class _Planner:
 
     def _read_top(self, known: Descriptor | None) -> Manifest:
         """Read the manifest by the compared digest; by name if the registry does not find the digest that it returned."""
-        if known:
+        digest = known.digest if known else self._digest
+        if digest:
             with contextlib.suppress(NotFound):
-                return self._content.manifest(known.digest)
+                return self._content.manifest(digest)
         return self._content.manifest(self._request.name)
 
     def _read_manifest(self, name: str) -> Manifest:

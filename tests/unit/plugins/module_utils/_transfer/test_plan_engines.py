@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
@@ -215,3 +215,18 @@ def test_an_image_without_its_index_is_pushed_as_any_other(run, archive):
     )
     assert single.top.digest == usual.top.digest
     assert [layer.media_type for layer in single.selection.manifest.layers] == [media_types.DOCKER_LAYER]
+
+
+def test_a_second_try_copies_the_same_image_from_an_archive(pool, archive, path, elsewhere):
+    def lose(manifest):
+        del elsewhere.put_manifest
+        DockerArchive(str(path)).add(saved(b"other", names=(APP,)))
+        raise ContentMissing("blob unknown")
+
+    DockerArchive(str(path)).name({"r.example/app:kept": saved(b"amd").id})
+    plan = plan_copy(CopyRequest(archive, "1", elsewhere, ("1",)), pool)
+    elsewhere.put_manifest = lose
+    executed(plan)
+    assert names(path)[APP] == saved(b"other").id
+    assert elsewhere.tags == {"1": plan.top.digest}
+    assert elsewhere.manifests[plan.top.digest].config.digest == saved(b"amd").id
