@@ -226,3 +226,17 @@ def test_shares_of_hosts_are_disjoint_and_complete(sync, push, second_registry, 
     pruned = [sync(images=[{"name": "app", "tags": ["1.0"]}], prune=True, slice=f"{number}/3") for number in (1, 2, 3)]
     assert sum(share.summary["deleted"] for share in pruned) == 11
     assert tags_at(second_registry.host, f"{prefix}/app") == ["1.0"]
+
+
+def test_a_chain_of_promotions_reads_lists_with_pages(run_module, modern_registry, prefix):
+    """The repository in the middle is a destination and a source. Each run moves the images one step."""
+    for number in range(3):
+        images.push(release(number), modern_registry.host, f"{prefix}/upstream", f"1.{number}")
+    pages = "http-request set-query n=1 if { path_end /tags/list } !{ query -m sub n= }"
+    with Haproxy(modern_registry, pages) as proxy:
+        steps = [f"{proxy.host}/{prefix}/{name}" for name in ("upstream", "staging", "prod")]
+        chain = [{"name": steps[0], "dest": steps[1]}, {"name": steps[1], "dest": steps[2], "missing_ok": True}]
+        created = [run_module("image_sync", images=chain).summary["created"] for _run in range(3)]
+    assert created == [3, 3, 0]
+    assert digest_at(modern_registry.host, f"{prefix}/prod", "1.2") == release(2).digest
+    assert any("last=" in request.query for request in modern_registry.requests())

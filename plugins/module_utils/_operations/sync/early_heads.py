@@ -27,8 +27,9 @@ HeadResponse = t.Union[Descriptor, ImageError, None]
 
 
 class _Pair:
-    """Two repositories, and the names of each that are known so far.
+    """Two repositories, and the names of each that are known so far, by the references of the repositories.
 
+    One repository may be open several times, because it may be the destination of one pair and the source of another.
     A complete list is used only if the other list turns out to have several pages.
     """
 
@@ -36,32 +37,38 @@ class _Pair:
         self.source = source
         self.destination = destination
         self._selects = selects
-        self._known: dict[Repository, set[str]] = {source: set(), destination: set()}
-        self._whole: dict[Repository, t.Collection[str]] = {}
+        self._known: dict[str, set[str]] = {source.reference(""): set(), destination.reference(""): set()}
+        self._whole: dict[str, t.Collection[str]] = {}
         self._has_pages = False
 
-    def add_page(self, repository: Repository, names: t.Collection[str]) -> list[str]:
+    @property
+    def references(self) -> t.Collection[str]:
+        """The references of the repositories; only one if the source is the destination."""
+        return self._known.keys()
+
+    def add_page(self, reference: str, names: t.Collection[str]) -> list[str]:
         """Add a page of a list. Return the names that are now known on both sides, and were not before."""
         self._has_pages = True
-        found = self._add(repository, names)
+        found = self._add(reference, names)
         for other, whole in list(self._whole.items()):
             found += self.add_all(other, whole)
         return found
 
-    def add_all(self, repository: Repository, names: t.Collection[str]) -> list[str]:
+    def add_all(self, reference: str, names: t.Collection[str]) -> list[str]:
         """Add a complete list. Return names like :meth:`add_page`."""
         if self._has_pages:
-            self._whole.pop(repository, None)
-            return self._add(repository, names)
-        self._whole[repository] = names
+            self._whole.pop(reference, None)
+            return self._add(reference, names)
+        self._whole[reference] = names
         return []
 
-    def _add(self, repository: Repository, names: t.Collection[str]) -> list[str]:
-        other = self.destination if repository is self.source else self.source
-        known = self._known[repository]
-        fresh = [name for name in names if name not in known]
-        known.update(fresh)
-        return [name for name in fresh if name in self._known[other] and self._selects(name)]
+    def _add(self, reference: str, names: t.Collection[str]) -> list[str]:
+        fresh = [name for name in names if name not in self._known[reference]]
+        self._known[reference].update(fresh)
+        return [name for name in fresh if self._is_on_both_sides(name) and self._selects(name)]
+
+    def _is_on_both_sides(self, name: str) -> bool:
+        return all(name in known for known in self._known.values())
 
 
 class EarlyHeads:
@@ -95,21 +102,22 @@ class EarlyHeads:
     def expect(self, source: Repository, destination: Repository, selects: t.Callable[[str], bool]) -> None:
         """Resolve names that exist in both repositories and for which ``selects`` returns True."""
         pair = _Pair(source, destination, selects)
-        for repository in (source, destination):
-            self._pairs[repository.reference("")].append(pair)
+        for reference in pair.references:
+            self._pairs[reference].append(pair)
 
     def note_page(self, repository: Repository, names: t.Collection[str]) -> None:
         """Note a page of a repository's tag list, except the last one."""
-        self._note(repository, lambda pair: pair.add_page(repository, names))
+        self._note(repository, lambda pair, reference: pair.add_page(reference, names))
 
     def note_all(self, repository: Repository, names: t.Collection[str]) -> None:
         """Note the complete tag list of a repository."""
-        self._note(repository, lambda pair: pair.add_all(repository, names))
+        self._note(repository, lambda pair, reference: pair.add_all(reference, names))
 
-    def _note(self, repository: Repository, add: t.Callable[[_Pair], list[str]]) -> None:
+    def _note(self, repository: Repository, add: t.Callable[[_Pair, str], list[str]]) -> None:
+        reference = repository.reference("")
         with self._changed:
-            for pair in self._pairs.get(repository.reference(""), ()):
-                for name in add(pair):
+            for pair in self._pairs.get(reference, ()):
+                for name in add(pair, reference):
                     self._waiting.append((pair.source.open(name), name))
                     self._waiting.append((pair.destination.open(name), name))
             if self._waiting and not self._pool:

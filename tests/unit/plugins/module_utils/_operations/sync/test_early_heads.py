@@ -56,8 +56,12 @@ def stores():
 
 def listed(heads, stores, selects=lambda _name: True):
     heads.expect(*stores, selects)
+    read_lists(heads, reversed(stores))
+
+
+def read_lists(heads, stores):
     with heads:
-        for store in reversed(stores):
+        for store in stores:
             heads.note_all(store, store.tags_by_page(lambda names, store=store: heads.note_page(store, names)))
 
 
@@ -73,9 +77,7 @@ def test_what_is_on_both_sides_is_asked_for_before_the_last_page_is_read(paged):
     heads = EarlyHeads(2)
     stores[paged].await_page = lambda: [store.await_heads("1", "2") for store in stores]
     heads.expect(*stores, lambda _name: True)
-    with heads:
-        for store in order:
-            heads.note_all(store, store.tags_by_page(lambda names, store=store: heads.note_page(store, names)))
+    read_lists(heads, order)
     assert [store.names("resolve").count(name) for store in stores for name in ("1", "2")] == [1, 1, 1, 1]
     assert not {"x", "y"} & {*asked(stores[0]), *asked(stores[1])}
 
@@ -103,3 +105,26 @@ def test_lists_of_one_page_begin_nothing(stores):
     stores[0].pages = (("1", "2", "3", "4"),)
     listed(heads, stores)
     assert [asked(store) for store in stores] == [[], []]
+
+
+@pytest.mark.parametrize("paged", range(4))
+def test_a_repository_may_be_a_destination_and_a_source(paged):
+    """It is open twice then, and each of its lists counts for both pairs."""
+    hosts = ("dev.example", "staging.example", "staging.example", "prod.example")
+    stores = [
+        Paged(host, ("1",), ("2",)) if number == paged else Paged(host, ("1", "2")) for number, host in enumerate(hosts)
+    ]
+    heads = EarlyHeads(2)
+    heads.expect(*stores[:2], lambda _name: True)
+    heads.expect(*stores[2:], lambda _name: True)
+    read_lists(heads, stores)
+    for store in stores:
+        assert [heads.ask(store, name).digest for name in ("1", "2")] == [IMAGE.digest] * 2
+
+
+def test_names_of_a_repository_that_is_copied_to_itself_are_on_both_sides():
+    stores = [Paged(SIDES[0], ("1",), ("2",)) for _side in range(2)]
+    stores[0].await_page = lambda: [store.await_heads("1") for store in stores]
+    heads = EarlyHeads(2)
+    listed(heads, stores)
+    assert heads.ask(stores[1], "1").digest == IMAGE.digest
