@@ -17,6 +17,9 @@ options:
       - The module deletes nothing from a repository if it cannot list the tags at the source, or if one of the images in this repository failed. It also
         deletes nothing from a repository if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a
         pattern such as V(path/*), it deletes nothing from any repository.
+      - A registry's tag list may be outdated or incomplete. If an entry would select a tag that the list of its source registry lacks, the module deletes
+        this tag only after the source confirms that it does not exist. This costs one HEAD and one GET request for each such tag. The module
+        keeps tags that exist or cannot be read, and shows a warning.
       - Tags that contain an image's digest, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long as this image
         exists. If an index is kept, its children are also kept, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image

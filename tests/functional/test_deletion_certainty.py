@@ -134,6 +134,33 @@ def test_all_other_tags_survive(stores, server, repository, listed, head, operat
         assert succeeded
 
 
+@pytest.mark.parametrize("listed", ["stale", "refused HEAD", "page for HEAD"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_tags_that_the_source_does_not_list_are_confirmed(stores, server, repository, listed, dry_run):
+    """The list of the source lacks ``twin``, which exists, and ``gone``, which does not."""
+    for tag, image in (("keep", NEW), ("twin", OLD)):
+        images.push(image, server.host, f"{repository}-source", tag)
+    for tag, image in (("keep", NEW), ("twin", OLD), ("gone", OLD)):
+        images.push(image, server.host, repository, tag)
+    short = Response(200, [("Content-Type", "application/json")], json.dumps({"tags": ["keep"]}).encode())
+    page = Response(404, [("Content-Type", "text/html")], b"")
+
+    def rule(request):
+        if is_list(request, f"{repository}-source"):
+            return short
+        if request.method == "HEAD" and request.target == f"/v2/{repository}-source/manifests/twin":
+            return {"refused HEAD": error(403, "DENIED"), "page for HEAD": page}.get(listed)
+        return None
+
+    entry = Entry(f"{repository}-source", dest=f"{server.host}/{repository}")
+    with Forger(server.host, rule) as proxy, stores() as opened:
+        opened.run.dry_run = dry_run
+        synced = sync(SyncOptions(src=proxy.host, images=[entry], prune=True), opened)
+    assert [image.name for image in synced.images if image.action == "deleted"] == ["gone"]
+    assert any("the tag list is incomplete" in text for text in opened.run.statistics.warnings)
+    assert tags_at(server.host, repository) == (["gone", "keep", "twin"] if dry_run else ["keep", "twin"])
+
+
 def trigger(repository, tag, action):
     """Return a rule that calls ``action`` once, right after the first look at a tag was answered."""
     done = []

@@ -25,6 +25,7 @@ from .._transfer.request import Plan
 from . import attached_tags, prune_attached
 from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
+from .unlisted_tags import UnlistedTag, find_existing
 
 _LEFT_HINT = "To delete the referrers, run image_delete with the image's digest, scope: manifest and referrers: true"
 
@@ -35,10 +36,10 @@ class PrunableTags:
 
     Listed: ``unselected`` are these tags, and ``selected`` the declared tags and digests of all hosts that share the work.
     ``is_ours`` returns whether this host deletes a tag. With ``referrers``, the referrers of deleted images are
-    deleted. Looked up: ``tags`` maps the tags that may be deleted to what they point to. ``declared`` has the digests
-    of the declared images and their children, and ``needed`` the tags and digests that the repository must have.
-    ``left_to_others`` are tags that other hosts delete. ``attached`` has untagged artifacts to delete, by the digests
-    of their images.
+    deleted. ``unlisted`` has the unselected tags that must be absent from their sources. Looked up: ``tags`` maps the
+    tags that may be deleted to what they point to. ``declared`` has the digests of the declared images and their
+    children, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are tags that other
+    hosts delete. ``attached`` has untagged artifacts to delete, by the digests of their images.
     """
 
     store: Repository
@@ -46,6 +47,7 @@ class PrunableTags:
     selected: t.Collection[str]
     is_ours: t.Callable[[str], bool]
     referrers: bool = False
+    unlisted: t.Sequence[UnlistedTag] = ()
     tags: dict[str, Descriptor] = dataclasses.field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     needed: frozenset[str] = frozenset()
@@ -92,14 +94,16 @@ def _children(plan: Plan) -> t.Iterator[str]:
 def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Run) -> list[Job]:
     """Resolve the tags, and find out which of them can be deleted. Return failed jobs for those that cannot be resolved.
 
-    ``images`` are the declared images.
+    ``images`` are the declared images. Tags that may still exist at the source are kept.
     """
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
         declared[image.repository].append(image)
     for group in prunable:
         group.declare(declared[group.repository])
+    existing = find_existing([one for group in prunable for one in group.unlisted], run)
     pairs = [(group, tag) for group in prunable for tag in group.unselected]
+    pairs = [(group, tag) for group, tag in pairs if group.store.reference(tag) not in existing]
     failed = []
     for (group, tag), found in zip(pairs, for_each(_look, pairs, run.jobs)):
         if isinstance(found, ImageError):

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import re
@@ -95,6 +96,7 @@ class _Discovery:
         self._declared: dict[tuple[str, str], Job] = {}
         self._broken: set[str] = set()
         self._known: dict[Location, Known] = {}
+        self._sources: dict[str, list[tuple[RepositoryPair, list[str]]]] = collections.defaultdict(list)
         self._is_complete = True
 
     def discover(self, entries: t.Sequence[Entry]) -> Discovered:
@@ -130,6 +132,8 @@ class _Discovery:
             self._fail(source, location, tags)
             return []
         names = self._select(pair, listed)
+        if isinstance(listed, list):
+            self._sources[location].append((pair, listed))
         request: RepositoryRequest | None = None
         for name in names:
             opened, store = pair.source.open(name), pair.destination.open(name)
@@ -314,6 +318,7 @@ class _Discovery:
             return []
         with importing:
             from ..prune import PrunableTags
+            from ..unlisted_tags import ListedSource, find_unlisted
 
         found = []
         for location, tags in known.items():
@@ -324,7 +329,12 @@ class _Discovery:
             if unselected:
                 is_ours = functools.partial(self._has, tags.repository)
                 referrers = self._options.referrers
-                found.append(PrunableTags(tags.repository, unselected, wanted[location], is_ours, referrers))
+                sources = [
+                    ListedSource(pair.source, listed, pair.entry.selection())
+                    for pair, listed in self._sources[location]
+                ]
+                unlisted = find_unlisted(tags.repository, unselected, sources, referrers)
+                found.append(PrunableTags(tags.repository, unselected, wanted[location], is_ours, referrers, unlisted))
         return found
 
     def _fail(self, source: str, location: str, error: ImageError) -> None:
