@@ -93,7 +93,8 @@ options:
     description:
       - What to do with tags that already exist at the destination.
       - V(update) updates them to match the source.
-      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
+      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move. If the destination's tag list does not contain
+        a tag, the module sends one HEAD request to confirm that the tag does not exist, because the list may be outdated or incomplete.
     type: str
     choices:
       - update

@@ -95,6 +95,26 @@ def test_a_listed_tag_that_does_not_exist_is_warned_of(run_module, registry, rep
     assert f"{proxy.host}/{repository}: the tag list contains tags that do not exist: 2" in result.stdout
 
 
+def test_an_existing_tag_that_is_not_listed_is_kept(run_module, registry, second_registry, repository):
+    images.push(INDEX, registry.host, repository, "1")
+    images.push(INDEX, registry.host, repository, "2")
+    for tag in ("0", "1"):
+        images.push(SINGLE, second_registry.host, repository, tag)
+    listed = """http-request return status 200 content-type application/json string '{"tags":["0"]}'"""
+    rule = f"{listed} if {{ path_end /tags/list }}"
+    with Haproxy(second_registry, rule) as proxy:
+        options = {"src": registry.host, "dest": proxy.host, "images": [{"name": repository}], "existing": "keep"}
+        predicted = run_module("image_sync", **options, check_mode=True)
+        second_registry.forget()
+        result = run_module("image_sync", **options)
+    assert [image["action"] for image in result.images] == ["unchanged", "created"]
+    assert predicted.images == result.images
+    heads = [request.path for request in second_registry.requests() if request.method == "HEAD"]
+    assert sorted(path[-2:] for path in heads if path[-2:] in ("/0", "/1", "/2")) == ["/1", "/2"]
+    assert digest_at(second_registry.host, repository, "1") == SINGLE.digest
+    assert digest_at(second_registry.host, repository, "2") == INDEX.digest
+
+
 def test_absence_is_confirmed_before_it_is_told(run_module, registry, repository):
     images.push(SINGLE, registry.host, repository, "1")
     registry.forget()

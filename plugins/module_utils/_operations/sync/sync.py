@@ -14,6 +14,7 @@ import typing as t
 
 from ... import _messages as messages
 from ..._errors import ImageError, NotFound, naming
+from ..._image import digest as digests
 from ..._image import reference as references
 from ..._imports import importing
 from ..._transfer.conversion import Conversion
@@ -143,11 +144,11 @@ class _Sync:
         request = job.request
         if request is None:
             return
-        if self._options.existing == "keep" and job.name in (request.known.tags or ()):
-            job.decide_unchanged()
-            return
         try:
             with naming(job.dest):
+                if self._options.existing == "keep" and _exists(job, request):
+                    job.decide_unchanged()
+                    return
                 if request.conversion:
                     self._run.enter("converting", job.src)
                 plan = _plan_if_present(job, request)
@@ -226,6 +227,16 @@ class _Sync:
 
     def _may_write(self, images: t.Iterable[Job]) -> bool:
         return self._options.keep_going or not any(image.error for image in images)
+
+
+def _exists(job: Job, request: CopyRequest) -> bool:
+    """Return whether the destination has the tag. As its list may lack existing tags, one request confirms that a tag is absent.
+
+    A digest needs no request, because it always belongs to the same image.
+    """
+    if job.name in (request.known.tags or ()):
+        return True
+    return not digests.is_digest(job.name) and request.destination.resolve(job.name) is not None
 
 
 def _plan_if_present(job: Job, request: CopyRequest) -> Plan | None:
