@@ -98,7 +98,8 @@ class Registries:
             if former:
                 _check(entry)
                 self._entries.remove(former)
-            self._take_in([former.completed(entry) if former else entry])
+            known[_canonical(entry.host)] = former.completed(entry) if former else entry
+            self._take_in([known[_canonical(entry.host)]])
 
     def _take_in(self, entries: t.Iterable[RegistrySettings]) -> None:
         for entry in entries:

@@ -29,7 +29,7 @@ from ..._image import document as documents
 _VERSION = 1
 # Bytes; 100,000 images need about a third of that.
 _MAX_SIZE = 1024**3
-_HOST = re.compile(r"(?:[^/]*[.:][^/]*|localhost)/")
+_HOST = re.compile(r"\A(?:[^/]*[.:][^/]*|localhost)/")
 
 Record = dict[str, t.Any]
 

@@ -46,7 +46,7 @@ _REFUSED = frozenset(
 )
 _CREDENTIALS = ("registry", "user", "pass", "tls", "reqPerSec", "reqConcurrent")
 _TLS: dict[str, dict[str, bool]] = {
-    "enabled": {},
+    "enabled": {"plain_http": False},
     "insecure": {"validate_certs": False},
     "disabled": {"plain_http": True},
 }
@@ -204,13 +204,14 @@ def _settings(node: Node) -> RegistrySettings:
                 )
     if len(found) == 1:
         raise node.wrong("the entry must have both user and pass", "Add the missing key")
-    tls = parts["tls"].text() if "tls" in parts else "enabled"
-    if tls not in _TLS:
-        raise parts["tls"].wrong("the value must be one of: %s" % ", ".join(_TLS))
+    if "tls" in parts:
+        tls = parts["tls"].text()
+        if tls not in _TLS:
+            raise parts["tls"].wrong("the value must be one of: %s" % ", ".join(_TLS))
+        found.update(_TLS[tls])
     for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
         if key in parts:
             found[ours] = _number(parts[key])
-    found.update(_TLS[tls])
     return RegistrySettings(parts["registry"].text(), **found)
 
 

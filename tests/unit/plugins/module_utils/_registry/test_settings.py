@@ -239,6 +239,17 @@ def test_further_entries_do_not_change_what_is_there():
         registries.extend([RegistrySettings("https://x.example")])
 
 
+@pytest.mark.parametrize("own", [[], [RegistrySettings("r.example", requests_per_second=5.0)]])
+def test_several_further_entries_for_a_host_complete_each_other(own):
+    registries = Registries(own)
+    registries.extend(
+        [RegistrySettings("r.example", username="u", password="p"), RegistrySettings("R.example/", ca_path="/ca")]
+    )
+    found = registries.of("r.example", "app")
+    assert (found.username, found.ca_path) == ("u", "/ca")
+    assert found.requests_per_second == (5.0 if own else None)
+
+
 def test_an_entry_is_completed_with_what_a_further_one_knows_of_the_same_host():
     file = RegistrySettings(
         "r.example", username="u", password="p", ca_path="/ca", client_cert="/cert", client_key="/key"

@@ -66,6 +66,12 @@ def test_names_are_compared_without_the_place(known, asked):
     assert not inventory.has(asked + "4", DIGEST)
 
 
+def test_a_directory_with_a_dot_is_part_of_the_name():
+    inventory = Inventory([record("oci:/srv/a:release/4.16/tool:1")])
+    assert inventory.has("oci:/srv/b:release/4.16/tool:1", DIGEST)
+    assert not inventory.has("oci:/srv/b:release/4.17/tool:1", DIGEST)
+
+
 def test_what_blobs_are_there_and_where():
     inventory = Inventory([record("r.example/a:1"), record("r.example/b:1", OTHER, blobs=[])])
     assert inventory.blobs() == {BLOB}

@@ -51,6 +51,13 @@ def node(tmp_path):
     return make
 
 
+@pytest.mark.parametrize(("tls", "scheme"), [("", "http"), (", tls: enabled", "https"), (", tls: disabled", "http")])
+def test_tls_can_be_enabled_on_loopback(node, tls, scheme):
+    document = node('version: 1\ncreds: [{registry: "localhost:5000"%s}]\nsync: []\n' % tls)
+    [settings] = read_regsync(document, lambda warning: None).settings
+    assert settings.scheme("localhost:5000") == scheme
+
+
 def test_regsync(node):
     warnings: list[str] = []
     document = node(REGSYNC)
