@@ -77,7 +77,12 @@ class Mapping:
     def _lock(self, entry: t.Mapping[str, t.Any]) -> None:
         image = str(entry.get("image", ""))
         origin = (entry.get("annotations") or {}).get(_KBLD_ID)
-        for name in filter(None, (origin, image, image.partition("@")[0])):
+        names = [origin, image]
+        bare = image.partition("@")[0]
+        # The bare repository would mean latest, but kbld locks the tag of the origin.
+        if not origin or _has_tag(bare):
+            names.append(bare)
+        for name in filter(None, names):
             self._exact[_exact(str(name))] = image
 
     def _synced(self, image: t.Mapping[str, t.Any]) -> None:
@@ -113,8 +118,12 @@ def _full(text: str) -> str:
 def _exact(text: str) -> str:
     """Return the full name of a reference, with the default tag if it has none."""
     full = _full(text)
-    named = "@" in full or ":" in full.rpartition("/")[2]
-    return full if named else full + ":latest"
+    return full if "@" in full or _has_tag(full) else full + ":latest"
+
+
+def _has_tag(name: str) -> bool:
+    """Return whether a name without a digest has a tag. A colon before the last slash is that of a port."""
+    return ":" in name.rpartition("/")[2]
 
 
 def rewrite(content: t.Any, mapping: Mapping, default_tag: str = "") -> Rewritten:

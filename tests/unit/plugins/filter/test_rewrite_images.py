@@ -87,6 +87,29 @@ def test_failed_images_of_a_sync_are_no_mapping():
     assert rewrite_images("services: {a: {image: app:1}}", [image])["missing"] == ["app:1"]
 
 
+def test_lock_without_tags_maps_only_the_original_references():
+    other = "sha256:" + "1" * 64
+    entries = [
+        {"image": f"r.example:5000/library/nginx@{digest}", "annotations": {"kbld.carvel.dev/id": origin}}
+        for origin, digest in (("nginx:1.25", DIGEST), ("nginx:1.26", other))
+    ]
+    text = "services: {a: {image: nginx:1.25}, b: {image: nginx:1.26}, c: {image: 'r.example:5000/library/nginx'}}\n"
+    result = rewrite_images(text, {"kind": "ImagesLock", "images": entries})
+    assert result["content"] == text.replace("nginx:1.25", entries[0]["image"]).replace(
+        "nginx:1.26", entries[1]["image"]
+    )
+    assert result["missing"] == ["r.example:5000/library/nginx"]
+
+
+def test_lock_of_docker_hub_leaves_a_reference_without_a_tag():
+    image = f"index.docker.io/library/nginx@{DIGEST}"
+    lock = {"kind": "ImagesLock", "images": [{"image": image, "annotations": {"kbld.carvel.dev/id": "nginx:1.25"}}]}
+    text = "services: {a: {image: nginx}}\n"
+    assert rewrite_images(text, lock) == {"content": text, "replaced": {}, "missing": ["nginx"]}
+    del lock["images"][0]["annotations"]
+    assert rewrite_images(text, lock)["replaced"] == {"nginx": image}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
