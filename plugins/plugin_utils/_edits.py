@@ -99,11 +99,12 @@ class Edits:
         if replaced is None and (old == value or span in self._changes):  # the second time by an alias
             return
         if replaced is None and old and old in raw:
-            replaced = raw.replace(old, value, 1)
+            # Anchors and tags precede the value, and may contain the same text.
+            before, _old, after = raw.rpartition(old)
+            replaced = before + _quoted(value, not span.style) + after
         if replaced is None:
-            quoted = bool(span.style) or bool(_NOT_TEXT.fullmatch(value))
             after_colon = span.start == span.end and self._text[span.start - 1 : span.start] == ":"
-            replaced = " " * after_colon + ('"%s"' % value if quoted else value)
+            replaced = " " * after_colon + ('"%s"' % value if span.style else _quoted(value))
         self._changes[span] = replaced
 
     def add(self, sibling: Span, key: str, value: str) -> None:
@@ -116,8 +117,7 @@ class Edits:
         before = re.match(r"[\s-]*", self._text[start : sibling.start])
         end = self._text.find("\n", sibling.end)
         end = len(self._text) if end < 0 else end
-        value = '"%s"' % value if _NOT_TEXT.fullmatch(value) else value
-        self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, value))
+        self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, _quoted(value)))
 
     def _insert(self, offset: int, text: str) -> None:
         span = Span(offset, offset, "")
@@ -130,6 +130,11 @@ class Edits:
             pieces += [self._text[at : span.start], self._changes[span]]
             at = span.end
         return "".join([*pieces, self._text[at:]])
+
+
+def _quoted(value: str, is_plain: bool = True) -> str:
+    """Return a value for YAML, with quotes if it is a plain scalar that YAML would not read as text."""
+    return '"%s"' % value if is_plain and _NOT_TEXT.fullmatch(value) else value
 
 
 def _substituted(text: str, reference: str, new: str) -> str | None:

@@ -210,6 +210,26 @@ def test_pairs_without_a_tag(text, expected):
     assert result["content"].replace('"', "'") == expected.replace('"', "'")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("image:\n  repository: app\n  tag: v1 # t\n", 'image:\n  repository: r.example/app\n  tag: "1.10" # t\n'),
+        ("image: {repository: app, tag: 'v1'}\n", "image: {repository: r.example/app, tag: '1.10'}\n"),
+        ("image: {repository: app, tag: &v1 v1}\n", 'image: {repository: r.example/app, tag: &v1 "1.10"}\n'),
+        ("image: {repository: app, tag: !!str v1}\n", 'image: {repository: r.example/app, tag: !!str "1.10"}\n'),
+        (
+            "images:\n- {name: a, newName: app, newTag: v1}\n",
+            'images:\n- {name: a, newName: r.example/app, newTag: "1.10"}\n',
+        ),
+    ],
+    ids=["plain", "quoted", "anchor", "tag", "kustomize"],
+)
+def test_tags_that_yaml_reads_as_numbers_get_quotes(text, expected):
+    result = rewrite_images(text, {"app:v1": "r.example/app:1.10"})
+    assert result["content"] == expected
+    assert "1.10" in str(yaml.safe_load(result["content"]))
+
+
 def test_reference_without_a_tag_means_latest():
     images = [
         {"src": "docker.io/library/app:latest", "dest": "r.example/app:latest", "digest": DIGEST, "action": "created"}
@@ -221,7 +241,7 @@ def test_reference_without_a_tag_means_latest():
 def test_digest_of_a_chart_without_its_algorithm():
     text = "image: {repository: app, tag: '1', sha: %s}" % ("1" * 64)
     result = rewrite_images(text, {"app:1@sha256:" + "1" * 64: f"r.example/app:1@{DIGEST}"})
-    assert result["content"] == "image: {repository: r.example/app, tag: '1', sha: %s}" % ("0" * 64)
+    assert result["content"] == "image: {repository: r.example/app, tag: '1', sha: \"%s\"}" % ("0" * 64)
 
 
 def test_longest_prefix_and_whole_references_win():
