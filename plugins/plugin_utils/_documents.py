@@ -26,7 +26,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 # Aliases let a small text stand for any number of values. The largest charts render to some 100,000.
 _MAX_VALUES = 300_000
-
+_BYTE_ORDER_MARK = "\ufeff"
 
 _HINT = "Correct the document"
 
@@ -56,9 +56,15 @@ class Document:
     spans: t.Mapping[Path, Span] = dataclasses.field(default_factory=dict)
 
 
+def split_mark(text: str) -> tuple[str, str]:
+    """Return the byte order mark of a text, which may be empty, and the rest. The positions of libyaml do not count the mark."""
+    return (_BYTE_ORDER_MARK, text[1:]) if text.startswith(_BYTE_ORDER_MARK) else ("", text)
+
+
 def load(text: str) -> list[Document]:
-    """Read all documents in a text. Raises InvalidDocument."""
+    """Read all documents in a text. Positions do not count a byte order mark. Raises InvalidDocument."""
     text = str.__str__(text)  # libyaml refuses the strings that ansible-core marks with their origin
+    _mark, text = split_mark(text)
     if _is_unit(text):
         return [Document(_read_unit(text), _unit_spans(text))]
     try:

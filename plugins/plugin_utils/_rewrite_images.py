@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
 
-from ._documents import Document, Path, load
+from ._documents import Document, Path, load, split_mark
 from ._edits import Edits, new_values
 from ._find_images import find_in
 from ._found import Found
@@ -155,6 +155,7 @@ class _Rewriter:
         return document
 
     def _text(self, text: str) -> str:
+        mark, text = split_mark(text)
         edits = Edits(text)
         for document in load(text):
             for found, new in self._replaced(document):
@@ -164,7 +165,7 @@ class _Rewriter:
                         edits.replace(document.spans[path], old, value, found, new)
                     elif "sibling" in found.parts:
                         edits.add(document.spans[found.parts["sibling"]], str(path[-1]), value)
-        return edits.result()
+        return mark + edits.result()
 
     def _replaced(self, document: Document) -> t.Iterator[tuple[Found, str]]:
         """Yield the references of a document that the mapping contains, with their replacements."""

@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.drayage.registry.plugins.filter.rewrite_images import FilterModule
+from ansible_collections.drayage.registry.plugins.plugin_utils import _documents
 
 rewrite_images = FilterModule().filters()["rewrite_images"]
 DIGEST = "sha256:" + "0" * 64
@@ -263,6 +264,25 @@ def test_every_document_of_a_text_and_of_a_list():
     assert rewrite_images(documents, MIRROR)["content"] == list(
         yaml.safe_load_all(rewrite_images(text, MIRROR)["content"])
     )
+
+
+@pytest.mark.parametrize("loader", [_documents._LOADER, yaml.SafeLoader])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- image: docker.io/a/b:1\n",
+        "services: {a: {image: nginx:1}}\n---\nservices: {b: {image: nginx:2}}\n",
+        '{"services": {"a": {"image": "nginx:1"}}}',
+        "images:\n- name: nginx\n  newTag: '1'\n",
+        "- {a: b}\n- image: docker.io/a/b:1\n",
+        "[Container]\nImage=docker.io/library/nginx:1\n",
+    ],
+)
+def test_byte_order_mark_stays_at_the_start(monkeypatch, text, loader):
+    monkeypatch.setattr(_documents, "_LOADER", loader)
+    expected = rewrite_images(text, MIRROR)
+    assert expected["replaced"]
+    assert rewrite_images("\ufeff" + text, MIRROR) == {**expected, "content": "\ufeff" + expected["content"]}
 
 
 @pytest.mark.parametrize(
