@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -16,7 +17,12 @@ import tarfile
 import typing as t
 import zlib
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, LocalFailure, file_errors
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    ImageError,
+    InvalidContent,
+    LocalFailure,
+    file_errors,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import open_regular, read_named
 
 # Bytes. The largest rendered charts have some 10 MiB.
@@ -78,7 +84,7 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
         for name in sorted(files):
             path = os.path.join(directory, name)
             if name.endswith(_ARCHIVES):
-                yield Chart(path)
+                yield from _packed_chart(path)
             elif name.endswith(_SUFFIXES):
                 try:
                     text = Text(path, _decoded(read_named(path, MAX_FILE, "the file"), path))
@@ -92,6 +98,30 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
                         cause = "the directory contains more than %d files" % _MAX_FILES
                     raise LocalFailure(cause, top, "Pass only the directories that you need")
                 yield text
+
+
+def _packed_chart(path: str) -> t.Iterator[Chart | Unreadable]:
+    """Yield the chart in an archive of a directory, where other archives may exist, or why it was skipped."""
+    try:
+        has_chart = _has_chart(path)
+    except ImageError as error:
+        yield Unreadable(str(error))
+        return
+    if has_chart:
+        yield Chart(path)
+    elif path.endswith(".tgz"):  # .tar.gz is common for other content
+        cause = "the archive was skipped, because it has no Chart.yaml in its top directory"
+        yield Unreadable(str(InvalidContent(cause, path, "If it is a Helm chart, recreate it with helm package")))
+
+
+def _has_chart(path: str) -> bool:
+    budget = _Budget()
+    with file_errors("read the chart", path), open_regular(path) as stream, _opened(stream, path, budget) as archive:
+        for member in _members(archive, path, budget):
+            directory, _slash, name = member.name.rpartition("/")
+            if member.isreg() and name == "Chart.yaml" and directory and "/" not in directory:
+                return True
+    return False
 
 
 def chart_files(path: str) -> list[Text]:
@@ -143,31 +173,47 @@ class _Budget:
         return self.size >= 0 and self.members >= 0
 
 
-def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> list[Text]:
-    """Return the files in a .tgz archive, which is read as a stream: nothing is written, and no more than the budget is unpacked."""
-    found: dict[str, Text] = {}
+@contextlib.contextmanager
+def _opened(stream: t.BinaryIO, path: str, budget: _Budget) -> t.Iterator[tarfile.TarFile]:
+    """Open a .tgz archive as a stream: nothing is written, and no more than the budget is unpacked.
+
+    Raises InvalidContent, also for errors while the block reads the archive.
+    """
     try:
         with tarfile.open(fileobj=_Bounded(stream, path, budget), mode="r|gz") as archive:
-            for member in archive:
-                if not budget.spend(member):
-                    cause = "the archive unpacks to more than %d bytes" % MAX_TOTAL
-                    if budget.members < 0:
-                        cause = "the archive contains more than %d files" % _MAX_FILES
-                    raise InvalidContent(cause, path, _ORIGIN_HINT)
-                directory, _slash, name = member.name.rpartition("/")
-                relative = directory.partition("/")[2] or "."
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is None or member.size > MAX_FILE:
-                    continue
-                where = "%s/%s" % (path, member.name)
-                if name in _CHART_FILES and _is_chart_directory(relative):
-                    found[member.name] = Text(where, _decoded(content.read(), where))
-                elif name.endswith(_ARCHIVES) and relative.rpartition("/")[2] == "charts" and levels:
-                    inner = _in_archive(io.BytesIO(content.read()), where, budget, levels - 1)
-                    found.update((text.file, text) for text in inner)
+            yield archive
     except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
         cause = "the file cannot be read as a .tgz archive (%s)" % error
         raise InvalidContent(cause, path, "Recreate the archive with helm package") from None
+
+
+def _members(archive: tarfile.TarFile, path: str, budget: _Budget) -> t.Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive. Raises InvalidContent if they exceed the budget."""
+    for member in archive:
+        if not budget.spend(member):
+            cause = "the archive unpacks to more than %d bytes" % MAX_TOTAL
+            if budget.members < 0:
+                cause = "the archive contains more than %d files" % _MAX_FILES
+            raise InvalidContent(cause, path, _ORIGIN_HINT)
+        yield member
+
+
+def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> list[Text]:
+    """Return the files of the chart in a .tgz archive and of its subcharts."""
+    found: dict[str, Text] = {}
+    with _opened(stream, path, budget) as archive:
+        for member in _members(archive, path, budget):
+            directory, _slash, name = member.name.rpartition("/")
+            relative = directory.partition("/")[2] or "."
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None or member.size > MAX_FILE:
+                continue
+            where = "%s/%s" % (path, member.name)
+            if name in _CHART_FILES and _is_chart_directory(relative):
+                found[member.name] = Text(where, _decoded(content.read(), where))
+            elif name.endswith(_ARCHIVES) and relative.rpartition("/")[2] == "charts" and levels:
+                inner = _in_archive(io.BytesIO(content.read()), where, budget, levels - 1)
+                found.update((text.file, text) for text in inner)
     return [found[name] for name in sorted(found)]
 
 

@@ -171,6 +171,47 @@ def test_archives_that_unpack_without_bounds(find, tmp_path, monkeypatch):
         find(path)
 
 
+def test_archives_in_a_directory(find, tmp_path):
+    top = tmp_path / "top"
+    write(top / "a.yaml", POD)
+    archive(top / "backup.tar.gz", {"data/Chart.yaml": CHART, "values.yaml": VALUES})
+    archive(top / "chart.tar.gz", {"values.yaml": "image: a/values:1\n", "Chart.yaml": CHART})
+    (top / "empty.tar.gz").write_bytes(b"")
+    os.mkfifo(top / "pipe.tgz")
+    archive(top / "root.tgz", {"Chart.yaml": CHART}, prefix="")
+    archive(top / "source.tgz", {"main.c": ""})
+    assert references(find(top)) == ["a/pod:1", "a/values:1"]
+    unreadable, pipe, root, source = (text for text in find.warnings if "is not installed" not in text)
+    assert unreadable.startswith(f"{top}/empty.tar.gz: the file cannot be read as a .tgz archive (")
+    assert pipe == f"{top}/pipe.tgz is not a regular file. Check that this is the right file."
+    skipped = (
+        "the archive was skipped, because it has no Chart.yaml in its top directory. "
+        "If it is a Helm chart, recreate it with helm package."
+    )
+    assert [root, source] == [f"{top}/root.tgz: {skipped}", f"{top}/source.tgz: {skipped}"]
+
+
+def test_archives_in_a_directory_that_unpack_without_bounds(find, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sources, "MAX_TOTAL", 1_000_000)
+    monkeypatch.setattr(_sources, "_MAX_FILES", 3)
+    write(tmp_path / "a.yaml", POD)
+    archive(tmp_path / "bomb.tar.gz", {"zeros": b" " * 2_000_000, "Chart.yaml": CHART})
+    archive(tmp_path / "many.tgz", {str(number): "" for number in range(5)})
+    assert references(find(tmp_path)) == ["a/pod:1"]
+    bomb, many = find.warnings
+    assert bomb.startswith(f"{tmp_path}/bomb.tar.gz: the archive unpacks to more than 1000000 bytes")
+    assert many.startswith(f"{tmp_path}/many.tgz: the archive contains more than 3 files")
+
+
+def test_archive_in_a_directory_that_helm_refuses(find, helm, tmp_path):
+    archive(tmp_path / "app.tgz", {"Chart.yaml": CHART})
+    helm("echo 'Error: a value is missing' >&2; exit 1")
+    with pytest.raises(
+        AnsibleLookupError, match=r"app.tgz: helm cannot render the chart \(Error: a value is missing\)"
+    ):
+        find(tmp_path)
+
+
 def test_archives_that_lie(find, tmp_path):
     outside = tmp_path / "secret.yaml"
     outside.write_text("image: a/secret:1\n")
