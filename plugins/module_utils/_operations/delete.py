@@ -182,7 +182,8 @@ def _delete_manifests(store: Store, digest: str, marker: str) -> bool:
 
     If the task is killed after the first one, the marker still shows the next run what was deleted.
     """
-    return any([store.delete(one) for one in (digest, marker) if one])
+    existed = [store.delete(one) for one in (digest, marker) if one]
+    return any(existed)
 
 
 def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags) -> Deleted:
