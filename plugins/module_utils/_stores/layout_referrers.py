@@ -15,11 +15,12 @@ conventions are read. The first one is written, because both tools can read it.
 from __future__ import annotations
 
 import abc
+import contextlib
 import copy
 import threading
 import typing as t
 
-from .._errors import ContentMissing, ImageError, Refused, file_errors
+from .._errors import ContentMissing, ImageError, InvalidContent, Refused, file_errors
 from .._image import media_types, referrers, signature_file
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
@@ -115,18 +116,52 @@ class LayoutReferrers:
         if self.entries(subject):
             self._images.change_entries(change)
 
-    def with_pending(self, entries: list[IndexEntry]) -> list[IndexEntry]:
-        """Return the entries of an index with all pending lists. The lock must be held."""
+    @contextlib.contextmanager
+    def writing(self, entries: list[IndexEntry]) -> t.Iterator[list[IndexEntry]]:
+        """Add all pending lists to the entries of an index, which the block writes. The lock must be held.
+
+        If that fails, the lists are still pending, because they may belong to images that are published later.
+        """
         with self._lock:
-            pending = dict(self._pending)
-            self._pending.clear()
+            pending = {subject: list(manifests) for subject, manifests in self._pending.items()}
+        for subject, wanted in self._wanted(entries, pending).items():
+            entries = self._replaced(entries, subject, wanted)
+        yield entries
+        self._drop(pending)
+
+    def _wanted(self, entries: list[IndexEntry], pending: t.Mapping[str, list[Manifest]]) -> dict[str, Manifest]:
+        """Return the lists with what is pending.
+
+        If any of them cannot be written, raises ContentMissing, InvalidContent or Refused, and drops these lists,
+        which would otherwise prevent every later change of the index.
+        """
         index = Index(entries, self._images.kind)
+        wanted: dict[str, Manifest] = {}
+        errors: dict[str, ImageError] = {}
         for subject, manifests in pending.items():
-            if not all(self._images.is_complete(manifest.descriptor, None) for manifest in manifests):
-                cause = "a referrer of %s was removed from the %s during this run"
-                raise ContentMissing(cause % (subject, self._images.kind), hint="Run the task again")
-            entries = self._replaced(entries, subject, referrers.with_entries(self._check(index, subject), manifests))
-        return entries
+            try:
+                self._check_complete(subject, manifests)
+                wanted[subject] = referrers.with_entries(self._check(index, subject), manifests)
+            except (ContentMissing, InvalidContent, Refused) as error:
+                errors[subject] = error
+        self._drop({subject: pending[subject] for subject in errors})
+        for error in errors.values():
+            raise error
+        return wanted
+
+    def _drop(self, lists: t.Mapping[str, list[Manifest]]) -> None:
+        """Remove these manifests from the pending lists, but none that were attached since."""
+        with self._lock:
+            for subject, manifests in lists.items():
+                dropped = {manifest.digest for manifest in manifests}
+                left = [manifest for manifest in self._pending.pop(subject, []) if manifest.digest not in dropped]
+                if left:
+                    self._pending[subject] = left
+
+    def _check_complete(self, subject: str, manifests: t.Sequence[Manifest]) -> None:
+        if not all(self._images.is_complete(manifest.descriptor, None) for manifest in manifests):
+            cause = "a referrer of %s was removed from the %s during this run"
+            raise ContentMissing(cause % (subject, self._images.kind), hint="Run the task again")
 
     def _replaced(self, entries: list[IndexEntry], subject: str, wanted: Manifest) -> list[IndexEntry]:
         tag = referrers.list_tag(subject)

@@ -254,7 +254,8 @@ class OciImages(IndexedStore, Lockable, Batching):
         return True
 
     def _replace(self, document: dict[str, t.Any], entries: list[IndexEntry]) -> None:
-        self._rewrite(document, self.referrers.with_pending(entries))
+        with self.referrers.writing(entries) as complete:
+            self._rewrite(document, complete)
 
     def _warn_of_format(self, manifest: Manifest, names: t.Sequence[str]) -> None:
         """Warn once for each task, because equal warnings are merged."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, Refused
@@ -140,6 +142,47 @@ def test_a_referrer_that_is_gone_is_not_listed(tmp_path):
     with pytest.raises(ContentMissing, match="a referrer of %s was removed" % IMAGE.digest):
         commit(store)
     assert listed(OciLayout(str(tmp_path / "images"), lambda _text: None)) == []
+
+
+def test_a_referrer_that_is_gone_does_not_affect_other_images(tmp_path):
+    store = OciLayout(str(tmp_path / "images"), lambda _text: None)
+    fill(store, IMAGE, CHILDREN[0])
+    attach(store, SIGNATURE)
+    gone = referrer(CHILDREN[0], b"gone")
+    attach(store, gone, subject=CHILDREN[0])
+    layouts.blob_file(tmp_path / "images", gone.digest).unlink()
+    with pytest.raises(ContentMissing, match="a referrer of %s was removed" % CHILDREN[0].digest):
+        store.publish_all([store.stage(CHILDREN[0].manifest, ["gone"], None)])
+    store.publish_all([store.stage(IMAGE.manifest, ["1"], None)])
+    store = OciLayout(str(tmp_path / "images"), lambda _text: None)
+    assert listed(store) == [SIGNATURE.digest]
+    assert listed(store, CHILDREN[0]) == []
+
+
+def test_lists_that_were_not_written_are_written_the_next_time(open_store, monkeypatch):
+    store = open_store()
+    publish(store, IMAGE, "1")
+    attach(store, SIGNATURE)
+    rewrite = store._rewrite
+
+    def fail(_document, _entries):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "_rewrite", fail)
+    with pytest.raises(ImageError, match="no space left"):
+        commit(store)
+
+    def attach_meanwhile(document, entries):
+        rewrite(document, entries)
+        attach(store, SBOM)
+
+    monkeypatch.setattr(store, "_rewrite", attach_meanwhile)
+    commit(store)
+    assert listed(open_store()) == [SIGNATURE.digest]
+    monkeypatch.setattr(store, "_rewrite", rewrite)
+    commit(store)
+    assert listed(open_store()) == [SIGNATURE.digest, SBOM.digest]
+    assert not store.referrers.is_pending
 
 
 @pytest.fixture
