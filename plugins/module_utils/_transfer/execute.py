@@ -196,8 +196,12 @@ class _Execution:
         """Publish all images of a batch at once. If that fails, publish them one by one, so that each has its own error."""
         if not batch:
             return
+        publications = [publication for waiting in batch for publication in waiting.publications]
         try:
-            batch[0].destination.publish_all([publication for waiting in batch for publication in waiting.publications])
+            with exclusive(batch[0].job.planned.request.destination):
+                for waiting in batch:
+                    self._list_referrers(waiting.job)  # a batch that failed may have dropped a list of this one
+                batch[0].destination.publish_all(publications)
         except ImageError:
             for waiting in batch:
                 self._publish_alone(waiting.job)
@@ -252,14 +256,18 @@ class _Execution:
         destination, attached = job.planned.request.destination, job.planned.attached
         if attached is None:
             return None
-        for subject, manifests in attached.by_subject.items():
-            required(destination).attach(subject, manifests)
+        self._list_referrers(job)
         for manifest in attached.tags.values():
             config = attached.configs.get(manifest.config.digest) if manifest.config else None
             if manifest.config and config:
                 with self._lock_of(job, manifest.digest):
                     destination.put_blob(manifest.config, functools.partial(_one, config), "")
         return attached
+
+    def _list_referrers(self, job: Job) -> None:
+        attached = job.planned.attached
+        for subject, manifests in attached.by_subject.items() if attached else ():
+            required(job.planned.request.destination).attach(subject, manifests)
 
     def _push_once(self, job: Job, manifest: Manifest) -> None:
         """Push a manifest, but never twice at the same time: distribution 2 could then lose some of its tags."""

@@ -58,6 +58,24 @@ class TestLayout:
         executed(plan(layout))
         assert set(names(tmp_path / "layout")) >= {("app:1", IMAGE.digest), ("app:" + TAG, SIGNED.digest)}
         assert [entry.digest for entry in layout.referrers.entries(IMAGE.digest)] == [SBOM.digest]
+
+    def test_a_list_that_another_batch_has_dropped_is_attached_again(self, plan, layout, tmp_path, monkeypatch):
+        stage = layout.stage
+
+        def stage_and_fail_elsewhere(*arguments):
+            file = blob_file(tmp_path / "layout", SBOM.digest)
+            if file.exists() and not failed:
+                file.unlink()
+                with pytest.raises(ContentMissing) as error:
+                    layout.commit()
+                failed.append(error)
+            return stage(*arguments)
+
+        failed = []
+        monkeypatch.setattr(layout, "stage", stage_and_fail_elsewhere)
+        executed(plan(layout))
+        assert failed and blob_file(tmp_path / "layout", SBOM.digest).exists()
+        assert [entry.digest for entry in layout.referrers.entries(IMAGE.digest)] == [SBOM.digest]
         assert not plan(layout).changed
 
     def test_an_image_that_has_its_tag_gets_only_what_is_attached(self, plan, source, layout, tmp_path):
