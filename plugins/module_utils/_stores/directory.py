@@ -9,8 +9,7 @@
 
 ``manifest.json`` is the image. Blobs are files named by the hexadecimal part of their digests, children of an index
 are ``<hex>.manifest.json``, and signatures are ``signature-N`` and ``<hex>.signature-N``. Existing content is reused
-for the next image. When everything that a new image needs is stored, ``manifest.json`` is replaced atomically under a
-lock. Then content that the new image does not need is removed.
+for the next image. When it is complete, ``manifest.json`` is replaced atomically under a lock. Then the rest is removed.
 """
 
 from __future__ import annotations
@@ -201,6 +200,7 @@ class Directory(Store, Lockable):
             self._remove(lambda _name: True)
             os.unlink(os.path.join(self._path, "version"))
             with contextlib.suppress(OSError):  # there may be other files
+                remove_abandoned(self._path)
                 os.rmdir(self._path)
         return True
 

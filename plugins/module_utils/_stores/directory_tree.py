@@ -99,7 +99,11 @@ class TreeImage(Directory):
         if file != target:  # what a killed run left here is here
             staged = os.path.join(self._path, STAGING + secrets.token_hex(8))
             os.link(file, staged)
-            os.rename(staged, target)
+            try:
+                os.rename(staged, target)
+            finally:
+                with contextlib.suppress(FileNotFoundError):  # if both are the same file, it is not renamed
+                    os.unlink(staged)
 
 
 class TreeReferrers(DirectorySignatures):

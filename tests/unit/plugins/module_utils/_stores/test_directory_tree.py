@@ -9,6 +9,7 @@ import os
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, InvalidReference, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores import directory_tree
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import (
@@ -140,6 +141,33 @@ def test_what_another_image_has_is_linked(repository, root):
     assert linked.read_bytes() == b"shared"
     assert second.put_blob(SHARED, lambda: [b"shared"], "app:none") is False
     assert not (root / "app:none").exists()
+
+
+def test_what_is_linked_twice_leaves_no_other_name(repository, root):
+    app = repository("app")
+    put(app, "1", ONE)
+    for _run in range(2):
+        assert app.open("2").put_blob(SHARED, lambda: [], "app:1") is True
+        assert sorted(os.listdir(root / "app:2")) == sorted([digests.split(SHARED.digest)[1], "version"])
+    put(app, "2", TWO)
+    assert app.delete_tag("2", TWO.digest) == "tag"
+    assert os.listdir(root) == ["app:1"]
+
+
+def test_deleting_removes_what_a_killed_copy_has_left(repository, root):
+    app = repository("app")
+    put(app, "1", ONE)
+    (root / "app:1" / (STAGING + "x")).write_bytes(b"half")
+    assert app.delete_tag("1", ONE.digest) == "tag"
+    assert os.listdir(root) == []
+
+
+def test_deleting_leaves_what_another_task_writes(repository, root):
+    app = repository("app")
+    put(app, "1", ONE)
+    with staged(str(root / "app:1"), str(root / "app:1" / "blob")):
+        assert app.delete_tag("1", ONE.digest) == "tag"
+    assert os.listdir(root / "app:1") == ["blob"]
 
 
 def test_a_tree_without_end_is_refused(root, monkeypatch):
