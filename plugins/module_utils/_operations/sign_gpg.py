@@ -26,7 +26,7 @@ from .._image.reference import LocalReference, Reference, RegistryReference
 from .._image.signed_identity import IdentityRule
 from .._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from .._process import RunCommand
-from .._stores.signature_files import append, numbered, remove
+from .._stores.signature_files import append, check_room, numbered, remove
 from .sign import Signed, SignedDigest, manifest_of
 from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, Stored, judge, keyring_of, location
 from .signing.registries_d import RegistriesD
@@ -105,6 +105,8 @@ def _settle(
             own = _own(reference, where, payload.digest, requirement, stores.run.run_command)
             before = ["gpg"] if own else []
             after = ["gpg"] if options.is_present else []
+            if options.is_present and not own:
+                check_room(*where)
             if not dry_run and options.is_present and not own:
                 append(*where, program.sign(payload.encode()))
             if not dry_run and not options.is_present:

@@ -112,6 +112,7 @@ class DirectorySignatures:
         present = self._read(tag)
         known = [layer for _path, layer in present]
         wanted = [signature_file.layer_of(blob) for blob in manifest.layers]
+        signature_files.check_room(self._path, self._name(tag), sum(layer not in known for layer in wanted))
         for blob, layer in zip(manifest.layers, wanted):
             if layer not in known:
                 if blob.size > signature_file.MAX_PAYLOAD or not signature_file.is_of(tag, layer):
@@ -129,7 +130,9 @@ class DirectorySignatures:
     def become(self, digest: str) -> int:
         """Add the signatures of a child, which is about to become the image, to those of the image. Return how many precede them."""
         before = len(signature_files.numbered(self._path, NAME))
-        for path in signature_files.numbered(self._path, _prefix(digest)):
+        added = signature_files.numbered(self._path, _prefix(digest))
+        signature_files.check_room(self._path, NAME, len(added))
+        for path in added:
             signature_files.append(self._path, NAME, read_regular(path, signature_file.MAX_SIZE))
         return before
 

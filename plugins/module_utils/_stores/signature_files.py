@@ -13,11 +13,12 @@ import contextlib
 import os
 import typing as t
 
+from .._errors import Refused
 from .._files import is_missing, write_file
 
 NAME = "signature-"
-# Nobody signs an image more often.
-MOST = 100
+# Nobody signs an image more often. More are not written, because they would not be read.
+MOST = 1000
 
 
 def numbered(directory: str, name: str) -> list[str]:
@@ -31,8 +32,16 @@ def numbered(directory: str, name: str) -> list[str]:
     return found
 
 
+def check_room(directory: str, name: str, added: int = 1) -> None:
+    """Raise Refused if so many more files would not all be read."""
+    if len(numbered(directory, name)) + added > MOST:
+        cause = "%s would contain more than %d signatures of one image" % (directory, MOST)
+        raise Refused(cause, hint="Remove signatures that are no longer needed")
+
+
 def append(directory: str, name: str, content: bytes) -> None:
-    """Write one more file. Raises OSError."""
+    """Write one more file. Raises OSError, or Refused if there are too many."""
+    check_room(directory, name)
     target = os.path.join(directory, "%s%d" % (name, len(numbered(directory, name)) + 1))
     write_file(directory, target, content)
 

@@ -30,7 +30,7 @@ from ..._image.policy import Requirement
 from ..._image.reference import LocalReference, Reference
 from ..._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from ..._process import RunCommand
-from ..._stores.signature_files import MOST, NAME, numbered
+from ..._stores.signature_files import NAME, numbered
 from .evidence import NOT_VERIFIED_HINT, NotVerified
 from .registries_d import RegistriesD
 from .signature import Claim, Reason, Rejection, Verified
@@ -38,6 +38,8 @@ from .signature import Claim, Reason, Rejection, Verified
 GPG = "gpg"
 SECONDS = 60.0
 MAX_OUTPUT = 1024 * 1024
+# A server must not keep a task busy.
+_MAX_URLS = 100
 _MAX_KEYRING = 4 * 1024 * 1024
 _VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
 _GOOD = re.compile(r"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
@@ -79,7 +81,7 @@ class GpgSignatures:
         """Yield the signatures one by one, so that only as many as necessary are downloaded."""
         where, name = location(image, digest, self._registries_d)
         if where.startswith(("http:", "https:")):
-            for number in range(1, MOST + 1):
+            for number in range(1, _MAX_URLS + 1):
                 url = "%s/%s%d" % (where, name, number)
                 content = self._read_url(url, MAX_SIZE)
                 if content is None:

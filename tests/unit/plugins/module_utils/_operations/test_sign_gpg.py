@@ -12,13 +12,14 @@ import subprocess
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignedDigest
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions, verify
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
+from ansible_collections.drayage.registry.plugins.module_utils._stores import signature_files
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, entry, image, index
 
@@ -117,6 +118,17 @@ class TestGpg:
             return verify(VerifyOptions(name, policy=rule), stores).signatures
 
         return verified
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_a_signature_that_would_not_be_read_is_refused(self, run, place, homes, tmp_path, monkeypatch, dry_run):
+        monkeypatch.setattr(signature_files, "MOST", 1)
+        first, second = ({"key": home.fingerprint, "home": home.path, "passphrase": home.passphrase} for home in homes)
+        for _run in range(2):
+            run(**first)
+        before = files(tmp_path / "sigs")
+        with pytest.raises(Refused, match="would contain more than 1 signatures of one image"):
+            run(**second, dry_run=dry_run)
+        assert files(tmp_path / "sigs") == before
 
     def test_an_image_in_a_registry_is_signed_once(self, sign, check, home, place, tmp_path):
         planned = sign(dry_run=True)

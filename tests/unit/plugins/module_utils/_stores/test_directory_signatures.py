@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import cosign_tag, referrers, signature_file
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._stores import signature_files
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import TreeRepository
 from ansible_collections.drayage.registry.tests.unit.support import images
@@ -238,3 +239,34 @@ class TestTree:
         store = repository.open("1")
         sign(store, ONE, b"of cosign", b"of skopeo")
         assert payloads(store, ONE) == [b"of cosign", b"of skopeo"]
+
+
+def test_more_than_a_hundred_signatures_are_all_read(store, path):
+    publish(store, ONE)
+    texts = [b"signature %d" % number for number in range(102)]
+    sign(store, ONE, *texts)
+    assert payloads(store, ONE) == texts
+    before = signatures(path)
+    assert len(before) == len(texts)
+    sign(store, ONE, *texts)
+    assert signatures(path) == before
+    sign(store, ONE, texts[0])
+    assert len(signatures(path)) == 1
+
+
+def test_signatures_that_would_not_be_read_are_refused(store, path, monkeypatch):
+    monkeypatch.setattr(signature_files, "MOST", 2)
+    publish(store, ONE)
+    sign(store, ONE, b"a")
+    message = "^%s would contain more than 2 signatures of one image. Remove signatures" % path
+    with pytest.raises(Refused, match=message):
+        sign(store, ONE, b"a", b"b", b"c")
+    assert len(signatures(path)) == 1
+    sign(store, TWO, b"d", b"e")
+    with pytest.raises(Refused, match=message):
+        publish(store, TWO)
+    assert store.resolve("").digest == ONE.digest
+    assert len(signatures(path)) == 3
+    sign(store, ONE, b"a", b"b")
+    with pytest.raises(Refused, match=message):
+        signature_files.append(str(path), signature_files.NAME, b"c")

@@ -32,7 +32,7 @@ def test_values_that_threads_share_cannot_be_changed():
         (docker_save._MAX_CONFIGS, 67_108_864),
         (oci_index.MAX_INDEX, 67_108_864),
         (oci_index.MAX_ENTRIES, 100_000),
-        (signature_files.MOST, 100),
+        (signature_files.MOST, 1000),
         (tar_reader._MAX_MEMBERS, 100_000),
         (tar_reader._MAX_EXTENDED, 65_536),
         (tar_reader._MAX_LINKS, 8),
