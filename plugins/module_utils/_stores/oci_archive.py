@@ -217,6 +217,7 @@ class _Spool:
         self._lock = threading.Lock()
         self._stream: t.BinaryIO | None = None
         self._end = 0
+        self._adding = 0
         self._pieces: dict[str, list[tuple[int, int]]] = {}
 
     def __bool__(self) -> bool:
@@ -227,6 +228,17 @@ class _Spool:
 
         Raises OSError, and the errors of the chunks.
         """
+        with self._lock:
+            self._adding += 1
+        try:
+            pieces = self._write(size, chunks)
+            with self._lock:
+                self._pieces[digest] = pieces
+        finally:
+            with self._lock:
+                self._adding -= 1
+
+    def _write(self, size: int, chunks: t.Iterable[digests.Chunk]) -> list[tuple[int, int]]:
         pieces: list[tuple[int, int]] = []
         descriptor = offset = room = 0
         for chunk in chunks:
@@ -239,7 +251,7 @@ class _Spool:
                 written = os.pwrite(descriptor, view[:room], offset)
                 pieces[-1] = (pieces[-1][0], pieces[-1][1] + written)
                 offset, room, size, view = offset + written, room - written, size - written, view[written:]
-        self._pieces[digest] = pieces
+        return pieces
 
     def _reserve(self, size: int) -> tuple[int, int]:
         """Reserve room for this many bytes. Return the file descriptor and the offset."""
@@ -265,13 +277,18 @@ class _Spool:
 
     def remove(self, digests: t.Iterable[str]) -> None:
         """Remove the content with these digests."""
-        for digest in digests:
-            self._pieces.pop(digest, None)
-        if not self._pieces:
-            self.clear()
+        with self._lock:
+            for digest in digests:
+                self._pieces.pop(digest, None)
+            if not self._pieces and not self._adding:  # other threads may be writing to the file
+                self._clear()
 
     def clear(self) -> None:
         """Remove all content."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
         if self._stream:
             self._stream.close()
         self._stream = None

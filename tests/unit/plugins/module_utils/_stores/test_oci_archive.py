@@ -328,3 +328,18 @@ def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, warnings, make
         with pytest.raises(LocalFailure, match="is not a regular file"):
             use()
     assert not os.path.isfile(path)
+
+
+def test_content_can_be_removed_while_other_content_is_added(tmp_path):
+    spool = oci_archive._Spool(str(tmp_path))
+    spool.add("old", 3, [b"old"])
+
+    def chunks():
+        yield b"first "
+        spool.remove(["old"])
+        yield b"second"
+
+    spool.add("new", 12, chunks())
+    assert (spool.size("old"), b"".join(spool.chunks("new"))) == (None, b"first second")
+    spool.remove(["new"])
+    assert not spool and spool._stream is None
