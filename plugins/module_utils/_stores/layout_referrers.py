@@ -145,8 +145,8 @@ class LayoutReferrers:
             except (ContentMissing, InvalidContent, Refused) as error:
                 errors[subject] = error
         self._drop({subject: pending[subject] for subject in errors})
-        for error in errors.values():
-            raise error
+        for first in errors.values():
+            raise first
         return wanted
 
     def _drop(self, lists: t.Mapping[str, list[Manifest]]) -> None:
