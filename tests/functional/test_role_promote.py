@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import json
 
 from devtools import images, observe
+from devtools.forger import Forger, Response
 
 OLD = images.single(seed="old")
 NEW = images.single(seed="new", labels={"org.opencontainers.image.version": "1.4.2"})
@@ -83,6 +85,39 @@ def test_a_tag_may_be_an_integer(play, registry, repository):
     play([{**role, "vars": {**given, "promote_rollback": True}}])
     assert observe.digest_at(registry.host, production, "2") == OLD.digest
     assert observe.digest_at(registry.host, production, "live") == NEW.digest
+
+
+def test_tags_that_the_list_lacks(play, registry, repository):
+    """A cache in front of the registry returns a tag list from before ``stable`` was pushed, and without rollback tags."""
+    production = f"{repository}/prod"
+    images.push(OLD, registry.host, production, "stable")
+    images.push(NEW, registry.host, production, "candidate")
+    outdated = Response(200, [("Content-Type", "application/json")], json.dumps({"tags": ["candidate"]}).encode())
+
+    def rule(request):
+        return outdated if request.target.partition("?")[0] == f"/v2/{production}/tags/list" else None
+
+    def tags():
+        names = observe.tags_at(registry.host, production)
+        return {tag: observe.digest_at(registry.host, production, tag) for tag in names}
+
+    with Forger(registry.host, rule) as proxy:
+
+        def run(*arguments, **more):
+            given = {"promote_src": "{{ item }}:candidate", "promote_dest": "{{ item }}", **more}
+            role = {"ansible.builtin.include_role": {"name": "drayage.registry.promote"}, "vars": given}
+            return play([{**role, "loop": [f"{proxy.host}/{production}"]}], *arguments)
+
+        before, after = tags(), {"stable": NEW.digest, "stable-previous": OLD.digest, "candidate": NEW.digest}
+        moved = f"stable: {OLD.digest[:19]} → {NEW.digest[:19]} (prod 1.4.2)"
+        assert moved in run("--check")
+        assert tags() == before
+        assert moved in run()
+        assert tags() == after
+        assert "changed=0 " in run()
+        assert tags() == after
+        assert "changed=1 " in run(promote_rollback=True)
+        assert tags() == {**after, "stable": OLD.digest}
 
 
 def test_the_way_back_is_kept_when_a_promotion_fails(play, registry, repository):
