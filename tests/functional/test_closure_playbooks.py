@@ -140,6 +140,64 @@ def test_deployment_by_lock_file(run_playbook, run_module, registry, second_regi
     assert f"these images have moved: {old}/app:1.0 ({NEXT.digest}, locked as {APP.digest})" in output
 
 
+@pytest.fixture
+def deployment(run_module, registry, repository, manifest, tmp_path):
+    """Return the variables of deploy_locked for a manifest, with a command that lists its runs in a file."""
+    lock, place = tmp_path / "lock.yml", f"{registry.host}/{repository}"
+    assert not run_module("image_lock", path=str(lock), images=[f"{place}/app:1.0", f"{place}/tool:2"]).failed
+    script = f"echo run >> {tmp_path}/runs && test -e {tmp_path}/up"
+    return {
+        "closure_lock_file": str(lock),
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+        "closure_command": ["sh", "-c", script],
+    }
+
+
+def test_a_deployment_that_failed_is_repeated(run_playbook, deployment, manifest, tmp_path):
+    """The documents are written before the command runs, so the next run finds them unchanged."""
+
+    def run(*arguments, succeeds=True, **more):
+        return run_playbook(
+            "drayage.registry.deploy_locked", *arguments, variables={**deployment, **more}, succeeds=succeeds
+        )
+
+    def runs():
+        return (tmp_path / "runs").read_text().count("run")
+
+    run(succeeds=False)
+    run(succeeds=False)
+    assert runs() == 2
+    (tmp_path / "up").touch()
+    run("--check")
+    assert runs() == 2
+    assert "changed=1 " in run()
+    assert runs() == 3
+    assert "changed=0 " in run()
+    assert "changed=0 " in run("--check")
+    assert runs() == 3
+
+    # A return to documents that were deployed before is a deployment too, even if it does not get to the command at once.
+    text = manifest.read_text()
+    (tmp_path / "up").unlink()
+    manifest.write_text(text + "# changed\n")
+    run(succeeds=False)
+    manifest.write_text(text)
+    run(succeeds=False)
+    run(succeeds=False)
+    assert runs() == 6
+
+    # Another set of documents in the same directory has its own deployments.
+    (tmp_path / "up").touch()
+    run()
+    other = tmp_path / "other.yaml"
+    other.write_text(text)
+    run(closure_files=[str(other)])
+    assert runs() == 8
+    assert "changed=0 " in run()
+    assert "changed=0 " in run(closure_files=[str(other)])
+
+
 def test_documents_with_images_that_are_not_locked(run_playbook, run_module, registry, repository, manifest, tmp_path):
     lock = tmp_path / "lock.yml"
     place = f"{registry.host}/{repository}"
