@@ -198,6 +198,19 @@ def test_a_deployment_that_failed_is_repeated(run_playbook, deployment, manifest
     assert "changed=0 " in run(closure_files=[str(other)])
 
 
+def test_documents_of_the_same_name_are_not_deployed(run_playbook, deployment, manifest, tmp_path):
+    other = tmp_path / "other" / manifest.name
+    other.parent.mkdir()
+    other.write_text(manifest.read_text())
+    variables = {**deployment, "closure_files": [str(manifest), str(other)]}
+    output = run_playbook("drayage.registry.deploy_locked", variables=variables, succeeds=False)
+    assert (
+        f"Two documents have the same file name, so one would replace the other in {tmp_path / 'out'}. "
+        "No document was written. Rename one of them." in output
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_documents_with_images_that_are_not_locked(run_playbook, run_module, registry, repository, manifest, tmp_path):
     lock = tmp_path / "lock.yml"
     place = f"{registry.host}/{repository}"
