@@ -78,6 +78,15 @@ def test_systemd_says_what_it_does_not_understand(mirror, tmp_path):
     mirror("--check", mirror_schedule="*:0/30", mirror_schedule_method="systemd")
 
 
+def test_a_new_method_replaces_the_schedule_of_the_other_method(mirror, tmp_path):
+    of_systemd = ["drayage-mirror-failure.service", "drayage-mirror.service", "drayage-mirror.timer"]
+    for method, names in (("systemd", of_systemd), ("cron", ["drayage-mirror"]), ("systemd", of_systemd)):
+        given = {"mirror_schedule_method": method, "mirror_on_failure": "true"}
+        mirror(**given)
+        assert sorted(path.name for path in tmp_path.glob("drayage-mirror*")) == names
+    assert "changed=0 " in mirror(**given)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of other accounts need root")
 def test_another_account_can_do_what_is_scheduled(mirror, registry, repository, tmp_path):
     page = tmp_path / "page"
