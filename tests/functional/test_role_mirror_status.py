@@ -9,6 +9,7 @@ import fcntl
 import getpass
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -127,11 +128,38 @@ def test_systemd_runs_a_command_after_a_failure(mirror, tmp_path):
     service, failure = tmp_path / "drayage-mirror.service", tmp_path / "drayage-mirror-failure.service"
     mirror(mirror_schedule="daily", mirror_schedule_method="systemd", mirror_on_failure="/bin/echo 100%")
     assert "\nOnFailure=drayage-mirror-failure.service\n" in service.read_text()
-    assert failure.read_text().endswith("\nExecStart=/bin/echo 100%%\n")
+    assert failure.read_text().endswith('\nExecStart=/bin/sh -c "/bin/echo 100%%"\n')
     assert json.loads((tmp_path / "mirror-status.json").read_text())["next_run"].endswith("T00:00:00Z")
     mirror(mirror_schedule="daily", mirror_schedule_method="systemd")
     assert "OnFailure" not in service.read_text()
     assert not failure.exists()
+
+
+def shell_command(unit):
+    """Return the arguments that systemd passes to the program of a service."""
+    (line,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    words = shlex.split(line.partition("=")[2])
+    return [word.replace("%%", "%").replace("$$", "$") for word in words]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd can verify units")
+def test_a_command_means_the_same_to_systemd_and_cron(mirror, tmp_path):
+    command = """echo "a 'b'" 'c "d"' 100% \\\\ $HOME $$HOME | tr a-c A-C"""
+    given = {"mirror_schedule": "daily", "mirror_schedule_command": command, "mirror_on_failure": command}
+    mirror(mirror_schedule_method="systemd", **given)
+    units = [tmp_path / "drayage-mirror.service", tmp_path / "drayage-mirror-failure.service"]
+    verified = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert "drayage-mirror" not in verified.stderr
+    of_systemd = [shell_command(unit) for unit in units]
+    mirror(mirror_schedule_method="cron", mirror_schedule="daily", mirror_schedule_command=command)
+    line = (tmp_path / "drayage-mirror").read_text().splitlines()[-1]
+    cron = ["/bin/sh", "-c", line.split(" ", 2)[2].replace("\\%", "%")]
+    expected, *found = (
+        re.sub(r"[0-9]+HOME", "PID", subprocess.run(each, capture_output=True, text=True, check=True).stdout)
+        for each in (cron, *of_systemd)
+    )
+    assert found == [expected] * 2
+    assert expected.startswith("A 'B' C \"d\" 100% \\ /")
 
 
 def test_cron_runs_a_command_after_a_failure(mirror, tmp_path):
