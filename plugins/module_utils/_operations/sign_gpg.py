@@ -107,8 +107,8 @@ def _settle(
             after = ["gpg"] if options.is_present else []
             if options.is_present and not own:
                 check_room(*where)
-            if not dry_run and options.is_present and not own:
-                append(*where, program.sign(payload.encode()))
+                if not dry_run:
+                    append(*where, program.sign(payload.encode()))
             if not dry_run and not options.is_present:
                 remove(*where, own)
     return SignedDigest(payload.digest, before, after)

@@ -76,8 +76,12 @@ class _Token:
     scopes: frozenset[tuple[str, str]]
     expires: float
 
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() < self.expires - _MARGIN
+
     def serves(self, scopes: frozenset[tuple[str, str]]) -> bool:
-        return scopes <= self.scopes and time.monotonic() < self.expires - _MARGIN
+        return scopes <= self.scopes and self.is_fresh
 
 
 class _ScopeDenied(AccessDenied):
@@ -197,8 +201,7 @@ class Authenticator:
             except AccessDenied as error:
                 raise self._explained(error, identity) from None
             with self._lock:
-                end = time.monotonic() + _MARGIN
-                self._drop([key for key, stored in self._tokens.items() if stored.expires <= end])
+                self._drop([key for key, stored in self._tokens.items() if not stored.is_fresh])
                 self._tokens[identity, scopes] = token
             return token.header
 

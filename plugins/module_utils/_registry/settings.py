@@ -94,12 +94,13 @@ class Registries:
         """Add entries. If an entry for the same host (and path) exists, only complete it."""
         known = {_canonical(entry.host): entry for entry in self._entries}
         for entry in entries:
-            former = known.get(_canonical(entry.host))
+            host = _canonical(entry.host)
+            former = known.get(host)
             if former:
                 _check(entry)
                 self._entries.remove(former)
-            known[_canonical(entry.host)] = former.completed(entry) if former else entry
-            self._take_in([known[_canonical(entry.host)]])
+            known[host] = former.completed(entry) if former else entry
+            self._take_in([known[host]])
 
     def _take_in(self, entries: t.Iterable[RegistrySettings]) -> None:
         for entry in entries:

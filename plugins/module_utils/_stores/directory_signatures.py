@@ -129,9 +129,8 @@ class DirectorySignatures:
 
     def become(self, digest: str) -> int:
         """Add the signatures of a child, which is about to become the image, to those of the image. Return how many precede them."""
-        before = len(signature_files.numbered(self._path, NAME))
         added = signature_files.numbered(self._path, _prefix(digest))
-        signature_files.check_room(self._path, NAME, len(added))
+        before = signature_files.check_room(self._path, NAME, len(added))
         for path in added:
             signature_files.append(self._path, NAME, read_regular(path, signature_file.MAX_SIZE))
         return before

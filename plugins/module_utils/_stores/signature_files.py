@@ -32,17 +32,18 @@ def numbered(directory: str, name: str) -> list[str]:
     return found
 
 
-def check_room(directory: str, name: str, added: int = 1) -> None:
-    """Raise Refused if so many more files would not all be read."""
-    if len(numbered(directory, name)) + added > MOST:
+def check_room(directory: str, name: str, added: int = 1) -> int:
+    """Return how many files there are. Raises Refused if so many more would not all be read."""
+    number = len(numbered(directory, name))
+    if number + added > MOST:
         cause = "%s would contain more than %d signatures of one image" % (directory, MOST)
         raise Refused(cause, hint="Remove signatures that are no longer needed")
+    return number
 
 
 def append(directory: str, name: str, content: bytes) -> None:
     """Write one more file. Raises OSError, or Refused if there are too many."""
-    check_room(directory, name)
-    target = os.path.join(directory, "%s%d" % (name, len(numbered(directory, name)) + 1))
+    target = os.path.join(directory, "%s%d" % (name, check_room(directory, name) + 1))
     write_file(directory, target, content)
 
 
