@@ -108,7 +108,7 @@ options:
   predicate_type:
     description:
       - The type of the predicate. This is a URI or one of the names that C(cosign attest --type) accepts, such as V(cyclonedx), V(spdxjson) or
-        V(slsaprovenance1).
+        V(slsaprovenance1). It requires O(predicate).
       - With O(state=absent), the module removes all attestations of this type that were signed with the given key. It ignores O(predicate).
     type: str
   state:

@@ -39,6 +39,7 @@ options:
     description:
       - The directory that contains a signed bundle from the P(drayage.registry.airgap_export#role) role. The module verifies this bundle instead of an
         image. The task fails if a signed file is missing or has changed, or if the directory contains a file that is not signed.
+      - Cannot be combined with O(identity), O(annotations) or O(attestations).
     type: path
   public_keys:
     description:
@@ -54,13 +55,13 @@ options:
     type: dict
   annotations:
     description:
-      - Annotations that the signature must contain.
+      - Annotations that the signature must contain. Requires O(public_keys) and O(image).
     type: dict
     default: {}
   attestations:
     description:
       - The types of attestations that the image must also have. Each type is a URI or one of the names that C(cosign attest --type) accepts. Each
-        attestation must be signed with one of O(public_keys).
+        attestation must be signed with one of O(public_keys). Requires O(public_keys) and O(image).
     type: list
     elements: str
     default: []
@@ -165,6 +166,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.trans
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import (
     VerifiedImage,
     VerifyOptions,
+    check_requirements,
     verify,
 )
 
@@ -227,6 +229,7 @@ def main() -> None:
     params = module.params
 
     def operation(stores: Stores) -> dict[str, t.Any]:
+        check_requirements(params)
         if params["bundle"]:
             keys = KeyRule.from_options(params).keys
             return describe(verify_bundle(params["bundle"], keys, stores.run), params["bundle"])

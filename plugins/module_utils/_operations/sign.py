@@ -189,6 +189,9 @@ def _check(reference: Reference, options: SignOptions) -> None:
         raise InvalidReference("engines and Docker archives cannot store signatures", reference, hint)
     if not options.formats:
         raise ImageError("formats is empty", reference, "Set formats to tag, bundle or both")
+    if options.is_present and options.predicate_type and options.predicate is None:
+        hint = "Set predicate to the content of the attestation"
+        raise ImageError("predicate_type is set, but predicate is not", reference, hint)
 
 
 def _identity(given: str, reference: Reference) -> str:

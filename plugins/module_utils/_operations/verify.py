@@ -43,6 +43,16 @@ class VerifiedImage:
     signatures: list[Verified]
 
 
+def check_requirements(options: t.Mapping[str, t.Any]) -> None:
+    """Refuse requirements that neither a policy nor a bundle can meet. Otherwise, an image would pass without them. Raises ImageError."""
+    given = ", ".join(name for name in ("identity", "annotations", "attestations") if options.get(name))
+    if given and options.get("bundle"):
+        raise ImageError("%s cannot be verified for a bundle" % given, hint="Remove these options")
+    if given and options.get("policy"):
+        hint = "Set public_keys instead of policy, or remove these options"
+        raise ImageError("%s cannot be verified with a policy" % given, hint=hint)
+
+
 def verify(options: VerifyOptions, stores: Stores) -> VerifiedImage:
     """Verify an image. Raises :class:`NotVerified` if a signature is missing, and ImageError if this cannot be determined."""
     reference = references.parse(options.image)

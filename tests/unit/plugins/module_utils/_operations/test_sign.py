@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -16,7 +17,11 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sign 
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing import writing
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import KeyRule
-from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions, verify
+from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import (
+    VerifyOptions,
+    check_requirements,
+    verify,
+)
 from ansible_collections.drayage.registry.tests.unit.support import layouts, runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api
@@ -225,6 +230,17 @@ class TestAttestations:
         assert attest(predicate_type="https://example.com/other").manifests[0].before == BOTH
         assert len(layers(place, ATTESTATION_TAG)) == 1
 
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_an_attestation_requires_a_predicate(self, run, place, dry_run):
+        with pytest.raises(ImageError) as caught:
+            run(predicate_type=SBOM, dry_run=dry_run)
+        assert str(caught.value) == (
+            APP + ": predicate_type is set, but predicate is not. Set predicate to the content of the attestation."
+        )
+        assert ATTESTATION_TAG not in place.tags
+        assert run(predicate_type=SBOM, predicate={}).manifests[0].added == BOTH
+        assert run(predicate_type=SBOM, is_present=False).manifests[0].removed == BOTH
+
     def test_a_store_may_keep_only_signatures(self, attest, place):
         place.referrers.keeps = lambda tag: not tag.endswith(".att")
         with pytest.raises(ImageError) as caught:
@@ -310,3 +326,31 @@ def test_an_image_is_verified_by_keys_or_by_a_policy(stores, place):
     with pytest.raises(ImageError) as caught:
         verify(VerifyOptions(APP), stores)
     assert str(caught.value) == APP + ": neither public_keys nor policy is set. Set public_keys or policy."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"policy": "default", "attestations": [SBOM], "annotations": {"env": "prod"}},
+            "annotations, attestations cannot be verified with a policy. Set public_keys instead of policy, or remove these options.",
+        ),
+        (
+            {"bundle": "/b", "identity": {"type": "matchRepository"}, "attestations": [SBOM]},
+            "identity, attestations cannot be verified for a bundle. Remove these options.",
+        ),
+        ({"bundle": "/b", "annotations": {"env": "prod"}}, "annotations cannot be verified for a bundle. Remove these"),
+    ],
+)
+def test_requirements_that_would_have_no_effect_are_errors(options, message):
+    with pytest.raises(ImageError, match=re.escape(message)):
+        check_requirements(options)
+
+
+@pytest.mark.parametrize("options", [{"policy": "default", "annotations": {}, "attestations": []}, {"bundle": "/b"}])
+def test_empty_requirements_are_ignored(options):
+    check_requirements(options)
+
+
+def test_keys_verify_every_requirement():
+    check_requirements({"image": APP, "annotations": {"a": "b"}, "attestations": [SBOM], "identity": {"type": "x"}})
