@@ -46,7 +46,7 @@ def test_what_is_attached_goes_with_its_image(delete, request, repository, name)
     assert {one["digest"] for one in result.referrers} == GOING
     for value in ("referrers", "diff", "removed_tags", "changed"):
         assert foreseen.raw[value] == result.raw[value], value
-    assert {status(server, repository, digest) for digest in (FAMILY.image.digest, *GOING)} == {404}
+    assert {status(server, repository, gone) for gone in ("1", FAMILY.image.digest, *GOING)} == {404}
     kept = (FAMILY.child.digest, FAMILY.of_child.digest, attached.cosign_tag(FAMILY.child))
     assert [status(server, repository, digest) for digest in kept] == [200] * 3
     assert status(server, repository, attached.list_tag(FAMILY.image.digest)) == 404

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 
 from .._errors import ImageError, InvalidReference, naming
 from .._image import deletion_marker
@@ -81,7 +82,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
         if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
-            method = "digest" if _delete_manifests(store, digest, marker) else ""
+            method = "digest" if _delete_manifests(store, digest, marker, deleted.removed) else ""
             delete_attached(store, deleted.attached, _LEFT_HINT)
         else:
             method = _delete_tag(store, tag, digest, others, stores.run)
@@ -177,13 +178,23 @@ def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run
     return method
 
 
-def _delete_manifests(store: Store, digest: str, marker: str) -> bool:
-    """Delete an image, then the deletion marker if there is one, and return whether any of them existed.
+def _delete_manifests(store: Store, digest: str, marker: str, tags: t.Sequence[str]) -> bool:
+    """Delete an image, then the deletion marker if there is one, then tags that the registry kept. Return whether any of them existed.
 
     If the task is killed after the first one, the marker still shows the next run what was deleted.
     """
-    existed = [store.delete(one) for one in (digest, marker) if one]
+    manifests = [one for one in (digest, marker) if one]
+    existed = [store.delete(one) for one in manifests]
+    if store.location.is_registry:  # elsewhere, no image has the tags of a deleted one
+        existed += [_delete_kept_tag(store, tag, manifests) for tag in tags]
     return any(existed)
+
+
+def _delete_kept_tag(store: Store, tag: str, manifests: t.Collection[str]) -> bool:
+    """Delete a tag if it still points to one of the deleted manifests, as in registries that store each tag separately."""
+    with naming(store.reference(tag)):
+        found = store.resolve(tag)
+        return bool(found and found.digest in manifests and store.delete_tag(tag, found.digest))
 
 
 def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags) -> Deleted:

@@ -121,9 +121,40 @@ def test_what_does_not_exist_is_not_deleted(run, place, name, scope):
     assert set(place.tags) == {"1", "2", "10"}
 
 
+@pytest.mark.parametrize("existed", [True, False])
+@pytest.mark.parametrize("name", [ONE, BY_DIGEST])
+def test_tags_that_a_registry_keeps_are_deleted_after_their_image(run, place, name, existed):
+    """The image no longer exists if an earlier task failed before it could delete the tags."""
+    place.delete = lambda digest: existed
+    deleted = run(name, "manifest")
+    assert (deleted.method, deleted.removed, set(place.tags)) == ("digest", ["1", "10"], {"2"})
+    assert place.names("delete_tag") == ["1", "10"]
+
+
+def test_a_tag_that_a_registry_keeps_and_does_not_delete_is_an_error(run, place):
+    place.delete = lambda digest: place.broken.add("10") or True
+    with pytest.raises(Refused, match=TEN + ": returned 500"):
+        run(ONE, "manifest")
+
+
+def test_a_tag_that_moves_while_its_image_is_deleted_stays(run, place):
+    def move(digest):
+        place.tags.update({"1": B.digest, "10": B.digest})
+        return True
+
+    place.delete = move
+    assert run(ONE, "manifest").method == "digest"
+    assert place.names("delete_tag") == []
+
+
 def test_what_vanishes_under_way_was_not_deleted(run, place):
-    place.delete = lambda digest: False
+    def vanish(digest):
+        place.tags.clear()
+        return False
+
+    place.delete = vanish
     assert run(ONE, "manifest") == Deleted()
+    place.add(B, tag="2")
     place.delete_tag = lambda tag, digest: ""
     assert run(TWO) == Deleted()
 
