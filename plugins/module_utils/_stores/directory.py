@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import typing as t
 
 from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
@@ -41,21 +40,13 @@ from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified
 from . import signature_files
 from .content_location import Location
+from .directory_format import VERSIONS, has_version, is_file_of_image, name_of, write_version
 from .directory_signatures import DirectorySignatures
 from .repository import Lockable, Store
 
-_VERSION = b"Directory Transport Version: %s\n"
-# 1.2 differs in that other algorithms than sha256 are part of the names.
-_VERSIONS = (b"1.1", b"1.2")
 _TOP, _CHILD = "manifest.json", ".manifest.json"
 # How often to begin a file in a directory that others delete at the same time, which is less likely each time.
 _ATTEMPTS = 10
-_HEX = r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}"
-# dir-put-blob is what other tools call a blob under way.
-_NAMES = re.compile(
-    r"version|manifest\.json|signature-[0-9]+|dir-put-blob[0-9]+|%s(?:\.manifest\.json|\.signature-[0-9]+)?|%s.*"
-    % (_HEX, re.escape(STAGING))
-)
 
 
 class Directory(Store, Lockable):
@@ -89,6 +80,9 @@ class Directory(Store, Lockable):
             except NotFound:
                 self._refuse_other_directories()
                 return None
+            except InvalidContent:
+                self._refuse_other_directories()
+                raise
             return found if name in ("", found.digest) else None
 
     def tags(self) -> list[str]:
@@ -134,7 +128,7 @@ class Directory(Store, Lockable):
         """Write to a temporary file, verify it, and rename it."""
         with file_errors("write", self._path):
             self._prepare()
-            with self._staged(_name(blob.digest)) as stream:
+            with self._staged(name_of(blob.digest)) as stream:
                 for chunk in open_blob():
                     stream.write(chunk)
         return False
@@ -147,7 +141,7 @@ class Directory(Store, Lockable):
                 with contextlib.suppress(ImageError):
                     self._read_manifest(manifest.digest)
                     return
-            with self._staged(_name(manifest.digest) + _CHILD) as stream:
+            with self._staged(name_of(manifest.digest) + _CHILD) as stream:
                 stream.write(manifest.raw)
 
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
@@ -210,15 +204,18 @@ class Directory(Store, Lockable):
             lambda digest: manifest if digest == manifest.digest else self._read_manifest(digest),
         )
         self._keep_as_child(needed - {manifest.digest})
-        names = {_name(digest) for digest in needed}
-        version = _VERSIONS[any("-" in name for name in names)]
+        names = {name_of(digest) for digest in needed}
+        version = VERSIONS[any("-" in name for name in names)]
         outdated = 0 if self._is_image(manifest.digest) else self.referrers.become(manifest.digest)
-        if version == _VERSIONS[1]:
-            self._write_version(version)  # older readers would not find what the image lists
+        if version == VERSIONS[1]:
+            write_version(self._path, version)  # older readers would not find what the image lists
         write_file(self._path, os.path.join(self._path, _TOP), manifest.raw)
-        self._write_version(version)
+        write_version(self._path, version)
         names.update(digests.split(digest)[1] for digest in needed)  # as version 1.1 has them
-        names -= {_name(manifest.digest), digests.split(manifest.digest)[1]}  # it may have been a child of the last one
+        names -= {
+            name_of(manifest.digest),
+            digests.split(manifest.digest)[1],
+        }  # it may have been a child of the last one
         self.referrers.forget(outdated)
         self._remove(
             lambda name: (
@@ -260,11 +257,13 @@ class Directory(Store, Lockable):
             return ""
 
     def _remove(self, is_wanted: t.Callable[[str], bool]) -> None:
-        """Remove such files of an image. Other files in the directory are never removed."""
+        """Remove such files of an image. Other files in the directory, and subdirectories, are never removed."""
         for name in os.listdir(self._path):
-            if _NAMES.fullmatch(name) and name != "version" and not name.startswith(STAGING) and is_wanted(name):
+            if is_file_of_image(name) and name != "version" and not name.startswith(STAGING) and is_wanted(name):
+                path = os.path.join(self._path, name)
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self._path, name))
+                    if not os.path.isdir(path) or os.path.islink(path):
+                        os.unlink(path)
 
     # What is on the disk
 
@@ -274,7 +273,7 @@ class Directory(Store, Lockable):
             raw = read_regular(path, MAX_SIZE)
         except FileNotFoundError:
             raise NotFound("the directory %s contains no image" % self._path, hint="Check the path") from None
-        self._check_version()
+        has_version(self._path)  # raises the error of an unknown version
         algorithm = digests.split(digest)[0] if digest else "sha256"
         return Manifest.parse(raw, digest=digests.of(raw, algorithm))
 
@@ -299,12 +298,12 @@ class Directory(Store, Lockable):
 
     def blob_path(self, digest: str) -> str:
         """Return the file of a blob. Version 1.1 had no algorithms in its file names, so names without one are accepted as well."""
-        path = os.path.join(self._path, _name(digest))
+        path = os.path.join(self._path, name_of(digest))
         plain = os.path.join(self._path, digests.split(digest)[1])
         return plain if not os.path.exists(path) and os.path.exists(plain) else path
 
     def _child_path(self, digest: str) -> str:
-        return os.path.join(self._path, _name(digest) + _CHILD)
+        return os.path.join(self._path, name_of(digest) + _CHILD)
 
     def _size(self, path: str) -> int | None:
         try:
@@ -330,36 +329,22 @@ class Directory(Store, Lockable):
     def _read_blob(self, blob: Descriptor) -> bytes:
         return b"".join(map(bytes, self.open_blob(blob)))
 
-    def _check_version(self) -> None:
-        """Raise LocalFailure if the version of the directory format is unknown."""
-        try:
-            found = read_regular(os.path.join(self._path, "version"), 100)
-        except FileNotFoundError:
-            return
-        except InvalidContent as error:
-            raise LocalFailure(error.cause) from None
-        if found and found.strip() not in [(_VERSION % version).strip() for version in _VERSIONS]:
-            raise LocalFailure("the file %s/version has unexpected content" % self._path, hint="Use another directory")
-
     def _refuse_other_directories(self) -> None:
         """Refuse a directory with unrelated files, which is probably a mistake: nothing in it may be written or removed."""
         with contextlib.suppress(FileNotFoundError):
-            names = os.listdir(self._path)
-            if "version" not in names and _TOP not in names and not all(map(_NAMES.fullmatch, names)):
+            if not (has_version(self._path) or self._is_usable_without_version()):
                 cause = "the directory %s contains files, but no image" % self._path
                 raise LocalFailure(cause, hint="Use an empty directory")
-            self._check_version()
 
-    def _write_version(self, version: bytes) -> None:
-        """Write the file in place, because it is locked."""
-        content = _VERSION % version
-        with open(os.path.join(self._path, "version"), "r+b") as stream:
-            if stream.read() != content:
-                stream.seek(0)
-                stream.truncate()
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+    def _is_usable_without_version(self) -> bool:
+        """Return whether manifest.json is an image, because other programs use this name too, or all files may be parts of one."""
+        try:
+            self._top(None)
+        except NotFound:
+            return all(map(is_file_of_image, os.listdir(self._path)))
+        except ImageError:
+            return False
+        return True
 
     def _staged(self, name: str) -> t.ContextManager[t.BinaryIO]:
         return self._made(lambda: staged(self._path, os.path.join(self._path, name)), _ATTEMPTS)
@@ -393,8 +378,3 @@ class Directory(Store, Lockable):
             remove_abandoned(self._path)
             sync_directory(self._path)
         self._prepared = True
-
-
-def _name(digest: str) -> str:
-    algorithm, encoded = digests.split(digest)
-    return encoded if algorithm == "sha256" else "%s-%s" % (algorithm, encoded)

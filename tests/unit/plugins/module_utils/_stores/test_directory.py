@@ -168,6 +168,10 @@ def test_what_is_no_part_of_an_image_stays(store, path):
         {"version": "1.2.3\n"},
         {"version": "Directory Transport Version: 2.0\n"},
         {"version": "Directory Transport Version: 2.0\n", "manifest.json": ONE.manifest.raw.decode()},
+        {"manifest.json": '{"name": "Shop", "icons": []}', "index.html": "x"},
+        {"manifest.json": '{"name": "Shop", "icons": []}'},
+        {"manifest.json": '[{"Config": "x.json", "RepoTags": [], "Layers": []}]', "version": "", "x.json": "x"},
+        {"version": "", "thesis.txt": "x"},
     ],
 )
 def test_other_directories_are_refused_and_left_as_they_are(store, path, files):
@@ -178,6 +182,26 @@ def test_other_directories_are_refused_and_left_as_they_are(store, path, files):
         with pytest.raises(ImageError, match="contains files, but no image|version has unexpected content"):
             action()
     assert {name: (path / name).read_text() for name in listed(path)} == files
+
+
+def test_images_without_a_version_are_accepted(store, path):
+    publish(store, ONE)
+    (path / "version").write_bytes(b"")
+    (path / "README").write_bytes(b"x")
+    assert Directory(str(path), print).resolve("") == ONE.manifest.descriptor
+    (path / "version").unlink()
+    publish(Directory(str(path), print), TWO)
+    assert listed(path) == FIXED | blobs(TWO) | {"README"}
+
+
+def test_subdirectories_are_never_removed(store, path):
+    publish(store, ONE)
+    (path / ("a" * 64)).mkdir()
+    (path / ("a" * 64) / "layer.tar").write_bytes(b"x")
+    publish(store, TWO)
+    assert listed(path) == FIXED | blobs(TWO) | {"a" * 64}
+    assert store.delete(TWO.digest) is True
+    assert listed(path) == {"a" * 64}
 
 
 def test_leftovers_of_killed_runs_are_taken_over(store, path):

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import cosign_tag, referrers, signature_file
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._stores import signature_files
+from ansible_collections.drayage.registry.plugins.module_utils._stores import directory, signature_files
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory_tree import TreeRepository
 from ansible_collections.drayage.registry.tests.unit.support import images
@@ -116,8 +116,8 @@ def test_an_image_is_never_without_its_signatures(store, path, monkeypatch):
     sign(store, ONE, b"of one", b"more of one")
     publish(store, ONE)
     seen = []
-    replace = store._write_version
-    monkeypatch.setattr(store, "_write_version", lambda version: (seen.append(len(signatures(path))), replace(version)))
+    write = directory.write_version
+    monkeypatch.setattr(directory, "write_version", lambda *given: (seen.append(len(signatures(path))), write(*given)))
     sign(store, TWO, b"of two")
     assert payloads(store, ONE) == [b"of one", b"more of one"]
     publish(store, TWO)

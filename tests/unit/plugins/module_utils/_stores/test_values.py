@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._stores import (
     decompression,
-    directory,
+    directory_format,
     docker_save,
     layers,
     oci_images,
@@ -53,7 +53,7 @@ def test_formats_are_those_of_their_specifications():
         "org.opencontainers.image.ref.name",
         "io.containerd.image.name",
     )
-    assert directory._VERSION % directory._VERSIONS[1] == b"Directory Transport Version: 1.2\n"
+    assert directory_format.VERSIONS[1] == b"Directory Transport Version: 1.2\n"
     assert bytes(1024) == tar_writer.END
     assert layers._LEVEL == 6  # as Docker compresses, so that digests match
     magics = {module: magic for magic, module in decompression._MODULES}
