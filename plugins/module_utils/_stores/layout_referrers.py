@@ -88,6 +88,12 @@ class LayoutReferrers:
             listed = current.children if current else []
             return referrers.hints([*listed, *self._unnamed_of(index).get(subject, ()), *added])
 
+    def unnamed_digests(self) -> set[str]:
+        """Return the digests of the referrers that are entries of the index without a name."""
+        with file_errors("read", self._images.path):
+            unnamed = self._unnamed_of(self._images.index())
+        return {entry.digest for entries in unnamed.values() for entry in entries}
+
     def cosign_tags(self, subject: str) -> list[str]:
         """Return the names here that are cosign tags for a digest."""
         return [tag for tag in referrers.cosign_tags(subject) if self._named.resolve(tag)]

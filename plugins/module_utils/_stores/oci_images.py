@@ -26,7 +26,7 @@ from .._image.referrers import COSIGN_SUFFIXES
 from .content_location import Location
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
 from .named import AllNames, RepositoryNames
-from .oci_index import Index, IndexEntry, name_of, new_entry
+from .oci_index import Index, IndexEntry, digests_of, name_of, new_entry
 from .repository import Batching, Lockable, Publication
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
@@ -126,13 +126,24 @@ class OciImages(IndexedStore, Lockable, Batching):
         return found
 
     def neighbours(self) -> dict[str, Descriptor]:
-        """Return the images of other repositories in the layout, because all repositories share the lists of referrers."""
+        """Return the images of other repositories in the layout, because all repositories share the lists of referrers.
+
+        Entries without a unique name have their digest instead. Referrers without a name are not images.
+        """
         with file_errors("read", self._path):
             index = self.index()
             ours = {self._names.full(tag) for tag in self._names.tags(index.names())}
             others = [entry for entry in index.entries if is_image(entry) and name_of(entry) not in ours]
+            attached = self.referrers.unnamed_digests()
         root = "%s:%s" % (self.transport, self._path)
-        return {"%s:%s" % (root, name_of(entry)): Descriptor.from_document(entry) for entry in others}
+        found: dict[str, Descriptor] = {}
+        for entry in others:
+            name, descriptor = name_of(entry), Descriptor.from_document(entry)
+            if name and len(digests_of(index.entries_named(name))) == 1:
+                found["%s:%s" % (root, name)] = descriptor
+            elif name or descriptor.digest not in attached:
+                found["%s@%s" % (root, descriptor.digest)] = descriptor
+        return found
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """Return the manifest with this name. Raises NotFound, or another ImageError."""

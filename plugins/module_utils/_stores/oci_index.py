@@ -68,10 +68,14 @@ class Index:
 
     def named(self, name: str) -> list[IndexEntry]:
         """Return the entries with this name or full name; an empty name means entries without one. Raises the errors of :meth:`find`."""
-        found = self._of(name)
+        found = self.entries_named(name)
         if name and len(digests_of(found)) > 1:
             raise self._ambiguous(name, found)
         return found
+
+    def entries_named(self, name: str) -> list[IndexEntry]:
+        """Return the entries like :meth:`named`, even if they are different images."""
+        return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])
 
     def names(self) -> list[str]:
         """Return the names of the images, without duplicates. If several images share a name, return their full names."""
@@ -89,7 +93,7 @@ class Index:
         """
         gone: set[int] = set()
         for name in filter(None, names):
-            found = self._of(name)
+            found = self.entries_named(name)
             if len(set(map(_full_name_of, found))) > 1:
                 raise self._ambiguous(name, found)
             gone.update(map(id, found))
@@ -113,9 +117,6 @@ class Index:
         # Nobody can get these by name, so that an image which is to have the name may take the place of all.
         positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
         return InvalidContent(cause, hint="Use one of these positions: %s" % ", ".join(positions[:_SHOWN]))
-
-    def _of(self, name: str) -> list[IndexEntry]:
-        return self._by_name.get(name) or (self._by_full_name.get(full_name(name), []) if name else [])
 
 
 def new_index() -> dict[str, t.Any]:

@@ -55,6 +55,20 @@ class TestLayout:
         }
         assert layout.neighbours() == {}
 
+    def test_all_images_without_a_unique_name_are_neighbours(self, layout, path):
+        entries = [("", ONE), ("r.example/b:1", ONE), ("r.example/b:1", TWO), ("", TWO), ("r.example/c:1", TWO)]
+        layouts.foreign_layout(path, *entries)
+        assert layout.repository("r.example/a").neighbours() == {
+            "oci:%s@%s" % (path, ONE.digest): ONE.manifest.descriptor,
+            "oci:%s@%s" % (path, TWO.digest): TWO.manifest.descriptor,
+            "oci:%s:r.example/c:1" % path: TWO.manifest.descriptor,
+        }
+
+    def test_referrers_without_a_name_are_no_neighbours(self, layout, path):
+        referrer = images.image("unknown/unknown", b"sbom", subject=images.entry(ONE))
+        layouts.foreign_layout(path, ("", TWO), ("", referrer))
+        assert list(layout.repository("r.example/a").neighbours().values()) == [TWO.manifest.descriptor]
+
     def test_a_repository_without_images_is_not_found(self, layout, path):
         layouts.foreign_layout(path, ("r.example/a:1", ONE))
         with pytest.raises(NotFound) as caught:

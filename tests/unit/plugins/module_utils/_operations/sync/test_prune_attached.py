@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
-from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
+from ansible_collections.drayage.registry.tests.unit.support.images import encode, entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
@@ -124,6 +126,24 @@ def test_what_a_tag_points_to_stays_with_what_is_attached_to_it(place, prune):
     place.add(sbom, tag="sbom")
     assert "deleted" not in dict(rows(prune(prune_keep=["sbom"]))).values()
     assert {sbom.digest, signature.digest}.issubset(place.manifests)
+
+
+@pytest.mark.parametrize("is_unnamed", [True, False])
+def test_unnamed_images_of_a_layout_keep_what_is_attached(place, prune, memory, tmp_path, is_unnamed):
+    """Other tools add entries without a name. Unnamed referrers are not images."""
+    source = memory["s.example/a"].add(C, tag="old")
+    sbom = attach(source, C, b"sbom")
+    dest = "oci:%s" % tmp_path
+    assert not prune(dest=dest).failure
+    del source.tags["old"]
+    path = tmp_path / "index.json"
+    document = json.loads(path.read_bytes())
+    document["manifests"] += [entry(C), entry(A)] if is_unnamed else [entry(A), entry(sbom)]
+    path.write_bytes(encode(document))
+    synced = prune(dest=dest)
+    assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
+    assert ((sbom.digest, "deleted") in rows(synced)) is not is_unnamed
+    assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists() is is_unnamed
 
 
 def test_an_image_that_could_not_be_deleted_keeps_what_is_attached(place, prune):
