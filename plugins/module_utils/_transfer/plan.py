@@ -15,13 +15,14 @@ import dataclasses
 import functools
 import typing as t
 
-from .._errors import ImageError, InvalidContent, NotConvertible, NotFound, naming
+from .._errors import AccessDenied, ImageError, InvalidContent, NotConvertible, NotFound, naming
 from .._image import convert, deletion_marker
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._image.graph import Content, Graph
 from .._image.manifest import Manifest
 from .._imports import importing
+from .._stores.repository import Store
 from .conversion import Conversion, convert_selection
 from .request import CopyRequest, Heads, Plan
 from .selection import Selection, select, select_one
@@ -77,11 +78,21 @@ def _nearest(request: CopyRequest) -> tuple[str, CopyRequest]:
     names = request.tags or ([request.digest] if request.digest else [])
     for name in [] if request.thorough else names:
         with contextlib.suppress(NotFound, InvalidContent), naming(destination.reference(name)):
-            manifest = destination.manifest(name)
+            manifest = _manifest_at(destination, name)
             is_it = source.identity(manifest).digest == found.digest
             if is_it and destination.is_complete(manifest.descriptor, None):
                 return found.digest, dataclasses.replace(request, source=destination, name=manifest.digest)
     return "", request
+
+
+def _manifest_at(destination: Store, name: str) -> Manifest:
+    """Return the manifest at a destination. If access is denied, the destination decides whether the name exists. Raises NotFound."""
+    try:
+        return destination.manifest(name)
+    except AccessDenied as error:
+        if destination.resolve(name):
+            raise
+        raise NotFound(error.cause) from None
 
 
 class _Planner:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ContentMissing, ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
@@ -114,6 +114,25 @@ def test_registry_is_not_taken_for_granted(run, archive, elsewhere, why):
     elsewhere.is_damaged = why == "damaged"
     plan = run(archive, "1", elsewhere, "1", thorough=why == "thorough")
     assert (plan.changed, plan.top.media_type) == (True, media_types.DOCKER_MANIFEST)
+
+
+class TestRegistryThatDeniesAccess:
+    @pytest.fixture
+    def denied(self, elsewhere, monkeypatch):
+        def deny(name):
+            raise AccessDenied("returned 403", status=403)
+
+        monkeypatch.setattr(elsewhere, "manifest", deny)
+
+    def test_an_absent_tag_may_be_the_reason(self, run, archive, elsewhere, denied):
+        """Some registries return 403 for tags that do not exist."""
+        plan = run(archive, "1", elsewhere, "1")
+        assert (plan.changed, elsewhere.tags) == (True, {"1": plan.top.digest})
+
+    def test_an_existing_tag_is_not_replaced(self, run, archive, elsewhere, denied):
+        elsewhere.add(AMD, tag="1")
+        with pytest.raises(AccessDenied, match="s.example/app:1: returned 403"):
+            run(archive, "1", elsewhere, "1")
 
 
 def test_digest_that_is_asked_for_is_that_of_the_config(run, source, path):
