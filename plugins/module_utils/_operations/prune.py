@@ -85,6 +85,11 @@ class PrunableTags:
         last = {known.digest: tag for tag, known in self.tags.items()}
         return {last[digest]: found for digest, found in self.attached.items() if digest in last}
 
+    def fail(self, error: ImageError) -> Job:
+        """Return a failed job for the repository, in which nothing is deleted then."""
+        self.tags = {}
+        return Job.failed("", self.repository, error)
+
 
 def _children(plan: Plan) -> t.Iterator[str]:
     manifests = [plan.selection.manifest] if plan.selection else []
@@ -94,7 +99,8 @@ def _children(plan: Plan) -> t.Iterator[str]:
 def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Run) -> list[Job]:
     """Resolve the tags, and find out which of them can be deleted. Return failed jobs for those that cannot be resolved.
 
-    ``images`` are the declared images. Tags that may still exist at the source are kept.
+    If other tags of a repository must be read and cannot be, there is a failed job for the repository. ``images`` are
+    the declared images. Tags that may still exist at the source are kept.
     """
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
@@ -110,12 +116,31 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
             failed.append(Job.failed("", group.store.reference(tag), found, tag))
         elif found:
             group.tags[tag] = found
+    failed += _keep_needed(prunable, run)
+    return failed + _find_attached(prunable, run)
+
+
+def _keep_needed(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
+    """Remove tags that are attached to images that are kept. Return failed jobs for repositories where this is not known."""
+    failed = []
     for group in prunable:
-        group.tags = attached_tags.without_needed(group.store, group.tags, group.declared, run)
+        try:
+            group.tags = attached_tags.without_needed(group.store, group.tags, group.declared, run)
+        except ImageError as error:
+            failed.append(group.fail(error))
+    return failed
+
+
+def _find_attached(prunable: t.Sequence[PrunableTags], run: Run) -> list[Job]:
+    """Find the untagged artifacts to delete. Return failed jobs for repositories where they cannot be read."""
+    failed = []
     going = {group.store.reference(tag) for group in prunable for tag in group.tags}
     for group in prunable:
-        if group.referrers:
-            group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run)
+        try:
+            if group.referrers:
+                group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run)
+        except ImageError as error:
+            failed.append(group.fail(error))
     return failed
 
 

@@ -156,6 +156,29 @@ def test_a_tag_that_cannot_be_resolved_is_not_deleted(place, prune):
     assert "old" in place.tags
 
 
+def test_an_unreadable_tag_that_is_kept_fails_only_its_repository(place, memory, sync):
+    """Whether the kept tag needs the image of the deleted one is not known."""
+    memory["s.example/b"].add(A, tag="1")
+    memory["d.example/b"].add(C, tag="old")
+    place.add(SIGNATURE, tag=tag_of(C)).add(B, tag="kept")
+    place.broken.add("kept")
+    synced = sync({"name": "a"}, {"name": "b"}, prune=True, prune_keep=["kept"], keep_going=True)
+    assert [str(job.error) for job in synced.images if job.error] == ["d.example/a:kept: returned 500."]
+    assert [job.dest for job in synced.images if job.action == "deleted"] == ["d.example/b:old"]
+    assert dict(memory["d.example/b"].tags) == {"1": A.digest}
+    assert set(place.tags) == {"1", "old", "kept", tag_of(C)}
+
+
+def test_an_unreadable_tag_that_is_kept_fails_the_task(place, memory, sync):
+    memory["s.example/b"].add(A, tag="1")
+    place.add(SIGNATURE, tag=tag_of(C)).add(B, tag="kept")
+    place.broken.add("kept")
+    synced = sync({"name": "a"}, {"name": "b"}, prune=True, prune_keep=["kept"])
+    errors = [str(job.error) for job in synced.images if job.dest == "d.example/a"]
+    assert errors == ["d.example/a:kept: returned 500."]
+    assert not memory["d.example/b"].tags
+
+
 def test_a_tag_that_cannot_be_deleted_keeps_what_is_attached(place, prune, monkeypatch):
     place.add(SIGNATURE, tag=tag_of(C))
     delete_tag = place.delete_tag

@@ -156,6 +156,17 @@ def test_an_image_that_could_not_be_deleted_keeps_what_is_attached(place, prune)
     assert sbom.digest in place.manifests
 
 
+def test_an_unreadable_tag_that_is_kept_fails_only_its_repository(place, prune):
+    sbom = attach(place, C, b"sbom")
+    place.add(B, tag="kept").broken.add("kept")
+    synced = prune(keep_going=True, prune_keep=["kept"])
+    assert [(str(one.error), one.dest) for one in synced.images if one.error] == [
+        ("d.example/a:kept: returned 500.", "d.example/a")
+    ]
+    assert sbom.digest in place.manifests
+    assert "old" in place.tags
+
+
 def test_a_tag_that_others_make_during_the_run_keeps_what_is_attached(place, prune, monkeypatch):
     sbom = attach(place, C, b"sbom")
     delete_tag = place.delete_tag
