@@ -20,6 +20,8 @@ options:
       - A registry's tag list may be outdated or incomplete. If an entry would select a tag that the list of its source registry lacks, the module deletes
         this tag only after the source confirms that it does not exist. This costs one HEAD and one GET request for each such tag. The module
         keeps tags that exist or cannot be read, and shows a warning.
+      - If O(src) is on disk and O(base) is set, the source may lack images that the site already has. If an entry would select such a tag, the module keeps
+        each tag that the inventory lists. Without O(base), do not prune from an incremental bundle.
       - Tags that contain an image's digest, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long as this image
         exists. If an index is kept, its children are also kept, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image

@@ -142,7 +142,7 @@ options:
       - If O(dest) is an OCI layout, the module copies only content that the site does not have. It leaves out images that the site has under the same
         name and with the same digest. For all other images, it leaves out the blobs that the site has.
       - If O(src) is such a layout, some blobs are missing from it. The module mounts these blobs from other repositories at the destination. The
-        inventory shows which repositories contain them.
+        inventory shows which repositories contain them. O(prune) keeps the tags that the inventory lists.
     type: path
 seealso:
   - module: drayage.registry.image_copy

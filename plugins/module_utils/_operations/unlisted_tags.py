@@ -29,6 +29,15 @@ class ListedSource(t.NamedTuple):
     listed: t.Collection[str]
     selection: TagSelection
 
+    def could_select(self, tags: t.Sequence[str], referrers: bool) -> list[str]:
+        """Return the tags that the list lacks and that the entry could select if they were listed.
+
+        With ``referrers``, no entry selects tags that contain a digest.
+        """
+        missing = set(tags).difference(self.listed)
+        names = [tag for tag in tags if tag in missing and not (referrers and is_digest_tag(tag))]
+        return [tag for tag in names if self.selection.select([tag])]
+
 
 class UnlistedTag(t.NamedTuple):
     """A tag of ``destination`` that the list of ``source`` lacks."""
@@ -43,16 +52,27 @@ def find_unlisted(
 ) -> list[UnlistedTag]:
     """Return the tags that an entry could select if the list of its source contained them.
 
-    The lists of locations on disk are certain. With ``referrers``, no entry selects tags that contain a digest.
+    The lists of locations on disk are certain, except for what :func:`find_left_out` returns.
     """
     found = []
     for source in sources:
         if source.repository.location.is_registry:
-            missing = set(tags).difference(source.listed)
-            names = [tag for tag in tags if tag in missing and not (referrers and is_digest_tag(tag))]
-            names = [tag for tag in names if source.selection.select([tag])]
+            names = source.could_select(tags, referrers)
             found += [UnlistedTag(destination, tag, source.repository) for tag in names]
     return found
+
+
+def find_left_out(
+    destination: Repository,
+    tags: t.Sequence[str],
+    sources: t.Iterable[ListedSource],
+    referrers: bool,
+    is_at_site: t.Callable[[str], bool],
+) -> set[str]:
+    """Return the tags of images that a bundle may leave out because the site has them, so that an entry could select them."""
+    at_site = [tag for tag in tags if is_at_site(destination.reference(tag))]
+    on_disk = [source for source in sources if not source.repository.location.is_registry]
+    return {tag for source in on_disk for tag in source.could_select(at_site, referrers)}
 
 
 def find_existing(unlisted: t.Sequence[UnlistedTag], run: Run) -> set[str]:

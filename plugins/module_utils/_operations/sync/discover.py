@@ -41,6 +41,7 @@ from ..._transfer.parallel import do_all
 from ..._transfer.request import CopyRequest, RepositoryRequest
 from .declaration import Entry, SyncOptions
 from .early_heads import EarlyHeads
+from .far_side import FarSide
 from .resolver import RepositoryPair, RepositoryResolver
 from .slices import Slice
 
@@ -76,16 +77,24 @@ class Discovered:
 
 
 def discover(
-    entries: t.Sequence[Entry], options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads
+    entries: t.Sequence[Entry],
+    options: SyncOptions,
+    resolver: RepositoryResolver,
+    run: Run,
+    heads: EarlyHeads,
+    far_side: FarSide,
 ) -> Discovered:
     """Inspect all repositories of a declaration. Raises ImageError if the declaration itself is invalid."""
     with heads:
-        return _Discovery(options, resolver, run, heads).discover(entries)
+        return _Discovery(options, resolver, run, heads, far_side).discover(entries)
 
 
 class _Discovery:
-    def __init__(self, options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads) -> None:
+    def __init__(
+        self, options: SyncOptions, resolver: RepositoryResolver, run: Run, heads: EarlyHeads, far_side: FarSide
+    ) -> None:
         self._heads = heads
+        self._far_side = far_side
         self._options = options
         self._resolver = resolver
         self._run = run
@@ -318,7 +327,7 @@ class _Discovery:
             return []
         with importing:
             from ..prune import PrunableTags
-            from ..unlisted_tags import ListedSource, find_unlisted
+            from ..unlisted_tags import ListedSource, find_left_out, find_unlisted
 
         found = []
         for location, tags in known.items():
@@ -326,13 +335,14 @@ class _Discovery:
                 continue
             unselected = sorted(set(tags.listed or ()) - wanted[location])
             unselected = [tag for tag in unselected if not _matches(self._keep, tag)]
+            referrers = self._options.referrers
+            sources = [
+                ListedSource(pair.source, listed, pair.entry.selection()) for pair, listed in self._sources[location]
+            ]
+            left_out = find_left_out(tags.repository, unselected, sources, referrers, self._far_side.lists)
+            unselected = [tag for tag in unselected if tag not in left_out]
             if unselected:
                 is_ours = functools.partial(self._has, tags.repository)
-                referrers = self._options.referrers
-                sources = [
-                    ListedSource(pair.source, listed, pair.entry.selection())
-                    for pair, listed in self._sources[location]
-                ]
                 unlisted = find_unlisted(tags.repository, unselected, sources, referrers)
                 found.append(PrunableTags(tags.repository, unselected, wanted[location], is_ours, referrers, unlisted))
         return found

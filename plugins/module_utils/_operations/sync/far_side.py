@@ -31,6 +31,10 @@ class FarSide:
         """Return whether an image exists there under the same name."""
         return self._inventory.has(reference, digest)
 
+    def lists(self, reference: str) -> bool:
+        """Return whether an image with this name exists there. Its digest may differ."""
+        return self._inventory.lists(reference)
+
     def makes_needless(self, plan: Plan, dest: str) -> bool:
         """Return whether a layout does not need an image, because the site already has it.
 

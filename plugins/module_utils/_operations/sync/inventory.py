@@ -51,6 +51,10 @@ class Inventory:
         return {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
 
     @functools.cached_property
+    def _bare_names(self) -> set[str]:
+        return {name for name, _digest in self._names}
+
+    @functools.cached_property
     def _holders(self) -> dict[str, list[str]]:
         holders: dict[str, list[str]] = collections.defaultdict(list)
         for ref, record in self.records.items():
@@ -115,6 +119,10 @@ class Inventory:
     def of_digest(self, digest: str) -> Record | None:
         """Return the record of an image with this digest, whatever its reference."""
         return self._digests.get(digest)
+
+    def lists(self, reference: str) -> bool:
+        """Return whether there is an image with the same name in any location, whatever its digest."""
+        return _bare(reference) in self._bare_names
 
     def has(self, reference: str, digest: str) -> bool:
         """Return whether the image exists under the same name in any location."""

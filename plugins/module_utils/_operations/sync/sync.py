@@ -99,7 +99,7 @@ class _Sync:
     def run(self) -> Synced:
         """Find out what exists, decide what to do, and then write."""
         heads = EarlyHeads(self._run.jobs)
-        found = discover(self._options.images or (), self._options, self._resolver, self._run, heads)
+        found = discover(self._options.images or (), self._options, self._resolver, self._run, heads, self._far_side)
         images = self._planned(found.jobs, heads)
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)

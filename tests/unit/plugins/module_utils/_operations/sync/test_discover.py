@@ -9,6 +9,7 @@ import threading
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.discover import discover
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.early_heads import EarlyHeads
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.far_side import FarSide
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.resolver import RepositoryResolver
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
@@ -19,7 +20,12 @@ IMAGE = image("linux/amd64")
 def discovered(memory, jobs, *names):
     options = SyncOptions(src="s.example", dest="d.example")
     return discover(
-        [Entry(name) for name in names], options, RepositoryResolver(options, memory), runs.run(jobs), EarlyHeads(jobs)
+        [Entry(name) for name in names],
+        options,
+        RepositoryResolver(options, memory),
+        runs.run(jobs),
+        EarlyHeads(jobs),
+        FarSide(None, memory),
     )
 
 

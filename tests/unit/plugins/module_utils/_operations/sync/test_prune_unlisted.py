@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ConnectionFailed, Refused
@@ -124,6 +126,25 @@ def test_lists_on_disk_are_certain(memory, sync, source, place):
     source.transport = "oci"
     assert deleted(sync({"name": "a"}, prune=True)) == ["3", "4", "gone"]
     assert source.found == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, ["gone"]),
+        ({"include": ["[12]|gone"]}, ["3", "4", "gone"]),
+        ({"tags": ["1"]}, ["2", "3", "4", "gone"]),
+    ],
+)
+def test_images_that_a_bundle_leaves_out_are_kept(sync, source, place, tmp_path, entry, expected):
+    """The site has them, so their tags are missing from the list of the bundle, although its entries may select them."""
+    base = tmp_path / "site.json"
+    records = [{"ref": "d.example/a:" + tag, "digest": A.digest, "blobs": [], "manifests": []} for tag in "1234"]
+    base.write_text(json.dumps({"version": 1, "images": records}))
+    source.transport = "oci"
+    for dry_run in (True, False):
+        synced = sync({"name": "a", **entry}, prune=True, base=str(base), dry_run=dry_run)
+        assert deleted(synced) == expected
 
 
 @pytest.mark.parametrize("referrers", [True, False])
