@@ -56,6 +56,7 @@ options:
     description:
       - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with C(gpg), as C(skopeo standalone-sign) does.
         In this case, O(formats) and O(annotations) have no effect.
+      - A user ID must belong to exactly one valid key. Expired, revoked and disabled keys are skipped.
       - The module stores GPG signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
         in a registry, it writes them to O(lookaside).
     type: str
@@ -92,7 +93,8 @@ options:
   identity:
     description:
       - The image name to sign together with the digest. As with cosign, it defaults to the repository of O(image).
-      - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name also includes the tag.
+      - This option is required for an image in an OCI layout, archive or directory. With O(gpg_key), the name also includes the tag. If O(image) has a digest
+        but no tag, the name includes the digest.
       - A sigstore bundle contains the name only if it contains an attestation.
     type: str
   annotations:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shutil
 import tempfile
 import time
+import typing as t
 
 from .._errors import ImageError, InvalidReference, file_errors, naming
 from .._files import read_regular, reserved
@@ -34,7 +36,10 @@ from .signing.signature import Verified
 from .stores import Stores
 
 _CREATOR = "drayage.registry"
-_FINGERPRINT = re.compile(r"^fpr:+([0-9A-F]{40,64}):", re.MULTILINE)
+# A primary key, its validity, and its fingerprint.
+_KEY = re.compile(r"^sec:([^:]*):.*\n(?:(?!sec:|fpr:).*\n)*fpr:+([0-9A-F]{40,64}):", re.MULTILINE)
+# Expired, revoked, disabled and invalid keys. gpg selects no such key by a user ID.
+_UNUSABLE = frozenset("erdi")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +54,13 @@ class GpgOptions:
     identity: str = ""
     children: bool = True
     is_present: bool = True
+
+
+class _AnyIdentity(IdentityRule):
+    """Accept a signature for any name, because all signatures of a key are removed."""
+
+    def accepts(self, image: Reference, signed: str) -> bool:
+        return True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +88,14 @@ def sign_with_gpg(options: GpgOptions, stores: Stores) -> GpgSigned:
             )
             found = list(dict.fromkeys([*found, *graph.manifests, *graph.skipped]))
         fingerprint, public = program.public_key()
-        rule = IdentityRule("exactReference", {"dockerReference": identity})
+        rule = IdentityRule("exactReference", {"dockerReference": identity}) if options.is_present else _AnyIdentity()
         requirement = Requirement("signedBy", (), (public.encode("ascii"),), rule)
+        make = functools.partial(program.sign, fingerprint)
         settled = []
         for digest in found:
             where = location(reference, digest, registries_d)
             payload = Payload(ATOMIC, identity, digest, {"creator": _CREATOR, "timestamp": int(time.time())})
-            settled.append(_settle(reference, where, payload, requirement, program, options, stores))
+            settled.append(_settle(reference, where, payload, requirement, make, options, stores))
     return GpgSigned(Signed(top.digest, identity, settled), fingerprint, public)
 
 
@@ -91,7 +104,7 @@ def _settle(
     where: tuple[str, str],
     payload: Payload,
     requirement: Requirement,
-    program: _Program,
+    make: t.Callable[[bytes], bytes],
     options: GpgOptions,
     stores: Stores,
 ) -> SignedDigest:
@@ -99,16 +112,17 @@ def _settle(
     directory, name = where
     dry_run = stores.run.dry_run
     with file_errors("write", directory):
-        if not dry_run:
+        if options.is_present and not dry_run:
             os.makedirs(directory, exist_ok=True)
-        with contextlib.nullcontext() if dry_run else reserved(os.path.join(directory, name)):
+        is_locked = not dry_run and os.path.isdir(directory)
+        with reserved(os.path.join(directory, name)) if is_locked else contextlib.nullcontext():
             own = _own(reference, where, payload.digest, requirement, stores.run.run_command)
             before = ["gpg"] if own else []
             after = ["gpg"] if options.is_present else []
             if options.is_present and not own:
                 check_room(*where)
                 if not dry_run:
-                    append(*where, program.sign(payload.encode()))
+                    append(*where, make(payload.encode()))
             if not dry_run and not options.is_present:
                 remove(*where, own)
     return SignedDigest(payload.digest, before, after)
@@ -117,7 +131,7 @@ def _settle(
 def _own(
     reference: Reference, where: tuple[str, str], digest: str, requirement: Requirement, run_command: RunCommand
 ) -> list[str]:
-    """Return the files with signatures of this digest and identity by this key."""
+    """Return the files with signatures of this digest that meet the requirement."""
     files = numbered(*where)
     if not files:
         return []
@@ -135,14 +149,22 @@ class _Program:
 
     def public_key(self) -> tuple[str, str]:
         """Return the fingerprint of the key, and the ASCII-armored public key. Raises ImageError."""
-        listed = self._run(["--with-colons", "--list-secret-keys", self._options.key])
-        found = _FINGERPRINT.search(listed)
-        if not found:
-            raise ImageError("gpg has no private key %s" % self._options.key, hint="Check gpg_key and gpg_home")
-        return found.group(1), self._run(["--armor", "--export", found.group(1)])
+        key = self._options.key
+        listed = _KEY.findall(self._run(["--with-colons", "--list-secret-keys", key]))
+        if not listed:
+            raise ImageError("gpg has no private key %s" % key, hint="Check gpg_key and gpg_home")
+        usable = [fingerprint for validity, fingerprint in listed if validity not in _UNUSABLE]
+        if not usable:
+            raise ImageError(
+                "the private key %s is expired, revoked or disabled" % key, hint="Set gpg_key to a valid key"
+            )
+        if len(usable) > 1:
+            hint = "Set gpg_key to the fingerprint of one of them"
+            raise ImageError("gpg has %d private keys for %s" % (len(usable), key), hint=hint)
+        return usable[0], self._run(["--armor", "--export", usable[0]])
 
-    def sign(self, content: bytes) -> bytes:
-        """Return a signed message with this content. Raises ImageError."""
+    def sign(self, fingerprint: str, content: bytes) -> bytes:
+        """Return a message with this content, signed with the key that :meth:`public_key` found. Raises ImageError."""
         directory = tempfile.mkdtemp(prefix="drayage-gpg-")
         try:
             source, target = os.path.join(directory, "payload"), os.path.join(directory, "signature")
@@ -151,7 +173,9 @@ class _Program:
             secret: list[str] = []
             if self._options.passphrase:
                 secret = ["--pinentry-mode", "loopback", "--passphrase-fd", "0"]
-            self._run([*secret, "--local-user", self._options.key, "--output", target, "--sign", source])
+            # The exclamation mark selects one subkey.
+            user = self._options.key if self._options.key.endswith("!") else fingerprint
+            self._run([*secret, "--local-user", user, "--output", target, "--sign", source])
             return read_regular(target, MAX_SIZE)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
@@ -195,4 +219,6 @@ def _identity(given: str, reference: Reference) -> str:
     else:
         cause = "the signature needs an image name, but local images have none"
         raise ImageError(cause, hint="Set the identity option to the image name")
-    return str(named if named.name else dataclasses.replace(named, tag="latest"))
+    if named.tag:  # policies accept no name with both, and the payload has the digest already
+        return str(dataclasses.replace(named, digest=""))
+    return str(named if named.digest else dataclasses.replace(named, tag="latest"))

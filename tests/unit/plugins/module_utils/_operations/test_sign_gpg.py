@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -159,6 +160,69 @@ class TestGpg:
         assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
         assert check(APP, theirs)[0].fingerprint == other.fingerprint
         assert sign(is_present=False).signed.manifests == [SignedDigest(AMD64.digest, [], [])]
+
+    def test_signatures_for_any_name_are_removed(self, sign, homes, home, place, tmp_path):
+        for identity in (APP, "r.example/other:2", "r.example/app@" + AMD64.digest):
+            sign(identity=identity)
+        sign(by=homes[home is homes[0]])
+        removed = [SignedDigest(AMD64.digest, ["gpg"], [])]
+        assert sign(is_present=False, dry_run=True).signed.manifests == removed
+        assert sign(is_present=False).signed.manifests == removed
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
+
+    def test_nothing_is_written_to_remove_nothing(self, sign, place, tmp_path):
+        assert sign(is_present=False).signed.manifests == [SignedDigest(AMD64.digest, [], [])]
+        assert not (tmp_path / "sigs").exists()
+
+    def test_an_image_with_a_tag_and_a_digest_is_signed_as_its_tag(self, sign, check, place):
+        name = "%s@%s" % (APP, AMD64.digest)
+        signed = sign(name)
+        assert signed.signed.identity == APP
+        for verified in (APP, name):
+            assert check(verified, signed)[0].claim.identity == APP
+        assert sign().signed.manifests[0].added == []
+        assert sign(identity=name).signed.identity == APP
+        only_digest = "r.example/app@" + AMD64.digest
+        signed = sign(only_digest)
+        assert (signed.signed.identity, signed.signed.manifests[0].added) == (only_digest, ["gpg"])
+
+
+@needs_gpg
+class TestSeveralKeys:
+    """One user ID, as after the renewal of a key: the old one has expired."""
+
+    @pytest.fixture
+    def home(self, homes, tmp_path):
+        home = Home(tmp_path / "h", "")
+        secret = ["--pinentry-mode", "loopback", "--passphrase", ""]
+        home.run("--quick-set-expire", home.fingerprint, "seconds=1")
+        home.run(*secret, "--quick-gen-key", "new <k@example.com>", "ed25519", "sign", "never")
+        yield home
+        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
+
+    def test_the_usable_key_of_a_user_signs_once(self, run, home, place):
+        time.sleep(1.1)
+        first = run(key="k@example.com", home=home.path)
+        assert first.fingerprint != home.fingerprint
+        assert first.signed.manifests[0].added == ["gpg"]
+        assert run(key="k@example.com", home=home.path).signed.manifests[0].added == []
+
+    def test_a_key_that_has_expired_is_an_error(self, run, home, place):
+        time.sleep(1.1)
+        with pytest.raises(ImageError) as caught:
+            run(key=home.fingerprint, home=home.path)
+        assert str(caught.value) == (
+            "%s: the private key %s is expired, revoked or disabled. Set gpg_key to a valid key."
+            % (APP, home.fingerprint)
+        )
+
+    def test_several_usable_keys_are_an_error(self, run, home, place):
+        home.run("--quick-set-expire", home.fingerprint, "never")
+        with pytest.raises(ImageError) as caught:
+            run(key="k@example.com", home=home.path)
+        assert str(caught.value) == (
+            APP + ": gpg has 2 private keys for k@example.com. Set gpg_key to the fingerprint of one of them."
+        )
 
 
 @needs_gpg
