@@ -51,7 +51,7 @@ class RegistriesD:
         """Return whether cosign tags count for this image. They do without any configuration, and in directories."""
         if not self.namespaces or (isinstance(image, LocalReference) and image.transport == "dir"):
             return True
-        return self._setting(image, "use-sigstore-attachments") is True
+        return next(self._settings(image, "use-sigstore-attachments"), False) is True
 
     def lookaside(self, image: Reference, digest: str) -> str:
         """Return the directory or the http(s) URL of the GPG signatures of a digest; empty if the image is not in a registry.
@@ -60,7 +60,7 @@ class RegistriesD:
         """
         if not isinstance(image, RegistryReference):
             return ""
-        base = str(self._setting(image, "lookaside") or self._setting(image, "sigstore") or _BUILT_IN)
+        base = str(next(self._settings(image, "lookaside", "sigstore"), _BUILT_IN))
         url = urlsplit(base)
         name = "%s@%s=%s" % (image.repository, *digests.split(digest))
         if url.scheme == "file":
@@ -73,13 +73,11 @@ class RegistriesD:
         hint = "Correct registries.d"
         return "%s/%s" % (urls.resolve("", base, "the lookaside location in registries.d", hint).rstrip("/"), name)
 
-    def _setting(self, image: Reference, name: str) -> object:
-        """Return the setting of the longest scope that has it."""
+    def _settings(self, image: Reference, *names: str) -> t.Iterator[object]:
+        """Yield the settings with these names, from the longest scope to the shortest. In each scope, the first name counts first."""
         for scope in (*scopes_of(image)[1], ""):
-            value = self.namespaces.get(scope, {}).get(name)
-            if value is not None:
-                return value
-        return None
+            values = self.namespaces.get(scope, {})
+            yield from (values[name] for name in names if values.get(name) not in (None, ""))
 
 
 def _namespaces(path: str) -> dict[str, t.Mapping[str, t.Any]]:
