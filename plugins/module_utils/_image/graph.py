@@ -192,8 +192,8 @@ def is_whole(
 def reachable(roots: t.Iterable[str], read: ReadManifest) -> tuple[set[str], bool]:
     """Return the digests of all content that these images need, and whether the list is certainly complete.
 
-    It is not if a manifest cannot be read or parsed, or is nested too deeply, because it may need any content.
-    Children may be absent (sparse index), but roots may not.
+    It is not if a manifest cannot be read or parsed, is nested too deeply, or if the digest of a root is not supported,
+    because it may need any content. Children may be absent (sparse index), but roots may not.
     """
     found: set[str] = set()
     walked: set[str] = set()
@@ -219,7 +219,10 @@ def reachable(roots: t.Iterable[str], read: ReadManifest) -> tuple[set[str], boo
         return [read_or_doubt(child.digest, may_be_absent=True) for child in level]
 
     # One image after the other, so that no more than one of them is in memory.
-    for digest in filter(digests.is_digest, roots):
+    for digest in roots:
+        if not digests.is_digest(digest):
+            is_certain = False
+            continue
         top = read_or_doubt(digest, may_be_absent=False)
         try:
             graph = Graph([top] if top else [], load, follow=lambda _child: True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import concurrent.futures
 import typing as t
 
-from .._errors import naming
+from .._errors import InvalidContent, naming
 from .._image import referrers
 from .._image.descriptor import Descriptor
 from .._run import Run
@@ -71,7 +71,10 @@ def images_in_use(
     others = current_tags(store, deleted, needed, run, without=own.union(without))
     if others is None:
         return None
-    neighbours = {name: known for name, known in store.neighbours().items() if name not in going}
+    try:
+        neighbours = {name: known for name, known in store.neighbours().items() if name not in going}
+    except InvalidContent:
+        return None
     return in_use(store, others, run) | in_use(store, neighbours, run)
 
 

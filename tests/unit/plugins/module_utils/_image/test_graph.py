@@ -262,6 +262,10 @@ class TestReachable:
         assert reachable(["None", INNER.digest], store.manifest)[0] >= {INNER.digest, ARM64.digest}
         assert "None" not in reachable(["None"], store.manifest)[0]
 
+    @pytest.mark.parametrize("root", ["None", "", "blake3:" + "0" * 64, "sha256:0"])
+    def test_an_image_without_a_supported_digest_may_need_anything(self, store, root):
+        assert reachable([root, INNER.digest], store.manifest)[1] is False
+
     def test_a_child_may_be_absent_but_an_image_may_not(self, store):
         del store.manifests[ARMV7.digest]
         assert reachable([TOP.digest], store.manifest)[1] is True

@@ -170,6 +170,16 @@ def test_nothing_is_removed_while_a_kept_manifest_cannot_be_understood(layout, p
     assert stored(path) == needed(ONE, TWO, OTHER)
 
 
+@pytest.mark.parametrize("other", ["blake3:" + "0" * 64, None])
+def test_nothing_is_removed_while_an_entry_has_no_supported_digest(layout, path, other):
+    layouts.foreign_layout(path, ("1", ONE))
+    document = json.loads((path / "index.json").read_bytes())
+    document["manifests"].append({"mediaType": media_types.OCI_MANIFEST, "digest": other, "size": 1})
+    (path / "index.json").write_bytes(images.encode(document))
+    publish(layout, OTHER, "1")
+    assert stored(path) == needed(ONE, OTHER)
+
+
 def test_blobs_that_live_elsewhere_may_have_other_users_and_stay(layout, path, tmp_path):
     (tmp_path / "shared").mkdir()
     path.mkdir()

@@ -146,6 +146,22 @@ def test_unnamed_images_of_a_layout_keep_what_is_attached(place, prune, memory, 
     assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists() is is_unnamed
 
 
+def test_an_entry_that_cannot_be_understood_keeps_what_is_attached(place, prune, memory, tmp_path):
+    source = memory["s.example/a"].add(C, tag="old")
+    sbom = attach(source, C, b"sbom")
+    dest = "oci:%s" % tmp_path
+    assert not prune(dest=dest).failure
+    del source.tags["old"]
+    path = tmp_path / "index.json"
+    document = json.loads(path.read_bytes())
+    document["manifests"].append({**entry(A), "digest": "blake3:" + "0" * 64})
+    path.write_bytes(encode(document))
+    synced = prune(dest=dest)
+    assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
+    assert "deleted" not in dict(rows(synced)).values()
+    assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists()
+
+
 def test_an_image_that_could_not_be_deleted_keeps_what_is_attached(place, prune):
     sbom = attach(place, C, b"sbom")
     place.find = place.resolve
