@@ -26,7 +26,7 @@ options:
         exists. If an index is kept, its children are also kept, even if their own tags are deleted.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image
         that they belong to. It never deletes the referrers of an image that is kept.
-      - The task fails if a repository is both a source and a destination.
+      - The task fails if a repository is both a source and a destination, even of different entries. Use separate tasks for a chain of repositories.
     type: bool
     default: false
   prune_keep:

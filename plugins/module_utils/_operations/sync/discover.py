@@ -42,7 +42,7 @@ from ..._transfer.request import CopyRequest, RepositoryRequest
 from .declaration import Entry, SyncOptions
 from .early_heads import EarlyHeads
 from .far_side import FarSide
-from .resolver import RepositoryPair, RepositoryResolver
+from .resolver import RepositoryPair, RepositoryResolver, check_prunable
 from .slices import Slice
 
 if t.TYPE_CHECKING:
@@ -114,6 +114,9 @@ class _Discovery:
         # Whole repositories are shared out where there are many for each host: then no two hosts list the same one.
         self._by_repository = self._slice.shares_repositories(len(entries))
         found = [(entry, self._pairs(entry)) for entry in entries]
+        if self._options.prune:
+            check_prunable([pair for _entry, group in found if not isinstance(group, ImageError) for pair in group])
+        found = [(entry, group if isinstance(group, ImageError) else self._share(group)) for entry, group in found]
         pairs = [pair for _entry, group in found if not isinstance(group, ImageError) for pair in group]
         known, sources = self._list(pairs)
         wanted: dict[str, set[str]] = {location: set() for location in known}
@@ -134,9 +137,6 @@ class _Discovery:
     ) -> list[str]:
         """Add the images of a pair. Return their names, including those of other shares. Raises ImageError."""
         source, location = pair.source.reference(""), pair.destination.reference("")
-        if self._options.prune and location == source:
-            cause = "the repository is both source and destination, so pruned tags could not be restored"
-            raise ImageError(cause, location, "Set a different dest for the entry, or remove prune")
         if isinstance(tags, ImageError):
             self._fail(source, location, tags)
             return []
@@ -155,7 +155,7 @@ class _Discovery:
         return names
 
     def _pairs(self, entry: Entry) -> list[RepositoryPair] | ImageError:
-        """Return the pairs of an entry in this share, or the error that occurred."""
+        """Return the pairs of an entry in all shares, or the error that occurred."""
         try:
             found = self._resolver.pairs(entry)
         except _TROUBLES as error:
@@ -165,6 +165,10 @@ class _Discovery:
         pairs = [pair for pair in found if isinstance(pair, RepositoryPair)]
         # Nothing is no more certain than an error: its repositories may be gone for a moment only.
         self._is_complete = self._is_complete and bool(pairs)
+        return pairs
+
+    def _share(self, pairs: t.Sequence[RepositoryPair]) -> list[RepositoryPair]:
+        """Return the pairs in this share."""
         return [pair for pair in pairs if not self._by_repository or self._slice.has(pair.destination.reference(""))]
 
     def _has(self, repository: Repository, name: str) -> bool:

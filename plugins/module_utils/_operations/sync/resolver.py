@@ -248,5 +248,18 @@ class RepositoryResolver:
         return self._opened[key]
 
 
+def check_prunable(pairs: t.Sequence[RepositoryPair]) -> None:
+    """Raise ImageError if a repository is the source of one pair and the destination of another pair, or of the same one."""
+    sources = {pair.source.reference("") for pair in pairs}
+    for pair in pairs:
+        location = pair.destination.reference("")
+        if location in sources:
+            hint = "Use separate tasks, or remove prune"
+            if location == pair.source.reference(""):
+                hint = "Set a different dest for the entry, or remove prune"
+            cause = "the repository is both source and destination, so pruned tags could not be restored"
+            raise ImageError(cause, location, hint)
+
+
 def _text(repository: Repository) -> str:
     return str(repository)

@@ -10,7 +10,7 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed, ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import discover, resolver
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync import discover, resolver, slices
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync as run_sync
@@ -341,6 +341,23 @@ class TestPrune:
         with pytest.raises(ImageError, match="d.example/a: the repository is both source and destination"):
             sync({"name": "d.example/a", "tags": ["1"], "is_of_file": True}, prune=True)
         assert set(memory["d.example/a"].tags) == {"1", "old"}
+
+    @pytest.mark.parametrize("order", [1, -1])
+    @pytest.mark.parametrize("share", [None, "1/2", "2/2"])
+    def test_a_destination_is_not_the_source_of_another_entry(self, order, share, memory, sync, monkeypatch):
+        """Its tags could be pruned before they are copied further. All hosts refuse this, whatever they process."""
+        monkeypatch.setattr(slices, "_MANY", 1)
+        entries = [
+            {"name": "s.example/a", "dest": "d.example/a", "is_of_file": True},
+            {"name": "d.example/a", "dest": "d.example/b", "is_of_file": True},
+        ]
+        with pytest.raises(ImageError) as caught:
+            sync(*entries[::order], src=None, dest=None, prune=True, slice=share)
+        assert str(caught.value) == (
+            "d.example/a: the repository is both source and destination, so pruned tags could not be restored. Use separate "
+            "tasks, or remove prune."
+        )
+        assert not sync(*entries, src=None, dest=None).failure
 
     def test_too_many_are_named(self, memory, sync):
         with pytest.raises(
