@@ -65,15 +65,16 @@ class PrunableTags:
         An index that loses platforms gets a different digest.
         """
         selected = list(filter(digests.is_digest, self.selected))
-        by_digest = [image.digest for image in images if digests.is_digest(image.name) and image.digest]
+        by_digest = {image.digest: image for image in images if digests.is_digest(image.name) and image.digest}
         self.unselected = [tag for tag in self.unselected if tag not in by_digest and tag not in selected]
         children = [digest for image in images if image.plan for digest in _children(image.plan)]
         self.declared = frozenset([*selected, *children, *(image.digest for image in images if image.digest)])
-        # What this host declares is known by now; what others do may yet come.
-        names = {image.name for image in images}
+        # What this host declares is known by now; what others do may yet come. What is left out never comes.
+        names = {image.name: image for image in images}
         by_others = [name for name in self.selected if name not in names and not self.is_ours(name)]
-        own = [name for name in names if name and not digests.is_digest(name)]
-        self.needed = frozenset([*own, *by_digest, *by_others])
+        tags = {name: image for name, image in names.items() if name and not digests.is_digest(name)}
+        own = [name for name, image in (*tags.items(), *by_digest.items()) if not image.is_left_out]
+        self.needed = frozenset([*own, *by_others])
 
     def leave_to_others(self) -> None:
         """Keep only the tags that this host deletes."""

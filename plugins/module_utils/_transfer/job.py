@@ -55,9 +55,9 @@ class Job:
     (empty if it has none). ``shared`` is the request for the image or its repository (None for jobs that are only
     reported, such as a repository that could not be listed). With ``missing_ok``, the source may be absent. Compared:
     ``heads`` has the descriptors on both sides. Planned: ``plan``. Decided: ``action`` (empty before), ``digest``
-    (empty if unknown), ``previous``, which is the previous digest at the destination, and ``referrers``, the result
-    of modules. Executed: ``moved`` (before that, the prediction) and ``is_done``. ``error`` is the reason for the
-    action FAILED.
+    (empty if unknown), ``previous``, which is the previous digest at the destination, ``referrers``, the result of
+    modules, and ``is_left_out`` if the destination does not get the image because the site has it. Executed:
+    ``moved`` (before that, the prediction) and ``is_done``. ``error`` is the reason for the action FAILED.
     """
 
     __slots__ = (
@@ -67,6 +67,7 @@ class Job:
         "error",
         "heads",
         "is_done",
+        "is_left_out",
         "missing_ok",
         "moved",
         "name",
@@ -96,6 +97,7 @@ class Job:
         self.digest = ""
         self.previous: str | None = None
         self.referrers: t.Sequence[dict[str, t.Any]] = _NONE
+        self.is_left_out = False
         self.moved = _NOTHING
         self.is_done = False
         self.error: ImageError | None = None
@@ -117,6 +119,11 @@ class Job:
     def decide_unchanged(self, digest: str = "") -> None:
         """Note that the destination is up to date; ``digest`` is empty if it was not resolved."""
         self.action, self.digest = UNCHANGED, digest
+
+    def leave_out(self, digest: str) -> None:
+        """Note that the destination does not get the image, because the site has it."""
+        self.decide_unchanged(digest)
+        self.is_left_out = True
 
     def decide(self, plan: Plan) -> None:
         """Set the plan, which determines the action."""

@@ -157,7 +157,7 @@ class _Sync:
                 self._enter_verification(job)
                 self._gate.check_plan(references.parse(job.src), request.source, plan)
                 if self._far_side.makes_needless(plan, job.dest):
-                    job.decide_unchanged(plan.top.digest)
+                    job.leave_out(plan.top.digest)
                     return
                 plan.mounts = self._far_side.find_missing(plan)
         except ImageError as error:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
@@ -114,6 +116,38 @@ def test_in_a_layout_only_tags_keep_what_is_attached(place, prune, is_there):
     if is_there:
         place.add(B)
     assert sorted(name for name, *_rest in deleted(prune())) == sorted(["old", tag_of(B)])
+
+
+@pytest.mark.parametrize("name", ["1", A.digest])
+def test_what_a_layout_leaves_out_is_not_needed_to_delete_what_is_attached(memory, sync, tmp_path, name):
+    """The tag of an image that the site has is never listed in the layout."""
+    source = memory["s.example/a"].add(C, tag="old").add(SIGNATURE, tag=tag_of(C))
+    layout = "oci:%s" % (tmp_path / "bundle")
+    assert sync({"name": "a"}, dest=layout).changed
+    source.tags.clear()
+    source.add(A, tag="1").add(B, tag="2")
+    base = tmp_path / "site.json"
+    record = {
+        "ref": "d.example/a" + (":1" if name == "1" else "@" + name),
+        "digest": A.digest,
+        "blobs": [],
+        "manifests": [],
+    }
+    base.write_text(json.dumps({"version": 1, "images": [record]}))
+    foreseen, synced = (
+        sync(
+            {"name": "a", "tags": [name, "2"]},
+            dest=layout,
+            base=str(base),
+            prune=True,
+            keep_going=True,
+            dry_run=dry_run,
+        )
+        for dry_run in (True, False)
+    )
+    assert (failed(foreseen), failed(synced)) == ({}, {})
+    assert deleted(foreseen) == deleted(synced)
+    assert [name for name, *_rest in deleted(synced)] == ["old", tag_of(C)]
 
 
 def test_a_tag_that_moved_during_the_run_is_not_deleted(place, prune, monkeypatch):
