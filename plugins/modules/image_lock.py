@@ -14,6 +14,8 @@ description:
     the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
   - The module removes the entries for images that O(images) does not list. It keeps annotations that other tools have added to an entry.
+  - If another tool, such as C(imgpkg), has written the image with another repository than its original reference, the module keeps this repository and looks
+    up the image's tag there. If such an entry has no tag, the task fails with O(update=all) and O(update=none).
   - The module looks up several references in parallel, with one HEAD request for each. If O(platforms) is set, or the file records platforms
     for an image, it sends a GET request instead, which registries may count as a pull.
 extends_documentation_fragment:

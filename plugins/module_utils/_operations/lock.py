@@ -124,17 +124,39 @@ def _digests(
     if update == "missing":
         kept = {each: known[each].image.digest for each in requested if each in known and each not in pinned}
         pinned.update(kept)
-    absent = [each for each in requested if each not in pinned]
+    absent = {each: _location(each, known.get(each)) for each in requested if each not in pinned}
     if update == "none":
-        return {**pinned, **require_digests(absent, stores)}
+        found = require_digests([*absent.values()], stores)
+        return {**pinned, **{each: found[location] for each, location in absent.items()}}
     noted = {each: known[each].platforms for each in requested if each in known}
     given = list(map(str, platforms))
     unchecked = [each for each in pinned if given and noted.get(each) != given]
-    by_digest = {dataclasses.replace(each, digest=pinned[each]): each for each in unchecked}
-    needed = {each: platforms or list(map(Platform.parse, noted.get(each, ()))) for each in absent}
+    by_digest = {_pinned(each, pinned[each], known.get(each)) for each in unchecked}
+    needed = {
+        location: platforms or list(map(Platform.parse, noted.get(each, ()))) for each, location in absent.items()
+    }
     needed.update(dict.fromkeys(by_digest, platforms))
-    found = require_digests([*absent, *by_digest], stores, needed)
-    return {**pinned, **{by_digest.get(each, each): digest for each, digest in found.items()}}
+    found = require_digests([*absent.values(), *by_digest], stores, needed)
+    return {**pinned, **{each: found[location] for each, location in absent.items()}}
+
+
+def _location(requested: RegistryReference, known: LockedImage | None) -> RegistryReference:
+    """Return the reference to look up. An image that was relocated, such as by imgpkg, is looked up where it is now. Raises ImageError."""
+    if known is None or known.image.context == requested.context:
+        return requested
+    if not known.image.tag:
+        cause = "the lock file contains the image as %s, which has no tag to look up" % known.image
+        hint = "Set update: missing to keep this entry, or remove it to lock the image at its original location"
+        raise ImageError(cause, requested, hint)
+    return dataclasses.replace(known.image, digest="")
+
+
+def _pinned(requested: RegistryReference, digest: str, known: LockedImage | None) -> RegistryReference:
+    """Return the reference of the locked image. It stays as it is in the file as long as its digest stays the same."""
+    if known and known.image.digest == digest:
+        return known.image
+    location = requested if requested.digest else _location(requested, known)
+    return dataclasses.replace(location, digest=digest)
 
 
 def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: str) -> LockedImage:
@@ -146,7 +168,7 @@ def _entry(wanted: Wanted, digest: str, known: LockedImage | None, platforms: st
         annotations[images_lock.PLATFORMS] = platforms
     if wanted.sources:
         annotations[images_lock.SOURCE] = ", ".join(wanted.sources)
-    return LockedImage(dataclasses.replace(wanted.reference, digest=digest), annotations)
+    return LockedImage(_pinned(wanted.reference, digest, known), annotations)
 
 
 def _as_set(images: t.Iterable[LockedImage]) -> list[tuple[str, list[tuple[str, str]]]]:

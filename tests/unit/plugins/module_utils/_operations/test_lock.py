@@ -229,3 +229,65 @@ def test_the_same_image_in_several_notations_is_one(stores):
 def test_only_images_in_registries_can_be_locked():
     with pytest.raises(ImageError, match="oci:/x: only images in a registry are supported here"):
         wanted_images(["oci:/x"])
+
+
+class TestRelocated:
+    """imgpkg and kbld copy images to another repository, and keep the original reference in an annotation."""
+
+    @pytest.fixture
+    def place(self, stores):
+        return stores.repository("local.example", "bundle").add(BOTH, AMD64, OTHER)
+
+    @pytest.fixture
+    def locked(self, path, place):
+        def save(name="", requested=APP):
+            image = parse_registry("local.example/bundle%s@%s" % (name, BOTH.digest))
+            save_lock(str(path), [LockedImage(image, {ID: requested})])
+            return image
+
+        return save
+
+    @pytest.mark.parametrize("requested", [APP, "%s@%s" % (APP, BOTH.digest)])
+    @pytest.mark.parametrize("name", ["", ":1"])
+    def test_an_image_keeps_its_location_with_its_digest(self, run, path, locked, app, name, requested):
+        image, content = locked(name, requested), path.read_bytes()
+        for kept in (run(requested), run(known=True)):
+            assert (kept.changed, [each.image for each in kept.after]) == (False, [image])
+        assert (path.read_bytes(), app.asked) == (content, [])
+
+    def test_its_platforms_are_checked_there(self, run, locked, place, app):
+        image = locked()
+        [each] = run(APP, platforms=["linux/amd64"]).after
+        assert (each.image, each.platforms, app.asked) == (image, ["linux/amd64"], [])
+        assert place.asked == [("manifest", BOTH.digest)]
+
+    @pytest.mark.parametrize("platforms", [(), ("linux/amd64",)])
+    def test_its_tag_is_looked_up_there(self, run, locked, place, app, platforms):
+        locked(":1")
+        place.add(OTHER, tag="1")
+        assert "have moved: " + APP in run(APP, update="none").failure
+        [each] = run(APP, update="all", platforms=platforms).after
+        assert str(each.image) == "local.example/bundle:1@" + OTHER.digest
+        assert (each.annotations[ID], app.asked) == (APP, [])
+
+    @pytest.mark.parametrize("update", ["all", "none"])
+    def test_without_a_tag_it_cannot_be_looked_up(self, run, path, locked, update):
+        image, content = locked(), path.read_bytes()
+        with pytest.raises(ImageError) as caught:
+            run(APP, update=update)
+        assert str(caught.value) == (
+            "%s: the lock file contains the image as %s, which has no tag to look up. Set update: missing to keep this entry, "
+            "or remove it to lock the image at its original location." % (APP, image)
+        )
+        assert path.read_bytes() == content
+
+    def test_a_requested_digest_takes_precedence(self, run, locked):
+        requested = "%s@%s" % (APP, OTHER.digest)
+        locked(requested=requested)
+        assert [str(each.image) for each in run(requested).after] == [requested]
+
+    def test_an_entry_keeps_its_tag_with_its_digest(self, run, path):
+        """Renovate updates the tag in the image, and not in the annotation."""
+        image = parse_registry("r.example/app:2@" + OTHER.digest)
+        save_lock(str(path), [LockedImage(image, {ID: APP})])
+        assert [each.image for each in run(APP).after] == [image]
