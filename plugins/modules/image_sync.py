@@ -93,8 +93,9 @@ options:
     description:
       - What to do with tags that already exist at the destination.
       - V(update) updates them to match the source.
-      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move. If the destination's tag list does not contain
-        a tag, the module sends one HEAD request to confirm that the tag does not exist, because the list may be outdated or incomplete.
+      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
+      - If the tag list of a destination registry does not contain a tag, the module sends one HEAD request to confirm that the tag does not exist, because
+        the list may be outdated or incomplete. With V(update), it sends no such request if the repository has no tags.
     type: str
     choices:
       - update

@@ -13,11 +13,12 @@ import typing as t
 
 from .._image import signature_file
 from .._image.descriptor import Descriptor
+from .._image.referrers import is_digest_tag
 from .._stores.repository import Store
 
 
 class Known:
-    """What is known about a store. No request is sent if the tag list has the answer, and none is sent twice.
+    """What is known about a store. No request is sent if the answer is certain, and none is sent twice.
 
     ``tags`` is None if they could not be listed, so that each tag has to be resolved. Content that other images of
     the run will add is not included.
@@ -26,19 +27,34 @@ class Known:
     def __init__(self, store: Store, tags: t.Iterable[str] | None = None) -> None:
         self.store = store
         self.tags = None if tags is None else frozenset(tags)
+        self._absent: set[str] = set()
         self._manifests: dict[str, bool] = {}
         self._blobs: dict[str, bool] = {}
         self._has_content: bool | None = None
 
     def resolve(self, name: str) -> Descriptor | None:
-        """Resolve a name like :meth:`Repository.resolve`. Digests are always resolved, because a manifest may have no tag.
+        """Resolve a name like :meth:`Repository.resolve`, unless it is certainly absent."""
+        return None if self._is_absent(name) else self.store.resolve(name)
 
-        Tags of signatures in a directory are always resolved as well, because its tree does not list them.
+    def note_absent(self, tag: str) -> None:
+        """Remember that a tag was resolved and does not exist."""
+        self._absent.add(tag)
+
+    def _is_absent(self, name: str) -> bool:
+        """Return whether a name certainly does not exist. A manifest whose digest is the name may have no tag.
+
+        The list of a registry may be outdated or incomplete, so only an empty one is certain. Tags that contain a digest
+        are an exception, because there are several of them for each image. The tree of a directory does not list its
+        signatures.
         """
-        is_listed = ":" not in name and not (self.store.location.kind == "dir" and signature_file.subject_of(name))
-        if self.tags is not None and is_listed and name not in self.tags:
-            return None
-        return self.store.resolve(name)
+        if name in self._absent:
+            return True
+        if self.tags is None or ":" in name or name in self.tags:
+            return False
+        location, is_signature = self.store.location, bool(signature_file.subject_of(name))
+        if location.is_registry:
+            return not self.tags or is_signature or is_digest_tag(name)
+        return not (location.kind == "dir" and is_signature)
 
     @property
     def is_empty(self) -> bool:

@@ -236,7 +236,12 @@ def _exists(job: Job, request: CopyRequest) -> bool:
     """
     if job.name in (request.known.tags or ()):
         return True
-    return not digests.is_digest(job.name) and request.destination.resolve(job.name) is not None
+    if digests.is_digest(job.name):
+        return False
+    found = request.destination.resolve(job.name)
+    if not found:
+        request.known.note_absent(job.name)
+    return found is not None
 
 
 def _plan_if_present(job: Job, request: CopyRequest) -> Plan | None:

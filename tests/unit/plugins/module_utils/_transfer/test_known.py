@@ -35,10 +35,28 @@ def store():
     return MemoryStore().add(IMAGE, tag="1")
 
 
-def test_a_tag_that_is_not_listed_does_not_exist(store):
+def test_a_tag_that_a_registry_does_not_list_may_exist(store):
     known = Known(store, ["2"])
-    assert known.resolve("1") is None
+    assert (known.resolve("1"), known.resolve("3")) == (IMAGE.manifest.descriptor, None)
+    assert store.names("resolve") == ["1", "3"]
+
+
+def test_a_tag_that_was_looked_up_is_not_resolved_again(store):
+    known = Known(store, ["2"])
+    known.note_absent("3")
+    assert known.resolve("3") is None
     assert store.asked == []
+
+
+def test_a_repository_without_tags_has_none(store):
+    assert Known(store, []).resolve("1") is None
+    assert store.asked == []
+
+
+def test_lists_on_disk_are_certain():
+    layout = Located(Location("oci", "/layout", "app")).add(IMAGE, tag="1")
+    assert Known(layout, ["2"]).resolve("1") is None
+    assert layout.asked == []
 
 
 def test_a_tag_that_is_listed_is_resolved(store):

@@ -78,7 +78,19 @@ def test_a_digest_is_not_confirmed(sync, source, place):
     assert place.names("resolve") == [NEW.digest]
 
 
-def test_updates_need_no_confirmation(sync, place):
+def test_each_tag_is_confirmed_once(sync, place):
+    sync({"name": "a"}, existing="keep")
+    assert sorted(place.names("resolve")) == ["2", "3"]
+
+
+def test_tags_that_are_not_listed_are_updated(sync, place):
     synced = sync({"name": "a"})
-    assert [action for _name, action, _digest in actions(synced)] == ["updated", "created", "created"]
-    assert not {"2", "3"}.intersection(place.names("resolve"))
+    assert [action for _name, action, _digest in actions(synced)] == ["updated", "updated", "created"]
+    assert sorted(place.names("resolve")) == ["1", "2", "3"]
+
+
+def test_the_tags_of_an_empty_repository_need_no_confirmation(sync, place):
+    place.tags.clear()
+    place.tags.is_absent = True
+    assert [action for _name, action, _digest in actions(sync({"name": "a"}))] == ["created"] * 3
+    assert place.names("resolve") == []

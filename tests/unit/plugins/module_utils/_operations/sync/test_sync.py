@@ -239,6 +239,17 @@ class TestNothingDeclared:
         assert synced.images == []
 
 
+def test_a_tag_that_the_list_of_the_destination_lacks_is_not_pushed_again(memory, sync):
+    memory["s.example/a"].add(A, tag="1").add(B, tag="2").add(C, tag="3")
+    place = memory["d.example/a"].add(A, tag="1").add(B, tag="2")
+    listed = place.tags
+    place.tags = type("Cut", (type(listed),), {"__call__": lambda self: ["1"]})(listed)
+    foreseen, synced = sync({"name": "a"}, dry_run=True), sync({"name": "a"})
+    assert told(foreseen) == told(synced) == [("a:1", "unchanged"), ("a:2", "unchanged"), ("a:3", "created")]
+    assert place.names("publish") == ["3"]
+    assert place.names("resolve").count("3") == 2
+
+
 class TestPrune:
     @pytest.fixture(autouse=True)
     def repositories(self, memory):
