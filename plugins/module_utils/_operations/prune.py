@@ -25,7 +25,7 @@ from .._transfer.request import Plan
 from . import attached_tags, prune_attached
 from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
-from .unlisted_tags import UnlistedTag, find_existing
+from .unlisted_tags import UnlistedTag, find_absent, find_existing
 
 _LEFT_HINT = "To delete the referrers, run image_delete with the image's digest, scope: manifest and referrers: true"
 
@@ -35,6 +35,7 @@ class PrunableTags:
     """Tags of a repository that no entry selects. Each stage sets its own fields.
 
     Listed: ``unselected`` are these tags, and ``selected`` the declared tags and digests of all hosts that share the work.
+    ``optional`` has the declared tags of other hosts that the destination lacks, and that may be absent from their sources.
     ``is_ours`` returns whether this host deletes a tag. With ``referrers``, the referrers of deleted images are
     deleted. ``unlisted`` has the unselected tags that must be absent from their sources. Looked up: ``tags`` maps the
     tags that may be deleted to what they point to. ``declared`` has the digests of the declared images and their
@@ -48,6 +49,7 @@ class PrunableTags:
     is_ours: t.Callable[[str], bool]
     referrers: bool = False
     unlisted: t.Sequence[UnlistedTag] = ()
+    optional: t.Sequence[UnlistedTag] = ()
     tags: dict[str, Descriptor] = dataclasses.field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     needed: frozenset[str] = frozenset()
@@ -59,10 +61,10 @@ class PrunableTags:
         """The full reference, without a tag."""
         return self.store.reference("")
 
-    def declare(self, images: t.Sequence[Job]) -> None:
+    def declare(self, images: t.Sequence[Job], absent: t.Collection[str]) -> None:
         """Set the declared images as they are known now. Names that are digests of declared images are kept.
 
-        An index that loses platforms gets a different digest.
+        An index that loses platforms gets a different digest. ``absent`` has the references of optional tags that no host copies.
         """
         selected = list(filter(digests.is_digest, self.selected))
         by_digest = {image.digest: image for image in images if digests.is_digest(image.name) and image.digest}
@@ -72,6 +74,7 @@ class PrunableTags:
         # What this host declares is known by now; what others do may yet come. What is left out never comes.
         names = {image.name: image for image in images}
         by_others = [name for name in self.selected if name not in names and not self.is_ours(name)]
+        by_others = [name for name in by_others if self.store.reference(name) not in absent]
         tags = {name: image for name, image in names.items() if name and not digests.is_digest(name)}
         own = [name for name, image in (*tags.items(), *by_digest.items()) if not image.is_left_out]
         self.needed = frozenset([*own, *by_others])
@@ -106,8 +109,9 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
         declared[image.repository].append(image)
+    absent = find_absent([one for group in prunable for one in group.optional], run)
     for group in prunable:
-        group.declare(declared[group.repository])
+        group.declare(declared[group.repository], absent)
     existing = find_existing([one for group in prunable for one in group.unlisted], run)
     pairs = [(group, tag) for group in prunable for tag in group.unselected]
     pairs = [(group, tag) for group, tag in pairs if group.store.reference(tag) not in existing]

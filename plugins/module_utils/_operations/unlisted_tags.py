@@ -40,7 +40,7 @@ class ListedSource(t.NamedTuple):
 
 
 class UnlistedTag(t.NamedTuple):
-    """A tag of ``destination`` that the list of ``source`` lacks."""
+    """A tag of ``destination`` that may be absent from ``source``."""
 
     destination: Repository
     tag: str
@@ -89,6 +89,12 @@ def find_existing(unlisted: t.Sequence[UnlistedTag], run: Run) -> set[str]:
     for (source, destination), group in groups.items():
         _warn(source, destination, {one.tag: responses[one] for one in group}, run)
     return {one.destination.reference(one.tag) for one, response in responses.items() if response}
+
+
+def find_absent(optional: t.Sequence[UnlistedTag], run: Run) -> set[str]:
+    """Return the full references of the tags at the destination that are certainly absent from the source. Sends requests like :func:`find_existing`."""
+    responses = for_each(_look, optional, run.jobs)
+    return {one.destination.reference(one.tag) for one, response in zip(optional, responses) if response is None}
 
 
 def _look(one: UnlistedTag) -> Descriptor | ImageError | None:

@@ -106,6 +106,7 @@ class _Discovery:
         self._broken: set[str] = set()
         self._known: dict[Location, Known] = {}
         self._sources: dict[str, list[tuple[RepositoryPair, list[str]]]] = collections.defaultdict(list)
+        self._optional: dict[str, list[tuple[str, Repository]]] = collections.defaultdict(list)
         self._is_complete = True
 
     def discover(self, entries: t.Sequence[Entry]) -> Discovered:
@@ -144,6 +145,10 @@ class _Discovery:
         if isinstance(listed, list):
             self._sources[location].append((pair, listed))
         request: RepositoryRequest | None = None
+        if self._options.prune and pair.missing_ok:
+            declared = set(map(str, pair.entry.tags)).intersection(names).difference(tags.listed or ())
+            others = [name for name in sorted(declared) if not self._has(pair.destination, name)]
+            self._optional[location] += [(name, pair.source) for name in others]
         for name in names:
             opened, store = pair.source.open(name), pair.destination.open(name)
             if store.location not in self._known:
@@ -331,7 +336,7 @@ class _Discovery:
             return []
         with importing:
             from ..prune import PrunableTags
-            from ..unlisted_tags import ListedSource, find_left_out, find_unlisted
+            from ..unlisted_tags import ListedSource, UnlistedTag, find_left_out, find_unlisted
 
         found = []
         for location, tags in known.items():
@@ -348,7 +353,9 @@ class _Discovery:
             if unselected:
                 is_ours = functools.partial(self._has, tags.repository)
                 unlisted = find_unlisted(tags.repository, unselected, sources, referrers)
-                found.append(PrunableTags(tags.repository, unselected, wanted[location], is_ours, referrers, unlisted))
+                optional = [UnlistedTag(tags.repository, *one) for one in self._optional[location]]
+                names = wanted[location]
+                found.append(PrunableTags(tags.repository, unselected, names, is_ours, referrers, unlisted, optional))
         return found
 
     def _fail(self, source: str, location: str, error: ImageError) -> None:

@@ -150,6 +150,37 @@ def test_what_a_layout_leaves_out_is_not_needed_to_delete_what_is_attached(memor
     assert [name for name, *_rest in deleted(synced)] == ["old", tag_of(C)]
 
 
+class TestOtherShares:
+    """The first host deletes ``old`` and its signature. Other hosts copy some of the declared tags."""
+
+    TAGS = ("1", "absent-0", "absent-1")
+
+    @pytest.fixture
+    def prune_first_share(self, place, sync):
+        def run(dry_run=False):
+            entry = {"name": "a", "tags": self.TAGS, "missing_ok": True}
+            return sync(entry, prune=True, keep_going=True, slice="1/2", dry_run=dry_run)
+
+        place.add(SIGNATURE, tag=tag_of(C))
+        return run
+
+    def test_tags_that_are_absent_from_the_source_are_not_waited_for(self, place, prune_first_share):
+        foreseen, synced = prune_first_share(dry_run=True), prune_first_share()
+        assert failed(synced) == {}
+        assert deleted(foreseen) == deleted(synced)
+        assert set(place.tags) == {"1"}
+
+    @pytest.mark.parametrize("is_broken", [True, False])
+    def test_tags_that_may_exist_are_waited_for(self, memory, place, prune_first_share, is_broken):
+        source = memory["s.example/a"]
+        source.broken.update(self.TAGS[1:] if is_broken else ())
+        if not is_broken:
+            for tag in self.TAGS:
+                source.add(A, tag=tag)
+        assert tag_of(C) in failed(prune_first_share())
+        assert tag_of(C) in place.tags
+
+
 def test_a_tag_that_moved_during_the_run_is_not_deleted(place, prune, monkeypatch):
     place.add(SIGNATURE, tag=tag_of(C))
     find = place.find
