@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shlex
+import signal
 import threading
 import typing as t
 
@@ -136,7 +137,7 @@ class Watcher:
 
     def __enter__(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        _start(self._thread)
 
     def __exit__(self, *_error: object) -> None:
         """Stop the thread."""
@@ -149,8 +150,8 @@ class Watcher:
             Watcher._in_background._end.set()
         Watcher._in_background = self
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=False)
-        threading.Thread(target=self._end_with_process, name="progress end", daemon=True).start()
-        self._thread.start()
+        _start(threading.Thread(target=self._end_with_process, name="progress end", daemon=True))
+        _start(self._thread)
 
     def _end_with_process(self) -> None:
         threading.main_thread().join()
@@ -187,6 +188,20 @@ class Watcher:
             display.display("[%s] %s" % (self._host, what), stderr=True)
         else:
             display.display(json.dumps({"host": self._host, **what}), stderr=True)
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread that leaves signals to the main thread.
+
+    If the main thread has a signal pending, the kernel gives the next one to another thread, which may then take both.
+    Python would run no handler until the main thread wakes by itself, so the worker would survive an interrupted
+    playbook, and ansible-playbook would wait for it forever.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        thread.start()  # it inherits the mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _speed(before: dict[str, t.Any], now: dict[str, t.Any]) -> tuple[int, int | None]:

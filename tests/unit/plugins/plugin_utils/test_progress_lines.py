@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -135,6 +136,26 @@ def test_the_lines_end_with_the_module_and_each_phase_has_a_speed_of_its_own(wat
         "[web1] writing app:1 · 400 B/1.0 kB",
         "[web1] writing app:1 · 900 B/1.0 kB · 500 B/s · ETA 1 s",
     ]
+
+
+@pytest.mark.parametrize("in_background", [True, False])
+def test_signals_are_left_to_the_main_thread(monkeypatch: pytest.MonkeyPatch, in_background) -> None:
+    monkeypatch.setattr(_progress_lines, "FIRST", 0.0)
+    before, seen = signal.pthread_sigmask(signal.SIG_BLOCK, ()), []
+
+    def read(_path):
+        seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        watcher._end.set()
+        return b""
+
+    watcher = _progress_lines.Watcher("/tmp/x", read, "web1", "lines")
+    if in_background:
+        watcher.watch_in_background()
+    else:
+        watcher.__enter__()
+    watcher._thread.join(timeout=60)
+    assert seen == [before | {signal.SIGINT, signal.SIGTERM}]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 def test_the_next_task_of_a_loop_ends_what_watches_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
