@@ -67,6 +67,10 @@ class ReentrantLock:
                 finally:
                     self._is_held = False
 
+    def note_loss(self) -> None:
+        """Take the lock again when it is needed next, because :func:`staged` removed a :func:`reserved` lock with its file."""
+        self._is_held = False
+
 
 @contextlib.contextmanager
 def reserved(path: str) -> t.Iterator[None]:

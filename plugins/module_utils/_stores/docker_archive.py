@@ -178,6 +178,7 @@ class DockerArchive(ImageBackend):
                 keep_access(stream, target)
                 for chunk in self._count("writing", self._path, size_of(images), archive(images)):
                     stream.write(chunk)
+        self._locks.note_loss()
 
     @contextlib.contextmanager
     def _locked(self) -> t.Iterator[None]:

@@ -118,6 +118,7 @@ class OciArchive(OciImages, Closing):
             with staged(directory, self._target, prefix=prefix_for(self._target)) as stream:
                 keep_access(stream, self._target)
                 self._write(TarWriter(stream), documents.encode(document), needed)
+            self._locks.note_loss()
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._target)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import threading
 import typing as t
@@ -25,7 +26,7 @@ from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._run import Run
 from .._stores.referrers_interface import required
-from .._stores.repository import Batching, Publication, commit, exclusive
+from .._stores.repository import Batching, Lockable, Publication, commit, exclusive
 from .batches import Batches, UnpublishedJob, batching
 from .job import Event, Job, Moved, Observe, ignore
 from .outgoing import Outgoing
@@ -244,14 +245,17 @@ class _Execution:
         for manifest in (*job.planned.manifests, *job.planned.companions):
             self._push_once(job, manifest)
 
-    def _attach(self, job: Job) -> None:
-        """List referrers and write cosign tags before the tags of the image, so that these never appear without them."""
-        attached = self._attach_lists(job)
+    def _attach(self, job: Job, is_alone: bool = False) -> None:
+        """List referrers and write cosign tags before the tags of the image, so that these never appear without them.
+
+        ``is_alone`` says that this thread holds the lock of the destination.
+        """
+        attached = self._attach_lists(job, is_alone)
         for tag, manifest in attached.tags.items() if attached else ():
-            with self._lock_of(job, manifest.digest):
+            with self._lock_of(job, manifest.digest, is_alone):
                 job.planned.request.destination.publish(manifest, [tag], None)
 
-    def _attach_lists(self, job: Job) -> Attached | None:
+    def _attach_lists(self, job: Job, is_alone: bool = False) -> Attached | None:
         """List referrers, and store the configs of the manifests for cosign tags."""
         destination, attached = job.planned.request.destination, job.planned.attached
         if attached is None:
@@ -260,7 +264,7 @@ class _Execution:
         for manifest in attached.tags.values():
             config = attached.configs.get(manifest.config.digest) if manifest.config else None
             if manifest.config and config:
-                with self._lock_of(job, manifest.digest):
+                with self._lock_of(job, manifest.digest, is_alone):
                     destination.put_blob(manifest.config, functools.partial(_one, config), "")
         return attached
 
@@ -277,7 +281,13 @@ class _Execution:
                 job.planned.request.destination.put_manifest(manifest)
                 self._pushed.add(key)
 
-    def _lock_of(self, job: Job, digest: str) -> threading.Lock:
+    def _lock_of(self, job: Job, digest: str, is_alone: bool = False) -> t.ContextManager[object]:
+        """Return the lock of a manifest at the job's destination.
+
+        It is always taken before the lock of the destination. A thread that holds the latter needs no other.
+        """
+        if is_alone:
+            return contextlib.nullcontext()
         with self._lock:
             return self._pushing.setdefault((blob_owner_of(job.planned), digest), threading.Lock())
 
@@ -293,7 +303,7 @@ class _Execution:
                 for_each(functools.partial(self._put_again, job), _by_size(plan.blobs), threads)
                 for manifest in (*plan.manifests, *plan.companions):
                     destination.put_manifest(manifest)
-                self._attach(job)
+                self._attach(job, is_alone=isinstance(destination, Lockable))
                 publish(plan)
         except ContentMissing as error:
             if job.planned.request.sparse:

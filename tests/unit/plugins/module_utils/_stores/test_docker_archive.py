@@ -188,3 +188,18 @@ def test_a_pipe_or_device_is_no_archive_and_is_not_replaced(path, make):
         with pytest.raises(LocalFailure, match="is not a regular file"):
             use()
     assert not os.path.isfile(path)
+
+
+def test_each_of_several_writes_holds_the_lock(path):
+    held = []
+
+    def count(_phase, _path, _size, chunks):
+        held.append(os.path.exists(path.parent / (prefix_for(str(path)) + "lock")))
+        return chunks
+
+    archive = DockerArchive(str(path), count)
+    with archive.exclusive():
+        archive.add(saved(b"1", names=(A,)))
+        archive.add(saved(b"2", names=(B,)))
+    assert held == [True, True]
+    assert os.listdir(path.parent) == [path.name]

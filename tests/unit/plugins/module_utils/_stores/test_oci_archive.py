@@ -20,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     LocalFailure,
     NotFound,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
@@ -343,3 +344,21 @@ def test_content_can_be_removed_while_other_content_is_added(tmp_path):
     assert (spool.size("old"), b"".join(spool.chunks("new"))) == (None, b"first second")
     spool.remove(["new"])
     assert not spool and spool._stream is None
+
+
+def test_each_of_several_writes_holds_the_lock(path, warnings):
+    held = []
+
+    def count(_phase, _path, _size, chunks):
+        held.append(os.path.exists(path.parent / (prefix_for(str(path)) + "lock")))
+        return chunks
+
+    store = OciArchive(str(path), warnings.append, count)
+    for image in (ONE, TWO):
+        fill(store, image)
+    with store.exclusive():
+        publish(store, ONE, "1")
+        publish(store, TWO, "2")
+    assert set(held) == {True}
+    assert [name for name, _digest in names(path)] == ["1", "2"]
+    assert os.listdir(path.parent) == [path.name]

@@ -6,13 +6,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, NotFound, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.plugins.module_utils._stores.repository import Lockable
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Event
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.plan import plan_copy
+from ansible_collections.drayage.registry.plugins.module_utils._transfer.request import CopyRequest
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 from ansible_collections.drayage.registry.tests.unit.support.jobs import executed, job_of
@@ -176,3 +182,46 @@ class TestRepair:
         assert str(job.error).startswith("r.example/app:latest: blob %s is not there" % digests.of(b"app"))
         assert [entry for entry in events if entry[0] is Event.FAILED] == [(Event.FAILED, 0)]
         assert job.is_done is False
+
+
+class LockableStore(ReferringStore, Lockable):
+    """A store in which one job repairs its image while another one writes a cosign tag with the same signatures."""
+
+    def __init__(self, host: str, name: str) -> None:
+        super().__init__(host, name)
+        self._mutex = threading.RLock()
+        self._is_signing = threading.Event()
+        self._is_repairing = threading.Event()
+
+    @contextlib.contextmanager
+    def exclusive(self):
+        with self._mutex:
+            self._is_repairing.set()
+            yield
+
+    def put_manifest(self, manifest):
+        if manifest.digest == SBOM.digest and not self._is_repairing.is_set():
+            assert self._is_signing.wait(60)
+            raise ContentMissing("a blob is unknown")
+        super().put_manifest(manifest)
+
+    def publish(self, manifest, tags, wanted):
+        if manifest.digest == SIGNED.digest and not self._is_repairing.is_set():
+            self._is_signing.set()
+            assert self._is_repairing.wait(60)
+        with self._mutex:
+            super().publish(manifest, tags, wanted)
+
+
+def test_a_repair_and_another_job_with_the_same_signatures_do_not_block_each_other(source, pool):
+    other = image("linux/amd64", b"other")
+    source.add(other, tag="other").add(SIGNED, tag=signature_tag(other))
+    store = LockableStore("s.example", "app")
+    requests = [CopyRequest(source, name, store, (name,), referrers=True) for name in ("latest", "other")]
+    jobs = [job_of(plan_copy(request, pool)) for request in requests]
+    thread = threading.Thread(target=execute, args=(jobs, runs.run(4)), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    tagged = {"latest": IMAGE, "other": other, TAG: SIGNED, signature_tag(other): SIGNED}
+    assert store.tags == {tag: manifest.digest for tag, manifest in tagged.items()}
