@@ -18,9 +18,11 @@ from ._documents import Path, Span
 from ._found import Found
 
 _OCI = "oci://"
-# What YAML would read as a number, a boolean or null without quotes.
+# What YAML would read as a number, a date, a boolean or null without quotes.
 _NOT_TEXT = re.compile(
-    r"[-+]?[0-9._]+(?:e[-+]?[0-9]+)?|0[xob][0-9a-f_]+|true|false|yes|no|on|off|null|~|", re.IGNORECASE
+    r"[-+]?[0-9._]+(?:e[-+]?[0-9]+)?|0[xob][0-9a-f_]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"|true|false|yes|no|y|n|on|off|null|~|",
+    re.IGNORECASE,
 )
 
 _BEFORE = r"(?:(?<=\bdocker://)|(?<=\bdocker-image://)|(?<![A-Za-z0-9._/:@-]))"

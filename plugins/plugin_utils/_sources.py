@@ -70,7 +70,9 @@ def sources(path: str) -> t.Iterator[Text | Chart | Unreadable]:
 
 def is_chart(path: str) -> bool:
     """Return whether this is an archive, or the directory of a chart."""
-    return path.endswith(_ARCHIVES) or os.path.isfile(os.path.join(path, "Chart.yaml"))
+    if os.path.isdir(path):
+        return os.path.isfile(os.path.join(path, "Chart.yaml"))
+    return path.endswith(_ARCHIVES)
 
 
 def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:

@@ -129,7 +129,7 @@ def _platform(node: Node) -> str:
 def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
     name = source.digest or source.tag or "latest"
-    if (target.tag or "latest") != name and not (source.digest and not target.name):
+    if (target.tag or "latest") != name and (target.name or not source.digest or source.tag):
         hint = "Use image_copy for this image, because image_sync does not change tags"
         raise node.wrong("the entry copies %s to %s, which has a different tag" % (source, target), hint)
     if "tags" in parts:

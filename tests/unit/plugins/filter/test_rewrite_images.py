@@ -212,6 +212,15 @@ def test_pairs_without_a_tag(text, expected):
 
 
 @pytest.mark.parametrize(
+    "tag", ["1.10", "2024-01-31", "2024-1-1", "1e3", "0x10", "0o17", "yes", "Off", "n", "null", "007"]
+)
+def test_a_tag_stays_text(tag):
+    """Programs in Go and PyYAML read some of these as numbers, dates and booleans, which as tags they are not."""
+    result = rewrite_images("image:\n  repository: app\n  tag: v1\n", {"app:v1": f"r.example/app:{tag}"})
+    assert result["content"] == f'image:\n  repository: r.example/app\n  tag: "{tag}"\n'
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("image:\n  repository: app\n  tag: v1 # t\n", 'image:\n  repository: r.example/app\n  tag: "1.10" # t\n'),

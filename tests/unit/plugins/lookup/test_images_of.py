@@ -191,6 +191,12 @@ def test_archives_in_a_directory(find, tmp_path):
     assert [root, source] == [f"{top}/root.tgz: {skipped}", f"{top}/source.tgz: {skipped}"]
 
 
+def test_a_directory_with_the_name_of_an_archive_is_no_archive(find, tmp_path):
+    write(tmp_path / "top" / "unpacked.tgz" / "a.yaml", POD)
+    assert references(find(tmp_path / "top")) == references(find(tmp_path / "top" / "unpacked.tgz")) == ["a/pod:1"]
+    assert find.warnings == []
+
+
 def test_archives_in_a_directory_that_unpack_without_bounds(find, tmp_path, monkeypatch):
     monkeypatch.setattr(_sources, "MAX_TOTAL", 1_000_000)
     monkeypatch.setattr(_sources, "_MAX_FILES", 3)

@@ -103,6 +103,11 @@ def test_regsync(node):
             "Use image_copy for this image, because image_sync does not change tags.",
         ),
         (
+            f"version: 1\nsync: [{{source: 'a:1@{DIGEST}', target: b/c, type: image}}]",
+            f"sync[0]: the entry copies docker.io/library/a:1@{DIGEST} to docker.io/b/c, which has a different tag. "
+            "Use image_copy for this image, because image_sync does not change tags.",
+        ),
+        (
             "version: 1\nsync: [{source: a, target: b, type: repository, hooks: {pre: x}}]",
             "sync[0]: the key 'hooks' is not supported. Remove the key, or use regsync.",
         ),
