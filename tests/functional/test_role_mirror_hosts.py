@@ -25,6 +25,13 @@ class Connection(Local):
     transport = "elsewhere"
 """
 
+# A host is unreachable if Ansible cannot create this directory.
+LOST = {
+    "ansible_pipelining": "{{ mirror_began is not defined }}",
+    "ansible_remote_tmp": "{{ '/dev/null/tmp' if mirror_began is defined else '~/.ansible/tmp' }}",
+}
+LONG_AGO = "2020-01-01T00:00:00Z"
+
 
 @pytest.fixture
 def mirror(run_playbook, registry, repository, tmp_path):
@@ -38,6 +45,7 @@ def mirror(run_playbook, registry, repository, tmp_path):
             "mirror_images": [{"name": f"{registry.host}/{repository}/from", "dest": "app"}],
             "mirror_inventory": str(tmp_path / "{{ inventory_hostname }}.json"),
             "mirror_report": str(tmp_path / "{{ inventory_hostname }}.html"),
+            "mirror_metrics": str(tmp_path / "{{ inventory_hostname }}.prom"),
         }
         inventory = {"all": {"hosts": {host: (each or {}).get(host, {}) for host in hosts}}}
         (tmp_path / "inventory.yml").write_text(json.dumps(inventory))
@@ -46,6 +54,7 @@ def mirror(run_playbook, registry, repository, tmp_path):
         (plugins / "elsewhere.py").write_text(ELSEWHERE)
         role = {"ansible.builtin.include_role": {"name": "drayage.registry.mirror"}}
         strategy = {"strategy": keywords.pop("strategy")} if "strategy" in keywords else {}
+        succeeds = keywords.pop("succeeds", True)
         tasks = [{"block": [{**role, "vars": variables}], **keywords}]
         play = {"hosts": "all:!localhost", "gather_facts": False, "tasks": tasks, **strategy}
         (tmp_path / "site.yml").write_text(json.dumps([play]))
@@ -53,7 +62,7 @@ def mirror(run_playbook, registry, repository, tmp_path):
         for file in files.values():
             file.unlink(missing_ok=True)
         given = {"ansible_connection": connection}
-        run_playbook(tmp_path / "site.yml", "-i", str(tmp_path / "inventory.yml"), variables=given)
+        run_playbook(tmp_path / "site.yml", "-i", str(tmp_path / "inventory.yml"), variables=given, succeeds=succeeds)
         read = {host: json.loads(file.read_text())["images"] for host, file in files.items() if file.exists()}
         return {host: sorted(image["ref"].rpartition(":")[2] for image in known) for host, known in read.items()}
 
@@ -97,3 +106,22 @@ def test_a_share_that_is_given_is_the_share(mirror, registry, repository):
     first, second = (mirror(dest, hosts=["one"], each={"one": {"mirror_slice": f"{n}/2"}})["one"] for n in (1, 2))
     assert sorted(first + second) == TAGS
     assert len(first) < len(TAGS)
+
+
+def test_the_others_report_a_host_that_is_lost(mirror, registry, repository, tmp_path):
+    dest = f"{registry.host}/{repository}/to"
+    mirror(dest)
+    status = json.loads((tmp_path / "one-status.json").read_text())
+    failed = {"src": "a:1", "dest": f"{dest}/app:0", "action": "failed", "error": "HTTP 500", "bytes_copied": 0}
+    change = {**status["change"], "images": [failed]}
+    (tmp_path / "one-status.json").write_text(json.dumps({**status, "last_success": LONG_AGO, "change": change}))
+
+    mirror(dest, each={"two": LOST}, succeeds=False)
+    status = json.loads((tmp_path / "one-status.json").read_text())
+    message = "The host two did not finish this run, so the state of its share is unknown."
+    assert status["failures"] == [message]
+    assert status["last_success"] == LONG_AGO
+    assert status["change"]["images"] == [failed]
+    assert message in (tmp_path / "one.html").read_text()
+    assert "no longer declared" not in (tmp_path / "one.html").read_text()
+    assert f'drayage_mirror_success{{mirror="{dest}",slice="1/2"}} 0' in (tmp_path / "one.prom").read_text()

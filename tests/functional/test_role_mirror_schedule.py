@@ -131,6 +131,16 @@ def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play):
     assert "root at ~/.local/state/drayage/mirror.json." in output
 
 
+def test_each_schedule_has_an_inventory_and_variables_of_its_own(play):
+    role = REPOSITORY / "roles" / "mirror"
+    files = [{"ansible.builtin.include_vars": {"file": str(role / part / "main.yml")}} for part in ("defaults", "vars")]
+    show = {"ansible.builtin.debug": {"msg": "{{ mirror_schedule_command }}, {{ _mirror_inventory }}."}}
+    for name, expected in (("drayage-mirror", "drayage-mirror"), ("mirror of example.com", "mirror-of-example-com")):
+        output = play([*files, show], "-e", json.dumps({"mirror_schedule_name": name}))
+        command = f"ansible-playbook drayage.registry.mirror -e @/etc/drayage/{expected}.json"
+        assert f"{command}, ~/.local/state/drayage/{expected}.json." in output
+
+
 def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, registry, repository, tmp_path):
     """Here Ansible is in a virtual environment, and the collection in a directory that only this run knows."""
     command = f"ansible-playbook drayage.registry.mirror -e @{variables['mirror_schedule_variables']}"
