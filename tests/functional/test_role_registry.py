@@ -88,6 +88,17 @@ def test_a_given_certificate_is_served_and_secrets_are_shown_nowhere(
     assert result.digest == IMAGE.digest
 
 
+def test_a_hash_that_the_registry_rejects_is_replaced(run_playbook, variables, tmp_path):
+    file = tmp_path / "config" / "htpasswd"
+    file.parent.mkdir()
+    argv = ["htpasswd", "-cbm", file, "alice", PASSWORD]
+    subprocess.run(argv, capture_output=True, check=True)
+    assert file.read_text().startswith("alice:$apr1$")
+    run_playbook("drayage.registry.registry", variables=variables)
+    assert file.read_text().startswith("alice:$2y$")
+    subprocess.run(["htpasswd", "-vb", file, "alice", PASSWORD], capture_output=True, check=True)
+
+
 def test_storage_and_auth_of_another_type_replace_those_of_the_role(run_playbook, variables, authority, tmp_path):
     server = Configured(tmp_path / "config" / "config.yml")
     token = {"realm": "https://auth.example.com/token", "service": "registry", "issuer": "example"}
@@ -211,14 +222,22 @@ def test_an_account_whose_group_has_another_name_can_run_it(variables, run_playb
     assert (images_of_it.st_uid, images_of_it.st_gid) == (account.pw_uid, account.pw_gid)
 
 
-@pytest.mark.parametrize(
-    ("listen", "address"),
-    [(":5000", "127.0.0.1"), ("[::]:5000", "::"), ("[2001:db8::1]:443", "2001:db8::1"), ("10.1.2.3:80", "10.1.2.3")],
-)
-def test_the_address_to_wait_for_has_no_brackets(play, listen, address):
+def test_the_role_waits_for_the_address_that_is_configured(play):
     values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "registry" / "vars" / "main.yml")}}
-    told = {"ansible.builtin.debug": {"msg": "at {{ _registry_address }}."}, "vars": {"registry_listen": listen}}
-    assert f"at {address}." in play([values, told])
+    expected = {
+        ":5000": "127.0.0.1 and 5000",
+        "[::]:5000": ":: and 5000",
+        "[2001:db8::1]:443": "2001:db8::1 and 443",
+        "10.1.2.3:80": "10.1.2.3 and 80",
+    }
+    told = {"ansible.builtin.debug": {"msg": "At {{ _registry_address }} and {{ _registry_port }}."}}
+    tasks = [{**told, "vars": {"registry_listen": listen, "registry_config": {}}} for listen in expected]
+    tasks += [
+        {**told, "vars": {"registry_listen": ":1", "registry_config": {"http": {"addr": listen}}}}
+        for listen in expected
+    ]
+    output = play([values, *tasks])
+    assert re.findall(r"At (.*?)\.\"", output) == [*expected.values()] * 2
 
 
 def test_settings_of_the_types_that_the_role_uses_are_added_to_its_own(play):
