@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
 
 from ._documents import Path, Span
+from ._double_quoted import DoubleQuoted
 from ._found import Found
 
 _OCI = "oci://"
@@ -93,9 +95,13 @@ class Edits:
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: dict[Span, str] = {}
+        self._double_quoted: dict[Span, DoubleQuoted] = {}
 
     def replace(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
         """Set the value of a scalar, and keep everything that is not the reference, including quotes and comments."""
+        if span.style == '"':
+            self._replace_double_quoted(span, old, value, found, new)
+            return
         raw = self._changes.get(span, self._text[span.start : span.end])
         replaced = _substituted(raw, found.reference, new) if "image" in found.parts else None
         if replaced is None and (old == value or span in self._changes):  # the second time by an alias
@@ -106,8 +112,19 @@ class Edits:
             replaced = before + _quoted(value, not span.style) + after
         if replaced is None:
             after_colon = span.start == span.end and self._text[span.start - 1 : span.start] == ":"
-            replaced = " " * after_colon + ('"%s"' % value if span.style else _quoted(value))
+            replaced = " " * after_colon + (json.dumps(value, ensure_ascii=False) if span.style else _quoted(value))
         self._changes[span] = replaced
+
+    def _replace_double_quoted(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
+        is_known = span in self._double_quoted
+        if not is_known:
+            self._double_quoted[span] = DoubleQuoted(self._text[span.start : span.end], old)
+        source = self._double_quoted[span]
+        if not ("image" in found.parts and source.substitute(_bounded(found.reference), new)):
+            if is_known or old == value:  # the second time by an alias
+                return
+            source.set(value)
+        self._changes[span] = str(source)
 
     def add(self, sibling: Span, key: str, value: str) -> None:
         """Add a member after the one whose value is ``sibling``, on a separate line or within the braces."""
@@ -141,6 +158,10 @@ def _quoted(value: str, is_plain: bool = True) -> str:
 
 def _substituted(text: str, reference: str, new: str) -> str | None:
     """Replace all occurrences of a reference in a text, except as part of a longer reference. None if there are none."""
-    bounded = _BEFORE + re.escape(reference) + r"(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])"
-    replaced, count = re.subn(bounded, lambda _match: new, text)
+    replaced, count = _bounded(reference).subn(lambda _match: new, text)
     return replaced if count else None
+
+
+def _bounded(reference: str) -> re.Pattern[str]:
+    """Return a pattern for a reference that is not part of a longer one."""
+    return re.compile(_BEFORE + re.escape(reference) + r"(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])")

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -188,6 +191,53 @@ def test_lock_of_docker_hub_leaves_a_reference_without_a_tag():
 )
 def test_places(text, expected):
     assert rewrite_images(text, MIRROR)["content"] == expected
+
+
+ESCAPES = [
+    pytest.param(r'"say \"hi\"\ndocker.io/c/d:2\n"', id="line break"),
+    pytest.param(r'"docker.io/a/b:1\ndocker.io/c/d:2\n"', id="two lines"),
+    pytest.param(r'"\tdocker.io/a/b:1\u0020docker.io/c/d:2 \u003c\u003e"', id="other escapes"),
+    pytest.param(r'"docker.io\/a\/b:1\n\\docker.io/c/d:2\b"', id="escapes within a reference"),
+    pytest.param(r'"docker.io/a/b:1\n docker.io/a/b:1.5 docker.io/a/b:1"', id="longer reference"),
+]
+
+
+@pytest.mark.parametrize("value", ESCAPES)
+def test_values_with_escapes_get_the_same_references_as_parsed_ones(value):
+    text = '{"kind": "ConfigMap", "data": {"run.sh": %s, "other": "\\u003c"}}' % value
+    result = rewrite_images(text, MIRROR)
+    assert result["replaced"]
+    assert json.loads(result["content"]) == rewrite_images(json.loads(text), MIRROR)["content"]
+    rest = re.sub(r"mirror\.example\.com/hub/", "docker.io/", result["content"])
+    assert rest == text.replace("\\/", "/"), "other text was changed"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            'run: &a !!str "x\\n\n\n  docker.io/a/b:1\\n\\\n  docker.io/a/b:2 \\x41" # "c"\nagain: *a\n',
+            'run: &a !!str "x\\n\n\n  m.example/a/b:1\\n\\\n  m.example/a/b:2 \\x41" # "c"\nagain: *a\n',
+            id="lines, anchor and alias",
+        ),
+        pytest.param('run: "docker.io/a/\\\n  b:1"\n', 'run: "m.example/a/b:1"\n', id="reference on two lines"),
+        pytest.param(
+            'run: "a\\\n\n\\e docker.io/a/b:1 \\x7f\\""\n',
+            'run: "a\\n\\u001b m.example/a/b:1 \\u007f\\""\n',
+            id="written as one line",
+        ),
+        pytest.param(
+            'services: {a: {image: &i "${R:-docker.io/a}/\\x62:1"}}\n',
+            'services: {a: {image: &i "m.example/a/b:1"}}\n',
+            id="variable",
+        ),
+    ],
+)
+def test_double_quoted_values_of_yaml(text, expected):
+    result = rewrite_images(text, {"from": "docker.io", "to": "m.example"})
+    assert result["content"] == expected
+    parsed = rewrite_images(yaml.safe_load(text), {"from": "docker.io", "to": "m.example"})
+    assert yaml.safe_load(result["content"]) == parsed["content"]
 
 
 def test_digest_without_a_place_of_its_own_stands_behind_the_tag():
