@@ -73,7 +73,9 @@ _value:
       type: dictionary
       sample: {"quay.io/example/app:1.4": "registry.example.com/mirror/app:1.4"}
     missing:
-      description: The references that have no replacement in O(mapping).
+      description:
+        - The references that have no replacement in O(mapping).
+        - The list also contains the references in an annotation C(artifacthub.io/images) that the filter cannot find in the annotation's text.
       type: list
       elements: string
       sample: []

@@ -149,37 +149,51 @@ class _Rewriter:
         if isinstance(content, (list, tuple)):
             return [self.rewrite(item) for item in content]
         document = copy.deepcopy(content)
-        for found, new in self._replaced(Document(document)):
-            for path, value in list(new_values(found, new, functools.partial(_get, document))):
+        for found, new in self._mapped(Document(document)):
+            values = list(new_values(found, new, functools.partial(_get, document)))
+            for path, value in values:
                 _set(document, path, value)
+            self._record(found.reference, new if values else None)
         return document
 
     def _text(self, text: str) -> str:
         mark, text = split_mark(text)
         edits = Edits(text)
         for document in load(text):
-            for found, new in self._replaced(document):
+            for found, new in self._mapped(document):
+                is_replaced = False
                 for path, value in new_values(found, new, functools.partial(_get, document.value)):
                     old = str(_get(document.value, path) or "")
                     if path in document.spans:
                         edits.replace(document.spans[path], old, value, found, new)
+                        is_replaced = True
                     elif "sibling" in found.parts:
                         edits.add(document.spans[found.parts["sibling"]], str(path[-1]), value)
+                        is_replaced = True
+                self._record(found.reference, new if is_replaced else None)
         return mark + edits.result()
 
-    def _replaced(self, document: Document) -> t.Iterator[tuple[Found, str]]:
+    def _mapped(self, document: Document) -> t.Iterator[tuple[Found, str]]:
         """Yield the references of a document that the mapping contains, with their replacements."""
         for found in find_in(document, self._default_tag):
             new = self._mapping.get(found.reference)
-            if new is not None:
-                self.result.replaced[found.reference] = new
+            if new is None:
+                self._record(found.reference, None)
+            else:
                 yield found, new
-            elif found.reference not in self.result.missing:
-                self.result.missing.append(found.reference)
+
+    def _record(self, reference: str, new: str | None) -> None:
+        """Record whether a reference was replaced. An alias shows a replaced reference again, which then needs no replacement."""
+        result = self.result
+        if new is not None:
+            result.replaced[reference] = new
+        elif reference not in result.replaced and reference not in result.missing:
+            result.missing.append(reference)
 
 
 def _get(value: t.Any, path: Path) -> t.Any:
-    for key in path:
+    for part in path:
+        key = _key(value, part)
         if isinstance(value, t.Mapping) and key not in value:
             return None
         value = value[key]
@@ -187,4 +201,12 @@ def _get(value: t.Any, path: Path) -> t.Any:
 
 
 def _set(value: t.Any, path: Path, new: str) -> None:
-    _get(value, path[:-1])[path[-1]] = new
+    parent = _get(value, path[:-1])
+    parent[_key(parent, path[-1])] = new
+
+
+def _key(value: t.Any, part: str | int) -> t.Any:
+    """Return the key for a part of a path. Paths contain all keys as text, but those of parsed documents may be numbers."""
+    if isinstance(value, t.Mapping) and part not in value:
+        return next((key for key in value if str(key) == part), part)
+    return part

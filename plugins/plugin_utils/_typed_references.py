@@ -124,7 +124,7 @@ def _compose(services: t.Mapping[str, t.Any]) -> Findings:
     for name, service in services.items():
         text = mapping(service).get("image")
         if isinstance(text, str):
-            path: Path = ("services", name, "image")
+            path: Path = ("services", str(name), "image")
             yield path
             resolved = _with_defaults(text)
             if "$" not in resolved and parse(resolved):

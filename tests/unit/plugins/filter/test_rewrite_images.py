@@ -11,9 +11,11 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.drayage.registry.plugins.filter.find_images import FilterModule as FindModule
 from ansible_collections.drayage.registry.plugins.filter.rewrite_images import FilterModule
 from ansible_collections.drayage.registry.plugins.plugin_utils import _documents
 
+find_images = FindModule().filters()["find_images"]
 rewrite_images = FilterModule().filters()["rewrite_images"]
 DIGEST = "sha256:" + "0" * 64
 MIRROR = {"from": "docker.io", "to": "mirror.example.com/hub"}
@@ -191,6 +193,31 @@ def test_lock_of_docker_hub_leaves_a_reference_without_a_tag():
 )
 def test_places(text, expected):
     assert rewrite_images(text, MIRROR)["content"] == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({15: {"image": {"repository": "nginx", "tag": "1"}}}, "15.image"),
+        ({"images": {1.5: "nginx:1"}}, "images.1.5"),
+        ({"services": {8080: {"image": "nginx:1"}}}, "services.8080.image"),
+        ({"kind": "Task", "apiVersion": "tekton.dev/v1", "spec": {True: {"image": "nginx:1"}}}, "spec.True.image"),
+    ],
+    ids=["pair", "text", "compose", "step"],
+)
+def test_keys_of_parsed_documents_need_not_be_text(document, path):
+    result = rewrite_images(document, MIRROR)
+    assert result["replaced"] == {"nginx:1": "mirror.example.com/hub/library/nginx:1"}
+    assert "nginx" not in str(result["content"]).replace("mirror.example.com/hub/library/nginx", "")
+    assert [each["path"] for each in find_images(document)] == [path]
+    assert next(iter(result["content"])) == next(iter(document))
+
+
+def test_a_reference_that_cannot_be_replaced_is_missing():
+    text = 'annotations:\n  artifacthub.io/images: |\n    - image: "docker.io/a/\\x62:1"\n'
+    assert rewrite_images(text, MIRROR) == {"content": text, "replaced": {}, "missing": ["docker.io/a/b:1"]}
+    document = yaml.safe_load(text)
+    assert rewrite_images(document, MIRROR) == {"content": document, "replaced": {}, "missing": ["docker.io/a/b:1"]}
 
 
 ESCAPES = [
