@@ -91,16 +91,18 @@ class Mapping:
         src, dest, digest = str(image["src"]), str(image["dest"]), image.get("digest")
         new = "%s@%s" % (dest, digest) if digest and "@" not in dest else dest
         self._exact[_exact(src)] = new
-        repository, at, _digest = src.partition("@")
+        repository, at, pinned = src.partition("@")
         tag = dest.partition("@")[0].rpartition("/")[2].partition(":")[2]
         if at and tag:  # a tag whose digest was declared
-            self._exact["%s:%s" % (repository, tag)] = new
+            for name in ("%s:%s" % (repository, tag), "%s:%s@%s" % (repository, tag, pinned)):
+                self._exact[_exact(name)] = new
 
     def get(self, reference: str) -> str | None:
-        """Return the replacement for a reference; None if there is none."""
+        """Return the replacement for a reference; None if there is none. With a tag and a digest, the digest is enough."""
         full = _full(reference)
-        if _exact(reference) in self._exact:
-            return self._exact[_exact(reference)]
+        for name in (_exact(reference), _without_tag(full)):
+            if name in self._exact:
+                return self._exact[name]
         for start in sorted(self._prefixes, key=len, reverse=True):
             if full == start or full.startswith((start + "/", start + ":", start + "@")):
                 return self._prefixes[start] + full[len(start) :]
@@ -119,6 +121,12 @@ def _exact(text: str) -> str:
     """Return the full name of a reference, with the default tag if it has none."""
     full = _full(text)
     return full if "@" in full or _has_tag(full) else full + ":latest"
+
+
+def _without_tag(full: str) -> str:
+    """Return a full name without its tag if it also has a digest."""
+    name, at, digest = full.partition("@")
+    return name[: name.rindex(":")] + at + digest if at and _has_tag(name) else full
 
 
 def _has_tag(name: str) -> bool:

@@ -140,6 +140,44 @@ def test_deployment_by_lock_file(run_playbook, run_module, registry, second_regi
     assert f"these images have moved: {old}/app:1.0 ({NEXT.digest}, locked as {APP.digest})" in output
 
 
+def test_deployment_by_a_lock_file_of_kbld(run_playbook, registry, second_registry, repository, manifest, tmp_path):
+    """kbld writes the tag only to an annotation."""
+    lock, old = tmp_path / "lock.yml", f"{registry.host}/{repository}"
+    entries = [
+        {"image": f"{old}/{name}@{image.digest}", "annotations": {"kbld.carvel.dev/id": f"{old}/{name}:{tag}"}}
+        for name, tag, image in (("app", "1.0", APP), ("tool", "2", TOOL))
+    ]
+    document = {"apiVersion": "imgpkg.carvel.dev/v1alpha1", "kind": "ImagesLock", "images": entries}
+    lock.write_text(yaml.safe_dump(document))
+    variables = {
+        "closure_lock_file": str(lock),
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+    }
+    dest = f"{second_registry.host}/prod"
+    for new, more in ((old, {}), (f"{dest}/{repository}", {"closure_dest": dest})):
+        variables.update(more)
+        run_playbook("drayage.registry.deploy_locked", variables=variables)
+        text = (tmp_path / "out" / "shop.yaml").read_text()
+        assert text == mirrored(manifest, old, new).replace("/app:1.0@", "/app@").replace("/tool:2@", "/tool@")
+    assert "changed=0 " in run_playbook("drayage.registry.deploy_locked", variables=variables)
+
+
+def test_deployment_to_the_mirror_of_some_platforms(run_playbook, second_registry, repository, manifest, tmp_path):
+    variables = {
+        "closure_lock_file": str(tmp_path / "lock.yml"),
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+        "closure_dest": second_registry.host,
+    }
+    run_playbook("drayage.registry.mirror_closure", variables={**variables, "closure_platforms": ["linux/amd64"]})
+    digest = digest_at(second_registry.host, f"{repository}/app", "1.0")
+    assert digest != APP.digest
+    assert "changed=0 " in run_playbook("drayage.registry.deploy_locked", variables=variables)
+    assert digest_at(second_registry.host, f"{repository}/app", "1.0") == digest
+    assert f"{second_registry.host}/{repository}/app:1.0@{digest}" in (tmp_path / "out" / "shop.yaml").read_text()
+
+
 @pytest.fixture
 def deployment(run_module, registry, repository, manifest, tmp_path):
     """Return the variables of deploy_locked for a manifest, with a command that lists its runs in a file."""

@@ -88,6 +88,47 @@ def test_mappings(mapping):
     assert rewrite_images(text, mapping)["content"] == "services: {app: {image: r.example/app:1@%s}}\n" % DIGEST
 
 
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        (f"app:1@{DIGEST}", f"r.example/app:1@{DIGEST}"),
+        (f"app:2@{DIGEST}", f"r.example/app:2@{DIGEST}"),
+        (f"app:3@{DIGEST}", f"r.example/app:2@{DIGEST}"),
+        (f"tool:1@{DIGEST}", f"r.example/tool@{DIGEST}"),
+        ("app:3", None),
+        ("app:1@sha256:" + "1" * 64, None),
+        (f"other:1@{DIGEST}", None),
+    ],
+)
+def test_a_reference_with_a_tag_and_a_digest_means_the_digest(text, new):
+    images = [
+        {"src": f"docker.io/library/{src}@{DIGEST}", "dest": f"r.example/{dest}", "digest": DIGEST, "action": "created"}
+        for src, dest in (("app", "app:1"), ("app", "app:2"), ("tool", f"tool@{DIGEST}"))
+    ]
+    result = rewrite_images("services: {a: {image: '%s'}}" % text, images)
+    assert (result["replaced"], result["missing"]) == (({text: new}, []) if new else ({}, [text]))
+
+
+def test_a_lock_file_rewritten_for_a_mirror_maps_to_the_mirror():
+    locked = [f"r.example/app@{DIGEST}", f"r.example/tool:2@{DIGEST}"]
+    entries = [{"image": locked[0], "annotations": {"kbld.carvel.dev/id": "r.example/app:1"}}, {"image": locked[1]}]
+    images = [
+        {"src": f"r.example/app@{DIGEST}", "dest": f"m.example/app@{DIGEST}", "digest": DIGEST, "action": "created"},
+        {"src": f"r.example/tool@{DIGEST}", "dest": "m.example/tool:2", "digest": DIGEST, "action": "created"},
+    ]
+    lock = rewrite_images({"kind": "ImagesLock", "images": entries}, images)
+    assert lock["missing"] == []
+    text = "services: {a: {image: '%s'}}"
+    for old, new in (
+        ("r.example/app:1", f"m.example/app@{DIGEST}"),
+        (locked[0], f"m.example/app@{DIGEST}"),
+        (locked[1], f"m.example/tool:2@{DIGEST}"),
+        ("r.example/tool:2", f"m.example/tool:2@{DIGEST}"),
+    ):
+        result = rewrite_images(text % old, [lock["content"], images])
+        assert result["content"] == text % new
+
+
 def test_failed_images_of_a_sync_are_no_mapping():
     image = {"src": "docker.io/library/app:1", "dest": "r.example/app:1", "digest": "", "action": "failed"}
     assert rewrite_images("services: {a: {image: app:1}}", [image])["missing"] == ["app:1"]
