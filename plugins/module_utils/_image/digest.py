@@ -35,6 +35,11 @@ def is_digest(text: str) -> bool:
     return re.fullmatch("[a-f0-9]{%d}" % _HEX_LENGTH[match.group(1)], match.group(2)) is not None
 
 
+def is_well_formed(text: str) -> bool:
+    """Return whether this is a digest with any algorithm, which may not be supported."""
+    return _GRAMMAR.fullmatch(text) is not None
+
+
 def check(text: object) -> str:
     """Return the digest. Raises :class:`InvalidContent` if it is malformed or its algorithm is unknown."""
     if not isinstance(text, str) or not is_digest(text):

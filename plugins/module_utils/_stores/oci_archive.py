@@ -133,7 +133,7 @@ class OciArchive(OciImages, Closing):
         if not complete and archive:  # what cannot be understood may need anything
             for name in archive.names():
                 digest = ":".join(name.split("/")[1:])
-                if name.startswith("blobs/") and digests.is_digest(digest):
+                if name.startswith("blobs/") and digests.is_well_formed(digest):
                     found.add(digest)
         sizes = {digest: self._size(digest) for digest in found}
         return {digest: size for digest, size in sizes.items() if size is not None}

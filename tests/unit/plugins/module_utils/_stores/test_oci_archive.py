@@ -132,6 +132,16 @@ def test_nothing_is_removed_while_a_kept_manifest_cannot_be_understood(store, pa
     assert stored(path) == needed(ONE) | {digests.of(odd), digests.of(b"needed by it")}
 
 
+def test_nothing_is_removed_while_an_entry_has_no_supported_digest(store, path):
+    other = {"mediaType": "application/x", "digest": "blake3:" + "0" * 64, "size": 1}
+    foreign(path, b"needed by it", manifests=[other])
+    more = archives.tar(archives.member("./blobs/blake3/" + "0" * 64, b"x"), archives.member("./blobs/x/y/z", b"x"))
+    path.write_bytes(more[: 4 * tarfile.BLOCKSIZE] + path.read_bytes())
+    publish(store, ONE, "1")
+    assert stored(path) == needed(ONE) | {"blake3:" + "0" * 64, digests.of(b"needed by it")}
+    assert names(path)[0] == ("", other["digest"])
+
+
 def test_a_sparse_index_stays_sparse(store, path):
     fill(store, CHILDREN[0])
     store.publish(INDEX, ["1"], {CHILDREN[0].digest})
