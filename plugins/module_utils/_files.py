@@ -171,12 +171,13 @@ def _publish(path: str, target: str, prefix: str) -> None:
 
 
 def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:
-    """Replace a file like :func:`staged`, in a directory with other files.
+    """Replace a file like :func:`staged`, in a directory with other files. A symbolic link stays, and its target is replaced.
 
     Temporary files of killed writers of the same file are removed, because they may contain secrets. Raises OSError.
     """
+    target = os.path.realpath(target)
     remove_abandoned_of(target)
-    return staged(os.path.dirname(os.path.abspath(target)), target, mode, prefix_for(target))
+    return staged(os.path.dirname(target), target, mode, prefix_for(target))
 
 
 def keep_access(stream: t.BinaryIO, target: str) -> None:

@@ -107,9 +107,10 @@ def origin_of(text: str) -> dict[str, str]:
 def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
     """Replace the file atomically, and keep its mode and owner. Raises ImageError."""
     content = encode(images)
+    target = os.path.realpath(path)
     try:
-        with reserved(os.path.abspath(path)), replaced(path) as stream:
-            keep_access(stream, path)
+        with reserved(target), replaced(target) as stream:
+            keep_access(stream, target)
             stream.write(content)
     except OSError as error:
         raise local_failure(OSError(error.errno, error.strerror), "write the lock file", path) from None

@@ -90,7 +90,7 @@ class Inventory:
     def update(cls, option: str, path: str, records: t.Iterable[Record], deleted: t.Collection[str]) -> bool:
         """Merge records into a file, which others may change at the same time. Return whether it changed. Raises ImageError."""
         try:
-            with reserved(os.path.abspath(path)):
+            with reserved(os.path.realpath(path)):
                 return cls.load(option, path, must_exist=False).merged(records, deleted).save(path)
         except OSError as error:  # which names the file that stands for the lock
             raise local_failure(OSError(error.errno, error.strerror), "write the inventory", path) from None

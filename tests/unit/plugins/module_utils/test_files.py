@@ -104,6 +104,18 @@ def test_a_file_is_replaced_whole(tmp_path):
     assert target.read_bytes() == b"short"
 
 
+def test_the_target_of_a_link_is_replaced(tmp_path):
+    (tmp_path / "directory").mkdir()
+    target, link = tmp_path / "directory" / "target", tmp_path / "link"
+    link.symlink_to("directory/target")
+    for content in (b"new", b"newer"):
+        with replaced(str(link)) as stream:
+            stream.write(content)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    assert (names(tmp_path), names(tmp_path / "directory")) == (["directory", "link"], ["target"])
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_the_umask_decides_who_may_read(tmp_path, umask):
     before = os.umask(umask)

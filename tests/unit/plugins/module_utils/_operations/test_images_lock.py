@@ -179,6 +179,17 @@ def test_a_file_has_the_mode_of_any_new_file_and_later_keeps_its_own(path):
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_link_to_the_file_stays_a_link(path, tmp_path):
+    save_lock(str(path), LOCKED)
+    path.chmod(0o640)
+    link = tmp_path / "link.yml"
+    link.symlink_to(path)
+    save_lock(str(link), LOCKED[:1])
+    assert link.is_symlink()
+    assert read_lock(str(path)) == LOCKED[:1]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
     path = tmp_path / "none" / "images.lock.yml"
     with pytest.raises(LocalFailure) as caught:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._files import reserved
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.inventory import Inventory
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -105,6 +107,20 @@ def test_what_a_killed_run_left_beside_the_inventory_is_removed_by_the_next_one(
     (tmp_path / ".inventory.json.staging-dead").write_bytes(b"half")
     assert Inventory.update("inventory", str(path), [record("r.example/a:1")], [])
     assert os.listdir(tmp_path) == ["inventory.json"]
+
+
+def test_an_inventory_behind_a_link_is_locked_and_replaced_there(tmp_path):
+    target, link = tmp_path / "target.json", tmp_path / "inventory.json"
+    link.symlink_to(target)
+    update = threading.Thread(target=Inventory.update, args=("inventory", str(link), [record("r.example/a:1")], ()))
+    with reserved(str(target)):
+        update.start()
+        update.join(0.2)
+        assert not target.exists()
+    update.join(60)
+    assert link.is_symlink()
+    assert Inventory.load("inventory", str(target), must_exist=True).records.keys() == {"r.example/a:1"}
+    assert sorted(os.listdir(tmp_path)) == ["inventory.json", "target.json"]
 
 
 def test_an_inventory_that_is_a_pipe_is_not_waited_for(tmp_path):
