@@ -46,6 +46,7 @@ class DockerArchive(ImageBackend):
         self._count = count
         self._opened: list[TarImage] = []
         self._images: list[SavedImage] = []
+        self._ids: list[str] = []  # as manifest.json lists them: an image may be listed several times
         self._identity: tuple[int, ...] = ()
         self._locks = ReentrantLock()
 
@@ -60,8 +61,9 @@ class DockerArchive(ImageBackend):
         if digests.is_digest(name):
             return name if any(image.id == name for image in images) else None
         if name.startswith("@"):
-            found = images[int(name[1:]) :][:1]
-        elif name:
+            at_position = self._ids[int(name[1:]) :][:1] if images else []
+            return at_position[0] if at_position else None
+        if name:
             found = [image for image in images if name in image.names]
         else:
             found = images
@@ -165,7 +167,8 @@ class DockerArchive(ImageBackend):
         if identity != self._identity:
             tar = TarImage(self._path)
             self._opened.append(tar)
-            self._images = _merged(DockerSave(tar).images)
+            listed = DockerSave(tar).images
+            self._images, self._ids = _merged(listed), [image.id for image in listed]
             self._identity = identity
         return self._images
 

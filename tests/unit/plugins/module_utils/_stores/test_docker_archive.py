@@ -18,7 +18,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.drayage.registry.plugins.module_utils._files import prefix_for
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
-from ansible_collections.drayage.registry.plugins.module_utils._stores import docker_archive
+from ansible_collections.drayage.registry.plugins.module_utils._stores import docker_archive, docker_save
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.tar_reader import TarImage
 from ansible_collections.drayage.registry.tests.unit.support.engines import names, saved
@@ -54,6 +54,16 @@ def test_images_by_name_id_and_position(path):
         ImageError, match=r"several images. Choose one of the available images: r.example/a:1, r.example/b:1"
     ):
         archive.find("")
+
+
+def test_positions_are_those_of_manifest_json(path):
+    """Some programs list an image once for each of its names."""
+    one, same, two = saved(b"1", names=(A,)), saved(b"1", names=(B,)), saved(b"2")
+    path.write_bytes(b"".join(docker_save.archive([one, same, two])))
+    archive = DockerArchive(str(path))
+    assert [archive.find("@%d" % position) for position in range(4)] == [one.id, one.id, two.id, None]
+    path.unlink()
+    assert archive.find("@0") is None
 
 
 def test_only_image_needs_no_name(path):
