@@ -72,7 +72,8 @@ def _verify(client: RegistryClient) -> None:
 
 def _name(text: str) -> str:
     """Return the host, with the path if there is one, as it is written in references."""
-    name = canonical(text.strip()) if "://" not in text else ""
+    # Without its slash, HOST/v2/ is a path, as in references. In an auth file, it is the host.
+    name = canonical(text.strip().rstrip("/")) if "://" not in text else ""
     try:
         reference = references.parse_registry("%s/name" % name)
     except InvalidReference:

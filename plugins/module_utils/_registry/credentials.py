@@ -31,6 +31,8 @@ from .helper_program import Helper, HelperUnusable, RunHelper
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 # What docker keeps beside the entry of Docker Hub after a login in the browser: no credentials for the registry.
 _DOCKER_HUB_SESSION = re.compile(r"https://index\.docker\.io/v1/(?:access|refresh)-token/?")
+# The URL of an API without its scheme. Docker Hub has no namespaces with such names, but other registries do.
+_API_URL = re.compile(r"[^/]+/v[12]/|(?i:(?:index\.|registry-1\.)?docker\.io)/v[12]")
 _TOKEN_USER = "<token>"
 _MAX_SIZE = 16 * 1024 * 1024
 _FILE_HINT = "Correct the file, or remove it and log in again"
@@ -232,7 +234,7 @@ def canonical(name: str) -> str:
     url = re.match(r"https?://", name)
     is_session = _DOCKER_HUB_SESSION.fullmatch(name)
     name = re.sub(r"^https?://", "", name)
-    if (url and not is_session) or re.fullmatch(r"[^/]+/v[12]/?", name):
+    if (url and not is_session) or _API_URL.fullmatch(name):
         name = name.partition("/")[0]
     host, slash, path = name.rstrip("/").partition("/")
     host = host.lower()

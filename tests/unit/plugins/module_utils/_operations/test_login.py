@@ -80,6 +80,16 @@ def test_credentials_can_be_for_a_part_of_a_registry(run, server, path):
     assert auths(path) == {server.host + "/team": "alice:secret"}
 
 
+@pytest.mark.parametrize("host", ["%s/v2", "%s/v1", "%s/v2/"])
+def test_a_path_like_an_api_version_leaves_the_login_of_the_host_alone(run, server, path, host):
+    run()
+    project = (host % server.host).rstrip("/")
+    assert run(host % server.host, username="bob") == LoggedIn(project, str(path), None, "bob", True)
+    assert auths(path) == {server.host: "alice:secret", project: "bob:secret"}
+    assert run(host % server.host, state="absent") == LoggedIn(project, str(path), "bob", None, True)
+    assert auths(path) == {server.host: "alice:secret"}
+
+
 def test_refused_credentials_are_not_stored(run, server, path):
     server.reply = PASSWORD
     with pytest.raises(AccessDenied) as caught:
@@ -147,3 +157,8 @@ def test_the_error_about_a_host_contains_no_password(run):
 def test_any_registry_can_be_logged_out_of(run, host):
     found = run(host, state="absent")
     assert (found.host, found.changed) == (host.replace("index.", ""), False)
+
+
+@pytest.mark.parametrize("host", ["index.docker.io/v1/", "index.docker.io/v1", "registry-1.docker.io/v2/"])
+def test_the_urls_of_docker_hub_stand_for_the_whole_of_it(run, host):
+    assert run(host, state="absent").host == "docker.io"

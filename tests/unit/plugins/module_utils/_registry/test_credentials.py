@@ -61,6 +61,8 @@ def find(home, write):
         ("https://r.example/v2/", "a/b", True),
         ("https://r.example/some/path", "a/b", True),
         ("r.example/v1/", "a/b", True),
+        ("r.example/v2", "a/b", False),
+        ("r.example/v2", "v2/b", True),
         ("https://other.example/v1/", "a/b", False),
         ("r.example/a/v1", "a/b", False),
         ("r.example/a/v1", "a/v1", True),
@@ -94,6 +96,8 @@ def test_an_empty_entry_leaves_the_word_to_a_shorter_key(find):
         "registry-1.docker.io",
         "https://index.docker.io/v1/",
         "https://index.docker.io/v1",
+        "index.docker.io/v1/",
+        "index.docker.io/v1",
     ],
 )
 def test_docker_hub_has_many_names(find, key):
