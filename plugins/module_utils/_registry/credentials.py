@@ -93,35 +93,41 @@ class AuthFiles:
         self._run_helper = run_helper
         self._warn = warn
         self._lock = threading.Lock()
-        self._files: list[_File] | None = None
+        self._paths: list[str] | None = None
+        self._files: dict[str, _File] = {}
         self._found: dict[tuple[str, str], Credential] = {}
 
     def find(self, host: str, repository: str) -> Credential:
         """Return the credential from the first file that has one for this repository, or :data:`ANONYMOUS`.
 
         A helper that cannot be run counts as one without credentials, because the image may be public. The credential
-        then has a remark about it. Raises :class:`ImageError` if a file cannot be read or a helper fails.
+        then has a remark about it. Later files are not read, so a broken one matters only if it is needed. Raises
+        :class:`ImageError` if a file cannot be read or a helper fails.
         """
         host = canonical(host)
         remark = ""
         with self._lock:
-            if self._files is None:
-                self._files = list(self._load())
-            for file in self._files:
-                credential = self._find_in(file, host, repository)
+            for path in self._existing():
+                credential = self._find_in(self._load(path), host, repository)
                 if credential:
                     return credential
                 remark = remark or credential.remark
         return dataclasses.replace(ANONYMOUS, remark=remark)
 
-    def _load(self) -> t.Iterator[_File]:
-        explicit = [os.path.expanduser(self._explicit)] if self._explicit else []
-        for path in explicit or filter(os.path.exists, default_files()):
+    def _existing(self) -> list[str]:
+        if self._paths is None:
+            explicit = [os.path.expanduser(self._explicit)] if self._explicit else []
+            self._paths = explicit or list(filter(os.path.exists, default_files()))
+        return self._paths
+
+    def _load(self, path: str) -> _File:
+        if path not in self._files:
             document = parse(read_text(path), path)
-            if not explicit and os.path.basename(path) == ".dockercfg":
+            if not self._explicit and os.path.basename(path) == ".dockercfg":
                 document = {"auths": document}
             warn_if_shared(path, document, self._warn)
-            yield _File.of(path, document)
+            self._files[path] = _File.of(path, document)
+        return self._files[path]
 
     def _find_in(self, file: _File, host: str, repository: str) -> Credential:
         if host in file.helpers:

@@ -283,6 +283,28 @@ def test_a_broken_file_is_an_error_even_where_a_later_one_has_the_entry(home, wr
     assert path in str(caught.value)
 
 
+def test_a_broken_file_matters_only_where_no_earlier_one_has_the_entry(home, write):
+    write_all(write, ORDER[:1])
+    path = write(ORDER[2], "{")
+    files = AuthFiles(None, no_helper, print)
+    for _turn in range(2):
+        assert files.find("r.example", "a").username == ORDER[0]
+        with pytest.raises(LocalFailure, match=path):
+            files.find("other.example", "a")
+
+
+def test_each_file_is_read_once_and_only_if_it_is_needed(home, write, monkeypatch):
+    write_all(write, ORDER)
+    read = []
+    monkeypatch.setattr(
+        credentials, "read_text", lambda path, real=credentials.read_text: read.append(path) or real(path)
+    )
+    files = AuthFiles(None, no_helper, print)
+    for host, count in [("r.example", 1), ("r.example", 1), ("s.example", 4), ("s.example", 4)]:
+        files.find(host, "a")
+        assert len(read) == count
+
+
 @pytest.mark.parametrize(
     ("credential", "shown"),
     [
