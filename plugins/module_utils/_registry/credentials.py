@@ -170,7 +170,7 @@ def default_path() -> str:
 
 
 def _containers_files() -> list[str]:
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    runtime = _xdg_directory("XDG_RUNTIME_DIR")
     if runtime:
         directories = [runtime + "/containers"]
     else:
@@ -178,8 +178,14 @@ def _containers_files() -> list[str]:
         directories = ["/run/user/%d/containers" % os.getuid(), "/run/containers/%d" % os.getuid()]
         if os.getuid() == 0:
             directories.reverse()
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    config = _xdg_directory("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     return [os.path.join(directory, "auth.json") for directory in (*directories, config + "/containers")]
+
+
+def _xdg_directory(name: str) -> str:
+    """Return the value of an environment variable; empty for a relative path, which the XDG specification says to ignore."""
+    path = os.environ.get(name, "")
+    return path if os.path.isabs(path) else ""
 
 
 def _docker_files() -> list[str]:
@@ -190,7 +196,7 @@ def _docker_files() -> list[str]:
 
 def _may_be_written(path: str) -> bool:
     """Return whether this user can write a file with this path, including missing directories."""
-    directory = os.path.dirname(path)
+    directory = os.path.dirname(os.path.abspath(path))
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)
     return os.access(directory, os.W_OK | os.X_OK)

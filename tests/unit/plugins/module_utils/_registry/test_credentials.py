@@ -230,6 +230,26 @@ def test_without_a_runtime_directory_both_fixed_ones_are_looked_into(home, monke
     assert default_files()[2] == str(home / ".config/containers/auth.json")
 
 
+@pytest.mark.parametrize("directory", ["~/run", "run", "."])
+def test_a_relative_directory_of_the_environment_is_ignored(home, monkeypatch, directory):
+    monkeypatch.setenv("XDG_CONFIG_HOME", directory)
+    assert default_files()[1] == str(home / ".config/containers/auth.json")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    expected = default_path()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+    assert default_path() == expected
+    assert all(map(os.path.isabs, default_files()))
+
+
+def test_a_relative_home_directory_is_one_below_the_working_directory(home, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "nowhere")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("os.getuid", lambda: 1234)
+    monkeypatch.setattr("os.access", lambda path, mode: path == str(tmp_path))
+    assert default_path() == "nowhere/.config/containers/auth.json"
+
+
 def test_credentials_are_written_to_the_first_place_that_this_user_can_write(home, monkeypatch, tmp_path):
     places = [str(tmp_path / name / "containers/auth.json") for name in ("user", "run", "config")]
     monkeypatch.setattr(credentials, "_containers_files", lambda: places)
