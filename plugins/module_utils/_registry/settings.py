@@ -147,8 +147,8 @@ class Registries:
 
         An entry for that host takes precedence. Otherwise, the CA of the registry is trusted as well, because storage
         often uses the same one. As with the certs.d of skopeo and podman, it is trusted in addition to the CAs of the
-        node. Certificates are validated whatever the registry's entry says, and the client certificate is used only
-        for its own host.
+        node, and to those in the certificate directory of that host. Certificates are validated whatever the registry's
+        entry says, and the client certificate is used only for its own host.
         """
         for entry in self._entries:
             if entry.matches(host, ""):
@@ -156,7 +156,8 @@ class Registries:
         if hostname(host) == hostname(origin_host):
             return origin
         authorities = (origin.ca_path,) if origin.ca_path else ()
-        return self._with_certificates(RegistrySettings(host, ca_files=authorities + origin.ca_files), host)
+        found = self._with_certificates(RegistrySettings(host), host)
+        return dataclasses.replace(found, ca_files=found.ca_files + authorities + origin.ca_files)
 
 
 def api_host(host: str) -> str:

@@ -145,8 +145,16 @@ class TestDirectoryOfCertificates:
         assert registries.of("localhost:5000", "other") is found
 
     def test_storage_has_it_too(self, files):
-        found = Registries([ORIGIN]).of_redirect(ORIGIN, "r.example", "localhost:5000")
-        assert found == RegistrySettings("localhost:5000", **{**files, "ca_files": ("/ca",)})
+        registries = Registries([ORIGIN])
+        for _turn in range(2):
+            found = registries.of_redirect(ORIGIN, "r.example", "localhost:5000")
+            own = (*files["ca_files"], "/ca")
+            assert found == RegistrySettings("localhost:5000", **{**files, "ca_files": own})
+
+    def test_storage_trusts_its_own_cas_and_those_of_the_registry(self, files):
+        origin = RegistrySettings("r.example", ca_files=("/one", "/two"))
+        found = Registries([]).of_redirect(origin, "r.example", "localhost:5000")
+        assert found.ca_files == (*files["ca_files"], "/one", "/two")
 
     def test_it_is_not_read_where_plain_http_is_asked_for(self, files):
         own = RegistrySettings("localhost:5000", plain_http=True)
