@@ -62,8 +62,8 @@ def test_files_that_hold_something_else_are_named(push_to, tls_registry, authori
     one, other = authority.client("one"), authority.client("other")
     wrong = {"client_cert": str(one.cert), "client_key": str(other.key)}
     assert push_to(tls_registry.host, **wrong).msg.endswith(
-        f": the certificate {one.cert} (client_cert for {tls_registry.host} in registries) "
-        f"does not match the key {other.key}. Set client_key to the private key of this certificate."
+        f": the certificate {one.cert} (client certificate for {tls_registry.host}) "
+        f"does not match the key {other.key}. Use the private key of this certificate."
     )
     result = push_to(tls_registry.host, ca_path=str(one.key))
     assert (

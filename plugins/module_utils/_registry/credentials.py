@@ -57,7 +57,7 @@ class Credential:
     def __str__(self) -> str:
         if self.username and self.username != _TOKEN_USER:
             return "user %s" % self.username
-        return "the token in registries" if self else "anonymous users"
+        return "the configured token" if self else "anonymous users"
 
 
 ANONYMOUS = Credential()

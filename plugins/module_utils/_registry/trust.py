@@ -22,16 +22,23 @@ from .settings import RegistrySettings
 _OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
+# A client certificate may come from a certificate directory as well, where the name of an option would mislead.
+_NAMES = {
+    "ca_path": "ca_path for %s in registries",
+    "client_cert": "the client certificate for %s",
+    "client_key": "the key of the client certificate for %s",
+}
+
 
 def check_files(settings: RegistrySettings) -> None:
-    """Raise :class:`LocalFailure`, with the name of the option, if a file in the settings cannot be read.
+    """Raise :class:`LocalFailure`, which says what the file is for, if a file in the settings cannot be read.
 
     OpenSSL would only report a failure without a reason, or block on a pipe forever.
     """
-    for option in ("ca_path", "client_cert", "client_key"):
+    for option, name in _NAMES.items():
         path = getattr(settings, option)
         if path:
-            _check(path, "%s for %s in registries" % (option, settings.host), is_directory_allowed=option == "ca_path")
+            _check(path, name % settings.host, is_directory_allowed=option == "ca_path")
 
 
 def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> None:
@@ -46,7 +53,7 @@ def configure(made: ssl.SSLContext, settings: RegistrySettings, bundle: str) -> 
     else:
         made.verify_mode = ssl.CERT_REQUIRED  # urllib3 1.26 compares the host name itself, and leaves that off here
         if settings.ca_path:
-            _trust(made, settings.ca_path, "ca_path for %s in registries" % settings.host)
+            _trust(made, settings.ca_path, _NAMES["ca_path"] % settings.host)
         else:
             _trust_system(made, bundle)
         for path in settings.ca_files:
@@ -93,10 +100,10 @@ def _show(made: ssl.SSLContext, path: str, settings: RegistrySettings) -> None:
     try:
         made.load_cert_chain(path, key, no_passphrase)
     except ssl.SSLError as error:
-        where = "%s (client_cert for %s in registries)" % (path, settings.host)
+        where = "%s (client certificate for %s)" % (path, settings.host)
         if error.reason == "KEY_VALUES_MISMATCH":
             cause = "the certificate %s does not match the key %s" % (where, key or path)
-            raise LocalFailure(cause, hint="Set client_key to the private key of this certificate") from None
+            raise LocalFailure(cause, hint="Use the private key of this certificate") from None
         if key:
             cause = "the files %s and %s do not contain a certificate and its private key in PEM format" % (where, key)
             raise LocalFailure(cause, hint="Convert both files to PEM format") from None

@@ -330,8 +330,8 @@ def test_each_file_is_read_once_and_only_if_it_is_needed(home, write, monkeypatc
     [
         (Credential("u", "hunter2"), "user u"),
         (Credential("u", identity_token="hunter2"), "user u"),
-        (Credential("<token>", identity_token="hunter2"), "the token in registries"),
-        (Credential(bearer="hunter2"), "the token in registries"),
+        (Credential("<token>", identity_token="hunter2"), "the configured token"),
+        (Credential(bearer="hunter2"), "the configured token"),
         (ANONYMOUS, "anonymous users"),
     ],
 )

@@ -298,12 +298,19 @@ def test_a_compressed_body_is_refused_rather_than_hashed(connect):
         session.read(session.exchange("GET", URL, {}), 100)
 
 
-@pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
-def test_a_certificate_file_that_is_missing_is_named_with_its_option(connect, option):
+@pytest.mark.parametrize(
+    ("option", "purpose"),
+    [
+        ("ca_path", "ca_path"),
+        ("client_cert", "the client certificate"),
+        ("client_key", "the key of the client certificate"),
+    ],
+)
+def test_a_certificate_file_that_is_missing_is_named_with_its_purpose(connect, option, purpose):
     entry = RegistrySettings("r.example", **{option: "/nowhere/file.pem"})
     with pytest.raises(LocalFailure) as caught:
         connect(answer(200), entry=entry)
-    for part in ("/nowhere/file.pem", option, "r.example"):
+    for part in ("/nowhere/file.pem", purpose, "r.example"):
         assert part in str(caught.value)
 
 

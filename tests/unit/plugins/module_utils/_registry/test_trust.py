@@ -112,10 +112,12 @@ def test_a_file_without_certificates_is_named(tmp_path, content):
         "the file %s (ca_path for r.example in registries) contains no CA certificates in PEM format. Use a file "
         "with CA certificates in PEM format." % file
     )
-    with pytest.raises(
-        LocalFailure, match="does not contain a certificate and its private key in PEM format. Set client_key"
-    ):
+    with pytest.raises(LocalFailure) as caught:
         configured(validate_certs=False, client_cert=str(file))
+    assert str(caught.value) == (
+        "the file %s (client certificate for r.example) does not contain a certificate and its private key in PEM "
+        "format. Set client_key if the key is in a separate file." % file
+    )
 
 
 def test_a_bundle_that_is_a_pipe_is_not_waited_for(monkeypatch, tmp_path):
@@ -131,15 +133,22 @@ def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch):
         configured()
 
 
-@pytest.mark.parametrize("option", ["ca_path", "client_cert", "client_key"])
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("ca_path", "ca_path for r.example in registries"),
+        ("client_cert", "the client certificate for r.example"),
+        ("client_key", "the key of the client certificate for r.example"),
+    ],
+)
 @pytest.mark.parametrize("check", [trust.check_files, lambda settings: trust.configure(Context(), settings, BUNDLE)])
-def test_a_pipe_is_refused_before_and_when_it_is_used(option, check, tmp_path):
+def test_a_pipe_is_refused_before_and_when_it_is_used(option, named, check, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(LocalFailure, match="cannot read %s for r.example in registries: .*/pipe: not" % option):
+    with pytest.raises(LocalFailure, match="cannot read %s: .*/pipe: not" % named):
         check(RegistrySettings("r.example", **{option: str(tmp_path / "pipe")}))
 
 
 def test_only_cas_may_be_a_directory(tmp_path):
     trust.check_files(RegistrySettings("r.example", ca_path=str(tmp_path)))
-    with pytest.raises(LocalFailure, match="client_cert for r.example"):
+    with pytest.raises(LocalFailure, match="the client certificate for r.example: "):
         trust.check_files(RegistrySettings("r.example", client_cert=str(tmp_path)))
