@@ -33,6 +33,8 @@ from .settings import RegistrySettings
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
 # So many hosts keep connections at the same time: storage may have a name for each repository.
 _MAX_HOSTS = 4
+# So many pools in a row may be closed by other threads before a request counts as failed.
+_MAX_CLOSED_POOLS = 5
 # What urllib3 would leave as it is: nothing in it needs encoding.
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]+)?/[A-Za-z0-9_./:=&?-]*")
 
@@ -215,9 +217,10 @@ class Transport:
                 sent["Content-Length"] = "0"
         elif isinstance(data, collections.abc.Sized):
             sent["Content-Length"] = str(len(data))
-        pool = self._connections_for(None if is_plain else settings).pool(url, proxy)
         is_forwarded = is_plain and proxy.startswith("http")
-        return pool.request(
+        return self._connections_for(None if is_plain else settings).request(
+            url,
+            proxy,
             method,
             url if is_forwarded else "/" + url.split("/", 3)[3],
             body=data or None,
@@ -279,6 +282,16 @@ class _Connections:
         self._managers: dict[str, t.Any] = {"": self._watched(library().PoolManager(**self._options))}
         # Managers look for the pool of a URL by parsing it, which takes long. They keep all pools that are in here.
         self._pools: dict[tuple[str, str], t.Any] = {}
+
+    def request(self, url: str, proxy: str, *arguments: t.Any, **options: t.Any) -> t.Any:
+        """Send a request over a connection to the host of a URL, see :meth:`pool`.
+
+        Another thread may close the pool after it was chosen. Nothing has been sent then, so it is simply replaced.
+        """
+        for _closed in range(_MAX_CLOSED_POOLS - 1):
+            with contextlib.suppress(library().exceptions.ClosedPoolError):
+                return self.pool(url, proxy).request(*arguments, **options)
+        return self.pool(url, proxy).request(*arguments, **options)
 
     def pool(self, url: str, proxy: str) -> t.Any:
         """Return the connections to the host of a URL, through its proxy if that is not empty."""

@@ -104,6 +104,32 @@ def test_many_hosts_keep_few_connections(send):
     assert all(any(pool is other for other in kept) for pool in connections._pools.values())
 
 
+@pytest.mark.parametrize(("times", "is_sent"), [(1, True), (2, True), (1000, False)])
+def test_connections_that_another_thread_closes_before_they_are_used_are_replaced(monkeypatch, times, is_sent):
+    """As when the connection of another thread breaks between the choice of a pool and its use: nothing was sent yet."""
+    choose = transport._Connections.pool
+    chosen = []
+
+    def pool(self, url, proxy):
+        chosen.append(choose(self, url, proxy))
+        if len(chosen) <= times:
+            self.clear()
+            chosen[-1].close()  # urllib3 before 2.0 does this when it forgets a pool
+        return chosen[-1]
+
+    monkeypatch.setattr(transport._Connections, "pool", pool)
+    with OddServer(lambda _method, _target: Reply(200, {}, b"x")) as server:
+        client = Transport(1, 10.0)
+        arguments = ("PUT", "http://%s/" % server.host, {}, b"content", RegistrySettings(server.host))
+        if is_sent:
+            assert client.send(*arguments).read(10) == b"x"
+        else:
+            with pytest.raises(ConnectionFailed):
+                client.send(*arguments)
+        client.close()
+        assert len(server.log) == is_sent
+
+
 def in_chunks(given, size=4):
     """The body of a response, read into a buffer of this size."""
     view = memoryview(bytearray(size))
