@@ -141,8 +141,12 @@ class Limits:
         self._connections = connections
 
     def enter_at_once(self) -> t.Callable[[], None] | None:
-        """Take a connection for an optional request, and return a function that releases it. None if a limit leaves no room."""
-        if self.pace.is_limited:
+        """Take a connection for an optional request, and return a function that releases it. None if a limit leaves no room.
+
+        With one connection there is never room. It may be free while the request that an optional one would support
+        reads from storage, which has no limit of its own.
+        """
+        if self.pace.is_limited or self._connections == 1:
             return None
         return self._slots.acquire_at_once(self, self._connections) if self._connections else nothing
 

@@ -136,6 +136,14 @@ def test_limits_leave_no_room(serve, limits):
     assert (server.ranges, server.plain) == ([], 1)
 
 
+def test_one_connection_is_the_only_one_to_storage_as_well(serve):
+    client, server = serve(max_connections=1)
+    server.redirects = True
+    server.gate.set()
+    assert content_of(client) == CONTENT
+    assert (server.ranges, server.plain, server.redirected) == ([], 1, 1)
+
+
 def test_max_connections_counts_helpers(serve):
     client, server = serve(max_connections=3)
     open_when(server, 2)
