@@ -214,6 +214,11 @@ def _preload_playbooks() -> None:
     for kind in ("action", "filter", "lookup", "test"):
         for path in sorted((_REPOSITORY / "plugins" / kind).glob("[a-z]*.py")):
             importlib.import_module(f"ansible_collections.drayage.registry.plugins.{kind}.{path.stem}")
+    with contextlib.suppress(ImportError):  # before ansible-core 2.21
+        # ansible-core keeps it for each process, and takes as long for it as for a short task.
+        result = importlib.import_module("ansible._internal._task").UnifiedTaskResult
+        for source_is_module in (False, True):
+            result.get_result_key_to_resolved_field_mapping(source_is_module=source_is_module)
     gc.freeze()
     # The forks are too short-lived for garbage collection to pay off.
     gc.disable()

@@ -29,6 +29,7 @@ def molecule(arguments: list[str]) -> Outcome:
         home.mkdir(parents=True)
         command = ["molecule", "test", *(arguments or ["--all"])]
         settings = {
+            "ANSIBLE_CONFIG": str(provision.REPOSITORY / "devtools" / "ansible.cfg"),
             "ANSIBLE_HOME": str(home / "ansible"),
             "ANSIBLE_PIPELINING": "1",
             "DRAYAGE_MOLECULE_SITE": str(molecule_site.SITE),
