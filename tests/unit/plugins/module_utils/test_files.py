@@ -229,6 +229,7 @@ def test_writers_that_wait_for_a_lock_follow_one_another(tmp_path):
         thread.start()
     for thread in threads:
         thread.join(60)
+        assert not thread.is_alive()
     assert target.read_text() == "160"
     assert names(tmp_path) == ["count"]
 
@@ -353,7 +354,7 @@ def test_what_is_no_file_of_ours_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / (STAGING + "pipe"))
     cleaner = threading.Thread(target=remove_abandoned, args=(str(tmp_path),), daemon=True)
     cleaner.start()
-    cleaner.join(5)
+    cleaner.join(120)
     assert not cleaner.is_alive()
 
 

@@ -31,13 +31,13 @@ from ansible_collections.drayage.registry.plugins.module_utils import _progress_
 _progress_file._FIRST = _progress_file._INTERVAL = 0.01
 with _progress_file.written(sys.argv[1], _progress_file.Progress()):
     print("begun", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
 @contextlib.contextmanager
 def slow_task(path: Path):
-    """Run a task that takes a minute until its file is there."""
+    """Run a task that sleeps; the block begins once its file exists, and the task is killed at the end of the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW, str(path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -50,7 +50,10 @@ def slow_task(path: Path):
         while not path.exists():
             assert process.poll() is None, "the task ended by itself"
             os.sched_yield()
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def blob(number: int, size: int) -> Descriptor:
@@ -135,7 +138,7 @@ def test_a_task_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     path = tmp_path / "progress"
     with slow_task(path) as process:
         process.stdout.close()
-        assert process.wait(timeout=30) == -signal.SIGHUP
+        assert process.wait(timeout=120) == -signal.SIGHUP
     assert list(tmp_path.iterdir()) == []
 
 
@@ -144,5 +147,5 @@ def test_a_signal_ends_the_task_as_ever_and_removes_the_file(tmp_path: Path, num
     path = tmp_path / "progress"
     with slow_task(path) as process:
         process.send_signal(number)
-        assert process.wait(timeout=30) == -number
+        assert process.wait(timeout=120) == -number
     assert list(tmp_path.iterdir()) == []

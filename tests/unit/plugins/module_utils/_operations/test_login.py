@@ -40,7 +40,7 @@ def run(server, path):
         host=server.host, username="alice", password="secret", state="present", dry_run=False, plain_http=True
     ):
         settings = RegistrySettings(server.host, plain_http=plain_http)
-        policy = Policy(timeout=10, retries=0)
+        policy = Policy(timeout=120, retries=0)
         with Stores([settings], str(path), policy, runs.run(dry_run=dry_run)) as stores:
             return login(LoginOptions(host, username, password, state), stores)
 

@@ -165,7 +165,7 @@ def test_signers_that_write_at_the_same_time_lose_nothing(store, monkeypatch):
     def meet(where):
         if (threading.get_ident(), where) not in met:
             met.add((threading.get_ident(), where))
-            meeting.wait(30)
+            meeting.wait(120)
 
     read = store.manifest
 

@@ -137,7 +137,7 @@ def registry():
 
 def reach(server, **more):
     return Stores(
-        [RegistrySettings(server.host, plain_http=True, **more)], None, Policy(timeout=10, retries=0), runs.run()
+        [RegistrySettings(server.host, plain_http=True, **more)], None, Policy(timeout=120, retries=0), runs.run()
     )
 
 

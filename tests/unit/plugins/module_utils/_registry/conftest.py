@@ -79,7 +79,7 @@ def serve():
     def start(respond, **settings):
         server = OddServer(respond).__enter__()
         entry = RegistrySettings(server.host, **settings)
-        session = Session(server.host, entry, Registries([entry]), Policy(timeout=10, retries=0), RunStats())
+        session = Session(server.host, entry, Registries([entry]), Policy(timeout=120, retries=0), RunStats())
         opened.append((session, server))
         return RegistryClient(session, Authenticator(session, lambda _repository: Credential())), server
 

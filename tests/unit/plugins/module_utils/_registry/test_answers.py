@@ -48,7 +48,7 @@ def open_store(home, monkeypatch):
 
     def open_at(answer, **options):
         server = OddServer(answer).__enter__()
-        stores = Stores([], None, Policy(timeout=10, retries=1), runs.run()).__enter__()
+        stores = Stores([], None, Policy(timeout=120, retries=1), runs.run()).__enter__()
         servers.extend((stores, server))
         return server, stores.open(parse("%s/app" % server.host), **options)
 

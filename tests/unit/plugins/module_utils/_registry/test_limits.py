@@ -76,7 +76,7 @@ def run(*functions):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -179,7 +179,8 @@ def test_a_slot_is_given_back_once():
     thread.join(0.05)
     assert order == []
     two()
-    thread.join(30)
+    thread.join(120)
+    assert not thread.is_alive()
     assert order == ["in"]
 
 
@@ -201,7 +202,8 @@ def test_who_came_first_goes_first():
             time.sleep(0.001)
     leave()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
+        assert not thread.is_alive()
     assert order == [0, 1, 2, 3, 4]
 
 
@@ -237,7 +239,8 @@ def test_who_does_not_wait_is_behind_those_who_do():
         time.sleep(0.001)
     assert limits.enter_at_once() is None
     held.pop()()
-    waiting.join(30)
+    waiting.join(120)
+    assert not waiting.is_alive()
     assert limits.enter_at_once() is None
 
 

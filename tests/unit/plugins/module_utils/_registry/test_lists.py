@@ -51,7 +51,7 @@ def read(home, kind):
 
     def serve(answer):
         server = OddServer(lambda _method, target: answer(target.partition("?")[2])).__enter__()
-        stores = Stores([], None, Policy(timeout=10, retries=2), runs.run()).__enter__()
+        stores = Stores([], None, Policy(timeout=120, retries=2), runs.run()).__enter__()
         servers.extend((stores, server))
         repository = parse("%s/app" % server.host)
         if kind == "tags":
@@ -174,7 +174,7 @@ def test_a_token_whose_answer_breaks_is_asked_for_again(home):
         reply = answers[target.partition("?")[0]].pop(0)
         return reply or Reply(401, {"WWW-Authenticate": challenge % server.host})
 
-    with OddServer(answer) as server, Stores([], None, Policy(timeout=10, retries=2), runs.run()) as stores:
+    with OddServer(answer) as server, Stores([], None, Policy(timeout=120, retries=2), runs.run()) as stores:
         assert stores.open(parse("%s/app" % server.host)).tags() == ["1"]
 
 
@@ -182,7 +182,7 @@ def test_a_wrong_password_is_not_taken_for_a_catalog_that_is_closed(home):
     denied = Reply(401, {**REGISTRY, "WWW-Authenticate": 'Basic realm="r"'})
     with OddServer(lambda _method, _target: denied) as server:
         entry = RegistrySettings(server.host, username="deploy", password="wrong")
-        stores = Stores([entry], None, Policy(timeout=10, retries=0), runs.run())
+        stores = Stores([entry], None, Policy(timeout=120, retries=0), runs.run())
         with stores, pytest.raises(LoginRefused) as caught:
             stores.repositories(parse(server.host + "/app"))
     assert caught.value.hint == "Check the user name and password for %s in registries or authfile" % server.host

@@ -48,7 +48,7 @@ def serve():
     def start(first=2 * CHUNK, jobs=24, retries=3, **settings):
         server = RangeServer(CONTENT, first).__enter__()
         entry = RegistrySettings(server.host, **settings)
-        policy = Policy(timeout=10, retries=retries, jobs=jobs)
+        policy = Policy(timeout=120, retries=retries, jobs=jobs)
         session = Session(server.host, entry, Registries([entry]), policy, RunStats())
         opened.append((session, server))
         return RegistryClient(session, Authenticator(session, lambda _repository: ANONYMOUS)), server
@@ -78,7 +78,7 @@ def content_of(client, offset=0):
 def helpers_end(client):
     """Wait until no helper is at work."""
     for _helper in range(8):
-        assert client.session.policy.helpers.acquire(timeout=10)
+        assert client.session.policy.helpers.acquire(timeout=120)
 
 
 @pytest.mark.parametrize("offset", [0, 1234])

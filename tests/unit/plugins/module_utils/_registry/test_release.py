@@ -27,7 +27,7 @@ def in_another_thread(function, *arguments):
     results = []
     thread = threading.Thread(target=lambda: results.append(function(*arguments)), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
     return results[0]
 

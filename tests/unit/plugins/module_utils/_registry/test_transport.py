@@ -144,7 +144,7 @@ def in_chunks(given, size=4):
 def test_urllib3_still_has_the_names_that_reading_in_place_needs():
     """Where this fails, copies take more CPU time: look for what urllib3 has instead."""
     with OddServer(lambda _method, _target: Reply(200, {}, b"0123456789")) as server:
-        body = requests.get("http://%s/" % server.host, stream=True, timeout=10).raw
+        body = requests.get("http://%s/" % server.host, stream=True, timeout=120).raw
         assert isinstance(body, urllib3.HTTPResponse)
         assert transport.reads_in_place(body)
         body.drain_conn()

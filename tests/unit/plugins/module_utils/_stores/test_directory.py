@@ -307,7 +307,7 @@ def test_while_a_directory_is_held_others_wait(store, path, warnings):
         other.start()
         other.join(0.2)
         assert store.resolve("").digest == ONE.digest
-    other.join(60)
+    other.join(120)
     assert not other.is_alive()
     assert store.resolve("").digest == TWO.digest
 
@@ -338,7 +338,8 @@ def test_who_waits_while_the_directory_is_deleted_writes_into_a_new_one(store, p
         other.start()
         other.join(0.2)
         store.delete(ONE.digest)
-    other.join(5)
+    other.join(120)
+    assert not other.is_alive()
     assert listed(path) == FIXED | blobs(TWO)
 
 
@@ -351,7 +352,8 @@ def test_what_another_one_deletes_meanwhile_is_gone(store, path, warnings):
         other.start()
         other.join(0.2)
         store.delete(ONE.digest)
-    other.join(5)
+    other.join(120)
+    assert not other.is_alive()
     assert found == [False]
     assert not path.exists()
 

@@ -21,7 +21,7 @@ class TestForEach:
         assert for_each(str, [], 4) == []
 
     def test_as_many_at_once_as_there_are_jobs(self):
-        meeting = threading.Barrier(4, timeout=10)
+        meeting = threading.Barrier(4, timeout=120)
         assert len(for_each(lambda _number: meeting.wait(), range(8), 4)) == 8
 
     def test_an_error_ends_it_all(self):
@@ -61,7 +61,7 @@ class TestWorkers:
 
     def test_idle_threads_wait_for_tasks_that_others_may_add(self):
         workers = Workers(3)
-        meeting = threading.Barrier(3, timeout=10)
+        meeting = threading.Barrier(3, timeout=120)
 
         def spread():
             for _other in range(2):

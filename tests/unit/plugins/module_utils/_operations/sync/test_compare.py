@@ -126,7 +126,7 @@ def test_a_destination_that_makes_no_sense_is_left_to_the_plan(there, jobs):
 
 
 def test_both_sides_are_asked_at_once(source, there, jobs):
-    meeting = threading.Barrier(4, timeout=30)
+    meeting = threading.Barrier(4, timeout=120)
     for store in (source, there):
         store.resolve = meets(meeting, store.resolve)
     assert [job.action for job in compared(jobs("1", "2"), 2)] == ["unchanged", ""]

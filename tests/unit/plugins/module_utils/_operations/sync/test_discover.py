@@ -30,7 +30,7 @@ def discovered(memory, jobs, *names):
 
 
 def test_both_sides_are_listed_at_once_and_neither_gets_more_than_jobs(memory, monkeypatch):
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=120)
     at_once = {"s.example": 0, "d.example": 0}
     most = dict(at_once)
 

@@ -45,7 +45,7 @@ class Paged(MemoryStore, Paging):
     def await_heads(self, *names):
         """Return when these names were asked for."""
         with self.looked_up:
-            assert self.looked_up.wait_for(lambda: set(names) <= set(self.names("resolve")), timeout=30)
+            assert self.looked_up.wait_for(lambda: set(names) <= set(self.names("resolve")), timeout=120)
 
 
 @pytest.fixture
