@@ -172,6 +172,11 @@ OTHERS: dict[str, Fault] = {
 FAULTS = {**MENDABLE, **OTHERS}
 
 
+def timeout_for(fault: str) -> int:
+    """Return the timeout of a task in seconds: only a stall should exceed it, also on a busy machine."""
+    return 2 if FAULTS.get(fault) is stall else 30
+
+
 @dataclass
 class Plan:
     """Which request to break: its number among all, and whether every later one of the same method and kind fails too.

@@ -32,7 +32,7 @@ _FORMS = (
     base64.b64encode(SECRET.encode()).decode(),
     SECRET.replace("-", "%2D"),
 )
-_SETTINGS = {"timeout": 2, "retries": 1, "jobs": 2}
+_SETTINGS = {"timeout": 30, "retries": 1, "jobs": 2}
 
 
 @dataclass

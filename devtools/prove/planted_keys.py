@@ -30,7 +30,7 @@ from devtools.servers import DockerRegistry
 from devtools.signing import Key
 
 PASSPHRASE = "p4ssphrase-Of-The-Harbour"
-_SETTINGS = {"timeout": 2, "retries": 1, "jobs": 2}
+_SETTINGS = {"timeout": 30, "retries": 1, "jobs": 2}
 _KEYS = {"plain": Key(), "encrypted": Key("Ed25519", PASSPHRASE), "RSA": Key("RSA")}
 
 

@@ -16,14 +16,15 @@ from pathlib import Path
 
 from devtools import module_runner
 from devtools.module_runner import Result
-from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan
+from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan, timeout_for
 from devtools.prove.operations import OPERATIONS, Servers, Task
 from devtools.prove.report import Row
 from devtools.prove.sampling import sampled
 from devtools.servers import DockerRegistry, ModernRegistry
 
-# A stall must outlast the timeout of the tasks, in seconds; a retry follows each failure.
-_SETTINGS = {"timeout": 2, "retries": 2, "jobs": 1}
+# A retry follows each failure.
+_SETTINGS = {"retries": 2, "jobs": 1}
+# Seconds, longer than the timeout of a task that meets it.
 _STALL = 3.0
 THREADS = 16
 
@@ -117,9 +118,9 @@ class Attempt:
         for breaker in self.breakers.values():
             breaker.__exit__(*exception)
 
-    def run(self) -> Result:
+    def run(self, fault: str = "") -> Result:
         hosts = [self.breakers[side].host if side in self.breakers else "" for side in ("source", "destination")]
-        options = {**self.task.options(*hosts), **_SETTINGS}
+        options = {**self.task.options(*hosts), **_SETTINGS, "timeout": timeout_for(fault)}
         if self._login:
             username, password = self._login
             options["registries"] = [
@@ -134,7 +135,7 @@ def _try(servers: Servers, directory: Path, case: Case) -> str:
         with Attempt(servers, directory, case.operation) as attempt:
             plan = Plan(case.number, FAULTS[case.fault], case.permanent)
             attempt.breakers[case.side].plan = plan
-            result = attempt.run()
+            result = attempt.run(case.fault)
             verdict = _judge(attempt.task, case, result)
             if verdict:
                 return verdict

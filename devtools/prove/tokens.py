@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from devtools import images, module_runner
 from devtools.module_runner import Result
 from devtools.observe import digest_at
-from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan
+from devtools.prove.breaker import FAULTS, MENDABLE, Breaker, Plan, timeout_for
 from devtools.prove.operations import INDEX
 from devtools.prove.report import Row
 from devtools.prove.sampling import sampled
@@ -23,7 +23,7 @@ from devtools.servers import DockerRegistry
 from devtools.token_service import TokenService
 
 _LOGIN = {"username": "alice", "password": "wonder:land"}
-_SETTINGS = {"timeout": 2, "retries": 2, "jobs": 1}
+_SETTINGS = {"retries": 2, "jobs": 1}
 
 _numbers = itertools.count(1)
 
@@ -52,7 +52,7 @@ def run(seed: int, most: int | None) -> list[Row]:
         # The same storage without users, to look at what has arrived.
         opened = stack.enter_context(DockerRegistry(storage))
         work = _Work(directory, breaker, closed, opened)
-        work.copy(Plan())
+        work.copy(Plan(), timeout_for(""))
         count = len(breaker.seen)
         cases = sampled(list(itertools.product(range(count), FAULTS, (False, True))), seed, most)
         rows = {permanent: Row(f"token service, {how}", promise) for permanent, (how, promise) in _KINDS.items()}
@@ -71,7 +71,7 @@ class _Work:
         self._closed = closed
         self._opened = opened
 
-    def copy(self, plan: Plan) -> tuple[Result, str]:
+    def copy(self, plan: Plan, timeout: int) -> tuple[Result, str]:
         """Copy an image to a new repository; return the result, and the repository."""
         repository = f"tokens/number-{next(_numbers)}"
         self._breaker.seen.clear()
@@ -80,6 +80,7 @@ class _Work:
             "src": f"oci:{self._directory / 'layout'}:1",
             "dest": f"{self._closed.host}/{repository}:1",
             "registries": [{"host": self._closed.host, **_LOGIN}],
+            "timeout": timeout,
         }
         result = module_runner.run("image_copy", {**options, **_SETTINGS}, home=self._directory / "home")
         return result, repository
@@ -88,7 +89,7 @@ class _Work:
         """Return what is not as promised; empty where all is."""
         case = f"request {number + 1}, {fault} {'for ever' if permanent else 'once'}"
         try:
-            result, repository = self.copy(Plan(number, FAULTS[fault], permanent))
+            result, repository = self.copy(Plan(number, FAULTS[fault], permanent), timeout_for(fault))
         except AssertionError as error:
             return f"{case}: {error}"
         found = digest_at(self._opened.host, repository, "1")
