@@ -33,9 +33,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
 if __name__ == "__main__":
-    import fork_client  # the script has no package
+    # The script has no package.
+    import fork_client
+    import process_tree
 else:
-    from devtools import fork_client
+    from devtools import fork_client, process_tree
 
 if TYPE_CHECKING:
     from devtools.fork_coverage import Recorder
@@ -95,7 +97,7 @@ class ForkServer:
             try:
                 status = fork_client.ask(self._address, argv, environment, files, seconds, is_measured)
             except socket.timeout:
-                raise subprocess.TimeoutExpired(argv, seconds) from None
+                raise subprocess.TimeoutExpired(argv, seconds, _content(stdout), _content(stderr)) from None
             return _content(stdout), _content(stderr), status
 
     def close(self) -> None:
@@ -162,10 +164,10 @@ def _reap(running: dict[int, socket.socket]) -> None:
 
 
 def _kill(running: dict[int, socket.socket], client: socket.socket) -> None:
-    """Kill the fork whose client no longer waits for it."""
+    """Kill the fork whose client no longer waits for it, and what it has started."""
     for pid, other in list(running.items()):
         if other is client:
-            os.kill(pid, signal.SIGKILL)
+            process_tree.kill([pid, *process_tree.descendants(pid)])
             os.waitpid(pid, 0)
             running.pop(pid).close()
 

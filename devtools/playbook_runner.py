@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from devtools.fork_server import PLAYBOOKS, ForkServer
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
-_TIMEOUT = 600
+# Seconds, less than pytest grants a test, so that the error has the output.
+_TIMEOUT = 500
 _PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
@@ -26,7 +29,8 @@ def run(arguments: list[str], home: Path, environment: dict[str, str] | None = N
     ``environment`` is added to that of the modules; ansible-core itself has read its settings by then.
     """
     given = {**_environment(home), **(environment or {})}
-    stdout, stderr, status = _fork_server().run([_PROGRAM, *arguments], "", given, _TIMEOUT)
+    with _output_if_hung():
+        stdout, stderr, status = _fork_server().run([_PROGRAM, *arguments], "", given, _TIMEOUT)
     return stdout + stderr, status
 
 
@@ -34,10 +38,25 @@ def run_alone(arguments: list[str], home: Path, environment: dict[str, str] | No
     """Run ansible-playbook like :func:`run`, but in a new process, and with files copied for each task, as by default."""
     link_collection()
     given = {**_environment(home), "ANSIBLE_PIPELINING": "0", **(environment or {})}
-    process = subprocess.run(
-        [_PROGRAM, *arguments], env=given, capture_output=True, text=True, timeout=_TIMEOUT, check=False
-    )
+    with _output_if_hung():
+        process = subprocess.run(
+            [_PROGRAM, *arguments], env=given, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
     return process.stdout + process.stderr, process.returncode
+
+
+@contextlib.contextmanager
+def _output_if_hung() -> Iterator[None]:
+    try:
+        yield
+    except subprocess.TimeoutExpired as error:
+        said = "\n".join(map(_text, (error.stdout, error.stderr)))
+        raise AssertionError(f"ansible-playbook did not end within {_TIMEOUT} s. Its output so far:\n{said}") from error
+
+
+def _text(output: bytes | str | None) -> str:
+    """Return the output in an error of subprocess, which is in bytes even if text was asked for."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ import pytest
 import requests
 from requests.auth import HTTPBasicAuth
 
-from devtools import faults, images, module_runner, provision
+from devtools import faults, images, module_runner, playbook_runner, provision
 from devtools.process import wait_until
 from devtools.servers import DockerRegistry, ServerError
 from devtools.token_service import SERVICE, TokenRequest
@@ -313,6 +314,20 @@ class TestModuleRunner:
         (modules / "broken.py").write_text(code)
         monkeypatch.setattr(module_runner, "link_collection", lambda: tmp_path)
         return module_runner.run("broken", {}, home=tmp_path)
+
+
+class TestPlaybookRunner:
+    def test_kills_what_takes_too_long_with_what_it_has_started(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(playbook_runner, "_TIMEOUT", 10)
+        lock = tmp_path / "lock"
+        task = {"ansible.builtin.command": f"flock {lock} sleep 600"}
+        playbook = tmp_path / "play.yml"
+        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+        arguments = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+        with pytest.raises(AssertionError, match="did not end within 10 s. Its output so far"):
+            playbook_runner.run([*arguments, str(playbook)], tmp_path)
+        with lock.open("w") as file:
+            wait_until(lambda: _can_lock(file))
 
 
 def _can_lock(file):
