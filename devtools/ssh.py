@@ -41,6 +41,7 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
 MaxSessions 100
+LoginGraceTime 600
 """
         )
         return [program, "-D", "-e", "-f", str(config)]
@@ -58,6 +59,7 @@ MaxSessions 100
             "ansible_connection": "ssh",
             "ansible_host": "127.0.0.1",
             "ansible_port": self.port,
+            "ansible_ssh_timeout": 120,
             # A path below the home of a test can be longer than the system allows for a socket.
             "ansible_control_path_dir": str(self.directory),
             "ansible_ssh_private_key_file": str(self.directory / "client"),
