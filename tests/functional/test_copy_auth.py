@@ -122,7 +122,7 @@ class TestToken:
         self, run_module, registry, token_registry, token_service, repository
     ):
         """The registry of the source sends for its blobs to a storage that stands still until the token is refused."""
-        token_service.lifetime, token_service.skew = 2, -60
+        token_service.lifetime, token_service.skew = 10, -60
         images.push(INDEX, registry.host, repository, "1")
         with Haproxy(registry, "") as storage, ThreadPoolExecutor(1) as pool:
             storage.pause()
@@ -139,6 +139,7 @@ class TestToken:
                     wait_until(lambda: token_service.log or running.done())
                     younger = token_service.answer_get({"scope": []}, "Basic " + encoded("alice", PASSWORD))["token"]
                     wait_until(lambda: not self.is_alive(token_registry, younger))
+                    token_service.lifetime = 300
                 finally:
                     storage.resume()
                 result = running.result()

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from devtools import images, scripted
+from devtools.process import free_port, wait_until
 from devtools.scripted import Scripted
 
 TAGS = [f"v{number}" for number in range(150)]
@@ -28,8 +27,7 @@ def sync(run_module, tmp_path):
 
 @pytest.mark.parametrize("keep_going", [True, False])
 def test_150_tags_of_a_source_that_refuses_connections(sync, keep_going):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        host = "127.0.0.1:%d" % listener.getsockname()[1]
+    host = f"127.0.0.1:{free_port()}"
     result = sync(host, keep_going=keep_going, retries=1)
     assert result.failed
     assert "connection refused" in result.stdout
@@ -53,7 +51,8 @@ def test_150_tags_of_a_source_that_is_silent(sync):
         return []
 
     with Scripted(script) as server:
-        result = sync(server.host, keep_going=True, timeout=0.5, retries=1)
+        result = sync(server.host, keep_going=True, timeout=5, retries=1)
+        wait_until(lambda: len(server.requests) == 2)
     assert server.connections == len(server.requests) == 2
     assert f"cannot reach {server.host}: no response within the timeout" in result.stdout
     assert (
@@ -84,7 +83,7 @@ HEAD = b"HTTP/1.1 %s OK\r\nContent-Type: text/plain\r\n"
 )
 def test_a_server_that_goes_on_for_ever(run_module, begin, reason):
     with Scripted(lambda _request: drip(server, begin)) as server:
-        result = run_module("image_inspect", image=f"{server.host}/app:1", timeout=0.5, retries=0)
+        result = run_module("image_inspect", image=f"{server.host}/app:1", timeout=5, retries=0)
     assert reason in result.msg
 
 
@@ -99,5 +98,5 @@ def test_a_blob_that_drips(run_module, tmp_path):
 
     with Scripted(script) as server:
         options = {"src": f"{server.host}/app:1", "dest": f"oci:{tmp_path}/copy:1"}
-        result = run_module("image_copy", **options, timeout=0.5, retries=0)
+        result = run_module("image_copy", **options, timeout=5, retries=0)
     assert "the host sent data more slowly than min_rate allows" in result.msg

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import time
+import json
 
 import pytest
 
-from devtools import images, module_runner
+from devtools import faults, images, module_runner
 from devtools.observe import digest_at, tags_at, tally
+from devtools.process import wait_until
 
 
 def release(number):
@@ -123,17 +124,19 @@ def test_a_killed_run_goes_on_where_it_was(run_module, registry, second_registry
         images.push(release(names.index(entry["name"])), registry.host, f"{repository}/{entry['name']}", tag)
         entry["tags"] = [tag]
     options["images"] = [{key: value for key, value in entry.items() if value} for entry in entries]
-    # At this pace it takes seconds, so that it can be met in the middle.
-    slow = dict(options, registries=[{"host": second_registry.host, "requests_per_second": 10}], jobs=4)
+    # One blob takes longer than the test, and the pace leaves the other images unfinished when three blobs have arrived.
+    manifest = json.loads(release(5).manifests[release(5).digest][1])
     second_registry.forget()
-    process = module_runner.start("image_sync", slow, home=tmp_path / "home")
-    try:
-        while accepted(second_registry).get("PUT upload", 0) < 3:
+    with faults.slow_blob(registry, manifest["layers"][0]["digest"], rate=1) as proxy:
+        slow = {"registries": [{"host": second_registry.host, "requests_per_second": 10}], "jobs": 4}
+        slow["src"] = f"{proxy.host}/{repository}"
+        process = module_runner.start("image_sync", {**options, **slow}, home=tmp_path / "home")
+        try:
+            wait_until(lambda: process.poll() is not None or accepted(second_registry).get("PUT upload", 0) >= 3)
             assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-    finally:
-        process.kill()
-        process.communicate()
+        finally:
+            process.kill()
+            process.communicate()
     before = accepted(second_registry)
     blobs = sum(len(release(number).blobs) for number in range(6))
     assert before["PUT upload"] < blobs
