@@ -20,7 +20,7 @@ class Engine(Server):
     """What the engines of the tests have in common. They need root: without it an engine needs a set-up of its own."""
 
     transport = ""
-    start_seconds = 60
+    start_seconds = 180
     stop_seconds = 30  # dockerd ends its containerd first
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Engine(Server):
     def ready(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
             # One that listens may not answer yet, and hang up.
-            probe.settimeout(1)
+            probe.settimeout(30)
             try:
                 probe.connect(str(self.socket))
                 probe.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")

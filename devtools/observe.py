@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import time
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from devtools.access_log import Request
-from devtools.process import wait_until
 
+_SECONDS = 60
 _ACCEPT = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -78,20 +79,20 @@ def _kind(request: Request) -> str:
 
 
 def _get(host: str, path: str) -> bytes | None:
-    found: list[tuple[int, bytes]] = []
-
-    def is_settled() -> bool:
-        with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
-            connection.request("GET", path, headers={"Accept": _ACCEPT})
-            response = connection.getresponse()
-            found.append((response.status, response.read()))
-        return response.status != 500
-
+    deadline = time.monotonic() + _SECONDS
+    status, content = _response(host, path)
     # distribution 2 writes the file of a tag in place: for a moment it is empty, and reading it fails.
-    with suppress(TimeoutError):
-        wait_until(is_settled, 10)
-    status, content = found[-1]
+    while status == 500 and time.monotonic() < deadline:
+        time.sleep(0.01)
+        status, content = _response(host, path)
     if status == 404:
         return None
     assert status == 200, (path, status, content)
     return content
+
+
+def _response(host: str, path: str) -> tuple[int, bytes]:
+    with closing(http.client.HTTPConnection(host, timeout=_SECONDS)) as connection:
+        connection.request("GET", path, headers={"Accept": _ACCEPT})
+        response = connection.getresponse()
+        return response.status, response.read()

@@ -41,7 +41,7 @@ class Server:
 
     scheme = "http"
     more_environment: dict[str, str] = {}  # in addition to that of this process
-    start_seconds = 20
+    start_seconds = 120
     stop_seconds = 5
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Server:
         return "\n".join(text.splitlines()[-_TAIL_LINES:]) or "its log is empty"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Return once the condition holds, or raise TimeoutError."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -33,7 +33,7 @@ __all__ = [
     "ServerError",
 ]
 
-_SETTLE_SECONDS = 10
+_SETTLE_SECONDS = 120
 
 
 class DockerRegistry(Server):
