@@ -28,7 +28,7 @@ def find(name: str) -> str | None:
     """Return the path of a peer, built if need be; None without a Go toolchain, and for a slow one that is not asked for."""
     module, version = _MODULES[name]
     is_allowed = name not in _SLOW or bool(os.environ.get(BUILD_ALL))
-    return provision.go_program(module, version, name, builds=is_allowed)
+    return provision.go_program(module, version, name, builds=is_allowed, is_optimized=False)
 
 
 def find_policy_judge() -> str | None:
