@@ -295,10 +295,10 @@ def _identify(candidate: str) -> tuple[tuple[int, int], str] | None:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            timeout=30,
+            timeout=300,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.CalledProcessError):
         return None
     major, minor, path = result.stdout.strip().split(" ", 2)
     return (int(major), int(minor)), path

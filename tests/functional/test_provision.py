@@ -35,6 +35,15 @@ def test_what_is_missing_is_listed_for_apt():
     assert set(listed.stdout.split()) <= set(provision.PROGRAMS.values())
 
 
+def test_an_interpreter_that_hangs_is_not_taken_for_absent(monkeypatch):
+    def hang(command, **_options):
+        raise subprocess.TimeoutExpired(command, 300)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    with pytest.raises(subprocess.TimeoutExpired):
+        provision.python_versions()
+
+
 def test_a_program_without_its_libraries_is_to_be_installed(monkeypatch, tmp_path):
     monkeypatch.setattr(provision, "BUILD", tmp_path)
     tools, unpacked = tmp_path / "tools", tmp_path / "debs" / "balancer" / "usr" / "sbin"
