@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, InvalidReference, naming
+from .._errors import AccessDenied, ImageError, InvalidReference, naming
 from .._image import deletion_marker
 from .._image import digest as digests
 from .._image import reference as references
+from .._image.descriptor import Descriptor
 from .._image.graph import Content
 from .._image.reference import EngineReference, Reference, RegistryReference
 from .._image.version import in_order
@@ -23,11 +24,12 @@ from .._run import Run
 from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment
-from .delete_attached import attached_to, delete_attached
+from .delete_attached import attached_to, delete_attached, hinting
 from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
 _LEFT_HINT = "The image itself was deleted. Run the task again with its digest to delete its referrers"
+_TAGS_HINT = "The image itself was deleted. Delete its remaining tags one by one with scope: tag"
 _MANIFEST_HINT = "Add a tag, or set scope: manifest to delete the manifest with all its tags"
 
 
@@ -82,8 +84,7 @@ def delete(options: DeleteOptions, stores: Stores) -> Deleted:
         if stores.run.dry_run:
             return deleted
         if options.scope == "manifest":
-            method = "digest" if _delete_manifests(store, digest, marker, deleted.removed) else ""
-            delete_attached(store, deleted.attached, _LEFT_HINT)
+            method = "digest" if _delete_image(store, deleted, marker) else ""
         else:
             method = _delete_tag(store, tag, digest, others, stores.run)
     return dataclasses.replace(deleted, method=method) if method else Deleted()
@@ -178,23 +179,36 @@ def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run
     return method
 
 
-def _delete_manifests(store: Store, digest: str, marker: str, tags: t.Sequence[str]) -> bool:
-    """Delete an image, then the deletion marker if there is one, then tags that the registry kept. Return whether any of them existed.
+def _delete_image(store: Store, deleted: Deleted, marker: str) -> bool:
+    """Delete an image, then the deletion marker if there is one, its referrers, and tags that the registry kept.
 
-    If the task is killed after the first one, the marker still shows the next run what was deleted.
+    Return whether the manifests or tags existed. If the task is killed after the first manifest, the marker still shows
+    the next run what was deleted. Referrers come before the tags: without the image, a run with a tag no longer finds them.
     """
-    manifests = [one for one in (digest, marker) if one]
+    manifests = [one for one in (deleted.digest, marker) if one]
     existed = [store.delete(one) for one in manifests]
+    delete_attached(store, deleted.attached, _LEFT_HINT)
     if store.location.is_registry:  # elsewhere, no image has the tags of a deleted one
-        existed += [_delete_kept_tag(store, tag, manifests) for tag in tags]
+        with hinting(_TAGS_HINT):
+            existed += [_delete_kept_tag(store, tag, manifests) for tag in deleted.removed]
     return any(existed)
 
 
 def _delete_kept_tag(store: Store, tag: str, manifests: t.Collection[str]) -> bool:
     """Delete a tag if it still points to one of the deleted manifests, as in registries that store each tag separately."""
     with naming(store.reference(tag)):
-        found = store.resolve(tag)
+        found = _resolve_deleted(store, tag)
         return bool(found and found.digest in manifests and store.delete_tag(tag, found.digest))
+
+
+def _resolve_deleted(store: Store, tag: str) -> Descriptor | None:
+    """Resolve a tag of a deleted image. 403 means that it is absent: the tag could be read before, and some registries return 403 for absent tags."""
+    try:
+        return store.resolve(tag)
+    except AccessDenied as error:
+        if error.status != 403:
+            raise
+        return None
 
 
 def _foreseen(store: Store, digest: str, tag: str, scope: str, others: OtherTags) -> Deleted:

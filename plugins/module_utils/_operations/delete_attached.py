@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import typing as t
 
 from .._errors import ImageError, NotFound, naming
@@ -43,13 +44,20 @@ def delete_attached(store: Store, found: t.Sequence[Attachment], hint: str) -> N
     On failure, raises ImageError with this ``hint`` about the remaining ones.
     """
     by_subject: dict[str, list[str]] = {}
-    try:
+    with hinting(hint):
         for one in reversed(found):
             _delete(store, one)
             if not one.tag:
                 by_subject.setdefault(one.subject, []).append(one.digest)
         for subject, digests in by_subject.items():
             required(store).detach(subject, digests)
+
+
+@contextlib.contextmanager
+def hinting(hint: str) -> t.Iterator[None]:
+    """Add a hint to errors in the block, for example about what was already deleted."""
+    try:
+        yield
     except ImageError as error:
         error.hint = ". ".join(filter(None, (error.hint.rstrip("."), hint)))
         raise

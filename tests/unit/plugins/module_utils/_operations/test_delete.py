@@ -6,7 +6,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    ImageError,
+    InvalidReference,
+    Refused,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._image import deletion_marker
 from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import (
     Deleted,
@@ -133,7 +138,35 @@ def test_tags_that_a_registry_keeps_are_deleted_after_their_image(run, place, na
 
 def test_a_tag_that_a_registry_keeps_and_does_not_delete_is_an_error(run, place):
     place.delete = lambda digest: place.broken.add("10") or True
-    with pytest.raises(Refused, match=TEN + ": returned 500"):
+    with pytest.raises(Refused) as caught:
+        run(ONE, "manifest")
+    assert str(caught.value) == (
+        TEN + ": returned 500. The image itself was deleted. Delete its remaining tags one by one with scope: tag."
+    )
+
+
+def deny_absent(place, status):
+    """Let a place refuse to resolve what it does not have, as some registries do, but find it certainly absent."""
+    resolve = place.resolve
+
+    def denied(name):
+        found = resolve(name)
+        if not found:
+            raise AccessDenied("denied", status=status)
+        return found
+
+    place.find, place.resolve = resolve, denied
+
+
+def test_a_registry_may_return_403_for_a_deleted_tag(run, place):
+    deny_absent(place, 403)
+    deleted = run(ONE, "manifest")
+    assert (deleted.method, deleted.removed, set(place.tags)) == ("digest", ["1", "10"], {"2"})
+
+
+def test_a_login_that_is_refused_after_the_deletion_is_an_error(run, place):
+    deny_absent(place, 401)
+    with pytest.raises(AccessDenied, match=ONE + r": denied\. The image itself was deleted\."):
         run(ONE, "manifest")
 
 
@@ -410,6 +443,14 @@ class TestReferrers:
             "%s@%s: returned 405. Allow it. The image itself was deleted. Run the task again with its digest to delete "
             "its referrers." % (REPOSITORY, sbom.digest)
         )
+
+    def test_they_are_deleted_before_a_tag_that_cannot_be_deleted(self, run, place, sbom):
+        place.delete = lambda digest: place.asked.append(("delete", digest)) or True
+        place.broken.add("10")
+        place.find = place.resolve
+        with pytest.raises(Refused, match=TEN + ": returned 500"):
+            run(ONE, "manifest", referrers=True)
+        assert place.names("delete") == [A.digest, sbom.digest]
 
     def test_they_cannot_be_deleted_with_a_tag(self, run, place):
         with pytest.raises(ImageError, match="referrers cannot be deleted with scope: tag") as caught:
