@@ -16,7 +16,6 @@ import base64
 import contextlib
 import dataclasses
 import fcntl
-import functools
 import os
 import typing as t
 
@@ -60,7 +59,6 @@ class AuthFile:
         # What a link leads to is replaced, and not the link.
         self._target = os.path.realpath(self.path)
         self._run_helper = run_helper
-        self._ask = functools.lru_cache(maxsize=None)(lambda helper: ask(helper, run_helper))
         self._warn = warn
 
     def change(self, name: str, wanted: Credential, dry_run: bool) -> Change:
@@ -79,6 +77,7 @@ class AuthFile:
 
     def _carry_out(self, name: str, wanted: Credential) -> Change:
         with self._locked():
+            # Another task may have changed the file or the helper's keychain since the first plan.
             change = self._plan(name, wanted)
             if change.order:
                 change.order.give(self._run_helper)
@@ -93,7 +92,7 @@ class AuthFile:
         auths = mapping(document, "auths")
         entries = {key: auths[key] for key in reversed(exact_last(auths)) if canonical(key) == name}
         if helper:
-            before = self._ask(helper)
+            before = ask(helper, self._run_helper)
         else:
             before = next(filter(None, map(self._credential, entries.values())), ANONYMOUS)
         order = _Order(helper, wanted) if helper and before != wanted else None

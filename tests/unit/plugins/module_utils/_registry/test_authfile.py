@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 
@@ -124,7 +125,7 @@ def test_docker_asks_its_store_for_docker_hub_by_an_old_name(change, write, run)
 def test_a_helper_of_the_host_comes_before_the_store(change, write, run):
     write("auth.json", {"credsStore": "other", "credHelpers": {"https://r.example": "test"}})
     assert change("r.example", ALICE) is None
-    assert run.calls == [("docker-credential-test", "get"), ("docker-credential-test", "store")]
+    assert run.calls == [("docker-credential-test", action) for action in ("get", "get", "store")]
     assert list(run.stored) == ["https://r.example"]
 
 
@@ -151,6 +152,28 @@ def test_who_was_there_before(change):
     change("r.example", ALICE)
     change("r.example", credential_of("bob", "builds"))
     assert change.before == ALICE
+
+
+@pytest.mark.parametrize(("before", "wanted"), [(ALICE, ANONYMOUS), (ANONYMOUS, ALICE)])
+def test_a_concurrent_task_that_changes_the_keychain_first_leaves_nothing_to_do(
+    change, write, run, monkeypatch, before, wanted
+):
+    write("auth.json", {"credHelpers": {"r.example": "test"}})
+    change("r.example", before)
+    flock = fcntl.flock
+
+    def wait_for_the_other_task(descriptor, operation):
+        flock(descriptor, operation)
+        monkeypatch.setattr(fcntl, "flock", flock)
+        run.stored.clear()
+        if wanted:
+            run.stored["r.example"] = {"Username": wanted.username, "Secret": wanted.password}
+
+    monkeypatch.setattr(fcntl, "flock", wait_for_the_other_task)
+    run.calls.clear()
+    change("r.example", wanted)
+    assert change.changed is False
+    assert {action for _program, action in run.calls} == {"get"}
 
 
 def test_a_helper_that_cannot_be_one(change, write, run):
