@@ -33,6 +33,7 @@ FIRST = 5.0
 INTERVAL = 10.0
 
 _MAX_BYTES = 4096
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 display = Display()
 
@@ -94,7 +95,7 @@ def style_of(given: object) -> str:
 
 
 def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
-    """Return a function that reads a file on the managed node in another thread; None for other connections."""
+    """Return a function that reads a file on the managed node in a thread of :func:`_start`; None for other connections."""
     if connection.transport == "local":
         return _read_local
     if connection.transport != "ssh":
@@ -104,7 +105,13 @@ def reader(connection: t.Any) -> t.Callable[[str], bytes] | None:
     other.become = None
 
     def read(path: str) -> bytes:
-        status, content, _errors = other.exec_command("head -c %d %s" % (_MAX_BYTES, shlex.quote(path)), sudoable=False)
+        command = "head -c %d %s" % (_MAX_BYTES, shlex.quote(path))
+        # ssh inherits the mask, and has to end with an interrupted playbook.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        try:
+            status, content, _errors = other.exec_command(command, sudoable=False)
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         return content if status == 0 else b""
 
     return read
@@ -197,7 +204,7 @@ def _start(thread: threading.Thread) -> None:
     Python would run no handler until the main thread wakes by itself, so the worker would survive an interrupted
     playbook, and ansible-playbook would wait for it forever.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         thread.start()  # it inherits the mask
     finally:

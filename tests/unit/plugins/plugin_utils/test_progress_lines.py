@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -76,7 +77,11 @@ def test_another_connection_reads_the_file_without_privileges() -> None:
     connection = types.SimpleNamespace(transport="ssh", become="sudo", exec_command=exec_command)
     read = reader(connection)
     assert read is not None
-    assert read("/tmp/a b") == b"content"
+    found = []
+    thread = threading.Thread(target=lambda: found.append(read("/tmp/a b")))
+    thread.start()
+    thread.join(timeout=120)
+    assert found == [b"content"]
     assert commands == [("head -c 4096 '/tmp/a b'", False)]
     assert connection.become == "sudo"
     assert reader(types.SimpleNamespace(transport="docker")) is None
@@ -156,6 +161,24 @@ def test_signals_are_left_to_the_main_thread(monkeypatch: pytest.MonkeyPatch, in
     watcher._thread.join(timeout=60)
     assert seen == [before | {signal.SIGINT, signal.SIGTERM}]
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_signal_ends_what_the_thread_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress_lines, "FIRST", 0.0)
+    masks = []
+
+    def exec_command(_command, sudoable):
+        code = "import signal; print(len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+        masks.append(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout)
+        watcher._end.set()
+        return 0, b"", b""
+
+    read = reader(types.SimpleNamespace(transport="ssh", exec_command=exec_command))
+    assert read is not None
+    watcher = _progress_lines.Watcher("/tmp/x", read, "web1", "lines")
+    watcher.__enter__()
+    watcher._thread.join(timeout=120)
+    assert masks == [b"0\n"]
 
 
 def test_the_next_task_of_a_loop_ends_what_watches_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
