@@ -141,7 +141,8 @@ options:
     description:
       - The O(inventory) of an air-gapped site, as a file on the managed node.
       - If O(dest) is an OCI layout, the module copies only content that the site does not have. It leaves out images that the site has under the same
-        name and with the same digest. For all other images, it leaves out the blobs that the site has.
+        name and with the same digest, unless the layout has another image with this name. For all other images, it leaves out the blobs that the
+        site has.
       - If O(src) is such a layout, some blobs are missing from it. The module mounts these blobs from other repositories at the destination. The
         inventory shows which repositories contain them. O(prune) keeps the tags that the inventory lists.
     type: path

@@ -38,10 +38,13 @@ class FarSide:
     def makes_needless(self, plan: Plan, dest: str) -> bool:
         """Return whether a layout does not need an image, because the site already has it.
 
-        It is needed if it has referrers that the site does not have yet.
+        It is needed if it has referrers that the site does not have yet, or if the layout has its tag for another
+        image, which would replace it at the site.
         """
         shares_content = plan.request.destination.location.owner == ""
         if not (plan.changed and shares_content and self.has(dest, plan.top.digest)):
+            return False
+        if any(plan.previous[tag] for tag in plan.outdated_tags):
             return False
         known = self._inventory.of_digest(plan.top.digest) or {}
         return plan.attached is None or plan.attached.digests.issubset(known.get("referrers") or ())

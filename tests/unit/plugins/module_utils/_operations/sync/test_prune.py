@@ -150,6 +150,25 @@ def test_what_a_layout_leaves_out_is_not_needed_to_delete_what_is_attached(memor
     assert [name for name, *_rest in deleted(synced)] == ["old", tag_of(C)]
 
 
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_tag_in_a_layout_does_not_replace_an_image_that_the_site_has(memory, sync, tmp_path, prune):
+    """The tag pointed to another image when an earlier task wrote the layout."""
+    source = memory["s.example/a"].add(B, tag="1")
+    layout = "oci:%s" % (tmp_path / "bundle")
+    assert sync({"name": "a"}, dest=layout).changed
+    source.add(A, tag="1")
+    base = tmp_path / "site.json"
+    record = {"ref": "d.example/a:1", "digest": A.digest, "blobs": [], "manifests": []}
+    base.write_text(json.dumps({"version": 1, "images": [record]}))
+    options = {"dest": layout, "base": str(base), "prune": prune}
+    [job] = sync({"name": "a"}, dry_run=True, **options).images
+    assert (job.action, job.digest, job.previous) == ("updated", A.digest, B.digest)
+    assert sync({"name": "a"}, **options).changed
+    assert not sync({"name": "a"}, **options).changed
+    memory["d.example/a"].add(A, tag="1")
+    assert not sync({"name": "a"}, src=layout).changed
+
+
 class TestOtherShares:
     """The first host deletes ``old`` and its signature. Other hosts copy some of the declared tags."""
 
