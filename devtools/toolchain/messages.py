@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -96,7 +97,8 @@ class _Assigned(NamedTuple):
     blocks: tuple[_Block, ...]
 
 
-def messages() -> list[Message]:
+@functools.cache
+def messages() -> tuple[Message, ...]:
     """Return the messages of all plugins, each once, in the order of sections and texts."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(_PLUGINS.rglob("*.py"))}
     errors = _error_classes(trees.values()) | _ANSIBLE
@@ -108,7 +110,9 @@ def messages() -> list[Message]:
             known = found.get((section, message.text))
             hints = (*known.hints, *message.hints) if known else message.hints
             found[section, message.text] = message._replace(hints=tuple(dict.fromkeys(hints)))
-    return sorted(found.values(), key=lambda each: (each.section, re.sub(r"\W", "", each.text).lower(), each.text))
+    return tuple(
+        sorted(found.values(), key=lambda each: (each.section, re.sub(r"\W", "", each.text).lower(), each.text))
+    )
 
 
 def page() -> str:
