@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.drayage.registry.plugins.module_utils._image.tag_selection import TagSelection
+
 GUIDES = Path(__file__).parents[3] / "docs" / "docsite" / "rst"
 
 
@@ -43,3 +45,12 @@ def test_images_get_the_names_that_skopeo_sync_gives(found: tuple[str, str, dict
     assert module == "image_sync"
     if "images" in options or "src" in options or "dest" in options:
         assert options["scoped"] is False
+
+
+def test_the_newest_variant_is_no_release_candidate() -> None:
+    text = (GUIDES / "guide_tags.rst").read_text(encoding="utf-8")
+    block = text.partition("- name: Find the newest Alpine variant\n")[2].partition("\n\n")[0]
+    options = yaml.safe_load(block)["drayage.registry.image_tags"]
+    selection = TagSelection.parse(options["include"], semver=options["semver"], newest=options["newest"])
+    tags = ["7.2.4-alpine", "7.4-alpine", "7.4.1", "7.10.0-alpine", "7.10.0-alpine3.20", "8.0.0-rc1-alpine", "alpine"]
+    assert selection.select(tags) == ["7.10.0-alpine"]
