@@ -57,6 +57,8 @@ options:
     type: path
 requirements:
   - cryptography >= 3.3.2, if O(signed_by) or O(policy) is set
+  - C(gpg), if O(policy) has requirements of type C(signedBy)
+  - PyYAML, if O(registries_d) is set, or if C(/etc/containers/registries.d) exists with O(policy=default)
 """
 
     POLICY = r"""
@@ -76,4 +78,7 @@ options:
         servers. If a server uses a private CA, add an entry with O(registries[].ca_path) for this server.
       - Without this option, the module looks for cosign signatures in the image's repository, and for GPG signatures in C(/var/lib/containers/sigstore).
     type: path
+requirements:
+  - C(gpg), if O(policy) has requirements of type C(signedBy)
+  - PyYAML, if O(registries_d) is set, or if C(/etc/containers/registries.d) exists with O(policy=default)
 """

@@ -66,6 +66,7 @@ options:
         lists, in addition to those from O(images) and O(source_file).
       - At the destination, each tag points to the digest in the file, even if the tag points to another image at the source.
       - An entry's C(drayage.registry/platforms) annotation takes precedence over O(platforms).
+      - To read YAML, the module needs the Python library PyYAML on the managed node.
     type: path
   scoped:
     description:
@@ -146,6 +147,8 @@ options:
       - If O(src) is such a layout, some blobs are missing from it. The module mounts these blobs from other repositories at the destination. The
         inventory shows which repositories contain them. O(prune) keeps the tags that the inventory lists.
     type: path
+requirements:
+  - PyYAML, if O(source_file) or O(lock_file) is a YAML file
 seealso:
   - module: drayage.registry.image_copy
   - module: drayage.registry.image_tags

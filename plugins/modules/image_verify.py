@@ -67,8 +67,6 @@ options:
     default: []
 requirements:
   - cryptography >= 3.3.2
-  - C(gpg), for policies with C(signedBy)
-  - PyYAML, if O(registries_d) is set
 seealso:
   - module: drayage.registry.image_sign
   - module: drayage.registry.image_copy
