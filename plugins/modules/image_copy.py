@@ -15,7 +15,7 @@ description:
   - The managed node needs neither a container engine nor a program such as C(skopeo).
   - The module does not transfer content that already exists at the destination. If the source and the destination are in the same registry, it
     mounts the blobs instead of copying them. If they are in the same repository, it writes only the tags.
-  - If the destination is up to date, the task sends one HEAD request to the source and one to the destination.
+  - If the destination is up to date, the task sends one HEAD request to the source, and one HEAD request to the destination for each tag.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion

@@ -14,8 +14,8 @@ description:
   - Use this module instead of C(skopeo sync), or instead of a loop over M(drayage.registry.image_copy).
   - The module plans all changes before it writes anything. It then copies images in parallel. If several images share a layer, the module uploads it
     to a registry once and mounts it into the other repositories.
-  - If the destination is up to date, the task sends one tag list request per repository and one HEAD request per tag, both to
-    the source and to the destination.
+  - If the destination is up to date, the task sends one HEAD request per tag to the source and one to the destination, and reads the tag list of each
+    repository at the destination. It reads the tag list of a source repository only if an entry selects from all tags in the repository.
 extends_documentation_fragment:
   - drayage.registry._attributes
   - drayage.registry._conversion
@@ -94,7 +94,8 @@ options:
     description:
       - What to do with tags that already exist at the destination.
       - V(update) updates them to match the source.
-      - V(keep) leaves them unchanged and sends no request to the source. Use it for tags that never move.
+      - V(keep) leaves them unchanged and sends no HEAD or GET request for them to the source. Use it for tags that never move. To select from all tags
+        in a repository, the module still reads its tag list.
       - If the tag list of a destination registry does not contain a tag, the module sends one HEAD request to confirm that the tag does not exist, because
         the list may be outdated or incomplete. With V(update), it sends no such request if the repository has no tags.
     type: str
