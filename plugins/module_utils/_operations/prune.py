@@ -61,10 +61,10 @@ class PrunableTags:
         """The full reference, without a tag."""
         return self.store.reference("")
 
-    def declare(self, images: t.Sequence[Job], absent: t.Collection[str]) -> None:
+    def declare(self, images: t.Sequence[Job]) -> None:
         """Set the declared images as they are known now. Names that are digests of declared images are kept.
 
-        An index that loses platforms gets a different digest. ``absent`` has the references of optional tags that no host copies.
+        An index that loses platforms gets a different digest.
         """
         selected = list(filter(digests.is_digest, self.selected))
         by_digest = {image.digest: image for image in images if digests.is_digest(image.name) and image.digest}
@@ -74,10 +74,14 @@ class PrunableTags:
         # What this host declares is known by now; what others do may yet come. What is left out never comes.
         names = {image.name: image for image in images}
         by_others = [name for name in self.selected if name not in names and not self.is_ours(name)]
-        by_others = [name for name in by_others if self.store.reference(name) not in absent]
         tags = {name: image for name, image in names.items() if name and not digests.is_digest(name)}
         own = [name for name, image in (*tags.items(), *by_digest.items()) if not image.is_left_out]
         self.needed = frozenset([*own, *by_others])
+
+    def expect_absent(self, references: t.Collection[str]) -> None:
+        """Let the repository lack these tags, which no host copies."""
+        absent = {one.tag for one in self.optional if self.store.reference(one.tag) in references}
+        self.needed = self.needed.difference(absent)
 
     def leave_to_others(self) -> None:
         """Keep only the tags that this host deletes."""
@@ -109,9 +113,8 @@ def look_up(prunable: t.Sequence[PrunableTags], images: t.Iterable[Job], run: Ru
     declared: dict[str, list[Job]] = collections.defaultdict(list)
     for image in images:
         declared[image.repository].append(image)
-    absent = find_absent([one for group in prunable for one in group.optional], run)
     for group in prunable:
-        group.declare(declared[group.repository], absent)
+        group.declare(declared[group.repository])
     existing = find_existing([one for group in prunable for one in group.unlisted], run)
     pairs = [(group, tag) for group in prunable for tag in group.unselected]
     pairs = [(group, tag) for group, tag in pairs if group.store.reference(tag) not in existing]
@@ -169,7 +172,12 @@ def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
     """Delete the tags, repository by repository, then the artifacts attached to their images. Return a job for each tag."""
-    deletions = [_Deletion(group, run) for group in prunable]
+    going = [group for group in prunable if group.tags]
+    # Looked up only here, as it takes requests that a run without deletions does not need.
+    absent = find_absent([one for group in going for one in group.optional], run)
+    for group in going:
+        group.expect_absent(absent)
+    deletions = [_Deletion(group, run) for group in going]
     for_each(_Deletion.delete, deletions, run.jobs)
     # Repositories of a layout share what is attached: it goes when the images of all of them are gone.
     for_each(_Deletion.delete_attached, deletions, run.jobs)

@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.slices import Slice
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
@@ -188,6 +189,24 @@ class TestOtherShares:
         assert failed(synced) == {}
         assert deleted(foreseen) == deleted(synced)
         assert set(place.tags) == {"1"}
+
+    @pytest.mark.parametrize("reason", ["needed", "deleted by the other host", "dry run"])
+    def test_tags_of_other_hosts_are_looked_up_only_for_deletions(
+        self, memory, place, prune_first_share, monkeypatch, reason
+    ):
+        asked = []
+        source = memory["s.example/a"]
+        monkeypatch.setattr(source, "find", lambda name: asked.append(name) or source.resolve(name))
+        if reason != "dry run":
+            prune_first_share()
+            asked.clear()
+        if reason == "needed":
+            place.add(SIGNATURE, tag=tag_of(A))
+        if reason == "deleted by the other host":
+            tags = ("old-%d" % number for number in range(99))
+            place.add(C, tag=next(tag for tag in tags if Slice(2, 2).has("d.example/a:" + tag)))
+        assert failed(prune_first_share(dry_run=reason == "dry run")) == {}
+        assert asked == []
 
     @pytest.mark.parametrize("is_broken", [True, False])
     def test_tags_that_may_exist_are_waited_for(self, memory, place, prune_first_share, is_broken):
