@@ -159,6 +159,11 @@ class LocalFailure(ImageError):
     """A file on the managed node could not be read or written."""
 
 
+def tag_moved(digest: str) -> ImageError:
+    """Return the error for a tag that another client has moved to this digest, so that it must not be deleted."""
+    return ImageError("the tag moved to %s during this run, so it was not deleted" % digest, hint="Run the task again")
+
+
 class MissingLibrary(ImageError):
     """A Python library that this feature needs cannot be imported on the managed node."""
 

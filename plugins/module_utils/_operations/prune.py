@@ -13,7 +13,7 @@ import collections
 import dataclasses
 import typing as t
 
-from .._errors import ImageError, naming
+from .._errors import ImageError, naming, tag_moved
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._run import Run
@@ -265,11 +265,10 @@ class _Deletion:
 
 
 def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:
-    """Raise ImageError if the tag was moved during this run."""
+    """Raise ImageError if the tag was moved during this run. Registries delete a tag whatever it points to."""
     now = store.find(tag)
     if now and now.digest != known.digest:
-        cause = "the tag moved to %s during this run, so it was not deleted" % now.digest
-        raise ImageError(cause, hint="Run the task again")
+        raise tag_moved(now.digest)
 
 
 def _deleted(store: Repository, tag: str, known: Descriptor, attached: t.Iterable[Attachment] = ()) -> Job:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import secrets
 
-from .._errors import ImageError, ImmutableTag, NotFound, Refused
+from .._errors import ImageError, ImmutableTag, NotFound, Refused, tag_moved
 from .._image import deletion_marker, media_types
 from .._image import digest as digests
 from .._image.manifest import Manifest
@@ -72,10 +72,7 @@ class TagDeleter:
         except NotFound:
             return ""
         if digest not in (original.digest, digests.of(original.raw, digests.split(digest)[0])):
-            raise ImageError(
-                "the tag moved to %s during this run, so it was not deleted" % original.digest,
-                hint="Run the task again",
-            )
+            raise tag_moved(original.digest)
         config, unique = deletion_marker.make(digest, docker=original.media_type in media_types.DOCKER)
         BlobUploader(client, access).push(unique.blobs[0], lambda: [config])
         try:

@@ -18,7 +18,7 @@ import concurrent.futures
 import dataclasses
 import typing as t
 
-from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound
+from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, tag_moved
 from .._image import digest as digests
 from .._image import media_types
 from .._image.config import MAX_CONFIG
@@ -205,17 +205,22 @@ class ConfigStore(Store, Lockable):
         return self._backend.exclusive()
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Delete the name, and the image if it has no other name."""
-        return "tag" if self._backend.remove([self._full(tag)]) else ""
+        """Delete the name, and the image if it has no other name. Raises ImageError if it has moved."""
+        with self._backend.exclusive():  # engines have no lock: there the check only makes a loss less likely
+            now = self._backend.find(self._full(tag))
+            if now and now != digest:
+                raise tag_moved(now)
+            return "tag" if now and self._backend.remove([self._full(tag)]) else ""
 
     def delete(self, digest: str) -> bool:
         """Delete the names that the image has in this repository. An image without names is deleted by its ID."""
-        try:
-            names = self._backend.names()
-        except NotFound:
-            return False
-        ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
-        return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
+        with self._backend.exclusive():
+            try:
+                names = self._backend.names()
+            except NotFound:
+                return False
+            ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
+            return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
 
     def _layers_of(self, image_id: str) -> ReadLayers | None:
         """Return a function that reads the layers from the config, if the config can be read elsewhere."""

@@ -19,7 +19,7 @@ import functools
 import os
 import typing as t
 
-from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors
+from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, NotFound, file_errors, tag_moved
 from .._files import (
     STAGING,
     ReentrantLock,
@@ -172,12 +172,15 @@ class Directory(Store, Lockable):
                 yield
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Delete the signatures for a tag. The image itself has no name to delete."""
+        """Delete the signatures for a tag. The image itself has no name to delete. Raises ImageError if it has moved."""
         if not self._is_attached(tag) or self.resolve(tag) is None:
             return ""
         with file_errors("write", self._path), self._lock():
+            now = self.resolve(tag)
+            if now and now.digest != digest:
+                raise tag_moved(now.digest)
             self.referrers.remove(tag)
-        return "tag"
+        return "tag" if now else ""
 
     def delete(self, digest: str) -> bool:
         """Delete the image with its directory if it still has this digest."""

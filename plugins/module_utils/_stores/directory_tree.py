@@ -18,7 +18,7 @@ import os
 import secrets
 import typing as t
 
-from .._errors import InvalidContent, InvalidReference, NotFound, file_errors
+from .._errors import InvalidContent, InvalidReference, NotFound, file_errors, tag_moved
 from .._files import STAGING, open_regular
 from .._image import cosign_tag, referrers, signature_file
 from .._image import digest as digests
@@ -218,8 +218,14 @@ class TreeRepository(Repository):
         return names
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Delete the directory of this tag."""
-        return "tag" if self.open(tag).delete(digest) else ""
+        """Delete the directory of this tag. Raises ImageError if it has moved."""
+        store = self.open(tag)
+        if store.delete(digest):
+            return "tag"
+        now = store.resolve("")
+        if now:
+            raise tag_moved(now.digest)
+        return ""
 
     def _directory(self, name: str) -> str:
         """Return the directory of a tag or digest. The name of the directory for ``latest`` may contain no tag."""

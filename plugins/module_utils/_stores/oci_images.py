@@ -15,7 +15,7 @@ import copy
 import os
 import typing as t
 
-from .._errors import ContentMissing, ImageError, NotFound, file_errors
+from .._errors import ContentMissing, ImageError, NotFound, file_errors, tag_moved
 from .._files import ReentrantLock
 from .._image import digest as digests
 from .._image import media_types
@@ -245,8 +245,15 @@ class OciImages(IndexedStore, Lockable, Batching):
                 yield
 
     def delete_tag(self, tag: str, digest: str) -> str:
-        """Delete the entries with this name, and the files that no other entry needs."""
-        return "tag" if self._remove(lambda index: index.named(self._names.full(tag))) else ""
+        """Delete the entries with this name, and the files that no other entry needs. Raises ImageError if it has moved."""
+
+        def unmoved(index: Index) -> list[IndexEntry]:
+            found = index.named(self._names.full(tag))
+            for now in digests_of(found) - {digest}:
+                raise tag_moved(now)
+            return found
+
+        return "tag" if self._remove(unmoved) else ""
 
     def delete(self, digest: str) -> bool:
         """Delete the entries with this digest, and the files that no other entry needs."""

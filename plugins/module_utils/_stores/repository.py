@@ -58,7 +58,8 @@ class Repository(abc.ABC):
         """Delete a tag that points to ``digest``, and nothing that another tag needs.
 
         Returns the method: ``tag``, or ``unique_manifest`` (the tag was pointed to a manifest created for this, which
-        was deleted; ``digest`` stays without this tag); empty if the tag did not exist.
+        was deleted; ``digest`` stays without this tag); empty if the tag did not exist. If the tag points to something
+        else by now, raises ImageError, except for registries that delete tags.
         """
 
     def neighbours(self) -> dict[str, Descriptor]:

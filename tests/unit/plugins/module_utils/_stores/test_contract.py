@@ -154,6 +154,27 @@ def test_what_does_not_exist_has_no_tags(open_store, tmp_path, kind, message):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("kind", ["oci", "mirror", "oci-archive", "repository", "docker-archive"])
+def test_a_tag_that_moved_is_not_deleted(open_store, tmp_path, kind):
+    """Another task may move the tag after the caller has resolved it."""
+    before, after = (engines.pushed(content) for content in (b"before", b"after"))
+    store = open_store(kind, tmp_path / "x")
+    for image in (before, after):
+        for blob, content in zip(image.manifest.blobs, image.blobs):
+            store.open("1").put_blob(blob, lambda content=content: [content], "")
+        store.open("1").put_manifest(image.manifest)
+        store.open("1").publish(image.manifest, ["1"], None)
+    moved = store.resolve("1")
+    with pytest.raises(ImageError) as caught:
+        store.delete_tag("1", store.open("1").identity(before.manifest).digest)
+    assert str(caught.value) == (
+        "the tag moved to %s during this run, so it was not deleted. Run the task again." % moved.digest
+    )
+    assert store.resolve("1").digest == moved.digest == store.open("1").identity(after.manifest).digest
+    assert store.delete_tag("1", moved.digest) == "tag"
+    assert store.resolve("1") is None
+
+
 @pytest.mark.parametrize("kind", WITH_REFERRERS)
 def test_files_can_be_read_by_whom_the_umask_allows(open_store, tmp_path, kind):
     before = os.umask(0o027)

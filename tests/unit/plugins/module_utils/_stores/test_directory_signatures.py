@@ -106,9 +106,12 @@ def test_gpg_messages_have_a_tag_of_their_own(store, path, content):
     assert store.referrers.cosign_tags(ONE.digest) == [tag_of(ONE), tag_of(ONE, ".gpg")]
     assert payloads(store, ONE) == [b"payload"]
     assert payloads(store, ONE, ".gpg") == [content.rpartition(b"signing\n")[2]]
-    assert store.delete_tag(tag_of(ONE, ".gpg"), "") == "tag"
+    found = store.resolve(tag_of(ONE, ".gpg")).digest
+    with pytest.raises(ImageError, match="the tag moved to %s during this run" % found):
+        store.delete_tag(tag_of(ONE, ".gpg"), ONE.digest)
+    assert store.delete_tag(tag_of(ONE, ".gpg"), found) == "tag"
     assert signatures(path) == {"signature-1": of_skopeo(b"payload")}
-    assert store.delete_tag(tag_of(ONE, ".gpg"), "") == ""
+    assert store.delete_tag(tag_of(ONE, ".gpg"), found) == ""
 
 
 def test_an_image_is_never_without_its_signatures(store, path, monkeypatch):
