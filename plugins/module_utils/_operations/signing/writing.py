@@ -22,7 +22,7 @@ from ..._image.descriptor import Descriptor
 from ..._image.manifest import Manifest
 from ..._settling import wait_for_others
 from ..._stores.referrers_interface import referrers_of
-from ..._stores.repository import Store, commit
+from ..._stores.repository import Lockable, Store, commit, exclusive
 from .reading import SignatureReader, tag_of
 
 _EMPTY = b"{}"
@@ -57,11 +57,13 @@ class SignatureWriter:
         self, digest: str, suffix: str, media_type: str, content: bytes, annotations: t.Mapping[str, str]
     ) -> None:
         """Add a layer to the cosign tag for a digest, and keep the existing layers. Raises ImageError."""
-        blob = self._put(media_type, content)
-        layer = {"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": dict(annotations)}
-        if len(content) <= _MAX_EMBEDDED:  # whoever reads the manifest needs no second request
-            layer["data"] = strict_base64.encode(content)
-        self._write(digest, suffix, lambda layers: None if layer in layers else [*layers, layer])
+        with exclusive(self._store):  # another signer may otherwise remove the same payload, or lose this signature
+            blob = self._put(media_type, content)
+            layer = {"mediaType": media_type, "digest": blob.digest, "size": blob.size}
+            layer["annotations"] = dict(annotations)
+            if len(content) <= _MAX_EMBEDDED:  # whoever reads the manifest needs no second request
+                layer["data"] = strict_base64.encode(content)
+            self._write(digest, suffix, lambda layers: None if layer in layers else [*layers, layer])
 
     def remove_layers(self, digest: str, suffix: str, locations: t.Collection[str]) -> None:
         """Remove the layers of these signatures from the cosign tag. Delete the tag with its last layer."""
@@ -70,7 +72,8 @@ class SignatureWriter:
             kept = [layer for layer in layers if not _is_at(layer, locations)]
             return kept if len(kept) < len(layers) else None
 
-        self._write(digest, suffix, remaining)
+        with exclusive(self._store):
+            self._write(digest, suffix, remaining)
 
     def add_bundle(self, subject: Descriptor, content: bytes, predicate_type: str) -> None:
         """Add a referrer with a bundle. Raises ImageError."""
@@ -115,7 +118,7 @@ class SignatureWriter:
     def _write(self, digest: str, suffix: str, change: t.Callable[[_Layers], _Layers | None]) -> None:
         """Write the tag until reading it shows that nothing is left to change, because another signer may write at the same time.
 
-        No registry supports conditional writes.
+        No registry supports conditional writes. Elsewhere, the caller holds the lock, so that nobody else writes.
         """
         tag = tag_of(digest, suffix)
         for _attempt in range(_WRITES):
@@ -131,6 +134,8 @@ class SignatureWriter:
                 self._publish(tag, current, wanted)
             else:
                 self._store.delete_tag(tag, current.digest)
+            if isinstance(self._store, Lockable):
+                return
             wait_for_others(start)
         cause = "cannot update the signatures of %s: other clients overwrote the tag %s %d times"
         raise Refused(

@@ -30,6 +30,10 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.signi
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.signature import Demand
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.writing import SignatureWriter
+from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_archive import OciArchive
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.tests.unit.support import layouts
 from ansible_collections.drayage.registry.tests.unit.support.images import image
 from ansible_collections.drayage.registry.tests.unit.support.memory_store import MemoryStore
 from ansible_collections.drayage.registry.tests.unit.support.signing_keys import new_key
@@ -83,7 +87,8 @@ def sign_tag(store, key=KEY, identity="registry.example.com/app"):
     payload = Payload(COSIGN, identity, DIGEST, {"a": "1"}).encode()
     annotations = {SIGNATURE_ANNOTATION: base64.b64encode(key.sign(payload)).decode()}
     SignatureWriter(store).add_layer(DIGEST, SIGNATURES, MEDIA_TYPE, payload, annotations)
-    store.asked.clear()
+    if isinstance(store, MemoryStore):
+        store.asked.clear()
 
 
 def verify(store, key=KEY, kind=SIGN, **options):
@@ -183,6 +188,39 @@ def test_signers_that_write_at_the_same_time_lose_nothing(store, monkeypatch):
     assert len(read(TAG).layers) == 2
     for key in (KEY, OTHER):
         assert verify(store, key).format == "tag"
+
+
+@pytest.mark.parametrize("make", [OciLayout, OciArchive, Directory])
+def test_signers_of_the_same_files_wait_for_each_other(tmp_path, monkeypatch, make):
+    """The second one starts after the first one has read the signatures, and would be done before that one writes."""
+    monkeypatch.setattr(writing, "wait_for_others", lambda _start: None)
+    first, second = (make(str(tmp_path / "x"), print) for _signer in range(2))
+    layouts.publish(first, IMAGE, "1")
+    other = threading.Thread(target=sign_tag, args=(second, OTHER))
+    publish = first.publish
+
+    def publish_late(*arguments):
+        monkeypatch.setattr(first, "publish", publish)
+        other.start()
+        other.join(0.5)
+        publish(*arguments)
+
+    monkeypatch.setattr(first, "publish", publish_late)
+    sign_tag(first)
+    other.join(120)
+    assert not other.is_alive()
+    for key in (KEY, OTHER):
+        assert verify(make(str(tmp_path / "x"), print), key).format == "tag"
+
+
+def test_an_image_in_a_directory_is_signed_once(tmp_path):
+    """The files do not keep all fields of a layer, so what is read again differs from what was written."""
+    store = Directory(str(tmp_path / "x"), print)
+    layouts.publish(store, IMAGE, "1")
+    for _time in range(2):
+        sign_tag(store)
+        assert verify(store).format == "tag"
+    assert [path.name for path in (tmp_path / "x").glob("*signature*")] == ["signature-1"]
 
 
 def test_the_tag_of_other_signers_that_never_rest(store):
