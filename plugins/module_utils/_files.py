@@ -24,6 +24,7 @@ from ._errors import InvalidContent, LocalFailure, local_failure
 # Files under way carry this prefix, in the directory that is being written; none is ever part of a layout.
 STAGING = ".staging-"
 _HINT = "Check that this is the right file"
+_MAX_LINKS = 40  # as Linux follows
 
 
 def temporary_directory() -> str:
@@ -32,13 +33,13 @@ def temporary_directory() -> str:
 
 
 @contextlib.contextmanager
-def locked(path: str) -> t.Iterator[t.BinaryIO]:
+def locked(path: str, flags: int = 0) -> t.Iterator[t.BinaryIO]:
     """Hold the exclusive lock of a file, which is created if it does not exist. The block receives the open file.
 
-    Raises OSError, or InvalidContent for a pipe or device.
+    ``flags`` are additional flags to open it with. Raises OSError, or InvalidContent for a pipe or device.
     """
     while True:
-        with open(_regular(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path), "r+b") as stream:
+        with open(_regular(os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666), path), "r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             if not _is_at(stream, path):  # who held it before removed it
                 continue
@@ -79,7 +80,7 @@ def reserved(path: str) -> t.Iterator[None]:
     Raises OSError.
     """
     lock = _reservation(path)
-    with locked(lock) as stream:
+    with locked(lock, os.O_NOFOLLOW) as stream:  # through a link, another user could make root create any file
         try:
             yield
         finally:
@@ -109,8 +110,9 @@ def claimed(path: str) -> t.Iterator[bool]:
 
 
 def _claim(path: str, stack: contextlib.ExitStack) -> t.BinaryIO | None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # through a link, another user could make root empty any file
     while True:
-        stream = stack.enter_context(open(_regular(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path), "r+b"))
+        stream = stack.enter_context(open(_regular(os.open(path, flags, 0o666), path), "r+b"))
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -171,13 +173,34 @@ def _publish(path: str, target: str, prefix: str) -> None:
 
 
 def replaced(target: str, mode: int = 0o666) -> t.ContextManager[t.BinaryIO]:
-    """Replace a file like :func:`staged`, in a directory with other files. A symbolic link stays, and its target is replaced.
+    """Replace a file like :func:`staged`, in a directory with other files. For symbolic links, see :func:`target_of`.
 
     Temporary files of killed writers of the same file are removed, because they may contain secrets. Raises OSError.
     """
-    target = os.path.realpath(target)
+    target = target_of(target)
     remove_abandoned_of(target)
     return staged(os.path.dirname(target), target, mode, prefix_for(target))
+
+
+def target_of(path: str) -> str:
+    """Return the real path of the file to replace. A symbolic link stays, and its target is replaced.
+
+    A link that belongs to neither root nor this user is replaced itself. Otherwise, a user who owns the directory could
+    choose which file root replaces.
+    """
+    for _link in range(_MAX_LINKS):
+        directory, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            break
+        path = os.path.join(os.path.realpath(directory), name)
+        try:
+            status = os.lstat(path)
+        except (OSError, ValueError):  # writing the file will report the reason
+            return path
+        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in (0, os.geteuid()):
+            return path
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return os.path.realpath(path)
 
 
 def keep_access(stream: t.BinaryIO, target: str) -> None:

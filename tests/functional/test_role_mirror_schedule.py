@@ -111,6 +111,26 @@ def test_another_account_can_do_what_is_scheduled(mirror, registry, repository, 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="files of other accounts need root")
+@pytest.mark.parametrize("content", [None, "secret"])
+def test_another_account_cannot_get_a_file_of_root_with_a_link(mirror, variables, tmp_path, content):
+    victim, inventory = tmp_path / "victim", Path(variables["mirror_inventory"])
+    if content:
+        victim.write_text(content)
+    inventory.parent.mkdir(parents=True)
+    inventory.symlink_to(victim)
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in (inventory.parent, inventory):
+        os.chown(path, nobody, -1, follow_symlinks=False)
+    mirror(mirror_schedule_user="nobody", succeeds=not content)
+    if content:
+        assert (victim.read_text(), victim.owner()) == (content, "root")
+    else:
+        assert not victim.exists()
+        assert not inventory.is_symlink()
+        assert inventory.owner() == "nobody"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of other accounts need root")
 def test_a_directory_in_which_the_account_cannot_write_is_named(mirror, tmp_path):
     state = tmp_path / "state" / "drayage"
     state.mkdir(parents=True, mode=0o755)

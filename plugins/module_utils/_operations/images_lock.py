@@ -13,13 +13,12 @@ The format follows imgpkg: unknown keys are errors, an image must have a digest,
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import sys
 import typing as t
 
 from .._errors import ImageError, MissingLibrary, local_failure
-from .._files import keep_access, replaced, reserved
+from .._files import keep_access, replaced, reserved, target_of
 from .._image.reference import RegistryReference, parse_registry
 from .resolve import parse_image
 from .sync.plain_document import Node, read
@@ -107,7 +106,7 @@ def origin_of(text: str) -> dict[str, str]:
 def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
     """Replace the file atomically, and keep its mode and owner. Raises ImageError."""
     content = encode(images)
-    target = os.path.realpath(path)
+    target = target_of(path)
     try:
         with reserved(target), replaced(target) as stream:
             keep_access(stream, target)

@@ -20,7 +20,7 @@ import os
 import typing as t
 
 from .._errors import ImageError, LocalFailure, local_failure
-from .._files import is_missing, remove_abandoned_of, replaced
+from .._files import is_missing, remove_abandoned_of, replaced, target_of
 from .._image import json_text
 from .credentials import (
     ANONYMOUS,
@@ -56,8 +56,7 @@ class AuthFile:
 
     def __init__(self, path: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self.path = os.path.expanduser(path or os.environ.get("REGISTRY_AUTH_FILE") or default_path())
-        # What a link leads to is replaced, and not the link.
-        self._target = os.path.realpath(self.path)
+        self._target = target_of(self.path)
         self._run_helper = run_helper
         self._warn = warn
 

@@ -27,6 +27,7 @@ from .._files import (
     staged,
     status_of_regular,
     sync_directory,
+    target_of,
 )
 from .._image import digest as digests
 from .._image.saved import SavedImage
@@ -121,7 +122,7 @@ class DockerArchive(ImageBackend):
                 self._write(kept)
             else:
                 with file_errors("remove", self._path):
-                    target = os.path.realpath(self._path)
+                    target = target_of(self._path)
                     os.unlink(target)
                     sync_directory(os.path.dirname(target))
         return True
@@ -173,7 +174,7 @@ class DockerArchive(ImageBackend):
         return self._images
 
     def _write(self, images: t.Sequence[SavedImage]) -> None:
-        target = os.path.realpath(self._path)
+        target = target_of(self._path)
         directory, prefix = os.path.dirname(target), prefix_for(target)
         with file_errors("write", self._path):
             remove_abandoned(directory, prefix)
@@ -189,7 +190,7 @@ class DockerArchive(ImageBackend):
             yield
 
     def _reserved(self) -> t.ContextManager[None]:
-        target = os.path.realpath(self._path)
+        target = target_of(self._path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         return reserved(target)
 

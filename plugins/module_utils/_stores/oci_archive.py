@@ -21,7 +21,16 @@ import threading
 import typing as t
 
 from .._errors import InvalidContent, LocalFailure, NotFound, file_errors
-from .._files import keep_access, prefix_for, remove_abandoned, reserved, staged, status_of_regular, sync_directory
+from .._files import (
+    keep_access,
+    prefix_for,
+    remove_abandoned,
+    reserved,
+    staged,
+    status_of_regular,
+    sync_directory,
+    target_of,
+)
 from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
@@ -50,7 +59,7 @@ class OciArchive(OciImages, Closing):
     def __init__(self, path: str, warn: t.Callable[[str], None], count: Count = uncounted) -> None:
         super().__init__(path, warn)
         self._count = count
-        self._target = os.path.realpath(path)
+        self._target = target_of(path)
         self._opened: TarImage | None = None
         self._opening = threading.Lock()
         self._new = _Spool(os.path.dirname(self._target))

@@ -17,12 +17,11 @@ import collections
 import functools
 import io
 import json
-import os
 import re
 import typing as t
 
 from ..._errors import ImageError, file_errors, local_failure
-from ..._files import check_named, is_missing, open_regular, read_named, replaced, reserved
+from ..._files import check_named, is_missing, open_regular, read_named, replaced, reserved, target_of
 from ..._image import digest as digests
 from ..._image import document as documents
 
@@ -90,7 +89,7 @@ class Inventory:
     def update(cls, option: str, path: str, records: t.Iterable[Record], deleted: t.Collection[str]) -> bool:
         """Merge records into a file, which others may change at the same time. Return whether it changed. Raises ImageError."""
         try:
-            with reserved(os.path.realpath(path)):
+            with reserved(target_of(path)):
                 return cls.load(option, path, must_exist=False).merged(records, deleted).save(path)
         except OSError as error:  # which names the file that stands for the lock
             raise local_failure(OSError(error.errno, error.strerror), "write the inventory", path) from None

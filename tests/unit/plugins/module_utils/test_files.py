@@ -31,8 +31,11 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import (
     replaced,
     reserved,
     staged,
+    target_of,
     write_file,
 )
+
+NOBODY = 65534
 
 
 def names(directory):
@@ -114,6 +117,66 @@ def test_the_target_of_a_link_is_replaced(tmp_path):
         assert link.is_symlink()
         assert target.read_bytes() == content
     assert (names(tmp_path), names(tmp_path / "directory")) == (["directory", "link"], ["target"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
+class TestLinkOfAnotherUser:
+    """A user who may create links in a directory must not choose what root writes elsewhere."""
+
+    @pytest.fixture
+    def other(self, tmp_path):
+        other = tmp_path / "other"
+        other.write_bytes(b"before")
+        return other
+
+    @pytest.fixture
+    def link(self, tmp_path, other):
+        (tmp_path / "home").mkdir()
+        link = tmp_path / "home" / "link"
+        link.symlink_to(other)
+        os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+        return link
+
+    def test_the_link_is_replaced_and_not_its_target(self, link, other):
+        with reserved(target_of(str(link))), replaced(str(link)) as stream:
+            stream.write(b"new")
+            assert {name.partition(STAGING)[0] for name in names(link.parent)} == {"link", ".link"}
+        assert not link.is_symlink()
+        assert (link.read_bytes(), other.read_bytes()) == (b"new", b"before")
+        assert names(link.parent) == ["link"]
+
+    def test_a_link_of_root_leads_to_it_but_no_further(self, link, other, tmp_path):
+        first = tmp_path / "first"
+        first.symlink_to("home/link")
+        assert target_of(str(first)) == str(link)
+        os.chown(link, 0, 0, follow_symlinks=False)
+        assert target_of(str(first)) == str(other)
+
+    def test_a_user_follows_their_own_links_and_those_of_root(self, link, other, monkeypatch):
+        monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+        assert target_of(str(link)) == str(other)
+        os.chown(link, NOBODY + 1, NOBODY + 1, follow_symlinks=False)
+        assert target_of(str(link)) == str(link)
+
+
+@pytest.mark.parametrize("path", ["file", "missing/file", "directory/../file", "directory/", ".", "loop", "dangling"])
+def test_without_links_of_others_a_target_is_the_real_path(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "directory").symlink_to("real/deep")
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("directory/../missing")
+    assert target_of(path) == os.path.realpath(path)
+
+
+@pytest.mark.parametrize("lock", [reserved, claimed])
+def test_a_lock_is_no_link(tmp_path, lock):
+    victim, path = tmp_path / "victim", tmp_path / "file"
+    victim.write_bytes(b"content")
+    (path if lock is claimed else tmp_path / (prefix_for(str(path)) + "lock")).symlink_to(victim)
+    with pytest.raises((OSError, LocalFailure), match="symbolic link"), lock(str(path)):
+        pass
+    assert victim.read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
