@@ -161,7 +161,10 @@ class OciLayout(OciImages, StoreRoot):
     def _staging_for(self, target: str) -> str:
         """Return the directory for temporary files: a rename must stay in its file system, and blobs may be shared through a link."""
         directory = os.path.dirname(target)
-        return self._path if os.stat(directory).st_dev == os.stat(self._path).st_dev else directory
+        return directory if self._is_elsewhere(directory) else self._path
+
+    def _is_elsewhere(self, directory: str) -> bool:
+        return os.stat(directory).st_dev != os.stat(self._path).st_dev
 
     def _chunks(self, digest: str, offset: int) -> t.Iterator[bytes]:
         try:
@@ -214,7 +217,8 @@ class OciLayout(OciImages, StoreRoot):
                 os.fsync(stream.fileno())
             if not os.path.exists(os.path.join(self._path, "index.json")):
                 write_file(self._path, os.path.join(self._path, "index.json"), documents.encode(self._document()))
-            for directory in (self._path, *(entry.path for entry in os.scandir(blobs) if entry.is_symlink())):
+            directories = [entry.path for entry in os.scandir(blobs) if entry.is_dir()]
+            for directory in (self._path, *filter(self._is_elsewhere, directories)):
                 remove_abandoned(directory)
         sync_directory(self._path)
         self._prepared.set()

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
+import tempfile
 import threading
 
 import pytest
@@ -363,6 +365,28 @@ def test_writing_clears_what_a_dead_writer_left_and_spares_a_living_one(layout, 
         publish(layout, ONE, "2")
         assert {name for name in listed(path) if name.startswith(STAGING)} == living
     assert (path / "blobs" / "living").read_bytes() == b"x"
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A directory in another file system."""
+    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("/dev/shm is no other file system")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        yield pathlib.Path(directory)
+
+
+@pytest.mark.parametrize("link", ["blobs", "blobs/sha256"])
+def test_writing_clears_what_a_dead_writer_left_in_another_file_system(layout, path, elsewhere, link):
+    """Blobs are staged there, because a rename cannot leave a file system."""
+    (path / link).parent.mkdir(parents=True)
+    (path / link).symlink_to(elsewhere)
+    (path / "blobs" / "sha256").mkdir(exist_ok=True)
+    dead = path / "blobs" / "sha256" / (STAGING + "dead")
+    dead.write_bytes(b"half")
+    publish(layout, ONE, "1")
+    assert not dead.exists()
+    assert stored(path) == needed(ONE)
 
 
 def test_reading_clears_nothing(layout, path):
