@@ -101,11 +101,10 @@ def claimed(path: str) -> t.Iterator[bool]:
     with contextlib.ExitStack() as stack:
         try:
             stream = _claim(path, stack)
+            if stream:  # unbuffered, because on a full disk, closing the file would try to write the rest again
+                os.write(stream.fileno(), b"%d\n" % os.getpid())
         except OSError as error:
             raise local_failure(error, "create the lock", path) from None
-        if stream:
-            stream.write(b"%d\n" % os.getpid())
-            stream.flush()
         yield stream is not None
 
 

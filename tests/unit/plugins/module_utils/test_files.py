@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -494,3 +495,18 @@ def test_a_claim_is_for_one_at_a_time_and_leaves_nothing(tmp_path):
 def test_a_claim_says_why_it_cannot_be_made(tmp_path):
     with pytest.raises(LocalFailure, match="cannot create the lock .*/gone/lock"), claimed(f"{tmp_path}/gone/lock"):
         pass
+
+
+def test_a_claim_that_cannot_be_written_leaves_nothing(tmp_path):
+    """As on a full disk, where a file can often be created, but not written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with (
+            pytest.raises(LocalFailure, match="cannot create the lock .*/lock: file too large"),
+            claimed(f"{tmp_path}/lock"),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path) == []
