@@ -113,7 +113,13 @@ images:
   elements: dict
   contains:
     image:
-      description: The reference with its tag and digest.
+      description: The reference in the file. It has a digest, and it also has a tag unless O(images) or another tool set none.
+      type: str
+      sample: ghcr.io/example/app:1.4.2@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
+    reference:
+      description:
+        - The original reference, with the same digest. It differs from RV(images[].image) if another tool has written the image with another repository,
+          with another tag or without a tag.
       type: str
       sample: ghcr.io/example/app:1.4.2@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     annotations:
@@ -154,6 +160,7 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
 from ansible_collections.drayage.registry.plugins.module_utils._module import RegistryModule
+from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import LockedImage
 from ansible_collections.drayage.registry.plugins.module_utils._operations.lock import Locked, lock, wanted_images
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
 from ansible_collections.drayage.registry.plugins.module_utils._operations.transports import LocalImages
@@ -170,7 +177,7 @@ def describe(locked: Locked, path: str, dry_run: bool) -> dict[str, t.Any]:
     result: dict[str, t.Any] = {
         "changed": locked.changed,
         "msg": msg,
-        "images": [{"image": str(each.image), "annotations": dict(each.annotations)} for each in locked.after],
+        "images": [_described(each) for each in locked.after],
         "moved": locked.moved,
         "diff": locked.diff(),
     }
@@ -178,6 +185,10 @@ def describe(locked: Locked, path: str, dry_run: bool) -> dict[str, t.Any]:
         del result["msg"]
         result["failure"] = locked.failure
     return result
+
+
+def _described(each: LockedImage) -> dict[str, t.Any]:
+    return {"image": str(each.image), "reference": str(each.reference), "annotations": dict(each.annotations)}
 
 
 def main() -> None:

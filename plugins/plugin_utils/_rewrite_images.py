@@ -89,7 +89,8 @@ class Mapping:
         if image.get("action") in ("failed", "deleted"):
             return
         src, dest, digest = str(image["src"]), str(image["dest"]), image.get("digest")
-        new = "%s@%s" % (dest, digest) if digest and "@" not in dest else dest
+        # If a platform was left out, dest has the digest of the source, which does not exist at the destination.
+        new = "%s@%s" % (dest.partition("@")[0], digest) if digest else dest
         self._exact[_exact(src)] = new
         repository, at, pinned = src.partition("@")
         tag = dest.partition("@")[0].rpartition("/")[2].partition(":")[2]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 import yaml
@@ -113,6 +114,69 @@ def test_bundle_for_a_site(run_playbook, registry, second_registry, repository, 
     assert digest_at(site, f"{repository}/app", "1.0") == APP.digest
     text = manifest.read_text().replace(registry.host, site)
     assert (tmp_path / "out" / "shop.yaml").read_text() == text
+    assert "changed=0" in run_playbook("drayage.registry.export_closure", variables=variables)
+
+
+@pytest.fixture
+def locked_elsewhere(registry, repository, manifest, tmp_path):
+    """Write a lock file as other tools do, and return its path.
+
+    kbld writes the tag of an image only to an annotation, and Renovate updates the tag only in the image.
+    """
+    images.push(NEXT, registry.host, f"{repository}/tool", "3")
+    place = f"{registry.host}/{repository}"
+    entries = [
+        {"image": f"{place}/app@{APP.digest}", "annotations": {"kbld.carvel.dev/id": f"{place}/app:1.0"}},
+        {"image": f"{place}/tool:3@{NEXT.digest}", "annotations": {"kbld.carvel.dev/id": f"{place}/tool:2"}},
+    ]
+    path = tmp_path / "lock.yml"
+    document = {"apiVersion": "imgpkg.carvel.dev/v1alpha1", "kind": "ImagesLock", "images": entries}
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+@pytest.mark.parametrize("platforms", [[], ["linux/amd64"]])
+def test_mirror_with_a_lock_file_of_other_tools(
+    run_playbook, registry, second_registry, repository, manifest, locked_elsewhere, tmp_path, platforms
+):
+    dest = f"{second_registry.host}/mirror{len(platforms)}"
+    variables = {
+        "closure_files": [str(manifest)],
+        "closure_dest": dest,
+        "closure_output": str(tmp_path / "out"),
+        "closure_lock_file": str(locked_elsewhere),
+        "closure_platforms": platforms,
+    }
+    run_playbook("drayage.registry.mirror_closure", variables=variables)
+    text, old = (tmp_path / "out" / "shop.yaml").read_text(), f"{registry.host}/{repository}"
+    deployed = re.findall(rf"{dest}/{repository}/(app|tool:3)@(sha256:[0-9a-f]+)", text)
+    assert [name for name, _digest in deployed] == ["app", "tool:3"]
+    assert ([digest for _name, digest in deployed] == [APP.digest, NEXT.digest]) is not bool(platforms)
+    for name, digest in deployed:
+        path = f"mirror{len(platforms)}/{repository}/{name.partition(':')[0]}"
+        assert digest_at(second_registry.host, path, digest) == digest
+    assert re.findall(rf"{old}/\S+:\S+\b", text) == [f"{old}/tool:1"]
+    assert "changed=0" in run_playbook("drayage.registry.mirror_closure", variables=variables)
+
+
+def test_bundle_with_a_lock_file_of_other_tools(
+    run_playbook, registry, second_registry, repository, manifest, locked_elsewhere, tmp_path
+):
+    """The bundle has the images under the names that the documents for the site refer to."""
+    bundle, site = tmp_path / "bundle", second_registry.host
+    variables = {
+        "closure_files": [str(manifest)],
+        "closure_output": str(tmp_path / "out"),
+        "closure_lock_file": str(locked_elsewhere),
+        "closure_site": site,
+        "airgap_export_dest": str(bundle),
+    }
+    run_playbook("drayage.registry.export_closure", variables=variables)
+    imported = {"airgap_import_src": str(bundle), "airgap_import_dest": site}
+    run_playbook("drayage.registry.airgap_import", variables=imported)
+    assert (tmp_path / "out" / "shop.yaml").read_text() == manifest.read_text().replace(registry.host, site)
+    assert digest_at(site, f"{repository}/app", "1.0") == APP.digest
+    assert digest_at(site, f"{repository}/tool", "2") == NEXT.digest
     assert "changed=0" in run_playbook("drayage.registry.export_closure", variables=variables)
 
 

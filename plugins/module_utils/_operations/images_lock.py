@@ -48,6 +48,11 @@ class LockedImage:
             return dataclasses.replace(self.image, digest="") if self.image.tag else self.image
 
     @property
+    def reference(self) -> RegistryReference:
+        """The reference that was locked, with the digest of the image."""
+        return dataclasses.replace(self.requested, digest=self.image.digest)
+
+    @property
     def platforms(self) -> list[str]:
         """The platforms that the image must have; empty means all of them."""
         return [text.strip() for text in self.annotations.get(PLATFORMS, "").split(",") if text.strip()]

@@ -125,8 +125,32 @@ def test_a_lock_file_rewritten_for_a_mirror_maps_to_the_mirror():
         (locked[1], f"m.example/tool:2@{DIGEST}"),
         ("r.example/tool:2", f"m.example/tool:2@{DIGEST}"),
     ):
-        result = rewrite_images(text % old, [lock["content"], images])
+        result = rewrite_images(text % old, [images, lock["content"]])
         assert result["content"] == text % new
+
+
+def test_a_lock_file_takes_precedence_over_the_images_listed_before_it():
+    """Renovate may have replaced the tag of an image by the original tag of another one."""
+    other = DIGEST[:-1] + "1"
+    entries = [
+        {"image": f"r.example/app:{tag}@{digest}", "annotations": {"kbld.carvel.dev/id": f"r.example/app:{before}"}}
+        for before, tag, digest in (("1", "2", DIGEST), ("2", "3", other))
+    ]
+    images = [
+        {"src": f"r.example/app@{digest}", "dest": f"m.example/app:{tag}", "digest": digest, "action": "created"}
+        for tag, digest in (("2", DIGEST), ("3", other))
+    ]
+    lock = rewrite_images({"kind": "ImagesLock", "images": entries}, images)["content"]
+    result = rewrite_images("services: {a: {image: 'r.example/app:1'}, b: {image: 'r.example/app:2'}}", [images, lock])
+    assert list(result["replaced"].values()) == [f"m.example/app:2@{DIGEST}", f"m.example/app:3@{other}"]
+
+
+def test_an_image_copied_by_digest_without_some_platforms_has_another_digest():
+    other = DIGEST[:-1] + "1"
+    src, dest = (f"{host}/app@{DIGEST}" for host in ("r.example", "m.example"))
+    images = [{"src": src, "dest": dest, "digest": other, "action": "created"}]
+    result = rewrite_images("services: {a: {image: '%s'}}" % src, images)
+    assert result["replaced"] == {src: f"m.example/app@{other}"}
 
 
 def test_failed_images_of_a_sync_are_no_mapping():

@@ -126,7 +126,9 @@ def test_another_file_is_refused(path, text, where, cause):
     ],
 )
 def test_an_entry_says_what_was_locked(image, annotations, requested):
-    assert str(LockedImage(image, annotations).requested) == requested
+    locked = LockedImage(image, annotations)
+    assert str(locked.requested) == requested
+    assert str(locked.reference) == "%s@%s" % (requested.partition("@")[0], DIGEST)
 
 
 @pytest.mark.parametrize(
