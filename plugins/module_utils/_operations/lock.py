@@ -131,7 +131,7 @@ def _digests(
     noted = {each: known[each].platforms for each in requested if each in known}
     given = list(map(str, platforms))
     unchecked = [each for each in pinned if given and noted.get(each) != given]
-    by_digest = {_pinned(each, pinned[each], known.get(each)) for each in unchecked}
+    by_digest = [_pinned(each, pinned[each], known.get(each)) for each in unchecked]
     needed = {
         location: platforms or list(map(Platform.parse, noted.get(each, ()))) for each, location in absent.items()
     }

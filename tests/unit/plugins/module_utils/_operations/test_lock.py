@@ -41,8 +41,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def run(stores, path, app, tool):
-    def locked(*wanted, update="missing", platforms=(), dry_run=False, known=False):
-        stores.run = runs.run(dry_run=dry_run)
+    def locked(*wanted, update="missing", platforms=(), dry_run=False, known=False, jobs=2):
+        stores.run = runs.run(dry_run=dry_run, jobs=jobs)
         app.asked.clear()
         tool.asked.clear()
         return lock(str(path), None if known else wanted_images(wanted), update, platforms, stores)
@@ -202,6 +202,15 @@ class TestPlatforms:
         app.add(index(entry(AMD64, "linux/amd64")), tag="1")
         with pytest.raises(ImageError, match="linux/arm64"):
             run(APP, update="all")
+
+    def test_images_are_checked_in_the_order_of_the_list(self, run, app):
+        several = [image("linux/amd64", b"%d" % number) for number in range(9)]
+        for number, each in enumerate(several):
+            app.add(each, tag="v%d" % number)
+        wanted = ["r.example/app:v%d" % number for number in range(9)]
+        run(*wanted)
+        run(*wanted, platforms=["linux/amd64"], jobs=1)
+        assert app.asked == [("manifest", each.digest) for each in several]
 
     def test_a_check_ignores_them(self, run, app):
         run(APP)
