@@ -13,6 +13,7 @@ description:
   - Looks up the digest of each image reference and writes the references with their digests to an ImagesLock file. Carvel's C(imgpkg) and C(kbld) use
     the same file format, and Renovate can update such files.
   - The module writes the file only if a digest or an annotation changes. It sorts the entries and replaces the file atomically.
+  - The task fails without writing the file if another task changes the file's entries during the run.
   - The module removes the entries for images that O(images) does not list. It keeps annotations that other tools have added to an entry.
   - If another tool, such as C(imgpkg), has written the image with another repository than its original reference, the module keeps this repository and looks
     up the image's tag there. If such an entry has no tag, the task fails with O(update=all) and O(update=none).

@@ -18,7 +18,7 @@ import sys
 import typing as t
 
 from .._errors import ImageError, MissingLibrary, local_failure
-from .._files import keep_access, replaced, reserved, target_of
+from .._files import is_missing, keep_access, replaced, reserved, target_of
 from .._image.reference import RegistryReference, parse_registry
 from .resolve import parse_image
 from .sync.plain_document import Node, read
@@ -108,16 +108,32 @@ def origin_of(text: str) -> dict[str, str]:
     return {ID: text, ORIGINS: "- resolved:\n%s    url: %s\n" % (tag, reference)}
 
 
-def save_lock(path: str, images: t.Iterable[LockedImage]) -> None:
-    """Replace the file atomically, and keep its mode and owner. Raises ImageError."""
+def save_lock(path: str, images: t.Iterable[LockedImage], before: t.Iterable[LockedImage] | None = None) -> None:
+    """Replace the file atomically, and keep its mode and owner. Raises ImageError.
+
+    ``before`` has the entries that the file must still have. They are empty if there was no file.
+    """
     content = encode(images)
     target = target_of(path)
     try:
-        with reserved(target), replaced(target) as stream:
-            keep_access(stream, target)
-            stream.write(content)
+        with reserved(target):
+            if before is not None:
+                _check_unchanged(path, encode(before), content)
+            with replaced(target) as stream:
+                keep_access(stream, target)
+                stream.write(content)
     except OSError as error:
         raise local_failure(OSError(error.errno, error.strerror), "write the lock file", path) from None
+
+
+def _check_unchanged(path: str, before: bytes, after: bytes) -> None:
+    """Raise ImageError if the file has other entries than before.
+
+    Another task may have written the same entries, because a task that is delegated to one host runs there for each host
+    of the play.
+    """
+    if encode([] if is_missing(path) else read_lock(path)) not in (before, after):
+        raise ImageError("the lock file changed during this run, so it was not written", path, "Run the task again")
 
 
 def encode(images: t.Iterable[LockedImage]) -> bytes:

@@ -105,7 +105,7 @@ def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Seque
     if update == "none":
         return dataclasses.replace(locked, changed=False, failure=_failure(path, locked))
     if changed and not stores.run.dry_run:
-        images_lock.save_lock(path, after)
+        images_lock.save_lock(path, after, before)
     return locked
 
 

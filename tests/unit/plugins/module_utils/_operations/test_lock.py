@@ -8,12 +8,14 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, LocalFailure, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
+from ansible_collections.drayage.registry.plugins.module_utils._operations import lock as lock_module
 from ansible_collections.drayage.registry.plugins.module_utils._operations.images_lock import (
     LockedImage,
     read_lock,
     save_lock,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._operations.lock import lock, wanted_images
+from ansible_collections.drayage.registry.plugins.module_utils._operations.resolve import require_digests
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 
@@ -129,6 +131,52 @@ def test_a_reference_with_a_digest_needs_no_request(run, app):
     locked = run(APP + "@" + AMD64.digest)
     assert [each.image.digest for each in locked.after] == [AMD64.digest]
     assert app.asked == []
+
+
+class TestConcurrentChange:
+    """Another task, or Renovate, may write the file while this task looks up digests."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch):
+        """Return a function that sets what happens while digests are looked up."""
+
+        def patch(change):
+            def find(*arguments):
+                found = require_digests(*arguments)
+                change()
+                return found
+
+            monkeypatch.setattr(lock_module, "require_digests", find)
+
+        return patch
+
+    @pytest.mark.parametrize("existed", [True, False])
+    def test_entries_of_another_task_are_not_overwritten(self, run, path, meanwhile, existed):
+        if existed:
+            run(TOOL)
+        theirs = [LockedImage(parse_registry(TOOL + "@" + OTHER.digest))]
+        meanwhile(lambda: save_lock(str(path), theirs))
+        with pytest.raises(ImageError) as caught:
+            run(TOOL, APP)
+        assert str(caught.value) == (
+            "%s: the lock file changed during this run, so it was not written. Run the task again." % path
+        )
+        assert read_lock(str(path)) == theirs
+
+    def test_a_file_that_was_removed_is_not_written_again(self, run, path, meanwhile):
+        run(TOOL)
+        meanwhile(path.unlink)
+        with pytest.raises(ImageError, match="the lock file changed during this run"):
+            run(TOOL, APP)
+        assert not path.exists()
+
+    def test_another_task_may_write_the_same_entries(self, run, path, meanwhile):
+        """A task that is delegated to one host runs there for each host of the play."""
+        after = run(APP, TOOL).after
+        path.unlink()
+        meanwhile(lambda: save_lock(str(path), after))
+        assert run(APP, TOOL).changed
+        assert read_lock(str(path)) == after
 
 
 class TestCheck:
