@@ -39,7 +39,8 @@ options:
     description:
       - The references to pin. The option also accepts the result of the P(drayage.registry.find_images#filter) filter or of the
         P(drayage.registry.images_of#lookup) lookup. The tag of a reference defaults to V(latest).
-      - If a reference already contains a digest, the module writes it unchanged. It sends a request for such a reference only if O(platforms) is set.
+      - If a reference already contains a digest, the module pins this digest. It sends a request for such a reference only if O(platforms) is set. The
+        module writes such a reference unchanged, unless the file already contains this digest with another repository or tag.
       - By default, the module uses the images that are already in the file.
     type: list
     elements: raw
@@ -114,7 +115,9 @@ images:
   elements: dict
   contains:
     image:
-      description: The reference in the file. It has a digest, and it also has a tag unless O(images) or another tool set none.
+      description:
+        - The reference in the file, with its digest. It also has a tag, unless the original reference has only a digest, or another tool has written the
+          image without a tag.
       type: str
       sample: ghcr.io/example/app:1.4.2@sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     reference:
