@@ -76,6 +76,7 @@ _value:
       description:
         - The references that have no replacement in O(mapping).
         - The list also contains the references in an annotation C(artifacthub.io/images) that the filter cannot find in the annotation's text.
+        - A reference that the filter replaces only in some places is also a key of RV(_value.replaced).
       type: list
       elements: string
       sample: []

@@ -31,7 +31,7 @@ class InvalidMapping(ImageError):
 
 @dataclasses.dataclass
 class Rewritten:
-    """The rewritten content and the replaced references; ``missing`` has the references without a replacement, without duplicates."""
+    """The rewritten content and the replaced references; ``missing`` has those that were not replaced somewhere, without duplicates."""
 
     content: t.Any
     replaced: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -157,12 +157,19 @@ class _Rewriter:
             return self._text(content)
         if isinstance(content, (list, tuple)):
             return [self.rewrite(item) for item in content]
-        document = copy.deepcopy(content)
+        return self._parsed(copy.deepcopy(content))
+
+    def _parsed(self, document: t.Any) -> t.Any:
+        """Replace the references in a parsed document, in place. Its aliases are the same object in several places."""
+        done: set[tuple[int, str | int, str]] = set()
         for found, new in self._mapped(Document(document)):
             values = list(new_values(found, new, functools.partial(_get, document)))
             for path, value in values:
+                done.add((*_place(document, path), found.reference))
                 _set(document, path, value)
-            self._record(found.reference, new if values else None)
+            # An alias shows a replaced reference again, which then needs no replacement.
+            if values or not any((*_place(document, path), found.reference) in done for path in found.parts.values()):
+                self._record(found.reference, new if values else None)
         return document
 
     def _text(self, text: str) -> str:
@@ -192,12 +199,11 @@ class _Rewriter:
                 yield found, new
 
     def _record(self, reference: str, new: str | None) -> None:
-        """Record whether a reference was replaced. An alias shows a replaced reference again, which then needs no replacement."""
-        result = self.result
+        """Record whether a reference was replaced. In another place, the same reference may not be replaceable."""
         if new is not None:
-            result.replaced[reference] = new
-        elif reference not in result.replaced and reference not in result.missing:
-            result.missing.append(reference)
+            self.result.replaced[reference] = new
+        elif reference not in self.result.missing:
+            self.result.missing.append(reference)
 
 
 def _get(value: t.Any, path: Path) -> t.Any:
@@ -212,6 +218,11 @@ def _get(value: t.Any, path: Path) -> t.Any:
 def _set(value: t.Any, path: Path, new: str) -> None:
     parent = _get(value, path[:-1])
     parent[_key(parent, path[-1])] = new
+
+
+def _place(document: t.Any, path: Path) -> tuple[int, str | int]:
+    """Return the identity of the object that contains a value, and the value's key in it."""
+    return id(_get(document, path[:-1])), path[-1]
 
 
 def _key(value: t.Any, part: str | int) -> t.Any:

@@ -285,6 +285,33 @@ def test_a_reference_that_cannot_be_replaced_is_missing():
     assert rewrite_images(document, MIRROR) == {"content": document, "replaced": {}, "missing": ["docker.io/a/b:1"]}
 
 
+@pytest.mark.parametrize("read", [str, yaml.safe_load], ids=["text", "parsed"])
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_reference_that_is_replaced_in_one_document_can_be_missing_in_another(read, step):
+    values = "image: docker.io/a/b:1\n"
+    chart = 'annotations:\n  artifacthub.io/images: |\n    - image: "docker.io\\/a/b:1"\n'
+    result = rewrite_images([read(values), read(chart)][::step], MIRROR)
+    assert list(result["replaced"]) == ["docker.io/a/b:1"]
+    assert result["missing"] == ["docker.io/a/b:1"]
+    assert result["content"][::step][1] == read(chart)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a {image: docker.io/a/b:1}\nb: *a\n",
+        "a: &a [--image=docker.io/a/b:1]\nb: *a\n",
+        "args: [--image=docker.io/a/b:1 --other=docker.io/a/b:1]\n",
+        "a: &a {image: {repository: docker.io/a/b, tag: 1}}\nb: *a\n",
+    ],
+    ids=["value", "argument", "twice in a value", "pair"],
+)
+def test_a_parsed_alias_of_a_replaced_reference_is_not_missing(text):
+    result = rewrite_images(yaml.safe_load(text), MIRROR)
+    assert list(result["replaced"]) == ["docker.io/a/b:1"]
+    assert result["missing"] == []
+
+
 ESCAPES = [
     pytest.param(r'"say \"hi\"\ndocker.io/c/d:2\n"', id="line break"),
     pytest.param(r'"docker.io/a/b:1\ndocker.io/c/d:2\n"', id="two lines"),
