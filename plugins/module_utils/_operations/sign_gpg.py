@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -36,10 +35,10 @@ from .signing.signature import Verified
 from .stores import Stores
 
 _CREATOR = "drayage.registry"
-# A primary key, its validity, and its fingerprint.
-_KEY = re.compile(r"^sec:([^:]*):.*\n(?:(?!sec:|fpr:).*\n)*fpr:+([0-9A-F]{40,64}):", re.MULTILINE)
-# Expired, revoked, disabled and invalid keys. gpg selects no such key by a user ID.
-_UNUSABLE = frozenset("erdi")
+# Expired, revoked and invalid keys.
+_UNUSABLE = frozenset("eri")
+# One of the capabilities of a disabled key, whose validity does not show this. gpg would sign with it.
+_DISABLED = "D"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +149,10 @@ class _Program:
     def public_key(self) -> tuple[str, str]:
         """Return the fingerprint of the key, and the ASCII-armored public key. Raises ImageError."""
         key = self._options.key
-        listed = _KEY.findall(self._run(["--with-colons", "--list-secret-keys", key]))
+        listed = list(_primary_keys(self._run(["--with-colons", "--list-secret-keys", key])))
         if not listed:
             raise ImageError("gpg has no private key %s" % key, hint="Check gpg_key and gpg_home")
-        usable = [fingerprint for validity, fingerprint in listed if validity not in _UNUSABLE]
+        usable = [fingerprint for fingerprint, is_usable in listed if is_usable]
         if not usable:
             raise ImageError(
                 "the private key %s is expired, revoked or disabled" % key, hint="Set gpg_key to a valid key"
@@ -191,6 +190,18 @@ class _Program:
             cause = "gpg failed (%s)" % (err.strip() or "no reason given").splitlines()[-1]
             raise ImageError(cause, hint="Check gpg_key, gpg_home and the passphrase")
         return out
+
+
+def _primary_keys(listing: str) -> t.Iterator[tuple[str, bool]]:
+    """Yield the fingerprints of the primary keys in a list of gpg, and whether they are usable."""
+    is_usable: bool | None = None
+    for line in listing.splitlines():
+        fields = line.split(":")
+        if fields[0] == "sec" and len(fields) > 11:
+            is_usable = fields[1] not in _UNUSABLE and _DISABLED not in fields[11]
+        elif fields[0] == "fpr" and len(fields) > 9 and is_usable is not None:
+            yield fields[9], is_usable
+            is_usable = None  # the fingerprints of subkeys follow
 
 
 def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:

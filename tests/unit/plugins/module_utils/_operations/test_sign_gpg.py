@@ -54,6 +54,9 @@ class Home:
         command = ["gpg", "--batch", "--homedir", self.path, *arguments]
         return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
 
+    def disable(self):
+        self.run("--yes", "--edit-key", self.fingerprint, "disable", "save")
+
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
@@ -215,6 +218,13 @@ class TestSeveralKeys:
             "%s: the private key %s is expired, revoked or disabled. Set gpg_key to a valid key."
             % (APP, home.fingerprint)
         )
+
+    def test_a_disabled_key_is_skipped(self, run, home, place):
+        home.run("--quick-set-expire", home.fingerprint, "never")
+        home.disable()
+        assert run(key="k@example.com", home=home.path).fingerprint != home.fingerprint
+        with pytest.raises(ImageError, match="is expired, revoked or disabled"):
+            run(key=home.fingerprint, home=home.path)
 
     def test_several_usable_keys_are_an_error(self, run, home, place):
         home.run("--quick-set-expire", home.fingerprint, "never")
