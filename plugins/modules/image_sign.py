@@ -56,7 +56,8 @@ options:
     description:
       - The fingerprint or user ID of a GPG key on the managed node. If this option is set, the module signs with C(gpg), as C(skopeo standalone-sign) does.
         In this case, O(formats) and O(annotations) have no effect.
-      - A user ID must belong to exactly one valid key. Expired, revoked and disabled keys are skipped.
+      - A user ID must belong to exactly one valid key. Expired, revoked and disabled keys are skipped. With O(state=absent), such a key is used if there is
+        no valid one.
       - The module stores GPG signatures in C(signature-N) files. For an image in a directory, it writes them to the same directory. For an image
         in a registry, it writes them to O(lookaside).
     type: str

@@ -115,7 +115,7 @@ def _settle(
             os.makedirs(directory, exist_ok=True)
         is_locked = not dry_run and os.path.isdir(directory)
         with reserved(os.path.join(directory, name)) if is_locked else contextlib.nullcontext():
-            own = _own(reference, where, payload.digest, requirement, stores.run.run_command)
+            own = _own(reference, where, payload.digest, requirement, options, stores.run.run_command)
             before = ["gpg"] if own else []
             after = ["gpg"] if options.is_present else []
             if options.is_present and not own:
@@ -128,13 +128,18 @@ def _settle(
 
 
 def _own(
-    reference: Reference, where: tuple[str, str], digest: str, requirement: Requirement, run_command: RunCommand
+    reference: Reference,
+    where: tuple[str, str],
+    digest: str,
+    requirement: Requirement,
+    options: GpgOptions,
+    run_command: RunCommand,
 ) -> list[str]:
-    """Return the files with signatures of this digest that meet the requirement."""
+    """Return the files with signatures of this digest that meet the requirement. To remove them, the key need not be valid."""
     files = numbered(*where)
     if not files:
         return []
-    with keyring_of(requirement, run_command) as keyring:
+    with keyring_of(requirement, run_command, requires_valid_keys=options.is_present) as keyring:
         outcomes = {path: judge(keyring, Stored.read(path), reference, requirement, digest) for path in files}
     return [path for path, outcome in outcomes.items() if isinstance(outcome, Verified)]
 
@@ -153,6 +158,8 @@ class _Program:
         if not listed:
             raise ImageError("gpg has no private key %s" % key, hint="Check gpg_key and gpg_home")
         usable = [fingerprint for fingerprint, is_usable in listed if is_usable]
+        if not usable and not self._options.is_present:  # its signatures can still be removed
+            usable = [fingerprint for fingerprint, _is_usable in listed]
         if not usable:
             raise ImageError(
                 "the private key %s is expired, revoked or disabled" % key, hint="Set gpg_key to a valid key"

@@ -43,7 +43,9 @@ _MAX_URLS = 100
 _MAX_KEYRING = 4 * 1024 * 1024
 _VALID = re.compile(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40,64}) .* ([0-9A-F]{40,64})\s*$", re.MULTILINE)
 _GOOD = re.compile(r"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
-_BAD = re.compile(r"^\[GNUPG:\] (?:BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|DECRYPTION_OKAY)", re.MULTILINE)
+# Correct signatures, of which gpg reports one instead of a good signature if the signature or its key is no longer valid.
+_INVALIDATED = re.compile(r"^\[GNUPG:\] (?:EXPSIG|EXPKEYSIG|REVKEYSIG) ", re.MULTILINE)
+_BAD = re.compile(r"^\[GNUPG:\] (?:BADSIG|ERRSIG|NODATA|DECRYPTION_OKAY)", re.MULTILINE)
 _IMPORTED = re.compile(r"^\[GNUPG:\] IMPORT_OK [0-9]+ ([0-9A-F]{40,64})", re.MULTILINE)
 
 
@@ -120,9 +122,11 @@ def _prefix(path: str, digest: str) -> str:
 
 
 @contextlib.contextmanager
-def keyring_of(requirement: Requirement, run_command: RunCommand) -> t.Iterator[Keyring]:
+def keyring_of(
+    requirement: Requirement, run_command: RunCommand, requires_valid_keys: bool = True
+) -> t.Iterator[Keyring]:
     """Open a keyring with the keys of a requirement. Raises ImageError."""
-    with _keyring(run_command) as keyring:
+    with _keyring(run_command, requires_valid_keys) as keyring:
         for number, path in enumerate(requirement.paths):
             keyring.add(read_named(path, _MAX_KEYRING, "the GPG key"), "path-%d" % number)
         for number, content in enumerate(requirement.data):
@@ -152,9 +156,10 @@ def judge(
 
 
 class Keyring:
-    """Public keys in a separate directory."""
+    """Public keys in a separate directory. Unless ``requires_valid_keys`` is set, signatures of expired and revoked keys count as well."""
 
-    def __init__(self, directory: str, run_command: RunCommand) -> None:
+    def __init__(self, directory: str, run_command: RunCommand, requires_valid_keys: bool) -> None:
+        self._requires_valid_keys = requires_valid_keys
         self._directory = directory
         self._run_command = run_command
         self._fingerprints: set[str] = set()
@@ -182,11 +187,18 @@ class Keyring:
         limit = ("--max-output", str(MAX_SIZE))
         _status, out, _err = self._gpg("--status-fd", "1", *limit, "--output", target, "--decrypt", path)
         valid = _VALID.findall(out)
-        if len(valid) != 1 or _BAD.search(out) or not _GOOD.search(out) or is_missing(target):
+        if len(valid) != 1 or not self._accepts(out) or is_missing(target):
             return b"", ""
         primary = valid[0][1]
         with file_errors("read", target):
             return read_regular(target, MAX_SIZE), primary if primary in self._fingerprints else ""
+
+    def _accepts(self, status: str) -> bool:
+        if _BAD.search(status):
+            return False
+        if _INVALIDATED.search(status):
+            return not self._requires_valid_keys
+        return _GOOD.search(status) is not None
 
     def _gpg(self, *arguments: str) -> tuple[int, str, str]:
         command = [GPG, "--batch", "--no-tty", "--homedir", self._directory, "--no-autostart", *arguments]
@@ -197,9 +209,9 @@ class Keyring:
 
 
 @contextlib.contextmanager
-def _keyring(run_command: RunCommand) -> t.Iterator[Keyring]:
+def _keyring(run_command: RunCommand, requires_valid_keys: bool) -> t.Iterator[Keyring]:
     directory = tempfile.mkdtemp(prefix="drayage-gpg-")
     try:
-        yield Keyring(directory, run_command)
+        yield Keyring(directory, run_command, requires_valid_keys)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

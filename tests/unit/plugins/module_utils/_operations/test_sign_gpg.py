@@ -54,6 +54,18 @@ class Home:
         command = ["gpg", "--batch", "--homedir", self.path, *arguments]
         return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
 
+    def expire(self):
+        self.run("--quick-set-expire", self.fingerprint, "seconds=1")
+        time.sleep(2.1)  # gpg cuts off fractions, and the key is still valid in its last second
+
+    def revoke(self):
+        path = "%s/openpgp-revocs.d/%s.rev" % (self.path, self.fingerprint)
+        with open(path, encoding="ascii") as stream:
+            certificate = stream.read().replace("\n:---", "\n---")  # the colon prevents revocations by mistake
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(certificate)
+        self.run("--import", path)
+
     def disable(self):
         self.run("--yes", "--edit-key", self.fingerprint, "disable", "save")
 
@@ -198,20 +210,18 @@ class TestSeveralKeys:
     def home(self, homes, tmp_path):
         home = Home(tmp_path / "h", "")
         secret = ["--pinentry-mode", "loopback", "--passphrase", ""]
-        home.run("--quick-set-expire", home.fingerprint, "seconds=1")
+        home.expire()
         home.run(*secret, "--quick-gen-key", "new <k@example.com>", "ed25519", "sign", "never")
         yield home
         subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
 
     def test_the_usable_key_of_a_user_signs_once(self, run, home, place):
-        time.sleep(1.1)
         first = run(key="k@example.com", home=home.path)
         assert first.fingerprint != home.fingerprint
         assert first.signed.manifests[0].added == ["gpg"]
         assert run(key="k@example.com", home=home.path).signed.manifests[0].added == []
 
     def test_a_key_that_has_expired_is_an_error(self, run, home, place):
-        time.sleep(1.1)
         with pytest.raises(ImageError) as caught:
             run(key=home.fingerprint, home=home.path)
         assert str(caught.value) == (
@@ -233,6 +243,38 @@ class TestSeveralKeys:
         assert str(caught.value) == (
             APP + ": gpg has 2 private keys for k@example.com. Set gpg_key to the fingerprint of one of them."
         )
+
+
+@needs_gpg
+class TestInvalidatedKeys:
+    """The key was valid when it signed the image."""
+
+    @pytest.fixture
+    def home(self, tmp_path):
+        home = Home(tmp_path / "h", "")
+        yield home
+        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
+
+    @pytest.mark.parametrize("invalidate", [Home.expire, Home.revoke, Home.disable])
+    def test_their_signatures_can_be_removed(self, run, homes, home, place, tmp_path, invalidate):
+        run(key=home.fingerprint, home=home.path)
+        run(key=homes[1].fingerprint, home=homes[1].path)
+        invalidate(home)
+        with pytest.raises(ImageError, match="is expired, revoked or disabled"):
+            run(key=home.fingerprint, home=home.path)
+        for key in (home.fingerprint, "k@example.com"):
+            removed = run(key=key, home=home.path, is_present=False, dry_run=True).signed.manifests
+            assert removed == [SignedDigest(AMD64.digest, ["gpg"], [])]
+        run(key="k@example.com", home=home.path, is_present=False)
+        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
+        assert run(key=homes[1].fingerprint, home=homes[1].path).signed.manifests[0].added == []
+
+    def test_a_valid_key_of_the_user_takes_precedence(self, run, home, place):
+        run(key=home.fingerprint, home=home.path)
+        home.expire()
+        secret = ["--pinentry-mode", "loopback", "--passphrase", ""]
+        home.run(*secret, "--quick-gen-key", "new <k@example.com>", "ed25519", "sign", "never")
+        assert run(key="k@example.com", home=home.path, is_present=False).signed.manifests[0].removed == []
 
 
 @needs_gpg
