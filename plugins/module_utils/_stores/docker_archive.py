@@ -129,7 +129,7 @@ class DockerArchive(ImageBackend):
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
-        """Hold the lock, so that nobody else can replace the file."""
+        """Hold the lock, so that nobody else can replace the file until this thread does. Each later change takes the lock again."""
         with self._locked():
             yield
 

@@ -66,7 +66,7 @@ class ImageBackend(abc.ABC):
         """Remove names, or an image by its ID, and images that lose their last name. Return False if none of them exists."""
 
     def exclusive(self) -> t.ContextManager[None]:
-        """Prevent others from changing anything. Engines have no such lock."""
+        """Prevent others from changing anything; in a file, only until it is written. Engines have no such lock."""
         return contextlib.nullcontext()
 
     @abc.abstractmethod

@@ -238,7 +238,10 @@ class OciImages(IndexedStore, Lockable, Batching):
 
     @contextlib.contextmanager
     def exclusive(self) -> t.Iterator[None]:
-        """Hold the lock, so that nobody else can move names and remove their content."""
+        """Hold the lock, so that nobody else can move names and remove their content.
+
+        An archive gives up the lock when it is written first. Each later change takes the lock again.
+        """
         with file_errors("write", self._path):
             self._prepare()
             with self._lock():

@@ -200,7 +200,7 @@ class Lockable(abc.ABC):
 
     @abc.abstractmethod
     def exclusive(self) -> t.ContextManager[None]:
-        """Prevent others from removing anything."""
+        """Prevent others from removing anything; in an archive, only until it is written, see :meth:`ReentrantLock.note_loss`."""
 
 
 class Committing(abc.ABC):

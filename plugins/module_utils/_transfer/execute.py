@@ -292,7 +292,10 @@ class _Execution:
             return self._pushing.setdefault((blob_owner_of(job.planned), digest), threading.Lock())
 
     def _repair(self, job: Job) -> None:
-        """Check all content of the planned image individually under a lock, and copy what is missing."""
+        """Check all content of the planned image individually under a lock, and copy what is missing.
+
+        An archive gives up the lock with its first write. If another task then removes content, :func:`publish` fails.
+        """
         destination = job.planned.request.destination
         # Other images have the other threads.
         threads = self._threads if len(self._jobs) == 1 else 1
