@@ -335,19 +335,21 @@ class Directory(Store, Lockable):
     def _refuse_other_directories(self) -> None:
         """Refuse a directory with unrelated files, which is probably a mistake: nothing in it may be written or removed."""
         with contextlib.suppress(FileNotFoundError):
-            if not (has_version(self._path) or self._is_usable_without_version()):
-                cause = "the directory %s contains files, but no image" % self._path
-                raise LocalFailure(cause, hint="Use an empty directory")
+            if not has_version(self._path):
+                self._check_usable_without_version()
 
-    def _is_usable_without_version(self) -> bool:
-        """Return whether manifest.json is an image, because other programs use this name too, or all files may be parts of one."""
+    def _check_usable_without_version(self) -> None:
+        """Raise LocalFailure unless manifest.json is an image, because other programs use this name too, or all files may be parts of one."""
         try:
             self._top(None)
         except NotFound:
-            return all(map(is_file_of_image, os.listdir(self._path)))
-        except ImageError:
-            return False
-        return True
+            if not all(map(is_file_of_image, os.listdir(self._path))):
+                cause = "the directory %s contains files, but no image" % self._path
+                raise LocalFailure(cause, hint="Use an empty directory") from None
+        except ImageError as error:  # it may also be the source, with an image that cannot be read
+            cause = "the directory %s contains files, but no image (%s)" % (self._path, error.cause)
+            hint = "Check the path. If this is the destination, use an empty directory"
+            raise LocalFailure(cause, hint=hint) from None
 
     def _staged(self, name: str) -> t.ContextManager[t.BinaryIO]:
         return self._made(lambda: staged(self._path, os.path.join(self._path, name)), _ATTEMPTS)

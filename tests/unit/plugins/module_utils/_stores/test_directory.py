@@ -184,6 +184,26 @@ def test_other_directories_are_refused_and_left_as_they_are(store, path, files):
     assert {name: (path / name).read_text() for name in listed(path)} == files
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (ONE.manifest.raw[:-1], "the manifest is not valid JSON"),
+        (b'{"schemaVersion": 1, "fsLayers": [], "history": []}', "the manifest is in Docker schema 1 format"),
+    ],
+)
+def test_an_image_without_a_version_that_cannot_be_read_is_refused_with_the_reason(store, path, content, reason):
+    publish(store, ONE)
+    (path / "version").unlink()
+    (path / "manifest.json").write_bytes(content)
+    before = listed(path)
+    for action in (lambda: store.resolve(""), lambda: fill(Directory(str(path), print), ONE)):
+        with pytest.raises(LocalFailure) as caught:
+            action()
+        assert caught.value.cause.startswith("the directory %s contains files, but no image (%s" % (path, reason))
+        assert caught.value.hint == "Check the path. If this is the destination, use an empty directory"
+    assert listed(path) == before
+
+
 def test_images_without_a_version_are_accepted(store, path):
     publish(store, ONE)
     (path / "version").write_bytes(b"")
