@@ -73,6 +73,8 @@ options:
     description:
       - A mapping of tags to their targets. A target is another tag or a digest in the same repository. Other tags do not change.
       - Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1.
+      - The module rejects a target that is a floating-point number or a boolean. It cannot reject such a key, because Ansible converts keys to text. An
+        unquoted key V(1.10) moves the tag C(1.1).
       - The module resolves all targets before it writes anything, so two tags can swap their images.
     type: dict
 seealso:
