@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import typing as t
@@ -157,7 +156,7 @@ class _Rewriter:
             return self._text(content)
         if isinstance(content, (list, tuple)):
             return [self.rewrite(item) for item in content]
-        return self._parsed(copy.deepcopy(content))
+        return self._parsed(_copied(content, {}))
 
     def _parsed(self, document: t.Any) -> t.Any:
         """Replace the references in a parsed document, in place. Its aliases are the same object in several places."""
@@ -204,6 +203,24 @@ class _Rewriter:
             self.result.replaced[reference] = new
         elif reference not in self.result.missing:
             self.result.missing.append(reference)
+
+
+def _copied(value: t.Any, known: dict[int, tuple[t.Any, t.Any]]) -> t.Any:
+    """Return a copy of a document. Its aliases, which are the ``known`` containers by ID, stay aliases.
+
+    copy.deepcopy() fails for variables: ansible-core resolves the templates in them only when they are read, and
+    cannot load filters for a copy of its containers.
+    """
+    if not isinstance(value, (t.Mapping, list, tuple)):
+        return value
+    if id(value) not in known:
+        copy: t.Any = {} if isinstance(value, t.Mapping) else []
+        known[id(value)] = value, copy
+        if isinstance(value, t.Mapping):
+            copy.update((key, _copied(item, known)) for key, item in value.items())
+        else:
+            copy.extend(_copied(item, known) for item in value)
+    return known[id(value)][1]
 
 
 def _get(value: t.Any, path: Path) -> t.Any:

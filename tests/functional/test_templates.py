@@ -95,3 +95,11 @@ def test_references_in_templates(play):
 def test_errors_in_templates_are_plain(play, template, words):
     output = play([{"ansible.builtin.debug": {"msg": template}}], succeeds=False)
     assert words in output
+
+
+def test_a_document_in_a_variable_may_contain_templates(play):
+    """ansible-core 2.19 and later resolve them only when they are read."""
+    document = {"services": {"a": {"image": "{{ unset | default('app:1') }}"}, "b": ["other"]}}
+    expected = {"services": {"a": {"image": "r.example/app:1"}, "b": ["other"]}}
+    rewritten = "(document | drayage.registry.rewrite_images({'app:1': 'r.example/app:1'})).content"
+    play([{"ansible.builtin.assert": {"that": f"{rewritten} == {expected}"}, "vars": {"document": document}}])
