@@ -27,6 +27,7 @@ from .._image.reference import LocalReference, Reference, RegistryReference
 from .._image.signed_identity import IdentityRule
 from .._image.simple_signing import ATOMIC, MAX_SIZE, Payload
 from .._process import RunCommand
+from .._stores.repository import Lockable, Store, exclusive
 from .._stores.signature_files import append, check_room, numbered, remove
 from .sign import Signed, SignedDigest, manifest_of
 from .signing.gpg import GPG, MAX_OUTPUT, SECONDS, Stored, judge, keyring_of, location
@@ -79,23 +80,34 @@ def sign_with_gpg(options: GpgOptions, stores: Stores) -> GpgSigned:
     program = _Program(options, stores.run.run_command)
     with naming(reference):
         identity = _identity(options.identity, reference)
-        top = manifest_of(store, reference)
-        found = [top.digest]
-        if options.children:
-            graph = Graph(
-                [top], lambda level: [store.manifest(each.digest) if each.is_index else None for each in level]
-            )
-            found = list(dict.fromkeys([*found, *graph.manifests, *graph.skipped]))
         fingerprint, public = program.public_key()
         rule = IdentityRule("exactReference", {"dockerReference": identity}) if options.is_present else _AnyIdentity()
         requirement = Requirement("signedBy", (), (public.encode("ascii"),), rule)
         make = functools.partial(program.sign, fingerprint)
         settled = []
-        for digest in found:
-            where = location(reference, digest, registries_d)
-            payload = Payload(ATOMIC, identity, digest, {"creator": _CREATOR, "timestamp": int(time.time())})
-            settled.append(_settle(reference, where, payload, requirement, make, options, stores))
-    return GpgSigned(Signed(top.digest, identity, settled), fingerprint, public)
+        with contextlib.nullcontext() if stores.run.dry_run else _lock(store, reference):
+            found = _digests(store, reference, options.children)
+            for digest in found:
+                where = location(reference, digest, registries_d)
+                payload = Payload(ATOMIC, identity, digest, {"creator": _CREATOR, "timestamp": int(time.time())})
+                settled.append(_settle(reference, where, payload, requirement, make, options, stores))
+    return GpgSigned(Signed(found[0], identity, settled), fingerprint, public)
+
+
+def _lock(store: Store, reference: Reference) -> t.ContextManager[None]:
+    """Return the lock of a directory, so that no other task changes its image or signatures; for a registry, a context manager without effect."""
+    if isinstance(store, Lockable):
+        manifest_of(store, reference)  # to lock a directory that does not exist would create it
+    return exclusive(store)
+
+
+def _digests(store: Store, reference: Reference, children: bool) -> list[str]:
+    """Return the digests to sign, first that of the image itself. Raises ImageError."""
+    top = manifest_of(store, reference)
+    if not children:
+        return [top.digest]
+    graph = Graph([top], lambda level: [store.manifest(each.digest) if each.is_index else None for each in level])
+    return list(dict.fromkeys([top.digest, *graph.manifests, *graph.skipped]))
 
 
 def _settle(
@@ -107,14 +119,14 @@ def _settle(
     options: GpgOptions,
     stores: Stores,
 ) -> SignedDigest:
-    """Add or remove the signatures of one manifest, under a lock."""
+    """Add or remove the signatures of one manifest. In a lookaside directory, this takes a lock."""
     directory, name = where
     dry_run = stores.run.dry_run
     with file_errors("write", directory):
         if options.is_present and not dry_run:
             os.makedirs(directory, exist_ok=True)
-        is_locked = not dry_run and os.path.isdir(directory)
-        with reserved(os.path.join(directory, name)) if is_locked else contextlib.nullcontext():
+        takes_lock = isinstance(reference, RegistryReference) and not dry_run and os.path.isdir(directory)
+        with reserved(os.path.join(directory, name)) if takes_lock else contextlib.nullcontext():
             own = _own(reference, where, payload.digest, requirement, options, stores.run.run_command)
             before = ["gpg"] if own else []
             after = ["gpg"] if options.is_present else []

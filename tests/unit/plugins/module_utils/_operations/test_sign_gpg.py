@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,9 +15,12 @@ import time
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference, Refused
+from ansible_collections.drayage.registry.plugins.module_utils._image.policy import Requirement
+from ansible_collections.drayage.registry.plugins.module_utils._image.signed_identity import IdentityRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignedDigest
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gpg import keyring_of
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions, verify
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
@@ -269,6 +273,18 @@ class TestInvalidatedKeys:
         assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
         assert run(key=homes[1].fingerprint, home=homes[1].path).signed.manifests[0].added == []
 
+    @pytest.mark.parametrize("invalidate", [Home.expire, Home.revoke])
+    def test_their_signatures_do_not_count(self, run, home, place, tmp_path, invalidate):
+        run(key=home.fingerprint, home=home.path)
+        signature = (tmp_path / "sigs" / lookaside(AMD64.digest)).read_bytes()
+        found = []
+        for _state in ("valid", "invalid"):
+            requirement = Requirement("signedBy", (), (home.run("--export", home.fingerprint),), IdentityRule())
+            with keyring_of(requirement, run_command) as keyring:
+                found.append(keyring.open(signature)[1])
+            invalidate(home)
+        assert found == [home.fingerprint, ""]
+
     def test_a_valid_key_of_the_user_takes_precedence(self, run, home, place):
         run(key=home.fingerprint, home=home.path)
         home.expire()
@@ -303,22 +319,48 @@ class TestNames:
         place.add(AMD64, tag="latest")
         assert sign("r.example/app").signed.identity == "r.example/app:latest"
 
-    def test_a_directory_has_its_signatures_itself(self, sign, stores, tmp_path):
+    @pytest.fixture
+    def directory(self, stores, tmp_path):
+        """Return the path of a directory with an image."""
         path = tmp_path / "d"
         store = Directory(str(path), print)
         for content in AMD64.blobs:
             store.put_blob(descriptor(content), lambda content=content: [content], "")
         store.publish(AMD64.manifest, [""], None)
         stores.open = lambda reference: Directory(reference.path, print)
+        return path
+
+    def test_a_directory_has_its_signatures_itself(self, sign, directory):
         with pytest.raises(ImageError) as caught:
-            sign("dir:%s" % path)
+            sign("dir:%s" % directory)
         assert str(caught.value) == (
             "dir:%s: the signature needs an image name, but local images have none. Set the identity option to the image name."
-            % path
+            % directory
         )
-        assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == ["gpg"]
-        assert (path / "signature-1").is_file()
-        assert sign("dir:%s" % path, identity=APP).signed.manifests[0].added == []
+        assert sign("dir:%s" % directory, identity=APP).signed.manifests[0].added == ["gpg"]
+        assert (directory / "signature-1").is_file()
+        assert sign("dir:%s" % directory, identity=APP).signed.manifests[0].added == []
+
+    def test_a_directory_is_locked_as_for_copies(self, sign, directory):
+        before, waited = files(directory), []
+
+        def check_lock(argv, *arguments):
+            if "--sign" in argv:
+                with (directory / "version").open("r+b") as stream:
+                    try:
+                        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        waited.append(files(directory))
+            return run_command(argv, *arguments)
+
+        sign("dir:%s" % directory, identity=APP, command=check_lock)
+        assert waited == [before]  # a lock file would stay if the task is killed, and the directory with it
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_a_directory_that_does_not_exist_is_not_created(self, sign, directory, tmp_path, dry_run):
+        with pytest.raises(ImageError, match="cannot sign the image"):
+            sign("dir:%s" % (tmp_path / "none"), identity=APP, dry_run=dry_run)
+        assert not (tmp_path / "none").exists()
 
     def test_no_temporary_files_are_left_behind(self, sign, place, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
