@@ -77,6 +77,8 @@ class RegistryModule:
         if not self.ansible._diff:
             result.pop("diff", None)
         result["requests"] = run.statistics.requests
+        if "failure" in result:
+            _hide_secrets(result, run.statistics.hider())
         clean_values(result, exempt=("raw",))
         if "failure" in result:
             result["msg"] = result.pop("failure")
@@ -119,6 +121,14 @@ class RegistryModule:
                 check_text(option, given.get(option))
         except ImageError as error:
             self.ansible.fail_json(msg=str(error))
+
+
+def _hide_secrets(result: dict[str, t.Any], hide: t.Callable[[str], str]) -> None:
+    """Remove secrets from the error messages in a result and of its images, in place. They may quote a server."""
+    for row in (result, *(result.get("images") or ())):
+        for key in ("failure", "error"):
+            if row.get(key):
+                row[key] = hide(row[key])
 
 
 def validated(name: str, value: object, spec: dict[str, dict[str, t.Any]], texts: t.Sequence[str]) -> dict[str, t.Any]:

@@ -15,7 +15,7 @@ import time
 import typing as t
 
 from ._process import RunCommand
-from ._text import clean, without_secrets
+from ._text import clean, forms_of, masked
 
 _Chunk = t.TypeVar("_Chunk", bound=t.Sized)
 
@@ -96,9 +96,14 @@ class RunStats:
 
     def hide(self, text: str) -> str:
         """Return the text without the secrets that were sent, in any form in which a server may quote them."""
+        return self.hider()(text)
+
+    def hider(self) -> t.Callable[[str], str]:
+        """Return a function like :meth:`hide` for many texts, which knows the secrets that were sent until now."""
         with self._lock:
             secrets = [*self._authorizations, *self._recent_tokens]
-        return without_secrets(text, secrets)
+        forms = forms_of(secrets)
+        return lambda text: masked(text, forms)
 
 
 @dataclasses.dataclass

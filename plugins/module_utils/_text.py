@@ -76,6 +76,18 @@ def without_userinfo(text: str) -> str:
 
 def without_secrets(text: str, authorizations: t.Iterable[str]) -> str:
     """Return a text without the secrets in these Authorization values, in any form in which a server may quote them."""
+    return masked(text, forms_of(authorizations))
+
+
+def masked(text: str, forms: t.Iterable[str]) -> str:
+    """Return a text without secrets; ``forms`` are those of :func:`forms_of`."""
+    for secret in forms:
+        text = text.replace(secret, "***")
+    return text
+
+
+def forms_of(authorizations: t.Iterable[str]) -> list[str]:
+    """Return the secrets in these Authorization values, in all forms and the longest first."""
     found: set[str] = set()
     for value in authorizations:
         credentials = value.partition(" ")[2]
@@ -85,9 +97,7 @@ def without_secrets(text: str, authorizations: t.Iterable[str]) -> str:
             password = pair.partition(b":")[2]
             found.update((pair.decode("utf-8", "replace"), password.decode("utf-8", "replace"), _base64(password)))
     found.update(secret.rstrip("=") for secret in list(found))
-    for secret in sorted(filter(None, found), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+    return sorted(filter(None, found), key=len, reverse=True)
 
 
 def _base64(content: bytes) -> str:

@@ -63,6 +63,25 @@ def test_refusal_of_the_storage(run_module, registry, repository, tmp_path):
     assert "authfile" not in message
 
 
+def test_a_token_that_the_storage_quotes(run_module, registry, repository, tmp_path):
+    """The request to the storage did not contain the token, but the address of a redirect can."""
+    challenge = """hdr www-authenticate 'Bearer realm="http://%[req.hdr(host)]/token",service="x"'"""
+    as_json = "content-type application/json string"
+    refusal = """'{"errors":[{"code":"DENIED","message":"issued-to-you is not valid"}]}'"""
+    with Haproxy(registry, f"http-request return status 403 {as_json} {refusal}") as storage:
+        rules = [
+            f"""http-request return status 200 {as_json} '{{"token":"issued-to-you"}}' if {{ path /token }}""",
+            f"http-request return status 401 {challenge} if !{{ req.hdr(authorization) -m found }}",
+            f"http-request redirect prefix http://{storage.host}",
+        ]
+        with Haproxy(registry, "\n    ".join(rules)) as proxy:
+            image = f"{proxy.host}/{repository}:1"
+            copied = run_module("image_copy", src=image, dest=f"oci:{tmp_path}/copy:1")
+            synced = run_module("image_sync", dest=f"dir:{tmp_path}/set", images=[image])
+    for text in (copied.msg, synced.msg, synced.error, synced.images[0]["error"]):
+        assert "403 DENIED (*** is not valid)" in text
+
+
 def test_a_host_that_is_no_registry(run_module, registry, second_registry, repository):
     """An ingress returns 404 and a page for everything: nothing is absent there."""
     with Haproxy(registry, f"http-request return status 404 {PAGE}") as server:
