@@ -38,18 +38,19 @@ def prove(arguments: list[str]) -> Outcome:
     return Outcome(passed and tried > 0, f"{tried} attempts to break a promise")
 
 
-# In the order in which "test" begins them: what takes longest comes first, so that nothing long is left to the end.
+# In the order in which "test" begins them: what takes longest comes first, but what runs several processes comes last, so
+# that it can use all processors after the others have ended.
 PHASES: dict[str, Callable[[list[str]], Outcome]] = {
-    "functional": functional,
-    **{f"sanity-{core}": partial(sanity, core) for core in SANITY_CORES},
-    "functional-oldest": functional_oldest,
+    **{f"sanity-{core}": partial(sanity, core) for core in reversed(SANITY_CORES)},
     "molecule": molecule,
-    "package": package,
-    "prove": prove,
-    "docs": docs,
-    "lint": lint,
-    "units-oldest": units_oldest,
     "units": units,
+    "units-oldest": units_oldest,
+    "lint": lint,
+    "prove": prove,
+    "package": package,
+    "docs": docs,
+    "functional-oldest": functional_oldest,
+    "functional": functional,
     "smoke": smoke,
     **{f"core-{core}": partial(on_core, core) for core in (*CORES, DEVEL)},
     "coverage": coverage.coverage,

@@ -19,6 +19,8 @@ def molecule(arguments: list[str]) -> Outcome:
     """Run the scenarios of the roles, all of them or those that the arguments name."""
     stack = molecules()
     home = molecule_site.SITE.parent
+    if not arguments:
+        provision.install_missing_packages()
     # The role registry looks for it on the PATH.
     htpasswd = os.path.dirname(provision.program("htpasswd", "apache2-utils"))
     # Obtained here, as what waits for the site gives it no time for that.

@@ -16,10 +16,6 @@ from devtools.provision import BUILD, REPOSITORY
 
 LOGS = BUILD / "log"
 
-# It runs several processes, so it can use all processors after the other phases have ended. Until then, it yields to
-# those, which run one process each.
-YIELDING = "functional"
-
 
 def run(names: list[str], arguments: list[str], last: tuple[str, ...] = ()) -> bool:
     """Run the phases, begun in this order, and return whether all passed; ``last`` are begun when those have ended.
@@ -58,8 +54,6 @@ def run(names: list[str], arguments: list[str], last: tuple[str, ...] = ()) -> b
 
 def _run(name: str, arguments: list[str]) -> bool:
     command = [sys.executable, "-m", "devtools.toolchain", name, *arguments]
-    if name == YIELDING:
-        command = ["nice", "-n", "3", *command]
     with _log(name).open("wb") as log:
         process = subprocess.run(
             command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, check=False
