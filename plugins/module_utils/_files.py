@@ -203,9 +203,14 @@ def target_of(path: str) -> str:
 
 
 def keep_access(stream: t.BinaryIO, target: str) -> None:
-    """Give a staged file the mode of the file that it replaces, and its owner if this user may set it."""
+    """Give a staged file the mode of the file that it replaces, and its owner if this user may set it.
+
+    A link that is replaced itself, see :func:`target_of`, has neither.
+    """
     with contextlib.suppress(FileNotFoundError, PermissionError):
-        before = os.stat(target)
+        before = os.lstat(target)
+        if stat.S_ISLNK(before.st_mode):
+            return
         os.fchmod(stream.fileno(), before.st_mode & 0o777)
         os.fchown(stream.fileno(), before.st_uid, before.st_gid)
 

@@ -198,7 +198,7 @@ class Watcher:
 
 
 def _start(thread: threading.Thread) -> None:
-    """Start a thread that leaves signals to the main thread.
+    """Start a thread that leaves signals to the main thread, except while it reads over ssh.
 
     If the main thread has a signal pending, the kernel gives the next one to another thread, which may then take both.
     Python would run no handler until the main thread wakes by itself, so the worker would survive an interrupted

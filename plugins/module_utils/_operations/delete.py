@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -29,7 +30,7 @@ from .other_tags import OtherTags, delete_untagged, read_other_tags
 from .stores import Stores
 
 _LEFT_HINT = "The image itself was deleted. Run the task again with its digest to delete its referrers"
-_TAGS_HINT = "The image itself was deleted. Delete its remaining tags one by one with scope: tag"
+_TAGS_HINT = "If tags of the deleted image remain, delete each of them with scope: tag"
 _MANIFEST_HINT = "Add a tag, or set scope: manifest to delete the manifest with all its tags"
 
 
@@ -187,10 +188,10 @@ def _delete_image(store: Store, deleted: Deleted, marker: str) -> bool:
     """
     manifests = [one for one in (deleted.digest, marker) if one]
     existed = [store.delete(one) for one in manifests]
-    delete_attached(store, deleted.attached, _LEFT_HINT)
-    if store.location.is_registry:  # elsewhere, no image has the tags of a deleted one
-        with hinting(_TAGS_HINT):
-            existed += [_delete_kept_tag(store, tag, manifests) for tag in deleted.removed]
+    kept = deleted.removed if store.location.is_registry else ()  # elsewhere, no image has the tags of a deleted one
+    with hinting(_TAGS_HINT) if kept else contextlib.nullcontext():
+        delete_attached(store, deleted.attached, _LEFT_HINT)
+        existed += [_delete_kept_tag(store, tag, manifests) for tag in kept]
     return any(existed)
 
 

@@ -146,6 +146,10 @@ class AuthFile:
         return (None if path else found), server is None
 
     def _read(self) -> str:
+        if self._target != os.path.realpath(self.path):
+            # Through it, its owner could choose which file is written, or get a copy of the secrets in another one.
+            cause = "the auth file %s is a symbolic link of another user" % self.path
+            raise LocalFailure(cause, hint="Set authfile to the target of the link")
         return "" if is_missing(self._target) else read_text(self.path)
 
     def _write(self, text: str) -> None:

@@ -132,8 +132,8 @@ class SignatureWriter:
                 return
             if wanted or not current:
                 self._publish(tag, current, wanted)
-            else:
-                self._store.delete_tag(tag, current.digest)
+            elif not self._store.delete_tag(tag, current.digest):
+                self._store.delete(current.digest)  # in a layout, the tag may belong to a repository
             if isinstance(self._store, Lockable):
                 return
             wait_for_others(start)

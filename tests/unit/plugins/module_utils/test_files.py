@@ -23,6 +23,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import (
     check_named,
     claimed,
     is_missing,
+    keep_access,
     locked,
     open_regular,
     prefix_for,
@@ -145,6 +146,12 @@ class TestLinkOfAnotherUser:
         assert not link.is_symlink()
         assert (link.read_bytes(), other.read_bytes()) == (b"new", b"before")
         assert names(link.parent) == ["link"]
+
+    def test_what_replaces_the_link_does_not_get_the_access_of_its_target(self, link, other):
+        other.chmod(0o666)
+        with replaced(str(link), 0o600) as stream:
+            keep_access(stream, str(link))
+        assert stat.S_IMODE(os.lstat(link).st_mode) == 0o600
 
     def test_a_link_of_root_leads_to_it_but_no_further(self, link, other, tmp_path):
         first = tmp_path / "first"

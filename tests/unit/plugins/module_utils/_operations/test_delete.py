@@ -141,7 +141,7 @@ def test_a_tag_that_a_registry_keeps_and_does_not_delete_is_an_error(run, place)
     with pytest.raises(Refused) as caught:
         run(ONE, "manifest")
     assert str(caught.value) == (
-        TEN + ": returned 500. The image itself was deleted. Delete its remaining tags one by one with scope: tag."
+        TEN + ": returned 500. If tags of the deleted image remain, delete each of them with scope: tag."
     )
 
 
@@ -166,7 +166,7 @@ def test_a_registry_may_return_403_for_a_deleted_tag(run, place):
 
 def test_a_login_that_is_refused_after_the_deletion_is_an_error(run, place):
     deny_absent(place, 401)
-    with pytest.raises(AccessDenied, match=ONE + r": denied\. The image itself was deleted\."):
+    with pytest.raises(AccessDenied, match=ONE + r": denied\. If tags of the deleted image remain"):
         run(ONE, "manifest")
 
 
@@ -441,7 +441,8 @@ class TestReferrers:
             run(ONE, "manifest", referrers=True)
         assert str(caught.value) == (
             "%s@%s: returned 405. Allow it. The image itself was deleted. Run the task again with its digest to delete "
-            "its referrers." % (REPOSITORY, sbom.digest)
+            "its referrers. If tags of the deleted image remain, delete each of them with scope: tag."
+            % (REPOSITORY, sbom.digest)
         )
 
     def test_they_are_deleted_before_a_tag_that_cannot_be_deleted(self, run, place, sbom):

@@ -213,6 +213,17 @@ def test_signers_of_the_same_files_wait_for_each_other(tmp_path, monkeypatch, ma
         assert verify(make(str(tmp_path / "x"), print), key).format == "tag"
 
 
+def test_the_last_signature_of_a_repository_in_a_layout_is_removed(tmp_path):
+    """The tag of the signatures is that of the repository, which the name of the image need not say."""
+    path = str(tmp_path / "x")
+    mirrored = OciLayout(path, print).repository("app")
+    layouts.publish(mirrored, IMAGE, "1")
+    sign_tag(mirrored)
+    (layer,) = SignatureReader(mirrored).tagged(DIGEST, SIGNATURES).document["layers"]
+    SignatureWriter(OciLayout(path, print)).remove_layers(DIGEST, SIGNATURES, [layer["digest"]])
+    assert SignatureReader(OciLayout(path, print)).tagged(DIGEST, SIGNATURES) is None
+
+
 def test_an_image_in_a_directory_is_signed_once(tmp_path):
     """The files do not keep all fields of a layer, so what is read again differs from what was written."""
     store = Directory(str(tmp_path / "x"), print)

@@ -221,6 +221,23 @@ def test_a_file_that_is_none_is_neither_read_nor_replaced(home, run, tmp_path, m
             use()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to another user")
+def test_the_link_of_another_user_is_an_error(home, run, tmp_path):
+    """The owner of the link could take the place of the file, and so get a copy of the secrets that it leads to."""
+    target, link = tmp_path / "target.json", tmp_path / "auth.json"
+    target.write_text("{}")
+    link.symlink_to(target)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    for dry_run in (True, False):
+        with pytest.raises(LocalFailure) as error:
+            AuthFile(str(link), run, print).change("r.example", ALICE, dry_run)
+        assert str(error.value) == (
+            "the auth file %s is a symbolic link of another user. Set authfile to the target of the link." % link
+        )
+    assert link.is_symlink()
+    assert target.read_text() == "{}"
+
+
 def test_what_a_killed_login_left_is_removed_by_the_next_one(change, tmp_path):
     (tmp_path / ".auth.json.staging-dead").write_text("all credentials")
     change("r.example", ALICE, dry_run=True)
