@@ -128,35 +128,38 @@ def test_what_a_tag_points_to_stays_with_what_is_attached_to_it(place, prune):
     assert {sbom.digest, signature.digest}.issubset(place.manifests)
 
 
-@pytest.mark.parametrize("is_unnamed", [True, False])
-def test_unnamed_images_of_a_layout_keep_what_is_attached(place, prune, memory, tmp_path, is_unnamed):
-    """Other tools add entries without a name. Unnamed referrers are not images."""
+@pytest.fixture
+def prune_layout(prune, memory, tmp_path):
+    """Return a function that prunes a layout to which other tools have added entries, and what is attached to its old image."""
     source = memory["s.example/a"].add(C, tag="old")
     sbom = attach(source, C, b"sbom")
     dest = "oci:%s" % tmp_path
     assert not prune(dest=dest).failure
     del source.tags["old"]
-    path = tmp_path / "index.json"
-    document = json.loads(path.read_bytes())
-    document["manifests"] += [entry(C), entry(A)] if is_unnamed else [entry(A), entry(sbom)]
-    path.write_bytes(encode(document))
-    synced = prune(dest=dest)
+
+    def run(*added):
+        path = tmp_path / "index.json"
+        document = json.loads(path.read_bytes())
+        document["manifests"] += added
+        path.write_bytes(encode(document))
+        return prune(dest=dest)
+
+    return run, sbom
+
+
+@pytest.mark.parametrize("is_unnamed", [True, False])
+def test_unnamed_images_of_a_layout_keep_what_is_attached(place, prune_layout, tmp_path, is_unnamed):
+    """Other tools add entries without a name. Unnamed referrers are not images."""
+    run, sbom = prune_layout
+    synced = run(entry(C), entry(A)) if is_unnamed else run(entry(A), entry(sbom))
     assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
     assert ((sbom.digest, "deleted") in rows(synced)) is not is_unnamed
     assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists() is is_unnamed
 
 
-def test_an_entry_that_cannot_be_understood_keeps_what_is_attached(place, prune, memory, tmp_path):
-    source = memory["s.example/a"].add(C, tag="old")
-    sbom = attach(source, C, b"sbom")
-    dest = "oci:%s" % tmp_path
-    assert not prune(dest=dest).failure
-    del source.tags["old"]
-    path = tmp_path / "index.json"
-    document = json.loads(path.read_bytes())
-    document["manifests"].append({**entry(A), "digest": "blake3:" + "0" * 64})
-    path.write_bytes(encode(document))
-    synced = prune(dest=dest)
+def test_an_entry_that_cannot_be_understood_keeps_what_is_attached(place, prune_layout, tmp_path):
+    run, sbom = prune_layout
+    synced = run({**entry(A), "digest": "blake3:" + "0" * 64})
     assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
     assert "deleted" not in dict(rows(synced)).values()
     assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists()
