@@ -191,7 +191,6 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
         **clean_environment(),
         "ANSIBLE_CONFIG": str(REPOSITORY / "demo" / "ansible.cfg"),
         "ANSIBLE_REMOTE_TMP": str(PLACE / "tmp"),
-        "PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python"),
     }
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         environment["ANSIBLE_FORCE_COLOR"] = "1"

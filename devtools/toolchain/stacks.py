@@ -194,8 +194,16 @@ def clean_environment() -> dict[str, str]:
     }
     # A clone may belong to somebody else than the user who tests it, as it does in a container.
     git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-    # Ansible refuses to start where the locale is not UTF-8.
-    return {**kept, **git, "LC_ALL": "C.UTF-8", "ANSIBLE_HOME": str(BUILD / "ansible")}
+    return {
+        **kept,
+        **git,
+        # Ansible refuses to start where the locale is not UTF-8.
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_HOME": str(BUILD / "ansible"),
+        # What a phase compiles must not appear in the tree: reuse asks git once what to leave out, and would
+        # report each file that another phase adds to a directory of bytecode after that.
+        "PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python"),
+    }
 
 
 def link_collection() -> Path:

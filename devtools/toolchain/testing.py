@@ -108,7 +108,7 @@ def _pytest(phase: str, tests: list[str], stack: Stack, arguments: list[str], mo
     command = ["python", "-m", "pytest", f"--junitxml={report}", *tests, *arguments]
     if phase == "units":
         command = measured(command, phase)
-    settings = {"PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python")}
+    settings: dict[str, str] = {}
     if modules:
         settings["DRAYAGE_TEST_PYTHON"] = modules.python
     if phase != "functional":
