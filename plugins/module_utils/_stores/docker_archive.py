@@ -21,10 +21,8 @@ from .._errors import ContentMissing, ImageError, InvalidContent, LocalFailure, 
 from .._files import (
     ReentrantLock,
     keep_access,
-    prefix_for,
-    remove_abandoned,
+    replaced,
     reserved,
-    staged,
     status_of_regular,
     sync_directory,
     target_of,
@@ -175,13 +173,10 @@ class DockerArchive(ImageBackend):
 
     def _write(self, images: t.Sequence[SavedImage]) -> None:
         target = target_of(self._path)
-        directory, prefix = os.path.dirname(target), prefix_for(target)
-        with file_errors("write", self._path):
-            remove_abandoned(directory, prefix)
-            with staged(directory, target, prefix=prefix) as stream:
-                keep_access(stream, target)
-                for chunk in self._count("writing", self._path, size_of(images), archive(images)):
-                    stream.write(chunk)
+        with file_errors("write", self._path), replaced(target) as stream:
+            keep_access(stream, target)
+            for chunk in self._count("writing", self._path, size_of(images), archive(images)):
+                stream.write(chunk)
         self._locks.note_loss()
 
     @contextlib.contextmanager

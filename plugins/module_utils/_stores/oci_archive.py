@@ -23,10 +23,8 @@ import typing as t
 from .._errors import InvalidContent, LocalFailure, NotFound, file_errors
 from .._files import (
     keep_access,
-    prefix_for,
-    remove_abandoned,
+    replaced,
     reserved,
-    staged,
     status_of_regular,
     sync_directory,
     target_of,
@@ -118,20 +116,18 @@ class OciArchive(OciImages, Closing):
         New content that no entry needs yet is kept for the next version, because an image may be published after its
         referrers.
         """
-        directory = os.path.dirname(self._target)
         document["manifests"] = entries
         needed: dict[str, int] = {}
         if entries:
-            remove_abandoned(directory, prefix_for(self._target))
             needed = self._needed(entries)
-            with staged(directory, self._target, prefix=prefix_for(self._target)) as stream:
+            with replaced(self._target) as stream:
                 keep_access(stream, self._target)
                 self._write(TarWriter(stream), documents.encode(document), needed)
             self._locks.note_loss()
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._target)
-            sync_directory(directory)
+            sync_directory(os.path.dirname(self._target))
         self._opened = None
         self._new.remove(needed)
 
