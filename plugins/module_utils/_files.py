@@ -298,6 +298,19 @@ def is_missing(path: str) -> bool:
     return False
 
 
+def status_of(path: str) -> os.stat_result | None:
+    """Return the status of a file or directory; None only if it certainly does not exist, unlike :func:`os.path.exists`.
+
+    Raises LocalFailure if this cannot be determined, for example without permission for a directory above it.
+    """
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no name contains a NUL, or half of a surrogate pair
+        return None
+    except OSError as error:
+        raise local_failure(error, "read", path) from None
+
+
 def sync_directory(path: str) -> None:
     """Make a rename in this directory survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -28,6 +28,7 @@ from .._files import (
     read_regular,
     remove_abandoned,
     staged,
+    status_of,
     sync_directory,
     write_file,
 )
@@ -309,10 +310,8 @@ class Directory(Store, Lockable):
         return os.path.join(self._path, name_of(digest) + _CHILD)
 
     def _size(self, path: str) -> int | None:
-        try:
-            return os.stat(path).st_size
-        except OSError:
-            return None
+        status = status_of(path)
+        return status.st_size if status else None
 
     def _chunks(self, digest: str, offset: int) -> t.Iterator[bytes]:
         with file_errors("read", self._path):

@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import typing as t
 
-from .._errors import InvalidContent, InvalidReference, NotFound, file_errors, tag_moved
-from .._files import STAGING, open_regular
+from .._errors import InvalidContent, InvalidReference, NotFound, file_errors, local_failure, tag_moved
+from .._files import STAGING, open_regular, status_of
 from .._image import cosign_tag, referrers, signature_file
 from .._image import digest as digests
 from .._image import reference as references
@@ -30,6 +31,9 @@ from .directory import Directory
 from .directory_signatures import DirectorySignatures
 from .oci_index import MAX_ENTRIES
 from .repository import Repository, Store, StoreRoot
+
+# Only root can read this directory, which is at the top of many file systems.
+_SYSTEM = "lost+found"
 
 
 class DirectoryTree(StoreRoot):
@@ -146,7 +150,7 @@ class TreeReferrers(DirectorySignatures):
 
     def has_blob(self, digest: str) -> bool:
         """Return whether a blob belongs to such an image."""
-        return super().has_blob(digest) or any(os.path.exists(other.blob_path(digest)) for other in self._others)
+        return super().has_blob(digest) or any(status_of(other.blob_path(digest)) for other in self._others)
 
     def open_blob(self, digest: str) -> t.BinaryIO:
         """Open a blob of such an image."""
@@ -206,8 +210,9 @@ class TreeRepository(Repository):
     def tags(self) -> list[str]:
         """Return the tags and digests of the directories. Raises NotFound if there are none."""
         directory, base = os.path.split(os.path.join(self._root, self._repository))
-        with file_errors("read", self._root):
-            found = sorted(os.listdir(directory)) if os.path.isdir(directory) else []
+        found: list[str] = []
+        with file_errors("read", directory), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found = sorted(os.listdir(directory))
         names = [name[len(base) + 1 :] for name in found if name.startswith((base + ":", base + "@"))]
         names = [name for name in names if references.is_tag(name) or digests.is_digest(name)]
         names = [name for name in names if _is_image(os.path.join(self._root, self._directory(name)))]
@@ -239,15 +244,18 @@ class TreeRepository(Repository):
 
 def repositories(root: str) -> list[str]:
     """Return the repositories of all images in a tree, in order. Raises NotFound if the directory does not exist."""
-    if not os.path.isdir(root):
+    status = status_of(root)
+    if status is None or not stat.S_ISDIR(status.st_mode):
         raise NotFound("the directory %s does not exist" % root, hint="Check the path")
     if _is_image(root):
         hint = "Use the parent directory, or copy the image with image_copy"
         raise NotFound("the directory contains a single image, not a tree of images", "dir:%s" % root, hint)
     found: set[str] = set()
     seen = 0
-    for directory, names, _files in os.walk(root):
-        images = {name for name in names if _is_image(os.path.join(directory, name))}
+    for directory, names, files in os.walk(root, onerror=_raise_unless_removed):
+        names[:] = [name for name in names if name != _SYSTEM]
+        # A link to an image that this user cannot read is one of the files.
+        images = {name for name in [*names, *files] if _is_image(os.path.join(directory, name))}
         names[:] = [name for name in names if name not in images]  # nothing of a tree is inside an image
         for name in images:
             repository, separator, _rest = name.partition("@") if "@" in name else name.rpartition(":")
@@ -259,5 +267,12 @@ def repositories(root: str) -> list[str]:
     return sorted(found)
 
 
+def _raise_unless_removed(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise local_failure(error, "read")
+
+
 def _is_image(path: str) -> bool:
-    return os.path.isfile(os.path.join(path, "manifest.json"))
+    """Return whether a directory contains an image. Raises LocalFailure if it cannot be read: sync would prune the image elsewhere."""
+    status = status_of(os.path.join(path, "manifest.json"))
+    return status is not None and stat.S_ISREG(status.st_mode)

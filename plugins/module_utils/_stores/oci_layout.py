@@ -20,7 +20,17 @@ import threading
 import typing as t
 
 from .._errors import ImageError, InvalidContent, LocalFailure, NotFound, file_errors, local_failure
-from .._files import STAGING, locked, open_regular, read_regular, remove_abandoned, staged, sync_directory, write_file
+from .._files import (
+    STAGING,
+    locked,
+    open_regular,
+    read_regular,
+    remove_abandoned,
+    staged,
+    status_of,
+    sync_directory,
+    write_file,
+)
 from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
@@ -68,10 +78,8 @@ class OciLayout(OciImages, StoreRoot):
         return blob.digest in self._external_blobs or self._has_file(blob)
 
     def _has_file(self, blob: Descriptor) -> bool:
-        try:
-            return os.stat(self._blob_path(blob.digest)).st_size == blob.size
-        except OSError:
-            return False
+        status = status_of(self._blob_path(blob.digest))
+        return status is not None and status.st_size == blob.size
 
     def missing_blobs(self, blobs: t.Iterable[Descriptor]) -> list[str]:
         """Return the digests of blobs that have no file."""
@@ -112,7 +120,7 @@ class OciLayout(OciImages, StoreRoot):
     # What is on the disk
 
     def _check_exists(self) -> None:
-        if not os.path.exists(os.path.join(self._path, "index.json")):
+        if status_of(os.path.join(self._path, "index.json")) is None:
             raise NotFound("the OCI layout %s does not exist" % self._path, hint="Check the path")
 
     def _identity(self) -> object:

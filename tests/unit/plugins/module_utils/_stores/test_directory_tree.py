@@ -8,7 +8,12 @@ import os
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent, InvalidReference, NotFound
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    InvalidContent,
+    InvalidReference,
+    LocalFailure,
+    NotFound,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._stores import directory_tree
@@ -18,6 +23,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._stores.directory
 )
 from ansible_collections.drayage.registry.tests.unit.support import images
 from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
+from ansible_collections.drayage.registry.tests.unit.support.permissions import deny
 
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 SHARED = images.descriptor(b"shared")
@@ -176,3 +182,77 @@ def test_a_tree_without_end_is_refused(root, monkeypatch):
         (root / ("d%d" % number)).mkdir(parents=True)
     with pytest.raises(InvalidContent, match=r"^dir:%s: the directory has more than 10 subdirectories\. " % root):
         repositories(str(root))
+
+
+@pytest.mark.parametrize("closed", ["", "team", "team/app:2"])
+def test_an_unreadable_directory_is_not_an_absent_one(repository, root, monkeypatch, closed):
+    """Otherwise, prune would delete its image from the destination."""
+    put(repository("team/app"), "1", ONE)
+    put(repository("team/app"), "2", TWO)
+    deny(monkeypatch, root / closed if closed else root)
+    app = repository("team/app")
+    for read in (app.tags, lambda: app.find(TWO.digest), lambda: repositories(str(root))):
+        with pytest.raises(LocalFailure, match="cannot read %s.*: permission denied" % (root / closed)):
+            read()
+    with pytest.raises(LocalFailure, match="permission denied"):
+        app.resolve("2")
+
+
+def test_an_unreadable_parent_of_the_tree(root, repository, monkeypatch):
+    put(repository("app"), "1", ONE)
+    deny(monkeypatch, root.parent)
+    for read in (repository("app").tags, lambda: repositories(str(root))):
+        with pytest.raises(LocalFailure, match="permission denied"):
+            read()
+
+
+def test_an_unreadable_image_without_a_tag(root, repository, monkeypatch):
+    put(repository("app"), "latest", ONE)
+    (root / "app:latest").rename(root / "app")
+    deny(monkeypatch, root / "app")
+    for read in (repository("app").tags, lambda: repository("app").resolve("latest")):
+        with pytest.raises(LocalFailure, match="permission denied"):
+            read()
+
+
+def test_a_link_to_an_unreadable_image(root, repository, monkeypatch):
+    """A walk does not see that it is a directory."""
+    put(repository("app"), "1", ONE)
+    (root / "app:2").symlink_to(root / "elsewhere" / "2")
+    assert repositories(str(root)) == ["app"]
+    deny(monkeypatch, root / "app:2")
+    with pytest.raises(LocalFailure, match="cannot read .*app:2/manifest.json: permission denied"):
+        repositories(str(root))
+
+
+def test_the_top_of_a_file_system_can_be_a_tree(root, repository, monkeypatch):
+    put(repository("app"), "1", ONE)
+    (root / "lost+found").mkdir()
+    deny(monkeypatch, root / "lost+found")
+    assert repositories(str(root)) == ["app"]
+
+
+def test_a_directory_can_be_removed_during_a_walk(root, repository, monkeypatch):
+    put(repository("team/app"), "1", ONE)
+    put(repository("app"), "1", ONE)
+    real = os.scandir
+
+    def removing(path):
+        if path == str(root / "team"):
+            raise FileNotFoundError(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", removing)
+    assert repositories(str(root)) == ["app"]
+
+
+def test_files_are_no_directories_of_a_tree(root, repository):
+    root.mkdir()
+    (root / "team").write_text("")
+    (root / "app:1").write_text("")
+    for name in ("team/app", "app"):
+        with pytest.raises(NotFound, match="the repository contains no images"):
+            repository(name).tags()
+    assert repositories(str(root)) == []
+    with pytest.raises(NotFound, match="does not exist"):
+        repositories(str(root / "team"))
