@@ -72,6 +72,14 @@ class Directory(Store, Lockable):
     # Reading
 
     def resolve(self, name: str) -> Descriptor | None:
+        """Return the image like :meth:`find`. Refuse a directory with unrelated files, so that a dry run of a copy fails as well."""
+        found = self.find(name)
+        if found is None and not self._is_attached(name):
+            with file_errors("read", self._path):
+                self._refuse_other_directories()
+        return found
+
+    def find(self, name: str) -> Descriptor | None:
         """Return the image, if ``name`` is empty or its digest, or its signatures, if ``name`` is their tag."""
         with file_errors("read", self._path):
             try:
@@ -79,7 +87,6 @@ class Directory(Store, Lockable):
                     return self.referrers.signatures(name).descriptor
                 found = self._top(name if digests.is_digest(name) else None).descriptor
             except NotFound:
-                self._refuse_other_directories()
                 return None
             except InvalidContent:
                 self._refuse_other_directories()
@@ -174,10 +181,10 @@ class Directory(Store, Lockable):
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """Delete the signatures for a tag. The image itself has no name to delete. Raises ImageError if it has moved."""
-        if not self._is_attached(tag) or self.resolve(tag) is None:
+        if not self._is_attached(tag) or self.find(tag) is None:
             return ""
         with file_errors("write", self._path), self._lock():
-            now = self.resolve(tag)
+            now = self.find(tag)
             if now and now.digest != digest:
                 raise tag_moved(now.digest)
             self.referrers.remove(tag)

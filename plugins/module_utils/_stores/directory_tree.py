@@ -67,9 +67,9 @@ class TreeImage(Directory):
         """The directory in the tree. It can link to the files of other directories."""
         return Location("dir", "dir:%s" % os.path.realpath(self._root), self._name, shares_content=False)
 
-    def resolve(self, name: str) -> Descriptor | None:
+    def find(self, name: str) -> Descriptor | None:
         """Return the image; for a digest, only if it has that digest. For one of its digest tags, return the attached artifact."""
-        return super().resolve(name if digests.is_digest(name) or self._is_attached(name) else "")
+        return super().find(name if digests.is_digest(name) or self._is_attached(name) else "")
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """Return the image, a manifest that it lists, or an artifact that is attached to it."""
@@ -200,7 +200,7 @@ class TreeRepository(Repository):
     def find(self, name: str) -> Descriptor | None:
         """Find an image like :meth:`resolve`; for a digest, find any image or child of an image in this repository."""
         if not digests.is_digest(name):
-            return self.resolve(name)
+            return self.open(name).find(name)
         with contextlib.suppress(NotFound):
             for image in map(self.open, self.tags()):
                 with contextlib.suppress(NotFound):
@@ -227,7 +227,7 @@ class TreeRepository(Repository):
         store = self.open(tag)
         if store.delete(digest):
             return "tag"
-        now = store.resolve("")
+        now = store.find("")
         if now:
             raise tag_moved(now.digest)
         return ""
