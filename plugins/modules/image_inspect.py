@@ -131,7 +131,8 @@ EXAMPLES = r"""
 RETURN = r"""
 exists:
   description:
-    - Whether the image exists. V(false) if the tag, the repository or the layout does not exist.
+    - Whether the image exists. V(false) if the tag, the repository or the layout does not exist. The task fails if a layout or archive lists the image, but
+      does not contain its manifest.
     - If the image does not exist, all values that describe it are null or empty.
   returned: success
   type: bool
@@ -142,7 +143,9 @@ digest:
   type: str
   sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
 platform_digest:
-  description: The digest of the image for the requested platform. For a single-platform image, it is the same as RV(digest). Null if O(platform) is not set.
+  description:
+    - The digest of the image for the requested platform. For a single-platform image, it is the same as RV(digest). Null if O(platform) is not set.
+    - With O(verify=true), null if the manifest of this image is missing. In this case, RV(missing) is not empty.
   returned: success
   type: str
   sample: sha256:33735bd63cf84d7e388d9f6d297d348c523c044410f553bd878c6d7829612735
@@ -211,7 +214,9 @@ annotations:
   sample: {"org.opencontainers.image.revision": "4b1c7f0"}
 config:
   description:
-    - The image's configuration. Null if the image has no configuration, or if the configuration is not a JSON object.
+    - The image's configuration. Null if the image has no configuration or the configuration is missing. The task fails if the configuration of an image is
+      not valid.
+    - For an artifact, null if the configuration is not a JSON object.
     - The module leaves out values that are nested more than 64 levels deep, and prints a warning.
     - Null for an index if O(platform) is not set, because an index refers to several images. In this case, RV(created), RV(architecture), RV(os)
       and RV(size) are also null, and RV(layers) and RV(labels) are empty.
@@ -242,17 +247,17 @@ labels:
   type: dict
   sample: {"org.opencontainers.image.version": "3.20"}
 created:
-  description: The creation time of the image. Null if the configuration does not specify it.
+  description: The creation time of the image. Null if the configuration does not specify it as a string.
   returned: success
   type: str
   sample: "2026-01-14T22:09:47Z"
 architecture:
-  description: The architecture of the image. Null if the configuration does not specify it.
+  description: The architecture of the image. Null if the configuration does not specify it as a string.
   returned: success
   type: str
   sample: amd64
 os:
-  description: The operating system of the image. Null if the configuration does not specify it.
+  description: The operating system of the image. Null if the configuration does not specify it as a string.
   returned: success
   type: str
   sample: linux
@@ -414,11 +419,13 @@ def describe_image(found: Inspected) -> dict[str, t.Any]:
         "config": found.config if has_image else None,
         "layers": found.layers if has_image else [],
         "labels": found.labels if has_image else {},
-        "created": config.get("created"),
-        "architecture": config.get("architecture"),
-        "os": config.get("os"),
+        **{name: _text_or_none(config.get(name)) for name in ("created", "architecture", "os")},
         "size": found.size if has_image else None,
     }
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from .._image.manifest import Manifest
 from .._image.platform import Platform
 from .._image.version import in_order
 from .._stores.referrers_interface import required
-from .._stores.repository import Store
+from .._stores.repository import Store, is_listed
 from .._transfer.attached import Attachment, depth_first, find_attached
 from .._transfer.selection import Selection, find_image
 from .stores import Stores
@@ -48,7 +48,7 @@ class Inspected:
     """The result of an inspection. ``top`` is None if the image does not exist.
 
     ``image`` is the single image to describe: ``top``, or its child for the requested platform; None for an index
-    without a requested platform. ``tags``, ``missing`` and ``referrers`` are None if they were not requested.
+    without a requested platform, or if the child is missing. ``tags``, ``missing`` and ``referrers`` are None if they were not requested.
     ``digest`` is the digest by which the store identifies the image.
     """
 
@@ -105,9 +105,12 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
         required(store)
     with naming(reference), concurrent.futures.ThreadPoolExecutor(stores.run.jobs) as pool:
         tags = list_names(store) if options.tags else None
+        name = references.name_or_default(reference)
         try:
-            top = store.manifest(references.name_or_default(reference), legacy=True)
+            top = store.manifest(name, legacy=True)
         except NotFound:
+            if is_listed(store, name):
+                raise
             return Inspected(tags=tags)
         content = Content(store.manifest, store.open_blob, pool.map)
         reader = _Reader(content, stores.run.warn)
@@ -116,18 +119,20 @@ def inspect(options: InspectOptions, stores: Stores) -> Inspected:
             deletion_marker.refuse(top, content.read_config)
             has_blobs = functools.partial(pool.map, store.has_blob)
             missing = [part.digest for part in Graph([top], content.load_present).missing(has_blobs)]
-        image = reader.image_of(top, platform)
+        image = reader.image_of(top, platform, may_be_missing=bool(missing))
         config = reader.config_of(image) if image else None
-        attached = _attached(store, top, image, pool.map) if options.referrers else None
+        attached = _attached(store, top, image, platform, pool.map) if options.referrers else None
         return Inspected(top, image, config, tags, missing, store.identity(top).digest, attached)
 
 
-def _attached(store: Store, top: Manifest, image: Manifest | None, in_parallel: Map) -> list[Attachment]:
+def _attached(
+    store: Store, top: Manifest, image: Manifest | None, platform: Platform | None, in_parallel: Map
+) -> list[Attachment]:
     """Return the artifacts attached to an image and its children, or to the requested child, in depth-first order."""
     subjects = [top.digest]
     if image and image is not top:
         subjects.append(image.digest)
-    elif not image:
+    elif not platform:
         subjects += [child.digest for child in top.children if child.is_manifest]
     return depth_first(find_attached(store, subjects, (), in_parallel), subjects)
 
@@ -147,8 +152,8 @@ class _Reader:
         self._content = content
         self._warn = warn
 
-    def image_of(self, top: Manifest, platform: Platform | None) -> Manifest | None:
-        """Return the single image to describe."""
+    def image_of(self, top: Manifest, platform: Platform | None, may_be_missing: bool) -> Manifest | None:
+        """Return the single image to describe. Raises NotFound if it is missing, unless it may be."""
         if top.media_type in media_types.SCHEMA1:
             self._warn(
                 "%s is a Docker schema 1 image, which can be inspected but not copied. Push the image again with an up-to-date tool."
@@ -157,8 +162,13 @@ class _Reader:
             return top
         if not platform:
             return None if top.is_index else top
-        digest = find_image(top, platform, self._content)
-        return top if digest == top.digest else self._content.manifest(digest)
+        try:
+            digest = find_image(top, platform, self._content)
+            return top if digest == top.digest else self._content.manifest(digest)
+        except NotFound:
+            if not may_be_missing:
+                raise
+            return None
 
     def config_of(self, image: Manifest) -> dict[str, t.Any] | None:
         """Return the decoded config; None if there is none or it is not JSON."""

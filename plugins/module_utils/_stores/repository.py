@@ -251,3 +251,11 @@ def commit(store: Store) -> None:
     """Write the pending changes of a store, if it has any."""
     if isinstance(store, Committing):
         store.commit()
+
+
+def is_listed(store: Store, name: str) -> bool:
+    """Return whether a name still exists whose manifest was not found, so that the image is damaged rather than absent.
+
+    A registry is not asked again, because for a registry both are the same.
+    """
+    return not store.location.is_registry and store.find(name) is not None

@@ -17,6 +17,7 @@ from ..._errors import ImageError, NotFound, naming
 from ..._image import digest as digests
 from ..._image import reference as references
 from ..._imports import importing
+from ..._stores.repository import is_listed
 from ..._transfer.conversion import Conversion
 from ..._transfer.job import UNCHANGED, Job, Moved, NotTried
 from ..._transfer.parallel import InlineExecutor, do_all
@@ -259,7 +260,7 @@ def _is_absent(request: CopyRequest) -> bool:
     try:
         request.source.manifest(request.name, legacy=True)
     except NotFound:
-        return True
+        return not is_listed(request.source, request.name)
     return False
 
 

@@ -12,6 +12,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     ImageError,
     InvalidContent,
     InvalidReference,
+    NotFound,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import deletion_marker, schema1
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
@@ -21,6 +22,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.inspe
     InspectOptions,
     inspect,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
+from ansible_collections.drayage.registry.plugins.modules.image_inspect import describe_image
 from ansible_collections.drayage.registry.tests.unit.support.images import (
     LAYER,
     Image,
@@ -30,6 +33,7 @@ from ansible_collections.drayage.registry.tests.unit.support.images import (
     image,
     index,
 )
+from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
 AMD64, ARM = image("linux/amd64", b"one", b"two", b"one"), image("linux/arm/v7", b"three")
@@ -141,6 +145,41 @@ def test_missing_content_is_found_on_request(run, place):
     assert run().missing is None
 
 
+@pytest.mark.parametrize("name", [":1", ":" + AMD64.digest])
+@pytest.mark.parametrize("verify", [False, True])
+def test_an_image_without_its_manifest_is_not_absent(run, tmp_path, name, verify):
+    layout = OciLayout(str(tmp_path), print)
+    fill(layout, AMD64)
+    layout.publish(AMD64.manifest, ["1"], None)
+    (tmp_path / "blobs" / AMD64.digest.replace(":", "/")).unlink()
+    with pytest.raises(NotFound, match="manifest %s is missing from the layout" % AMD64.digest):
+        run("oci:%s%s" % (tmp_path, name), verify=verify)
+    assert run("oci:%s:2" % tmp_path, verify=verify) == Inspected()
+
+
+def test_an_absent_image_costs_a_registry_one_request(run, place):
+    run(verify=True)
+    assert place.counted() == {"manifest": 1}
+
+
+def test_the_missing_manifest_for_a_platform_is_found_on_request(run, place):
+    place.referrers = Api(place)
+    place.add(AMD64, ARM, INDEX, tag="1")
+    attached = [attach(place, one, b"attached").digest for one in (INDEX, AMD64)]
+    del place.manifests[ARM.digest]
+    found = run(verify=True, platform="linux/arm/v7", referrers=True)
+    assert (found.top, found.image, found.missing, found.config) == (INDEX, None, [ARM.digest], None)
+    assert [one.digest for one in found.referrers] == attached[:1]
+    assert run(verify=True, platform="linux/amd64").image == AMD64.manifest
+    with pytest.raises(NotFound):
+        run(platform="linux/arm/v7")
+    nested = index(entry(INDEX))
+    place.add(nested, tag="1")
+    del place.manifests[INDEX.digest]
+    found = run(verify=True, platform="linux/arm/v7")
+    assert (found.top, found.image, found.missing) == (nested, None, [INDEX.digest])
+
+
 def test_the_rest_of_an_interrupted_deletion_is_no_complete_image(run, place):
     config, marker = deletion_marker.make(AMD64.digest, docker=False)
     place.add(Image(marker, (config,)), tag="1")
@@ -188,6 +227,14 @@ def test_the_config_of_an_image_must_be_one(run, place):
     place.add(with_config(b"no JSON"), tag="1")
     with pytest.raises(InvalidContent, match=APP):
         run()
+
+
+def test_values_of_other_types_are_only_in_the_config(run, place):
+    config = {"created": 5, "os": ["linux"], "architecture": {"a": "amd64"}, "rootfs": {"diff_ids": []}}
+    place.add(with_config(json.dumps(config).encode()), tag="1")
+    described = describe_image(run())
+    assert described["config"] == config
+    assert (described["created"], described["os"], described["architecture"]) == (None, None, None)
 
 
 @pytest.mark.parametrize("run_config", [{}, {"config": None}, {"config": []}, {"config": {"Labels": ["a"]}}])

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.discover import discover
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.early_heads import EarlyHeads
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.far_side import FarSide
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.resolver import RepositoryResolver
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
+from ansible_collections.drayage.registry.tests.unit.support.layouts import fill
 
 IMAGE = image("linux/amd64")
 
@@ -60,3 +64,15 @@ def test_the_images_of_a_repository_share_a_request(memory):
     one, two = discovered(memory, 2, "a").jobs
     assert one.shared is two.shared
     assert [(job.request.name, job.request.tags) for job in (one, two)] == [("1", ("1",)), ("2", ("2",))]
+
+
+@pytest.mark.parametrize("missing_ok", [False, True])
+def test_an_image_without_its_manifest_is_not_absent(sync, tmp_path, missing_ok):
+    layout = OciLayout(str(tmp_path), print)
+    fill(layout, IMAGE)
+    layout.publish(IMAGE.manifest, ["a:1"], None)
+    (tmp_path / "blobs" / IMAGE.digest.replace(":", "/")).unlink()
+    src = "oci:%s" % tmp_path
+    failure = sync({"name": "a", "tags": ["1"]}, src=src, missing_ok=missing_ok).failure
+    assert "manifest %s is missing from the layout" % IMAGE.digest in failure
+    assert bool(sync({"name": "a", "tags": ["2"]}, src=src, missing_ok=missing_ok).failure) is not missing_ok
