@@ -21,7 +21,8 @@ options:
     description:
       - The paths of files, directories or Helm charts. A Helm chart is a directory with a C(Chart.yaml) file, or a C(.tgz) archive.
       - In a directory and its subdirectories, the lookup reads all Helm charts and all files whose names end in C(.yaml), C(.yml), C(.json),
-        C(.container), C(.image), C(.volume) or C(.kube). It skips hidden directories. It also skips invalid files, and prints a warning.
+        C(.container), C(.image), C(.volume) or C(.kube). It skips hidden directories. It also skips invalid files and unreadable directories, and prints a
+        warning.
       - In a directory, the lookup also reads Helm charts in C(.tar.gz) archives, and ignores other C(.tar.gz) archives. It skips a C(.tgz) archive
         that contains no chart, and prints a warning.
     type: list

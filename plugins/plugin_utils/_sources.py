@@ -22,6 +22,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     InvalidContent,
     LocalFailure,
     file_errors,
+    local_failure,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._files import open_regular, read_named
 
@@ -53,7 +54,7 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Unreadable:
-    """A file in a directory that cannot be read, and the reason in a sentence."""
+    """A file or directory in a directory that cannot be read, and the reason in a sentence."""
 
     reason: str
 
@@ -77,7 +78,15 @@ def is_chart(path: str) -> bool:
 
 def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
     count = total = 0
-    for directory, below, files in os.walk(top):
+    unreadable: list[Unreadable] = []
+
+    def add(error: OSError) -> None:
+        failure = local_failure(error, "read the directory")
+        if error.filename == top:
+            raise failure
+        unreadable.append(Unreadable(str(failure)))
+
+    for directory, below, files in os.walk(top, onerror=add):
         if is_chart(directory):
             below.clear()
             yield Chart(directory)
@@ -100,6 +109,7 @@ def _walk(top: str) -> t.Iterator[Text | Chart | Unreadable]:
                         cause = "the directory contains more than %d files" % _MAX_FILES
                     raise LocalFailure(cause, top, "Pass only the directories that you need")
                 yield text
+    yield from unreadable
 
 
 def _packed_chart(path: str) -> t.Iterator[Chart | Unreadable]:
@@ -140,7 +150,7 @@ def chart_files(path: str) -> list[Text]:
                 os.path.join(directory, name),
                 _decoded(read_named(os.path.join(directory, name), MAX_FILE, "the file"), path),
             )
-            for directory, below, names in os.walk(path)
+            for directory, below, names in os.walk(path, onerror=_raise_unreadable)
             if _sort(below)
             for name in _CHART_FILES
             if name in names and _is_chart_directory(os.path.relpath(directory, path))
@@ -148,6 +158,10 @@ def chart_files(path: str) -> list[Text]:
     if not files:
         raise InvalidContent("the chart has no Chart.yaml", path, "Pass the directory or archive of a Helm chart")
     return files
+
+
+def _raise_unreadable(error: OSError) -> None:
+    raise local_failure(error, "read the chart")
 
 
 def _sort(names: list[str]) -> bool:

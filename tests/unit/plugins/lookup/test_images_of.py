@@ -17,7 +17,9 @@ pytest.importorskip("jinja2", reason="lookups run on the controller only")
 from ansible.errors import AnsibleLookupError
 
 from ansible_collections.drayage.registry.plugins.lookup import images_of
+from ansible_collections.drayage.registry.plugins.module_utils._errors import LocalFailure
 from ansible_collections.drayage.registry.plugins.plugin_utils import _sources
+from ansible_collections.drayage.registry.tests.unit.support.permissions import deny
 
 CHART = "apiVersion: v2\nname: app\nappVersion: 2.10\n"
 ANNOTATED = CHART + "annotations:\n  artifacthub.io/images: |\n    - {name: app, image: 'ghcr.io/a/app:2.10'}\n"
@@ -245,3 +247,23 @@ def test_files_that_are_none(find, tmp_path):
         find(tmp_path / "gone.yaml")
     with pytest.raises(AnsibleLookupError, match=r"a.yaml: the document is not valid YAML or JSON"):
         find(write(tmp_path / "a.yaml", "a: ["))
+
+
+def test_a_directory_that_cannot_be_read(find, tmp_path, monkeypatch):
+    write(tmp_path / "top/a/pod.yml", POD)
+    write(tmp_path / "top/b/pod.yml", POD.replace("pod:1", "pod:2"))
+    deny(monkeypatch, tmp_path / "top/b")
+    assert references(find(tmp_path / "top")) == ["a/pod:1"]
+    reason = "permission denied. Check the permissions, or use become."
+    assert find.warnings == ["cannot read the directory %s/top/b: %s" % (tmp_path, reason)]
+    with pytest.raises(AnsibleLookupError, match="cannot read the directory %s/top/b: %s" % (tmp_path, reason)):
+        find(tmp_path / "top/b")
+
+
+def test_a_subchart_that_cannot_be_read(tmp_path, monkeypatch):
+    write(tmp_path / "app/Chart.yaml", CHART)
+    write(tmp_path / "app/charts/db/values.yaml", VALUES)
+    assert len(_sources.chart_files(str(tmp_path / "app"))) == 2
+    deny(monkeypatch, tmp_path / "app/charts")
+    with pytest.raises(LocalFailure, match="cannot read the chart %s/app/charts: permission denied" % tmp_path):
+        _sources.chart_files(str(tmp_path / "app"))
