@@ -128,8 +128,8 @@ options:
       - In each record, C(attached) lists the kinds of artifacts attached to the image. The possible values are C(signature), C(sbom), C(provenance)
         and C(attestation). With O(referrers=true), a record also contains the digests of the referrers (C(referrers)) and their artifact types
         (C(artifact_types)).
-      - If the file already contains a record with an image's digest, the module reuses this record instead of requesting the image. It keeps the record
-        of an image that is not part of this run, unless O(prune) deleted the image.
+      - If the file already contains a record of the image, or a record with the same digest and without referrers, the module reuses this record instead
+        of requesting the image. It keeps the record of an image that is not part of this run, unless O(prune) deleted the image.
       - The task reports a change if the file changes.
     type: path
   exclusive:

@@ -46,8 +46,8 @@ class FarSide:
             return False
         if any(plan.previous[tag] for tag in plan.outdated_tags):
             return False
-        known = self._inventory.of_digest(plan.top.digest) or {}
-        return plan.attached is None or plan.attached.digests.issubset(known.get("referrers") or ())
+        known = self._inventory.referrers(dest, plan.top.digest)
+        return plan.attached is None or plan.attached.digests <= known
 
     def find_missing(self, plan: Plan) -> dict[str, str]:
         """Return repositories of the destination to mount blobs from that the source lacks. This happens before the first transfer.

@@ -28,6 +28,7 @@ from ..._image import document as documents
 _VERSION = 1
 # Bytes; 100,000 images need about a third of that.
 _MAX_SIZE = 1024**3
+_REFERRERS = ("referrers", "artifact_types")
 _HOST = re.compile(r"\A(?:[^/]*[.:][^/]*|localhost)/")
 
 Record = dict[str, t.Any]
@@ -43,11 +44,16 @@ class Inventory:
 
     @functools.cached_property
     def _digests(self) -> dict[str, Record]:
-        return {record["digest"]: record for record in self.records.values()}
+        """Records of images without referrers, whose ``attached`` is thus what the image itself contains."""
+        found = (record for record in self.records.values() if not record.get("referrers"))
+        return {record["digest"]: {key: record[key] for key in record if key not in _REFERRERS} for record in found}
 
     @functools.cached_property
-    def _names(self) -> set[tuple[str, str]]:
-        return {(_bare(ref), record["digest"]) for ref, record in self.records.items()}
+    def _names(self) -> dict[tuple[str, str], list[Record]]:
+        names: dict[tuple[str, str], list[Record]] = collections.defaultdict(list)
+        for ref, record in self.records.items():
+            names[_bare(ref), record["digest"]].append(record)
+        return names
 
     @functools.cached_property
     def _bare_names(self) -> set[str]:
@@ -115,9 +121,13 @@ class Inventory:
             separator = ",\n  "
         yield b"\n ]\n}\n" if self.records else b"]\n}\n"
 
-    def of_digest(self, digest: str) -> Record | None:
-        """Return the record of an image with this digest, whatever its reference."""
-        return self._digests.get(digest)
+    def of_image(self, reference: str, digest: str) -> Record | None:
+        """Return the record of an image, or one of the same digest under another reference, without its referrers.
+
+        Each repository has its own referrers. Everything else in a record follows from the digest.
+        """
+        own = self.records.get(reference)
+        return own if own and own["digest"] == digest else self._digests.get(digest)
 
     def lists(self, reference: str) -> bool:
         """Return whether there is an image with the same name in any location, whatever its digest."""
@@ -126,6 +136,11 @@ class Inventory:
     def has(self, reference: str, digest: str) -> bool:
         """Return whether the image exists under the same name in any location."""
         return (_bare(reference), digest) in self._names
+
+    def referrers(self, reference: str, digest: str) -> set[str]:
+        """Return the digests of the referrers that the image has in all locations where it exists under the same name."""
+        found = [set(record.get("referrers") or ()) for record in self._names.get((_bare(reference), digest), ())]
+        return set.intersection(*found) if found else set()
 
     def blobs(self) -> frozenset[str]:
         """Return the digests of all blobs."""

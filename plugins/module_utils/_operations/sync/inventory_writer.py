@@ -60,7 +60,7 @@ class InventoryWriter:
         is_left_out = is_layout and image.action == UNCHANGED and self._far_side.has(image.dest, digest)
         if not digest or is_left_out:
             return None
-        known = self._before.of_digest(digest)
+        known = self._before.of_image(image.dest, digest)
         found = dict(known, ref=image.dest, src=image.src) if known else record(image, image.request, digest)
         return dict(found, **_attached(image, image.request, found)) if image.request.referrers else found
 

@@ -23,7 +23,11 @@ class Memory:
         self.catalog = {}
 
     def __getitem__(self, context):
-        return self._opened.setdefault(context, Repository(*context.split("/", 1)))
+        return self.repository(*context.split("/", 1))
+
+    def repository(self, host, name, kind=Repository):
+        """Return a repository, which is of this kind if it is new."""
+        return self._opened.setdefault("%s/%s" % (host, name), kind(host, name))
 
     def open(self, reference, writable=False, deletes=False):
         return self[reference.context]

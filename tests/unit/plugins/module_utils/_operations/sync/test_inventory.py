@@ -78,8 +78,26 @@ def test_what_blobs_are_there_and_where():
     inventory = Inventory([record("r.example/a:1"), record("r.example/b:1", OTHER, blobs=[])])
     assert inventory.blobs() == {BLOB}
     assert inventory.references(BLOB) == ["r.example/a:1"]
-    assert inventory.of_digest(OTHER)["ref"] == "r.example/b:1"
-    assert inventory.of_digest("sha256:" + "d" * 64) is None
+
+
+def test_the_record_of_an_image_and_what_another_with_its_digest_determines():
+    signed = record("r.example/b:1", referrers=[OTHER], artifact_types=["x"], attached=["signature"])
+    bare = record("r.example/c:1", referrers=[], artifact_types=[], attached=[])
+    inventory = Inventory([signed, bare, record("r.example/d:1", OTHER, referrers=[DIGEST])])
+    assert inventory.of_image("r.example/b:1", DIGEST) == signed
+    assert inventory.of_image("r.example/a:1", DIGEST) == record("r.example/c:1", attached=[])
+    assert inventory.of_image("r.example/b:1", OTHER) is None
+    assert inventory.of_image("r.example/a:1", "sha256:" + "d" * 64) is None
+
+
+def test_the_referrers_that_an_image_has_in_all_places():
+    inventory = Inventory(
+        [record("r.example/a:1", referrers=[OTHER, BLOB]), record("oci:/l:q.example/a:1", referrers=[OTHER])]
+    )
+    assert inventory.referrers("oci:/m:s.example/a:1", DIGEST) == {OTHER}
+    assert inventory.referrers("oci:/m:s.example/b:1", DIGEST) == set()
+    assert inventory.referrers("oci:/m:s.example/a:1", OTHER) == set()
+    assert Inventory([record("r.example/a:1")]).referrers("r.example/a:1", DIGEST) == set()
 
 
 @pytest.mark.parametrize(
