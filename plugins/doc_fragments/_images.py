@@ -43,7 +43,8 @@ options:
         type: str
       tags:
         description:
-          - The tags or digests to copy. Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1, which the module rejects.
+          - The tags or digests to copy. If O(images[].name) is a pattern, each of them must exist in at least one of the repositories.
+          - Put tags in quotes. Without quotes, YAML reads V(1.10) as the number 1.1, which the module rejects.
         type: list
         elements: str
         default: []

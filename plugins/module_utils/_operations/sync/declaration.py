@@ -12,8 +12,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._errors import InvalidReference
+from ..._errors import ImageError, InvalidReference, naming
 from ..._image import digest as digests
+from ..._image import reference as references
 from ..._image.tag_selection import TagSelection
 
 
@@ -69,10 +70,28 @@ class Entry:
         """Whether the entry matches all repositories that are found."""
         return self.name.endswith("*")
 
+    def check(self) -> None:
+        """Raise ImageError if the entry is invalid for any registry."""
+        with naming("images: %s" % self.name):
+            self.selection()
+            for name in self.tags:
+                if not (references.is_tag(str(name)) or digests.is_digest(str(name))):
+                    raise ImageError(
+                        "tags: %r is neither a tag nor a digest" % name, hint="Write only a tag or a digest"
+                    )
+
     def selection(self) -> TagSelection:
         """Return the rules that select its tags. Raises ImageError."""
         include = self.include if self.anchored else [".*(?:%s).*" % pattern for pattern in self.include]
         return TagSelection.parse(include, self.exclude, self.semver, self.semver_strict, self.newest)
+
+    def named_tags(self) -> list[str]:
+        """Return its tags and digests, without those that it excludes. Raises ImageError."""
+        exclude = self.selection().exclude
+        names = dict.fromkeys(map(str, self.tags))
+        return [
+            name for name in names if digests.is_digest(name) or not any(regex.fullmatch(name) for regex in exclude)
+        ]
 
 
 @dataclasses.dataclass(frozen=True)

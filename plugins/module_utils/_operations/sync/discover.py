@@ -15,7 +15,6 @@ import functools
 import re
 import typing as t
 
-from ... import _messages as messages
 from ..._errors import (
     AccessDenied,
     ConnectionFailed,
@@ -26,8 +25,6 @@ from ..._errors import (
     Refused,
     naming,
 )
-from ..._image import digest as digests
-from ..._image import reference as references
 from ..._image.referrers import is_digest_tag
 from ..._image.tag_selection import TagSelection, compile_pattern
 from ..._imports import importing
@@ -44,14 +41,17 @@ from .early_heads import EarlyHeads
 from .far_side import FarSide
 from .resolver import RepositoryPair, RepositoryResolver, check_prunable
 from .slices import Slice
+from .unmatched import (
+    SELECTION_HINT,
+    NamedTags,
+    WildcardTags,
+    selection_error,
+    unmatched_expressions,
+    wildcard_error,
+)
 
 if t.TYPE_CHECKING:
     from ..prune import PrunableTags
-
-_SELECTION_HINT = "Correct the selection, or set missing_ok"
-_PATTERN_HINT = (
-    "Correct the expression, or set missing_ok. An expression must match the whole tag, for example 1\\.2\\..*"
-)
 
 _LIST_ERRORS = (AccessDenied, Refused)
 # What is wrong with a location, and not with the declaration.
@@ -69,11 +69,13 @@ class _Tags(t.NamedTuple):
 class Discovered:
     """One job for each image in the order of the declaration, including jobs for what could not be listed.
 
-    ``prunable`` has the tags that no entry selects, by repository, if all sources could be listed.
+    ``prunable`` has the tags that no entry selects, by repository, if all sources could be listed. ``named`` has the
+    tags that wildcard entries name.
     """
 
     jobs: list[Job]
     prunable: list[PrunableTags]
+    named: list[WildcardTags]
 
 
 def discover(
@@ -108,10 +110,11 @@ class _Discovery:
         self._sources: dict[str, list[tuple[RepositoryPair, list[str]]]] = collections.defaultdict(list)
         self._optional: dict[str, list[tuple[str, Repository]]] = collections.defaultdict(list)
         self._is_complete = True
+        self._named: list[WildcardTags] = []
 
     def discover(self, entries: t.Sequence[Entry]) -> Discovered:
         for entry in entries:
-            _check(entry)
+            entry.check()
         # Whole repositories are shared out where there are many for each host: then no two hosts list the same one.
         self._by_repository = self._slice.shares_repositories(len(entries))
         found = [(entry, self._pairs(entry)) for entry in entries]
@@ -131,7 +134,19 @@ class _Discovery:
                 listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
                 location = pair.destination.reference("")
                 wanted[location].update(self._choose(pair, known[location], listed))
-        return Discovered(self._jobs, self._prunable(known, wanted))
+            if entry.is_wildcard and entry.tags:
+                self._named.append(self._named_tags(entry, group))
+        return Discovered(self._jobs, self._prunable(known, wanted), self._named)
+
+    def _named_tags(self, entry: Entry, pairs: t.Sequence[RepositoryPair]) -> WildcardTags:
+        """Return the tags that a wildcard entry names, with their jobs."""
+        named = WildcardTags(self._resolver.text(entry), not (self._by_repository or self._resolver.missing_ok(entry)))
+        for pair in pairs:
+            location = pair.destination.reference("")
+            jobs = {name: self._declared.get((location, name)) for name in entry.named_tags()}
+            own = {name: job if self._has(pair.destination, name) else None for name, job in jobs.items()}
+            named.repositories.append(NamedTags(pair, own))
+        return named
 
     def _choose(
         self, pair: RepositoryPair, tags: _Tags | ImageError, listed: list[str] | ImageError | None
@@ -145,9 +160,10 @@ class _Discovery:
         if isinstance(listed, list):
             self._sources[location].append((pair, listed))
         request: RepositoryRequest | None = None
-        if self._options.prune and pair.missing_ok:
-            declared = set(map(str, pair.entry.tags)).intersection(names).difference(tags.listed or ())
-            others = [name for name in sorted(declared) if not self._has(pair.destination, name)]
+        optional = pair.optional_tags
+        if self._options.prune:
+            absent = optional.intersection(names).difference(tags.listed or ())
+            others = [name for name in sorted(absent) if not self._has(pair.destination, name)]
             self._optional[location] += [(name, pair.source) for name in others]
         for name in names:
             opened, store = pair.source.open(name), pair.destination.open(name)
@@ -155,7 +171,8 @@ class _Discovery:
                 self._known[store.location] = Known(store, tags.listed)
             if not (request and request.common.source is opened and request.common.destination is store):
                 request = self._request(pair, opened, self._known[store.location])
-            job = Job(opened.reference(request.digest or name), store.reference(name), name, request, pair.missing_ok)
+            missing_ok = pair.missing_ok or name in optional
+            job = Job(opened.reference(request.digest or name), store.reference(name), name, request, missing_ok)
             self._add(job, pair)
         return names
 
@@ -236,66 +253,53 @@ class _Discovery:
 
     def _select(self, pair: RepositoryPair, listed: list[str] | ImageError | None) -> list[str]:
         """Return the names that an entry selects, in the order of its tags, then by version."""
-        entry, selection = pair.entry, pair.entry.selection()
-        names = dict.fromkeys(str(name) for name in entry.tags)
+        entry = pair.entry
+        names = dict.fromkeys(entry.named_tags())
         if isinstance(listed, ImageError):
             self._unlisted(pair, listed)
         elif listed is not None:
             if self._options.referrers:  # these go with the images that they belong to
                 listed = [name for name in listed if not is_digest_tag(name)]
-            chosen = selection.select(listed)
-            self._check_chosen(pair, selection, listed, chosen)
+            chosen = entry.selection().select(listed)
+            self._check_chosen(pair, listed, chosen)
             names.update(dict.fromkeys(chosen))
-        found = [name for name in names if digests.is_digest(name) or not _matches(selection.exclude, name)]
-        if listed is None and not found and not pair.missing_ok:
-            error = NotFound("all tags of the entry are excluded", pair.source.reference(""), _SELECTION_HINT)
+        if listed is None and not names and not pair.missing_ok:
+            error = NotFound("all tags of the entry are excluded", pair.source.reference(""), SELECTION_HINT)
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
-        return found
+        return list(names)
 
     def _unlisted(self, pair: RepositoryPair, error: ImageError) -> None:
         self._broken.add(pair.destination.reference(""))
         if not ((pair.missing_ok or pair.entry.is_wildcard) and isinstance(error, NotFound)):
             self._fail(pair.source.reference(""), pair.destination.reference(""), error)
 
-    def _check_chosen(
-        self, pair: RepositoryPair, selection: TagSelection, listed: list[str], chosen: list[str]
-    ) -> None:
+    def _check_chosen(self, pair: RepositoryPair, listed: list[str], chosen: list[str]) -> None:
         """Report an entry or an expression that selects nothing as a mistake, unless the user allows it.
 
         In any case, the tags that were selected before are not pruned.
         """
         source, location = pair.source.reference(""), pair.destination.reference("")
-        vain = [] if pair.entry.is_wildcard else _in_vain(selection, listed)
-        if vain or not chosen:
+        is_wildcard = pair.entry.is_wildcard
+        if not chosen or (unmatched_expressions(pair.entry, listed) and not is_wildcard):
             self._broken.add(location)
-        if pair.missing_ok or pair.entry.is_wildcard:
-            return
-        if vain and listed:
-            self._fail(source, location, NotFound("no tag matches %s" % vain[0], source, _PATTERN_HINT))
-        elif not chosen:
-            cause = "the repository has no tags"
-            if listed:
-                cause = "the repository has %s, but the entry selects none" % messages.count(len(listed), "tag")
-            self._fail(source, location, NotFound(cause, source, _SELECTION_HINT))
+        error = selection_error(pair.entry, source, listed, chosen)
+        if error and not (is_wildcard or pair.missing_ok):
+            self._fail(source, location, error)
 
     def _check_wildcard(
         self, entry: Entry, pairs: t.Sequence[RepositoryPair], lists: t.Sequence[list[str] | ImageError]
     ) -> None:
-        """Check that at least one of the repositories has a matching tag."""
-        found = [tags for tags in lists if not isinstance(tags, ImageError)]
-        if not lists or len(found) < len(lists) or self._by_repository:  # not all can be seen
+        """Check that at least one of the repositories has a matching tag. A catalog may list repositories that do not exist."""
+        if not lists or self._by_repository:  # not all can be seen
             return
-        selection, source = entry.selection(), self._resolver.text(entry)
-        vain = _in_vain(selection, [tag for tags in found for tag in tags])
-        if vain:
-            cause = "no tag matches %s" % vain[0]
-        elif not any(map(selection.select, found)):
-            cause = "the entry selects no tags in any of the %d matching repositories" % len(found)
-        else:
+        existing = [[] if isinstance(tags, NotFound) else tags for tags in lists]
+        found = [tags for tags in existing if not isinstance(tags, ImageError)]
+        error = wildcard_error(entry, self._resolver.text(entry), found)
+        if not error:
             return
         self._broken.update(pair.destination.reference("") for pair in pairs)
-        if not self._resolver.missing_ok(entry):
-            self._fail(source, "", NotFound(cause, source, _SELECTION_HINT))
+        if len(found) == len(lists) and not self._resolver.missing_ok(entry):
+            self._fail(self._resolver.text(entry), "", error)
 
     def _add(self, job: Job, pair: RepositoryPair) -> None:
         """Add an image, if it is in this share. Raises ImageError if another entry has a different image for the same destination."""
@@ -305,10 +309,12 @@ class _Discovery:
             self._declared[key] = job
             if self._has(pair.destination, job.name):
                 self._jobs.append(job)
-        elif other.src != job.src:
+            return
+        other.missing_ok = other.missing_ok and job.missing_ok
+        if other.src != job.src:
             cause = "two images have the same destination: %s and %s" % (other.src, job.src)
             raise ImageError(cause, job.dest, _collision_hint(pair.entry, job.src))
-        elif isinstance(other.shared, RepositoryRequest) and set(other.shared.common.platforms) != set(pair.platforms):
+        if isinstance(other.shared, RepositoryRequest) and set(other.shared.common.platforms) != set(pair.platforms):
             cause = "two entries select this tag with different platforms"
             raise ImageError(cause, job.dest, "Exclude the tag in one of the entries")
 
@@ -378,20 +384,6 @@ def _list_tags(store: Repository, note: t.Callable[[list[str]], object]) -> list
             return store.tags_by_page(note) if isinstance(store, Paging) else store.tags()
     except ImageError as error:
         return error
-
-
-def _check(entry: Entry) -> None:
-    """Raise ImageError if an entry is invalid for any registry."""
-    with naming("images: %s" % entry.name):
-        entry.selection()
-        for name in entry.tags:
-            if not (references.is_tag(str(name)) or digests.is_digest(str(name))):
-                raise ImageError("tags: %r is neither a tag nor a digest" % name, hint="Write only a tag or a digest")
-
-
-def _in_vain(selection: TagSelection, tags: t.Collection[str]) -> list[str]:
-    """Return the expressions that match none of the tags."""
-    return [pattern.pattern for pattern in selection.include if not any(map(pattern.fullmatch, tags))]
 
 
 def _matches(patterns: t.Iterable[re.Pattern[str]], name: str) -> bool:

@@ -104,6 +104,11 @@ class RepositoryPair:
     platforms: tuple[Platform, ...]
     missing_ok: bool
 
+    @property
+    def optional_tags(self) -> set[str]:
+        """The tags of the entry that the source may lack, like each repository that a pattern matches."""
+        return set(map(str, self.entry.tags)) if self.missing_ok or self.entry.is_wildcard else set()
+
 
 class RepositoryResolver:
     """Opens the repositories of a declaration, each of them once."""

@@ -30,11 +30,12 @@ from ..signing.gate import OPEN, Gate
 from ..stores import Stores
 from .compare import compare
 from .declaration import Entry, SyncOptions
-from .discover import discover
+from .discover import Discovered, discover
 from .early_heads import EarlyHeads
 from .far_side import FarSide
 from .outcome import Synced, failure_of
 from .resolver import RepositoryResolver, SyncRoot
+from .unmatched import WildcardTags, find_unprunable
 
 if t.TYPE_CHECKING:
     from ..prune import PrunableTags
@@ -102,6 +103,8 @@ class _Sync:
         heads = EarlyHeads(self._run.jobs)
         found = discover(self._options.images or (), self._options, self._resolver, self._run, heads, self._far_side)
         images = self._planned(found.jobs, heads)
+        images += filter(None, map(WildcardTags.failure, found.named))
+        prunable = self._prunable(found)
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)
         predict(pending)
@@ -110,7 +113,7 @@ class _Sync:
         warn_of_shortage(cost, sum(image.moved.bytes for image in pending), self._run.warn)
         warn_of_left_behind(images, self._run)
         warn_of_unsupported(images, self._run)
-        images += self._look_up(found.prunable, images)
+        images += self._look_up(prunable, images)
         if not self._may_write(images):
             for image in pending:
                 image.moved = Moved()
@@ -123,7 +126,7 @@ class _Sync:
             execute(pending, self._run, self._options.keep_going, self._run.observe)
             _mark_untried(pending)
         self._warn_of_losses(pending)
-        images += self._prune(found.prunable, images)
+        images += self._prune(prunable, images)
         synced = Synced(images, failure_of(images), cost=cost)
         self._update_inventory(synced)
         return synced
@@ -185,6 +188,11 @@ class _Sync:
         lost = sorted({name for job in jobs for name in job.planned.lost})
         if lost:
             self._run.warn("Docker's format does not support annotations, so these were left out: %s" % ", ".join(lost))
+
+    def _prunable(self, found: Discovered) -> list[PrunableTags]:
+        """Return the tags that may be deleted, once all jobs are planned."""
+        kept = find_unprunable(found.named, {group.repository for group in found.prunable}, self._run)
+        return [group for group in found.prunable if group.repository not in kept]
 
     def _look_up(self, prunable: t.Sequence[PrunableTags], images: t.Sequence[Job]) -> list[Job]:
         """Find out what may be deleted. Return failed jobs for tags that cannot be resolved. Raises ImageError if there are too many."""
