@@ -196,7 +196,7 @@ def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.
     return {
         "changed": assigned.changed,
         "msg": msg,
-        "exists": True,
+        "exists": assigned.exists,
         "tags": list(names),
         "digests": assigned.after,
         "diff": {

@@ -223,8 +223,10 @@ class TestAssigning:
         assert digest_at(registry.host, repository, "edge") == NEW.digest
 
     def test_nothing_declared(self, tags, registry):
-        assert tags(tags={}).changed is False
-        assert not registry.requests()
+        result = tags(tags={})
+        assert (result.changed, result.exists, result.tags, result.digests) == (False, True, [], {})
+        assert tally(registry.requests()) == {"GET tags": 1}
+        assert tags(f"{registry.host}/none", tags={}).exists is False
 
     @pytest.mark.parametrize(
         ("status", "code", "message"),

@@ -37,11 +37,15 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True)
 class Assigned:
-    """The digests of tags before and after; ``references`` are the full references of the tags."""
+    """The digests of tags before and after; ``references`` are the full references of the tags.
+
+    ``exists`` is whether the repository exists. It may be absent only if there are no tags to point to its images.
+    """
 
     before: dict[str, str | None]
     after: dict[str, str]
     references: dict[str, str]
+    exists: bool = True
 
     @property
     def changed(self) -> bool:
@@ -71,6 +75,8 @@ def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores)
 
     All targets are resolved before the first tag is written, so that tags can swap their images.
     """
+    if not targets:
+        return Assigned({}, {}, {}, list_tags(repository, TagSelection(), False, stores).exists)
     reference = _parse(repository)
     groups: dict[str, list[str]] = {}
     for name, target in targets.items():

@@ -53,6 +53,15 @@ class TestList:
         ]
 
 
+def test_without_tags_to_move_the_repository_is_looked_up(assign, stores, place):
+    assert assign().exists
+    assert not assign("r.example/none").exists
+    assert not assign().changed
+    assert stores.opened[0] == (REPOSITORY, False, "", False)
+    with pytest.raises(InvalidReference):
+        assign(REPOSITORY + ":1")
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_tags_move_to_their_targets(assign, stores, place, dry_run):
     assigned = assign(dry_run=dry_run, new="1", latest=B.digest, **{"2": 1})
