@@ -327,7 +327,7 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
                 hint,
             )
         path = os.path.abspath(os.path.expanduser(path))
-        if not name or re.fullmatch("@[0-9]+", name):
+        if not name or re.fullmatch("@[0-9]{1,9}", name):
             return EngineReference(transport, path, tag=name)
     if digests.is_digest(name):
         return EngineReference(transport, path, digest=name)

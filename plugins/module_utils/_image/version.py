@@ -13,6 +13,8 @@ import dataclasses
 import functools
 import re
 
+# No tag is longer. Names in layouts and archives may be, but are no versions then.
+_MAX_LENGTH = 128
 _GRAMMAR = re.compile(
     r"[vV]?(?P<numbers>[0-9]+(?:\.[0-9]+){0,2})"
     r"(?:-(?P<pre>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
@@ -36,7 +38,7 @@ class Version:
         Helm writes ``_`` instead of the ``+`` before build metadata, because a tag cannot contain ``+``. It does this
         only in complete versions, so ``1_2`` is not a version.
         """
-        match = _GRAMMAR.fullmatch(text)
+        match = _GRAMMAR.fullmatch(text) if len(text) <= _MAX_LENGTH else None
         if not match:
             return None
         numbers = tuple(int(number) for number in match.group("numbers").split("."))
@@ -52,8 +54,7 @@ class Version:
 
     def _key(self) -> tuple[object, ...]:
         """The sort key: a release comes after its pre-releases, and numbers come before words in their fields."""
-        fields = tuple((0, int(field), "") if field.isdigit() else (1, 0, field) for field in self.pre)
-        return (self.numbers, not self.pre, fields)
+        return (self.numbers, not self.pre, tuple(map(_field_key, self.pre)))
 
     def __lt__(self, other: Version) -> bool:
         return self._key() < other._key()
@@ -63,6 +64,12 @@ class Version:
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+
+def _field_key(field: str) -> tuple[int, int, str]:
+    """Return the sort key of a field. Numbers are compared as text, as those in a range may have too many digits for :class:`int`."""
+    digits = field.lstrip("0")
+    return (0, len(digits), digits) if field.isdigit() else (1, 0, field)
 
 
 def in_order(tags: list[str]) -> list[str]:

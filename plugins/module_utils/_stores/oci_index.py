@@ -14,6 +14,7 @@ so several images may have the same name. The full name is then in io.containerd
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .._errors import ImageError, InvalidContent, LocalFailure
@@ -28,6 +29,7 @@ MAX_INDEX = 64 * 1024 * 1024
 # Each entry takes a name, a request or a file: a layout with more of them is made to keep a task busy.
 MAX_ENTRIES = 100_000
 
+_POSITION = re.compile("@[0-9]{1,9}")
 _REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 # How many names a hint has.
@@ -58,7 +60,7 @@ class Index:
 
         Raises :class:`ImageError` if the name is ambiguous.
         """
-        if name.startswith("@") and name[1:].isdigit():
+        if _POSITION.fullmatch(name):
             return self.entries[int(name[1:]) :][:1]
         if not name:
             if len(self.by_digest) > 1:

@@ -194,6 +194,19 @@ def test_ranges(wanted, inside, outside):
     assert [text for text in outside.split() if allows(wanted, text)] == []
 
 
+@pytest.mark.parametrize("text", ["1" * 5000, "1." + "2" * 127, "1.0.0-" + "9" * 5000])
+def test_what_is_too_long_for_a_tag_is_no_version(text):
+    """Layouts and archives may have such names."""
+    assert Version.parse(text) is None
+    assert in_order(["2", text, "1"]) == [text, "1", "2"]
+
+
+def test_numbers_of_pre_releases_may_be_long():
+    assert not allows(">=1.0.0-" + "9" * 5000, "1.0.0-" + "8" * 100)
+    assert allows("<1.0.0-" + "9" * 5000, "1.0.0-" + "8" * 100)
+    assert in_order(["1.0.0-010", "1.0.0-9", "1.0.0-a", "1.0.0-0"]) == ["1.0.0-0", "1.0.0-9", "1.0.0-010", "1.0.0-a"]
+
+
 def test_what_skopeo_would_take_by_version():
     tags = ["20240101", "v3.1", "3.2.0", "3.3.0-rc1", "3.10.0", "4", "latest"]
     parsed = {tag: Version.parse(tag) for tag in tags}

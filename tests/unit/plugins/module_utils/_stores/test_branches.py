@@ -132,6 +132,12 @@ class TestIndex:
                 Index([named(ONE, "docker.io/library/a:1"), named(TWO, other)], "layout").named("1")
             assert caught.value.hint == "Use one of these positions: @0, @1"
 
+    @pytest.mark.parametrize("name", ["@" + "1" * 5000, "@\u00b2"])
+    def test_names_that_look_like_positions_are_names(self, name):
+        entry = new_entry(ONE.manifest, name)
+        assert Index([entry], "layout").find(name) == [entry]
+        assert Index([], "layout").find(name) == []
+
     @pytest.mark.parametrize("text", ['{"schemaVersion": 2}', '{"manifests": null}', '{"manifests": []}'])
     def test_an_index_may_be_empty(self, text):
         assert parse_index(text.encode(), "index.json")["manifests"] == []
