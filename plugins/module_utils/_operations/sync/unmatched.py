@@ -22,22 +22,24 @@ from .declaration import Entry
 from .resolver import RepositoryPair
 
 SELECTION_HINT = "Correct the selection, or set missing_ok"
-_PATTERN_HINT = (
+_PATTERN_HINT = "Correct the expression, or set missing_ok"
+_ANCHORED_HINT = (
     "Correct the expression, or set missing_ok. An expression must match the whole tag, for example 1\\.2\\..*"
 )
 
 
 def unmatched_expressions(entry: Entry, tags: t.Collection[str]) -> list[str]:
     """Return the expressions that match none of the tags."""
-    patterns = entry.selection().include
-    return [pattern.pattern for pattern in patterns if not any(map(pattern.fullmatch, tags))]
+    pairs = zip(entry.include, entry.selection().include)
+    return [text for text, pattern in pairs if not any(map(pattern.fullmatch, tags))]
 
 
 def selection_error(entry: Entry, source: str, listed: t.Sequence[str], chosen: t.Sequence[str]) -> NotFound | None:
     """Return the error about what the entry selects from the tags of its repository; None if there is none."""
     unmatched = unmatched_expressions(entry, listed)
     if unmatched and listed:
-        return NotFound("no tag matches %s" % unmatched[0], source, _PATTERN_HINT)
+        hint = _ANCHORED_HINT if entry.anchored else _PATTERN_HINT
+        return NotFound("no tag matches %s" % unmatched[0], source, hint)
     if chosen:
         return None
     cause = "the repository has no tags"

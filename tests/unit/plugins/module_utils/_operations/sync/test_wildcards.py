@@ -121,3 +121,13 @@ def test_all_shares_together_prune_what_one_host_does(place, sync, names):
     assert place["d.example/t/a"].tags.keys() == set(names)
     assert len(place["d.example/t/gone"].tags) == 9
     assert ("old" in place["d.example/t/b"].tags) is ("2" not in names)
+
+
+@pytest.mark.parametrize(
+    ("anchored", "hint"),
+    [(True, " An expression must match the whole tag, for example 1\\.2\\..*."), (False, "")],
+)
+def test_an_expression_that_matches_nothing_is_quoted_as_it_was_written(source, sync, anchored, hint):
+    synced = sync({"name": "t/a", "include": ["^9"], "anchored": anchored})
+    expected = "s.example/t/a: no tag matches ^9. Correct the expression, or set missing_ok."
+    assert synced.failure == expected + hint
