@@ -71,7 +71,8 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
     for key in parts:
         if key not in _TOP:
             raise node.wrong("unknown key %r" % key, "Use one of the supported keys: %s" % ", ".join(_TOP))
-    if "version" not in parts or parts["version"].value not in ("1", 1):
+    version = parts.get("version")
+    if version and not version.is_empty and version.value not in ("0", 0, "1", 1):
         raise node.wrong("the key 'version' must be 1", "Set version: 1")
     unused: set[str] = set()
     if "defaults" in parts:
@@ -128,13 +129,19 @@ def _platform(node: Node) -> str:
 
 def _image(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
     source, target = _reference(parts["source"]), _reference(parts["target"])
-    name = source.digest or source.tag or "latest"
-    if (target.tag or "latest") != name and (target.name or not source.digest or source.tag):
+    if target.digest and target.digest != source.digest:
+        cause = "the target %s has a digest that the source %s does not have" % (target, source)
+        raise node.wrong(cause, "Remove the digest from the target, or add it to the source")
+    tag = target.tag or "latest"
+    if not source.digest and (source.tag or "latest") != tag:
         hint = "Use image_copy for this image, because image_sync does not change tags"
         raise node.wrong("the entry copies %s to %s, which has a different tag" % (source, target), hint)
     if "tags" in parts:
         raise parts["tags"].wrong("the key 'tags' requires type: repository", "Remove the key, or set type: repository")
-    return {"name": source.context, "dest": target.context, "tags": [name]}
+    entry = {"name": source.context, "dest": target.context}
+    if target.digest and not target.tag:
+        return {**entry, "tags": [target.digest]}
+    return {**entry, "tags": [tag], **({"digest": source.digest} if source.digest else {})}
 
 
 def _repository(node: Node, parts: dict[str, Node]) -> dict[str, t.Any]:
@@ -210,16 +217,17 @@ def _settings(node: Node) -> RegistrySettings:
             raise parts["tls"].wrong("the value must be one of: %s" % ", ".join(_TLS))
         found.update(_TLS[tls])
     for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
-        if key in parts:
+        if key in parts and _number(parts[key]):
             found[ours] = _number(parts[key])
     return RegistrySettings(parts["registry"].text(), **found)
 
 
 def _number(node: Node) -> float:
+    """Return a number; 0 means the default, as in regsync. Raises ImageError."""
     try:
-        number = float(node.value)
+        number = 0.0 if node.is_empty else float(node.value)
     except (TypeError, ValueError):
-        number = 0
-    if not 0 < number < 1_000_000:
-        raise node.wrong("the value must be a number greater than 0")
+        number = -1
+    if not 0 <= number < 1_000_000:
+        raise node.wrong("the value must be a number that is not negative")
     return int(number) if number == int(number) else number

@@ -58,6 +58,34 @@ def test_tls_can_be_enabled_on_loopback(node, tls, scheme):
     assert settings.scheme("localhost:5000") == scheme
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("a", "r.example/b", {"tags": ["latest"]}),
+        ("a:1", "r.example/b:1", {"tags": ["1"]}),
+        # The target of regsync is a tag, unless it has only a digest.
+        ("a@" + DIGEST, "r.example/b", {"tags": ["latest"], "digest": DIGEST}),
+        ("a@" + DIGEST, "r.example/b:1", {"tags": ["1"], "digest": DIGEST}),
+        ("a:1@" + DIGEST, "r.example/b", {"tags": ["latest"], "digest": DIGEST}),
+        ("a:1@" + DIGEST, "r.example/b:2", {"tags": ["2"], "digest": DIGEST}),
+        ("a:1@" + DIGEST, "r.example/b:2@" + DIGEST, {"tags": ["2"], "digest": DIGEST}),
+        ("a:1@" + DIGEST, "r.example/b@" + DIGEST, {"tags": [DIGEST]}),
+    ],
+)
+def test_which_image_becomes_which_tag(node, source, target, expected):
+    text = "sync: [{source: '%s', target: '%s', type: image}]" % (source, target)
+    [entry] = read_regsync(node(text), lambda _warning: None).entries
+    assert entry == {"name": "docker.io/library/a", "dest": "r.example/b", **expected}
+
+
+@pytest.mark.parametrize("version", ["", "version: 0", "version: 1", "version:"])
+@pytest.mark.parametrize("limit", ["0", "0.0", ""])
+def test_zero_and_nothing_are_the_defaults_of_regsync(node, version, limit):
+    text = "%s\nsync: []\ncreds:\n- registry: a.b\n  reqPerSec: %s\n  reqConcurrent: %s\n"
+    found = read_regsync(node(text % (version, limit, limit)), lambda _warning: None)
+    assert found.settings == [RegistrySettings("a.b")]
+
+
 def test_regsync(node):
     warnings: list[str] = []
     document = node(REGSYNC)
@@ -87,7 +115,7 @@ def test_regsync(node):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sync: []", "the key 'version' must be 1. Set version: 1."),
+        ("version: 2\nsync: []", "the key 'version' must be 1. Set version: 1."),
         (
             "version: 1\nsync: []\nimages: x",
             "unknown key 'images'. Use one of the supported keys: version, creds, defaults, sync.",
@@ -103,9 +131,17 @@ def test_regsync(node):
             "Use image_copy for this image, because image_sync does not change tags.",
         ),
         (
-            f"version: 1\nsync: [{{source: 'a:1@{DIGEST}', target: b/c, type: image}}]",
-            f"sync[0]: the entry copies docker.io/library/a:1@{DIGEST} to docker.io/b/c, which has a different tag. "
-            "Use image_copy for this image, because image_sync does not change tags.",
+            f"version: 1\nsync: [{{source: 'a:1', target: 'b/c:1@{DIGEST}', type: image}}]",
+            f"sync[0]: the target docker.io/b/c:1@{DIGEST} has a digest that the source docker.io/library/a:1 does not have. "
+            "Remove the digest from the target, or add it to the source.",
+        ),
+        (
+            "version: 1\nsync: []\ncreds: [{registry: a.b, reqPerSec: -1}]",
+            "reqPerSec: the value must be a number that is not negative.",
+        ),
+        (
+            "version: 1\nsync: []\ncreds: [{registry: a.b, reqConcurrent: many}]",
+            "reqConcurrent: the value must be a number that is not negative.",
         ),
         (
             "version: 1\nsync: [{source: a, target: b, type: repository, hooks: {pre: x}}]",
