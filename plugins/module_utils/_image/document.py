@@ -95,10 +95,14 @@ class _Ambiguous(ValueError):
 
 def _object(members: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     found = dict(members)
-    if len(found) < len(members):
-        for name, value in members:
-            if encode(value) != encode(found[name]):
-                raise _Ambiguous(name)
+    if len(found) == len(members):
+        return found
+    seen: dict[str, t.Any] = {}
+    for name, value in members:
+        # Only repeated values are encoded. Otherwise, nested objects that repeat a small value cost their size per level.
+        if name in seen and encode(value) != encode(seen[name]):
+            raise _Ambiguous(name)
+        seen[name] = value
     return found
 
 

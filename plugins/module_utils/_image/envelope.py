@@ -12,13 +12,17 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import parsing
+from .._errors import InvalidContent, parsing
 from . import document as documents
 from . import strict_base64
 from .signing_key import PublicKey, SigningKey
 
 # Layers of cosign's tag ``sha256-<hex>.att``.
 MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+# Each one is verified with each key, so a hostile registry could keep a task busy.
+_MAX_SIGNATURES = 16
+_HINT = "Sign the image again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,18 +41,21 @@ class Envelope:
     @classmethod
     def from_document(cls, document: t.Mapping[str, t.Any]) -> Envelope:
         """Parse the decoded JSON. Raises :class:`InvalidContent`."""
-        with parsing("the envelope of a signature", hint="Sign the image again"):
+        with parsing("the envelope of a signature", hint=_HINT):
             payload_type = document["payloadType"]
             # A lone surrogate, which JSON can escape, is no text that could have been signed.
             if not isinstance(payload_type, str) or not payload_type.isprintable():
                 raise ValueError
+            if len(document["signatures"]) > _MAX_SIGNATURES:
+                cause = "the envelope of a signature contains more than %d signatures" % _MAX_SIGNATURES
+                raise InvalidContent(cause, hint=_HINT)
             signatures = tuple(strict_base64.decode(item["sig"]) for item in document["signatures"])
             return cls(payload_type, strict_base64.decode(document["payload"]), signatures)
 
     @classmethod
     def parse(cls, content: bytes) -> Envelope:
         """Parse the JSON of an envelope. Raises :class:`InvalidContent`."""
-        return cls.from_document(documents.read(content, "the envelope of a signature", hint="Sign the image again"))
+        return cls.from_document(documents.read(content, "the envelope of a signature", hint=_HINT))
 
     def document(self) -> dict[str, t.Any]:
         """Return the envelope as part of a sigstore bundle."""

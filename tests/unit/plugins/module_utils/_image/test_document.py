@@ -93,6 +93,24 @@ def test_json_that_reads_the_same_everywhere_is_read(content):
     assert documents.read(content, "its manifest") == documents.decode(content)
 
 
+def test_only_repeated_values_are_compared(monkeypatch):
+    """The document repeats a name on every level. The value that holds the deeper levels is not repeated."""
+    encoded = []
+    encode = documents.encode
+
+    def counted(document):
+        content = encode(document)
+        encoded.append(len(content))
+        return content
+
+    monkeypatch.setattr(documents, "encode", counted)
+    content = '"%s"' % ("x" * 1000)
+    for _level in range(100):
+        content = '{"a": 1, "a": 1, "b": %s}' % content
+    documents.read(content, "its manifest")
+    assert sum(encoded) < len(content)
+
+
 FIELDS = frozenset(("config", "layers"))
 
 

@@ -105,6 +105,17 @@ def test_an_envelope_is_signed_with_its_type():
         Envelope.from_document({**envelope.document(), "payload": "aGk"})
 
 
+@pytest.mark.parametrize(("number", "is_read"), [(16, True), (17, False)])
+def test_an_envelope_has_a_limited_number_of_signatures(number, is_read):
+    document = Envelope.sign("text/plain", b"hello", _KEY).document()
+    document["signatures"] *= number
+    if is_read:
+        assert len(Envelope.from_document(document).signatures) == number
+    else:
+        with pytest.raises(InvalidContent, match="^the envelope of a signature contains more than 16 signatures"):
+            Envelope.from_document(document)
+
+
 def test_a_bundle_is_written_as_cosign_3_writes_it():
     bundle = Bundle.sign(_STATEMENT, _KEY)
     document = json.loads(bundle.encode())
