@@ -107,13 +107,13 @@ def referrers_options() -> dict[str, dict[str, t.Any]]:
 
 
 def check_text(option: str, value: object) -> None:
-    """Reject a value, or an element of a list, that YAML has not read as text.
+    """Reject a value, or an element of a list or mapping, that YAML has not read as text.
 
     AnsibleModule would silently convert it to text: 1.10, which YAML reads as a number, would become ``1.1``, and
     ``yes`` would become ``True``. Integers are accepted, because their text stays the same. Raises
     :class:`ImageError`.
     """
-    for item in value if isinstance(value, list) else [value] if value is not None else []:
+    for item in _items(value):
         if isinstance(item, bool):
             kind, reason = "boolean", "YAML reads an unquoted yes, no, on or off as a boolean"
         elif isinstance(item, float):
@@ -125,6 +125,21 @@ def check_text(option: str, value: object) -> None:
             raise ImageError(cause, hint="Write each element as a string in quotes")
         cause = "%s: %s is a %s, not a string" % (option, str(item).lower(), kind)
         raise ImageError(cause, hint="Put the value in quotes, because %s" % reason)
+
+
+def check_filled(option: str, value: object) -> None:
+    """Reject empty text, which is often the result of a template. It must not disable what the option requires.
+
+    Raises :class:`ImageError`.
+    """
+    if value == "":
+        raise ImageError("%s is empty" % option, hint="Set a value, or omit the option")
+
+
+def _items(value: object) -> t.Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _kind(value: object) -> str:

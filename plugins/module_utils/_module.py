@@ -22,7 +22,7 @@ gc.disable()
 from ansible.module_utils.basic import AnsibleModule, _load_params, missing_required_lib
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ._argspec import check_text, registry_options, text_of_secret
+from ._argspec import check_filled, check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
 from ._imports import importing
 from ._operations.stores import NoLocalStores, OpenLocal, Stores, open_stores
@@ -37,14 +37,15 @@ gc.enable()
 class RegistryModule:
     """An AnsibleModule with the shared options, and the stores for them.
 
-    ``texts`` are options whose values must already be text in YAML, such as tags. ``local`` opens images that are not
-    in registries, see :class:`Stores`.
+    ``texts`` are options whose values must already be text in YAML, such as tags. ``filled`` are options that must not
+    be empty text. ``local`` opens images that are not in registries, see :class:`Stores`.
     """
 
     def __init__(
         self,
         argument_spec: dict[str, dict[str, t.Any]],
         texts: t.Sequence[str] = (),
+        filled: t.Sequence[str] = (),
         local: OpenLocal = NoLocalStores,
         **kwargs: t.Any,
     ) -> None:
@@ -53,7 +54,7 @@ class RegistryModule:
         self.params: dict[str, t.Any] = self.ansible.params
         self.check_mode: bool = self.ansible.check_mode
         self._local = local
-        self._check_texts(texts)
+        self._check_values(texts, filled)
         self._conceal_private_keys()
 
     def run(self, operation: t.Callable[[Stores], dict[str, t.Any]]) -> t.NoReturn:
@@ -114,11 +115,13 @@ class RegistryModule:
         for warning in run.statistics.warnings:
             self.ansible.warn(warning)
 
-    def _check_texts(self, options: t.Sequence[str]) -> None:
-        given = _load_params() if options else {}  # AnsibleModule has made text of everything
+    def _check_values(self, texts: t.Sequence[str], filled: t.Sequence[str]) -> None:
+        given = _load_params() if texts else {}  # AnsibleModule has made text of everything
         try:
-            for option in options:
+            for option in texts:
                 check_text(option, given.get(option))
+            for option in filled:
+                check_filled(option, self.params[option])
         except ImageError as error:
             self.ansible.fail_json(msg=str(error))
 

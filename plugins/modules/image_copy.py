@@ -403,6 +403,7 @@ def main() -> None:
         },
         local=LocalImages,
         texts=("tags",),
+        filled=("policy", "registries_d"),
     )
     names = (field.name for field in dataclasses.fields(CopyOptions))
     options = CopyOptions(**{name: module.params[name] for name in names})

@@ -101,6 +101,8 @@ options:
   annotations:
     description:
       - Annotations to sign together with the digest. If an existing signature does not have these annotations, the module adds another signature.
+      - Write the values as strings, in quotes if necessary.
+      - Cannot be combined with O(predicate_type), because an attestation has no annotations. With O(state=absent), the module ignores annotations.
     type: dict
     default: {}
   predicate:
@@ -275,7 +277,7 @@ def describe(signed: Signed) -> dict[str, t.Any]:
 
 def with_key(params: dict[str, t.Any], stores: Stores) -> tuple[Signed, str, str, str]:
     """Sign with a PEM key. Return the result, the name of the key for messages, its fingerprint and its public key."""
-    if params["bundle"]:
+    if params["bundle"] is not None:
         key = signing_key(params["key"], params["key_content"], params["passphrase"])
         done = sign_bundle(params["bundle"], key, params["state"] == "present", stores.run)
         return done, key.public.short_name, key.public.fingerprint, key.public.pem
@@ -331,6 +333,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         local=LocalImages,
+        texts=("annotations",),
+        filled=("image", "bundle", "predicate_type"),
         mutually_exclusive=[
             ("image", "bundle"),
             ("key", "key_content", "gpg_key"),

@@ -426,7 +426,7 @@ def main() -> None:
     }
     declared = tuple(spec)
     spec.update(verification_options())
-    module = RegistryModule(spec, texts=("prune_keep",))
+    module = RegistryModule(spec, texts=("prune_keep",), filled=("policy", "registries_d"))
     given = {name: module.params[name] for name in declared if name not in ("exclusive", "progress_file", "report")}
     lock, report = module.params["exclusive"], module.params["report"]
 

@@ -216,6 +216,8 @@ def main() -> None:
             **progress_options(),
         },
         local=LocalImages,
+        texts=("annotations",),
+        filled=("image", "bundle", "policy", "registries_d"),
         mutually_exclusive=[("image", "bundle"), ("public_keys", "policy")],
         required_one_of=[("image", "bundle"), ("public_keys", "policy")],
         required_by={
@@ -228,11 +230,11 @@ def main() -> None:
 
     def operation(stores: Stores) -> dict[str, t.Any]:
         check_requirements(params)
-        if params["bundle"]:
+        if params["bundle"] is not None:
             keys = KeyRule.from_options(params).keys
             return describe(verify_bundle(params["bundle"], keys, stores.run), params["bundle"])
         rule, policy = None, None
-        if params["policy"]:
+        if params["policy"] is not None:
             policy = PolicyRule.from_options(
                 params["policy"], params["registries_d"], stores.run.run_command, stores.read_url
             )

@@ -184,6 +184,7 @@ class _Signer:
 
 
 def _check(reference: Reference, options: SignOptions) -> None:
+    """Refuse options that have no effect together. Raises ImageError."""
     if isinstance(reference, EngineReference):
         hint = "Push the image, and sign it in the registry"
         raise InvalidReference("engines and Docker archives cannot store signatures", reference, hint)
@@ -192,6 +193,12 @@ def _check(reference: Reference, options: SignOptions) -> None:
     if options.is_present and options.predicate_type and options.predicate is None:
         hint = "Set predicate to the content of the attestation"
         raise ImageError("predicate_type is set, but predicate is not", reference, hint)
+    if options.is_present and options.predicate_type and options.annotations:
+        hint = "Remove annotations, or add the values to predicate"
+        raise ImageError("an attestation has no annotations", reference, hint)
+    if options.predicate_type == statement.SIGN:
+        hint = "Remove predicate_type and predicate to sign the image"
+        raise ImageError("%s is the type of signatures, not of attestations" % statement.SIGN, reference, hint)
 
 
 def _identity(given: str, reference: Reference) -> str:

@@ -34,15 +34,15 @@ class Gate:
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any], run_command: RunCommand, read_url: ReadURL) -> Gate:
         """Read ``signed_by``, ``policy`` and ``registries_d``. Raises ImageError."""
-        if not options["signed_by"] and not options["policy"]:
+        if options["signed_by"] is None and options["policy"] is None:
             return cls()
         with importing:
             from .rules import KeyRule, PolicyRule  # few tasks verify, and each task pays for its imports
 
         rules: list[Rule] = []
-        if options["signed_by"]:
+        if options["signed_by"] is not None:
             rules.append(KeyRule.from_options(options["signed_by"]))
-        if options["policy"]:
+        if options["policy"] is not None:
             rules.append(PolicyRule.from_options(options["policy"], options["registries_d"], run_command, read_url))
         return cls(tuple(rules))
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._argspec import check_text
+from ansible_collections.drayage.registry.plugins.module_utils._argspec import check_filled, check_text
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 
 
-@pytest.mark.parametrize("value", [None, "", "1.10", [], ["1.10", "yes"], [20240101, 7], 7])
+@pytest.mark.parametrize(
+    "value", [None, "", "1.10", [], ["1.10", "yes"], [20240101, 7], 7, {}, {"release": "true", "build": 7}, "env=prod"]
+)
 def test_text_and_whole_numbers_are_accepted(value):
     check_text("tags", value)
 
@@ -33,6 +35,15 @@ def test_text_and_whole_numbers_are_accepted(value):
         ),
         ([None], "tags: all elements must be strings, but one is empty. Write each element as a string in quotes."),
         (
+            {"env": "prod", "release": True},
+            "tags: true is a boolean, not a string. Put the value in quotes, because YAML reads an unquoted yes, no, on or off as a "
+            "boolean.",
+        ),
+        (
+            {"env": None},
+            "tags: all elements must be strings, but one is empty. Write each element as a string in quotes.",
+        ),
+        (
             [{"1.4": "x"}],
             "tags: all elements must be strings, but one is a mapping. Write each element as a string in quotes.",
         ),
@@ -42,3 +53,14 @@ def test_what_yaml_made_of_text_is_refused(value, message):
     with pytest.raises(ImageError) as raised:
         check_text("tags", value)
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("value", [None, "default", " "])
+def test_an_option_may_be_omitted_or_set(value):
+    check_filled("policy", value)
+
+
+def test_empty_text_is_no_value():
+    with pytest.raises(ImageError) as raised:
+        check_filled("policy", "")
+    assert str(raised.value) == "policy is empty. Set a value, or omit the option."

@@ -10,12 +10,13 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, ImageError, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._operations.copy import CopyOptions, copy
-from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import Gate
+from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gate import OPEN, Gate
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 from ansible_collections.drayage.registry.tests.unit.support import layouts
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Repository
+from ansible_collections.drayage.registry.tests.unit.support.signing_keys import new_key
 
 IMAGE = image("linux/amd64", b"signed", b"shared")
 SIGNED = index(entry(IMAGE, "linux/amd64"))
@@ -85,6 +86,22 @@ def move_tag(source, destination):
     """Let the destination lose content, and the tag of the source point to the other image."""
     source.add(EVIL, IMAGE, SIGNED, tag="1")
     destination.move = lambda: source.tags.update({"1": EVIL.digest})
+
+
+NO_REQUIREMENTS = {"signed_by": None, "policy": None, "registries_d": None}
+
+
+def read_options(**options):
+    return Gate.from_options({**NO_REQUIREMENTS, **options}, lambda *_arguments: (1, "", ""), lambda *_arguments: None)
+
+
+@pytest.mark.parametrize(
+    "options", [{"policy": ""}, {"signed_by": {"public_keys": [new_key().public.pem], "identity": {}}}]
+)
+def test_an_empty_requirement_is_an_error(options):
+    assert read_options() == OPEN
+    with pytest.raises(ImageError):
+        read_options(**options)
 
 
 @pytest.mark.parametrize("run", [run_copy, run_sync])

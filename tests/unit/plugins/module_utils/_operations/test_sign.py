@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
+from ansible_collections.drayage.registry.plugins.module_utils._image.statement import SIGN
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignedDigest, SignOptions, sign
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing import writing
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
@@ -226,7 +227,7 @@ class TestAttestations:
     def test_any_claim_of_the_type_is_removed(self, attest, place):
         attest()
         attest(predicate_type="https://example.com/other")
-        assert attest(predicate={"a": 3}, is_present=False).manifests[0].removed == BOTH
+        assert attest(predicate={"a": 3}, annotations={"a": "1"}, is_present=False).manifests[0].removed == BOTH
         assert attest(predicate_type="https://example.com/other").manifests[0].before == BOTH
         assert len(layers(place, ATTESTATION_TAG)) == 1
 
@@ -273,6 +274,19 @@ def test_an_image_in_a_layout_is_signed_for_a_name(run, check, tmp_path):
             "engines and Docker archives cannot store signatures. Push the image, and sign it in the registry.",
         ),
         (APP, {"formats": []}, APP + ": formats is empty. Set formats to tag, bundle or both."),
+        (
+            APP,
+            {"predicate_type": SBOM, "predicate": {}, "annotations": {"a": "1"}},
+            APP + ": an attestation has no annotations. Remove annotations, or add the values to predicate.",
+        ),
+        (
+            APP,
+            {"predicate_type": SIGN, "predicate": {}},
+            APP
+            + ": %s is the type of signatures, not of attestations. Remove predicate_type and predicate to sign the image."
+            % SIGN,
+        ),
+        (APP, {"predicate_type": SIGN, "is_present": False}, "Remove predicate_type and predicate to sign the image."),
     ],
 )
 def test_options_are_checked_before_anything_is_opened(run, stores, name, options, message):
