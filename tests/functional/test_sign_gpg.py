@@ -219,7 +219,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     run, plain_gpg, authority, registry, repository, tmp_path
 ):
     images.push(IMAGE, registry.host, repository, "1")
-    image, lookaside = f"{registry.host}/{repository}:1", tmp_path / "lookaside"
+    image, lookaside = f"{registry.host}/{repository}:1", tmp_path / "100%41 #1?"
     options = {"image": image, "gpg_key": plain_gpg.fingerprint, "gpg_home": plain_gpg.home}
     assert (
         run("image_sign", **options)["msg"]
@@ -230,7 +230,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     assert (lookaside / f"{repository}@sha256={IMAGE.digest[7:]}" / "signature-1").exists()
     (tmp_path / "registries.d").mkdir()
     configured = tmp_path / "registries.d" / "default.yaml"
-    configured.write_text(f"default-docker: {{lookaside: 'file://{lookaside}'}}\n")
+    configured.write_text(f"default-docker: {{lookaside: '{lookaside.as_uri()}'}}\n")
     policy = _policy(tmp_path / "p.json", plain_gpg, {"type": "matchExact"})
     found = run("image_verify", image=image, policy=policy, registries_d=str(configured.parent))
     assert [signature["identity"] for signature in found["signatures"]] == [image]
@@ -280,7 +280,7 @@ def test_a_lookaside_directory_has_the_signatures_of_a_registry(
     ):  # fmt: skip
         configured.write_text(f"default-docker: {{lookaside: '{location}'}}\n")
         assert run("image_verify", **options)["msg"] == f"{image}: {cause}"
-    configured.write_text(f"default-docker: {{lookaside: 'file://{lookaside}'}}\n")
+    configured.write_text(f"default-docker: {{lookaside: '{lookaside.as_uri()}'}}\n")
     again = tmp_path / "policies"
     again.mkdir()
     copied = plain_gpg.skopeo(

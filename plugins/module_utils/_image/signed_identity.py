@@ -115,10 +115,10 @@ class IdentityRule:
         prefix, context = self.values["prefix"], image.context
         if context != prefix and not context.startswith(prefix + "/"):
             return image
-        found = _parsed(self.values["signedPrefix"] + str(image)[len(prefix) :])
+        name = self.values["signedPrefix"] + str(image)[len(prefix) :]
+        found = _parsed(name)
         # A short name would become another one.
-        is_spelled_out = found is not None and found.context.startswith(self.values["signedPrefix"])
-        return found if is_spelled_out else None
+        return found if found and str(found) == name else None
 
     def __str__(self) -> str:
         return " ".join([self.type, *self.values.values()])

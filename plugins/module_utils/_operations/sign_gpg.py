@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import time
 import typing as t
+from urllib.parse import quote
 
 from .._errors import ImageError, InvalidReference, file_errors, naming
 from .._files import read_regular, reserved
@@ -232,7 +233,7 @@ def _registries_d(reference: Reference, lookaside: str) -> RegistriesD:
                 reference,
                 "Set the lookaside option",
             )
-        return RegistriesD({"": {"lookaside": "file://%s" % os.path.abspath(lookaside)}})
+        return RegistriesD({"": {"lookaside": "file://%s" % quote(os.fsencode(os.path.abspath(lookaside)))}})
     if isinstance(reference, LocalReference) and reference.transport == "dir":
         return RegistriesD()
     raise InvalidReference(

@@ -64,7 +64,7 @@ class RegistriesD:
         url = urlsplit(base)
         name = "%s@%s=%s" % (image.repository, *digests.split(digest))
         if url.scheme == "file":
-            return "%s/%s" % (unquote(url.path).rstrip("/"), name)
+            return "%s/%s" % (unquote(url.path, errors="surrogateescape").rstrip("/"), name)
         if url.query:  # perhaps a secret, which messages that name the signature would show
             raise ImageError(
                 "the lookaside location in registries.d has a query string",

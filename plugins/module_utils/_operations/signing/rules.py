@@ -14,10 +14,12 @@ import functools
 import os
 import typing as t
 
-from ..._errors import ImageError, naming
+from ..._errors import ImageError, NotFound, naming
 from ..._files import read_named
 from ..._image import signing_key
 from ..._image import statement as statements
+from ..._image.descriptor import Descriptor
+from ..._image.graph import Graph
 from ..._image.manifest import Manifest
 from ..._image.policy import REQUIREMENT_HINT, InvalidPolicy, Policy, Requirement
 from ..._image.reference import Reference
@@ -59,9 +61,26 @@ class Used:
         """Return the digests of all manifests that are used, starting with the image. Raises ImageError."""
         if self.only:
             return [self.only]
-        below = [child.digest for child in self.read().children if child.is_manifest]
-        used = [digest for digest in below if self.wanted is None or digest in self.wanted]
-        return list(dict.fromkeys([self.digest, *used]))
+        graph = Graph([self.read()], self._load)
+        listed = [*graph.manifests, *graph.skipped]
+        if self.wanted is not None:
+            used = set(self.wanted)
+            # A copied nested index may have another digest than its original, which is the one that is signed.
+            for index in graph.children_first():
+                if any(child.digest in used for child in index.children):
+                    used.add(index.digest)
+            listed = [digest for digest in listed if digest in used]
+        return list(dict.fromkeys([self.digest, *listed]))
+
+    def _load(self, level: t.Sequence[Descriptor]) -> list[Manifest | None]:
+        return [self._index(each.digest) if each.is_index else None for each in level]
+
+    def _index(self, digest: str) -> Manifest | None:
+        """Return a nested index; None if a sparse image omits it."""
+        try:
+            return self.store.manifest(digest)
+        except NotFound:
+            return None
 
 
 class Rule(t.Protocol):

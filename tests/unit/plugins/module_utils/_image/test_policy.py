@@ -257,6 +257,10 @@ _OTHER = "sha256:" + "b" * 64
         (("remapIdentity", "mirror.example/x", "example.com/y"), "mirror.example/x/a:1", "example.com/y/a:1", True),
         (("remapIdentity", "mirror.example/x", "example.com/y"), "mirror.example/xx:1", "mirror.example/xx:1", True),
         (("remapIdentity", "mirror.example/x", "docker.io"), "mirror.example/x:1", "docker.io/library/x:1", False),
+        (("remapIdentity", "mirror.example", "docker.io"), "mirror.example/x:1", "docker.io/library/x:1", False),
+        (("remapIdentity", "mirror.example", "docker.io"), "mirror.example/a/x:1", "docker.io/a/x:1", True),
+        (("remapIdentity", "mirror.example", "docker.io/library"), "mirror.example/x:1", "docker.io/library/x:1", True),
+        (("remapIdentity", "mirror.example", "index.docker.io"), "mirror.example/a/x:1", "docker.io/a/x:1", False),
     ],
 )
 def test_identities_match_as_the_manual_says(rule, image, signed, accepted):

@@ -24,6 +24,7 @@ IMAGE = references.parse("r.example/team/app:1")
         ({"r.example/team": {"lookaside": "", "sigstore": "file:///old"}, "": {"lookaside": "file:///wide"}}, "/old"),
         ({"r.example": {"use-sigstore-attachments": True}, "": {"sigstore": "file:///wide"}}, "/wide"),
         ({"other.example": {"lookaside": "file:///other"}}, "/var/lib/containers/sigstore"),
+        ({"": {"lookaside": "file:///a%20b/%23c/%FF"}}, "/a b/#c/\udcff"),
     ],
 )
 def test_the_narrowest_scope_with_a_location_counts(namespaces, base):
