@@ -67,7 +67,10 @@ class Bundle:
             if ("dsseEnvelope" in document) == ("messageSignature" in document):
                 raise ValueError
             if "dsseEnvelope" in document:
-                return cls(hint, Envelope.from_document(document["dsseEnvelope"]))
+                envelope = Envelope.from_document(document["dsseEnvelope"])
+                if len(envelope.signatures) != 1:  # sigstore_bundle.proto requires this
+                    raise InvalidContent("the sigstore bundle does not contain exactly one signature", hint=_HINT)
+                return cls(hint, envelope)
             return cls(hint, None, *_message(document["messageSignature"]))
 
     def encode(self) -> bytes:

@@ -21,7 +21,7 @@ import stat
 import time
 import typing as t
 
-from .._errors import InvalidContent, file_errors, naming, parsing
+from .._errors import ImageError, InvalidContent, file_errors, naming, parsing
 from .._files import is_missing, open_regular, read_named, write_file
 from .._image import bundle as bundles
 from .._image import digest as digests
@@ -68,14 +68,24 @@ def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signe
 
 
 def _is_signed(path: str, key: PublicKey, subjects: tuple[Subject, ...] | None) -> bool:
-    """Return whether this key has signed these subjects, or if they are None, anything."""
+    """Return whether this key has signed these subjects, or if they are None, anything.
+
+    Raises ImageError if another key has signed these subjects, because the file has room for only one signature.
+    """
     if is_missing(os.path.join(path, SIGNATURE)):
         return False
     try:
-        found = _signed(path, [key])
+        statement, signer = _read(path, [key])
     except NotVerified:
         return False
-    return found is not None and subjects in (None, found[0].subjects)
+    ours = statement if statement and statement.predicate_type == PREDICATE_TYPE else None
+    is_current = ours is None or subjects in (None, ours.subjects)
+    if subjects is not None and is_current and not signer:
+        cause = (
+            "the bundle is already signed with another key, and the file %s can contain only one signature" % SIGNATURE
+        )
+        raise ImageError(cause, hint="To replace the signature, delete this file")
+    return ours is not None and is_current and signer is not None
 
 
 def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedImage:
@@ -83,11 +93,10 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
     with naming(path):
         if is_missing(os.path.join(path, SIGNATURE)):
             raise NotVerified("the bundle is not signed: the file %s is missing" % SIGNATURE, hint=_HINT)
-        found = _signed(path, keys)
-        if not found:
+        statement, key = _read(path, keys)
+        if not key or not statement or statement.predicate_type != PREDICATE_TYPE:
             names = ", ".join(key.name for key in keys)
             raise NotVerified("the bundle's signature was not made with %s" % names, hint=_HINT)
-        statement, key = found
         subjects, _images = _subjects(path)
         if statement.subjects != subjects:
             raise NotVerified("the file %s or %s was changed after signing" % (SUMS, INVENTORY), hint=_HINT)
@@ -101,16 +110,16 @@ def _digest_of(subject: Subject) -> str:
     return "sha256:" + subject.digests["sha256"]
 
 
-def _signed(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement, PublicKey] | None:
-    """Return the statement of a bundle and the key that signed it; None if none of the keys did. Raises NotVerified if it is damaged."""
+def _read(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement | None, PublicKey | None]:
+    """Return the statement in the signature, if it has one, and the key that signed it, if it is one of these.
+
+    Raises NotVerified if the signature is corrupt.
+    """
     try:
         bundle = Bundle.parse(read_named(os.path.join(path, SIGNATURE), bundles.MAX_SIZE, "the signature"))
-        statement, key = bundle.statement(), bundle.signer(keys, b"")
+        return bundle.statement(), bundle.signer(keys, b"")
     except InvalidContent as error:
         raise NotVerified("the bundle's signature is corrupt: %s" % error.cause, hint=_HINT) from None
-    if not key or not statement or statement.predicate_type != PREDICATE_TYPE:
-        return None
-    return statement, key
 
 
 def _subjects(path: str) -> tuple[tuple[Subject, ...], list[dict[str, str]]]:

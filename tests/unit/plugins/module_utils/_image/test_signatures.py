@@ -180,6 +180,14 @@ def test_bundles_of_another_shape_are_refused(change):
         Bundle.parse(json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_bundle_has_exactly_one_signature(number):
+    document = json.loads(Bundle.sign(_STATEMENT, _KEY).encode())
+    document["dsseEnvelope"]["signatures"] *= number
+    with pytest.raises(InvalidContent, match="the sigstore bundle does not contain exactly one signature"):
+        Bundle.parse(json.dumps(document).encode())
+
+
 def test_a_bundle_of_another_payload_makes_no_statement():
     bundle = Bundle("hint", Envelope.sign("text/plain", _STATEMENT.encode(), _KEY))
     with pytest.raises(InvalidContent):

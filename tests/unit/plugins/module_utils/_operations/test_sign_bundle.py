@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import MEDIA_TYPE
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import (
     SIGNATURE,
     sign_bundle,
@@ -69,7 +71,7 @@ def test_the_check_of_all_files_is_counted(bundle):
     assert (found["phase"], found["current"], found["bytes"]) == ("checking", str(bundle), [size, size])
 
 
-def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
+def test_signing_twice_changes_nothing(bundle):
     assert _sign(bundle, run=_DRY_RUN)
     assert not (bundle / SIGNATURE).exists()
     assert _sign(bundle)
@@ -82,15 +84,45 @@ def test_signing_twice_changes_nothing_and_another_key_takes_over(bundle):
     assert signature.claim.predicate["images"] == [
         {"ref": "r.example/app:1", "src": "q.example/app:1", "digest": _DIGEST}
     ]
-    assert _sign(bundle, OTHER)
-    with pytest.raises(NotVerified) as caught:
-        _verify(bundle)
-    assert "the bundle's signature was not made with k. Nothing was imported" in str(caught.value)
-    assert not _sign(bundle, is_present=False)
-    assert _sign(bundle, OTHER, is_present=False)
+    assert not _sign(bundle, OTHER, is_present=False)
+    assert _sign(bundle, is_present=False)
     with pytest.raises(NotVerified) as caught:
         _verify(bundle)
     assert "the bundle is not signed: the file SHA256SUMS.sigstore.json is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize("run", [_RUN, _DRY_RUN])
+def test_the_signature_of_another_key_is_kept(bundle, run):
+    _sign(bundle, OTHER)
+    content = (bundle / SIGNATURE).read_bytes()
+    with pytest.raises(NotVerified) as caught:
+        _verify(bundle)
+    assert "the bundle's signature was not made with k. Nothing was imported" in str(caught.value)
+    with pytest.raises(ImageError) as caught:
+        _sign(bundle, run=run)
+    assert str(caught.value) == (
+        "%s: the bundle is already signed with another key, and the file SHA256SUMS.sigstore.json can contain only one "
+        "signature. To replace the signature, delete this file." % bundle
+    )
+    assert not _sign(bundle, is_present=False)
+    assert (bundle / SIGNATURE).read_bytes() == content
+
+
+def test_a_signature_of_sha256sums_by_another_program_is_kept(bundle):
+    """It has the same name if it is made with cosign sign-blob."""
+    digest = base64.b64encode(hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).digest()).decode()
+    message = {"messageDigest": {"algorithm": "SHA2_256", "digest": digest}, "signature": "AAAA"}
+    material = {"publicKey": {"hint": ""}}
+    document = {"mediaType": MEDIA_TYPE, "verificationMaterial": material, "messageSignature": message}
+    (bundle / SIGNATURE).write_text(json.dumps(document))
+    with pytest.raises(ImageError, match="is already signed with another key"):
+        _sign(bundle)
+
+
+def test_an_outdated_signature_is_replaced(bundle):
+    _sign(bundle, OTHER)
+    (bundle / "SHA256SUMS").write_text((bundle / "SHA256SUMS").read_text() + f"{'b' * 64}  ./images/new\n")
+    assert _sign(bundle)
 
 
 @pytest.mark.parametrize("name", ["inventory.json", "images/index.json", "images/blobs/sha256/aa", "SHA256SUMS"])
