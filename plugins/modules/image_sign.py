@@ -79,6 +79,7 @@ options:
         OpenShift read this format.
       - V(bundle) stores a sigstore bundle as a referrer of the image. cosign 3 and policy-controller read this format. If the registry has no
         referrers API, the module adds the bundle to the list of referrers under the tag C(sha256-<hex>).
+      - With O(state=absent), V(bundle) also removes signatures that cosign 2 stored in a referrer with C(--registry-referrers-mode=oci-1-1).
     type: list
     elements: str
     choices:
@@ -209,7 +210,9 @@ signatures:
       type: str
       sample: sha256:6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0
     format:
-      description: The format of the signature, which is V(tag), V(bundle) or V(gpg).
+      description:
+        - The format of the signature, which is V(tag), V(bundle) or V(gpg).
+        - V(referrer) is a signature that cosign 2 stored in a referrer. The module can only remove it.
       type: str
       sample: tag
     action:

@@ -119,7 +119,7 @@ signatures:
       type: str
       sample: sha256:2a6ffcb8d5ac9e4c1a2c5dd2e3b21be5b0a7d5a1be4b7bd1f2d3e8f8e3e1a7c4
     format:
-      description: The format of the signature, which is V(tag), V(bundle) or V(gpg).
+      description: The format of the signature, which is V(tag), V(bundle), V(gpg), or V(referrer) if cosign 2 stored it in a referrer.
       type: str
       sample: tag
     identity:

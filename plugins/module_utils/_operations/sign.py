@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import typing as t
 
@@ -29,7 +30,7 @@ from .._stores.repository import Store
 from .._transfer.parallel import for_each
 from .signing.evidence import Evidence
 from .signing.reading import ATTESTATIONS, SIGNATURES, SignatureReader, tag_of
-from .signing.signature import BUNDLE, FORMATS, TAG, Demand, Verified
+from .signing.signature import BUNDLE, FORMATS, REFERRER, TAG, Demand, Verified
 from .signing.writing import SignatureWriter
 from .stores import Stores
 
@@ -118,17 +119,32 @@ class _Signer:
         if TAG in self._options.formats and not self._writer.takes_tag(tag_of(subject.digest, self._suffix)):
             raise ImageError("this destination cannot store attestations", hint="Use a registry or an OCI layout")
         found = self._own(subject)
+        if not self._options.is_present:
+            return self._settle_absent(subject, found)
         before = [name for name in FORMATS if any(each.format == name for each in found)]
-        if self._options.is_present:
-            missing = [name for name in FORMATS if name in self._options.formats and name not in before]
-            after = [name for name in FORMATS if name in before or name in missing]
-            if not self._dry_run:
-                self._add(subject, missing)
-        else:
-            after = [name for name in before if name not in self._options.formats]
-            if not self._dry_run:
-                self._remove(subject, [each for each in found if each.format in self._options.formats])
+        missing = [name for name in FORMATS if name in self._options.formats and name not in before]
+        after = [name for name in FORMATS if name in before or name in missing]
+        if not self._dry_run:
+            self._add(subject, missing)
         return SignedDigest(subject.digest, before, after)
+
+    def _settle_absent(self, subject: Descriptor, found: t.Sequence[Verified]) -> SignedDigest:
+        formats = [*self._options.formats, *([REFERRER] if BUNDLE in self._options.formats else [])]
+        before = [name for name in (*FORMATS, REFERRER) if any(each.format == name for each in found)]
+        after = [name for name in before if name not in formats]
+        removed = [each for each in found if each.format in formats]
+        self._check_other_signers(removed)
+        if not self._dry_run:
+            self._remove(subject, removed)
+        return SignedDigest(subject.digest, before, after)
+
+    def _check_other_signers(self, removed: t.Sequence[Verified]) -> None:
+        """Raise ImageError if one of these is in a referrer with signatures that are kept."""
+        counts = collections.Counter(each.location for each in removed if each.format == REFERRER)
+        for location, count in counts.items():
+            if len(self._store.manifest(location).layers) > count:
+                cause = "the referrer %s also contains signatures made with other keys" % location
+                raise ImageError(cause, hint="Remove bundle from formats to keep the referrer")
 
     def _own(self, subject: Descriptor) -> list[Verified]:
         """Return the existing signatures of this key. To add one, they must have the same content; to remove them, any content counts."""
@@ -180,7 +196,8 @@ class _Signer:
         layers = [each.location for each in found if each.format == TAG]
         if layers:
             self._writer.remove_layers(subject.digest, self._suffix, layers)
-        self._writer.remove_bundles(subject.digest, [each.location for each in found if each.format == BUNDLE])
+        attached = dict.fromkeys(each.location for each in found if each.format != TAG)
+        self._writer.remove_bundles(subject.digest, list(attached))
 
 
 def _check(reference: Reference, options: SignOptions) -> None:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import typing as t
 
@@ -23,7 +24,17 @@ from ..._image.manifest import Manifest
 from ..._image.simple_signing import Payload
 from ..._stores.referrers_interface import referrers_of
 from ..._stores.repository import Store
-from .signature import BUNDLE, TAG, BundleSignature, EnvelopeSignature, Reason, Rejection, Signature, SimpleSignature
+from .signature import (
+    BUNDLE,
+    REFERRER,
+    TAG,
+    BundleSignature,
+    EnvelopeSignature,
+    Reason,
+    Rejection,
+    Signature,
+    SimpleSignature,
+)
 
 SIGNATURES = ".sig"
 ATTESTATIONS = ".att"
@@ -92,7 +103,11 @@ class SignatureReader:
 
     def _of_referrer(self, manifest: Manifest, digest: str) -> t.Iterator[Found]:
         if manifest.artifact_type == _EXPERIMENT:
-            yield from self._of_layers(manifest, digest)
+            for found in self._of_layers(manifest, digest):
+                if isinstance(found, Signature):
+                    yield dataclasses.replace(found, format=REFERRER, location=manifest.digest)
+                else:
+                    yield found
             return
         layers = manifest.layers
         if len(layers) == 1 and layers[0].media_type.startswith(bundles.MEDIA_TYPE_PREFIX):

@@ -25,6 +25,8 @@ from ..._image.statement import PAYLOAD_TYPE, Statement
 TAG = "tag"
 BUNDLE = "bundle"
 FORMATS = (TAG, BUNDLE)
+# cosign 2 could store signatures as in a tag, but in a referrer. They can be verified and removed, but not added.
+REFERRER = "referrer"
 
 ReadManifest = t.Callable[[], Manifest]
 
