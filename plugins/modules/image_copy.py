@@ -83,7 +83,8 @@ options:
       - How to handle the index if O(platforms) selects only some of its platforms.
       - V(strip) removes all other platforms from the index. The digest of the index changes.
       - V(sparse) keeps the index and its digest unchanged, even though some of the listed images do not exist at the destination. Many registries reject
-        such an index.
+        such an index. To copy more platforms later, keep V(sparse) and add them to O(platforms), or set O(force=true) once. Otherwise, the module sees
+        the expected digest in a registry, and does not check whether all listed images exist.
       - V(image) copies the image for one platform without the index. Use it for services that do not accept an index, such as AWS Lambda.
         O(platforms) must list exactly one platform, unless O(src) has only one. Attestations are not copied, because they belong to the index.
       - This option has no effect if O(dest) is a container engine or a V(docker-archive) file, because these do not store an index.

@@ -107,7 +107,7 @@ class ConfigStore(Store, Lockable):
         """Return False. Nothing uses the result, because the image ID decides whether the engine has an image."""
         return False
 
-    def has_manifest(self, digest: str) -> bool:
+    def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
         """Return whether the image with this ID exists."""
         return self._backend.is_whole(digest, self._layers_of(digest))
 

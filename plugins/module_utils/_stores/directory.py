@@ -109,11 +109,11 @@ class Directory(Store, Lockable):
         """Open the file, which is read in large chunks."""
         return Verified(functools.partial(self._chunks, blob.digest), blob.digest, blob.size)
 
-    def has_manifest(self, digest: str) -> bool:
+    def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
         """Return whether all files that the manifest needs exist."""
         with file_errors("read", self._path):
             try:
-                return self.is_complete(self._read_manifest(digest).descriptor, None)
+                return self.is_complete(self._read_manifest(digest).descriptor, wanted)
             except ImageError:
                 return False
 

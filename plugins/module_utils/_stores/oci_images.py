@@ -157,11 +157,11 @@ class OciImages(IndexedStore, Lockable, Batching):
                 raise NotFound(cause, hint=self.index().names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
-    def has_manifest(self, digest: str) -> bool:
+    def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
         """Return whether all files that the manifest needs exist."""
         with file_errors("read", self._path):
             descriptor = self._descriptor(digest)
-            return descriptor is not None and self.is_complete(descriptor, None)
+            return descriptor is not None and self.is_complete(descriptor, wanted)
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:
         """Return whether all files that the image needs exist."""

@@ -100,8 +100,11 @@ class Store(Repository):
         """Return False only if the store is certainly empty, so that no blob need be looked for."""
         return True
 
-    def has_manifest(self, digest: str) -> bool:
-        """Return whether a manifest exists together with all its content."""
+    def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
+        """Return whether a manifest exists together with all its content. Of the children of an index, only ``wanted`` ones count.
+
+        By default, an index does not show that its children exist.
+        """
         return self.resolve(digest) is not None
 
     def is_complete(self, image: Descriptor, wanted: t.Collection[str] | None) -> bool:

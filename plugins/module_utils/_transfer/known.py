@@ -28,7 +28,7 @@ class Known:
         self.store = store
         self.tags = None if tags is None else frozenset(tags)
         self._absent: set[str] = set()
-        self._manifests: dict[str, bool] = {}
+        self._manifests: dict[tuple[str, frozenset[str] | None], bool] = {}
         self._blobs: dict[str, bool] = {}
         self._has_content: bool | None = None
 
@@ -67,11 +67,12 @@ class Known:
             self._has_content = not self.is_empty and (bool(self.tags) or self.store.has_content())
         return self._has_content
 
-    def has_manifest(self, digest: str) -> bool:
+    def has_manifest(self, digest: str, wanted: frozenset[str] | None = None) -> bool:
         """Return whether a manifest exists, like :meth:`Store.has_manifest`."""
-        if digest not in self._manifests:
-            self._manifests[digest] = self.store.has_manifest(digest)
-        return self._manifests[digest]
+        key = digest, wanted
+        if key not in self._manifests:
+            self._manifests[key] = self.store.has_manifest(digest, wanted)
+        return self._manifests[key]
 
     def has_blob(self, blob: Descriptor) -> bool:
         """Return whether a blob exists, like :meth:`Store.has_blob`."""

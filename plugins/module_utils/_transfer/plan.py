@@ -285,7 +285,8 @@ class _Planner:
         if selection.manifest.digest == original.digest:
             return True
         graph = Graph([selection.manifest], load, selection.children)
-        return not all(map(self._known.has_blob, graph.blobs())) or not all(map(self._is_there, graph.skipped))
+        is_there = functools.partial(self._is_there, selection)
+        return not all(map(self._known.has_blob, graph.blobs())) or not all(map(is_there, graph.skipped.values()))
 
     def _is_complete(self, top: Descriptor, selection: Selection) -> bool:
         """Return whether the destination has everything that the image needs, whatever its names point to."""
@@ -304,7 +305,7 @@ class _Planner:
             return
         if self._destination.location.has_content_of(self._source.location):
             made = list(selection.replaced.values())
-            present = list(self._pool.map(self._is_there, selection.replaced))
+            present = list(self._pool.map(self._known.has_manifest, selection.replaced))
             plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
             return
         request = self._request
@@ -321,7 +322,8 @@ class _Planner:
     def _walk(self, plan: Plan, selection: Selection, look: bool) -> list[Descriptor]:
         """Add the missing manifests, children first. Return the blobs that they and the top manifest need.
 
-        If the destination has a child, it has all its content as well, unless all content is checked individually.
+        If the destination has an image, it has all its content as well, unless all content is checked individually. An
+        index does not show that its children exist, because it may be sparse.
         """
         thorough = self._request.thorough
         there: set[str] = set()
@@ -329,9 +331,9 @@ class _Planner:
         def load(level: t.Sequence[Descriptor]) -> list[Manifest | None]:
             if look:
                 with naming(plan.main_reference):
-                    found = list(self._pool.map(self._is_there, [child.digest for child in level]))
+                    found = list(self._pool.map(functools.partial(self._is_there, selection), level))
                 there.update(child.digest for child, is_there in zip(level, found) if is_there)
-            needed = [child for child in level if thorough or child.digest not in there]
+            needed = [child for child in level if thorough or child.is_index or child.digest not in there]
             manifests = {manifest.digest: manifest for manifest in self._content.load(needed)}
             return [manifests.get(child.digest) for child in level]
 
@@ -341,5 +343,5 @@ class _Planner:
         plan.manifests = [manifest for manifest in graph.children_first() if manifest.digest not in there]
         return graph.blobs()
 
-    def _is_there(self, digest: str) -> bool:
-        return self._known.has_manifest(digest)
+    def _is_there(self, selection: Selection, child: Descriptor) -> bool:
+        return self._known.has_manifest(child.digest, selection.wanted if child.is_index else None)

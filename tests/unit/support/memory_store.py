@@ -90,7 +90,7 @@ class MemoryStore(Store):
         self.asked.append(("has_content", ""))
         return bool(self.manifests)
 
-    def has_manifest(self, digest: str) -> bool:
+    def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
         self.asked.append(("has_manifest", digest))
         return digest in self.manifests
 
