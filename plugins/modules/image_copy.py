@@ -99,6 +99,8 @@ options:
       - Check whether every manifest and blob of the image exists at the destination, and copy those that are missing. The module does this even if O(dest)
         already points to the expected digest.
       - Use this option to repair a destination that has lost content. The task reports a change only if something was missing.
+      - If O(src) is in the same repository as O(dest), nothing can be repaired, and the task fails if something is missing.
+      - A container engine or a V(docker-archive) file as O(src) generates a new manifest, which replaces the one at O(dest) if it differs.
     type: bool
     default: false
 seealso:

@@ -175,8 +175,7 @@ class _Planner:
         is_damaged = not self._is_complete(plan.top, selection)
         is_same_location = self._destination.location.has_content_of(self._source.location)
         if is_damaged and is_same_location and self._is_lost(selection, original):
-            cause = "some manifests or blobs of the image are missing"
-            raise NotFound(cause, self._source.reference(request.name), "Push the image again")
+            raise self._lost()
         is_new = plan.top.digest not in plan.previous.values()
         if is_new or request.thorough or selection.is_sparse or is_damaged:
             self._find_missing(plan, selection, is_damaged)
@@ -303,12 +302,10 @@ class _Planner:
         if not self._destination.keeps_manifests:
             plan.blobs = selection.manifest.blobs if is_damaged else []
             return
-        if self._destination.location.has_content_of(self._source.location):
-            made = list(selection.replaced.values())
-            present = list(self._pool.map(self._known.has_manifest, selection.replaced))
-            plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
-            return
         request = self._request
+        if self._destination.location.has_content_of(self._source.location):
+            self._find_missing_here(plan, selection)
+            return
         look = request.thorough or any(plan.previous.values())
         plan.mount_from = self._destination.location.mount_source(self._source.location)
         if not look and not plan.mount_from:
@@ -318,6 +315,24 @@ class _Planner:
             present = list(self._pool.map(self._known.has_blob, plan.blobs))
             plan.blobs = [blob for blob, there in zip(plan.blobs, present) if not there]
             plan.skipped = len(blobs) - len(plan.blobs)
+
+    def _find_missing_here(self, plan: Plan, selection: Selection) -> None:
+        """Set the manifests of a plan for the location of the source.
+
+        What the source has is there, unless all content is checked, or the index may lack its children. Raises NotFound.
+        """
+        if self._request.thorough or selection.is_sparse:
+            blobs = self._walk(plan, selection, look=True)
+            if not all(self._pool.map(self._source.has_blob, blobs)):
+                raise self._lost()
+            return
+        made = list(selection.replaced.values())
+        present = list(self._pool.map(self._known.has_manifest, selection.replaced))
+        plan.manifests = [manifest for manifest, there in zip(made, present) if not there]
+
+    def _lost(self) -> NotFound:
+        cause = "some manifests or blobs of the image are missing"
+        return NotFound(cause, self._source.reference(self._request.name), "Push the image again")
 
     def _walk(self, plan: Plan, selection: Selection, look: bool) -> list[Descriptor]:
         """Add the missing manifests, children first. Return the blobs that they and the top manifest need.

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import NotConvertible, NotFound
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.convert import convert_image
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.platform import Platform
@@ -113,6 +114,42 @@ class TestSameRepository:
         del same.manifests[ARM64.digest]
         with pytest.raises(NotFound, match="some manifests or blobs of the image are missing"):
             plan(same, "1", platforms=platforms)
+
+
+class TestSameRepositoryOfRegistry:
+    """A registry guarantees the content of its images, so it is checked only if all content is, or if the index is sparse."""
+
+    MESSAGE = "^r.example/app:latest: some manifests or blobs of the image are missing"
+
+    @pytest.fixture(autouse=True)
+    def same(self, source):
+        return source.add(NEW, ARM64, INDEX, tag="latest")
+
+    @pytest.mark.parametrize("tag", ["latest", "2"])
+    @pytest.mark.parametrize("more", [{}, {"platforms": ["linux/arm64"]}, {"conversion": DOCKER}])
+    def test_a_thorough_copy_finds_a_lost_blob(self, plan, same, tag, more):
+        assert plan(same, tag, thorough=True, **more).blobs == []
+        del same.content[digests.of(b"arm64")]
+        with pytest.raises(NotFound, match=self.MESSAGE):
+            plan(same, tag, thorough=True, **more)
+
+    def test_a_thorough_copy_finds_a_lost_child(self, plan, same):
+        del same.manifests[ARM64.digest]
+        with pytest.raises(NotFound, match="^r.example/app:latest: "):
+            plan(same, "latest", thorough=True)
+
+    def test_a_thorough_copy_of_a_whole_image_changes_nothing(self, plan, same):
+        assert not plan(same, "latest", thorough=True).changed
+
+    def test_a_thorough_copy_adds_only_manifests_that_it_makes(self, plan, same):
+        result = plan(same, "2", thorough=True, conversion=DOCKER)
+        assert {manifest.media_type for manifest in result.manifests} == {media_types.DOCKER_MANIFEST}
+
+    def test_a_sparse_index_has_the_selected_images(self, plan, same):
+        del same.manifests[NEW.digest]
+        assert plan(same, "2", platforms=["linux/arm64"], sparse=True).manifests == []
+        with pytest.raises(NotFound, match="^r.example/app:latest: "):
+            plan(same, "2", platforms=["linux/amd64"], sparse=True)
 
 
 class TestKnownHeads:
