@@ -45,6 +45,7 @@ options:
     description:
       - Convert the image with O(format) even if it is signed at the source. The copy is not signed, because a signature is valid for one digest only.
       - By default, the task fails if O(format) would convert an image that has a cosign signature under the tag C(sha256-<hex>.sig).
+        For an index, only the signature of the index itself is looked for, not those of its images.
       - This option never removes signatures from the source.
     type: bool
     default: false

@@ -25,7 +25,7 @@ from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .attached import LEFT_OUT, UNCHANGED, Attached, Attachment, depth_first, find_attached
 from .request import CopyRequest, Plan
-from .selection import Selection
+from .selection import Selection, signed_part
 
 
 def check_referrers(*stores: Store) -> None:
@@ -89,13 +89,15 @@ class AttachedPlanner:
         """
         request = self._request
         kept = self._kept_digests(original, selected, selection)
-        changed = [digest for digest in self._listed(selected, original) if digest not in kept]
+        top = signed_part(original, selected)
+        changed = [digest for digest in self._listed(selected, top) if digest not in kept]
+        dropped = [original.digest] if top.digest != original.digest else []
         with naming(request.source.reference(request.name)):
-            found = find_attached(request.source, [*kept, *changed], self._types, self._pool.map)
-        travelling, left_out = depth_first(found, kept), depth_first(found, changed)
-        if left_out and selection is not selected and not request.unsigned:
+            found = find_attached(request.source, [*kept, *changed, *dropped], self._types, self._pool.map)
+        travelling, invalid = depth_first(found, kept), depth_first(found, changed)
+        if invalid and selection is not selected and not request.unsigned:
             raise NotConvertible(
-                "converting the image would invalidate its signatures and other referrers (%d)" % len(left_out),
+                "converting the image would invalidate its signatures and other referrers (%d)" % len(invalid),
                 request.source.reference(request.name),
                 "Use format: preserve, or remove_signatures: true to copy the image without them",
             )
@@ -106,7 +108,7 @@ class AttachedPlanner:
         plan.attached = Attached(
             missing=[one for one, missing in zip(travelling, is_missing) if missing],
             present=[one for one, missing in zip(travelling, is_missing) if not missing],
-            left_out=left_out + unsupported,
+            left_out=depth_first(found, dropped) + invalid + unsupported,
             configs=self._configs,
         )
         if not request.destination.location.has_content_of(request.source.location):

@@ -25,7 +25,7 @@ from .._imports import importing
 from .._stores.repository import Store
 from .conversion import Conversion, convert_selection
 from .request import CopyRequest, Heads, Plan
-from .selection import Selection, select, select_one
+from .selection import Selection, select, select_one, signed_part
 
 if t.TYPE_CHECKING:
     from .companions import AttachedPlanner
@@ -144,7 +144,7 @@ class _Planner:
         source_digest = self._source.identity(original).digest
         plan = Plan(request, top, source_digest, previous, converted.selection, lost=converted.lost)
         if converted.selection is not selected and conversion.family and plan.outdated_tags:
-            self._check_unsigned(original)
+            self._check_unsigned(signed_part(original, selected))
         self._add_content(plan, converted.selection, original)
         if self._attached:
             self._attached.add(plan, original, selected, converted.selection)
@@ -261,14 +261,14 @@ class _Planner:
                 "Correct or remove the digest in dest",
             )
 
-    def _check_unsigned(self, original: Manifest) -> None:
-        """Check that there is no cosign signature, whose tag contains the digest."""
+    def _check_unsigned(self, manifest: Manifest) -> None:
+        """Check that a manifest has no cosign signature, whose tag contains the digest. The children of an index are not checked."""
         if self._request.unsigned or self._request.referrers:  # then all that is attached is looked at
             return
-        name = "%s-%s.sig" % digests.split(original.digest)
+        name = "%s-%s.sig" % digests.split(manifest.digest)
         with naming(self._source.reference(self._request.name)):
             signature = self._source.resolve(name)
-        if signature and signature.digest != original.digest:
+        if signature and signature.digest != manifest.digest:
             raise NotConvertible(
                 "converting the image would invalidate its signature (tag %s)" % name,
                 self._source.reference(self._request.name),

@@ -52,6 +52,11 @@ class Selection:
         return [name for name in dict.fromkeys(names) if name != "unknown/unknown"]
 
 
+def signed_part(original: Manifest, selected: Selection) -> Manifest:
+    """Return the manifest whose signatures are valid for the selected part of an image: the image, unless only a child of it is used."""
+    return original if selected.manifest.is_index else selected.manifest
+
+
 def select(
     top: Manifest,
     platforms: t.Sequence[Platform],

@@ -327,6 +327,19 @@ class TestLeftOut:
         assert result.attached.results == []
         assert result.top.digest != AMD64.digest
 
+    def test_an_image_that_is_taken_out_of_its_index_and_converted_loses_its_own(self, plan, source, elsewhere):
+        source.add(ARM64, OF_ARM64, OF_INDEX).add(INDEX, tag="latest")
+        options = {"conversion": Conversion("docker"), "platforms": ["linux/arm64"], "as_image": True}
+        with pytest.raises(NotConvertible, match=r"its signatures and other referrers \(1\)"):
+            plan(elsewhere, **options)
+        rows = dict.fromkeys((OF_ARM64.digest, OF_INDEX.digest), "left_out")
+        assert actions(plan(elsewhere, unsigned=True, **options)) == rows
+
+    def test_the_referrers_of_its_index_do_not_prevent_this(self, plan, source, elsewhere):
+        source.add(ARM64, OF_INDEX, OF_AMD64).add(INDEX, tag="latest")
+        result = plan(elsewhere, conversion=Conversion("docker"), platforms=["linux/arm64"], as_image=True)
+        assert actions(result) == {OF_INDEX.digest: "left_out"}
+
 
 def test_a_store_without_referrers_is_an_error(plan, source):
     with pytest.raises(ImageError, match="engines and Docker archives cannot store referrers"):

@@ -68,6 +68,32 @@ class TestSignedImages:
         assert TAG not in source.names("resolve")
 
 
+class TestSignedImageOfIndex:
+    """A conversion of one image without its index would invalidate the signature of this image, not that of the index."""
+
+    @pytest.fixture(autouse=True)
+    def index_at_source(self, source):
+        source.add(NEW, ARM64, INDEX, tag="latest")
+
+    def test_the_signed_image_is_not_converted(self, plan, source, elsewhere):
+        source.add(SIGNATURE, tag=signature_tag(ARM64))
+        with pytest.raises(NotConvertible, match=r"its signature \(tag %s\)" % signature_tag(ARM64)):
+            plan(elsewhere, "1", conversion=DOCKER, platforms=["linux/arm64"], as_image=True)
+
+    @pytest.mark.parametrize("signed", [INDEX, NEW])
+    def test_it_is_converted_if_another_part_is_signed(self, plan, source, elsewhere, signed):
+        source.add(SIGNATURE, tag=signature_tag(signed))
+        result = plan(elsewhere, "1", conversion=DOCKER, platforms=["linux/arm64"], as_image=True)
+        assert result.top.digest == convert_image(ARM64.manifest, "docker").digest
+        assert [name for name in source.names("resolve") if name.endswith(".sig")] == [signature_tag(ARM64)]
+
+    @pytest.mark.parametrize("platforms", [[], ["linux/arm64"]])
+    def test_a_signed_index_is_not_converted(self, plan, source, elsewhere, platforms):
+        source.add(SIGNATURE, tag=signature_tag(INDEX))
+        with pytest.raises(NotConvertible, match=r"its signature \(tag %s\)" % signature_tag(INDEX)):
+            plan(elsewhere, "1", conversion=DOCKER, platforms=platforms)
+
+
 @pytest.mark.parametrize("is_set", [True, False])
 def test_an_artifact_in_a_set_keeps_its_format(plan, source, elsewhere, is_set):
     source.add(CHART, tag="latest")
