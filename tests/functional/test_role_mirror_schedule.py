@@ -138,6 +138,23 @@ def test_a_directory_in_which_the_account_cannot_write_is_named(mirror, tmp_path
     assert f"User nobody cannot write to {state}" in output
 
 
+def test_the_variables_of_a_scheduled_run_are_no_templates(mirror, variables, run_playbook, tmp_path):
+    """Neither are those that Ansible does not trust in the first run, such as what a lookup returned."""
+    title = '100 {#: "{{ 6 * 7 }}" \\ {% raw %}'
+    entry = {"host": "registry.example.com", "username": "a", "password": "ab{#cd"}
+    mirror(
+        mirror_report_title={"__ansible_unsafe": title},
+        mirror_registries=[{**entry, "password": {"__ansible_unsafe": entry["password"]}}],
+    )
+    shown, site = tmp_path / "shown.json", tmp_path / "site.yml"
+    names = ["mirror_report_title", "mirror_registries", "mirror_images", "mirror_prune", "mirror_platforms"]
+    content = "{{ [%s] | to_json }}" % ", ".join(names)
+    task = {"ansible.builtin.copy": {"content": content, "dest": str(shown), "mode": "0600"}}
+    site.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    run_playbook(site, "-e", f"@{variables['mirror_schedule_variables']}")
+    assert json.loads(shown.read_text()) == [title, [entry], variables["mirror_images"], False, []]
+
+
 def test_the_inventory_is_in_the_home_of_who_runs_the_schedule(play):
     values = {"ansible.builtin.include_vars": {"file": str(REPOSITORY / "roles" / "mirror" / "vars" / "main.yml")}}
     given = {
