@@ -16,9 +16,9 @@ from yaml.scanner import Scanner
 
 # The value at the end, after an anchor and a tag.
 _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"\Z', re.DOTALL)
-# An escaped line break, another escape, line breaks with the spaces around them, or a character.
+# An escaped line break, another escape, line breaks with the spaces around them, spaces, or a character.
 _PIECE = re.compile(
-    r"\\\r?\n[ \t]*|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|[ \t]*(?:\r?\n[ \t]*)+|.", re.DOTALL
+    r"\\\r?\n[ \t]*|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|[ \t]*(?:\r?\n[ \t]*)+|[ \t]+|.", re.DOTALL
 )
 
 

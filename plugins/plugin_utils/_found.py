@@ -21,7 +21,8 @@ from ._documents import Path
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?|(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]+|localhost(?::[0-9]+)?")
 # Pictures, disks and data have paths that are valid names of repositories.
 _FILE = re.compile(r".*\.(?:png|svg|jpe?g|gif|ico|webp|img|iso|qcow2|vmdk|tar|t?gz|zip|json|ya?ml|html?|js|css)", re.I)
-_MAX_LENGTH = 512
+# Of a reference, in characters.
+LONGEST = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Found:
 
 def parse(text: t.Any) -> RegistryReference | None:
     """Return the reference if a text is one, else None."""
-    if not isinstance(text, str) or not text.strip() or len(text) > _MAX_LENGTH:
+    if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
         return None
     try:
         return parse_registry(text.strip())

@@ -15,14 +15,17 @@ import typing as t
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import is_tag
 
 from ._documents import Path
-from ._found import Found, is_full, is_likely, parse
+from ._found import LONGEST, Found, is_full, is_likely, parse
 
+# Documents have texts of megabytes, such as the data of Secrets. So that no expression reads a text again from each of its
+# characters, a lookahead finds the word, and within a text a match begins only where a key or an argument begins.
 _IMAGE_KEY = re.compile(r"(?:^|.*[a-z0-9_./-])image(?:name|ref|reference|url)?", re.IGNORECASE)
-_IMAGE_VARIABLE = re.compile(r"(?:.*_)?IMAGE(?:_.*)?", re.IGNORECASE)
-_IMAGE_ARGUMENT = re.compile(r"--?[a-z0-9._-]*image[a-z0-9._-]*", re.IGNORECASE)
+_IMAGE_VARIABLE = re.compile(r"(?=(?:.*_)?IMAGE(?:_|\Z)).*", re.IGNORECASE)
+_IMAGE_ARGUMENT = re.compile(r"--?(?=[a-z0-9._-]*image)[a-z0-9._-]*", re.IGNORECASE)
 # The same within a text: a line of YAML, a member of JSON, an argument.
 _IMAGE_IN_TEXT = re.compile(
-    r"""(?:[\w./-]*image["']?[ ]*:[ ]*|--[a-z0-9._-]*image[a-z0-9._-]*[= ])["']?([\w./:@-]+)(?=["'\s,};)]|$)""",
+    r"""(?:(?<![\w./-])[\w./-]*image["']?[ ]*:[ ]*|(?<![a-z0-9._-])--(?=[a-z0-9._-]*image)[a-z0-9._-]*[= ])"""
+    r"""["']?([\w./:@-]{1,%d})(?=["'\s,};)]|$)""" % LONGEST,
     re.IGNORECASE,
 )
 _SEPARATORS = re.compile(r"[\s\"'`,;=()<>|\[\]{}]+")
