@@ -62,8 +62,7 @@ class Mapping:
                 % type(given).__name__
             )
         elif given.get("kind") == "ImagesLock":
-            for entry in given.get("images") or ():
-                self._lock(entry)
+            self._lock(given.get("images") or [])
         elif isinstance(given.get("images"), (list, tuple)):
             self._take(given["images"])
         elif "src" in given and "dest" in given:
@@ -73,16 +72,23 @@ class Mapping:
         else:
             self._exact.update((_exact(str(key)), str(value)) for key, value in given.items())
 
-    def _lock(self, entry: t.Mapping[str, t.Any]) -> None:
-        image = str(entry.get("image", ""))
-        origin = (entry.get("annotations") or {}).get(_KBLD_ID)
-        names = [origin, image]
-        bare = image.partition("@")[0]
-        # The bare repository would mean latest, but kbld locks the tag of the origin.
-        if not origin or _has_tag(bare):
-            names.append(bare)
-        for name in filter(None, names):
-            self._exact[_exact(str(name))] = image
+    def _lock(self, entries: t.Any) -> None:
+        exact: dict[str, str] = {}
+        bare: dict[str, str] = {}
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            if not isinstance(entry, t.Mapping):
+                cause = "the ImagesLock contains an image of type %s" % type(entry).__name__
+                raise InvalidMapping(cause, hint="Pass the parsed content of a lock file")
+            annotations = entry.get("annotations")
+            origin = str(annotations.get(_KBLD_ID) or "") if isinstance(annotations, t.Mapping) else ""
+            image = str(entry.get("image", ""))
+            exact.update((_exact(name), image) for name in (origin, image) if name)
+            name = image.partition("@")[0]
+            # The bare repository would mean latest, but kbld locks the tag of the origin. A digest in the origin is the
+            # one that was locked, and the tag may point to another image, which can be an entry of the same file.
+            if name and (not origin or (_has_tag(name) and "@" not in origin)):
+                bare.setdefault(_exact(name), image)
+        self._exact.update({**bare, **exact})
 
     def _synced(self, image: t.Mapping[str, t.Any]) -> None:
         if image.get("action") in ("failed", "deleted"):

@@ -109,42 +109,6 @@ def test_a_reference_with_a_tag_and_a_digest_means_the_digest(text, new):
     assert (result["replaced"], result["missing"]) == (({text: new}, []) if new else ({}, [text]))
 
 
-def test_a_lock_file_rewritten_for_a_mirror_maps_to_the_mirror():
-    locked = [f"r.example/app@{DIGEST}", f"r.example/tool:2@{DIGEST}"]
-    entries = [{"image": locked[0], "annotations": {"kbld.carvel.dev/id": "r.example/app:1"}}, {"image": locked[1]}]
-    images = [
-        {"src": f"r.example/app@{DIGEST}", "dest": f"m.example/app@{DIGEST}", "digest": DIGEST, "action": "created"},
-        {"src": f"r.example/tool@{DIGEST}", "dest": "m.example/tool:2", "digest": DIGEST, "action": "created"},
-    ]
-    lock = rewrite_images({"kind": "ImagesLock", "images": entries}, images)
-    assert lock["missing"] == []
-    text = "services: {a: {image: '%s'}}"
-    for old, new in (
-        ("r.example/app:1", f"m.example/app@{DIGEST}"),
-        (locked[0], f"m.example/app@{DIGEST}"),
-        (locked[1], f"m.example/tool:2@{DIGEST}"),
-        ("r.example/tool:2", f"m.example/tool:2@{DIGEST}"),
-    ):
-        result = rewrite_images(text % old, [images, lock["content"]])
-        assert result["content"] == text % new
-
-
-def test_a_lock_file_takes_precedence_over_the_images_listed_before_it():
-    """Renovate may have replaced the tag of an image by the original tag of another one."""
-    other = DIGEST[:-1] + "1"
-    entries = [
-        {"image": f"r.example/app:{tag}@{digest}", "annotations": {"kbld.carvel.dev/id": f"r.example/app:{before}"}}
-        for before, tag, digest in (("1", "2", DIGEST), ("2", "3", other))
-    ]
-    images = [
-        {"src": f"r.example/app@{digest}", "dest": f"m.example/app:{tag}", "digest": digest, "action": "created"}
-        for tag, digest in (("2", DIGEST), ("3", other))
-    ]
-    lock = rewrite_images({"kind": "ImagesLock", "images": entries}, images)["content"]
-    result = rewrite_images("services: {a: {image: 'r.example/app:1'}, b: {image: 'r.example/app:2'}}", [images, lock])
-    assert list(result["replaced"].values()) == [f"m.example/app:2@{DIGEST}", f"m.example/app:3@{other}"]
-
-
 def test_an_image_copied_by_digest_without_some_platforms_has_another_digest():
     other = DIGEST[:-1] + "1"
     src, dest = (f"{host}/app@{DIGEST}" for host in ("r.example", "m.example"))
@@ -156,29 +120,6 @@ def test_an_image_copied_by_digest_without_some_platforms_has_another_digest():
 def test_failed_images_of_a_sync_are_no_mapping():
     image = {"src": "docker.io/library/app:1", "dest": "r.example/app:1", "digest": "", "action": "failed"}
     assert rewrite_images("services: {a: {image: app:1}}", [image])["missing"] == ["app:1"]
-
-
-def test_lock_without_tags_maps_only_the_original_references():
-    other = "sha256:" + "1" * 64
-    entries = [
-        {"image": f"r.example:5000/library/nginx@{digest}", "annotations": {"kbld.carvel.dev/id": origin}}
-        for origin, digest in (("nginx:1.25", DIGEST), ("nginx:1.26", other))
-    ]
-    text = "services: {a: {image: nginx:1.25}, b: {image: nginx:1.26}, c: {image: 'r.example:5000/library/nginx'}}\n"
-    result = rewrite_images(text, {"kind": "ImagesLock", "images": entries})
-    assert result["content"] == text.replace("nginx:1.25", entries[0]["image"]).replace(
-        "nginx:1.26", entries[1]["image"]
-    )
-    assert result["missing"] == ["r.example:5000/library/nginx"]
-
-
-def test_lock_of_docker_hub_leaves_a_reference_without_a_tag():
-    image = f"index.docker.io/library/nginx@{DIGEST}"
-    lock = {"kind": "ImagesLock", "images": [{"image": image, "annotations": {"kbld.carvel.dev/id": "nginx:1.25"}}]}
-    text = "services: {a: {image: nginx}}\n"
-    assert rewrite_images(text, lock) == {"content": text, "replaced": {}, "missing": ["nginx"]}
-    del lock["images"][0]["annotations"]
-    assert rewrite_images(text, lock)["replaced"] == {"nginx": image}
 
 
 @pytest.mark.parametrize(
