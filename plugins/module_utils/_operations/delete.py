@@ -103,16 +103,17 @@ def _check_referrers(options: DeleteOptions, store: Store) -> None:
 
 def _delete_leftovers(store: Store, reference: Reference, stores: Stores) -> Deleted:
     """Delete the remaining referrers of an image that was deleted by a task that then failed."""
-    if not reference.digest or store.find(reference.digest):
+    digest = reference.name
+    if not digests.is_digest(digest) or store.find(digest):
         return Deleted()
     others = read_other_tags(store, "", stores.run)
-    attached = attached_to(store, reference.digest, others, stores.run.jobs)
+    attached = attached_to(store, digest, others, stores.run.jobs)
     if not attached:
         return Deleted()
     if not stores.run.dry_run:
         delete_attached(store, attached, _LEFT_HINT)
     method = "" if stores.run.dry_run else "digest"
-    return Deleted(reference.digest, method=method, attached=attached)
+    return Deleted(digest, method=method, attached=attached)
 
 
 def _tag_to_delete(reference: Reference, scope: str) -> str:

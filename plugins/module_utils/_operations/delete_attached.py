@@ -14,6 +14,7 @@ import contextlib
 import typing as t
 
 from .._errors import ImageError, NotFound, naming
+from .._image import referrers
 from .._stores.referrers_interface import required
 from .._stores.repository import Store
 from .._transfer.attached import Attachment, depth_first, find_attached
@@ -23,15 +24,15 @@ from .other_tags import OtherTags
 def attached_to(store: Store, digest: str, others: OtherTags, threads: int) -> list[Attachment]:
     """Return the artifacts to delete with an image. Each is followed by the artifacts attached to it. Raises ImageError.
 
-    Artifacts with another tag are kept, together with the artifacts attached to them.
+    Artifacts with a tag that is not a cosign tag of their subject are kept, together with the artifacts attached to them.
     """
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         found = depth_first(find_attached(store, [digest], (), pool.map), [digest])
     kept: set[str] = set()
     going = []
     for one in found:
-        tags = [tag for tag in others.pointing_to(one.digest) if not (one.tag and tag.endswith(one.tag))]
-        if one.subject in kept or tags:
+        own = tuple(filter(None, (one.tag, *referrers.cosign_tags(one.subject))))
+        if one.subject in kept or not all(tag.endswith(own) for tag in others.pointing_to(one.digest)):
             kept.add(one.digest)
         else:
             going.append(one)

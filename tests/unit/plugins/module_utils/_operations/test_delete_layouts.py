@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Deletion from OCI layouts that other tools wrote."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._image.referrers import cosign_tags, list_tag
+from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import (
+    Deleted,
+    DeleteOptions,
+    delete,
+)
+from ansible_collections.drayage.registry.tests.unit.support import layouts, runs
+from ansible_collections.drayage.registry.tests.unit.support.images import encode, entry, image, index
+
+A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
+SBOM = image("unknown/unknown", b"sbom", subject=entry(A))
+REFERRERS = index(entry(SBOM))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "layout"
+
+
+@pytest.fixture
+def run(stores, path):
+    """Return a function that deletes an image of the layout by its name."""
+
+    def deleted(name="", scope="tag", dry_run=False, **more):
+        stores.run = runs.run(dry_run=dry_run)
+        return delete(DeleteOptions("oci:%s%s" % (path, name and ":" + name), scope, **more), stores)
+
+    return deleted
+
+
+def add_entry(path, added):
+    document = json.loads((path / "index.json").read_bytes())
+    document["manifests"].append(added)
+    (path / "index.json").write_bytes(encode(document))
+
+
+class TestReferrersWithoutTheirImage:
+    def test_they_are_deleted_by_the_digest_of_the_image(self, run, path):
+        layouts.foreign_layout(path, (list_tag(A.digest), REFERRERS), ("", SBOM))
+        deleted = run(A.digest, "manifest", referrers=True)
+        assert (deleted.digest, [one.digest for one in deleted.attached]) == (A.digest, [SBOM.digest])
+        assert (layouts.names(path), layouts.stored(path)) == ([], set())
+        assert run(A.digest, "manifest", referrers=True) == Deleted()
+
+    def test_a_name_does_not_find_them(self, run, path):
+        layouts.foreign_layout(path, (list_tag(A.digest), REFERRERS), ("", SBOM))
+        assert run("1", "manifest", referrers=True) == Deleted()
+
+
+def test_a_referrer_with_a_cosign_tag_of_the_same_image_is_deleted(run, path):
+    layouts.foreign_layout(path, ("a", A), (list_tag(A.digest), REFERRERS), (cosign_tags(A.digest)[0], SBOM))
+    deleted = run("a", "manifest", referrers=True)
+    assert {one.digest for one in deleted.attached} == {SBOM.digest}
+    assert (layouts.names(path), layouts.stored(path)) == ([], set())
+
+
+def test_a_referrer_with_the_cosign_tag_of_another_image_is_kept(run, path):
+    layouts.foreign_layout(path, ("a", A), ("b", B), (list_tag(A.digest), REFERRERS), (cosign_tags(B.digest)[0], SBOM))
+    assert run("a", "manifest", referrers=True).attached == []
+    assert SBOM.digest in layouts.stored(path)
