@@ -33,7 +33,8 @@ options:
         that C(docker save) created. If the module deletes the last tag of such an image, it also deletes the image. It does not delete an image that is
         in use by a container.
       - There is no default tag. If the reference contains a tag and a digest, the tag must point to this digest. Otherwise, the task fails and
-        deletes nothing.
+        deletes nothing. If the tag does not exist, the task deletes nothing with O(scope=tag). With O(scope=manifest), it deletes the image with this digest
+        and all other tags of that image.
       - With O(scope=manifest), you can omit V(REF) if the OCI layout or archive contains only one image. If you delete the last image in an
         archive, the module also deletes the archive file.
       - An image in a directory has no tag. Use O(scope=manifest) to delete it together with the directory.
