@@ -14,6 +14,7 @@ import typing as t
 from .._errors import ImageError, InvalidContent, NotFound
 from . import config as configs
 from . import digest as digests
+from . import media_types
 from .descriptor import Descriptor
 from .manifest import Manifest
 
@@ -42,6 +43,10 @@ def _all_children(parent: Manifest) -> t.Iterable[Descriptor]:
 
 def _is_manifest(child: Descriptor) -> bool:
     return child.is_manifest
+
+
+def _may_be_manifest(child: Descriptor) -> bool:
+    return media_types.may_be_manifest(child.media_type)
 
 
 class Graph:
@@ -225,7 +230,7 @@ def reachable(roots: t.Iterable[str], read: ReadManifest) -> tuple[set[str], boo
             continue
         top = read_or_doubt(digest, may_be_absent=False)
         try:
-            graph = Graph([top] if top else [], load, follow=lambda _child: True)
+            graph = Graph([top] if top else [], load, follow=_may_be_manifest)
         except InvalidContent:
             is_certain = False
         else:

@@ -48,3 +48,13 @@ FOREIGN_LAYERS = frozenset(
         "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
     )
 )
+
+
+def may_be_manifest(media_type: object) -> bool:
+    """Return False if content with this media type certainly refers to no other content, because all manifests are JSON.
+
+    True for a media type that is missing or has the wrong type.
+    """
+    if not isinstance(media_type, str) or not media_type:
+        return True
+    return media_type in SCHEMA1 or "json" in media_type.lower()

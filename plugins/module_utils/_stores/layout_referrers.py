@@ -219,12 +219,12 @@ class LayoutReferrers:
 
 
 def is_image(entry: IndexEntry) -> bool:
-    """Return whether an entry of an index is an image rather than an attached artifact."""
-    return not referrers.is_digest_tag(name_of(entry))
+    """Return whether an entry of an index can be an image: neither an attached artifact nor content that is not a manifest."""
+    return not referrers.is_digest_tag(name_of(entry)) and media_types.may_be_manifest(entry.get("mediaType"))
 
 
 def own_images(entries: list[IndexEntry], read: t.Callable[[str], Manifest]) -> list[IndexEntry]:
-    """Return the entries that are images, without lists of referrers, and without unnamed children and referrers of other images.
+    """Return the entries that can be images, without unnamed children and referrers of other images.
 
     oras adds an entry for each manifest of an image that it copies, including children and referrers.
     """

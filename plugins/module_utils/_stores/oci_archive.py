@@ -33,12 +33,11 @@ from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
-from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified, skipped
 from .._run import Count, uncounted
 from .oci_images import VERSION, OciImages
-from .oci_index import MAX_INDEX, digests_of, new_index, parse_index
+from .oci_index import MAX_INDEX, new_index, parse_index
 from .repository import Closing
 from .tar_reader import TarImage
 from .tar_writer import TarWriter
@@ -133,7 +132,7 @@ class OciArchive(OciImages, Closing):
 
     def _needed(self, entries: list[dict[str, t.Any]]) -> dict[str, int]:
         """Return the size in bytes of each digest that the archive must contain."""
-        found, complete = reachable(digests_of(entries), self._read_manifest)
+        found, complete = self._reachable(entries)
         archive = self._archive()
         if not complete and archive:  # what cannot be understood may need anything
             for name in archive.names():

@@ -20,7 +20,7 @@ from .._files import ReentrantLock
 from .._image import digest as digests
 from .._image import media_types
 from .._image.descriptor import Descriptor
-from .._image.graph import is_whole
+from .._image.graph import is_whole, reachable
 from .._image.manifest import Manifest
 from .._image.referrers import COSIGN_SUFFIXES
 from .content_location import Location
@@ -151,10 +151,10 @@ class OciImages(IndexedStore, Lockable, Batching):
             self._check_exists()
             entry = None if digests.is_digest(name) else self._choose(name)
             if entry is None and not digests.is_digest(name):
-                cause = (
-                    "the %s contains no image named %s" % (self.kind, name) if name else "the %s is empty" % self.kind
-                )
-                raise NotFound(cause, hint=self.index().names_hint())
+                cause = "the %s contains no images" % self.kind
+                if name:
+                    cause = "the %s contains no image named %s" % (self.kind, name)
+                raise NotFound(cause, hint=self._choices(name).names_hint())
             return self._read_manifest(entry.digest if entry else name)
 
     def has_manifest(self, digest: str, wanted: t.Collection[str] | None = None) -> bool:
@@ -301,13 +301,23 @@ class OciImages(IndexedStore, Lockable, Batching):
         return Descriptor.from_document(found[-1]) if found else None
 
     def _choose(self, name: str) -> Descriptor | None:
-        index, full = self.index(), self._names.full(name)
-        if not full and len(index.by_digest) > 1:
-            index = Index(own_images(index.entries, self._read_manifest), self.kind)
-        found = index.find(full)
+        index = self._choices(name)
+        found = index.find(self._names.full(name))
         if not found and name.endswith(COSIGN_SUFFIXES):
             found = [entry for other in self._names.others_of(name, index) for entry in index.named(other)]
         return Descriptor.from_document(found[-1]) if found else None
+
+    def _choices(self, name: str) -> Index:
+        """Return the entries that a name can refer to. An empty name cannot refer to an attached artifact."""
+        index = self.index()
+        return index if name else Index(own_images(index.entries, self._read_manifest), self.kind)
+
+    def _reachable(self, entries: list[IndexEntry]) -> tuple[set[str], bool]:
+        """Return the digests of all content that the entries need, as :func:`reachable` does."""
+        manifests = digests_of(entry for entry in entries if media_types.may_be_manifest(entry.get("mediaType")))
+        blobs = set(filter(digests.is_digest, digests_of(entries) - manifests))
+        found, is_certain = reachable(digests_of(entries) - blobs, self._read_manifest)
+        return found | blobs, is_certain
 
     def _descriptor(self, digest: str) -> Descriptor | None:
         try:

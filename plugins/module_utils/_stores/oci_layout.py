@@ -35,7 +35,6 @@ from .._image import digest as digests
 from .._image import document as documents
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.digest import CHUNK
-from .._image.graph import reachable
 from .._image.manifest import MAX_SIZE, Manifest
 from .._image.verified import Verified
 from .named import repositories
@@ -194,14 +193,14 @@ class OciLayout(OciImages, StoreRoot):
         Blobs in another directory that is reached through a link may have other users and are not deleted.
         """
         kept = digests_of(after)
-        gone = digests_of(before) - kept
+        gone = [entry for entry in before if str(entry.get("digest")) not in kept]
         blobs = os.path.join(self._path, "blobs")
         if not gone or os.path.islink(blobs) or any(entry.is_symlink() for entry in os.scandir(blobs)):
             return
-        needed, complete = reachable(kept, self._read_manifest)
+        needed, complete = self._reachable(after)
         if not complete:
             return
-        for digest in reachable(gone, self._read_manifest)[0] - needed:
+        for digest in self._reachable(gone)[0] - needed:
             with contextlib.suppress(OSError):
                 os.unlink(self._blob_path(digest))
 

@@ -295,6 +295,15 @@ class TestReachable:
         assert is_certain is True
         assert {INNER.digest, ARMV7.digest} <= found
 
+    def test_children_that_are_not_json_are_not_read(self, store):
+        """An index of buildkit's cache lists layers."""
+        layer = AMD64.manifest.layers[0]
+        cache = index(images.described(AMD64.blobs[-1]), entry(ARM64))
+        store.add(cache)
+        found, is_certain = reachable([cache.digest], store.manifest)
+        assert (layer.digest in found, is_certain) == (True, True)
+        assert layer.digest not in store.names("manifest")
+
 
 class TestContent:
     def test_a_manifest_is_read_once(self, store, content):

@@ -125,8 +125,8 @@ def test_archives_of_others_are_read_and_kept(store, path):
 
 
 def test_nothing_is_removed_while_a_kept_manifest_cannot_be_understood(store, path):
-    odd = images.encode({"schemaVersion": 2, "mediaType": "application/x"})
-    entry = images.described(odd, "application/x", annotations={layouts.REF_NAME: "odd"})
+    odd = images.encode({"schemaVersion": 2, "mediaType": "application/x+json"})
+    entry = images.described(odd, "application/x+json", annotations={layouts.REF_NAME: "odd"})
     foreign(path, odd, b"needed by it", manifests=[entry])
     publish(store, ONE, "1")
     assert stored(path) == needed(ONE) | {digests.of(odd), digests.of(b"needed by it")}
