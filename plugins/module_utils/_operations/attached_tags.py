@@ -53,9 +53,9 @@ def without_needed(
     return {tag: known for tag, known in prunable.items() if tag not in needed}
 
 
-def in_use(store: Repository, tags: t.Mapping[str, Descriptor], run: Run) -> set[str]:
+def in_use(store: Repository, tags: t.Collection[tuple[str, Descriptor]], run: Run) -> set[str]:
     """Return the digests that tags point to, and those of all descendants of their indexes. One request per index. Raises ImageError."""
-    indexes = {known.digest: tag for tag, known in tags.items() if known.is_index}
+    indexes = {known.digest: tag for tag, known in tags if known.is_index}
 
     def below(index: tuple[str, str]) -> list[Descriptor]:
         digest, tag = index
@@ -63,7 +63,7 @@ def in_use(store: Repository, tags: t.Mapping[str, Descriptor], run: Run) -> set
         content = Content(image.manifest, image.open_blob)
         return list(Graph([content.manifest(digest)], content.load_present, follow=_is_index).listed())
 
-    found = {known.digest for known in tags.values()}
+    found = {known.digest for _tag, known in tags}
     return found.union(child.digest for listed in for_each(below, indexes.items(), run.jobs) for child in listed)
 
 

@@ -176,7 +176,7 @@ def _delete_tag(store: Store, tag: str, digest: str, others: OtherTags, run: Run
     """Delete a tag. Delete its image as well, if the registry cannot delete tags and nothing else points to the image."""
     method = store.delete_tag(tag, digest)
     if method == "unique_manifest" and not others.doubt and not others.pointing_to(digest):
-        if delete_untagged(store, [digest], [tag], list(others.tags), run):
+        if delete_untagged(store, [digest], [tag], [name for name, _known in others.pointers], run):
             return "digest"
     return method
 

@@ -23,7 +23,7 @@ from .._errors import ImageError, NotFound, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._run import Run
-from .._stores.repository import Repository
+from .._stores.repository import Listing, Repository
 from .._transfer.parallel import for_each
 
 # How many tags a sentence has.
@@ -34,34 +34,36 @@ _MAX_TAGS = 100
 
 @dataclasses.dataclass(frozen=True)
 class OtherTags:
-    """The tags that were resolved, with what they point to.
+    """The tags that were resolved, with what they point to. In a layout, one tag may point to several images.
 
     ``doubt`` says why tags may be missing; empty if there is no indication of this.
     """
 
-    tags: t.Mapping[str, Descriptor]
+    pointers: t.Sequence[tuple[str, Descriptor]] = ()
     doubt: str = ""
 
     def pointing_to(self, digest: str) -> list[str]:
         """Return the tags that point to a digest."""
-        return [tag for tag, descriptor in self.tags.items() if descriptor.digest == digest]
+        return list(dict.fromkeys(tag for tag, descriptor in self.pointers if descriptor.digest == digest))
 
 
 def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
     """Resolve all tags except ``tag``, which exists or is empty. Sends one request per tag, and those for the list. Raises ImageError."""
+    if isinstance(store, Listing):
+        return OtherTags(_present(store.pointers([tag])))
     try:
         names = store.tags()
     except NotFound as error:  # some registries forget a repository whose last tag was deleted
-        return OtherTags({}, error.cause)
+        return OtherTags(doubt=error.cause)
     found = _resolve(store, [name for name in names if name != tag], run)
-    absent = [name for name, descriptor in found.items() if descriptor is None]
+    absent = [name for name, descriptor in found if descriptor is None]
     doubt = ""
     if tag and tag not in names:
         doubt = "the tag list does not contain the existing tag %s" % tag
     elif absent:
         shown = messages.some(absent, _SHOWN)
         doubt = "the tag list contains tags that do not exist: %s" % shown
-    return OtherTags({name: descriptor for name, descriptor in found.items() if descriptor}, doubt)
+    return OtherTags(_present(found), doubt)
 
 
 def current_tags(
@@ -71,7 +73,7 @@ def current_tags(
     run: Run,
     without: t.Collection[str] = (),
     limit: int | None = None,
-) -> dict[str, Descriptor] | None:
+) -> list[tuple[str, Descriptor]] | None:
     """Return what the digests in ``needed`` and all tags except ``without`` point to; None if this is not certain.
 
     It is not certain if the list contains a tag of ``deleted`` (which this run deleted), if it lacks a tag of
@@ -83,8 +85,11 @@ def current_tags(
     names = [*listed.difference(without), *(name for name in needed if digests.is_digest(name))]
     if listed.intersection(deleted) or not listed.issuperset(tags) or (limit is not None and len(names) > limit):
         return None
-    found = _resolve(store, names, run)
-    present = {name: descriptor for name, descriptor in found.items() if descriptor}
+    found: list[tuple[str, Descriptor | None]] = []
+    if isinstance(store, Listing):
+        found, names = store.pointers(without), [name for name in needed if digests.is_digest(name)]
+    found += _resolve(store, names, run)
+    present = _present(found)
     return present if len(present) == len(found) else None
 
 
@@ -101,20 +106,24 @@ def delete_untagged(
     with contextlib.suppress(ImageError):
         others = current_tags(store, deleted, needed, run, limit=_MAX_TAGS)
         # An index may list the manifest as its child.
-        if others is None or any(descriptor.is_index for descriptor in others.values()):
+        if others is None or any(descriptor.is_index for _name, descriptor in others):
             return removed
-        still_needed = {descriptor.digest for descriptor in others.values()}
+        still_needed = {descriptor.digest for _name, descriptor in others}
         unneeded = [digest for digest in dict.fromkeys(untagged) if digest not in still_needed]
-        if unneeded and set(store.tags()) == {name for name in others if not digests.is_digest(name)}:
+        if unneeded and set(store.tags()) == {name for name, _known in others if not digests.is_digest(name)}:
             for digest in unneeded:
                 store.open(digest).delete(digest)
                 removed.append(digest)
     return removed
 
 
-def _resolve(store: Repository, names: t.Sequence[str], run: Run) -> dict[str, Descriptor | None]:
+def _resolve(store: Repository, names: t.Sequence[str], run: Run) -> list[tuple[str, Descriptor | None]]:
     def find(name: str) -> Descriptor | None:
         with naming(store.reference(name)):
             return store.find(name)
 
-    return dict(zip(names, for_each(find, names, run.jobs)))
+    return list(zip(names, for_each(find, names, run.jobs)))
+
+
+def _present(found: t.Iterable[tuple[str, Descriptor | None]]) -> list[tuple[str, Descriptor]]:
+    return [(name, descriptor) for name, descriptor in found if descriptor]

@@ -72,7 +72,7 @@ def images_in_use(
     if others is None:
         return None
     try:
-        neighbours = {name: known for name, known in store.neighbours().items() if name not in going}
+        neighbours = [(name, known) for name, known in store.neighbours().items() if name not in going]
     except InvalidContent:
         return None
     return in_use(store, others, run) | in_use(store, neighbours, run)

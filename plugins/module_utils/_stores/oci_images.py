@@ -15,7 +15,7 @@ import copy
 import os
 import typing as t
 
-from .._errors import ContentMissing, ImageError, NotFound, file_errors, tag_moved
+from .._errors import ContentMissing, ImageError, InvalidContent, NotFound, file_errors, tag_moved
 from .._files import ReentrantLock
 from .._image import digest as digests
 from .._image import media_types
@@ -27,12 +27,12 @@ from .content_location import Location
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
 from .named import AllNames, RepositoryNames
 from .oci_index import Index, IndexEntry, digests_of, name_of, new_entry
-from .repository import Batching, Lockable, Publication
+from .repository import Batching, Listing, Lockable, Publication
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
 
 
-class OciImages(IndexedStore, Lockable, Batching):
+class OciImages(IndexedStore, Listing, Lockable, Batching):
     """The images of an index. For names, see :class:`Index`. Subclasses define where the files are and how they are replaced."""
 
     transport: t.ClassVar[str]
@@ -124,6 +124,14 @@ class OciImages(IndexedStore, Lockable, Batching):
         if self._names.repository and not found:
             raise NotFound("the repository contains no images", self.reference(""), "Check the repository name")
         return found
+
+    def pointers(self, without: t.Iterable[str] = ()) -> list[tuple[str, Descriptor | None]]:
+        """Return the entries with a name in this repository. Names in ``without`` may be full names."""
+        with file_errors("read", self._path):
+            index = self.index()
+        gone = {id(entry) for name in without for entry in index.entries_named(self._names.full(name))}
+        entries = ((name, entry) for name, entry in index.named_entries() if id(entry) not in gone)
+        return [(tag, _descriptor_of(entry)) for name, entry in entries for tag in self._names.tags([name])]
 
     def neighbours(self) -> dict[str, Descriptor]:
         """Return the images of other repositories in the layout, because all repositories share the lists of referrers.
@@ -324,6 +332,13 @@ class OciImages(IndexedStore, Lockable, Batching):
             return self._read_manifest(digest).descriptor
         except ImageError:
             return None
+
+
+def _descriptor_of(entry: IndexEntry) -> Descriptor | None:
+    try:
+        return Descriptor.from_document(entry)
+    except InvalidContent:
+        return None
 
 
 class _IndexCache:

@@ -81,11 +81,14 @@ class Index:
 
     def names(self) -> list[str]:
         """Return the names of the images, without duplicates. If several images share a name, return their full names."""
-        found: dict[str, None] = {}
+        return list(dict.fromkeys(name for name, _entry in self.named_entries()))
+
+    def named_entries(self) -> t.Iterator[tuple[str, IndexEntry]]:
+        """Yield the entries that have a name, each with the name that :meth:`names` returns for it."""
         for name, entries in self._by_name.items():
             is_ambiguous = len(digests_of(entries)) > 1
-            found.update((is_ambiguous and _full_name_of(entry) or name, None) for entry in entries)
-        return list(filter(None, found))
+            named = ((is_ambiguous and _full_name_of(entry) or name, entry) for entry in entries)
+            yield from ((shown, entry) for shown, entry in named if shown)
 
     def without(self, names: t.Iterable[str]) -> list[IndexEntry]:
         """Return the entries without those with these names.

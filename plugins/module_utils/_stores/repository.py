@@ -222,6 +222,17 @@ class Paging(abc.ABC):
         """Return the tags like :meth:`Repository.tags`. ``note`` is called with the names on each page but the last, once it is read."""
 
 
+class Listing(abc.ABC):
+    """A repository whose list of names also shows what they point to, so that no name has to be resolved."""
+
+    @abc.abstractmethod
+    def pointers(self, without: t.Iterable[str] = ()) -> list[tuple[str, Descriptor | None]]:
+        """Return the name of each entry of the list with what it points to, except entries to which names in ``without`` refer.
+
+        Several entries may have the same name. An entry that cannot be understood has None.
+        """
+
+
 class Publication(t.NamedTuple):
     """An image whose manifest is stored, with its ``names`` in the whole location. See :meth:`Store.publish`."""
 

@@ -69,3 +69,59 @@ def test_a_referrer_with_the_cosign_tag_of_another_image_is_kept(run, path):
     layouts.foreign_layout(path, ("a", A), ("b", B), (list_tag(A.digest), REFERRERS), (cosign_tags(B.digest)[0], SBOM))
     assert run("a", "manifest", referrers=True).attached == []
     assert SBOM.digest in layouts.stored(path)
+
+
+class TestOtherEntries:
+    @pytest.mark.parametrize("scope", ["tag", "manifest"])
+    def test_images_that_share_another_name_do_not_matter(self, run, path, scope):
+        layouts.foreign_layout(path, ("v1", A), ("v1", B), ("c", C))
+        deleted = run("c", scope)
+        assert (deleted.digest, deleted.removed, deleted.kept) == (C.digest, ["c"], [])
+        assert layouts.names(path) == [("v1", A.digest), ("v1", B.digest)]
+
+    @pytest.mark.parametrize("first", [A, B])
+    def test_a_name_of_several_images_points_to_each_of_them(self, run, path, first):
+        layouts.foreign_layout(path, ("v1", first), ("v1", {A: B, B: A}[first]), ("a", A))
+        assert run("a", dry_run=True).kept == ["v1"]
+        assert run("a", "manifest").removed == ["a", "v1"]
+        assert layouts.names(path) == [("v1", B.digest)]
+
+    def test_an_image_that_shares_its_name_is_deleted_by_its_digest(self, run, path):
+        layouts.foreign_layout(path, ("v1", A), ("v1", B))
+        assert run(A.digest, "manifest").removed == ["v1"]
+        assert layouts.names(path) == [("v1", B.digest)]
+
+    @pytest.mark.parametrize("scope", ["tag", "manifest"])
+    def test_a_malformed_entry_does_not_matter(self, run, stores, path, scope):
+        layouts.foreign_layout(path, ("a", A), ("b", A))
+        bad = [{"digest": "sha256:zz"}, {**entry(B), "size": None}]
+        for added in bad:
+            add_entry(path, {**added, "annotations": {layouts.REF_NAME: "bad"}})
+        deleted = run("a", scope)
+        assert (deleted.removed, deleted.kept) == ((["a"], ["b"]) if scope == "tag" else (["a", "b"], []))
+        assert stores.run.statistics.warnings == []
+
+
+class TestImagesOfDockerSave:
+    NAMES = ("docker.io/library/app:1", "app:1", "1")
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("scope", ["tag", "manifest"])
+    def test_an_image_is_deleted_by_any_of_its_names(self, run, stores, path, name, scope):
+        layouts.docker_layout(path, ("docker.io/library/app:1", A), ("docker.io/library/db:2", B))
+        deleted = run(name, scope)
+        assert (deleted.digest, deleted.removed, deleted.kept) == (A.digest, [name], [])
+        assert set(deleted.after.values()) == {None}
+        assert (layouts.names(path), stores.run.statistics.warnings) == ([("2", B.digest)], [])
+
+    def test_other_names_of_the_image_are_kept_with_scope_tag(self, run, path):
+        layouts.docker_layout(path, ("docker.io/library/app:1", A), ("docker.io/library/app:2", A))
+        deleted = run("app:1")
+        assert (deleted.removed, deleted.kept) == (["app:1"], ["2"])
+        assert layouts.names(path) == [("2", A.digest)]
+
+    def test_an_image_of_another_repository_may_have_the_same_tag(self, run, path):
+        layouts.docker_layout(path, ("docker.io/library/app:1", A), ("docker.io/library/db:1", A))
+        deleted = run("app:1")
+        assert (deleted.removed, deleted.kept) == (["app:1"], ["1"])
+        assert layouts.names(path) == [("1", A.digest)]

@@ -70,7 +70,7 @@ def test_nothing_is_required_and_nothing_is_pruned_unless_it_is_said():
     place = PrunableTags(None, [], (), bool)
     assert (place.referrers, place.tags, place.attached) == (False, {}, {})
     assert place.declared == place.needed == place.left_to_others == frozenset()
-    assert OtherTags({}).doubt == ""
+    assert (OtherTags().pointers, OtherTags().doubt) == ((), "")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image import referrers
+from ansible_collections.drayage.registry.tests.unit.support import layouts
 from ansible_collections.drayage.registry.tests.unit.support.images import encode, entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
@@ -137,12 +138,12 @@ def prune_layout(prune, memory, tmp_path):
     assert not prune(dest=dest).failure
     del source.tags["old"]
 
-    def run(*added):
+    def run(*added, **options):
         path = tmp_path / "index.json"
         document = json.loads(path.read_bytes())
         document["manifests"] += added
         path.write_bytes(encode(document))
-        return prune(dest=dest)
+        return prune(dest=dest, **options)
 
     return run, sbom
 
@@ -163,6 +164,17 @@ def test_an_entry_that_cannot_be_understood_keeps_what_is_attached(place, prune_
     assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
     assert "deleted" not in dict(rows(synced)).values()
     assert (tmp_path / "blobs" / "sha256" / sbom.digest[7:]).exists()
+
+
+@pytest.mark.parametrize("second", [B, C])
+def test_a_name_of_several_images_keeps_all_of_them(place, prune_layout, second):
+    run, sbom = prune_layout
+    synced = run(
+        *(entry(one, annotations={layouts.REF_NAME: "s.example/a:kept"}) for one in (A, second)), prune_keep=["kept"]
+    )
+    assert not synced.failure
+    assert [image.name for image in synced.images if image.action == "deleted"] == ["old"]
+    assert ((sbom.digest, "deleted") in rows(synced)) is (second is B)
 
 
 def test_an_image_that_could_not_be_deleted_keeps_what_is_attached(place, prune):
