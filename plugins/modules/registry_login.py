@@ -110,6 +110,7 @@ EXAMPLES = r"""
 RETURN = r"""
 login:
   description: The user name that RV(authfile) contains for O(host) after the task. Null if it contains no credentials for O(host).
+    Three asterisks if the user name is also the password.
   returned: success
   type: str
   sample: deploy

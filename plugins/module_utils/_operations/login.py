@@ -31,7 +31,7 @@ class LoginOptions:
 
 @dataclasses.dataclass(frozen=True)
 class LoggedIn:
-    """The user name for the host in the auth file, before and after; None without credentials."""
+    """The user name for the host in the auth file as it may be shown, before and after; None without credentials."""
 
     host: str
     authfile: str
@@ -53,7 +53,7 @@ def login(options: LoginOptions, stores: Stores) -> LoggedIn:
         with naming(name):
             _verify(stores.client_as(credential, host, path))
     change = file.change(name, credential, stores.run.dry_run)
-    return LoggedIn(name, file.path, change.before.username or None, credential.username or None, bool(change))
+    return LoggedIn(name, file.path, change.before.shown_name or None, credential.shown_name or None, bool(change))
 
 
 def _verify(client: RegistryClient) -> None:

@@ -42,10 +42,10 @@ _FILE_HINT = "Correct the file, or remove it and log in again"
 class Credential:
     """A password, an identity token (OAuth2 refresh token), or a bearer token.
 
-    ``remark`` is what the user should know if the registry refuses it: a sentence without its full stop.
+    The user name may be the secret as well, as with some API tokens. ``remark`` is what the user should know if the registry refuses it: a sentence without its full stop.
     """
 
-    username: str = ""
+    username: str = dataclasses.field(default="", repr=False)
     password: str = dataclasses.field(default="", repr=False)
     identity_token: str = dataclasses.field(default="", repr=False)
     bearer: str = dataclasses.field(default="", repr=False)
@@ -54,9 +54,14 @@ class Credential:
     def __bool__(self) -> bool:
         return bool(self.username or self.password or self.identity_token or self.bearer)
 
+    @property
+    def shown_name(self) -> str:
+        """The user name for messages and results: three asterisks if it is also the secret."""
+        return "***" if self.username and self.username in (self.password, self.identity_token) else self.username
+
     def __str__(self) -> str:
         if self.username and self.username != _TOKEN_USER:
-            return "user %s" % self.username
+            return "user %s" % self.shown_name
         return "the configured token" if self else "anonymous users"
 
 

@@ -90,6 +90,14 @@ def test_a_path_like_an_api_version_leaves_the_login_of_the_host_alone(run, serv
     assert auths(path) == {server.host: "alice:secret"}
 
 
+def test_a_token_that_is_also_the_user_name_is_not_shown(run, server, path):
+    """As some clouds say to log in with their API tokens."""
+    assert run(username="token1", password="token1") == LoggedIn(server.host, str(path), None, "***", True)
+    assert run(username="token2", password="token2") == LoggedIn(server.host, str(path), "***", "***", True)
+    assert auths(path) == {server.host: "token2:token2"}
+    assert run(state="absent") == LoggedIn(server.host, str(path), "***", None, True)
+
+
 def test_refused_credentials_are_not_stored(run, server, path):
     server.reply = PASSWORD
     with pytest.raises(AccessDenied) as caught:

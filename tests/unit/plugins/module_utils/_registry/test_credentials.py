@@ -330,6 +330,8 @@ def test_each_file_is_read_once_and_only_if_it_is_needed(home, write, monkeypatc
     [
         (Credential("u", "hunter2"), "user u"),
         (Credential("u", identity_token="hunter2"), "user u"),
+        (Credential("hunter2", "hunter2"), "user ***"),
+        (Credential("hunter2", identity_token="hunter2"), "user ***"),
         (Credential("<token>", identity_token="hunter2"), "the configured token"),
         (Credential(bearer="hunter2"), "the configured token"),
         (ANONYMOUS, "anonymous users"),
