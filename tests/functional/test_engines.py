@@ -130,6 +130,71 @@ def test_looking_tagging_and_removing(run, engine, pushed, repository):
     assert run("image_inspect", image=f"{engine.transport}:{config}").exists is False
 
 
+@pytest.fixture
+def pulled(engine, registry, repository):
+    """Return a function that makes the engine pull an image by its digest, and returns its ID and repository."""
+
+    def pull(image, *tags):
+        images.push(image, registry.host, repository, "1")
+        name = f"{registry.host}/{repository}"
+        options = ["--tls-verify=false"] if engine.transport == "containers-storage" else []
+        engine.run("pull", "--quiet", *options, f"{name}@{image.digest}")
+        for tag in tags:
+            engine.run("tag", f"{name}@{image.digest}", tag.format(name=name))
+        return config_of(image), name
+
+    return pull
+
+
+@pytest.fixture
+def container(engine):
+    """Return a function that makes a container of an image, which does not run."""
+    made = []
+
+    def create(image):
+        made.append(engine.run("create", "--network=none", image, "/x").strip())
+
+    yield create
+    for name in made:
+        engine.run("rm", name)
+
+
+def test_an_image_with_a_digest_as_its_name_is_deleted_by_its_id(run, engine, pulled):
+    config, name = pulled(images.single(seed=f"by ID {engine.transport}"), "{name}:v1", "other.example/x:1")
+    assert run("image_tags", repository=f"{engine.transport}:{name}").tags == ["v1"]
+    deleted = run("image_delete", image=f"{engine.transport}:{config}", scope="manifest")
+    assert (deleted.changed, deleted.digest) == (True, config)
+    assert config not in engine.run("images", "--no-trunc", "--quiet")
+    assert run("image_delete", image=f"{engine.transport}:{config}", scope="manifest").changed is False
+
+
+def test_an_image_with_digests_of_several_repositories_is_deleted_by_its_id(run, engine, registry, repository, pulled):
+    image = images.single(seed=f"several {engine.transport}")
+    images.push(image, registry.host, f"{repository}/two", "1")
+    config, name = pulled(image, "{name}:v1")
+    options = ["--tls-verify=false"] if engine.transport == "containers-storage" else []
+    engine.run("pull", "--quiet", *options, f"{name}/two@{image.digest}")
+    assert run("image_delete", image=f"{engine.transport}:{config}", scope="manifest").changed is True
+    assert config not in engine.run("images", "--no-trunc", "--quiet")
+
+
+def test_the_last_tag_takes_names_with_a_digest_along(run, engine, pulled):
+    config, name = pulled(images.single(seed=f"last tag {engine.transport}"), "{name}:v1")
+    assert run("image_delete", image=f"{engine.transport}:{name}:v1").removed_tags == ["v1"]
+    assert config not in engine.run("images", "--no-trunc", "--quiet")
+
+
+def test_an_image_of_a_container_keeps_all_of_its_names(run, engine, repository, pushed, container):
+    place, config = f"{engine.transport}:example.com/{repository}", config_of(images.single(seed="used"))
+    run("image_copy", src=pushed(images.single(seed="used")), dest=place, tags=["2", "3"])
+    before = engine.names()
+    container(f"example.com/{repository}:2")
+    for image in (f"{place}:2", f"{engine.transport}:{config}"):
+        result = run("image_delete", image=image, scope="manifest")
+        assert "container" in result.msg
+        assert engine.names() == before
+
+
 def test_what_no_engine_can_run_is_refused(run, engine, registry, pushed, repository):
     artifact = images.artifact()
     result = run("image_copy", src=pushed(artifact), dest=f"{engine.transport}:example.com/{repository}:1")

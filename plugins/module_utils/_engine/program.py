@@ -38,7 +38,7 @@ class PodmanProgram:
         return False
 
     def images(self) -> list[dict[str, t.Any]]:
-        """Return ``Id`` and ``RepoTags`` of all images."""
+        """Return ``Id`` and ``RepoTags`` of all images. The latter contain all names, also those with a digest."""
         try:
             listed = documents.decode(self._run("images", "--no-trunc", "--format", "json"))
         except ValueError:

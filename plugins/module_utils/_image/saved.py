@@ -77,7 +77,7 @@ class SavedEntry:
         if len(layers or []) > _MAX_LAYERS:
             cause = "an image in manifest.json has more than %d layers" % _MAX_LAYERS
             raise InvalidContent(cause, hint="Build the image with fewer layers")
-        return cls(config, tuple(map(full_name, names or [])), tuple(layers or []))
+        return cls(config, tuple(full_names(names or [])), tuple(layers or []))
 
     def to_document(self) -> dict[str, t.Any]:
         """Return the entry as Docker writes it."""
@@ -111,12 +111,17 @@ def diff_ids(config: bytes) -> list[str]:
 
 
 def full_name(name: str) -> str:
-    """Return the full name for a name that engines may shorten. An invalid name is returned unchanged."""
+    """Return the full name for a name that engines may shorten. An invalid name, or one with a digest, is returned unchanged."""
     try:
         parsed = references.parse_registry(name)
     except InvalidReference:
         return name
-    return "%s:%s" % (parsed.context, parsed.tag or "latest")
+    return name if parsed.digest else "%s:%s" % (parsed.context, parsed.tag or "latest")
+
+
+def full_names(listed: t.Iterable[str]) -> list[str]:
+    """Return the full names of tags, without duplicates. Podman lists names with a digest among them, which are no tags."""
+    return list(dict.fromkeys(full_name(name) for name in listed if "@" not in name))
 
 
 def manifest(image_config: bytes, layers: t.Sequence[t.Mapping[str, t.Any]]) -> Manifest:

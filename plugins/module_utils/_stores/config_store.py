@@ -213,14 +213,16 @@ class ConfigStore(Store, Lockable):
             return "tag" if now and self._backend.remove([self._full(tag)]) else ""
 
     def delete(self, digest: str) -> bool:
-        """Delete the names that the image has in this repository. An image without names is deleted by its ID."""
+        """Delete the names that the image has in this repository. Without a repository, delete the image with all its names."""
+        if not self._reference.repository:
+            return self._backend.remove([digest])
         with self._backend.exclusive():
             try:
                 names = self._backend.names()
             except NotFound:
                 return False
-            ours = [name for name in names if not self._reference.repository or self._is_ours(name.rpartition(":")[0])]
-            return self._backend.remove([name for name in ours if self._backend.find(name) == digest] or [digest])
+            ours = [name for name in names if self._is_ours(name.rpartition(":")[0])]
+            return self._backend.remove([name for name in ours if self._backend.find(name) == digest])
 
     def _layers_of(self, image_id: str) -> ReadLayers | None:
         """Return a function that reads the layers from the config, if the config can be read elsewhere."""

@@ -20,7 +20,7 @@ from .._engine.find import Engine
 from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, Refused, parsing
 from .._image import digest as digests
 from .._image.platform import Platform
-from .._image.saved import SavedImage, full_name
+from .._image.saved import SavedImage, full_names
 from .._run import Count, uncounted
 from .content_location import Location
 from .docker_save import DockerSave, archive, size_of
@@ -67,7 +67,7 @@ class EngineImages(ImageBackend):
         """Return all names."""
         with parsing("the response of the engine"):
             shown = [name for image in self._engine.images() for name in image.get("RepoTags") or []]
-            return list(dict.fromkeys(full_name(name) for name in shown if not name.startswith("<none>")))
+            return full_names(name for name in shown if not name.startswith("<none>"))
 
     def image(self, image_id: str) -> SavedImage:
         """Return the image with this ID. It is exported once."""
@@ -111,9 +111,21 @@ class EngineImages(ImageBackend):
                 raise ContentMissing(cause, hint="Run the task again") from None
 
     def remove(self, names: t.Collection[str]) -> bool:
-        """Remove names one by one. The engine removes an image together with its last name."""
-        removed = [self._engine.remove(name) or self._remove_other(name) for name in names]
-        return any(removed)
+        """Remove names one by one. The engine removes an image together with its last name.
+
+        If the engine refuses one, for example because a container uses the image, the others are restored.
+        """
+        removed: list[tuple[str, str]] = []
+        try:
+            found = [
+                self._remove_image(name, removed) if digests.is_digest(name) else self._remove_name(name, removed)
+                for name in names
+            ]
+            self._remove_digest_names(removed)
+        except Refused:
+            self._restore(removed)
+            raise
+        return any(found)
 
     def close(self) -> None:
         """Close connections and files."""
@@ -121,10 +133,47 @@ class EngineImages(ImageBackend):
             tar.close()
         self._engine.close()
 
-    def _remove_other(self, name: str) -> bool:
-        """Remove an image that has a different ID in the engine."""
-        engine_id = self._search(name) if digests.is_digest(name) else None
-        return engine_id is not None and self._engine.remove(engine_id)
+    def _remove_name(self, name: str, removed: list[tuple[str, str]]) -> bool:
+        """Remove a name, and append the engine's ID of its image and the name to ``removed``."""
+        described = self._inspect(name)
+        if not self._engine.remove(name):
+            return False
+        if described:
+            removed.append((str(described.get("Id")), name))
+        return True
+
+    def _remove_image(self, image_id: str, removed: list[tuple[str, str]]) -> bool:
+        """Remove all names of an image, and then the image, because engines do not remove an image with several names."""
+        found = False
+        for engine_id in [image_id, *self._matches(image_id)]:
+            # Docker does not list names with a digest as tags, and removes some of them together with the tags.
+            for kind in ("RepoTags", "RepoDigests"):
+                for name in self._listed(engine_id, kind):
+                    found = self._remove_name(name, removed) or found
+            found = self._engine.remove(engine_id) or found
+        return found
+
+    def _remove_digest_names(self, removed: t.Collection[tuple[str, str]]) -> None:
+        """Remove images that only names with a digest keep, if these are of the same repositories. Docker does this itself."""
+        repositories = {name.rpartition(":")[0] for _engine_id, name in removed}
+        for engine_id in {engine_id: None for engine_id, _name in removed}:
+            left = self._listed(engine_id, "RepoTags")
+            if all("@" in name and name.partition("@")[0] in repositories for name in left):
+                for name in left:
+                    self._engine.remove(name)
+
+    def _restore(self, removed: t.Iterable[tuple[str, str]]) -> None:
+        for engine_id, name in removed:
+            with contextlib.suppress(NotFound, Refused):
+                if "@" not in name:
+                    self._engine.tag(engine_id, name)
+
+    def _listed(self, engine_id: str, kind: str) -> list[str]:
+        """Return the names that the engine lists for an image: ``RepoTags`` or ``RepoDigests``."""
+        with parsing("the response of the engine"):
+            images = [image for image in self._engine.images() if image.get("Id") == engine_id]
+            listed = [name for image in images for name in image.get(kind) or []]
+            return [name for name in dict.fromkeys(listed) if not name.startswith("<none>")]
 
     def _engine_id(self, image_id: str) -> str:
         """Return the ID that the engine uses for an image, if it is known already."""
@@ -147,16 +196,19 @@ class EngineImages(ImageBackend):
 
     def _search(self, image_id: str, layers: ReadLayers | None = None) -> str | None:
         """Find the engine's own ID for an image. With ``layers``, fewer images have to be exported."""
+        return next(self._matches(image_id, layers), None)
+
+    def _matches(self, image_id: str, layers: ReadLayers | None = None) -> t.Iterator[str]:
+        """Yield the engine's own IDs for an image: those of several manifests may have the same config."""
         if not self._knows_others():
-            return None
+            return
         wanted = layers() if layers else None
         for engine_id in dict.fromkeys(str(image.get("Id")) for image in self._engine.images()):
             if wanted is None or self._layers_of(engine_id) == wanted:
                 # Of what others keep there not all can be saved: it may lack content for this platform.
                 with contextlib.suppress(InvalidContent), _broken(engine_id):
                     if self._identify(engine_id, image_id) == image_id:
-                        return engine_id
-        return None
+                        yield engine_id
 
     def _layers_of(self, engine_id: str) -> list[str]:
         """Return the layers of an image from the engine's description, which contains no more than the config."""

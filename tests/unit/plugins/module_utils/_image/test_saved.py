@@ -27,10 +27,20 @@ def test_names_are_spelled_out():
 
 @pytest.mark.parametrize(
     ("name", "full"),
-    [("busybox", "docker.io/library/busybox:latest"), ("localhost/a:1", "localhost/a:1"), ("Not A Name", "Not A Name")],
+    [
+        ("busybox", "docker.io/library/busybox:latest"),
+        ("localhost/a:1", "localhost/a:1"),
+        ("Not A Name", "Not A Name"),
+        ("r.example/a@" + digests.of(b"a"), "r.example/a@" + digests.of(b"a")),
+    ],
 )
 def test_full_name(name, full):
     assert saved.full_name(name) == full
+
+
+def test_names_with_a_digest_are_no_tags():
+    (entry,) = entries({**ENTRY, "RepoTags": ["r.example/a@" + digests.of(b"a"), "r.example/a:2", "r.example/a:2"]})
+    assert entry.names == ("r.example/a:2",)
 
 
 @pytest.mark.parametrize("absent", [{"RepoTags": None}, {"RepoTags": []}])

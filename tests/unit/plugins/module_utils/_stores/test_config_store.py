@@ -364,6 +364,16 @@ def test_an_image_is_deleted_with_its_last_name(path):
     assert not path.exists()
 
 
+def test_an_image_keeps_its_names_in_other_repositories(path):
+    DockerArchive(str(path)).add(saved(b"1", names=(NAME, "r.example/other:1")))
+    assert store(path).delete(saved(b"1").id) is True
+    assert store(path).delete(saved(b"1").id) is False
+    assert names(path) == {"r.example/other:1": saved(b"1").id}
+    assert store(path, "").delete(saved(b"1").id) is True
+    assert not path.exists()
+    assert store(path, "").delete(saved(b"1").id) is False
+
+
 def test_a_layer_in_zstd_is_refused(path):
     compressed = b"\x28\xb5\x2f\xfd" + bytes(20)
     kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])

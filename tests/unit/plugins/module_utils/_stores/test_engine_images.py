@@ -142,3 +142,87 @@ def test_image_that_the_engine_cannot_inspect_is_not_there(containerd):
     with pytest.raises(InvalidContent, match="the engine cannot export image %s: the engine returned 500" % A):
         engine.find(A)
     assert not engine.is_whole(saved(b"low").id)
+
+
+class Podman(Docker):
+    """An engine that lists names with a digest among the tags, and has images that containers use."""
+
+    def __init__(self, image, *names):
+        self.named = dict.fromkeys(names, image)
+        self.used = set()
+
+    def images(self):
+        ids = dict.fromkeys(image.id for image in self.named.values())
+        return [{"Id": key, "RepoTags": [name for name in self.named if self.named[name].id == key]} for key in ids]
+
+    def tag(self, image_id, name):
+        found = [image for image in self.named.values() if image.id == image_id]
+        if not found:
+            raise NotFound("the engine returned 404 (No such image)")
+        self.named[name] = found[0]
+
+    def remove(self, name):
+        if name not in self.named:
+            return False
+        image = self.named[name]
+        if image.id in self.used and len([other for other in self.named.values() if other.id == image.id]) == 1:
+            raise Refused("the engine returned 409 (a container uses the image)", status=409)
+        del self.named[name]
+        return True
+
+
+BY_DIGEST = "r.example/a@" + digests.of(b"manifest")
+
+
+def test_names_with_a_digest_are_no_tags():
+    assert EngineImages("containers-storage", Podman(saved(b"low"), BY_DIGEST, A)).names() == [A]
+
+
+def test_an_image_is_removed_with_all_names():
+    podman = Podman(saved(b"low"), BY_DIGEST, A, B)
+    podman.named["r.example/c:1"] = saved(b"else")
+    assert EngineImages("containers-storage", podman).remove([saved(b"low").id]) is True
+    assert list(podman.named) == ["r.example/c:1"]
+    assert EngineImages("containers-storage", podman).remove([saved(b"low").id]) is False
+
+
+@pytest.mark.parametrize(
+    ("removed", "left"),
+    [([A], [BY_DIGEST, B]), ([B], [BY_DIGEST, A]), ([A, B], []), ([BY_DIGEST], [A, B])],
+)
+def test_names_with_a_digest_go_with_the_last_tag(removed, left):
+    podman = Podman(saved(b"low"), BY_DIGEST, A, B)
+    assert EngineImages("containers-storage", podman).remove(removed) is True
+    assert list(podman.named) == left
+
+
+def test_names_with_a_digest_of_other_repositories_stay():
+    podman = Podman(saved(b"low"), BY_DIGEST, B)
+    assert EngineImages("containers-storage", podman).remove([B]) is True
+    assert list(podman.named) == [BY_DIGEST]
+
+
+@pytest.mark.parametrize("removed", [[A, B], [saved(b"low").id]])
+def test_names_are_restored_if_the_engine_refuses_the_last_one(removed):
+    podman = Podman(saved(b"low"), A, B)
+    podman.used.add(saved(b"low").id)
+    with pytest.raises(Refused, match="a container uses the image"):
+        EngineImages("containers-storage", podman).remove(removed)
+    assert set(podman.named) == {A, B}
+
+
+def test_names_of_an_image_that_is_gone_cannot_be_restored():
+    podman = Podman(saved(b"low"), A)
+    podman.named[B] = saved(b"else")
+    podman.used.add(saved(b"else").id)
+    with pytest.raises(Refused, match="a container uses the image"):
+        EngineImages("containers-storage", podman).remove([A, B])
+    assert set(podman.named) == {B}
+
+
+def test_all_manifests_with_the_same_config_are_removed(containerd):
+    containerd.have(saved(b"low", names=(A,)))
+    containerd.images_of["sha256:" + "1" * 64] = saved(b"low")
+    containerd.named[B] = "sha256:" + "1" * 64
+    assert EngineImages("docker-daemon", containerd).remove([saved(b"low").id]) is True
+    assert not {A, B} & set(containerd.named)
