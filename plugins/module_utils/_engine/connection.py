@@ -19,11 +19,12 @@ import typing as t
 from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure
 from .._files import open_regular
 from .._image.digest import CHUNK
+from .._registry.connection_errors import NoResponse
 from .._registry.settings import RegistrySettings
 from .._registry.transport import RequestBody, Response, Transport
 from .._run import RunStats
 
-# Saving and loading may be silent for as long as they take.
+# Saving, loading and deleting may be silent for as long as they take.
 _WORK_SECONDS = 3600.0
 # Kept for the next requests; more are made when needed.
 _CONNECTIONS = 10
@@ -66,6 +67,9 @@ class Connection:
         patience = _WORK_SECONDS if is_work else None
         try:
             return self._transport.send(method, self._base + path, headers, data, self._settings, patience)
+        except NoResponse:
+            cause = "the engine at %s did not respond within the timeout" % (self.endpoint,)
+            raise ConnectionFailed(cause, hint=_LOG_HINT) from None
         except ConnectionFailed as error:
             text = "cannot reach the engine at %s: %s" % (self.endpoint, error.reason)
             if error.system_errno == errno.EACCES:

@@ -84,7 +84,7 @@ class EngineClient:
 
     def remove(self, name: str) -> bool:
         """Remove a name, and the image with its last name. Return False if it does not exist. Raises Refused."""
-        response = self._send("DELETE", "/images/%s" % _quoted(name))
+        response = self._send("DELETE", "/images/%s" % _quoted(name), is_work=True)
         try:
             self._checked(response).close()
         except NotFound:

@@ -45,6 +45,10 @@ class ConnectionReset(ConnectionFailed):
     """An established connection broke. If it was kept alive, the server may have closed it long before."""
 
 
+class NoResponse(ConnectionFailed):
+    """The host accepted the connection, but did not respond within the timeout."""
+
+
 class PermanentConnectionError(ConnectionFailed):
     """A connection failure that a retry will not fix, such as failed or missing TLS, or an invalid address."""
 
@@ -67,7 +71,7 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Conne
     if isinstance(error, ValueError):
         reason = "the URL or a header of the request is not valid"
         return MalformedRequest("cannot reach %s: %s" % (host, reason), hint=_URL_HINT, reason=reason)
-    kind = ConnectionReset if any(isinstance(cause, _RESETS) for cause in causes) else ConnectionFailed
+    kind = _kind(causes)
     if is_by_proxy:
         reason = _proxy_reason(causes)
         return kind("cannot reach %s through the proxy %s: %s" % (host, proxy, reason), hint=_PROXY_HINT, reason=reason)
@@ -104,6 +108,12 @@ def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionE
 
 
 _RESETS = (ConnectionResetError, BrokenPipeError, http.client.HTTPException, ssl.SSLEOFError)
+
+
+def _kind(causes: list[BaseException]) -> type[ConnectionFailed]:
+    if any(isinstance(cause, _RESETS) for cause in causes):
+        return ConnectionReset
+    return NoResponse if any("ReadTimeout" in type(cause).__name__ for cause in causes) else ConnectionFailed
 
 
 def _proxy_reason(causes: list[BaseException]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 
 import pytest
 
@@ -37,6 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif length:
             self.rfile.read(int(length))
         self.server.asked.append("%s %s" % (self.command, self.path))
+        time.sleep(self.server.delays.get(self.command, 0))
         status, body = self.server.answers.get(self.path.partition("?")[0], (200, b"{}"))
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
@@ -55,7 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        found.asked, found.answers, found.cut, found.api = [], {}, 0, "1.41"
+        found.asked, found.answers, found.delays, found.cut, found.api = [], {}, {}, 0, "1.41"
         thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield found
@@ -137,6 +139,26 @@ def test_nobody_answers(server):
         "cannot reach the engine at tcp://127.0.0.1:1: connection refused. "
         "Start the engine, or set DOCKER_HOST or CONTAINER_HOST in the task's environment."
     )
+
+
+def test_an_engine_has_time_to_delete_a_large_image(server):
+    server.delays["DELETE"] = 0.4
+    client = EngineClient(Connection(Endpoint(host="127.0.0.1:%d" % server.server_port), 0.2, RunStats()))
+    assert client.remove("a:1") is True
+    client.close()
+
+
+def test_an_engine_that_does_not_respond_is_running(server):
+    server.delays["POST"] = 0.4
+    endpoint = Endpoint(host="127.0.0.1:%d" % server.server_port)
+    client = EngineClient(Connection(endpoint, 0.2, RunStats()))
+    with pytest.raises(ConnectionFailed) as caught:
+        client.tag(ID, "r.example/a:1")
+    assert str(caught.value) == (
+        "the engine at %s did not respond within the timeout. Check the engine's log, and run the task again."
+        % (endpoint,)
+    )
+    client.close()
 
 
 def test_socket_of_somebody_else(tmp_path, monkeypatch):
