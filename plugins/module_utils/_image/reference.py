@@ -251,6 +251,11 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def position(name: str) -> int | None:
+    """Return the position of an image in a file for ``@N``, counting from 0; None for a name. No file has as many images as nine digits can count."""
+    return int(name[1:]) if re.fullmatch("@[0-9]{1,9}", name) else None
+
+
 def is_prefix(text: str) -> bool:
     """Return whether this can be the beginning of repository names up to a slash: a host, or a host and a path."""
     host, slash, path = text.partition("/")
@@ -327,7 +332,7 @@ def _parse_engine(transport: str, rest: str) -> EngineReference:
                 hint,
             )
         path = os.path.abspath(os.path.expanduser(path))
-        if not name or re.fullmatch("@[0-9]{1,9}", name):
+        if not name or position(name) is not None:
             return EngineReference(transport, path, tag=name)
     if digests.is_digest(name):
         return EngineReference(transport, path, digest=name)

@@ -28,6 +28,7 @@ from .._files import (
     target_of,
 )
 from .._image import digest as digests
+from .._image import reference as references
 from .._image.saved import SavedImage
 from .._run import Count, uncounted
 from .content_location import Location
@@ -59,9 +60,9 @@ class DockerArchive(ImageBackend):
         images = self._current()
         if digests.is_digest(name):
             return name if any(image.id == name for image in images) else None
-        if name.startswith("@"):
-            at_position = self._ids[int(name[1:]) :][:1] if images else []
-            return at_position[0] if at_position else None
+        position = references.position(name)
+        if position is not None:
+            return self._ids[position] if images and position < len(self._ids) else None
         if name:
             found = [image for image in images if name in image.names]
         else:
@@ -78,7 +79,10 @@ class DockerArchive(ImageBackend):
 
     def image(self, image_id: str) -> SavedImage:
         """Return the image with this ID."""
-        return next(image for image in self._read() if image.id == image_id)
+        found = [image for image in self._read() if image.id == image_id]
+        if not found:
+            raise NotFound("image %s was removed from the file during this run" % image_id, hint="Run the task again")
+        return found[0]
 
     def is_whole(self, image_id: str, layers: ReadLayers | None = None) -> bool:
         """Return whether the image exists. A file that can be read contains everything that its images need."""
@@ -190,11 +194,10 @@ class DockerArchive(ImageBackend):
         return reserved(target)
 
 
-def _merged(images: t.Iterable[SavedImage]) -> list[SavedImage]:
-    """Return each image once, with all of its names."""
-    found: dict[str, SavedImage] = {}
-    for image in images:
-        known = found.get(image.id)
-        names = tuple(dict.fromkeys((*known.names, *image.names))) if known else image.names
-        found[image.id] = dataclasses.replace(image, names=names)
-    return list(found.values())
+def _merged(images: t.Sequence[SavedImage]) -> list[SavedImage]:
+    """Return each image once, with all of its names. A name belongs to the last entry with it, as for engines."""
+    names: dict[str, list[str]] = {}
+    for name, owner in {name: image.id for image in images for name in image.names}.items():
+        names.setdefault(owner, []).append(name)
+    found = {image.id: image for image in images}
+    return [dataclasses.replace(image, names=tuple(names.get(image.id, ()))) for image in found.values()]

@@ -14,12 +14,12 @@ so several images may have the same name. The full name is then in io.containerd
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from .._errors import ImageError, InvalidContent, LocalFailure
 from .._image import document as documents
 from .._image import media_types
+from .._image import reference as references
 from .._image.descriptor import FIELDS as ENTRY_FIELDS
 from .._image.manifest import FIELDS, Manifest
 from .._image.saved import full_name
@@ -29,7 +29,6 @@ MAX_INDEX = 64 * 1024 * 1024
 # Each entry takes a name, a request or a file: a layout with more of them is made to keep a task busy.
 MAX_ENTRIES = 100_000
 
-_POSITION = re.compile("@[0-9]{1,9}")
 _REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 # How many names a hint has.
@@ -60,8 +59,9 @@ class Index:
 
         Raises :class:`ImageError` if the name is ambiguous.
         """
-        if _POSITION.fullmatch(name):
-            return self.entries[int(name[1:]) :][:1]
+        position = references.position(name)
+        if position is not None:
+            return self.entries[position : position + 1]
         if not name:
             if len(self.by_digest) > 1:
                 raise ImageError("the %s contains several images" % self._kind, hint=self.names_hint())

@@ -86,6 +86,28 @@ def test_a_transport_alone_is_a_short_name(transport):
     assert str(parse(transport)) == "docker.io/library/" + transport
 
 
+@pytest.mark.parametrize(
+    ("name", "position"),
+    [
+        ("@0", 0),
+        ("@12", 12),
+        ("@999999999", 999_999_999),
+        ("@" + "9" * 5000, None),
+        ("@", None),
+        ("@1a", None),
+        ("1", None),
+    ],
+)
+def test_positions(name, position):
+    assert references.position(name) == position
+
+
+def test_positions_beyond_all_files_are_names():
+    with pytest.raises(InvalidReference, match="Write sha256: followed by 64"):
+        parse("docker-archive:/file.tar:@" + "9" * 5000)
+    assert parse("oci:/layout:@" + "9" * 5000).tag == "@" + "9" * 5000
+
+
 @pytest.mark.parametrize("transport", ["tarball", "sif"])
 def test_transports_that_are_not_supported_are_refused_by_name(transport):
     for path in ("image", "/image"):

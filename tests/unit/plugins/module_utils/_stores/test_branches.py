@@ -116,6 +116,10 @@ class TestLayout:
 
 
 class TestIndex:
+    @pytest.mark.parametrize("name", ["@2", "@" + "9" * 5000])
+    def test_a_position_beyond_the_entries_is_not_found(self, name):
+        assert Index([new_entry(ONE.manifest, "1"), new_entry(TWO.manifest, "2")], "layout").find(name) == []
+
     def test_positions_are_shown_if_full_names_do_not_tell_images_apart(self):
         def named(image, full_name):
             entry = new_entry(image.manifest, "1")

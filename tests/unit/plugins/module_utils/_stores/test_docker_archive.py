@@ -66,6 +66,24 @@ def test_positions_are_those_of_manifest_json(path):
     assert archive.find("@0") is None
 
 
+def test_a_name_belongs_to_the_last_entry_with_it(path):
+    one, two = saved(b"1", names=(A,)), saved(b"2", names=(A, B))
+    path.write_bytes(b"".join(docker_save.archive([one, two, one])))
+    assert DockerArchive(str(path)).find(A) == one.id
+    assert names(path) == {A: one.id, B: two.id}
+    path.write_bytes(b"".join(docker_save.archive([one, two])))
+    assert names(path) == {A: two.id, B: two.id}
+
+
+def test_a_file_that_was_replaced_after_the_image_was_found(path):
+    write(path, saved(b"1", names=(A,)))
+    archive = DockerArchive(str(path))
+    found = archive.find(A)
+    path.write_bytes(b"".join(docker_save.archive([saved(b"other")])))
+    with pytest.raises(NotFound, match="image %s was removed from the file during this run" % found):
+        archive.image(found)
+
+
 def test_only_image_needs_no_name(path):
     image = saved(b"1")
     write(path, image)
