@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import typing as t
 
 from .._errors import ContentMissing, DigestMismatch, ImageError, InvalidContent, NotFound, tag_moved
@@ -31,7 +32,7 @@ from .._image.saved import manifest as manifest_of
 from .._image.verified import Verified, skipped
 from .content_location import Location
 from .image_backend import ImageBackend, ReadLayers
-from .layers import compression, digest_of, gzipped, plain, require_zstd
+from .layers import compression, digest_of, gzipped, measured, plain, require_zstd
 from .repository import Lockable, Store
 from .staging import Staging
 
@@ -243,17 +244,19 @@ class ConfigStore(Store, Lockable):
             raise NotFound("blob %s of the image is missing" % digest, hint="Run the task again") from None
 
     def _described(self, layer: Layer) -> dict[str, t.Any]:
-        """Return the descriptor of a layer as it is stored. For an uncompressed layer, the config has its digest."""
+        """Return the descriptor of a layer as it is stored, or as it is without zstd, which schema 2 does not support.
+
+        For an uncompressed layer, the config has its digest. Reading a damaged layer raises DigestMismatch.
+        """
         kind = compression(bytes(next(iter(layer.open()), b"")))
-        if kind == "zstd":
-            cause = "the layers of the image are compressed with zstd, which is not supported in Docker archives"
-            raise ImageError(cause, hint="Build the image with gzip-compressed layers")
         if not kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
-        if digest_of(plain(layer.open(), layer.size)) != layer.diff_id:
-            cause = "digest mismatch: the image config specifies %s for a layer, but the layer has different content"
-            raise DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
-        return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, layer.open)
+        size, damage = _examined(layer)
+        refuse = functools.partial(_refuse, damage) if damage else None
+        if kind == "zstd":
+            plain_content = refuse or (lambda: plain(layer.open(), layer.size))
+            return self._offer(layer.diff_id, size, media_types.DOCKER_PLAIN_LAYER, plain_content)
+        return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, refuse or layer.open)
 
     def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
         """Return the content to compress. It is counted immediately, so that the total is known before any content is read."""
@@ -263,6 +266,7 @@ class ConfigStore(Store, Lockable):
 
     def _compressed(self, layer: Descriptor, content: t.Iterable[digests.Chunk]) -> dict[str, t.Any]:
         if layer.media_type not in media_types.PLAIN_LAYERS:
+            self._contents(layer.digest)  # a damaged layer is refused here, because the destination may already have it
             return self._offer(layer.digest, layer.size, layer.media_type, self._staging.contents[layer.digest])
         staged = self._staging.keep(self._staging.compressed, layer.digest, gzipped(content))
         return self._offer(staged.digest, staged.size, media_types.DOCKER_LAYER, staged.chunks)
@@ -289,3 +293,19 @@ class ConfigStore(Store, Lockable):
                 raise DigestMismatch(cause % (layer.digest, staged.digest, diff_id), hint=_DAMAGED_HINT)
             found.append(Layer(diff_id, staged.size, staged.chunks))
         return tuple(found)
+
+
+def _examined(layer: Layer) -> tuple[int, ImageError | None]:
+    """Return the size of a compressed layer after decompression, and an error if its content is not that of the config."""
+    try:
+        found, size = measured(plain(layer.open(), layer.size))
+    except InvalidContent as error:
+        return layer.size, error
+    if found == layer.diff_id:
+        return size, None
+    cause = "digest mismatch: the image config specifies %s for a layer, but the layer has different content"
+    return size, DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
+
+
+def _refuse(damage: ImageError) -> t.NoReturn:
+    raise DigestMismatch(damage.cause, hint=damage.hint)

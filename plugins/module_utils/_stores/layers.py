@@ -117,10 +117,16 @@ def gzipped(chunks: t.Iterable[Chunk]) -> t.Iterator[bytes]:
 
 def digest_of(chunks: t.Iterable[Chunk]) -> str:
     """Return the sha256 digest of content of any size."""
-    hasher = hashlib.sha256()
+    return measured(chunks)[0]
+
+
+def measured(chunks: t.Iterable[Chunk]) -> tuple[str, int]:
+    """Return the sha256 digest of content, and its size in bytes."""
+    hasher, size = hashlib.sha256(), 0
     for chunk in chunks:
         hasher.update(chunk)
-    return "sha256:" + hasher.hexdigest()
+        size += len(chunk)
+    return "sha256:" + hasher.hexdigest(), size
 
 
 def is_intact(layer: Layer) -> bool:

@@ -12,6 +12,7 @@ import pathlib
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
+from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
 from ansible_collections.drayage.registry.plugins.module_utils._stores.config_store import ConfigStore
@@ -41,6 +42,10 @@ def pushed(*layers: bytes, text: str = "linux/amd64", level: int = 9, **more: ob
         **more,
     }
     return Image(Manifest.parse(encode(document)), (config, *compressed))
+
+
+def by_id(image: SavedImage) -> Descriptor:
+    return Descriptor(media_types.DOCKER_CONFIG, image.id, 0)
 
 
 def store(path: pathlib.Path, name: str = "r.example/app", staging: Staging | None = None) -> ConfigStore:

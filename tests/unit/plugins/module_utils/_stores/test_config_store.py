@@ -22,12 +22,17 @@ from ansible_collections.drayage.registry.plugins.module_utils._image import dig
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.descriptor import Descriptor
 from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
-from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
 from ansible_collections.drayage.registry.plugins.module_utils._stores import decompression, layers
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.plugins.module_utils._stores.staging import Staging
 from ansible_collections.drayage.registry.tests.unit.support import archives, images
-from ansible_collections.drayage.registry.tests.unit.support.engines import config_for, names, pushed, saved, store
+from ansible_collections.drayage.registry.tests.unit.support.engines import (
+    config_for,
+    names,
+    pushed,
+    saved,
+    store,
+)
 from ansible_collections.drayage.registry.tests.unit.support.rewinding import CONTENT, check_rewinding
 
 NAME = "r.example/app:1"
@@ -118,10 +123,6 @@ def test_layer_that_bursts_does_not_fill_the_disk(path, monkeypatch):
     assert 0 < sum(sizes) < 90_000_000
 
 
-def by_id(image):
-    return Descriptor(media_types.DOCKER_CONFIG, image.id, 0)
-
-
 def artifact():
     return images.image("linux/amd64", config_type="application/vnd.oci.empty.v1+json").manifest
 
@@ -186,44 +187,6 @@ def test_a_layer_is_read_from_any_byte(path, monkeypatch):
     DockerArchive(str(path)).add(saved(CONTENT, names=(NAME,)))
     source = store(path)
     check_rewinding(source, source.manifest("1").layers[0], monkeypatch)
-
-
-def test_layers_that_are_compressed_go_as_they_are(path, pool):
-    compressed = gzip.compress(b"low", 1)
-    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
-    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
-    source = store(path)
-    made = source.manifest("1")
-    (layer,) = source.registry_form(made, pool).layers
-    assert (layer.digest, layer.media_type) == (digests.of(compressed), media_types.DOCKER_LAYER)
-    assert b"".join(source.open_blob(layer)) == compressed
-
-
-def test_compressed_layer_with_other_content(path):
-    compressed = gzip.compress(b"else")
-    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
-    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
-    with pytest.raises(DigestMismatch):
-        store(path).manifest("1")
-
-
-def test_layer_that_was_damaged_is_missing(path):
-    DockerArchive(str(path)).add(saved(b"low", b"high", names=(NAME,)))
-    path.write_bytes(path.read_bytes().replace(b"high" + bytes(99), b"hihi" + bytes(99)))
-    damaged = store(path)
-    blobs = damaged.manifest("1").blobs
-    assert [damaged.has_blob(blob) for blob in blobs] == [True, True, False]
-    assert damaged.has_manifest(saved(b"low", b"high").id)
-    assert not damaged.is_intact(by_id(saved(b"low", b"high")), None)
-
-
-def test_compressed_layer_that_was_damaged(path):
-    compressed = gzip.compress(b"low")
-    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
-    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
-    assert store(path).is_intact(by_id(saved(b"low")), None)
-    path.write_bytes(path.read_bytes().replace(compressed, compressed[:-4] + b"abcd"))
-    assert not store(path).is_intact(by_id(saved(b"low")), None)
 
 
 def test_names_of_a_repository_and_of_a_file(path):
@@ -372,14 +335,6 @@ def test_an_image_keeps_its_names_in_other_repositories(path):
     assert store(path, "").delete(saved(b"1").id) is True
     assert not path.exists()
     assert store(path, "").delete(saved(b"1").id) is False
-
-
-def test_a_layer_in_zstd_is_refused(path):
-    compressed = b"\x28\xb5\x2f\xfd" + bytes(20)
-    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
-    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
-    with pytest.raises(ImageError, match="compressed with zstd, which is not supported in Docker archives"):
-        store(path).manifest("1")
 
 
 def test_compressing_is_counted_before_any_content_is_read(path, pool):

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Layers in Docker archives that are compressed or damaged."""
+
+from __future__ import annotations
+
+import gzip
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ansible_collections.drayage.registry.plugins.module_utils._errors import DigestMismatch, MissingLibrary
+from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
+from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
+from ansible_collections.drayage.registry.plugins.module_utils._image.saved import Layer, SavedImage
+from ansible_collections.drayage.registry.plugins.module_utils._stores import layers
+from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
+from ansible_collections.drayage.registry.tests.unit.support.engines import by_id, config_for, saved, store
+
+NAME = "r.example/app:1"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "images.tar"
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+def keep(path, compressed):
+    """Write an archive with an image that has the layer ``low``, with this content."""
+    kept = Layer(digests.of(b"low"), len(compressed), lambda: [compressed])
+    DockerArchive(str(path)).add(SavedImage(config_for(b"low"), (kept,), (NAME,)))
+
+
+def test_layers_that_are_compressed_go_as_they_are(path, pool):
+    compressed = gzip.compress(b"low", 1)
+    keep(path, compressed)
+    source = store(path)
+    made = source.manifest("1")
+    (layer,) = source.registry_form(made, pool).layers
+    assert (layer.digest, layer.media_type) == (digests.of(compressed), media_types.DOCKER_LAYER)
+    assert b"".join(source.open_blob(layer)) == compressed
+
+
+def test_layer_that_was_damaged_is_missing(path):
+    DockerArchive(str(path)).add(saved(b"low", b"high", names=(NAME,)))
+    path.write_bytes(path.read_bytes().replace(b"high" + bytes(99), b"hihi" + bytes(99)))
+    damaged = store(path)
+    blobs = damaged.manifest("1").blobs
+    assert [damaged.has_blob(blob) for blob in blobs] == [True, True, False]
+    assert damaged.has_manifest(saved(b"low", b"high").id)
+    assert not damaged.is_intact(by_id(saved(b"low", b"high")), None)
+
+
+def test_compressed_layer_that_was_damaged(path):
+    compressed = gzip.compress(b"low")
+    keep(path, compressed)
+    assert store(path).is_intact(by_id(saved(b"low")), None)
+    path.write_bytes(path.read_bytes().replace(compressed, compressed[:-4] + b"abcd"))
+    assert not store(path).is_intact(by_id(saved(b"low")), None)
+
+
+@pytest.mark.parametrize(
+    "compressed", [gzip.compress(b"else"), gzip.compress(b"low")[:-6]], ids=["other", "incomplete"]
+)
+def test_a_compressed_layer_with_other_content_is_missing(path, pool, compressed):
+    keep(path, compressed)
+    damaged = store(path)
+    made = damaged.manifest("1")
+    assert (made.layers[0].digest, made.layers[0].size) == (digests.of(compressed), len(compressed))
+    assert [damaged.has_blob(blob) for blob in made.blobs] == [True, False]
+    # The registry may have the layer, so that nothing would read it.
+    with pytest.raises(DigestMismatch, match="different content|is corrupt"):
+        damaged.registry_form(made, pool)
+
+
+def test_a_layer_in_zstd_is_compressed_with_gzip(path, pool):
+    zstandard = pytest.importorskip("zstandard", reason="zstandard is optional")
+    keep(path, zstandard.ZstdCompressor().compress(b"low"))
+    source = store(path)
+    made = source.manifest("1")
+    (layer,) = made.layers
+    assert (layer.digest, layer.size, layer.media_type) == (digests.of(b"low"), 3, media_types.DOCKER_PLAIN_LAYER)
+    for _time in range(2):
+        assert b"".join(source.open_blob(layer)) == b"low"
+    (compressed,) = source.registry_form(made, pool).layers
+    assert compressed.media_type == media_types.DOCKER_LAYER
+    assert gzip.decompress(b"".join(source.open_blob(compressed))) == b"low"
+
+
+def test_a_damaged_layer_in_zstd_is_missing(path, pool):
+    zstandard = pytest.importorskip("zstandard", reason="zstandard is optional")
+    keep(path, zstandard.ZstdCompressor().compress(b"else"))
+    damaged = store(path)
+    made = damaged.manifest("1")
+    assert [damaged.has_blob(blob) for blob in made.blobs] == [True, False]
+    with pytest.raises(DigestMismatch, match="but the layer has different content"):
+        damaged.registry_form(made, pool)
+
+
+def test_a_layer_in_zstd_needs_the_library(path, monkeypatch):
+    monkeypatch.setattr(layers, "zstandard", None)
+    keep(path, b"\x28\xb5\x2f\xfd" + bytes(20))
+    with pytest.raises(MissingLibrary, match="zstandard"):
+        store(path).manifest("1")
