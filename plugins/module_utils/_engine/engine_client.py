@@ -35,13 +35,15 @@ class EngineClient:
         return str(self._connection.endpoint)
 
     def version(self) -> dict[str, t.Any]:
-        """Return ``Os`` and ``Arch``. podman takes half a second to respond."""
-        return self._object(self._send("GET", "/version"))
+        """Return ``Os`` and ``Arch``, and ``Machine`` for 32-bit ARM, if the engine shows it. podman takes half a second to respond."""
+        version = self._object(self._send("GET", "/version"))
+        if version.get("Arch") == "arm":
+            version["Machine"] = self._info().get("Architecture")
+        return version
 
     def has_other_ids(self) -> bool:
         """Return whether IDs are digests of manifests, as in Docker's newer image store (containerd)."""
-        status = self._object(self._send("GET", "/info")).get("DriverStatus")
-        return "io.containerd.snapshotter" in str(status)
+        return "io.containerd.snapshotter" in str(self._info().get("DriverStatus"))
 
     def images(self) -> list[dict[str, t.Any]]:
         """Return ``Id`` and ``RepoTags`` of all images."""
@@ -94,6 +96,9 @@ class EngineClient:
     def close(self) -> None:
         """Close all connections."""
         self._connection.close()
+
+    def _info(self) -> dict[str, t.Any]:
+        return self._object(self._send("GET", "/info"))
 
     def _send(self, method: str, path: str, **more: t.Any) -> Response:
         """Send a request. Each path begins with the API version of the engine, which is requested once."""

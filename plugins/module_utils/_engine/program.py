@@ -29,9 +29,9 @@ class PodmanProgram:
         self._workplace = Workplace()
 
     def version(self) -> dict[str, t.Any]:
-        """Return ``Os`` and ``Arch``."""
+        """Return ``Os``, ``Arch`` and ``Machine``."""
         system, _slash, architecture = self._run("info", "--format", "{{.Host.OS}}/{{.Host.Arch}}").partition("/")
-        return {"Os": system.strip(), "Arch": architecture.strip()}
+        return {"Os": system.strip(), "Arch": architecture.strip(), "Machine": os.uname().machine}
 
     def has_other_ids(self) -> bool:
         """Return False: IDs are the digests of configs here."""

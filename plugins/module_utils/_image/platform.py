@@ -81,6 +81,12 @@ class Platform:
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
+    @staticmethod
+    def variant_of(machine: str) -> str:
+        """Return the variant of a 32-bit ARM machine as ``uname -m`` shows it, such as ``armv6l``; empty for others."""
+        found = re.match("armv([567])", machine)
+        return "v" + found.group(1) if found else ""
+
     def rank(self, candidate: Platform) -> int | None:
         """Return how well an image for ``candidate`` fits this platform: higher is better, and None does not fit."""
         if (self.os, self.architecture) != (candidate.os, candidate.architecture):

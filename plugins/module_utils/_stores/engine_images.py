@@ -81,7 +81,9 @@ class EngineImages(ImageBackend):
     def platform(self) -> Platform | None:
         """Return the platform of the engine."""
         version = self._engine.version()
-        return Platform(str(version.get("Os", "")), str(version.get("Arch", ""))).normalized()
+        architecture = str(version.get("Arch", ""))
+        variant = Platform.variant_of(str(version.get("Machine"))) if architecture == "arm" else ""
+        return Platform(str(version.get("Os", "")), architecture, variant).normalized()
 
     def add(self, image: SavedImage) -> None:
         """Load the image with its names, and check that the engine gives it the same ID."""

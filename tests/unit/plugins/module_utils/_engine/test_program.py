@@ -37,6 +37,12 @@ def test_what_podman_says_last_is_the_reason():
         program.remove("r.example/a:1")
 
 
+def test_the_platform_has_the_machine():
+    machine = os.uname().machine
+    program = PodmanProgram(Program(info=(0, "linux/arm\n", "")))
+    assert program.version() == {"Os": "linux", "Arch": "arm", "Machine": machine}
+
+
 def test_silent_failure():
     with pytest.raises(Refused, match=r"podman tag failed \(exit status 125\)"):
         PodmanProgram(Program(tag=(125, "", ""))).tag(ID, "r.example/a:1")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pytest
 
@@ -209,6 +210,9 @@ class TestEngine:
     def test_images_run_on_the_platform_of_the_engine(self):
         engine = ContainerdEngine()
         assert EngineImages("docker-daemon", engine).platform() == Platform("linux", "amd64")
+        for machine, platform in (("armv6l", "linux/arm/v6"), ("armv7l", "linux/arm/v7"), ("aarch64", "linux/arm")):
+            engine.version = functools.partial(dict, Os="linux", Arch="arm", Machine=machine)
+            assert str(EngineImages("docker-daemon", engine).platform()) == platform
         engine.version = dict
         assert EngineImages("docker-daemon", engine).platform() == Platform("", "")
 
