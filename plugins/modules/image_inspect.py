@@ -168,7 +168,9 @@ raw:
   type: str
   sample: '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 platforms:
-  description: The platforms in the index, or the platform of a single-platform image. Attestations are not included.
+  description:
+    - The platforms in the index, or the platform of a single-platform image. Attestations are not included.
+    - For an index, these are the platforms of its own entries. Images in nested indexes, and entries without a platform, are not included.
   returned: success
   type: list
   elements: str

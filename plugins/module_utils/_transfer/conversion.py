@@ -62,7 +62,8 @@ def convert_selection(selection: Selection, conversion: Conversion, content: Con
             "the index cannot be converted, because platform_mode: sparse keeps it unchanged",
             hint="Use platform_mode: strip",
         )
-    return Converted(Selection(top, None, converter.replaced), tuple(converter.lost))
+    converted = Selection(top, None, converter.replaced, chosen=selection.chosen)
+    return Converted(converted, tuple(converter.lost))
 
 
 class _Converter:

@@ -28,15 +28,20 @@ _ZSTD_ANNOTATION = "io.github.containers.compression.zstd"
 class Selection:
     """An image or index, and the digests of its selected descendants; None selects all of them.
 
-    ``replaced`` has nested indexes that lost children, by their new digests. ``only`` is the platform of an image
-    that was taken out of its index.
+    ``replaced`` has nested indexes that lost children, by their new digests. ``chosen`` has the platforms that were
+    selected from an index, in its order.
     """
 
     manifest: Manifest
     wanted: frozenset[str] | None = None
     replaced: t.Mapping[str, Manifest] = dataclasses.field(default_factory=dict)
     is_sparse: bool = False
-    only: Platform | None = None
+    chosen: tuple[Platform, ...] = ()
+
+    @property
+    def is_taken_out(self) -> bool:
+        """Whether the image was taken out of its index."""
+        return bool(self.chosen) and not self.manifest.is_index
 
     def children(self, parent: Manifest) -> list[Descriptor]:
         """Return the selected children of an index."""
@@ -44,9 +49,9 @@ class Selection:
 
     @property
     def platforms(self) -> list[str]:
-        """The platforms of the selected children, in the order of the index; empty for an image without an index."""
-        if self.only:
-            return [str(self.only)]
+        """The platforms of the selected images, in the order of the index; empty for an image without an index."""
+        if self.chosen:
+            return list(dict.fromkeys(map(str, self.chosen)))
         children = [child for child in self.children(self.manifest) if not child.attests]
         names = [str(child.platform) for child in children if child.platform]
         return [name for name in dict.fromkeys(names) if name != "unknown/unknown"]
@@ -82,7 +87,9 @@ def select(
     found = set().union(*(best(platform, known) for platform in platforms))
     if not top.is_index:
         return Selection(top)
-    return chooser.strip({digest for digest, platform in offered if platform in found}, sparse)
+    leaves = {digest for digest, platform in offered if platform in found}
+    chosen = tuple(platform for digest, platform in offered if digest in leaves and platform.is_known)
+    return dataclasses.replace(chooser.strip(leaves, sparse), chosen=chosen)
 
 
 def _offered(platforms: t.Sequence[Platform], known: t.Iterable[Platform]) -> list[Platform]:
@@ -123,7 +130,7 @@ def select_one(
             hint="Set platforms to one of: %s" % ", ".join(sorted(map(str, known))),
         )
     digest, found = _find(top, wanted[0], content)
-    return Selection(content.manifest(digest), only=found)
+    return Selection(content.manifest(digest), chosen=(found,))
 
 
 def find_image(top: Manifest, platform: Platform, content: Content) -> str:

@@ -86,7 +86,7 @@ def _used(store: Store, plan: Plan) -> Used:
     original = selection.manifest if selection.manifest.digest == plan.source_digest else None
     if plan.request.conversion:  # what is used has other digests than what is signed
         return Used(store, plan.source_digest, original)
-    only = selection.manifest.digest if selection.only else ""
+    only = selection.manifest.digest if selection.is_taken_out else ""
     return Used(store, plan.source_digest, original, selection.wanted, only)
 
 
