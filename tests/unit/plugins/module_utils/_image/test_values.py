@@ -176,7 +176,7 @@ def test_versions_of_bundles_that_are_read(suffix):
     document = {
         "mediaType": "application/vnd.dev.sigstore.bundle" + suffix,
         "verificationMaterial": {"publicKey": {"hint": "k"}},
-        "dsseEnvelope": {"payloadType": "text/plain", "payload": "", "signatures": []},
+        "dsseEnvelope": {"payloadType": "text/plain", "payload": "", "signatures": [{"sig": ""}]},
     }
     assert Bundle.parse(json.dumps(document).encode()).hint == "k"
     for version in (".v0.4+json", "+json;version=0.0", "+json;version=0.4"):
