@@ -94,10 +94,13 @@ class _Converter:
                 self._done[manifest.digest] = self._index(manifest)
             elif family:
                 self._done[manifest.digest] = convert.convert_image(manifest, family)
+                self._note_lost(manifest)
             else:
                 self._done[manifest.digest] = manifest
-            self.lost.update(dict.fromkeys(convert.lost_annotations(manifest, family)))
         return self._done[manifest.digest]
+
+    def _note_lost(self, manifest: Manifest) -> None:
+        self.lost.update(dict.fromkeys(convert.lost_annotations(manifest, self._conversion.family)))
 
     def _index(self, index: Manifest) -> Manifest:
         children = self._wanted(index)
@@ -121,6 +124,7 @@ class _Converter:
         if not self._conversion.attestations:
             left_out.update(child.digest for child in index.children if child.attests)
         stripped = index.with_children(lambda position: index.children[position].digest not in left_out, {})
+        self._note_lost(stripped)
         return convert.convert_index(stripped, self._conversion.family, made, platforms)
 
     def _platforms(self, index: Manifest, children: t.Iterable[Descriptor]) -> dict[str, dict[str, t.Any]]:

@@ -241,6 +241,15 @@ def test_annotations_that_are_lost_are_told_once(convert, store):
     assert convert(top, Conversion("oci")).lost == ()
 
 
+def test_annotations_of_what_is_left_out_are_not_lost(convert):
+    assert "vnd.docker.reference.digest" in ATTESTED.raw.decode()
+    assert convert(ATTESTED, Conversion("docker", attestations=False)).lost == ()
+    top = index(
+        entry(ZSTD, "linux/amd64", annotations={"zstd": "1"}), entry(AMD64, "linux/amd64", annotations={"a": "2"})
+    )
+    assert convert(top, DOCKER).lost == ("a",)
+
+
 def test_a_sparse_index_keeps_its_bytes_or_is_refused(convert):
     assert convert(ATTESTED, Conversion("oci"), "linux/amd64", sparse=True).selection.manifest.raw == ATTESTED.raw
     for target in (DOCKER, Conversion(attestations=False)):
