@@ -189,6 +189,17 @@ def _hint_of_url(scheme: str, rest: str) -> str:
     return "Write host[:port]/path[:tag] for a registry, or a transport such as oci:PATH"
 
 
+def refuse_official(text: str, reference: Reference) -> None:
+    """Reject a destination without a registry: it would mean an official image, which only Docker can push. Raises InvalidReference."""
+    name = text.strip()
+    name = name[len("docker://") :] if name.startswith("docker://") else name
+    if not isinstance(reference, RegistryReference) or "/" in name:
+        return
+    if reference.repository.startswith("library/") and reference.host == DOCKER_HUB:
+        hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
+        raise InvalidReference("dest has no registry, so it would refer to an official image on Docker Hub", text, hint)
+
+
 def parse_registry(text: str) -> RegistryReference:
     """Parse ``[host[:port]/]path[:tag][@digest]``, and expand short names: ``busybox`` is ``docker.io/library/busybox``."""
     shown = without_userinfo(text)

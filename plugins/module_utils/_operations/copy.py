@@ -69,7 +69,7 @@ def copy(options: CopyOptions, stores: Stores, gate: Gate = OPEN) -> Copied:
     """
     source = references.parse(options.src)
     destination = references.named_after(references.parse(options.dest), source)
-    _check_registry(options.dest, destination)
+    references.refuse_official(options.dest, destination)
     tags = _destination_tags(source, destination, options.tags)
     mount_from = _mount_source(source, destination)
     request = CopyRequest(
@@ -131,15 +131,6 @@ def _with_format(error: ImageError, plan: Plan) -> ImageError:
         other = convert.OCI if convert.is_of(manifest, convert.DOCKER) else convert.DOCKER
         error.hint += ", or set format: %s to convert the image, which changes its digest" % other
     return error
-
-
-def _check_registry(text: str, destination: Reference) -> None:
-    """Reject a name without a registry: it would mean an official image, which only Docker can push."""
-    if not isinstance(destination, RegistryReference) or "/" in text:
-        return
-    if destination.repository.startswith("library/") and destination.host == references.DOCKER_HUB:
-        hint = "Write host[:port]/REPOSITORY[:TAG], or docker.io/USER/REPOSITORY[:TAG] for Docker Hub"
-        raise InvalidReference("dest has no registry, so it would refer to an official image on Docker Hub", text, hint)
 
 
 def _destination_tags(source: Reference, destination: Reference, more: t.Sequence[str]) -> tuple[str, ...]:

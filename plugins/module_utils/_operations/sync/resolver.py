@@ -199,7 +199,9 @@ class RepositoryResolver:
                 raise ImageError(
                     "images: %s has no dest" % _text(source), hint="Set dest for this entry or for the task"
                 )
-            return _without_name(dest)
+            destination = _without_name(dest)
+            references.refuse_official(dest, destination)
+            return destination
         return self._dest.repository(self._default(entry, source) if dest is None else dest.strip("/"))
 
     def _default(self, entry: Entry, source: Repository) -> str:

@@ -78,7 +78,7 @@ def test_the_result_is_pinned_if_the_destination_supports_digests(stores, tmp_pa
     assert copy(CopyOptions(APP, layout + ":x"), stores).image == layout + ":x"
 
 
-@pytest.mark.parametrize("dest", ["app", "app:1"])
+@pytest.mark.parametrize("dest", ["app", "app:1", "docker://app:1", " docker://app "])
 def test_a_destination_without_a_registry_is_refused(stores, dest):
     with pytest.raises(InvalidReference) as caught:
         copy(CopyOptions(APP, dest), stores)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.declaration import Entry, SyncOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.resolver import (
     RepositoryResolver,
@@ -146,3 +146,12 @@ def test_a_password_in_a_url_is_not_told(url):
 def test_what_is_no_place_for_a_set(text):
     with pytest.raises(ImageError):
         SyncRoot.parse("dest", text)
+
+
+@pytest.mark.parametrize("dest", ["app", "docker://app"])
+def test_an_entry_is_not_copied_to_an_official_image_on_docker_hub(dest):
+    with pytest.raises(
+        InvalidReference, match="^%s: dest has no registry, so it would refer to an official image" % dest
+    ):
+        pairs({"name": "s.example/app", "dest": dest})
+    assert pairs({"name": "s.example/app", "dest": "user/app"}) == [("s.example/app", "docker.io/user/app")]
