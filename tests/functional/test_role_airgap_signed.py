@@ -33,12 +33,13 @@ def export(run_playbook, registry, repository, tmp_path):
 
 @pytest.fixture
 def bring(run_playbook, second_registry, tmp_path):
-    def run(*keys, succeeds=True):
+    def run(*keys, succeeds=True, **more):
         variables = {
             "airgap_import_src": str(tmp_path / "bundle"),
             "airgap_import_dest": second_registry.host,
             "airgap_import_inventory": str(tmp_path / "site.json"),
             "airgap_import_public_keys": [key.public for key in keys],
+            **more,
         }
         second_registry.forget()
         return run_playbook("drayage.registry.airgap_import", variables=variables, succeeds=succeeds)
@@ -70,3 +71,10 @@ def test_only_bundles_that_are_signed_as_they_are_cross_the_gap(
 
     assert bring(key, other)
     assert digest_at(second_registry.host, f"{repository}/app", "1") == IMAGE.digest
+
+
+def test_an_empty_text_does_not_disable_the_verification(export, bring, second_registry):
+    export()
+    output = bring(airgap_import_public_keys="", succeeds=False)
+    assert "cannot read the public key" in output
+    assert not [request for request in second_registry.requests() if request.method not in ("GET", "HEAD")]
