@@ -17,8 +17,8 @@ import yaml
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 
-# Keys of mappings and positions in lists, from the top of a document.
-Path = tuple[t.Union[str, int], ...]
+from ._json_documents import read_json
+from ._spans import Path, Span
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNITS = frozenset(("Container", "Image", "Volume"))
@@ -33,19 +33,6 @@ _HINT = "Correct the document"
 
 class InvalidDocument(ImageError):
     """A text is not YAML, JSON or a unit file."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Span:
-    """The position of a scalar, including its quotes, as offsets in the text; ``style`` is its style in YAML, such as ``'``.
-
-    ``in_flow`` shows that it is between brackets or braces, as everything is in JSON.
-    """
-
-    start: int
-    end: int
-    style: str
-    in_flow: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +55,16 @@ def load(text: str) -> list[Document]:
     if _is_unit(text):
         return [Document(_read_unit(text), _unit_spans(text))]
     try:
+        documents = read_json(text)
+        if documents is not None:
+            return [Document(value, spans) for value, spans in documents]
         nodes = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         raise InvalidDocument("the document is not valid YAML or JSON (%s)" % _reason(error), hint=_HINT) from None
+    except UnicodeError:
+        raise InvalidDocument(
+            "the document is not valid YAML or JSON (it is not valid Unicode)", hint="Save the document in UTF-8"
+        ) from None
     except RecursionError:
         raise InvalidDocument(
             "the document is nested too deeply", hint="Check that this is the right document"

@@ -16,10 +16,14 @@ from yaml.scanner import Scanner
 
 # The value at the end, after an anchor and a tag.
 _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"\Z', re.DOTALL)
-# An escaped line break, another escape, line breaks with the spaces around them, spaces, or a character.
+# An escaped line break, a pair of surrogates in JSON, another escape, line breaks with the spaces around them, spaces, or a
+# character.
 _PIECE = re.compile(
-    r"\\\r?\n[ \t]*|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|[ \t]*(?:\r?\n[ \t]*)+|[ \t]+|.", re.DOTALL
+    r"\\\r?\n[ \t]*|\\u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}"
+    r"|\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|[ \t]*(?:\r?\n[ \t]*)+|[ \t]+|.",
+    re.DOTALL,
 )
+_PAIR_LENGTH = len(r"\ud83d\ude00")
 
 
 class DoubleQuoted:
@@ -59,6 +63,8 @@ def _read(piece: str) -> str:
     if piece[0] == "\\":
         if breaks:
             return ""
+        if len(piece) == _PAIR_LENGTH:
+            return str(json.loads('"%s"' % piece))
         is_code = len(piece) > 2
         return chr(int(piece[2:], 16)) if is_code else Scanner.ESCAPE_REPLACEMENTS.get(piece[1], piece[1])
     if breaks:

@@ -15,9 +15,9 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
 
-from ._documents import Path, Span
 from ._double_quoted import DoubleQuoted
 from ._found import Found
+from ._spans import Path, Span
 
 _OCI = "oci://"
 # What YAML would read as a number, a date, a boolean or null without quotes.

@@ -16,8 +16,9 @@ from __future__ import annotations
 import typing as t
 
 from . import _likely_references, _typed_references
-from ._documents import Document, Path, load
+from ._documents import Document, load
 from ._found import Found
+from ._spans import Path
 
 _MAX_DEPTH = 100
 

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference, parse_registry
 
-from ._documents import Path
+from ._spans import Path
 
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?::[0-9]+)?|(?:[0-9]{1,3}\.){3}[0-9]{1,3}:[0-9]+|localhost(?::[0-9]+)?")
 # Pictures, disks and data have paths that are valid names of repositories.

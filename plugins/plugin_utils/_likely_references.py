@@ -14,8 +14,8 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import is_tag
 
-from ._documents import Path
 from ._found import LONGEST, Found, is_full, is_likely, parse
+from ._spans import Path
 
 # Documents have texts of megabytes, such as the data of Secrets. So that no expression reads a text again from each of its
 # characters, a lookahead finds the word, and within a text a match begins only where a key or an argument begins.

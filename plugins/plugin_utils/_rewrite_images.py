@@ -16,10 +16,11 @@ import typing as t
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import parse_registry
 
-from ._documents import Document, Path, load, split_mark
+from ._documents import Document, load, split_mark
 from ._edits import Edits, new_values
 from ._find_images import find_in
 from ._found import Found
+from ._spans import Path
 
 _KBLD_ID = "kbld.carvel.dev/id"
 

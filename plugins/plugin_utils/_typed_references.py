@@ -14,8 +14,9 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 
-from ._documents import Path, load
+from ._documents import load
 from ._found import Found, mapping, mappings, parse
+from ._spans import Path
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 _CHART_IMAGES = "artifacthub.io/images"
