@@ -138,7 +138,8 @@ tags:
   sample: ["latest", "1.9.0", "1.10.0"]
 digests:
   description:
-    - The digest that each tag in RV(tags) points to. If the manifest of a tag is missing, the module leaves out the tag and prints a warning.
+    - The digest that each tag in RV(tags) points to. If the manifest of a tag is missing or cannot be read, the module leaves out the tag and prints a
+      warning.
     - Null unless O(digests=true) or O(tags) is set.
   returned: success
   type: dict

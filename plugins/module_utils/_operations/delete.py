@@ -145,8 +145,9 @@ def _look(store: Store, reference: Reference, tag: str, scope: str) -> tuple[str
     not exist. With scope tag, the marker is the image to delete, so that only the tag is deleted.
     """
     found = store.find(tag or reference.name)
-    if found and reference.digest and found.digest != reference.digest:
-        if tag and _is_interrupted(store, tag, reference.digest):
+    # Without a tag, the digest may be the engine's own ID of an image with another one.
+    if found and tag and reference.digest and found.digest != reference.digest:
+        if _is_interrupted(store, tag, reference.digest):
             return (reference.digest, tag, found.digest) if scope == "manifest" else (found.digest, tag, "")
         cause = "the tag points to %s, not to the digest in the reference" % found.digest
         raise ImageError(cause, hint="Nothing was deleted. Correct or remove the digest")

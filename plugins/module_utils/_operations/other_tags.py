@@ -19,13 +19,15 @@ import dataclasses
 import typing as t
 
 from .. import _messages as messages
-from .._errors import ImageError, NotFound, naming
+from .._errors import ImageError, InvalidContent, NotFound, naming
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._run import Run
 from .._stores.repository import Listing, Repository
 from .._transfer.parallel import for_each
 
+# A tag, and what it points to: None if it does not exist, and an error if its image cannot be read.
+_Found = tuple[str, t.Union[Descriptor, InvalidContent, None]]
 # How many tags a sentence has.
 _SHOWN = 5
 # Looking at more tags takes so long that some may have moved before the last one was looked at.
@@ -57,7 +59,7 @@ def read_other_tags(store: Repository, tag: str, run: Run) -> OtherTags:
         return OtherTags(doubt=error.cause)
     found = _resolve(store, [name for name in names if name != tag], run)
     absent = [name for name, descriptor in found if descriptor is None]
-    doubt = ""
+    doubt = describe_unreadable(found)
     if tag and tag not in names:
         doubt = "the tag list does not contain the existing tag %s" % tag
     elif absent:
@@ -85,9 +87,10 @@ def current_tags(
     names = [*listed.difference(without), *(name for name in needed if digests.is_digest(name))]
     if listed.intersection(deleted) or not listed.issuperset(tags) or (limit is not None and len(names) > limit):
         return None
-    found: list[tuple[str, Descriptor | None]] = []
+    found: list[_Found] = []
     if isinstance(store, Listing):
-        found, names = store.pointers(without), [name for name in needed if digests.is_digest(name)]
+        found += store.pointers(without)
+        names = [name for name in needed if digests.is_digest(name)]
     found += _resolve(store, names, run)
     present = _present(found)
     return present if len(present) == len(found) else None
@@ -117,13 +120,30 @@ def delete_untagged(
     return removed
 
 
-def _resolve(store: Repository, names: t.Sequence[str], run: Run) -> list[tuple[str, Descriptor | None]]:
-    def find(name: str) -> Descriptor | None:
+def find_readable(store: Repository, name: str) -> Descriptor | InvalidContent | None:
+    """Return what a name points to like :meth:`Repository.find`, or an error if an image exists that cannot be read."""
+    try:
+        return store.find(name)
+    except InvalidContent as error:
+        return error
+
+
+def describe_unreadable(found: t.Iterable[_Found]) -> str:
+    """Return a sentence about the tags whose images cannot be read, with the first cause; empty if there are none."""
+    unreadable = [(name, error.cause) for name, error in found if isinstance(error, InvalidContent)]
+    if not unreadable:
+        return ""
+    shown = messages.some([name for name, _cause in unreadable], _SHOWN)
+    return "the images with these tags cannot be read: %s (%s)" % (shown, unreadable[0][1])
+
+
+def _resolve(store: Repository, names: t.Sequence[str], run: Run) -> list[_Found]:
+    def find(name: str) -> Descriptor | InvalidContent | None:
         with naming(store.reference(name)):
-            return store.find(name)
+            return find_readable(store, name)
 
     return list(zip(names, for_each(find, names, run.jobs)))
 
 
-def _present(found: t.Iterable[tuple[str, Descriptor | None]]) -> list[tuple[str, Descriptor]]:
-    return [(name, descriptor) for name, descriptor in found if descriptor]
+def _present(found: t.Iterable[_Found]) -> list[tuple[str, Descriptor]]:
+    return [(name, descriptor) for name, descriptor in found if isinstance(descriptor, Descriptor)]

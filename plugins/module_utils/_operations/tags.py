@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import typing as t
 
 from .. import _messages as messages
 from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import digest as digests
 from .._image import reference as references
+from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
 from .._image.reference import Reference
 from .._image.tag_selection import TagSelection
 from .._stores.repository import Store
 from .._transfer.plan import plan_copy
 from .._transfer.request import CopyRequest, Plan
+from .other_tags import describe_unreadable, find_readable
 from .stores import Stores
 
 
@@ -62,12 +65,15 @@ def list_tags(repository: str, selection: TagSelection, with_digests: bool, stor
             tags = selection.select(store.tags())
         except NotFound:
             return Listed(exists=False)
-        found = dict(zip(tags, pool.map(store.find, tags))) if with_digests else {}
-    absent = [tag for tag, descriptor in found.items() if descriptor is None]
+        found = list(zip(tags, pool.map(functools.partial(find_readable, store), tags))) if with_digests else []
+    absent = [tag for tag, descriptor in found if descriptor is None]
     if absent:
         shown = messages.some(absent)
         stores.run.warn("%s: the tag list contains tags that do not exist: %s" % (reference, shown))
-    return Listed(True, tags, {tag: descriptor.digest for tag, descriptor in found.items() if descriptor})
+    unreadable = describe_unreadable(found)
+    if unreadable:
+        stores.run.warn("%s: %s" % (reference, unreadable))
+    return Listed(True, tags, {tag: known.digest for tag, known in found if isinstance(known, Descriptor)})
 
 
 def assign_tags(repository: str, targets: t.Mapping[str, t.Any], stores: Stores) -> Assigned:

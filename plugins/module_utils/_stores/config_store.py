@@ -26,7 +26,7 @@ from .._image.config import MAX_CONFIG
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.platform import Platform
-from .._image.reference import EngineReference
+from .._image.reference import EngineReference, pinned
 from .._image.saved import Layer, SavedImage, diff_ids
 from .._image.saved import manifest as manifest_of
 from .._image.verified import Verified, skipped
@@ -59,9 +59,11 @@ class ConfigStore(Store, Lockable):
         return dataclasses.replace(self._backend.location, repository=self._reference.repository)
 
     def reference(self, name: str) -> str:
-        """Return ``transport:[FILE:]NAME:TAG``."""
+        """Return ``transport:[FILE:]NAME:TAG``, or ``transport:[FILE:]ID``."""
+        if digests.is_digest(name):
+            return pinned(self._reference, name)
         context = self._reference.context
-        return "%s:%s" % (context, name) if name and not digests.is_digest(name) else context
+        return "%s:%s" % (context, name) if name else context
 
     # Reading
 

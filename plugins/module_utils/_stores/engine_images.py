@@ -28,6 +28,8 @@ from .image_backend import ImageBackend, ReadLayers
 from .layers import SpooledBlob
 from .tar_reader import TarImage
 
+_UNREADABLE_HINT = "Remove the image with a command of the engine, such as docker rmi, or copy it to the engine again"
+
 
 class EngineImages(ImageBackend):
     """The images of one engine. What was read from an image is cached for the run.
@@ -275,4 +277,4 @@ def _broken(name: str) -> t.Iterator[None]:
         yield
     except (NotFound, Refused, DigestMismatch) as error:
         cause = "the engine cannot export image %s: %s" % (name, error.cause)
-        raise InvalidContent(cause, hint="Remove the image from the engine, or copy it to the engine again") from None
+        raise InvalidContent(cause, hint=_UNREADABLE_HINT) from None

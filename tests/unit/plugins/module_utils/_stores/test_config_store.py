@@ -233,13 +233,14 @@ def test_an_image_is_known_by_its_config(path):
     ("name", "tag", "reference"),
     [
         ("r.example/app", "1", "docker-archive:PATH:r.example/app:1"),
-        ("r.example/app", digests.of(b"x"), "docker-archive:PATH:r.example/app"),
+        ("r.example/app", digests.of(b"x"), "docker-archive:PATH:" + digests.of(b"x")),
+        ("", digests.of(b"x"), "docker-archive:PATH:" + digests.of(b"x")),
         ("r.example/app", "", "docker-archive:PATH:r.example/app"),
         ("", "", "docker-archive:PATH"),
         ("", NAME, "docker-archive:PATH:r.example/app:1"),
     ],
 )
-def test_a_reference_has_the_name_and_no_digest(path, name, tag, reference):
+def test_a_reference_has_the_name_or_the_id(path, name, tag, reference):
     assert store(path, name).reference(tag) == reference.replace("PATH", str(path))
 
 
