@@ -42,7 +42,8 @@ _FILE_HINT = "Correct the file, or remove it and log in again"
 class Credential:
     """A password, an identity token (OAuth2 refresh token), or a bearer token.
 
-    The user name may be the secret as well, as with some API tokens. ``remark`` is what the user should know if the registry refuses it: a sentence without its full stop.
+    The user name may be the secret as well, as with some API tokens. ``remark`` is what the user should know if the
+    registry refuses it: a sentence without its full stop.
     """
 
     username: str = dataclasses.field(default="", repr=False)
