@@ -17,7 +17,7 @@ import ssl
 import typing as t
 
 from .._errors import AccessDenied, ConnectionFailed, InvalidContent, LocalFailure
-from .._files import open_regular
+from .._files import is_missing, open_regular
 from .._image.digest import CHUNK
 from .._registry.connection_errors import NoResponse
 from .._registry.settings import RegistrySettings
@@ -123,7 +123,7 @@ def _settings(endpoint: Endpoint) -> RegistrySettings:
         with _usable("cannot verify the engine: the file %s contains no certificate" % ca):
             _context().load_verify_locations(ca)
         settings = RegistrySettings(host, ca_path=ca)
-    if os.path.exists(cert) or os.path.exists(key):
+    if not (is_missing(cert) and is_missing(key)):
         _require(cert, "the client certificate for %s" % key)
         _require(key, "the private key for %s" % cert)
         with _usable("the files %s and %s are not a certificate and its unencrypted private key" % (cert, key)):

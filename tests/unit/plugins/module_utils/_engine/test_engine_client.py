@@ -195,6 +195,13 @@ def test_certificate_of_ours_without_its_other_half(tmp_path, there, missing):
         Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, RunStats())
 
 
+def test_certificate_of_ours_that_cannot_be_read(tmp_path):
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).symlink_to(name)
+    with pytest.raises(LocalFailure, match=r"cannot read the TLS file %s/cert.pem" % tmp_path):
+        Connection(Endpoint(host="h.example:1", tls=str(tmp_path), is_verified=False), 5, RunStats())
+
+
 @pytest.mark.parametrize(
     ("is_verified", "said"),
     [
