@@ -14,7 +14,7 @@ import types
 import typing as t
 
 from .. import _messages as messages
-from .._errors import ImageError, InvalidReference, LoginRefused, NotFound, naming
+from .._errors import ImageError, InvalidReference, NotFound, naming
 from .._image import reference as references
 from .._image.graph import Content
 from .._image.platform import Platform
@@ -61,16 +61,11 @@ def find_offering(reference: RegistryReference, platforms: t.Sequence[Platform],
 
 
 def find_each(images: t.Sequence[RegistryReference], stores: Stores) -> dict[RegistryReference, str | ImageError]:
-    """Return the digest or the error for each reference. The digest is empty if the image does not exist.
-
-    Raises LoginRefused, because all further requests would fail for the same reason.
-    """
+    """Return the digest or the error for each reference. The digest is empty if the image does not exist."""
 
     def find(reference: RegistryReference) -> str | ImageError:
         try:
             return find_digest(reference, stores)
-        except LoginRefused:
-            raise
         except ImageError as error:
             return error
 

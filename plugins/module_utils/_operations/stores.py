@@ -169,7 +169,7 @@ class Stores:
             if key not in self._clients:
                 session = Session(host, settings, self._registries, self._policy, self.run.statistics)
                 self._closing.callback(session.close)
-                self._clients[key] = RegistryClient(session, Authenticator(session, find))
+                self._clients[key] = RegistryClient(session, Authenticator(session, find, self._authfiles.forget))
             return self._clients[key]
 
     def _credential(self, host: str, repository: str) -> Credential:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import functools
 import re
 import threading
 import time
@@ -29,6 +28,7 @@ from . import urls
 from .challenge import Challenge, parse
 from .credentials import Credential
 from .failures import peek_details, read_details
+from .identities import Find, Forget, Identities, keep
 from .session import Session
 from .settings import hostname, is_loopback
 from .transport import Response
@@ -91,9 +91,9 @@ class _ScopeDenied(AccessDenied):
 class Authenticator:
     """Authorization headers for one registry. Thread-safe: all threads share the token that one of them fetches."""
 
-    def __init__(self, session: Session, find: t.Callable[[str], Credential]) -> None:
+    def __init__(self, session: Session, find: Find, forget: Forget = keep) -> None:
         self._session = session
-        self._find = functools.lru_cache(maxsize=None)(lambda repository: _text_only(find(repository)))
+        self._identities = Identities(find, forget)
         self._lock = threading.Lock()
         self._fetching: dict[object, threading.Lock] = {}
         self._challenge: Challenge | None = None
@@ -101,10 +101,11 @@ class Authenticator:
         self._tokens: dict[tuple[Credential, frozenset[tuple[str, str]]], _Token] = {}
         self._extra: frozenset[tuple[str, str]] = frozenset()
         self._postponed: set[str] = set()
+        self._accepted: set[str] = set()
 
     def identity(self, access: Access) -> Credential:
         """Return the credential for this access."""
-        return self._find(access.repository)
+        return self._identities.of(access.repository)
 
     def header(self, access: Access) -> str:
         """Return the Authorization header for a request; empty if the registry has not asked for one yet."""
@@ -116,12 +117,15 @@ class Authenticator:
         if self._challenge is None:
             return ""
         if self._challenge.scheme == "basic":
+            self._check_refusals(identity)
             return _basic(identity) if identity.password else ""
         return self._token(access, identity, rejected="")
 
     def is_asked(self, response: Response, sent: str) -> bool:
         """Return whether a response asks for an Authorization other than ``sent``. The body stays readable."""
         status = response.status
+        if status < 400 and sent.startswith("Basic "):
+            self._accepted.add(sent)
         if status not in _DEAD_TOKEN or not sent.startswith("Bearer "):
             return status == 401
         details = peek_details(response)
@@ -143,8 +147,10 @@ class Authenticator:
             is_ours = self._challenge is not None and self._challenge.scheme == "bearer"
             return self._token(access, identity, rejected) if is_ours and rejected and not was_fresh else ""
         if challenge.scheme == "basic":
-            fresh = _basic(identity) if identity.password else ""
             self._challenge = challenge
+            if identity.password and _basic(identity) == rejected:
+                identity = self._identities.renewed(access.repository, identity)
+            fresh = _basic(identity) if identity.password else ""
             return "" if fresh == rejected else fresh
         wanted = _parse_scope(challenge.parameters.get("scope", "")) if rejected else frozenset()
         if was_fresh and wanted <= access.scopes() | self._extra:
@@ -168,9 +174,11 @@ class Authenticator:
         is_basic = self._challenge is not None and self._challenge.scheme == "basic"
         if response.status != 401 or not is_basic or not identity.password or identity.bearer:
             return None
-        return self._explained(
-            self._login_refused(identity, "the registry returned %s" % str(read_details(response))), identity
-        )
+        reason = "the registry returned %s" % str(read_details(response))
+        # If it was accepted before, then only some repositories need another one.
+        if _basic(identity) not in self._accepted:
+            self._identities.refuse(identity, reason)
+        return self._explained(self._login_refused(identity, reason), identity)
 
     def explained(self, error: ImageError, access: Access) -> ImageError:
         """Add a remark about the credentials to the hint of an access error. Other errors are returned unchanged."""
@@ -188,7 +196,22 @@ class Authenticator:
             hint="Check the user name and password for %s in registries or authfile" % self._session.host,
         )
 
+    def _check_refusals(self, identity: Credential) -> None:
+        """Raise LoginRefused again for a credential that was refused."""
+        reason = self._identities.refusal(identity)
+        if reason:
+            raise self._explained(self._login_refused(identity, reason), identity)
+
     def _token(self, access: Access, identity: Credential, rejected: str) -> str:
+        try:
+            return self._shared_token(access, identity, rejected)
+        except LoginRefused:
+            renewed = self._identities.renewed(access.repository, identity)
+            if renewed == identity:
+                raise
+        return self._shared_token(access, renewed, "")
+
+    def _shared_token(self, access: Access, identity: Credential, rejected: str) -> str:
         scopes = access.scopes() | frozenset(pair for pair in self._extra if pair[0] == access.repository)
         with self._lock:
             lock = self._fetching.setdefault((identity, scopes), threading.Lock())
@@ -196,6 +219,7 @@ class Authenticator:
             token = self._stored(identity, scopes, rejected)
             if token:
                 return token.header
+            self._check_refusals(identity)
             try:
                 token = self._fetch_any(access, scopes, identity)
             except AccessDenied as error:
@@ -288,7 +312,9 @@ class Authenticator:
             response.drain()
             if status == 401 and identity:
                 # A wrong password is wrong for every scope: trying on would only lock the account.
-                raise self._login_refused(identity, "the token service %s returned 401" % service)
+                reason = "the token service %s returned 401" % service
+                self._identities.refuse(identity, reason)
+                raise self._login_refused(identity, reason)
             if status in (400, 401, 403, 404):
                 raise _ScopeDenied(
                     "access denied: the token service %s returned %d for %s" % (service, status, identity),
@@ -315,16 +341,6 @@ class Authenticator:
             % (self._session.host, service),
             hint="Set plain_http: true for the registry if you trust the network",
         )
-
-
-def _text_only(identity: Credential) -> Credential:
-    """Check that names and secrets can be encoded. If they cannot, they are misread bytes and not text."""
-    try:
-        "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
-    except UnicodeEncodeError:
-        cause = "the user name, the password or the token contains characters that are not valid Unicode"
-        raise ImageError(cause, hint="Specify the credentials as UTF-8 text") from None
-    return identity
 
 
 def _basic(identity: Credential) -> str:

@@ -92,7 +92,7 @@ class _File:
 
 
 class AuthFiles:
-    """The auth files of this user. Each helper is asked once for each host, and the result is cached."""
+    """The auth files of this user. Each helper is asked once for each host, until its credential is forgotten."""
 
     def __init__(self, authfile: str | None, run_helper: RunHelper, warn: t.Callable[[str], None]) -> None:
         self._explicit = authfile or os.environ.get("REGISTRY_AUTH_FILE")
@@ -119,6 +119,12 @@ class AuthFiles:
                     return credential
                 remark = remark or credential.remark
         return dataclasses.replace(ANONYMOUS, remark=remark)
+
+    def forget(self, credential: Credential) -> None:
+        """Ask the helpers that returned this credential again if they are needed, and read the files again."""
+        with self._lock:
+            self._found = {key: found for key, found in self._found.items() if found != credential}
+            self._files.clear()
 
     def _existing(self) -> list[str]:
         if self._paths is None:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from unittest import mock
 
 from ansible_collections.drayage.registry.plugins.module_utils._registry import limits, session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
-from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import (
+    ANONYMOUS,
+    AuthFiles,
+    Credential,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._registry.transport import Response
@@ -86,12 +91,18 @@ class Clock:
 
 
 def client_of(
-    script: Script, credential: Credential = ANONYMOUS, retries: int = 3, **settings: t.Any
+    script: Script,
+    credential: Credential = ANONYMOUS,
+    retries: int = 3,
+    authfiles: AuthFiles | None = None,
+    **settings: t.Any,
 ) -> RegistryClient:
-    """A client of the registry at ``HOST``, as it replies."""
+    """A client of the registry at ``HOST``, as it replies, with a credential or those of auth files."""
     entry = RegistrySettings(HOST, **settings)
     with mock.patch.object(session, "Transport", lambda *_arguments: script):
         made = session.Session(HOST, entry, Registries([entry]), session.Policy(retries=retries), RunStats())
+    if authfiles:
+        return RegistryClient(made, Authenticator(made, functools.partial(authfiles.find, HOST), authfiles.forget))
     return RegistryClient(made, Authenticator(made, lambda _repository: credential))
 
 

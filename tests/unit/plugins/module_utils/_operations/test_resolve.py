@@ -103,13 +103,15 @@ def test_an_error_is_the_result_for_its_image_only(stores, app):
         require_digests([APP, bad], stores)
 
 
-def test_a_refused_login_ends_the_search(stores, app, monkeypatch):
+def test_a_refused_login_is_the_result_for_its_registry_only(stores, app, monkeypatch):
     def find(name):
         raise LoginRefused("r.example refused the login")
 
+    other = parse_image("s.example/app:1")
+    stores.repository("s.example", "app").add(AMD64, tag="1")
     monkeypatch.setattr(app, "find", find)
-    with pytest.raises(LoginRefused):
-        find_each([APP], stores)
+    found = find_each([APP, other], stores)
+    assert (type(found[APP]), found[other]) == (LoginRefused, AMD64.digest)
 
 
 @pytest.mark.parametrize(

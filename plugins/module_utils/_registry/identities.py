@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The credentials for the repositories of one registry, and which of them it refused.
+
+Refused credentials are looked up once more: the password of a credential helper may be valid for an hour only, and
+another program may have logged in again since. If they have not changed, they are not sent again, because some
+registries lock an account after a few attempts.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .._errors import ImageError
+from .credentials import Credential
+
+Find = t.Callable[[str], Credential]
+Forget = t.Callable[[Credential], None]
+
+
+def keep(_identity: Credential) -> None:
+    """Forget nothing: for credentials that cannot change."""
+
+
+class Identities:
+    """``find`` returns the credential for a repository, and ``forget`` makes it read one from its source again. Thread-safe."""
+
+    def __init__(self, find: Find, forget: Forget) -> None:
+        self._find = find
+        self._forget = forget
+        self._lock = threading.Lock()
+        self._found: dict[str, Credential] = {}
+        self._renewed: set[Credential] = set()
+        self._refusals: dict[Credential, str] = {}
+
+    def of(self, repository: str) -> Credential:
+        """Return the credential for a repository. Raises :class:`ImageError`."""
+        with self._lock:
+            return self._of(repository)
+
+    def _of(self, repository: str) -> Credential:
+        if repository not in self._found:
+            self._found[repository] = _text_only(self._find(repository))
+        return self._found[repository]
+
+    def renewed(self, repository: str, refused: Credential) -> Credential:
+        """Return the credential for a repository after it was refused, which may be the same one. Raises :class:`ImageError`."""
+        with self._lock:
+            if refused not in self._renewed:
+                self._renewed.add(refused)
+                self._forget(refused)
+                self._found = {name: each for name, each in self._found.items() if each != refused}
+            return self._of(repository)
+
+    def refuse(self, identity: Credential, reason: str) -> None:
+        """Remember that a credential was refused, and why."""
+        with self._lock:
+            self._refusals[identity] = reason
+
+    def refusal(self, identity: Credential) -> str:
+        """Return why a credential was refused; empty if it was not."""
+        return self._refusals.get(identity, "")
+
+
+def _text_only(identity: Credential) -> Credential:
+    """Check that names and secrets can be encoded. If they cannot, they are misread bytes and not text."""
+    try:
+        "".join((identity.username, identity.password, identity.identity_token)).encode("utf-8")
+    except UnicodeEncodeError:
+        cause = "the user name, the password or the token contains characters that are not valid Unicode"
+        raise ImageError(cause, hint="Specify the credentials as UTF-8 text") from None
+    return identity
