@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import platform
 import pwd
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -220,6 +222,93 @@ def test_an_account_whose_group_has_another_name_can_run_it(variables, run_playb
     assert (tmp_path / "config" / "config.yml").stat().st_gid == account.pw_gid
     images_of_it = (tmp_path / "images" / "docker" / "registry" / "v2" / "blobs").stat()
     assert (images_of_it.st_uid, images_of_it.st_gid) == (account.pw_uid, account.pw_gid)
+
+
+class Services:
+    """A systemctl program that runs nothing, records its calls, and fails for the services in ``failing``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._calls, self.failing = directory / "calls", directory / "failing"
+        self.forget()
+        program = directory / "systemctl"
+        program.write_text(f"""#!/bin/sh
+echo "$*" >> {self._calls}
+case $1 in
+  show) printf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\n' ;;
+  is-enabled) echo enabled ;;
+  start|restart) ! grep -qxF "$*" {self.failing} ;;
+esac
+""")
+        program.chmod(0o755)
+
+    def forget(self) -> None:
+        self._calls.write_text("")
+        self.failing.write_text("")
+
+    def restarts(self) -> int:
+        """Return how often the registry was restarted without an error."""
+        attempt = "restart docker-registry.service"
+        return 0 if attempt in self.failing.read_text() else self._calls.read_text().splitlines().count(attempt)
+
+
+@pytest.fixture
+def services(tmp_path, monkeypatch):
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+    return Services(directory)
+
+
+def test_a_run_that_fails_does_not_cost_the_registry_its_restart(variables, services, run_playbook):
+    def setup(*arguments, failing="", succeeds=True, **more):
+        services.forget()
+        services.failing.write_text(failing)
+        given = {**variables, "registry_manage_service": True, "registry_listen": address, **more}
+        return run_playbook("drayage.registry.registry", *arguments, variables=given, succeeds=succeeds)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        setup(failing="restart docker-registry-gc.timer", succeeds=False)
+        restarts = services.restarts()
+        setup()
+        assert restarts + services.restarts() == 1
+
+        renewed = {"registry_certificate": f"# Renewed\n{variables['registry_certificate']}"}
+        setup(failing="restart docker-registry.service", succeeds=False, **renewed)
+        assert "changed=1 " in setup("--check", **renewed)
+        assert "changed=1 " in setup(**renewed)
+        assert services.restarts() == 1
+        assert "changed=0 " in setup(**renewed)
+        assert services.restarts() == 0
+
+
+def test_the_registry_is_restarted_if_a_file_that_it_reads_changes(play, tmp_path):
+    role = REPOSITORY / "roles" / "registry"
+    given = {
+        "registry_service": "docker-registry",
+        "registry_unit_dir": "/units",
+        "registry_config_dir": "/config",
+        "registry_certificate": "a certificate",
+    }
+    values = {"ansible.builtin.include_vars": {"file": str(role / "vars" / "main.yml")}}
+    found = {"results": [{"stat": {"checksum": "12"}}, {"stat": {"exists": False}}, {"stat": {"checksum": "3"}}]}
+    shown = {"ansible.builtin.debug": {"msg": "{{ _registry_files | join(' ') }}, {{ _registry_checksum }}."}}
+    output = play([values, {**shown, "vars": {**given, "registry_files": found}}])
+    files = (
+        "/units/docker-registry.service /config/config.yml /config/htpasswd /config/tls/given.pem /config/tls/given.key"
+    )
+    assert f"{files}, {hashlib.sha256(b'12  3').hexdigest()}." in output
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd knows what it understands")
+def test_a_schedule_that_systemd_does_not_understand_is_refused_at_once(variables, run_playbook, tmp_path):
+    for schedule in ("0 3 * * 0", "Sun 03:00\nMon 03:00"):
+        given = {**variables, "registry_gc_schedule": schedule}
+        output = run_playbook("drayage.registry.registry", variables=given, succeeds=False)
+        assert "systemd cannot parse registry_gc_schedule" in output
+    assert not (tmp_path / "config").exists()
+    run_playbook("drayage.registry.registry", variables={**variables, "registry_gc_schedule": "Sat 04:00\n"})
+    assert "\nOnCalendar=Sat 04:00\nRandom" in (tmp_path / "units" / "docker-registry-gc.timer").read_text()
 
 
 def test_the_role_waits_for_the_address_that_is_configured(play):
