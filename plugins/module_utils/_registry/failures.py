@@ -35,6 +35,7 @@ from .transport import Response
 
 _ERROR_BODY = 16 * 1024
 _TLS_HINT = "Set plain_http: false for the host in registries"
+_PROXY_TLS_HINT = "The proxy in front of the registry uses plain HTTP, but the registry expects TLS. Correct the proxy's configuration"
 _ABSENT_HINT = "Check the name and tag. If the repository is private, also check the credentials: many registries return 404 without them"
 _FOREIGN_HINT = "Check the host name, the port and any proxy in front of the registry"
 _STORAGE_HINT = "Credentials are not sent to the storage server. Check the registry's storage settings and clock"
@@ -141,7 +142,7 @@ def error_for(
     details = read_details(response)
     if 200 <= details.status < 300:
         return foreign_response(host, response, action, digest)
-    if details.expects_tls:
+    if details.expects_tls and response.url.startswith("http:"):
         return ConnectionFailed("%s expects TLS, but the request used plain HTTP" % host, hint=_TLS_HINT)
     action_text = action.text(digest)
     cause = "cannot %s: %s returned %s" % (action_text, host, details)
@@ -168,6 +169,8 @@ def error_for(
 
 
 def _hint(details: ErrorDetails, action: Action, quota: Quota | None) -> str:
+    if details.expects_tls:
+        return _PROXY_TLS_HINT
     if details.status == 405 and action in DELETIONS:
         # Distribution returns a code if deletion is off, and none if all writing is off.
         return _NO_DELETION_HINT if details.code else _READ_ONLY_HINT

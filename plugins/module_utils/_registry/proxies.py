@@ -50,7 +50,8 @@ def _checked(proxy: str, variable: str) -> str:
             "the environment variable %s is not a valid proxy URL" % variable,
             hint="Write http://host:port, https://host:port or socks5://host:port",
         )
-    return proxy.strip() if match.group(1) else "http://" + proxy.strip()
+    scheme, colon, address = proxy.strip().partition("://")
+    return scheme.lower() + colon + address if match.group(1) else "http://" + proxy.strip()
 
 
 def bypasses(scheme: str, host: str, no_proxy: str) -> bool:

@@ -57,19 +57,19 @@ class BlobUploader:
         ``open_blob`` opens the verified content, once for each attempt. Raises the errors of ``open_blob``, and an
         :class:`ImageError` if the registry still returns an error after all retries.
         """
-        location = ""
+        started = None
         if mount_from and self._is_own(mount_from) not in self._refused:
-            mounted, location = self._mount(blob, mount_from)
+            mounted, started = self._mount(blob, mount_from)
             if mounted:
                 return True
-        _Upload(self._client, self._access, blob, open_blob, self._limits).run(location)
+        _Upload(self._client, self._access, blob, open_blob, self._limits).run(started)
         return False
 
     def _is_own(self, repository: str) -> bool:
         return repository == self._access.repository
 
-    def _mount(self, blob: Descriptor, repository: str) -> tuple[bool, str]:
-        """Return whether the blob was mounted, and the URL of the upload session that the registry may have started instead.
+    def _mount(self, blob: Descriptor, repository: str) -> tuple[bool, Response | None]:
+        """Return whether the blob was mounted, and the response if the registry started an upload session instead.
 
         Registries refuse in many ways (401, 403, 404, 405 and 500 have all been observed). After each of these, the
         blob is uploaded and mounting is not tried again. A repository that does not exist yet may be refused only as
@@ -80,12 +80,12 @@ class BlobUploader:
         response = self._client.call("POST", uploads_path(access), access, query=query, retry_on=(429, 503))
         if genuine.is_stored(response, blob.digest):
             check_stored(response, blob.digest, self._client.session.host, Action.MOUNT_BLOB)
-            return True, ""
+            return True, None
         response.drain()
         if response.status == 202 and response.headers.get("Location"):
-            return False, location_of(response)
+            return False, response
         self._refused.add(self._is_own(repository))
-        return False, ""
+        return False, None
 
 
 class _Next(enum.Enum):
@@ -133,8 +133,8 @@ class _Upload:
         self._sent = 0
         self._is_lost = False
 
-    def run(self, location: str) -> None:
-        """Upload the blob, into the session at ``location`` if there is one."""
+    def run(self, started: Response | None) -> None:
+        """Upload the blob, into the session that this response ``started`` if there is one."""
         done = False
         while not done:
             self._is_reused = self._goes_on()
@@ -142,8 +142,8 @@ class _Upload:
                 if self._was_stored():
                     return
                 self._session.cancel()
-                self._session.start(location)
-                location = ""
+                self._session.start(started)
+                started = None
                 self._content.restart()
                 self._offset = self._sent = 0
             self._began_at = self._offset

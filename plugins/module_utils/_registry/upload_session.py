@@ -38,15 +38,17 @@ class UploadSession:
         self.location = ""
         self.least = 0
 
-    def start(self, location: str) -> None:
-        """Start a session, or use the one at ``location``. Raises an error if the registry does not start a session."""
-        self.location = location
-        if location:
-            return
-        response = self._client.call("POST", uploads_path(self._access), self._access)
-        if response.status != 202 or not response.headers.get("Location"):
-            raise self._client.error_for(response, Action.START_UPLOAD, self._access)
-        response.drain()
+    def start(self, started: Response | None) -> None:
+        """Start a session, or use the one that the registry ``started`` instead of a mount.
+
+        Raises an error if the registry does not start a session.
+        """
+        response = started
+        if response is None:
+            response = self._client.call("POST", uploads_path(self._access), self._access)
+            if response.status != 202 or not response.headers.get("Location"):
+                raise self._client.error_for(response, Action.START_UPLOAD, self._access)
+            response.drain()
         # OCI distribution spec, "Pushing a blob in chunks": pieces but the last may not be smaller.
         self.least = byte_count(response.headers.get("OCI-Chunk-Min-Length", "")) or 0
         self.location = location_of(response)

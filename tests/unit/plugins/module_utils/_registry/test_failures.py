@@ -193,12 +193,21 @@ def test_no_hint_is_better_than_a_wrong_one():
     assert refused(418).hint == ""
 
 
-def test_a_server_that_expects_tls_says_so_in_a_error_for():
-    error = refused(400, b"Client sent an HTTP request to an HTTPS server.\n")
+def test_a_server_that_expects_tls_says_so_in_an_error():
+    reply = response(400, b"Client sent an HTTP request to an HTTPS server.\n", url="http://r.example/v2/")
+    error = error_for("r.example", reply, Action.READ_MANIFEST, "user u")
     assert isinstance(error, ConnectionFailed)
     assert (
         str(error)
         == "r.example expects TLS, but the request used plain HTTP. Set plain_http: false for the host in registries."
+    )
+
+
+def test_a_request_over_tls_that_reached_the_registry_in_plain_text_is_about_the_proxy():
+    error = refused(400, b"Client sent an HTTP request to an HTTPS server.\n")
+    assert str(error) == (
+        "cannot read the manifest: r.example returned 400. The proxy in front of the registry uses plain HTTP, "
+        "but the registry expects TLS. Correct the proxy's configuration."
     )
 
 

@@ -74,6 +74,11 @@ def test_the_proxy_of_a_host(environment, scheme, host, proxy):
     assert proxies.shown("http://u:p@proxy.example:3128") == "proxy.example:3128"
 
 
+def test_the_scheme_of_a_proxy_may_be_in_upper_case(environment):
+    environment(HTTP_PROXY="HTTP://u:P@proxy.example:3128")
+    assert proxies.proxy_for("http", "r.example") == "http://u:P@proxy.example:3128"
+
+
 @pytest.mark.parametrize(
     "proxy",
     ["htp://u:hunter2@proxy.example:3128", "http://", "http://u:hunter2@proxy:port", "u:hunter2/x@proxy", "http://p:0"],

@@ -79,6 +79,17 @@ def test_it_goes_on_where_the_registry_is(uploader, clock):
     assert clock.naps == [0.5]
 
 
+def test_pieces_in_the_session_of_a_mount_have_the_least_length_that_its_response_states(uploader):
+    begun = Reply(202, {**STARTED.headers, "OCI-Chunk-Min-Length": "12"})
+    learned = [STARTED, Reply(413), CANCELLED, *[STARTED] * 4, STORED]
+    pushing, script = uploader(*learned, begun, STARTED, STARTED, STORED)
+    pushing.push(BLOB, content())
+    del script.sent[:]
+    pushing.push(BLOB, content(), "other")
+    assert script.log == ["%s?mount=%s&from=other" % (POST, QUOTED), PATCH, PATCH, PUT]
+    assert [asked for asked, _body in patches(script)] == ["0-11", "12-19"]
+
+
 def test_a_registry_that_saw_the_connection_break_goes_on(uploader):
     pushing, script = uploader(STARTED, refused(499, "UNKNOWN"), at(7), STARTED, STORED, retries=0)
     pushing.push(BLOB, content())
