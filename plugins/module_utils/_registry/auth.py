@@ -274,7 +274,7 @@ class Authenticator:
             raise ImageError(cause, hint="Check the registry's authentication settings")
         realm = urls.resolve("", parameters["realm"], "the token service of %s" % self._session.host)
         if identity:
-            self._check_realm(realm)
+            realm = self._safe_realm(realm)
         query = [("service", parameters["service"])] if "service" in parameters else []
         query += [("scope", scope) for scope in _format_scopes(scopes)]
         document = self._request_token(realm, query, identity)
@@ -330,16 +330,27 @@ class Authenticator:
             raise ImageError(cause, hint=_SERVICE_HINT)
         return document
 
-    def _check_realm(self, realm: str) -> None:
-        """Allow credentials to be sent only over TLS, or to hosts for which the user accepts plain text anyway."""
+    def _safe_realm(self, realm: str) -> str:
+        """Return the URL for credentials: over TLS, unless the user accepts plain text for this host.
+
+        Behind a proxy that terminates TLS, a registry may say http for its own token service. Raises
+        :class:`CredentialsNotSent`.
+        """
         service = urls.host(realm)
         known = hostname(service) == hostname(self._session.host) and self._session.base.startswith("http:")
-        if realm.startswith("https:") or known or is_loopback(service) or self._session.settings.plain_http:
-            return
+        if realm.startswith("https:") or known or is_loopback(service) or self._session.allows_plain_http(service):
+            return realm
+        own = self._session.base + "/"
+        ports = (urls.origin(realm)[2], urls.origin(own)[2])
+        # On another port, there may be another server.
+        upgraded = urls.over_tls(realm, own) if ports == (80, 443) or ports[0] == ports[1] else realm
+        if upgraded != realm:
+            return upgraded
         raise CredentialsNotSent(
             "the credentials for %s were not sent, because the token service %s uses plain HTTP"
             % (self._session.host, service),
-            hint="Set plain_http: true for the registry if you trust the network",
+            hint="Set the URL of the token service to https in the registry's configuration. If you trust the network, set "
+            "plain_http: true for %s in registries instead" % service,
         )
 
 

@@ -280,6 +280,10 @@ class Session:
         """Return whether a URL belongs to the registry itself, so that it may receive its credentials."""
         return url.startswith(self.base + "/") or urls.origin(url) == self._origin
 
+    def allows_plain_http(self, host: str) -> bool:
+        """Return whether the user allows plain HTTP, with credentials, for this registry or for another host of it."""
+        return bool(self.settings.plain_http or self._registries.of(host, "").plain_http)
+
     def _note_warnings(self, response: Response) -> None:
         """Show warnings to the user: OCI distribution spec, "Warnings", 299 - "text"."""
         if "Warning" not in response.headers:

@@ -95,12 +95,16 @@ def client_of(
     credential: Credential = ANONYMOUS,
     retries: int = 3,
     authfiles: AuthFiles | None = None,
+    others: t.Sequence[RegistrySettings] = (),
     **settings: t.Any,
 ) -> RegistryClient:
-    """A client of the registry at ``HOST``, as it replies, with a credential or those of auth files."""
+    """A client of the registry at ``HOST``, as it replies, with a credential or those of auth files.
+
+    ``others`` are entries for other hosts.
+    """
     entry = RegistrySettings(HOST, **settings)
     with mock.patch.object(session, "Transport", lambda *_arguments: script):
-        made = session.Session(HOST, entry, Registries([entry]), session.Policy(retries=retries), RunStats())
+        made = session.Session(HOST, entry, Registries([entry, *others]), session.Policy(retries=retries), RunStats())
     if authfiles:
         return RegistryClient(made, Authenticator(made, functools.partial(authfiles.find, HOST), authfiles.forget))
     return RegistryClient(made, Authenticator(made, lambda _repository: credential))

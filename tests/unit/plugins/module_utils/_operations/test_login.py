@@ -111,7 +111,7 @@ def test_credentials_that_were_not_sent_have_another_hint(run, server, path):
     with pytest.raises(AccessDenied) as caught:
         run(plain_http=None)
     assert "were not sent, because the token service 203.0.113.1 uses plain HTTP" in str(caught.value)
-    assert str(caught.value).endswith("Set plain_http: true for the registry if you trust the network.")
+    assert str(caught.value).endswith("set plain_http: true for 203.0.113.1 in registries instead.")
     assert not path.exists()
 
 

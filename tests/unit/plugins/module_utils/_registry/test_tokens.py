@@ -342,32 +342,6 @@ class TestRefusal:
         with pytest.raises(ImageError, match="r.example requires a token, but its response specifies no token service"):
             client.call("GET", "x", PULL)
 
-    @pytest.mark.parametrize(
-        ("realm", "options", "is_told"),
-        [
-            ("http://auth.example/token", {}, False),
-            ("http://auth.example/token", {"plain_http": True}, True),
-            ("http://r.example/token", {}, False),
-            ("http://localhost:5001/token", {}, True),
-            ("https://auth.example/token", {}, True),
-        ],
-    )
-    def test_credentials_do_not_leave_in_plain_text(self, scripted, realm, options, is_told):
-        replies = (challenge(realm), TOKEN, OK) if is_told else (challenge(realm),)
-        client, script = scripted(*replies, credential=JANE, **options)
-        if is_told:
-            assert client.call("GET", "x", PULL).status == 200
-        else:
-            with pytest.raises(
-                AccessDenied,
-                match="the credentials for .* were not sent, because the token service .* uses plain HTTP",
-            ):
-                client.call("GET", "x", PULL)
-
-    def test_a_plain_service_may_serve_anonymous_users(self, scripted):
-        client, _script = scripted(challenge("http://auth.example/token"), TOKEN, OK)
-        assert client.call("GET", "x", PULL).status == 200
-
 
 def test_credentials_that_are_no_text_are_not_sent(scripted):
     client, _script = scripted(credential=Credential("jane", "\udcff"))
