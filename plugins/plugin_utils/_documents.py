@@ -168,6 +168,7 @@ def _unit_spans(text: str) -> dict[Path, Span]:
         key, equals, value = line.partition("=")
         if equals and section in _UNITS:
             start = offset + len(key) + 1 + len(value) - len(value.lstrip())
-            spans["sections", section, key.strip()] = Span(start, start + len(value.strip()), "")
+            # As in a block of YAML, a value never needs quotes.
+            spans["sections", section, key.strip()] = Span(start, start + len(value.strip()), "|")
         offset += len(line)
     return spans

@@ -14,6 +14,8 @@ import re
 
 from yaml.scanner import Scanner
 
+from ._replacements import Replacements
+
 # The value at the end, after an anchor and a tag.
 _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"\Z', re.DOTALL)
 # An escaped line break, a pair of surrogates in JSON, another escape, line breaks with the spaces around them, spaces, or a
@@ -44,13 +46,13 @@ class DoubleQuoted:
         """Replace the whole value."""
         self._pieces = _written(value)
 
-    def substitute(self, pattern: re.Pattern[str], new: str) -> bool:
-        """Replace all matches, which must not contain white space. Return whether there are any."""
-        matches = list(pattern.finditer(self._value()))
+    def substitute(self, replacements: Replacements) -> bool:
+        """Replace all references. Return whether there are any."""
+        matches = replacements.matches(self._value())
         # The piece of each character of the value. An escaped line break has no character.
         at = [number for number, (_piece, text) in enumerate(self._pieces) for _character in text]
-        for match in reversed(matches):
-            self._pieces[at[match.start()] : at[match.end() - 1] + 1] = _written(new)
+        for start, end, new in reversed(matches):
+            self._pieces[at[start] : at[end - 1] + 1] = _written(new)
         return bool(matches)
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.reference 
 
 from ._double_quoted import DoubleQuoted
 from ._found import Found
+from ._replacements import Replacements
 from ._spans import Path, Span
 
 _OCI = "oci://"
@@ -27,21 +28,21 @@ _NOT_TEXT = re.compile(
     re.IGNORECASE,
 )
 
-_BEFORE = r"(?:(?<=\bdocker://)|(?<=\bdocker-image://)|(?<![A-Za-z0-9._/:@-]))"
-
 Get = t.Callable[[Path], t.Any]
 
 
-def new_values(found: Found, new: str, get: Get) -> t.Iterator[tuple[Path, str]]:
-    """Yield the values to set so that the parts of a reference form the new one; ``get`` returns the current values."""
+def new_values(found: Found, new: str, get: Get, replacements: Replacements) -> t.Iterator[tuple[Path, str]]:
+    """Yield the values to set so that the parts of a reference form the new one; ``get`` returns the original values.
+
+    ``replacements`` are those of all references in the same value.
+    """
     if "image" in found.parts:
         path = found.parts["image"]
-        text = str(get(path))
-        replaced = _substituted(text, found.reference, new)
-        if replaced is None and found.kind == "compose":  # variables with defaults make it, as in nginx:${TAG:-1.25}
-            replaced = new
-        if replaced is not None:
-            yield path, replaced
+        text, replaced = replacements.apply(str(get(path)))
+        if found.reference in replaced:
+            yield path, text
+        elif found.kind == "compose":  # variables with defaults make it, as in nginx:${TAG:-1.25}
+            yield path, new
     elif "url" in found.parts:
         yield from _values_of_artifact(found.parts, parse_registry(new), get)
     else:
@@ -95,33 +96,37 @@ class Edits:
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: dict[Span, str] = {}
-        self._double_quoted: dict[Span, DoubleQuoted] = {}
 
-    def replace(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
-        """Set the value of a scalar, and keep everything that is not the reference, including quotes and comments."""
+    def replace(self, span: Span, old: str, value: str, replacements: Replacements | None = None) -> None:
+        """Set the value of a scalar, and keep everything that is not a reference, including quotes and comments.
+
+        ``replacements`` are those within the value; None replaces the whole value.
+        """
+        if span in self._changes:  # by an alias, or with another reference in the value
+            return
         if span.style == '"':
-            self._replace_double_quoted(span, old, value, found, new)
+            self._replace_double_quoted(span, old, value, replacements)
             return
-        raw = self._changes.get(span, self._text[span.start : span.end])
-        replaced = _substituted(raw, found.reference, new) if "image" in found.parts else None
-        if replaced is None and (old == value or span in self._changes):  # the second time by an alias
+        raw = self._text[span.start : span.end]
+        changed, references = replacements.apply(raw) if replacements else (raw, set())
+        is_plain = not span.style
+        if references and not (is_plain and _needs_quotes(value, span.in_flow)):
+            self._changes[span] = changed
+        elif old == value:
             return
-        if replaced is None and old and old in raw:
+        elif old and old in raw:
             # Anchors and tags precede the value, and may contain the same text.
             before, _old, after = raw.rpartition(old)
-            replaced = before + _quoted(value, not span.style) + after
-        if replaced is None:
+            self._changes[span] = before + (_quoted(value, span.in_flow) if is_plain else value) + after
+        else:
             after_colon = span.start == span.end and self._text[span.start - 1 : span.start] == ":"
-            replaced = " " * after_colon + (json.dumps(value, ensure_ascii=False) if span.style else _quoted(value))
-        self._changes[span] = replaced
+            text = _quoted(value, span.in_flow) if is_plain else json.dumps(value, ensure_ascii=False)
+            self._changes[span] = " " * after_colon + text
 
-    def _replace_double_quoted(self, span: Span, old: str, value: str, found: Found, new: str) -> None:
-        is_known = span in self._double_quoted
-        if not is_known:
-            self._double_quoted[span] = DoubleQuoted(self._text[span.start : span.end], old)
-        source = self._double_quoted[span]
-        if not ("image" in found.parts and source.substitute(_bounded(found.reference), new)):
-            if is_known or old == value:  # the second time by an alias
+    def _replace_double_quoted(self, span: Span, old: str, value: str, replacements: Replacements | None) -> None:
+        source = DoubleQuoted(self._text[span.start : span.end], old)
+        if not (replacements and source.substitute(replacements)):
+            if old == value:
                 return
             source.set(value)
         self._changes[span] = str(source)
@@ -129,14 +134,14 @@ class Edits:
     def add(self, sibling: Span, key: str, value: str) -> None:
         """Add a member after the one whose value is ``sibling``, on a separate line or within the braces."""
         if sibling.in_flow:
-            quote = '"' if sibling.style == '"' or _NOT_TEXT.fullmatch(value) else ""
+            quote = '"' if sibling.style == '"' or _needs_quotes(value, in_flow=True) else ""
             self._insert(sibling.end, f", {quote}{key}{quote}: {quote}{value}{quote}")
             return
         start = self._text.rfind("\n", 0, sibling.start) + 1
         before = re.match(r"[\s-]*", self._text[start : sibling.start])
         end = self._text.find("\n", sibling.end)
         end = len(self._text) if end < 0 else end
-        self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, _quoted(value)))
+        self._insert(end, "\n%s%s: %s" % (" " * (before.end() if before else 0), key, _quoted(value, in_flow=False)))
 
     def _insert(self, offset: int, text: str) -> None:
         span = Span(offset, offset, "")
@@ -151,17 +156,11 @@ class Edits:
         return "".join([*pieces, self._text[at:]])
 
 
-def _quoted(value: str, is_plain: bool = True) -> str:
-    """Return a value for YAML, with quotes if it is a plain scalar that YAML would not read as text."""
-    return '"%s"' % value if is_plain and _NOT_TEXT.fullmatch(value) else value
+def _quoted(value: str, in_flow: bool) -> str:
+    """Return a value for YAML as a plain scalar if possible, else with quotes."""
+    return json.dumps(value, ensure_ascii=False) if _needs_quotes(value, in_flow) else value
 
 
-def _substituted(text: str, reference: str, new: str) -> str | None:
-    """Replace all occurrences of a reference in a text, except as part of a longer reference. None if there are none."""
-    replaced, count = _bounded(reference).subn(lambda _match: new, text)
-    return replaced if count else None
-
-
-def _bounded(reference: str) -> re.Pattern[str]:
-    """Return a pattern for a reference that is not part of a longer one."""
-    return re.compile(_BEFORE + re.escape(reference) + r"(?![A-Za-z0-9_/:@-]|\.[A-Za-z0-9])")
+def _needs_quotes(value: str, in_flow: bool) -> bool:
+    """Return whether YAML would not read a plain scalar as this text: a number, or the address ``[::1]`` of a registry."""
+    return bool(_NOT_TEXT.fullmatch(value)) or value.startswith("[") or (in_flow and "[" in value)

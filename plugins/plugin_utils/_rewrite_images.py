@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import typing as t
@@ -20,6 +21,7 @@ from ._documents import Document, load, split_mark
 from ._edits import Edits, new_values
 from ._find_images import find_in
 from ._found import Found
+from ._replacements import Replacements
 from ._spans import Path
 
 _KBLD_ID = "kbld.carvel.dev/id"
@@ -163,31 +165,31 @@ class _Rewriter:
             return self._text(content)
         if isinstance(content, (list, tuple)):
             return [self.rewrite(item) for item in content]
-        return self._parsed(_copied(content, {}))
+        return self._parsed(content)
 
-    def _parsed(self, document: t.Any) -> t.Any:
-        """Replace the references in a parsed document, in place. Its aliases are the same object in several places."""
-        done: set[tuple[int, str | int, str]] = set()
-        for found, new in self._mapped(Document(document)):
-            values = list(new_values(found, new, functools.partial(_get, document)))
+    def _parsed(self, content: t.Any) -> t.Any:
+        """Return a copy of a parsed document with replaced references. Its aliases are the same object in several places."""
+        original = _copied(content, {})
+        document = _copied(original, {})
+        for found, new, replacements in self._mapped(Document(original), functools.partial(_place, original)):
+            values = list(new_values(found, new, functools.partial(_get, original), replacements))
             for path, value in values:
-                done.add((*_place(document, path), found.reference))
                 _set(document, path, value)
-            # An alias shows a replaced reference again, which then needs no replacement.
-            if values or not any((*_place(document, path), found.reference) in done for path in found.parts.values()):
-                self._record(found.reference, new if values else None)
+            self._record(found.reference, new if values else None)
         return document
 
     def _text(self, text: str) -> str:
         mark, text = split_mark(text)
         edits = Edits(text)
         for document in load(text):
-            for found, new in self._mapped(document):
+            get = functools.partial(_get, document.value)
+            for found, new, replacements in self._mapped(document, document.spans.get):
                 is_replaced = False
-                for path, value in new_values(found, new, functools.partial(_get, document.value)):
-                    old = str(_get(document.value, path) or "")
+                for path, value in new_values(found, new, get, replacements):
+                    old = str(get(path) or "")
                     if path in document.spans:
-                        edits.replace(document.spans[path], old, value, found, new)
+                        within = replacements if "image" in found.parts else None
+                        edits.replace(document.spans[path], old, value, within)
                         is_replaced = True
                     elif "sibling" in found.parts:
                         edits.add(document.spans[found.parts["sibling"]], str(path[-1]), value)
@@ -195,14 +197,24 @@ class _Rewriter:
                 self._record(found.reference, new if is_replaced else None)
         return mark + edits.result()
 
-    def _mapped(self, document: Document) -> t.Iterator[tuple[Found, str]]:
-        """Yield the references of a document that the mapping contains, with their replacements."""
+    def _mapped(
+        self, document: Document, place_of: t.Callable[[Path], t.Any]
+    ) -> t.Iterator[tuple[Found, str, Replacements]]:
+        """Yield the references of a document that the mapping contains, with their replacements, and all those in the same value.
+
+        ``place_of`` returns the identity of the value at a path.
+        """
+        mapped: list[tuple[Found, str, Replacements]] = []
+        in_value: dict[t.Any, Replacements] = collections.defaultdict(Replacements)
         for found in find_in(document, self._default_tag):
             new = self._mapping.get(found.reference)
             if new is None:
                 self._record(found.reference, None)
             else:
-                yield found, new
+                replacements = in_value[place_of(found.parts["image"])] if "image" in found.parts else Replacements()
+                replacements.add(found.reference, new)
+                mapped.append((found, new, replacements))
+        yield from mapped
 
     def _record(self, reference: str, new: str | None) -> None:
         """Record whether a reference was replaced. In another place, the same reference may not be replaceable."""

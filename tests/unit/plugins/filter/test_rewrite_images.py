@@ -321,35 +321,6 @@ def test_pairs_without_a_tag(text, expected):
     assert result["content"].replace('"', "'") == expected.replace('"', "'")
 
 
-@pytest.mark.parametrize(
-    "tag", ["1.10", "2024-01-31", "2024-1-1", "1e3", "0x10", "0o17", "yes", "Off", "n", "null", "007"]
-)
-def test_a_tag_stays_text(tag):
-    """Programs in Go and PyYAML read some of these as numbers, dates and booleans, which as tags they are not."""
-    result = rewrite_images("image:\n  repository: app\n  tag: v1\n", {"app:v1": f"r.example/app:{tag}"})
-    assert result["content"] == f'image:\n  repository: r.example/app\n  tag: "{tag}"\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("image:\n  repository: app\n  tag: v1 # t\n", 'image:\n  repository: r.example/app\n  tag: "1.10" # t\n'),
-        ("image: {repository: app, tag: 'v1'}\n", "image: {repository: r.example/app, tag: '1.10'}\n"),
-        ("image: {repository: app, tag: &v1 v1}\n", 'image: {repository: r.example/app, tag: &v1 "1.10"}\n'),
-        ("image: {repository: app, tag: !!str v1}\n", 'image: {repository: r.example/app, tag: !!str "1.10"}\n'),
-        (
-            "images:\n- {name: a, newName: app, newTag: v1}\n",
-            'images:\n- {name: a, newName: r.example/app, newTag: "1.10"}\n',
-        ),
-    ],
-    ids=["plain", "quoted", "anchor", "tag", "kustomize"],
-)
-def test_tags_that_yaml_reads_as_numbers_get_quotes(text, expected):
-    result = rewrite_images(text, {"app:v1": "r.example/app:1.10"})
-    assert result["content"] == expected
-    assert "1.10" in str(yaml.safe_load(result["content"]))
-
-
 def test_reference_without_a_tag_means_latest():
     images = [
         {"src": "docker.io/library/app:latest", "dest": "r.example/app:latest", "digest": DIGEST, "action": "created"}
