@@ -43,7 +43,8 @@ options:
     default: false
   default_tag:
     description:
-      - The tag to use if Helm values contain a C(repository) with an empty C(tag). For the values of a chart, it defaults to the chart's C(appVersion).
+      - The tag to use if Helm values contain a C(repository) with an empty C(tag). For the values of a chart or
+        subchart, it defaults to the C(appVersion) of this chart.
     type: str
     default: ""
   values:
@@ -195,8 +196,8 @@ class LookupModule(RegistryLookup):
         rendered = render(chart.path, options, run_command)
         if rendered.warning:
             self.warn(rendered.warning)
-        for text in rendered.texts:
-            yield from self._of_text(text, self.get_option("default_tag") or rendered.default_tag, is_given=True)
+        for text, default_tag in rendered.texts:
+            yield from self._of_text(text, self.get_option("default_tag") or default_tag, is_given=True)
 
     def _of_text(self, text: Text, default_tag: str, is_given: bool) -> t.Iterator[Item]:
         try:

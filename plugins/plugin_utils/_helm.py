@@ -39,10 +39,9 @@ class HelmOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """The texts of a chart, and the default tag of its images (``appVersion``). ``warning`` says why helm was not used."""
+    """The texts of a chart, each with the default tag of its images. ``warning`` says why helm was not used."""
 
-    texts: list[Text]
-    default_tag: str = ""
+    texts: list[tuple[Text, str]]
     warning: str = ""
 
 
@@ -67,7 +66,7 @@ def render(path: str, options: HelmOptions, run: RunCommand) -> Rendered:
         if "missing in charts/" in cause:
             hint = "Run helm dependency build for the chart"
         raise ImageError("helm cannot render the chart (%s)" % cause[:_SHOWN], path, hint)
-    return Rendered([Text(path, output)])
+    return Rendered([(Text(path, output), "")])
 
 
 def _failure(errors: str) -> str:
@@ -78,15 +77,17 @@ def _failure(errors: str) -> str:
 
 
 def _unrendered(path: str, options: HelmOptions) -> Rendered:
-    """Return the annotation with the images of the chart, and its default and custom values."""
+    """Return the annotations with the images of a chart and its subcharts, and their default and custom values."""
     texts = chart_files(path)
-    own = [text for text in texts if text.file.endswith("Chart.yaml")]
-    version = _app_version(own[0]) if own else ""
+    # The default tag is the appVersion of the chart that the values belong to, which can be a subchart.
+    versions = {
+        os.path.dirname(text.file): _app_version(text) for text in texts if os.path.basename(text.file) == "Chart.yaml"
+    }
     cause = "%s: %s is not installed, so only the images in the annotations and values of the chart were found" % (
         path,
         options.program,
     )
-    return Rendered(texts, version, cause)
+    return Rendered([(text, versions.get(os.path.dirname(text.file), "")) for text in texts], cause)
 
 
 def _app_version(chart: Text) -> str:

@@ -131,6 +131,26 @@ def test_chart_without_helm(find, tmp_path, packed):
     assert set(references(find(path))) == expected
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_values_of_a_subchart_have_the_version_of_the_subchart(find, tmp_path, packed):
+    subcharts = {"db": "appVersion: '16'\n", "plain": "version: 1.0.0\n"}
+    files = {"Chart.yaml": CHART, "values.yaml": VALUES}
+    for name, metadata in subcharts.items():
+        files[f"charts/{name}/Chart.yaml"] = f"name: {name}\n{metadata}"
+        files[f"charts/{name}/values.yaml"] = f"image: {{repository: a/{name}, tag: ''}}\n"
+    if packed:
+        inner = {"Chart.yaml": "appVersion: '3'\n", "values.yaml": "image: {repository: a/inner, tag: ''}\n"}
+        packed_inner = archive(tmp_path / "inner.tgz", inner, "inner/").read_bytes()
+        path = archive(tmp_path / "app.tgz", {**files, "charts/inner.tgz": packed_inner})
+    else:
+        path = tmp_path / "app"
+        for name, text in files.items():
+            write(path / name, text)
+    expected = {"ghcr.io/a/web:2.10", "a/db:16", "a/plain"} | ({"a/inner:3"} if packed else set())
+    assert set(references(find(path))) == expected
+    assert {reference.rpartition(":")[2] for reference in references(find(path, default_tag="9"))} == {"9"}
+
+
 def test_chart_with_helm(find, helm, tmp_path):
     path = chart(tmp_path / "-app")
     helm(f'echo "$@" > {tmp_path}/arguments\ncat <<EOF\n{POD}EOF\n')
