@@ -13,11 +13,12 @@ The format follows imgpkg: unknown keys are errors, an image must have a digest,
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 import typing as t
 
-from .._errors import ImageError, MissingLibrary, local_failure
+from .._errors import ImageError, LocalFailure, MissingLibrary, local_failure
 from .._files import is_missing, keep_access, replaced, reserved, target_of
 from .._image.reference import RegistryReference, parse_registry
 from .resolve import parse_image
@@ -108,6 +109,14 @@ def origin_of(text: str) -> dict[str, str]:
     return {ID: text, ORIGINS: "- resolved:\n%s    url: %s\n" % (tag, reference)}
 
 
+def check_directory(path: str) -> None:
+    """Raise LocalFailure if the file cannot be written because its directory does not exist, before any request is sent."""
+    try:
+        os.stat(os.path.join(os.path.dirname(target_of(path)), ""))
+    except OSError as error:
+        raise _write_failure(error, path) from None
+
+
 def save_lock(path: str, images: t.Iterable[LockedImage], before: t.Iterable[LockedImage] | None = None) -> None:
     """Replace the file atomically, and keep its mode and owner. Raises ImageError.
 
@@ -123,7 +132,12 @@ def save_lock(path: str, images: t.Iterable[LockedImage], before: t.Iterable[Loc
                 keep_access(stream, target)
                 stream.write(content)
     except OSError as error:
-        raise local_failure(OSError(error.errno, error.strerror), "write the lock file", path) from None
+        raise _write_failure(error, path) from None
+
+
+def _write_failure(error: OSError, path: str) -> LocalFailure:
+    # Without the file name of the error, which is that of a temporary file or a directory.
+    return local_failure(OSError(error.errno, error.strerror), "write the lock file", path)
 
 
 def _check_unchanged(path: str, before: bytes, after: bytes) -> None:

@@ -93,6 +93,8 @@ def lock(path: str, wanted: list[Wanted] | None, update: str, platforms: t.Seque
     needed = [Platform.parse(text) for text in platforms]
     noted = ",".join(map(str, needed))
     before = [] if is_missing(path) and update != "none" else images_lock.read_lock(path)
+    if update != "none":
+        images_lock.check_directory(path)
     known = {each.requested: each for each in before}
     requested = [Wanted(str(reference), reference) for reference in known] if wanted is None else wanted
     if not requested:

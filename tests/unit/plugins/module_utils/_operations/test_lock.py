@@ -43,7 +43,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def run(stores, path, app, tool):
-    def locked(*wanted, update="missing", platforms=(), dry_run=False, known=False, jobs=2):
+    def locked(*wanted, update="missing", platforms=(), dry_run=False, known=False, jobs=2, path=path):
         stores.run = runs.run(dry_run=dry_run, jobs=jobs)
         app.asked.clear()
         tool.asked.clear()
@@ -68,6 +68,26 @@ def test_new_images_are_added_in_order_and_once(run, path, app, tool):
     assert (pins(path), locked.after) == (after, read_lock(str(path)))
     again = run(APP, "r.example/tool")
     assert (again.changed, app.asked, tool.asked) == (False, [], [])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("update", ["missing", "all"])
+@pytest.mark.parametrize("link", [False, True])
+def test_a_directory_that_does_not_exist_is_reported_before_any_request(run, path, app, dry_run, update, link):
+    if link:
+        path.symlink_to("absent/images.lock.yml")
+    else:
+        path = path.parent / "absent" / path.name
+    with pytest.raises(LocalFailure) as caught:
+        run(APP, update=update, dry_run=dry_run, path=path)
+    assert str(caught.value) == f"cannot write the lock file {path}: no such file or directory."
+    assert app.asked == []
+
+
+def test_a_file_in_place_of_the_directory_is_reported_in_check_mode(run, path):
+    path.parent.joinpath("file").write_text("")
+    with pytest.raises(LocalFailure, match="not a directory"):
+        run(APP, dry_run=True, path=path.parent / "file" / path.name)
 
 
 def test_an_entry_notes_where_it_comes_from(run):
