@@ -59,7 +59,7 @@ def cron_next(schedule: t.Any, after: t.Any, offset: t.Any = "+0000") -> str:
         zone = datetime.datetime.strptime(str(offset), "%z").tzinfo
         start = datetime.datetime.strptime(str(after), _FORMAT).replace(tzinfo=datetime.timezone.utc)
         found = next_run(str(schedule), start.astimezone(zone))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the latter for a run after the year 9999
         raise AnsibleFilterError("cron_next: '%s' is not a valid schedule: %s." % (schedule, error)) from None
     return found.astimezone(datetime.timezone.utc).strftime(_FORMAT) if found else ""
 

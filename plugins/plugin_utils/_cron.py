@@ -74,5 +74,7 @@ def _values(field: str, lowest: int, highest: int, names: tuple[str, ...] = (), 
             raise ValueError("'%s' is not a valid field" % field)
         start = number(match[1]) if match[1] else lowest
         end = number(match[2]) if match[2] else start if match[1] else highest
+        if end < start:
+            raise ValueError("the range '%s' ends before it starts" % part)
         values.update(range(start, end + 1, int(match[3] or 1)))
     return values

@@ -13,7 +13,7 @@ import collections
 import re
 import typing as t
 
-_TAG_OR_DIGEST = re.compile(r"(@sha256)?:[^:/]*$")
+_TAG = re.compile(r":[^:/]*$")
 
 
 def summarize(images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
@@ -27,7 +27,7 @@ def summarize(images: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     counts: collections.Counter[str] = collections.Counter()
     for image in images:
         sizes.update(zip(image["blobs"], image.get("blob_sizes", ())))
-        repository = _TAG_OR_DIGEST.sub("", image["ref"])
+        repository = _TAG.sub("", image["ref"].partition("@")[0])
         repositories[repository].update(image["blobs"])
         counts[repository] += 1
         for blob in image["blobs"]:

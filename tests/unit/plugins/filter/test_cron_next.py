@@ -44,3 +44,21 @@ def test_the_next_run_is_the_one_of_crontab(schedule: str, offset: str, expected
 def test_what_is_no_schedule_is_refused(schedule: str) -> None:
     with pytest.raises(AnsibleFilterError, match="is not a valid schedule"):
         cron_next(schedule, SUNDAY)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "field"),
+    [("0 0 * * fri-sun", "fri-sun"), ("0 5-3 * * *", "5-3"), ("0 0 1 1,nov-feb/2 *", "nov-feb/2")],
+)
+def test_a_range_that_ends_before_it_starts_is_refused(schedule: str, field: str) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        cron_next(schedule, SUNDAY)
+    assert str(error.value) == (
+        f"cron_next: '{schedule}' is not a valid schedule: the range '{field}' ends before it starts."
+    )
+
+
+@pytest.mark.parametrize("offset", ["+0000", "+0100", "-0100"])
+def test_a_run_after_the_last_year_is_refused(offset: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="is not a valid schedule: "):
+        cron_next("0 0 * * *", "9999-12-31T23:30:00Z", offset)

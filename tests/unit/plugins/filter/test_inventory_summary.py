@@ -48,3 +48,10 @@ def test_what_has_no_sizes_is_not_unique_in_a_known_number_of_bytes() -> None:
 def test_what_is_no_inventory_is_refused(images: object) -> None:
     with pytest.raises(AnsibleFilterError, match="the input is not a list of image records"):
         inventory_summary(images)
+
+
+@pytest.mark.parametrize("digest", ["sha256:" + "a" * 64, "sha512:" + "a" * 128])
+@pytest.mark.parametrize("tag", ["", ":1"])
+def test_a_digest_and_a_tag_are_not_part_of_the_repository(digest: str, tag: str) -> None:
+    images = [record("r.example:5000/app" + tag + end, "x", one=1) for end in ("", "@" + digest)]
+    assert inventory_summary(images)["repositories"] == [{"repository": "r.example:5000/app", "images": 2, "bytes": 1}]
