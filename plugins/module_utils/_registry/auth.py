@@ -24,16 +24,20 @@ from urllib.parse import urlencode
 
 from .._errors import AccessDenied, CredentialsNotSent, ImageError, LoginRefused
 from .._image import document as documents
+from . import scopes as scope_text
 from . import urls
 from .challenge import Challenge, parse
 from .credentials import Credential
 from .failures import peek_details, read_details
 from .identities import Find, Forget, Identities, keep
+from .scopes import Scopes
 from .session import Session
 from .settings import hostname, is_loopback
 from .transport import Response
 
 _CLIENT_ID = "drayage.registry"
+# Who a token is for, and the realm and name of its service.
+_Owner = tuple[Credential, tuple[str, str]]
 _PULL = frozenset(("pull",))
 # The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
 _CATALOG = ("registry:catalog", "*")
@@ -60,7 +64,7 @@ class Access:
     mount_from: str = ""
     catalog: bool = False
 
-    def scopes(self) -> frozenset[tuple[str, str]]:
+    def scopes(self) -> Scopes:
         """Return pairs of repository and action."""
         if self.catalog:
             return frozenset((_CATALOG,))
@@ -73,14 +77,14 @@ class Access:
 @dataclasses.dataclass(frozen=True)
 class _Token:
     header: str = dataclasses.field(repr=False)
-    scopes: frozenset[tuple[str, str]]
+    scopes: Scopes
     expires: float
 
     @property
     def is_fresh(self) -> bool:
         return time.monotonic() < self.expires - _MARGIN
 
-    def serves(self, scopes: frozenset[tuple[str, str]]) -> bool:
+    def serves(self, scopes: Scopes) -> bool:
         return scopes <= self.scopes and self.is_fresh
 
 
@@ -96,10 +100,12 @@ class Authenticator:
         self._identities = Identities(find, forget)
         self._lock = threading.Lock()
         self._fetching: dict[object, threading.Lock] = {}
-        self._challenge: Challenge | None = None
-        # By identity and the scopes that were wanted, which may be fewer than the token has.
-        self._tokens: dict[tuple[Credential, frozenset[tuple[str, str]]], _Token] = {}
-        self._extra: frozenset[tuple[str, str]] = frozenset()
+        # By repository: few hosts have several token services. The last one is tried for other repositories.
+        self._challenges: dict[str, Challenge] = {}
+        self._last_challenge: Challenge | None = None
+        # By owner and the scopes that were wanted, which may be fewer than the token has.
+        self._tokens: dict[tuple[_Owner, Scopes], _Token] = {}
+        self._extra: Scopes = frozenset()
         self._postponed: set[str] = set()
         self._accepted: set[str] = set()
 
@@ -114,12 +120,25 @@ class Authenticator:
             header = _bearer(identity.bearer, "for %s" % self._session.host)
             self._session.statistics.note_secret(header)
             return header
-        if self._challenge is None:
+        challenge = self._challenge_for(access)
+        if challenge is None:
             return ""
-        if self._challenge.scheme == "basic":
+        if challenge.scheme == "basic":
             self._check_refusals(identity)
             return _basic(identity) if identity.password else ""
-        return self._token(access, identity, rejected="")
+        try:
+            return self._token(access, identity, challenge, rejected="")
+        except _ScopeDenied:
+            if access.repository in self._challenges:
+                raise
+            return ""  # the registry may ask for a token of another service
+
+    def _challenge_for(self, access: Access) -> Challenge | None:
+        return self._challenges.get(access.repository, self._last_challenge)
+
+    def _note_challenge(self, access: Access, challenge: Challenge) -> None:
+        with self._lock:
+            self._challenges[access.repository] = self._last_challenge = challenge
 
     def is_asked(self, response: Response, sent: str) -> bool:
         """Return whether a response asks for an Authorization other than ``sent``. The body stays readable."""
@@ -144,21 +163,23 @@ class Authenticator:
             return ""
         if challenge is None:
             # Some registries send no challenge when a token has ended early.
-            is_ours = self._challenge is not None and self._challenge.scheme == "bearer"
-            return self._token(access, identity, rejected) if is_ours and rejected and not was_fresh else ""
+            challenge = self._challenge_for(access)
+            if challenge is None or challenge.scheme != "bearer" or not rejected or was_fresh:
+                return ""
+            return self._token(access, identity, challenge, rejected)
         if challenge.scheme == "basic":
-            self._challenge = challenge
+            self._note_challenge(access, challenge)
             if identity.password and _basic(identity) == rejected:
                 identity = self._identities.renewed(access.repository, identity)
             fresh = _basic(identity) if identity.password else ""
             return "" if fresh == rejected else fresh
-        wanted = _parse_scope(challenge.parameters.get("scope", "")) if rejected else frozenset()
+        wanted = scope_text.parse(challenge.parameters.get("scope", "")) if rejected else frozenset()
         if was_fresh and wanted <= access.scopes() | self._extra:
             return self._once_more(challenge, rejected)
+        self._note_challenge(access, challenge)
         with self._lock:
-            self._challenge = challenge
             self._extra = self._extra | wanted
-        return self._token(access, identity, rejected)
+        return self._token(access, identity, challenge, rejected)
 
     def _once_more(self, challenge: Challenge, rejected: str) -> str:
         """Return the same token again, after two seconds: by the registry's clock, it may not have been valid yet."""
@@ -171,7 +192,8 @@ class Authenticator:
     def refused_login(self, response: Response, access: Access) -> ImageError | None:
         """Return the error if the registry refused the password that was sent to it, else None."""
         identity = self.identity(access)
-        is_basic = self._challenge is not None and self._challenge.scheme == "basic"
+        challenge = self._challenge_for(access)
+        is_basic = challenge is not None and challenge.scheme == "basic"
         if response.status != 401 or not is_basic or not identity.password or identity.bearer:
             return None
         reason = "the registry returned %s" % str(read_details(response))
@@ -202,34 +224,35 @@ class Authenticator:
         if reason:
             raise self._explained(self._login_refused(identity, reason), identity)
 
-    def _token(self, access: Access, identity: Credential, rejected: str) -> str:
+    def _token(self, access: Access, identity: Credential, challenge: Challenge, rejected: str) -> str:
         try:
-            return self._shared_token(access, identity, rejected)
+            return self._shared_token(access, identity, challenge, rejected)
         except LoginRefused:
             renewed = self._identities.renewed(access.repository, identity)
             if renewed == identity:
                 raise
-        return self._shared_token(access, renewed, "")
+        return self._shared_token(access, renewed, challenge, "")
 
-    def _shared_token(self, access: Access, identity: Credential, rejected: str) -> str:
+    def _shared_token(self, access: Access, identity: Credential, challenge: Challenge, rejected: str) -> str:
+        owner = (identity, challenge.service)
         scopes = access.scopes() | frozenset(pair for pair in self._extra if pair[0] == access.repository)
         with self._lock:
-            lock = self._fetching.setdefault((identity, scopes), threading.Lock())
+            lock = self._fetching.setdefault((owner, scopes), threading.Lock())
         with lock:
-            token = self._stored(identity, scopes, rejected)
+            token = self._stored(owner, scopes, rejected)
             if token:
                 return token.header
             self._check_refusals(identity)
             try:
-                token = self._fetch_any(access, scopes, identity)
+                token = self._fetch_any(access, scopes, identity, challenge)
             except AccessDenied as error:
                 raise self._explained(error, identity) from None
             with self._lock:
                 self._drop([key for key, stored in self._tokens.items() if not stored.is_fresh])
-                self._tokens[identity, scopes] = token
+                self._tokens[owner, scopes] = token
             return token.header
 
-    def _stored(self, identity: Credential, scopes: frozenset[tuple[str, str]], rejected: str) -> _Token | None:
+    def _stored(self, owner: _Owner, scopes: Scopes, rejected: str) -> _Token | None:
         """Drop the rejected token, and return one that includes these scopes.
 
         One with more scopes is also stored under these, so that the next request finds it without a search.
@@ -237,20 +260,20 @@ class Authenticator:
         with self._lock:
             if rejected:
                 self._drop([key for key, stored in self._tokens.items() if stored.header == rejected])
-            token = self._tokens.get((identity, scopes))
+            token = self._tokens.get((owner, scopes))
             if token and token.serves(scopes):
                 return token
-            for (owner, _scopes), token in self._tokens.items():
-                if token.serves(scopes) and owner == identity:
-                    self._tokens[identity, scopes] = token
+            for (other, _scopes), token in self._tokens.items():
+                if token.serves(scopes) and other == owner:
+                    self._tokens[owner, scopes] = token
                     return token
         return None
 
-    def _drop(self, keys: t.Iterable[tuple[Credential, frozenset[tuple[str, str]]]]) -> None:
+    def _drop(self, keys: t.Iterable[tuple[_Owner, Scopes]]) -> None:
         for key in keys:
             del self._tokens[key]
 
-    def _fetch_any(self, access: Access, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
+    def _fetch_any(self, access: Access, scopes: Scopes, identity: Credential, challenge: Challenge) -> _Token:
         """Request all scopes. If a service refuses all of them because of one, request fewer.
 
         The token is stored under the scopes that were wanted, so that it is requested only once. The registry has the
@@ -262,13 +285,13 @@ class Authenticator:
         attempts = [wanted for number, wanted in enumerate(smaller) if wanted not in smaller[:number]]
         for wanted in attempts[:-1]:
             try:
-                return dataclasses.replace(self._fetch(wanted, identity), scopes=scopes)
+                return dataclasses.replace(self._fetch(wanted, identity, challenge), scopes=scopes)
             except _ScopeDenied:
                 continue
-        return dataclasses.replace(self._fetch(attempts[-1], identity), scopes=scopes)
+        return dataclasses.replace(self._fetch(attempts[-1], identity, challenge), scopes=scopes)
 
-    def _fetch(self, scopes: frozenset[tuple[str, str]], identity: Credential) -> _Token:
-        parameters = self._challenge.parameters if self._challenge else {}
+    def _fetch(self, scopes: Scopes, identity: Credential, challenge: Challenge) -> _Token:
+        parameters = challenge.parameters
         if not parameters.get("realm"):
             cause = "%s requires a token, but its response specifies no token service (realm)" % self._session.host
             raise ImageError(cause, hint="Check the registry's authentication settings")
@@ -276,7 +299,7 @@ class Authenticator:
         if identity:
             realm = self._safe_realm(realm)
         query = [("service", parameters["service"])] if "service" in parameters else []
-        query += [("scope", scope) for scope in _format_scopes(scopes)]
+        query += [("scope", scope) for scope in scope_text.formatted(scopes)]
         document = self._request_token(realm, query, identity)
         value = document.get("token") or document.get("access_token")
         if not isinstance(value, str) or not value:
@@ -374,21 +397,3 @@ def _choose(challenges: list[Challenge]) -> Challenge | None:
             if challenge.scheme == scheme:
                 return challenge
     return None
-
-
-def _format_scopes(scopes: frozenset[tuple[str, str]]) -> list[str]:
-    actions: dict[str, list[str]] = {}
-    for repository, action in sorted(scopes):
-        actions.setdefault(repository, []).append(action)
-    names = {name: name if ":" in name else "repository:" + name for name in actions}
-    return ["%s:%s" % (names[name], ",".join(found)) for name, found in actions.items()]
-
-
-def _parse_scope(text: str) -> frozenset[tuple[str, str]]:
-    pairs: set[tuple[str, str]] = set()
-    for scope in text.split():
-        kind, _colon, rest = scope.partition(":")
-        repository, _colon, actions = rest.rpartition(":")
-        if kind == "repository":
-            pairs.update((repository, action) for action in actions.split(",") if action)
-    return frozenset(pairs)

@@ -30,6 +30,11 @@ class Challenge:
     scheme: str
     parameters: t.Mapping[str, str]
 
+    @property
+    def service(self) -> tuple[str, str]:
+        """The realm and the name of the token service; empty if the challenge does not state them."""
+        return self.parameters.get("realm", ""), self.parameters.get("service", "")
+
 
 def parse(header: str) -> list[Challenge]:
     """Return all challenges of a header. Parsing stops at the first syntax error."""

@@ -208,8 +208,8 @@ def parse_auth_file(content: bytes) -> None:
 def parse_token(content: bytes) -> None:
     fake = types.SimpleNamespace(host="r.example", fetch=lambda send, limit: (response(), content))
     authenticator = auth.Authenticator(t.cast(session.Session, fake), lambda repository: credentials.ANONYMOUS)
-    authenticator._challenge = challenge.Challenge("bearer", {"realm": "https://r.example/token"})
-    assert authenticator._fetch(frozenset(), credentials.ANONYMOUS).header
+    asked = challenge.Challenge("bearer", {"realm": "https://r.example/token"})
+    assert authenticator._fetch(frozenset(), credentials.ANONYMOUS, asked).header
 
 
 def parse_error(content: bytes) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import CredentialsNotSent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, CredentialsNotSent
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
@@ -69,3 +69,39 @@ def test_credentials_do_not_leave_in_plain_text(scripted, realm, options):
 def test_a_plain_service_may_serve_anonymous_users(scripted):
     client, _script = scripted(challenge("http://auth.example/token"), TOKEN, OK)
     assert client.call("GET", "x", PULL).status == 200
+
+
+class TestSeveralServices:
+    """A host that sends each team to a token service of its own."""
+
+    TEAM_A, TEAM_B = (Access(name, frozenset(("pull",))) for name in ("a/app", "b/app"))
+    ASKS_A, ASKS_B = (challenge("https://auth.example/%s/token" % name) for name in "ab")
+
+    @staticmethod
+    def urls(script):
+        return [sent.url.partition("?")[0] for sent in script.sent if "token" in sent.url]
+
+    def test_a_service_that_refuses_another_repository_is_not_the_last_word(self, scripted):
+        client, script = scripted(
+            self.ASKS_A, TOKEN, OK, Reply(403), self.ASKS_B, found({"token": "t2"}), OK, OK, OK, credential=JANE
+        )
+        for access in (self.TEAM_A, self.TEAM_B, self.TEAM_A, self.TEAM_B):
+            assert client.call("GET", "x", access).status == 200
+        assert self.urls(script) == ["https://auth.example/%s/token" % name for name in "aab"]
+        sent = [each.headers.get("Authorization") for each in script.sent if "token" not in each.url]
+        assert sent == [None, "Bearer t1", None, "Bearer t2", "Bearer t1", "Bearer t2"]
+
+    def test_a_token_of_one_service_does_not_serve_for_another(self, scripted):
+        client, script = scripted(
+            self.ASKS_A, TOKEN, OK, found({"token": "t2"}), self.ASKS_B, found({"token": "t3"}), OK, credential=JANE
+        )
+        for access in (self.TEAM_A, self.TEAM_B):
+            assert client.call("GET", "x", access).status == 200
+        assert self.urls(script)[2:] == ["https://auth.example/b/token"]
+
+    def test_a_refusal_of_the_own_service_is_the_last_word(self, scripted):
+        client, script = scripted(self.ASKS_A, TOKEN, OK, Reply(403), self.ASKS_A, Reply(403), credential=JANE)
+        client.call("GET", "x", self.TEAM_A)
+        with pytest.raises(AccessDenied, match="the token service auth.example returned 403 for user jane"):
+            client.call("GET", "x", self.TEAM_B)
+        assert len(self.urls(script)) == 3
