@@ -52,12 +52,16 @@ def mirror(run_playbook, variables):
 
 
 def test_cron_is_given_nothing_that_it_does_not_understand(play, variables, registry, tmp_path):
-    schedules = ["*:0/30", "Mon..Fri 04:00", "fortnightly", "0 4 * *", "0 4 * * * *"]
+    schedules = ["*:0/30", "Mon..Fri 04:00", "fortnightly", "0 4 * *", "0 4 * * * *", "0 4 * * *\n0 5 * * *"]
+    schedules += ["61 4 * * *", "0 25 * * *", "*/0 * * * *", "0 4 * * 8", "foo bar baz a b"]
     attempts = [("mirror", {**variables, "mirror_schedule": schedule}) for schedule in schedules]
     messages = refusals(play, tmp_path / "messages.json", *attempts)
     assert [message.partition(". ")[0] for message in messages] == [
         f"cron cannot parse mirror_schedule '{schedule}'" for schedule in schedules
     ]
+    lines = [("mirror", {**variables, name: "true\ntrue"}) for name in ("mirror_schedule_command", "mirror_on_failure")]
+    for message in refusals(play, tmp_path / "messages.json", *lines):
+        assert message.startswith("cron cannot run a command with more than one line: ")
     assert not (tmp_path / "drayage-mirror").exists()
     assert registry.requests() == []
 
@@ -69,6 +73,28 @@ def test_cron_is_given_what_it_understands_in_a_file_that_it_reads(play, variabl
     assert refusals(play, tmp_path / "messages.json", *(("mirror", each) for each in [*given, removed])) == [""] * 3
     assert (tmp_path / "mirror-of-example-com").read_text().splitlines()[-1].startswith("@weekly ")
     assert not (tmp_path / "other").exists()
+
+
+def test_space_around_values_is_ignored(play, variables, tmp_path):
+    spaced = {
+        "mirror_schedule_command": "true\n",
+        "mirror_on_failure": " echo failed\n",
+        "mirror_report_title": "A\nB\n",
+    }
+    schedules = {"tabs": ("cron", "0\t4\t*\t*\t*"), "block": ("cron", "daily\n"), "unit": ("systemd", " daily\n")}
+    given = [
+        {**variables, **spaced, "mirror_schedule_name": name, "mirror_schedule": when, "mirror_schedule_method": method}
+        for name, (method, when) in schedules.items()
+    ]
+    assert refusals(play, tmp_path / "messages.json", *(("mirror", each) for each in given)) == [""] * 3
+    runs = f"{getpass.getuser()} {{ true; }} || echo failed\n"
+    assert [(tmp_path / name).read_text().split("/bin\n")[1] for name in ("tabs", "block")] == [
+        f"0\t4\t*\t*\t* {runs}",
+        f"@daily {runs}",
+    ]
+    assert "\nOnCalendar=daily\nPersistent" in (tmp_path / "unit.timer").read_text()
+    assert "\nDescription=A B\n\n" in (tmp_path / "unit.timer").read_text()
+    assert (tmp_path / "unit-failure.service").read_text().endswith('-c "echo failed"\n')
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd knows what it understands")

@@ -162,6 +162,24 @@ def test_a_command_means_the_same_to_systemd_and_cron(mirror, tmp_path):
     assert expected.startswith("A 'B' C \"d\" 100% \\ /")
 
 
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd can verify units")
+def test_a_command_of_several_lines_is_one_command_for_systemd(mirror, tmp_path):
+    lines = 'echo "a\n%b"\necho c\\n\n'
+    mirror(mirror_schedule="daily", mirror_schedule_method="systemd", mirror_on_failure=lines)
+    unit = tmp_path / "drayage-mirror-failure.service"
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert "drayage-mirror" not in verified.stderr
+    assert unit.read_text().endswith('\nExecStart=/bin/sh -c "echo \\"a\\n%%b\\"\\necho c\\\\n"\n')
+
+
+def test_a_schedule_of_another_program_need_not_be_one_of_cron(mirror, tmp_path):
+    """AWX may run the role in a container without systemd."""
+    for schedule in ("Mon..Fri 04:00", "61 4 * * *"):
+        output = mirror(mirror_schedule=schedule, mirror_schedule_method="cron", mirror_schedule_state="kept")
+        assert json.loads((tmp_path / "mirror-status.json").read_text())["next_run"] == ""
+    assert "cron cannot parse mirror_schedule '61 4 * * *', so the report shows no next run" in output
+
+
 def test_cron_runs_a_command_after_a_failure(mirror, tmp_path):
     told = tmp_path / "told"
     mirror(mirror_schedule="daily", mirror_schedule_method="cron", mirror_on_failure=f"touch {told}")
