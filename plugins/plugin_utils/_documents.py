@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
 import typing as t
 
@@ -19,9 +18,9 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import Im
 
 from ._json_documents import read_json
 from ._spans import Path, Span
+from ._units import InvalidUnit, is_unit, read_unit
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNITS = frozenset(("Container", "Image", "Volume"))
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 # Aliases let a small text stand for any number of values. The largest charts render to some 100,000.
@@ -52,15 +51,17 @@ def load(text: str) -> list[Document]:
     """Read all documents in a text. Positions do not count a byte order mark. Raises InvalidDocument."""
     text = str.__str__(text)  # libyaml refuses the strings that ansible-core marks with their origin
     _mark, text = split_mark(text)
-    if _is_unit(text):
-        return [Document(_read_unit(text), _unit_spans(text))]
     try:
+        if is_unit(text):
+            return [Document(*read_unit(text))]
         documents = read_json(text)
         if documents is not None:
             return [Document(value, spans) for value, spans in documents]
         nodes = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.YAMLError as error:
         raise InvalidDocument("the document is not valid YAML or JSON (%s)" % _reason(error), hint=_HINT) from None
+    except InvalidUnit as error:
+        raise InvalidDocument("the document is not a valid unit file (%s)" % error, hint=_HINT) from None
     except UnicodeError:
         raise InvalidDocument(
             "the document is not valid YAML or JSON (it is not valid Unicode)", hint="Save the document in UTF-8"
@@ -133,42 +134,3 @@ def _reason(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "unreadable content"
     return "%s, line %d" % (problem, mark.line + 1) if mark else str(problem)
-
-
-def _is_unit(text: str) -> bool:
-    """Return whether a text is a quadlet unit, which begins with a section."""
-    for line in text.splitlines():
-        line = line.strip()
-        if line and line[0] not in "#;":
-            return line[0] == "[" and line[-1] == "]" and line[1:-1].isidentifier()
-    return False
-
-
-def _read_unit(text: str) -> t.Any:
-    parser = configparser.RawConfigParser(strict=False, interpolation=None, allow_no_value=True)
-    parser.optionxform = str  # type: ignore[method-assign,assignment]
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        cause = "the document is not a valid unit file (%s)" % str(error).splitlines()[0]
-        raise InvalidDocument(cause, hint=_HINT) from None
-    except AttributeError:  # Python before 3.12, of a line that goes on from a key without a value
-        cause = "the document is not a valid unit file (a continuation line has no preceding line)"
-        raise InvalidDocument(cause, hint=_HINT) from None
-    return {"kind": "Quadlet", "sections": {name: dict(parser[name]) for name in parser.sections() if name in _UNITS}}
-
-
-def _unit_spans(text: str) -> dict[Path, Span]:
-    spans: dict[Path, Span] = {}
-    section, offset = "", 0
-    for line in text.splitlines(keepends=True):
-        stripped = line.strip()
-        if stripped.startswith("[") and stripped.endswith("]"):
-            section = stripped[1:-1]
-        key, equals, value = line.partition("=")
-        if equals and section in _UNITS:
-            start = offset + len(key) + 1 + len(value) - len(value.lstrip())
-            # As in a block of YAML, a value never needs quotes.
-            spans["sections", section, key.strip()] = Span(start, start + len(value.strip()), "|")
-        offset += len(line)
-    return spans

@@ -19,6 +19,7 @@ from ._found import Found, mapping, mappings, parse
 from ._spans import Path
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_UNITS = (".image", ".build")
 _CHART_IMAGES = "artifacthub.io/images"
 _DEFAULT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*:?-([^${}]*)\}")
 _MAX_DEFAULTS = 10  # of one within the other
@@ -55,8 +56,7 @@ def findings(value: t.Mapping[str, t.Any], path: Path) -> Findings:
         yield from _compose(value["services"])
     elif kind == "Quadlet" and isinstance(value.get("sections"), t.Mapping):
         for name, section in value["sections"].items():
-            yield from _image(mapping(section).get("Image"), "quadlet", (*path, "sections", name, "Image"))
-            yield (*path, "sections", name)
+            yield from _unit(mapping(section), (*path, "sections", str(name)))
     elif kind == "ImagesLock":
         for number, entry in enumerate(mappings(value.get("images"))):
             yield from _image(entry.get("image"), "lock", (*path, "images", number, "image"))
@@ -139,6 +139,31 @@ def _with_defaults(text: str) -> str:
         if not count:
             break
     return text
+
+
+def _unit(section: t.Mapping[str, t.Any], path: Path) -> Findings:
+    """Yield the image and the mounted images of a section. Those of other units end in ``.image`` or ``.build``."""
+    images = list(_values(section, "Image", path))
+    yield (*path, "Image")
+    for text, where in images[-1:]:  # podman uses the last one
+        if not text.strip().endswith(_UNITS):
+            yield from _image(text, "quadlet", where)
+    for text, where in _values(section, "Mount", path):
+        options = dict(part.partition("=")[::2] for part in text.split(","))
+        source = options.get("source") or options.get("src", "")
+        if options.get("type") == "image" and source:
+            yield where
+            if not source.endswith(_UNITS) and parse(source):
+                yield Found(source, "quadlet", where, True, {"image": where})
+
+
+def _values(section: t.Mapping[str, t.Any], key: str, path: Path) -> t.Iterator[tuple[str, Path]]:
+    """Yield the values of a key, which is a list if the unit has the key several times, and their paths."""
+    value = section.get(key)
+    if isinstance(value, list):
+        yield from ((text, (*path, key, number)) for number, text in enumerate(value) if isinstance(text, str))
+    elif isinstance(value, str):
+        yield value, (*path, key)
 
 
 def _is_kustomization(value: t.Mapping[str, t.Any]) -> bool:

@@ -306,7 +306,6 @@ def test_aliases_that_multiply_are_refused(first, next_):
         (7, "find_images: the input is of type int. Pass text or a parsed document."),
         ("a: [", "find_images: the document is not valid YAML or JSON ("),
         ("[" * 5000, "find_images: the document is"),
-        ("[Container]\nImage\n = x\n", "find_images: the document is not a valid unit file"),
     ],
 )
 def test_bad_input(content, message):
