@@ -76,6 +76,8 @@ _value:
       description:
         - The references that have no replacement in O(mapping).
         - The list also contains the references in an annotation C(artifacthub.io/images) that the filter cannot find in the annotation's text.
+        - The list also contains references that share a value in the text, such as a C(repository) in a YAML merge key, if they need different
+          replacements for it. The filter leaves these references unchanged.
         - A reference that the filter replaces only in some places is also a key of RV(_value.replaced).
       type: list
       elements: string

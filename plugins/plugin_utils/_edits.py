@@ -96,6 +96,7 @@ class Edits:
     def __init__(self, text: str) -> None:
         self._text = text
         self._changes: dict[Span, str] = {}
+        self._added: set[tuple[Span, str]] = set()
 
     def replace(self, span: Span, old: str, value: str, replacements: Replacements | None = None) -> None:
         """Set the value of a scalar, and keep everything that is not a reference, including quotes and comments.
@@ -133,6 +134,9 @@ class Edits:
 
     def add(self, sibling: Span, key: str, value: str) -> None:
         """Add a member after the one whose value is ``sibling``, on a separate line or within the braces."""
+        if (sibling, key) in self._added:  # by an alias
+            return
+        self._added.add((sibling, key))
         if sibling.in_flow:
             quote = '"' if sibling.style == '"' or _needs_quotes(value, in_flow=True) else ""
             self._insert(sibling.end, f", {quote}{key}{quote}: {quote}{value}{quote}")

@@ -20,8 +20,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.reference 
 from ._documents import Document, load, split_mark
 from ._edits import Edits, new_values
 from ._find_images import find_in
-from ._found import Found
 from ._replacements import Replacements
+from ._shared_values import Change, without_conflicts
 from ._spans import Path
 
 _KBLD_ID = "kbld.carvel.dev/id"
@@ -171,11 +171,11 @@ class _Rewriter:
         """Return a copy of a parsed document with replaced references. Its aliases are the same object in several places."""
         original = _copied(content, {})
         document = _copied(original, {})
-        for found, new, replacements in self._mapped(Document(original), functools.partial(_place, original)):
-            values = list(new_values(found, new, functools.partial(_get, original), replacements))
-            for path, value in values:
+        get = functools.partial(_get, original)
+        for change, _within in self._changes(Document(original), get, functools.partial(_place, original)):
+            for path, value in change.values:
                 _set(document, path, value)
-            self._record(found.reference, new if values else None)
+            self._record(change.found.reference, change.new if change.values else None)
         return document
 
     def _text(self, text: str) -> str:
@@ -183,38 +183,39 @@ class _Rewriter:
         edits = Edits(text)
         for document in load(text):
             get = functools.partial(_get, document.value)
-            for found, new, replacements in self._mapped(document, document.spans.get):
+            changes = self._changes(document, get, document.spans.get)
+            kept = without_conflicts([change for change, _within in changes], document.spans, get)
+            for change, (_change, replacements) in zip(kept, changes):
                 is_replaced = False
-                for path, value in new_values(found, new, get, replacements):
-                    old = str(get(path) or "")
+                for path, value in change.values:
                     if path in document.spans:
-                        within = replacements if "image" in found.parts else None
-                        edits.replace(document.spans[path], old, value, within)
+                        within = replacements if "image" in change.found.parts else None
+                        edits.replace(document.spans[path], str(get(path) or ""), value, within)
                         is_replaced = True
-                    elif "sibling" in found.parts:
-                        edits.add(document.spans[found.parts["sibling"]], str(path[-1]), value)
+                    elif "sibling" in change.found.parts:
+                        edits.add(document.spans[change.found.parts["sibling"]], str(path[-1]), value)
                         is_replaced = True
-                self._record(found.reference, new if is_replaced else None)
+                self._record(change.found.reference, change.new if is_replaced else None)
         return mark + edits.result()
 
-    def _mapped(
-        self, document: Document, place_of: t.Callable[[Path], t.Any]
-    ) -> t.Iterator[tuple[Found, str, Replacements]]:
-        """Yield the references of a document that the mapping contains, with their replacements, and all those in the same value.
+    def _changes(
+        self, document: Document, get: t.Callable[[Path], t.Any], place_of: t.Callable[[Path], t.Any]
+    ) -> list[tuple[Change, Replacements]]:
+        """Return the change for each reference of a document, and the replacements of all references in the same value.
 
         ``place_of`` returns the identity of the value at a path.
         """
-        mapped: list[tuple[Found, str, Replacements]] = []
+        found = [(each, self._mapping.get(each.reference)) for each in find_in(document, self._default_tag)]
         in_value: dict[t.Any, Replacements] = collections.defaultdict(Replacements)
-        for found in find_in(document, self._default_tag):
-            new = self._mapping.get(found.reference)
-            if new is None:
-                self._record(found.reference, None)
-            else:
-                replacements = in_value[place_of(found.parts["image"])] if "image" in found.parts else Replacements()
-                replacements.add(found.reference, new)
-                mapped.append((found, new, replacements))
-        yield from mapped
+        for each, new in found:
+            if new is not None and "image" in each.parts:
+                in_value[place_of(each.parts["image"])].add(each.reference, new)
+        changes = []
+        for each, new in found:
+            within = in_value[place_of(each.parts["image"])] if "image" in each.parts else Replacements()
+            values = [] if new is None else list(new_values(each, new, get, within))
+            changes.append((Change(each, new, values), within))
+        return changes
 
     def _record(self, reference: str, new: str | None) -> None:
         """Record whether a reference was replaced. In another place, the same reference may not be replaceable."""
