@@ -206,7 +206,8 @@ def test_each_schedule_has_an_inventory_and_variables_of_its_own(play):
 
 def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, registry, repository, tmp_path):
     """Here Ansible is in a virtual environment, and the collection in a directory that only this run knows."""
-    command = f"ansible-playbook drayage.registry.mirror -e @{variables['mirror_schedule_variables']}"
+    variables["mirror_schedule_variables"] = str(tmp_path / "my mirror.json")
+    command = f"ansible-playbook drayage.registry.mirror -e @'{variables['mirror_schedule_variables']}'"
     output = mirror(mirror_schedule_command=command, succeeds=False)
     user = getpass.getuser()
     assert (
@@ -229,7 +230,7 @@ def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, re
     assert "drayage.registry.mirror could not be found" in output
 
     # Obeyed literally, the message leads to a schedule that runs.
-    advised = re.search(r"set mirror_schedule_command to '(.*?)'", output)[1]
+    advised = re.search(r"set mirror_schedule_command to '(.*?)';", output)[1]
     mirror(mirror_schedule_command=advised, mirror_referrers="yes")
     assert json.loads(Path(variables["mirror_schedule_variables"]).read_text())["mirror_referrers"] is True
     line = (tmp_path / "drayage-mirror").read_text().splitlines()[-1]
@@ -237,6 +238,19 @@ def test_a_command_that_the_schedule_cannot_run_is_refused(mirror, variables, re
     images.push(images.single(seed="later"), registry.host, f"{repository}/from", "2")
     subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", advised], check=True, capture_output=True)
     assert sorted(observe.tags_at(registry.host, f"{repository}/to/app")) == ["1", "2"]
+
+
+def test_paths_with_spaces_are_quoted_in_the_command(play):
+    role = REPOSITORY / "roles" / "mirror"
+    files = [{"ansible.builtin.include_vars": {"file": str(role / part / "main.yml")}} for part in ("defaults", "vars")]
+    show = {"ansible.builtin.debug": {"msg": "{{ mirror_schedule_command }}, {{ _mirror_trial }}."}}
+    given = {"mirror_schedule_variables": "/srv/my mirror.json"}
+    output = play([*files, show], "-e", json.dumps(given))
+    assert "mirror -e @'/srv/my mirror.json', ansible-playbook drayage.registry.mirror --syntax-check." in output
+    collections = "/usr/bin/env ANSIBLE_COLLECTIONS_PATH='/srv/my collections' ansible-playbook site.yml"
+    for options in ("-e @'/srv/my mirror.json'", "--extra-vars='@/srv/my mirror.json'"):
+        given["mirror_schedule_command"] = f"{collections} {options}"
+        assert f", {collections} --syntax-check." in play([*files, show], "-e", json.dumps(given))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another account needs root")
