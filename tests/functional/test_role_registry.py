@@ -101,6 +101,12 @@ def test_a_hash_that_the_registry_rejects_is_replaced(run_playbook, variables, t
     subprocess.run(["htpasswd", "-vb", file, "alice", PASSWORD], capture_output=True, check=True)
 
 
+def test_a_user_whose_name_is_a_number_keeps_the_hash(run_playbook, variables):
+    given = {**variables, "registry_users": [{"name": 1001, "password": PASSWORD}]}
+    run_playbook("drayage.registry.registry", variables=given)
+    assert "changed=0 " in run_playbook("drayage.registry.registry", variables=given)
+
+
 def test_storage_and_auth_of_another_type_replace_those_of_the_role(run_playbook, variables, authority, tmp_path):
     server = Configured(tmp_path / "config" / "config.yml")
     token = {"realm": "https://auth.example.com/token", "service": "registry", "issuer": "example"}
