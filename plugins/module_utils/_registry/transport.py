@@ -28,7 +28,7 @@ from .._errors import ConnectionFailed
 from . import least_rate, proxies, trust, urls
 from .connection_errors import ConnectionReset, broken_connection
 from .library import BODY_ERRORS, REQUEST_ERRORS, ca_bundle, library, seconds_to_wait, socks_proxy_manager, tls_context
-from .settings import RegistrySettings
+from .settings import RegistrySettings, Trust
 
 _FIXED = {"User-Agent": "drayage.registry", "Accept-Encoding": "identity"}
 # So many hosts keep connections at the same time: storage may have a name for each repository.
@@ -170,7 +170,7 @@ class Transport:
         self._lock = threading.Lock()
         self._proxies: dict[str, str] = {}
         # One for plain HTTP, and one for each kind of trust.
-        self._connections: dict[RegistrySettings | None, _Connections] = {}
+        self._connections: dict[Trust | None, _Connections] = {}
 
     def send(
         self,
@@ -254,13 +254,14 @@ class Transport:
             connections.clear()
 
     def _connections_for(self, settings: RegistrySettings | None) -> _Connections:
-        found = self._connections.get(settings)
+        trusted = settings.trust if settings else None  # hosts that differ only in their names share a TLS context
+        found = self._connections.get(trusted)
         if found is None:
             with self._lock:
-                found = self._connections.get(settings)
+                found = self._connections.get(trusted)
                 if found is None:
                     found = _Connections(self._size, settings, self._min_rate, self._timeout, self._socket_path)
-                    self._connections[settings] = found
+                    self._connections[trusted] = found
         return found
 
 
@@ -280,7 +281,8 @@ class _Connections:
         self._more = {"_new_conn": _connect_to(socket_path)} if socket_path else {}
         self._lock = threading.Lock()
         self._managers: dict[str, t.Any] = {"": self._watched(library().PoolManager(**self._options))}
-        # Managers look for the pool of a URL by parsing it, which takes long. They keep all pools that are in here.
+        # The pools that were used last, the latest at the end. Managers keep all of them, but look for the pool of a
+        # URL by parsing it, which takes long.
         self._pools: dict[tuple[str, str], t.Any] = {}
 
     def request(self, url: str, proxy: str, *arguments: t.Any, **options: t.Any) -> t.Any:
@@ -296,16 +298,20 @@ class _Connections:
     def pool(self, url: str, proxy: str) -> t.Any:
         """Return the connections to the host of a URL, through its proxy if that is not empty."""
         key = "/".join(url.split("/", 3)[:3]), proxy
-        found = self._pools.get(key)
-        if found is None:
-            with self._lock:
-                if proxy not in self._managers:
-                    self._managers[proxy] = self._watched(_proxy_manager(proxy, self._options))
-                found = self._managers[proxy].connection_from_url(url)
-                if len(self._pools) == _MAX_HOSTS:
-                    self._pools.clear()
-                self._pools[key] = found
+        with self._lock:
+            found = self._pools.pop(key, None) or self._open(*key)
+            self._pools[key] = found
         return found
+
+    def _open(self, origin: str, proxy: str) -> t.Any:
+        if proxy not in self._managers:
+            self._managers[proxy] = self._watched(_proxy_manager(proxy, self._options))
+        # A manager closes the pool that it was asked for least recently, which may be in use.
+        for other, via in self._pools:
+            self._managers[via].connection_from_url(other)
+        if len(self._pools) == _MAX_HOSTS:
+            del self._pools[next(iter(self._pools))]
+        return self._managers[proxy].connection_from_url(origin)
 
     def clear(self) -> None:
         """Close idle connections, and close the others when they are released."""

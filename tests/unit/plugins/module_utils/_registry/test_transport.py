@@ -91,17 +91,38 @@ def test_a_header_that_is_given_wins(send):
     assert send("GET", "https://r.example/", {"Accept-Encoding": "gzip"}).headers["Accept-Encoding"] == "gzip"
 
 
-def test_many_hosts_keep_few_connections(send):
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_many_hosts_keep_few_connections(send, scheme):
     """Those that were used last; and none is used after it was closed."""
     client = Transport(1, 1.0)
     for number in (0, 1, 2, 3, 4, 0, 5, 1, 1, 6, 7, 8, 9, 4, 0):
-        client.send("GET", "http://%d.example/" % number, {}, None, RegistrySettings("r.example"))
-    connections = next(iter(client._connections.values()))
+        host = "%d.example" % number
+        client.send("GET", "%s://%s/" % (scheme, host), {}, None, RegistrySettings(host))
+    [connections] = client._connections.values()
     open_pools = connections._managers[""].pools
     keys = open_pools.keys()
     kept = [open_pools[key] for key in keys]
-    assert len(kept) == 4
+    assert sorted(pool.host for pool in kept) == ["0.example", "4.example", "8.example", "9.example"]
+    assert len(connections._pools) == 4
     assert all(any(pool is other for other in kept) for pool in connections._pools.values())
+
+
+def test_a_registry_keeps_its_connections_however_many_hosts_it_redirects_to(send):
+    client = Transport(1, 1.0)
+    used = set()
+    for number in range(20):
+        for host in ("r.example", "%d.example" % number):
+            client.send("GET", "https://%s/" % host, {}, None, RegistrySettings(host))
+        [connections] = client._connections.values()
+        used.add(connections.pool("https://r.example/", ""))
+    assert len(used) == 1
+
+
+def test_connections_with_other_trust_have_a_context_of_their_own(send):
+    client = Transport(1, 1.0)
+    for settings in (RegistrySettings("a.example"), RegistrySettings("b.example", validate_certs=False)):
+        client.send("GET", "https://%s/" % settings.host, {}, None, settings)
+    assert [found._options["cert_reqs"] for found in client._connections.values()] == ["CERT_REQUIRED", "CERT_NONE"]
 
 
 @pytest.mark.parametrize(("times", "is_sent"), [(1, True), (2, True), (1000, False)])
