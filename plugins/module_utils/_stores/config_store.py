@@ -32,7 +32,7 @@ from .._image.saved import manifest as manifest_of
 from .._image.verified import Verified, skipped
 from .content_location import Location
 from .image_backend import ImageBackend, ReadLayers
-from .layers import compression, digest_of, gzipped, measured, plain, require_zstd
+from .layers import ExaminedLayer, examine, gzipped, plain, require_zstd
 from .repository import Lockable, Store
 from .staging import Staging
 
@@ -250,15 +250,22 @@ class ConfigStore(Store, Lockable):
 
         For an uncompressed layer, the config has its digest. Reading a damaged layer raises DigestMismatch.
         """
-        kind = compression(bytes(next(iter(layer.open()), b"")))
-        if not kind:
+        found = self._examined(layer)
+        if not found.kind:
             return self._offer(layer.diff_id, layer.size, media_types.DOCKER_PLAIN_LAYER, layer.open)
-        size, damage = _examined(layer)
+        damage = _damage(layer, found)
         refuse = functools.partial(_refuse, damage) if damage else None
-        if kind == "zstd":
+        if found.kind == "zstd":
             plain_content = refuse or (lambda: plain(layer.open(), layer.size))
-            return self._offer(layer.diff_id, size, media_types.DOCKER_PLAIN_LAYER, plain_content)
-        return self._offer(digest_of(layer.open()), layer.size, media_types.DOCKER_LAYER, refuse or layer.open)
+            return self._offer(layer.diff_id, found.size, media_types.DOCKER_PLAIN_LAYER, plain_content)
+        return self._offer(found.digest, layer.size, media_types.DOCKER_LAYER, refuse or layer.open)
+
+    def _examined(self, layer: Layer) -> ExaminedLayer:
+        """Examine a layer once, however often images list its file, and with whatever digest."""
+        known = self._staging.examined
+        if layer.open not in known:
+            known[layer.open] = examine(layer)
+        return known[layer.open]
 
     def _plain_content(self, layer: Descriptor) -> t.Iterator[digests.Chunk]:
         """Return the content to compress. It is counted immediately, so that the total is known before any content is read."""
@@ -297,16 +304,12 @@ class ConfigStore(Store, Lockable):
         return tuple(found)
 
 
-def _examined(layer: Layer) -> tuple[int, ImageError | None]:
-    """Return the size of a compressed layer after decompression, and an error if its content is not that of the config."""
-    try:
-        found, size = measured(plain(layer.open(), layer.size))
-    except InvalidContent as error:
-        return layer.size, error
-    if found == layer.diff_id:
-        return size, None
+def _damage(layer: Layer, found: ExaminedLayer) -> ImageError | None:
+    """Return an error if the content of a compressed layer is not that of the config."""
+    if found.error or found.plain_digest == layer.diff_id:
+        return found.error
     cause = "digest mismatch: the image config specifies %s for a layer, but the layer has different content"
-    return size, DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
+    return DigestMismatch(cause % layer.diff_id, hint=_DAMAGED_HINT)
 
 
 def _refuse(damage: ImageError) -> t.NoReturn:

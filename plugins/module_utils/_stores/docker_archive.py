@@ -90,7 +90,7 @@ class DockerArchive(ImageBackend):
 
     def is_intact(self, image_id: str, layers: ReadLayers | None = None) -> bool:
         """Return whether the layers have the right content. They are read, because nothing else verifies the file."""
-        return self.is_whole(image_id) and all(map(is_intact, self.image(image_id).layers))
+        return self.is_whole(image_id) and all(map(is_intact, dict.fromkeys(self.image(image_id).layers)))
 
     def add(self, image: SavedImage) -> None:
         """Rewrite the file with this image, and move its names to it."""

@@ -14,6 +14,7 @@ programs load.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 import typing as t
@@ -48,6 +49,7 @@ class DockerSave:
         """Read the archive. Raises :class:`InvalidContent`."""
         self._tar = tar
         self._configs: dict[int | None, _Config] = {}
+        self._readers: dict[int | None, t.Callable[[], t.Iterable[bytes]]] = {}
         self.images = [self._image(entry) for entry in parse_entries(self._index())]
 
     def _index(self) -> bytes:
@@ -95,10 +97,12 @@ class DockerSave:
         return self._tar.read(name, MAX_CONFIG)
 
     def _layer(self, diff_id: str, name: str) -> Layer:
+        """Return a layer. Those with the same file have the same reader, because images can list a file any number of times."""
         size = self._tar.size(name)
         if size is None:
             raise InvalidContent("the layer %s is missing from the archive" % name, hint=_HINT)
-        return Layer(diff_id, size, lambda: self._tar.chunks(name))
+        reader = self._readers.setdefault(self._tar.position(name), functools.partial(self._tar.chunks, name))
+        return Layer(diff_id, size, reader)
 
 
 def archive(images: t.Sequence[SavedImage]) -> t.Iterator[bytes]:

@@ -129,6 +129,32 @@ def measured(chunks: t.Iterable[Chunk]) -> tuple[str, int]:
     return "sha256:" + hasher.hexdigest(), size
 
 
+class ExaminedLayer(t.NamedTuple):
+    """How a layer is compressed, see :func:`compression`, its digest as it is stored, and what it decompresses to.
+
+    If it is not compressed, ``digest`` and ``plain_digest`` are empty, because its content was not read. If it cannot
+    be decompressed, ``plain_digest`` is empty, and ``error`` says why. ``size`` is in bytes.
+    """
+
+    kind: str
+    digest: str
+    plain_digest: str
+    size: int
+    error: InvalidContent | None = None
+
+
+def examine(layer: Layer) -> ExaminedLayer:
+    """Read a layer if it is compressed. Raises :class:`MissingLibrary` if zstd is not supported here."""
+    kind = compression(bytes(next(iter(layer.open()), b"")))
+    if not kind:
+        return ExaminedLayer("", "", "", layer.size)
+    digest = digest_of(layer.open())
+    try:
+        return ExaminedLayer(kind, digest, *measured(plain(layer.open(), layer.size)))
+    except InvalidContent as error:
+        return ExaminedLayer(kind, digest, "", layer.size, error)
+
+
 def is_intact(layer: Layer) -> bool:
     """Return whether the content of a layer matches the config of its image. All of it is read."""
     try:

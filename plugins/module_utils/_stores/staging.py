@@ -14,14 +14,15 @@ import typing as t
 
 from .._image.digest import Chunk
 from .._run import Count, uncounted
-from .layers import ExpansionLimit, SpooledBlob
+from .layers import ExaminedLayer, ExpansionLimit, SpooledBlob
 
 
 class Staging:
     """The content of all images of a run: content for a backend, and layers that were compressed for registries.
 
     ``count`` counts the content that is compressed. ``contents`` opens the blobs of generated manifests, and
-    ``config_readers`` read the configs of images that a backend may have. Both are by digest.
+    ``config_readers`` read the configs of images that a backend may have. Both are by digest. ``examined`` has what is
+    known about stored layers, by their readers.
     """
 
     def __init__(self, count: Count = uncounted) -> None:
@@ -31,6 +32,7 @@ class Staging:
         self.layers: dict[str, SpooledBlob] = {}
         self.compressed: dict[str, SpooledBlob] = {}
         self.contents: dict[str, t.Callable[[], t.Iterable[Chunk]]] = {}
+        self.examined: dict[t.Callable[[], t.Iterable[Chunk]], ExaminedLayer] = {}
         self.expansion = ExpansionLimit()
         self.config_readers: dict[str, t.Callable[[], bytes]] = {}
 

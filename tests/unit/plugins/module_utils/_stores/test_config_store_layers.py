@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,6 +20,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.saved impo
 from ansible_collections.drayage.registry.plugins.module_utils._stores import layers
 from ansible_collections.drayage.registry.plugins.module_utils._stores.docker_archive import DockerArchive
 from ansible_collections.drayage.registry.tests.unit.support.engines import by_id, config_for, saved, store
+from ansible_collections.drayage.registry.tests.unit.support.images import encode
 
 NAME = "r.example/app:1"
 
@@ -79,6 +82,56 @@ def test_a_compressed_layer_with_other_content_is_missing(path, pool, compressed
     # The registry may have the layer, so that nothing would read it.
     with pytest.raises(DigestMismatch, match="different content|is corrupt"):
         damaged.registry_form(made, pool)
+
+
+@pytest.fixture
+def decompressed(monkeypatch):
+    """The sizes of the layers that are decompressed."""
+    found = []
+    decompress = layers.plain
+
+    def counted(chunks, size, *limits):
+        found.append(size)
+        return decompress(chunks, size, *limits)
+
+    monkeypatch.setattr(layers, "plain", counted)
+    return found
+
+
+def keep_repeated(path, content, *contents_of_images):
+    """Write an archive with images whose layers all have the same file. Their configs specify these contents."""
+    listed, files = [], {"layer.tar": content}
+    for number, contents in enumerate(contents_of_images):
+        files["%d.json" % number] = config_for(*contents)
+        tags = ["r.example/app:%d" % number]
+        listed.append({"Config": "%d.json" % number, "RepoTags": tags, "Layers": ["layer.tar"] * len(contents)})
+    files["manifest.json"] = encode(listed)
+    with tarfile.open(path, "w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def test_a_file_is_decompressed_once_however_often_images_list_it(path, decompressed):
+    keep_repeated(path, gzip.compress(b"low"), [b"low"] * 5, [b"low", b"else"], [b"other", b"low"])
+    source = store(path)
+    (good,) = {layer.digest for layer in source.manifest("0").layers}
+    assert {layer.digest for tag in "12" for layer in source.manifest(tag).layers} == {good}
+    assert len(decompressed) == 1
+
+
+def test_a_file_is_verified_once_however_often_an_image_lists_it(path, decompressed):
+    keep_repeated(path, gzip.compress(b"low"), [b"low"] * 5)
+    assert store(path).is_intact(by_id(saved(*[b"low"] * 5)), None)
+    assert len(decompressed) == 1
+
+
+def test_another_image_does_not_damage_the_layers_of_an_image(path):
+    keep_repeated(path, gzip.compress(b"low"), [b"low"], [b"else"])
+    source = store(path)
+    for tag, is_there in (("0", True), ("1", False), ("0", True)):
+        assert source.has_blob(source.manifest(tag).layers[0]) == is_there
 
 
 def test_a_layer_in_zstd_is_compressed_with_gzip(path, pool):
