@@ -64,6 +64,21 @@ def test_roles_refuse_to_run_when_nothing_is_declared(play, tmp_path):
     assert warnings == [("mirror", "mirror_image"), ("airgap_export", "airgap_export_image")]
 
 
+def test_a_promotion_needs_tags_and_an_image_in_a_registry(play, tmp_path):
+    given = {"promote_dest": "127.0.0.1:1/app", "promote_src": "127.0.0.1:1/staging:1"}
+    wrong = [
+        {"promote_tags": []},
+        {"promote_tags": [], "promote_rollback": True},
+        {"promote_src": "oci:/srv/images:app"},
+    ]
+    messages = refusals(play, tmp_path / "messages.json", *(("promote", {**given, **each}) for each in wrong))
+    assert [message.partition(". ")[0] for message in messages] == [
+        "promote_tags is empty",
+        "promote_tags is empty",
+        "promote_src oci:/srv/images:app is not in a registry",
+    ]
+
+
 def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     place = {"airgap_import_dest": "127.0.0.1:1", "airgap_import_inventory": str(tmp_path / "site.json")}
     media, archive, empty = bundle.parent, bundle.with_name("release-1.4.tar"), tmp_path / "empty" / "here"

@@ -214,6 +214,15 @@ def test_a_certificate_is_for_all_names_of_the_host(own, run_playbook, tmp_path)
         assert re.search(rf"^DNS.* = {re.escape(name)}$", description, re.MULTILINE)
 
 
+def test_a_single_name_may_be_text(own, run_playbook, tmp_path):
+    empty = run_playbook("drayage.registry.registry", variables={**own, "registry_names": []}, succeeds=False)
+    assert "registry_names is empty" in empty
+    assert not (tmp_path / "config").exists()
+    run_playbook("drayage.registry.registry", variables={**own, "registry_names": "registry.example.com"})
+    description = (tmp_path / "config" / "tls" / "openssl.cnf").read_text()
+    assert description.endswith("[names]\nDNS.1 = registry.example.com\n")
+
+
 def test_a_certificate_without_its_key_is_refused_at_once(variables, run_playbook, tmp_path):
     del variables["registry_key"]
     output = run_playbook("drayage.registry.registry", variables=variables, succeeds=False)
