@@ -15,8 +15,11 @@ options:
       - Delete tags from the destination repositories if no entry selects them.
       - The module deletes each tag individually, so other tags of the same image are kept. It never changes repositories that are not declared.
       - The module deletes nothing from a repository if it cannot list the tags at the source, or if one of the images in this repository failed. It also
-        deletes nothing from a repository if an entry for this repository, or an expression in such an entry, selects no tags. If it cannot resolve a
-        pattern such as V(path/*), it deletes nothing from any repository.
+        deletes nothing from a repository if an entry for this repository, or an expression in such an entry, selects no tags, for example because
+        the source has none of the entry's tags and O(missing_ok=true) allows that. If it cannot resolve a pattern such as V(path/*), it deletes nothing from
+        any repository.
+      - With O(missing_ok=true), or for a pattern, the module sends HEAD and GET requests, even with O(existing=keep), until it has found one of the entry's
+        tags at the source. It does so only if there are tags to delete.
       - A registry's tag list may be outdated or incomplete. If an entry would select a tag that the list of its source registry lacks, the module deletes
         this tag only after the source confirms that it does not exist. This costs one HEAD and one GET request for each such tag. The module
         keeps tags that exist or cannot be read, and shows a warning.

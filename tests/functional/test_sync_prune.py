@@ -80,9 +80,10 @@ def test_too_many_deletions_are_refused_before_anything_is_written(sync, push, s
 
 
 @pytest.mark.parametrize("missing_ok", [True, False])
-def test_a_source_that_tells_nothing_removes_nothing(missing_ok, sync, push, second_registry, repository):
+@pytest.mark.parametrize("entry", [{}, {"tags": ["7"]}])
+def test_a_source_that_tells_nothing_removes_nothing(entry, missing_ok, sync, push, second_registry, repository):
     push("gone", there=["1", "2"])
-    result = sync("gone", missing_ok=missing_ok, keep_going=True)
+    result = sync(images=[{"name": "gone", **entry}], missing_ok=missing_ok, keep_going=True)
     assert result.failed is not missing_ok
     assert left(second_registry, repository, "gone") == ["1", "2"]
 

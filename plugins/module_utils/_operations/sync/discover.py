@@ -44,7 +44,7 @@ from .slices import Slice
 from .unmatched import (
     SELECTION_HINT,
     NamedTags,
-    WildcardTags,
+    OptionalTags,
     selection_error,
     unmatched_expressions,
     wildcard_error,
@@ -70,12 +70,12 @@ class Discovered:
     """One job for each image in the order of the declaration, including jobs for what could not be listed.
 
     ``prunable`` has the tags that no entry selects, by repository, if all sources could be listed. ``named`` has the
-    tags that wildcard entries name.
+    tags that entries name and that their sources may lack.
     """
 
     jobs: list[Job]
     prunable: list[PrunableTags]
-    named: list[WildcardTags]
+    named: list[OptionalTags]
 
 
 def discover(
@@ -110,7 +110,7 @@ class _Discovery:
         self._sources: dict[str, list[tuple[RepositoryPair, list[str]]]] = collections.defaultdict(list)
         self._optional: dict[str, list[tuple[str, Repository]]] = collections.defaultdict(list)
         self._is_complete = True
-        self._named: list[WildcardTags] = []
+        self._named: list[OptionalTags] = []
 
     def discover(self, entries: t.Sequence[Entry]) -> Discovered:
         for entry in entries:
@@ -134,13 +134,13 @@ class _Discovery:
                 listed = sources[pair.source.reference("")] if pair.entry.has_pattern else None
                 location = pair.destination.reference("")
                 wanted[location].update(self._choose(pair, known[location], listed))
-            if entry.is_wildcard and entry.tags:
+            if entry.tags and (entry.is_wildcard or self._resolver.missing_ok(entry)):
                 self._named.append(self._named_tags(entry, group))
         return Discovered(self._jobs, self._prunable(known, wanted), self._named)
 
-    def _named_tags(self, entry: Entry, pairs: t.Sequence[RepositoryPair]) -> WildcardTags:
-        """Return the tags that a wildcard entry names, with their jobs."""
-        named = WildcardTags(self._resolver.text(entry), not (self._by_repository or self._resolver.missing_ok(entry)))
+    def _named_tags(self, entry: Entry, pairs: t.Sequence[RepositoryPair]) -> OptionalTags:
+        """Return the tags that an entry names and that its sources may lack, with their jobs."""
+        named = OptionalTags(self._resolver.text(entry), not (self._by_repository or self._resolver.missing_ok(entry)))
         for pair in pairs:
             location = pair.destination.reference("")
             jobs = {name: self._declared.get((location, name)) for name in entry.named_tags()}

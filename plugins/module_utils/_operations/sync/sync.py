@@ -35,7 +35,7 @@ from .early_heads import EarlyHeads
 from .far_side import FarSide
 from .outcome import Synced, failure_of
 from .resolver import RepositoryResolver, SyncRoot
-from .unmatched import WildcardTags, find_unprunable
+from .unmatched import OptionalTags, find_unprunable
 
 if t.TYPE_CHECKING:
     from ..prune import PrunableTags
@@ -103,7 +103,7 @@ class _Sync:
         heads = EarlyHeads(self._run.jobs)
         found = discover(self._options.images or (), self._options, self._resolver, self._run, heads, self._far_side)
         images = self._planned(found.jobs, heads)
-        images += filter(None, map(WildcardTags.failure, found.named))
+        images += filter(None, map(OptionalTags.failure, found.named))
         prunable = self._prunable(found)
         pending = [image for image in images if image.is_pending]
         mount_what_exists(pending)

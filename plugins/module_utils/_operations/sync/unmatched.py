@@ -60,7 +60,7 @@ def wildcard_error(entry: Entry, source: str, lists: t.Sequence[list[str]]) -> N
 
 
 class NamedTags(t.NamedTuple):
-    """The tags and digests that a wildcard entry names in one of its repositories, with their jobs.
+    """The tags and digests that an entry names in one of its repositories, with their jobs.
 
     The job is None if the image is in another share, or if the destination could not be inspected.
     """
@@ -88,16 +88,16 @@ class NamedTags(t.NamedTuple):
 
     def _exists(self, name: str) -> bool:
         try:
-            return self.pair.source.find(name) is not None
+            return self.pair.source.find(self.pair.entry.digest or name) is not None
         except ImageError:
             return False
 
 
 @dataclasses.dataclass
-class WildcardTags:
-    """The tags that a wildcard entry names. ``source`` is its full name.
+class OptionalTags:
+    """The tags that an entry names and that a repository may lack. ``source`` is the full name of the entry.
 
-    A repository may lack them, but with ``is_required``, each must exist in at least one of the repositories.
+    With ``is_required``, each must exist in at least one of the repositories.
     """
 
     source: str
@@ -115,7 +115,7 @@ class WildcardTags:
         return None
 
 
-def find_unprunable(groups: t.Iterable[WildcardTags], prunable: t.Collection[str], run: Run) -> set[str]:
+def find_unprunable(groups: t.Iterable[OptionalTags], prunable: t.Collection[str], run: Run) -> set[str]:
     """Return the destinations to exclude from pruning, out of ``prunable``.
 
     These are the destinations of entries that fail, and those whose sources have none of the named tags: what was

@@ -27,7 +27,7 @@ from ansible_collections.drayage.registry.tests.unit.support.values import chang
 
 
 def test_values_that_threads_share_cannot_be_changed():
-    assert changeable("_operations") == {"Discovered", "PrunableTags", "Synced", "WildcardTags"}
+    assert changeable("_operations") == {"Discovered", "OptionalTags", "PrunableTags", "Synced"}
 
 
 def test_transports_are_those_of_references():

@@ -293,7 +293,9 @@ class TestPrune:
         assert "deleted" not in {action for _name, action in told(synced)}
         assert [image.src for image in synced.images if image.error] == ["s.example/*"] * (catalog is None)
 
-    @pytest.mark.parametrize("entry", [{"include": ["9.*"]}, {"include": ["1", "9.*"]}, {"semver": ">=9"}])
+    @pytest.mark.parametrize(
+        "entry", [{"include": ["9.*"]}, {"include": ["1", "9.*"]}, {"semver": ">=9"}, {"tags": ["nn"]}]
+    )
     def test_nothing_goes_where_an_expression_selects_nothing(self, entry, memory, sync):
         """It may be mistyped, and what it was to select would be gone."""
         synced = sync(dict(entry, name="a", missing_ok=True), prune=True)
