@@ -357,18 +357,3 @@ def test_settings_of_the_types_that_the_role_uses_are_added_to_its_own(play):
     output = play([values, {"ansible.builtin.debug": {"msg": shown}, "vars": given}])
     assert "['filesystem', 'delete', 'cache', 'maintenance'] and " in output
     assert "{'realm': 'site', 'path': '/etc/registry/htpasswd'}" in output
-
-
-def test_a_storage_directory_in_the_settings_can_be_written(play, tmp_path):
-    role = REPOSITORY / "roles" / "registry"
-    given = {
-        "registry_user": "registry",
-        "registry_program": "/usr/bin/registry",
-        "registry_config_dir": "/etc/registry",
-        "registry_storage_dir": "/var/lib/registry",
-        "registry_config": {"storage": {"filesystem": {"rootdirectory": "/images", "maxthreads": 50}}},
-    }
-    values = {"ansible.builtin.include_vars": {"file": str(role / "vars" / "main.yml")}}
-    unit = {"src": str(role / "templates" / "registry.service.j2"), "dest": str(tmp_path / "registry.service")}
-    play([values, {"ansible.builtin.template": unit, "vars": given}])
-    assert "\nReadWritePaths=/images\n" in (tmp_path / "registry.service").read_text()
