@@ -51,7 +51,7 @@ class MemoryStore(Store):
 
     @property
     def location(self) -> Location:
-        return Location("docker", self.host, self.name, shares_content=False)
+        return Location("docker", "docker://%s" % self.host, self.name, shares_content=False)
 
     def counted(self) -> dict[str, int]:
         """How often each method was called."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 from ..._errors import NotFound
 from ..._image import reference as references
@@ -26,6 +27,9 @@ class FarSide:
         self._inventory = Inventory.load("base", path, must_exist=True) if path else Inventory()
         self._stores = stores
         self.blobs = self._inventory.blobs()
+        # Many images share a blob, and a lost one is looked for in each repository that should have it.
+        self._found: dict[tuple[str, str], str] = {}
+        self._searching: dict[tuple[str, str], threading.Lock] = {}
 
     def has(self, reference: str, digest: str) -> bool:
         """Return whether an image exists there under the same name."""
@@ -69,11 +73,19 @@ class FarSide:
 
     def _repository_with(self, blob: Descriptor, registry: str) -> str:
         """Return a repository of the registry that has a blob according to the inventory and to the registry."""
-        for name in self._inventory.references(blob.digest):
-            host, _slash, path = name.partition("/")
-            repository = re.sub("[:@].*", "", path)
-            if "docker://" + host == registry:
-                reference = references.parse_registry("%s/%s" % (host, repository))
-                if self._stores.open(reference).has_blob(blob):
-                    return repository
+        key = (blob.digest, registry)
+        with self._searching.setdefault(key, threading.Lock()):
+            if key not in self._found:
+                self._found[key] = self._search(blob, registry)
+            return self._found[key]
+
+    def _search(self, blob: Descriptor, registry: str) -> str:
+        names = (name.partition("/") for name in self._inventory.references(blob.digest))
+        contexts = (
+            (host, re.sub("[:@].*", "", path)) for host, _slash, path in names if "docker://" + host == registry
+        )
+        for host, repository in dict.fromkeys(contexts):
+            reference = references.parse_registry("%s/%s" % (host, repository))
+            if self._stores.open(reference).has_blob(blob):
+                return repository
         return ""
