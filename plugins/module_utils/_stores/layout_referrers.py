@@ -24,7 +24,7 @@ from .._errors import ContentMissing, ImageError, InvalidContent, Refused, file_
 from .._image import media_types, referrers, signature_file
 from .._image.descriptor import Descriptor
 from .._image.manifest import Manifest
-from .oci_index import Index, IndexEntry, name_of, new_entry
+from .oci_index import Index, IndexEntry, Latest, name_of, new_entry
 from .repository import Store
 
 
@@ -55,7 +55,7 @@ class LayoutReferrers:
         self._named = images
         self._lock = threading.Lock()
         self._pending: dict[str, list[Manifest]] = {}
-        self._unnamed: tuple[Index, dict[str, list[Descriptor]]] | None = None
+        self._unnamed: Latest[dict[str, list[Descriptor]]] = Latest()
 
     def of_repository(self, repository: IndexedStore) -> LayoutReferrers:
         """Return the same lists, with the cosign tags of one repository in the layout."""
@@ -200,15 +200,15 @@ class LayoutReferrers:
 
     def _unnamed_of(self, index: Index) -> dict[str, list[Descriptor]]:
         """Return the referrers among the entries without a name, by subject. They are read once for each index."""
-        kept = self._unnamed
-        if kept is None or kept[0] is not index:
-            found: dict[str, list[Descriptor]] = {}
-            for entry in index.entries:
-                manifest = None if name_of(entry) else self._read(entry)
-                if manifest and referrers.subject_of(manifest):
-                    found.setdefault(referrers.subject_of(manifest), []).append(manifest.descriptor)
-            kept = self._unnamed = index, found
-        return kept[1]
+        return self._unnamed.get(index, lambda: self._read_unnamed(index))
+
+    def _read_unnamed(self, index: Index) -> dict[str, list[Descriptor]]:
+        found: dict[str, list[Descriptor]] = {}
+        for entry in index.entries:
+            manifest = None if name_of(entry) else self._read(entry)
+            if manifest and referrers.subject_of(manifest):
+                found.setdefault(referrers.subject_of(manifest), []).append(manifest.descriptor)
+        return found
 
     def _read(self, entry: IndexEntry) -> Manifest | None:
         try:

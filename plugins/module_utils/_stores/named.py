@@ -17,9 +17,8 @@ import typing as t
 
 from .. import _messages as messages
 from .._image import digest as digests
-from .._image import reference as references
 from .._image import referrers
-from .oci_index import Index
+from .oci_index import Index, IndexEntry, split_name
 
 
 class AllNames:
@@ -31,9 +30,9 @@ class AllNames:
         """Return the name in the index for a tag or digest."""
         return tag
 
-    def tags(self, names: t.Iterable[str]) -> list[str]:
-        """Return the tags and digests for names of an index."""
-        return list(names)
+    def entries(self, index: Index) -> t.Iterable[tuple[str, IndexEntry]]:
+        """Return the entries with a name here, each with its tag or digest."""
+        return index.named_entries()
 
     def others_of(self, tag: str, index: Index) -> list[str]:
         """Return other names in an index that are the same cosign tag in any repository, because the tag belongs to a digest."""
@@ -54,10 +53,9 @@ class RepositoryNames(AllNames):
         """Return ``repository:tag`` or ``repository@digest``."""
         return tag and "%s%s%s" % (self.repository, "@" if digests.is_digest(tag) else ":", tag)
 
-    def tags(self, names: t.Iterable[str]) -> list[str]:
-        """Return the tags, and the digests of images that were selected by digest."""
-        start = len(self.repository) + 1
-        return [name[start:] for name in names if self._is_ours(name, name[start:])]
+    def entries(self, index: Index) -> t.Iterable[tuple[str, IndexEntry]]:
+        """Return the entries of the repository. Images that were selected by digest have their digest."""
+        return index.entries_of(self.repository)
 
     def others_of(self, tag: str, index: Index) -> list[str]:
         """Return only the tag, which is its name after a copy of a single image."""
@@ -67,25 +65,13 @@ class RepositoryNames(AllNames):
         """Return the full name for each tag, or the name with the digest if there is no tag."""
         return [self.full(tag) for tag in tags or [digest]]
 
-    def _is_ours(self, name: str, tag: str) -> bool:
-        return name == self.full(tag) and (references.is_tag(tag) or digests.is_digest(tag))
-
 
 def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], None]) -> list[str]:
     """Return the repositories of the names in a layout, in order. Warn about names that have none."""
-    found = {name: _repository(name) for name in names}
+    found = {name: split_name(name)[0] for name in names}
     unnamed = sorted(name for name, repository in found.items() if not (repository or referrers.is_digest_tag(name)))
     if unnamed:
         warn(
             "%s: skipped images whose names do not have the form REPOSITORY:TAG: %s" % (layout, messages.some(unnamed))
         )
     return sorted(set(filter(None, found.values())))
-
-
-def _repository(name: str) -> str:
-    """Return the repository of a name; empty if neither a tag nor a digest follows, as after the port of a host."""
-    start, _at, digest = name.rpartition("@")
-    if digests.is_digest(digest):
-        return start
-    repository, _colon, tag = name.rpartition(":")
-    return repository if references.is_tag(tag) else ""

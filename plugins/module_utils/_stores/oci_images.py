@@ -26,10 +26,13 @@ from .._image.referrers import COSIGN_SUFFIXES
 from .content_location import Location
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
 from .named import AllNames, RepositoryNames
-from .oci_index import Index, IndexEntry, digests_of, name_of, new_entry
+from .oci_index import Index, IndexEntry, Latest, digests_of, name_of, new_entry
 from .repository import Batching, Listing, Lockable, Publication
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
+
+# The name of an image, empty if it has none, its reference, and its descriptor.
+_Image = tuple[str, str, Descriptor]
 
 
 class OciImages(IndexedStore, Listing, Lockable, Batching):
@@ -43,7 +46,8 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
         self._warn = warn
         self._names = AllNames()
         self._locks = ReentrantLock()
-        self._index_cache = _IndexCache()
+        self._index: Latest[Index] = Latest()
+        self._images: Latest[list[_Image]] = Latest()
         self.referrers = LayoutReferrers(self)
 
     def repository(self, name: str) -> OciImages:
@@ -120,7 +124,7 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
         """Return the names of the images."""
         with file_errors("read", self._path):
             self._check_exists()
-            found = self._names.tags(self.index().names())
+            found = list(dict.fromkeys(tag for tag, _entry in self._names.entries(self.index())))
         if self._names.repository and not found:
             raise NotFound("the repository contains no images", self.reference(""), "Check the repository name")
         return found
@@ -130,8 +134,7 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
         with file_errors("read", self._path):
             index = self.index()
         gone = {id(entry) for name in without for entry in index.entries_named(self._names.full(name))}
-        entries = ((name, entry) for name, entry in index.named_entries() if id(entry) not in gone)
-        return [(tag, _descriptor_of(entry)) for name, entry in entries for tag in self._names.tags([name])]
+        return [(tag, _descriptor_of(entry)) for tag, entry in self._names.entries(index) if id(entry) not in gone]
 
     def neighbours(self) -> dict[str, Descriptor]:
         """Return the images of other repositories in the layout, because all repositories share the lists of referrers.
@@ -140,18 +143,19 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
         """
         with file_errors("read", self._path):
             index = self.index()
-            ours = {self._names.full(tag) for tag in self._names.tags(index.names())}
-            others = [entry for entry in index.entries if is_image(entry) and name_of(entry) not in ours]
-            attached = self.referrers.unnamed_digests()
+            ours = {self._names.full(tag) for tag, _entry in self._names.entries(index)}
+            images = self._images.get(index, lambda: list(self._read_images(index)))
+        return {reference: descriptor for name, reference, descriptor in images if name not in ours}
+
+    def _read_images(self, index: Index) -> t.Iterator[_Image]:
+        attached = self.referrers.unnamed_digests()
         root = "%s:%s" % (self.transport, self._path)
-        found: dict[str, Descriptor] = {}
-        for entry in others:
+        for entry in filter(is_image, index.entries):
             name, descriptor = name_of(entry), Descriptor.from_document(entry)
             if name and len(digests_of(index.entries_named(name))) == 1:
-                found["%s:%s" % (root, name)] = descriptor
+                yield name, "%s:%s" % (root, name), descriptor
             elif name or descriptor.digest not in attached:
-                found["%s@%s" % (root, descriptor.digest)] = descriptor
-        return found
+                yield name, "%s@%s" % (root, descriptor.digest), descriptor
 
     def manifest(self, name: str, legacy: bool = False) -> Manifest:
         """Return the manifest with this name. Raises NotFound, or another ImageError."""
@@ -302,7 +306,7 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
 
     def index(self) -> Index:
         """Return the index, which callers must not change. It is read again only if it has changed. Writers read it under the lock."""
-        return self._index_cache.get(self._identity(), lambda: Index(self._document()["manifests"], self.kind))
+        return self._index.get(self._identity(), lambda: Index(self._document()["manifests"], self.kind))
 
     def _by_digest(self, digest: str) -> Descriptor | None:
         found = self.index().by_digest.get(digest)
@@ -339,18 +343,3 @@ def _descriptor_of(entry: IndexEntry) -> Descriptor | None:
         return Descriptor.from_document(entry)
     except InvalidContent:
         return None
-
-
-class _IndexCache:
-    """The index that was read last."""
-
-    def __init__(self) -> None:
-        self._kept: tuple[object, Index] | None = None
-
-    def get(self, identity: object, read: t.Callable[[], Index]) -> Index:
-        """Return the index. Read it again if its identity is None or differs from the last one."""
-        kept = self._kept
-        if kept is None or identity is None or kept[0] != identity:
-            # Should it be replaced between the two, it has another identity the next time.
-            kept = self._kept = identity, read()
-        return kept[1]

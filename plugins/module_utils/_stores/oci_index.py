@@ -14,9 +14,11 @@ so several images may have the same name. The full name is then in io.containerd
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._errors import ImageError, InvalidContent, LocalFailure
+from .._image import digest as digests
 from .._image import document as documents
 from .._image import media_types
 from .._image import reference as references
@@ -36,6 +38,7 @@ _SHOWN = 20
 _HINT = "Use another path, or copy the images again"
 
 IndexEntry = dict[str, t.Any]
+_Value = t.TypeVar("_Value")
 
 
 class Index:
@@ -90,6 +93,20 @@ class Index:
             named = ((is_ambiguous and _full_name_of(entry) or name, entry) for entry in entries)
             yield from ((shown, entry) for shown, entry in named if shown)
 
+    def entries_of(self, repository: str) -> list[tuple[str, IndexEntry]]:
+        """Return the entries whose names begin with a repository, each with the tag or digest in its name."""
+        return self._by_repository.get(repository, [])
+
+    @functools.cached_property
+    def _by_repository(self) -> dict[str, list[tuple[str, IndexEntry]]]:
+        """The entries by repository. A mirror has thousands of repositories, for each of which its entries are looked up."""
+        found: dict[str, list[tuple[str, IndexEntry]]] = {}
+        for name, entry in self.named_entries():
+            repository, tag = split_name(name)
+            if tag:
+                found.setdefault(repository, []).append((tag, entry))
+        return found
+
     def without(self, names: t.Iterable[str]) -> list[IndexEntry]:
         """Return the entries without those with these names.
 
@@ -122,6 +139,21 @@ class Index:
         # Nobody can get these by name, so that an image which is to have the name may take the place of all.
         positions = ["@%d" % position for position, entry in enumerate(self.entries) if id(entry) in known]
         return InvalidContent(cause, hint="Use one of these positions: %s" % ", ".join(positions[:_SHOWN]))
+
+
+class Latest(t.Generic[_Value]):
+    """The value that was computed last, which all repositories of a layout share."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, _Value] | None = None
+
+    def get(self, identity: object, compute: t.Callable[[], _Value]) -> _Value:
+        """Return the value. Compute it again if its identity is None or differs from the last one."""
+        kept = self._kept
+        if kept is None or identity is None or kept[0] != identity:
+            # If the identity changes between the two, it is different the next time.
+            kept = self._kept = identity, compute()
+        return kept[1]
 
 
 def new_index() -> dict[str, t.Any]:
@@ -163,6 +195,15 @@ def digests_of(entries: t.Iterable[IndexEntry]) -> set[str]:
 def name_of(entry: IndexEntry) -> str:
     """Return the name of an entry; empty if it has none."""
     return _annotation(entry, _REF_NAME)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the repository of a name, and its tag or digest. Both are empty if it has neither, as after the port of a host."""
+    repository, _at, digest = name.rpartition("@")
+    if digests.is_digest(digest):
+        return repository, digest
+    repository, _colon, tag = name.rpartition(":")
+    return (repository, tag) if references.is_tag(tag) else ("", "")
 
 
 def new_entry(manifest: Manifest, name: str) -> IndexEntry:
