@@ -12,6 +12,7 @@ import pytest
 
 from devtools import images
 from devtools.observe import digest_at, tags_at, tally
+from devtools.servers import Haproxy
 
 MISSING = "sha256:" + "0" * 64
 SHAPES = {
@@ -306,6 +307,17 @@ class TestPlatforms:
         assert copy(platforms=["linux/arm64"]).failed
         assert tags_at(second_registry.host, repository) == []
         assert copy(platforms=["linux/amd64"]).digest == SHAPES["single"].digest
+
+
+def test_an_immutable_tag_is_named(copy, registry, second_registry, repository):
+    push(SHAPES["single"], registry, repository)
+    body = json.dumps({"errors": [{"code": "DENIED", "message": "tag is immutable"}]}).replace('"', '\\"')
+    reply = f'http-request return status 403 content-type application/json string "{body}"'
+    with Haproxy(second_registry, reply + " if { method PUT } { path_end /manifests/stable }") as proxy:
+        result = copy(dest=f"{proxy.host}/{repository}:1", tags=["stable"])
+    assert result.msg.startswith(
+        f"{proxy.host}/{repository}:stable: cannot push the manifest, because the tag is immutable"
+    )
 
 
 class TestForce:

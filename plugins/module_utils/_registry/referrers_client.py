@@ -19,7 +19,7 @@ import time
 import typing as t
 from urllib.parse import urlencode
 
-from .._errors import ContentMissing, InvalidContent, NotFound, Refused
+from .._errors import ContentMissing, InvalidContent, NotFound, Refused, naming
 from .._image import referrers, signature_file
 from .._image.descriptor import Descriptor
 from .._image.graph import MAX_MANIFESTS
@@ -230,10 +230,11 @@ class ReferrersClient:
                 return
             except Refused:
                 pass  # an empty list says the same
-        try:
-            self._client.put_manifest(self._access, tag, wanted)
-        except ContentMissing:  # some registries refuse a list that has what was deleted
-            self._client.put_manifest(self._access, tag, self._without_absent(current, wanted))
+        with naming("%s/%s:%s" % (self._client.session.host, self._access.repository, tag)):
+            try:
+                self._client.put_manifest(self._access, tag, wanted)
+            except ContentMissing:  # some registries refuse a list that has what was deleted
+                self._client.put_manifest(self._access, tag, self._without_absent(current, wanted))
         if self._tags is not None:
             self._tags.add(tag)
 

@@ -17,7 +17,7 @@ import functools
 import threading
 import typing as t
 
-from .._errors import AccessDenied
+from .._errors import AccessDenied, naming
 from .._image import referrers
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
@@ -138,7 +138,8 @@ class RegistryStore(Store, Paging):
     def publish(self, manifest: Manifest, tags: t.Sequence[str], wanted: t.Collection[str] | None) -> None:
         """Send one PUT for each tag."""
         for name in tags or [manifest.digest]:
-            self._client.put_manifest(self._access, name, manifest)
+            with naming(self.reference(name)):  # a registry may refuse only one of the tags
+                self._client.put_manifest(self._access, name, manifest)
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """Send one DELETE if the registry can delete tags."""

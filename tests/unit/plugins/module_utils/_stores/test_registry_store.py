@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied
+from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, Refused
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import RegistryReference
-from ansible_collections.drayage.registry.plugins.module_utils._image.referrers import cosign_tags
+from ansible_collections.drayage.registry.plugins.module_utils._image.referrers import cosign_tags, list_tag
 from ansible_collections.drayage.registry.plugins.module_utils._stores.content_location import Location
 from ansible_collections.drayage.registry.plugins.module_utils._stores.registry_store import RegistryStore
 from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, entry, image
@@ -135,6 +135,21 @@ def test_an_image_is_published_under_each_tag_or_by_its_digest(scripted):
     store.publish(ONE.manifest, [], None)
     assert script.log == ["PUT app/manifests/" + name for name in ("1", "2", ONE.digest)]
     assert {request.body for request in script.sent} == {ONE.manifest.raw}
+
+
+@pytest.mark.parametrize("tags", [["1", "stable"], ["1", SIGNATURE]])
+def test_the_error_has_the_tag_that_the_registry_refuses(scripted, tags):
+    store, _script = scripted(CREATED, refused(412, "PRECONDITION", "configured as immutable"))
+    with pytest.raises(Refused, match="^r.example/app:%s: cannot push the manifest, because the tag is" % tags[1]):
+        store.publish(ONE.manifest, tags, None)
+
+
+def test_the_error_has_the_tag_of_a_list_that_the_registry_refuses(scripted):
+    immutable = refused(412, "PRECONDITION", "configured as immutable")
+    store, _script = scripted(found({"tags": ["1"]}), Reply(404, REGISTRY), NO_MANIFEST, immutable)
+    store.tags()
+    with pytest.raises(Refused, match="^r.example/app:%s: cannot push the" % list_tag(ONE.digest)):
+        store.referrers.attach(ONE.digest, [image("unknown/unknown", b"sbom", subject=entry(ONE)).manifest])
 
 
 def test_a_child_is_stored_by_its_digest(scripted):
