@@ -36,8 +36,8 @@ class Rewritten:
     """The rewritten content and the replaced references; ``missing`` has those that were not replaced somewhere, without duplicates."""
 
     content: t.Any
-    replaced: dict[str, str] = dataclasses.field(default_factory=dict)
-    missing: list[str] = dataclasses.field(default_factory=list)
+    replaced: dict[str, str]
+    missing: list[str]
 
 
 class Mapping:
@@ -71,9 +71,10 @@ class Mapping:
         elif "src" in given and "dest" in given:
             self._synced(given)
         elif set(given) == {"from", "to"}:
-            self._prefixes[str(given["from"]).rstrip("/")] = str(given["to"]).rstrip("/")
+            prefix = _text(given["from"], "from").rstrip("/")
+            self._prefixes[prefix] = _text(given["to"], "to").rstrip("/")
         else:
-            self._exact.update((_exact(str(key)), str(value)) for key, value in given.items())
+            self._exact.update((_exact(str(key)), _text(value, str(key))) for key, value in given.items())
 
     def _lock(self, entries: t.Any) -> None:
         exact: dict[str, str] = {}
@@ -84,7 +85,7 @@ class Mapping:
                 raise InvalidMapping(cause, hint="Pass the parsed content of a lock file")
             annotations = entry.get("annotations")
             origin = str(annotations.get(_KBLD_ID) or "") if isinstance(annotations, t.Mapping) else ""
-            image = str(entry.get("image", ""))
+            image = _text(entry.get("image", ""), "image")
             exact.update((_exact(name), image) for name in (origin, image) if name)
             name = image.partition("@")[0]
             # The bare repository would mean latest, but kbld locks the tag of the origin. A digest in the origin is the
@@ -96,7 +97,7 @@ class Mapping:
     def _synced(self, image: t.Mapping[str, t.Any]) -> None:
         if image.get("action") in ("failed", "deleted"):
             return
-        src, dest, digest = str(image["src"]), str(image["dest"]), image.get("digest")
+        src, dest, digest = _text(image["src"], "src"), _text(image["dest"], "dest"), image.get("digest")
         # If a platform was left out, dest has the digest of the source, which does not exist at the destination.
         new = "%s@%s" % (dest.partition("@")[0], digest) if digest else dest
         self._exact[_exact(src)] = new
@@ -116,6 +117,14 @@ class Mapping:
             if full == start or full.startswith((start + "/", start + ":", start + "@")):
                 return self._prefixes[start] + full[len(start) :]
         return None
+
+
+def _text(value: t.Any, key: str) -> str:
+    """Return a value of a mapping if it is text. Raises InvalidMapping."""
+    if not isinstance(value, str):
+        cause = "the mapping contains a value of type %s for %s" % (type(value).__name__, key)
+        raise InvalidMapping(cause, hint="Pass references as text")
+    return value
 
 
 def _full(text: str) -> str:
@@ -149,13 +158,14 @@ def rewrite(content: t.Any, mapping: Mapping, default_tag: str = "") -> Rewritte
     ``default_tag`` is for pairs of values without a tag.
     """
     rewriter = _Rewriter(mapping, default_tag)
-    rewriter.result.content = rewriter.rewrite(content)
-    return rewriter.result
+    rewritten = rewriter.rewrite(content)
+    return Rewritten(rewritten, rewriter.replaced, list(rewriter.missing))
 
 
 class _Rewriter:
     def __init__(self, mapping: Mapping, default_tag: str) -> None:
-        self.result = Rewritten(None)
+        self.replaced: dict[str, str] = {}
+        self.missing: dict[str, None] = {}  # in order, without duplicates
         self._mapping = mapping
         self._default_tag = default_tag
 
@@ -220,9 +230,9 @@ class _Rewriter:
     def _record(self, reference: str, new: str | None) -> None:
         """Record whether a reference was replaced. In another place, the same reference may not be replaceable."""
         if new is not None:
-            self.result.replaced[reference] = new
-        elif reference not in self.result.missing:
-            self.result.missing.append(reference)
+            self.replaced[reference] = new
+        else:
+            self.missing[reference] = None
 
 
 def _copied(value: t.Any, known: dict[int, tuple[t.Any, t.Any]]) -> t.Any:

@@ -39,7 +39,20 @@ def test_the_next_run_is_the_one_of_crontab(schedule: str, offset: str, expected
 
 
 @pytest.mark.parametrize(
-    "schedule", ["fortnightly", "0 4 * *", "60 * * * *", "*/0 * * * *", "x * * * *", "1-2-3 * * * *"]
+    "schedule",
+    [
+        "fortnightly",
+        "0 4 * *",
+        "60 * * * *",
+        "*/0 * * * *",
+        "x * * * *",
+        "1-2-3 * * * *",
+        "1_0 * * * *",
+        "0-1_0 * * * *",
+        "\u0661 * * * *",
+        "*/\u0661 * * * *",
+        "0 4 * * \u0661",
+    ],
 )
 def test_what_is_no_schedule_is_refused(schedule: str) -> None:
     with pytest.raises(AnsibleFilterError, match="is not a valid schedule"):

@@ -45,3 +45,9 @@ def test_references_in_a_large_text_are_replaced(unit: str) -> None:
 @pytest.mark.parametrize("text", ["run --sidecar-image=a/b:1", "-x --image a/b:1 -y", "x=1,app-image: a/b:1\n"])
 def test_arguments_and_keys_within_a_text_begin_a_word(text: str) -> None:
     assert [item["reference"] for item in find_images({"x": text})] == ["a/b:1"]
+
+
+@pytest.mark.timeout(60)
+def test_a_text_can_have_many_references_without_replacement() -> None:
+    references = [f"a/b:{number}" for number in range(150_000)]
+    assert rewrite_images(json.dumps({"images": references}), {})["missing"] == references
