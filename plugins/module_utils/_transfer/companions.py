@@ -101,8 +101,7 @@ class AttachedPlanner:
                 request.source.reference(request.name),
                 "Use format: preserve, or remove_signatures: true to copy the image without them",
             )
-        unsupported = self._unsupported(travelling)
-        travelling = [one for one in travelling if one not in unsupported]
+        travelling, unsupported = self._by_support(travelling)
         travelling = list(self._pool.map(self._with_theirs, travelling))
         is_missing = self._missing(travelling)
         plan.attached = Attached(
@@ -114,13 +113,18 @@ class AttachedPlanner:
         if not request.destination.location.has_content_of(request.source.location):
             self._add_content(plan, plan.attached.missing)
 
-    def _unsupported(self, travelling: t.Sequence[Attachment]) -> list[Attachment]:
-        """Return the artifacts that the destination cannot store, with the artifacts attached to them."""
-        found: dict[str, Attachment] = {}
+    def _by_support(self, travelling: t.Iterable[Attachment]) -> tuple[list[Attachment], list[Attachment]]:
+        """Return the artifacts that the destination can store, and all others: those attached to one of these cannot be stored either."""
+        supported: list[Attachment] = []
+        unsupported: list[Attachment] = []
+        digests: set[str] = set()
         for one in travelling:
-            if one.subject in found or not self._kept.keeps(one.tag):
-                found[one.digest] = one
-        return list(found.values())
+            if one.subject in digests or not self._kept.keeps(one.tag):
+                digests.add(one.digest)
+                unsupported.append(one)
+            else:
+                supported.append(one)
+        return supported, unsupported
 
     def _kept_digests(self, original: Manifest, selected: Selection, selection: Selection) -> list[str]:
         """Return the digests of the manifests that are copied without changes."""

@@ -279,6 +279,15 @@ class TestLeftOut:
         again = plan(elsewhere)
         assert (again.changed, actions(again)) == (False, {OF_AMD64.digest: "unchanged", SIGNED.digest: "left_out"})
 
+    def test_an_artifact_with_two_tags_that_have_no_place_is_not_copied(self, plan, source, elsewhere):
+        tags = [TAG, TAG.replace(".sig", ".att")]
+        elsewhere.refused.update(tags)
+        for tag in tags:
+            source.add(SIGNED, tag=tag)
+        result = plan(elsewhere)
+        assert (result.attached.missing, actions(result)) == ([], {SIGNED.digest: "left_out"})
+        assert sorted(row["tag"] for row in result.attached.results) == sorted(tags)
+
     def test_an_index_that_loses_children_loses_its_own_referrers(self, plan, source, elsewhere):
         source.add(ARM64, OF_AMD64, OF_ARM64, OF_INDEX).add(INDEX, tag="latest")
         result = plan(elsewhere, platforms=["linux/arm64"])
