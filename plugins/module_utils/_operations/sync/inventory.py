@@ -29,7 +29,7 @@ _VERSION = 1
 # Bytes; 100,000 images need about a third of that.
 _MAX_SIZE = 1024**3
 _REFERRERS = ("referrers", "artifact_types")
-_HOST = re.compile(r"\A(?:[^/]*[.:][^/]*|localhost)/")
+_HOST = re.compile(r"\A(?:[^/.:]*[.:][^/]*|localhost)/")
 
 Record = dict[str, t.Any]
 

@@ -59,7 +59,10 @@ def test_a_file_that_goes_on_differs(tmp_path, more):
         ("registry.site.example/library/alpine:3", "oci:/srv/b:docker.io/library/alpine:3"),
         ("oci:/srv/a:docker.io/library/alpine:3", "registry.site.example:5000/library/alpine:3"),
         ("localhost/team/app:1", "oci:/srv/b:team/app:1"),
+        ("a.b:c.d/team/app:1", "oci:/srv/b:team/app:1"),
+        ("." * 500_000, "oci:/srv/b:" + "." * 500_000),
     ],
+    ids=lambda reference: reference[:50],
 )
 def test_names_are_compared_without_the_place(known, asked):
     inventory = Inventory([record(known)])
