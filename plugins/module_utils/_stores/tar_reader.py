@@ -30,6 +30,8 @@ _BLOCK = tarfile.BLOCKSIZE
 _MAX_MEMBERS = 100_000
 # Extended headers hold paths and times; nobody needs more for one member.
 _MAX_EXTENDED = 64 * 1024
+# Digits of the length of a record in them.
+_LONGEST_LENGTH = 6
 # Archives of Docker before 1.10 link layers to layers; a chain of links has no use at all.
 _MAX_LINKS = 8
 _HINT = "Recreate the archive"
@@ -289,15 +291,17 @@ def _shown(name: str) -> str:
 def _records(content: bytes) -> dict[bytes, bytes] | None:
     """The records ``<length> <key>=<value>\\n`` of an extended header; None where it is malformed."""
     found: dict[bytes, bytes] = {}
-    while content:
-        length, blank, _rest = content.partition(b" ")
-        if not blank or not length.isdigit() or len(length) > 6 or not len(length) < int(length) <= len(content):
+    start = 0
+    while start < len(content):
+        length, blank, _rest = content[start : start + _LONGEST_LENGTH + 1].partition(b" ")
+        if not blank or not length.isdigit() or not len(length) < int(length) <= len(content) - start:
             return None
-        record, content = content[len(length) + 1 : int(length)], content[int(length) :]
-        key, equals, value = record.partition(b"=")
+        end = start + int(length)
+        key, equals, value = content[start + len(length) + 1 : end].partition(b"=")
         if not key or not equals or not value.endswith(b"\n"):
             return None
         found[key] = value[:-1]
+        start = end
     return found
 
 

@@ -211,6 +211,8 @@ def extended(content, kind=tarfile.XHDTYPE):
         (extended(b"99999 path=a\n"), "has a malformed extended header"),
         (extended(b"1 path=a\n"), "has a malformed extended header"),
         (extended(b"path"), "has a malformed extended header"),
+        (extended(b"0000010 path=bc\n"), "has a malformed extended header"),
+        (extended(b"9 path=b\n9"), "has a malformed extended header"),
         (extended(b"25 size=9999999999999999\n"), "is too short to contain the 9999999999999999 bytes of 'a'"),
         (extended(b"22 GNU.sparse.major=1\n"), "contains a sparse file; image archives must not contain sparse files"),
         (
