@@ -85,6 +85,27 @@ def test_names_that_collide_are_found_before_the_first_byte(
     assert run_module("image_sync", source_file=str(source), dest=dest, images=declared).summary["created"] == 2
 
 
+def test_credentials_of_the_task_replace_a_template(
+    run_module, registry, htpasswd_registry, users, repository, tmp_path
+):
+    images.push(images.single(), registry.host, f"{repository}/app", "1")
+    host = htpasswd_registry.host
+    file = {
+        "creds": [{"registry": host, "user": "alice", "pass": '{{env "PASS"}}'}],
+        "sync": [
+            {"source": f"{registry.host}/{repository}/app:1", "target": f"{host}/{repository}:1", "type": "image"}
+        ],
+    }
+    source = tmp_path / "regsync.json"
+    source.write_text(json.dumps(file))
+    refused = run_module("image_sync", source_file=str(source))
+    assert "Set the credentials for this host in registries" in refused.msg
+    entry = {"host": host, "username": "alice", "password": users["alice"]}
+    result = run_module("image_sync", source_file=str(source), registries=[entry])
+    assert not result.failed, result
+    assert result.summary["created"] == 1
+
+
 def test_nothing_declared(run_module, registry, second_registry):
     result = run_module("image_sync", src=registry.host, dest=second_registry.host)
     assert result.msg == (

@@ -146,6 +146,10 @@ class Stores:
         hint = "Check the web server, and the lookaside location in registries.d"
         raise Refused("cannot read %s: the server returned %d" % (url, response.status), hint=hint)
 
+    def has_credentials(self, host: str) -> bool:
+        """Return whether the settings for a registry have credentials, regardless of auth files."""
+        return self._registries.has_credentials(host)
+
     def add_registries(self, entries: t.Iterable[RegistrySettings]) -> None:
         """Add settings for registries. Settings of the task for the same host take precedence. Raises ImageError."""
         self._registries.extend(entries)

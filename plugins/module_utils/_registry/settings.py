@@ -102,6 +102,11 @@ class Registries:
             known[host] = former.completed(entry) if former else entry
             self._take_in([known[host]])
 
+    def has_credentials(self, host: str) -> bool:
+        """Return whether the entry for exactly this host (and path) has credentials."""
+        entries = (entry for entry in self._entries if _canonical(entry.host) == _canonical(host))
+        return any(entry.username or entry.password or entry.token for entry in entries)
+
     def _take_in(self, entries: t.Iterable[RegistrySettings]) -> None:
         for entry in entries:
             _check(entry)

@@ -65,8 +65,13 @@ def is_regsync(node: Node) -> bool:
     return isinstance(node.value, dict) and isinstance(node.value.get("sync"), list)
 
 
-def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
-    """Return the entries and settings in a file. Raises ImageError with the file and the key."""
+def read_regsync(
+    node: Node, warn: t.Callable[[str], None], has_credentials: t.Callable[[str], bool] = lambda _host: False
+) -> RegsyncFile:
+    """Return the entries and settings in a file. ``has_credentials`` returns whether the task has credentials for a host.
+
+    Raises ImageError with the file and the key.
+    """
     parts = {key: value for key, value in node.mapping().items() if not key.startswith("x-")}
     for key in parts:
         if key not in _TOP:
@@ -77,7 +82,7 @@ def read_regsync(node: Node, warn: t.Callable[[str], None]) -> RegsyncFile:
     unused: set[str] = set()
     if "defaults" in parts:
         _check_keys(parts["defaults"].mapping(), parts["defaults"], (), unused)
-    settings = [_settings(item) for item in parts["creds"].items()] if "creds" in parts else []
+    settings = [_settings(item, has_credentials) for item in parts["creds"].items()] if "creds" in parts else []
     entries = [_entry(_numbered(item, number), unused) for number, item in enumerate(parts["sync"].items())]
     if unused:
         warn("%s: these keys are ignored: %s" % (node.where, ", ".join(sorted(unused))))
@@ -192,7 +197,7 @@ def _tags(parts: dict[str, Node]) -> dict[str, t.Any]:
     return dict(rules)
 
 
-def _settings(node: Node) -> RegistrySettings:
+def _settings(node: Node, has_credentials: t.Callable[[str], bool]) -> RegistrySettings:
     parts = node.mapping()
     for key in parts:
         if key not in _CREDENTIALS:
@@ -200,17 +205,8 @@ def _settings(node: Node) -> RegistrySettings:
             raise node.wrong("the key %r is not supported" % key, hint)
     if "registry" not in parts:
         raise node.wrong("the key 'registry' is missing", "Add the key")
-    found: dict[str, t.Any] = {}
-    for key, ours in (("user", "username"), ("pass", "password")):
-        if key in parts:
-            found[ours] = parts[key].text()
-            if "{{" in found[ours]:
-                raise parts[key].wrong(
-                    "the value is a regsync template, which is not supported",
-                    "Set the credentials in registries or authfile",
-                )
-    if len(found) == 1:
-        raise node.wrong("the entry must have both user and pass", "Add the missing key")
+    host = parts["registry"].text()
+    found: dict[str, t.Any] = _credentials(node, parts, host, has_credentials)
     if "tls" in parts:
         tls = parts["tls"].text()
         if tls not in _TLS:
@@ -219,7 +215,23 @@ def _settings(node: Node) -> RegistrySettings:
     for key, ours in (("reqPerSec", "requests_per_second"), ("reqConcurrent", "max_connections")):
         if key in parts and _number(parts[key]):
             found[ours] = _number(parts[key])
-    return RegistrySettings(parts["registry"].text(), **found)
+    return RegistrySettings(host, **found)
+
+
+def _credentials(
+    node: Node, parts: dict[str, Node], host: str, has_credentials: t.Callable[[str], bool]
+) -> dict[str, str]:
+    """Return the credentials of an entry; none if they are templates, which the credentials of the task replace."""
+    found = {ours: parts[key] for key, ours in (("user", "username"), ("pass", "password")) if key in parts}
+    if len(found) == 1:
+        raise node.wrong("the entry must have both user and pass", "Add the missing key")
+    templates = [value for value in found.values() if "{{" in value.text()]
+    if templates and has_credentials(host):
+        return {}
+    if templates:
+        hint = "Set the credentials for this host in registries, or remove user and pass to use an auth file"
+        raise templates[0].wrong("the value is a regsync template, which is not supported", hint)
+    return {ours: value.text() for ours, value in found.items()}
 
 
 def _number(node: Node) -> float:

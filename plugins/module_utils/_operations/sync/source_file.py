@@ -57,14 +57,16 @@ class FileRegistry:
     settings: RegistrySettings | None = None
 
 
-def read_source_file(path: str, warn: t.Callable[[str], None]) -> list[FileRegistry]:
-    """Return the registries in a file, in order.
+def read_source_file(
+    path: str, warn: t.Callable[[str], None], has_credentials: t.Callable[[str], bool] = lambda _host: False
+) -> list[FileRegistry]:
+    """Return the registries in a file, in order. ``has_credentials`` returns whether the task has credentials for a host.
 
     Raises :class:`ImageError` with the file, the registry and the repository.
     """
     document = read(path)
     if is_regsync(document):
-        file = read_regsync(document, warn)
+        file = read_regsync(document, warn, has_credentials)
         credentials = [FileRegistry(settings.host, [], settings) for settings in file.settings]
         return [*credentials, FileRegistry("", [{**entry, "is_of_file": False} for entry in file.entries])]
     if is_image_list(document):

@@ -65,7 +65,7 @@ def _declared(options: SyncOptions, stores: Stores) -> list[Entry]:
         with importing:
             from .source_file import check_locations, read_source_file
 
-        registries = read_source_file(options.source_file, stores.run.warn)
+        registries = read_source_file(options.source_file, stores.run.warn, stores.has_credentials)
         check_locations(options.source_file, registries, options.src, options.dest)
         stores.add_registries(registry.settings for registry in registries if registry.settings)
         entries += [Entry(**{"is_of_file": True, **entry}) for registry in registries for entry in registry.entries]

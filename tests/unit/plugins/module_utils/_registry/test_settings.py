@@ -258,6 +258,21 @@ def test_several_further_entries_for_a_host_complete_each_other(own):
     assert found.requests_per_second == (5.0 if own else None)
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"username": "u", "password": "p"}, True),
+        ({"token": "t"}, True),
+        ({"ca_path": "/ca"}, False),
+        ({"host": "r.example/team", "token": "t"}, False),
+    ],
+)
+def test_whether_an_entry_has_credentials(entry, expected):
+    registries = Registries([RegistrySettings(**{"host": "R.example/", **entry})])
+    assert registries.has_credentials("r.example") is expected
+    assert not registries.has_credentials("s.example")
+
+
 def test_an_entry_is_completed_with_what_a_further_one_knows_of_the_same_host():
     file = RegistrySettings(
         "r.example", username="u", password="p", ca_path="/ca", client_cert="/cert", client_key="/key"

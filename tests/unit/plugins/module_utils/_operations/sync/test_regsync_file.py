@@ -86,6 +86,16 @@ def test_zero_and_nothing_are_the_defaults_of_regsync(node, version, limit):
     assert found.settings == [RegistrySettings("a.b")]
 
 
+@pytest.mark.parametrize("user", ["u", '{{env "USER"}}'])
+def test_a_template_is_ignored_if_the_task_has_the_credentials(node, user):
+    """They take precedence over those of the file in any case."""
+    text = "sync: []\ncreds: [{registry: a.b, user: '%s', pass: '{{env \"PASS\"}}', tls: insecure}]"
+    hosts = []
+    found = read_regsync(node(text % user), lambda _warning: None, lambda host: hosts.append(host) or True)
+    assert found.settings == [RegistrySettings("a.b", validate_certs=False)]
+    assert hosts == ["a.b"]
+
+
 def test_regsync(node):
     warnings: list[str] = []
     document = node(REGSYNC)
@@ -166,7 +176,8 @@ def test_regsync(node):
         ),
         (
             "version: 1\nsync: []\ncreds: [{registry: a.b, user: u, pass: '{{env \"PASS\"}}'}]",
-            "pass: the value is a regsync template, which is not supported. Set the credentials in registries or authfile.",
+            "pass: the value is a regsync template, which is not supported. "
+            "Set the credentials for this host in registries, or remove user and pass to use an auth file.",
         ),
         ("version: 1\nsync: [{source: a, target: b, type: repository, tags: {allow: ['(']}}]", "tags: "),
         (
