@@ -72,6 +72,7 @@ options:
     description:
       - How to name the destination repositories for entries without O(images[].dest). V(true) uses the full name of the source, including the host.
         V(false) uses only the last component of the name. These are the names that C(skopeo sync) uses with and without C(--scoped), respectively.
+      - V(true) does not work for a source host with a port if O(dest) is a registry, because a repository name cannot contain a port.
       - If this option is not set, entries from an O(source_file) in the C(skopeo) format get the same names as with V(false), unless O(dest) is an OCI
         layout. All other entries get the default names described for O(images[].dest).
       - If two images have the same destination, the task fails before it writes anything.

@@ -210,7 +210,7 @@ def test_names_at_the_destination(scoped, name, run_module, push, registry, seco
     )
     if scoped:
         # A port cannot be part of the name of a repository.
-        assert "is not a valid repository name" in result.msg
+        assert "a host with a port cannot be part of a repository name. Set scoped: false" in result.msg
         return
     path = name.format(prefix=prefix, host=registry.host)
     assert result.images[0]["dest"] == f"{second_registry.host}/{prefix}-root/{path}:1"

@@ -208,7 +208,7 @@ class RepositoryResolver:
         """Return the default name: the full name in a location on disk, so that it can be copied back, else the name without its host.
 
         Entries of a source file get the name that ``skopeo sync`` uses, except in a layout, which skopeo cannot
-        synchronize to.
+        synchronize to. Raises InvalidReference.
         """
         full = source.context if isinstance(source, RegistryReference) else source.tag
         host, _slash, path = full.partition("/")
@@ -216,6 +216,12 @@ class RepositoryResolver:
         scoped = self._options.scoped
         if scoped is None and entry.is_of_file and not (self._dest and self._dest.transport == "oci"):
             scoped = False
+        if scoped and self._dest and not self._dest.transport and ":" in host:
+            raise InvalidReference(
+                "a host with a port cannot be part of a repository name",
+                _text(source),
+                "Set scoped: false, or use an OCI layout as the destination",
+            )
         if scoped is not None:
             return full if scoped else path.rpartition("/")[2]
         return full if self._dest and self._dest.transport else path

@@ -61,6 +61,30 @@ def test_what_goes_where(entry, options, expected):
 
 
 @pytest.mark.parametrize(
+    ("entry", "src"),
+    [
+        ({"name": "s.example:5000/a/b"}, None),
+        ({"name": "a/b"}, "s.example:5000"),
+        ({"name": "s.example:5000/a/b"}, "oci:/l"),
+        ({"name": "s.example:5000/a/b", "is_of_file": True}, None),
+    ],
+)
+@pytest.mark.parametrize("dest", ["r.example/m", "oci:/m", "dir:/m"])
+def test_a_port_cannot_be_in_the_name_of_a_repository(entry, src, dest):
+    options = {"src": src, "dest": dest, "scoped": True}
+    if dest != "r.example/m":
+        assert pairs(entry, **options)
+        return
+    with pytest.raises(InvalidReference) as error:
+        pairs(entry, **options)
+    assert str(error.value) == (
+        "%s: a host with a port cannot be part of a repository name. "
+        "Set scoped: false, or use an OCI layout as the destination."
+        % ("oci:/l:" * (src == "oci:/l") + "s.example:5000/a/b")
+    )
+
+
+@pytest.mark.parametrize(
     ("entry", "options", "expected"),
     [
         ({"name": "*"}, {"src": "s.example"}, ["team/a", "team/b/c", "teams", "x"]),
