@@ -17,6 +17,7 @@ options:
   _input:
     description:
       - Text, a parsed document, or a list of parsed documents. The text can be a quadlet unit, or one or more YAML or JSON documents.
+      - YAML aliases count each time. With them, a text can have at most 300,000 values, and its aliases can repeat at most 5,000,000 characters.
     type: raw
     required: true
   mapping:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import typing as t
 
 from . import _likely_references, _typed_references
-from ._documents import Document, load
+from ._documents import Budget, Document, load
 from ._found import Found
 from ._spans import Path
 
@@ -24,8 +24,11 @@ _MAX_DEPTH = 100
 
 
 def find_in(document: Document, default_tag: str = "") -> list[Found]:
-    """Return all references in a document, in order; ``default_tag`` is for pairs of values without a tag."""
-    finder = _Finder(default_tag)
+    """Return all references in a document, in order; ``default_tag`` is for pairs of values without a tag.
+
+    Raises DocumentTooLarge.
+    """
+    finder = _Finder(default_tag, document.budget)
     finder.look(document.value, ())
     return finder.found
 
@@ -61,8 +64,9 @@ def describe(found: Found) -> dict[str, t.Any]:
 
 
 class _Finder:
-    def __init__(self, default_tag: str) -> None:
+    def __init__(self, default_tag: str, budget: Budget) -> None:
         self.found: list[Found] = []
+        self._budget = budget
         self._default_tag = default_tag
         self._done: set[Path] = set()
         self._is_schema = False
@@ -83,7 +87,7 @@ class _Finder:
     def _look_into(self, value: t.Mapping[str, t.Any], path: Path) -> None:
         if not path:  # the texts of a schema are examples
             self._is_schema = value.get("kind") == "CustomResourceDefinition"
-        for candidate in _typed_references.findings(value, path):
+        for candidate in _typed_references.findings(value, path, self._budget):
             if isinstance(candidate, Found):
                 self.found.append(candidate)
             else:

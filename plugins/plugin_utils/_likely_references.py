@@ -114,7 +114,7 @@ def _is_of_image(path: Path) -> bool:
     key = path[-1] if path else ""
     if isinstance(key, str) and (_IMAGE_KEY.fullmatch(key) or _IMAGE_VARIABLE.fullmatch(key)):
         return True
-    return len(path) > 1 and isinstance(path[-2], str) and path[-2].lower().endswith("images")
+    return len(path) > 1 and isinstance(path[-2], str) and path[-2][-6:].lower() == "images"
 
 
 def _bare(word: str) -> str:

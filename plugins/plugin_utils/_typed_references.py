@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
 
-from ._documents import load
+from ._documents import Budget, DocumentTooLarge, load
 from ._found import Found, mapping, mappings, parse
 from ._spans import Path
 
@@ -46,10 +46,13 @@ _MAX_DEPTH = 100
 Findings = t.Iterator[t.Union[Found, Path]]
 
 
-def findings(value: t.Mapping[str, t.Any], path: Path) -> Findings:
-    """Yield the references that the format of a mapping makes certain, and the paths that need no further search."""
+def findings(value: t.Mapping[str, t.Any], path: Path, budget: Budget) -> Findings:
+    """Yield the references that the format of a mapping makes certain, and the paths that need no further search.
+
+    Raises DocumentTooLarge.
+    """
     yield from _pod(value, path)
-    yield from _annotation(value, path)
+    yield from _annotation(value, path, budget)
     yield from _related(value, path)
     kind, api = value.get("kind"), value.get("apiVersion")
     if api is None and isinstance(value.get("services"), t.Mapping) and not path:
@@ -94,14 +97,16 @@ def _string(value: t.Mapping[str, t.Any], key: str, kind: str, path: Path) -> Fi
         yield from _image(value[key], kind, (*path, key))
 
 
-def _annotation(value: t.Mapping[str, t.Any], path: Path) -> Findings:
+def _annotation(value: t.Mapping[str, t.Any], path: Path, budget: Budget) -> Findings:
     text = mapping(value.get("annotations")).get(_CHART_IMAGES)
     if not isinstance(text, str):
         return
     below: Path = (*path, "annotations", _CHART_IMAGES)
     yield below
     try:
-        entries = [entry for document in load(text) for entry in mappings(document.value)]
+        entries = [entry for document in load(text, budget) for entry in mappings(document.value)]
+    except DocumentTooLarge:
+        raise
     except ImageError:
         return
     for entry in entries:
