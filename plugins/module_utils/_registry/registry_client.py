@@ -30,6 +30,7 @@ from .auth import Access, Authenticator
 from .failures import error_for, foreign_response, read_details, redirected_error
 from .session import TRANSIENT, Session
 from .transport import Response
+from .warning_limit import LimitedWarnings
 
 _MAX_TAGS = 64 * 1024 * 1024
 
@@ -40,6 +41,7 @@ class RegistryClient:
     def __init__(self, session: Session, authenticator: Authenticator) -> None:
         self.session = session
         self._auth = authenticator
+        self._digest_warnings = LimitedWarnings(session.host, session.statistics)
         self._lock = threading.Lock()
         self._has_base: bool | None = None
 
@@ -220,7 +222,7 @@ class RegistryClient:
         stated = headers.get("Docker-Content-Digest", manifest.digest)
         is_sha256 = digests.is_digest(stated) and digests.split(stated)[0] == "sha256"
         if is_sha256 and stated not in (digests.of(raw), manifest.digest):
-            self.session.statistics.warn(
+            self._digest_warnings.warn(
                 "%s returned %s:%s with the digest %s in the Docker-Content-Digest header, but the content has the digest %s. "
                 "Check the registry, and any proxy in front of it."
                 % (self.session.host, access.repository, name, stated, manifest.digest)

@@ -30,6 +30,7 @@ from .quota import read as read_quota
 from .settings import Registries, RegistrySettings, api_host
 from .transport import Response, Transport
 from .urls import FOREIGN_HINT
+from .warning_limit import LimitedWarnings
 
 TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504, 522))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -41,6 +42,8 @@ _VERIFIED = {
 }
 # More requests at once gain nothing: from here on none is sent that is not needed.
 _ENOUGH = 8
+# The OCI distribution spec, "Warnings", allows this many bytes in all Warning headers of a response together.
+_MAX_WARNING_SIZE = 4096
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 
@@ -75,6 +78,7 @@ class Session:
         self._origin = urls.origin(self.base)
         self.policy = policy
         self.statistics = statistics
+        self._warnings = LimitedWarnings(host, statistics)
         self._registries = registries
         self.quota: Quota | None = None
         self._limits = registries.limits(settings)
@@ -286,11 +290,12 @@ class Session:
 
     def _note_warnings(self, response: Response) -> None:
         """Show warnings to the user: OCI distribution spec, "Warnings", 299 - "text"."""
-        if "Warning" not in response.headers:
+        if "Warning" not in response.headers or self._warnings.is_full:
             return
-        for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', response.headers["Warning"]):
+        header = response.headers["Warning"][:_MAX_WARNING_SIZE]
+        for text in re.findall(r'299 - "((?:[^"\\]|\\.)*)"', header):
             text = without_secrets(re.sub(r"\\(.)", r"\1", text), [response.authorization])
-            self.statistics.warn("%s warns: %s" % (self.host, clean(text, 300)))
+            self._warnings.warn("%s warns: %s" % (self.host, clean(text, 300)))
 
 
 class _Pause:

@@ -14,6 +14,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.auth im
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 from ansible_collections.drayage.registry.tests.unit.support.responses import response
 
 ALICE = Credential("alice", "wonder:land")
@@ -37,6 +38,7 @@ class Session:
     settings = RegistrySettings("r.example")
 
     def __init__(self, answers, token_status=200):
+        self.statistics = RunStats()
         self.answers = list(answers)
         self.token_status = token_status
         self.sent = []

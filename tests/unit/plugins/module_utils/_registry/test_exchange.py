@@ -191,6 +191,8 @@ def test_what_was_sent_as_authorization_is_hidden(scripted):
         (r'299 - "say \"hi\""', ['say "hi"']),
         ('199 - "other", 299 r.example "other"', []),
         ('299 - "%s"' % ("x" * 300), ["x" * 300]),
+        ('299 - "%s"' % ("x" * 4088), ["x" * 297 + "..."]),
+        ('299 - "one", 299 - "%s", 299 - "two"' % ("x" * 4090), ["one"]),
     ],
 )
 def test_warnings_are_for_the_user(scripted, header, texts):
