@@ -37,6 +37,8 @@ _SECTIONS = (
     ("module_utils/_image/", "References, manifests and configs"),
     ("module_utils/_registry/auth", "Credentials"),
     ("module_utils/_registry/cred", "Credentials"),
+    ("module_utils/_registry/identities", "Credentials"),
+    ("module_utils/_registry/token_services", "Credentials"),
     ("module_utils/_registry/helper", "Credentials"),
     ("module_utils/_operations/login", "Credentials"),
     ("module_utils/_registry/", "Registries and connections"),

@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
-from .._errors import ImageError
+from .._errors import ImageError, LoginRefused
 from .credentials import Credential
 
 Find = t.Callable[[str], Credential]
@@ -66,6 +66,14 @@ class Identities:
     def refusal(self, identity: Credential) -> str:
         """Return why a credential was refused; empty if it was not."""
         return self._refusals.get(identity, "")
+
+
+def login_refused(host: str, identity: Credential, reason: str) -> LoginRefused:
+    """Return the error for a credential that a registry or its token service refused."""
+    return LoginRefused(
+        "cannot log in to %s as %s: %s" % (host, identity, reason),
+        hint="Check the user name and password for %s in registries or authfile" % host,
+    )
 
 
 def _text_only(identity: Credential) -> Credential:

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils import _run
 from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, ImageError, LoginRefused
-from ansible_collections.drayage.registry.plugins.module_utils._registry import auth
+from ansible_collections.drayage.registry.plugins.module_utils._registry import token_services
 from ansible_collections.drayage.registry.plugins.module_utils._registry.action import Action
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import ANONYMOUS, Credential
@@ -36,7 +36,7 @@ def challenge(realm=REALM, service="r.example", **more):
 
 @pytest.fixture(autouse=True)
 def times(clock, monkeypatch):
-    monkeypatch.setattr(auth, "time", clock)
+    monkeypatch.setattr(token_services, "time", clock)
 
 
 def authorizations(script):
@@ -188,13 +188,13 @@ class TestManyRepositories:
     @pytest.fixture
     def lookups(self, monkeypatch):
         """The scopes that were compared with those of a token."""
-        compared, serves = [], auth._Token.serves
+        compared, serves = [], token_services.Token.serves
 
         def counted(token, scopes):
             compared.append(scopes)
             return serves(token, scopes)
 
-        monkeypatch.setattr(auth._Token, "serves", counted)
+        monkeypatch.setattr(token_services.Token, "serves", counted)
         return compared
 
     def test_tokens_that_have_ended_are_dropped(self, scripted, clock):
@@ -203,7 +203,9 @@ class TestManyRepositories:
             for number in range(10):
                 client.call("GET", "x", Access("app-%d" % number, PULL.actions))
             clock.now += 60
-        tokens = [one.header for one in gc.get_objects() if isinstance(one, auth._Token) and "token-00" in one.header]
+        tokens = [
+            one.header for one in gc.get_objects() if isinstance(one, token_services.Token) and "token-00" in one.header
+        ]
         assert sorted(tokens) == ["Bearer token-%04d" % number for number in range(90, 100)]
 
     @pytest.mark.parametrize("wanted", [PUSH, PULL])
