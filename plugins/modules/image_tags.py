@@ -148,7 +148,7 @@ msg:
   description: A one-sentence summary of what the task did, or would do in check mode.
   returned: success
   type: str
-  sample: "Moved 1 of 3 tags in registry.example.com/app to a different image: stable."
+  sample: "Created 1 and moved 1 of 3 tags in registry.example.com/app: 1.10.0, stable."
 requests:
   description: The number of HTTP requests that the task sent, including retries and token requests.
   returned: success
@@ -181,22 +181,11 @@ def list_wanted(params: dict[str, t.Any], stores: Stores) -> dict[str, t.Any]:
 
 
 def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.Any]:
-    """Return which tags were or would be moved, as in RETURN."""
+    """Return which tags were or would be created or moved, as in RETURN."""
     names = assigned.references
-    moved = [name for name, digest in assigned.after.items() if assigned.before.get(name) != digest]
-    verb = "Would move" if dry_run else "Moved"
-    msg = "%s %d of %s in %s to a different image: %s." % (
-        verb,
-        len(moved),
-        messages.count(len(names), "tag"),
-        repository,
-        messages.listing(moved),
-    )
-    if not moved:
-        msg = "%s is up to date (%s)." % (repository, messages.count(len(names), "tag"))
     return {
         "changed": assigned.changed,
-        "msg": msg,
+        "msg": _summary(assigned, repository, dry_run),
         "exists": assigned.exists,
         "tags": list(names),
         "digests": assigned.after,
@@ -205,6 +194,25 @@ def describe(assigned: Assigned, repository: str, dry_run: bool) -> dict[str, t.
             "after": {names[name]: digest for name, digest in assigned.after.items()},
         },
     }
+
+
+def _summary(assigned: Assigned, repository: str, dry_run: bool) -> str:
+    number = messages.count(len(assigned.references), "tag")
+    changed = [name for name, digest in assigned.after.items() if assigned.before[name] != digest]
+    if not changed:
+        return "%s is up to date (%s)." % (repository, number)
+    created = [name for name in changed if assigned.before[name] is None]
+    moved = [name for name in changed if name not in created]
+    verbs = ("create", "move") if dry_run else ("created", "moved")
+    counts = ["%s %d" % (verb, len(tags)) for verb, tags in zip(verbs, (created, moved)) if tags]
+    text = "%s%s of %s in %s: %s." % (
+        "would " if dry_run else "",
+        " and ".join(counts),
+        number,
+        repository,
+        messages.listing(created + moved),
+    )
+    return text[0].upper() + text[1:]
 
 
 def main() -> None:

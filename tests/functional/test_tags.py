@@ -188,6 +188,8 @@ class TestAssigning:
         assert (result.changed, result.tags) == (True, ["stable", "1", "1.0"])
         assert result.digests == {"stable": NEW.digest, "1": NEW.digest, "1.0": OLD.digest}
         where = f"{registry.host}/{repository}"
+        assert predicted.msg == f"Would create 2 and move 1 of 3 tags in {where}: 1, 1.0, stable."
+        assert result.msg == f"Created 2 and moved 1 of 3 tags in {where}: 1, 1.0, stable."
         assert result.diff == {
             "before": {f"{where}:stable": OLD.digest, f"{where}:1": None, f"{where}:1.0": None},
             "after": {f"{where}:stable": NEW.digest, f"{where}:1": NEW.digest, f"{where}:1.0": OLD.digest},
@@ -198,10 +200,12 @@ class TestAssigning:
         assert (again.changed, again.digests) == (False, result.digests)
         assert set(tally(registry.requests())) == {"HEAD manifest"}
 
-    def test_cost(self, tags, registry):
-        tags(tags={"new": "1.1.0"})
+    def test_cost(self, tags, registry, repository):
+        created = tags(tags={"new": "1.1.0"})
+        assert created.msg == f"Created 1 of 1 tag in {registry.host}/{repository}: new."
         assert tally(registry.requests()) == {"HEAD manifest": 1, "GET manifest": 1, "PUT manifest": 1}
-        tags(tags={"stable": "1.1.0"})
+        moved = tags(tags={"stable": "1.1.0"})
+        assert moved.msg == f"Moved 1 of 1 tag in {registry.host}/{repository}: stable."
         assert tally(registry.requests()) == {"HEAD manifest": 2, "GET manifest": 1, "PUT manifest": 1}
 
     def test_swap(self, tags, registry, repository):
