@@ -84,7 +84,7 @@ def test_a_mirror_is_kept_and_reported(
     assert cron.read_text().endswith(f"\n@daily {getpass.getuser()} echo 100\\%\n")
     settings = tmp_path / "etc" / "mirror.json"
     assert settings.stat().st_mode & 0o777 == 0o600
-    assert json.loads(settings.read_text())["mirror_registries"][0]["password"] == password
+    assert json.loads(settings.read_text())["mirror_registries"][0]["password"] == {"__ansible_unsafe": password}
 
     # What fails is on the page, and what does not is brought and on the page too.
     images.push(NEXT, registry.host, f"{repository}/app", "2.0")
