@@ -27,7 +27,7 @@ def test_a_boolean_is_made_one_wherever_it_is_used(role):
     files = [file for part in ("tasks", "handlers", "templates", "vars") for file in (role / part).glob("*")]
     bare = []
     for name in booleans(role):
-        use = re.compile(rf"(?<![\w']){name}\b(?!\s*(?:\| bool\b|is defined|:))")
+        use = re.compile(rf"(?<![\w']){name}\b(?!\s*(?:\| bool\b|\| default\(none\) is none|is defined|:))")
         for file in files:
             lines = file.read_text().splitlines()
             bare += [f"{file.relative_to(REPOSITORY)}: {line.strip()}" for line in lines if use.search(line)]

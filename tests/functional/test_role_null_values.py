@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the drayage.registry contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A variable that is null, for example in the variables of one host, is not set. Before ansible-core 2.19, a template made it empty text."""
+
+from __future__ import annotations
+
+import pytest
+
+from devtools import images, observe
+from devtools.refusals import refusals
+from devtools.signing import Key
+
+IMAGE = images.single(seed="null values")
+
+
+@pytest.fixture
+def pushed(registry, repository):
+    images.push(IMAGE, registry.host, f"{repository}/from/app", "1")
+    return f"{registry.host}/{repository}"
+
+
+def test_a_mirror_with_null_values(run_playbook, registry, repository, pushed, tmp_path):
+    nulls = ["src", "source_file", "lock_file", "scoped", "max_delete", "signed_by", "policy"]
+    variables = {
+        **{f"mirror_{name}": None for name in nulls},
+        "mirror_dest": f"{pushed}/to",
+        "mirror_images": [{"name": f"{pushed}/from/app", "dest": "app"}],
+        "mirror_inventory": str(tmp_path / "mirror.json"),
+    }
+    run_playbook("drayage.registry.mirror", variables=variables)
+    assert observe.digest_at(registry.host, f"{repository}/to/app", "1") == IMAGE.digest
+
+
+def test_a_promotion_with_null_values(run_playbook, registry, repository, pushed):
+    variables = {
+        "promote_src": f"{pushed}/from/app:1",
+        "promote_dest": f"{pushed}/prod",
+        "promote_signed_by": None,
+        "promote_policy": None,
+    }
+    run_playbook("drayage.registry.promote", variables=variables)
+    assert observe.digest_at(registry.host, f"{repository}/prod", "stable") == IMAGE.digest
+
+
+def test_an_air_gap_with_null_values(run_playbook, registry, repository, pushed, tmp_path):
+    key = tmp_path / "key.pem"
+    key.write_text(Key().private)
+    nulls = ["src", "source_file", "lock_file", "key_content", "passphrase"]
+    variables = {
+        **{f"airgap_export_{name}": None for name in nulls},
+        "airgap_export_key": str(key),
+        "airgap_export_dest": str(tmp_path / "bundle"),
+        "airgap_export_images": [{"name": f"{pushed}/from/app"}],
+        "airgap_import_src": str(tmp_path / "bundle"),
+        "airgap_import_dest": f"{pushed}/to",
+        "airgap_import_inventory": str(tmp_path / "site.json"),
+        "airgap_import_signed_by": None,
+        "airgap_import_policy": None,
+    }
+    run_playbook("drayage.registry.airgap_export", variables=variables)
+    run_playbook("drayage.registry.airgap_import", variables=variables)
+    assert observe.digest_at(registry.host, f"{repository}/to/{repository}/from/app", "1") == IMAGE.digest
+
+
+def test_an_empty_policy_is_not_null(play, pushed, tmp_path):
+    mirror = {"mirror_dest": f"{pushed}/to", "mirror_inventory": str(tmp_path / "mirror.json")}
+    mirror["mirror_images"] = [{"name": f"{pushed}/from/app"}]
+    promote = {"promote_src": f"{pushed}/from/app:1", "promote_dest": f"{pushed}/prod"}
+    attempts = ("mirror", {**mirror, "mirror_policy": ""}), ("promote", {**promote, "promote_policy": ""})
+    assert refusals(play, tmp_path / "messages.json", *attempts) == [
+        "policy is empty. Set a value, or omit the option."
+    ] * len(attempts)
