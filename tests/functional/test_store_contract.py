@@ -252,6 +252,20 @@ def test_several_images_are_entered_at_once(place, image, other):
     assert [place.reopen().resolve(tag).digest for tag in place.tags] == [image.digest, other.digest]
 
 
+def test_several_images_are_deleted_at_once(place, image, other):
+    store = place.reopen().open(place.tag)
+    if not isinstance(store, contract.Batching):
+        pytest.skip("each image is deleted on its own")
+    one, two = place.tags
+    kept, gone = bring(place, image, one), bring(place, other, two)
+    tags = [contract.Removal(store.location.repository, two, gone.digest)]
+    moved = contract.Removal(store.location.repository, one, gone.digest)
+    assert list(place.reopen().open(two).delete_tags([*tags, moved])) == [moved]
+    assert place.reopen().tags() == [one]
+    place.reopen().open(one).delete_all([kept.digest], {})
+    assert place.reopen().resolve(one) is None
+
+
 def test_tags_come_in_pages(place, image):
     bring(place, image, *place.tags)
     repository = place.reopen()

@@ -16,7 +16,7 @@ import typing as t
 from .._errors import ImageError, NotFound, naming
 from .._image import referrers
 from .._stores.referrers_interface import required
-from .._stores.repository import Store
+from .._stores.repository import Batching, Store
 from .._transfer.attached import Attachment, depth_first, find_attached
 from .other_tags import OtherTags
 
@@ -45,11 +45,16 @@ def delete_attached(store: Store, found: t.Sequence[Attachment], hint: str) -> N
     On failure, raises ImageError with this ``hint`` about the remaining ones.
     """
     by_subject: dict[str, list[str]] = {}
+    for one in reversed(found):
+        if not one.tag:
+            by_subject.setdefault(one.subject, []).append(one.digest)
     with hinting(hint):
+        if isinstance(store, Batching):
+            if found:
+                store.delete_all({one.digest for one in found}, by_subject)
+            return
         for one in reversed(found):
             _delete(store, one)
-            if not one.tag:
-                by_subject.setdefault(one.subject, []).append(one.digest)
         for subject, digests in by_subject.items():
             required(store).detach(subject, digests)
 

@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Delete tags that no entry selects any more: one at a time, and never content that another tag needs."""
+"""Delete tags that no entry selects any more, and never content that another tag needs."""
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import typing as t
 
@@ -17,7 +18,7 @@ from .._errors import ImageError, naming, tag_moved
 from .._image import digest as digests
 from .._image.descriptor import Descriptor
 from .._run import Run
-from .._stores.repository import Repository, Store
+from .._stores.repository import Batching, Removal, Repository, Store
 from .._transfer.attached import Attachment
 from .._transfer.job import DELETED, Job
 from .._transfer.parallel import for_each
@@ -171,97 +172,179 @@ def predict_deletions(prunable: t.Iterable[PrunableTags]) -> list[Job]:
 
 
 def delete(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
-    """Delete the tags, repository by repository, then the artifacts attached to their images. Return a job for each tag."""
+    """Delete the tags, then the artifacts attached to their images. Return a job for each tag.
+
+    This is done repository by repository, but for all repositories of a layout at once: each change of its index takes
+    longer with each image that it lists.
+    """
     going = [group for group in prunable if group.tags]
     # Looked up only here, as it takes requests that a run without deletions does not need.
     absent = find_absent([one for group in going for one in group.optional], run)
     for group in going:
         group.expect_absent(absent)
     deletions = [_Deletion(group, run) for group in going]
-    for_each(_Deletion.delete, deletions, run.jobs)
+    batches = _batches(deletions)
+    for_each(_delete_tags, batches, run.jobs)
     # Repositories of a layout share what is attached: it goes when the images of all of them are gone.
-    for_each(_Deletion.delete_attached, deletions, run.jobs)
+    for_each(_delete_attached, batches, run.jobs)
     return [image for deletion in deletions for image in deletion.images]
 
 
 class _Deletion:
-    """The deletions in one repository, in sequence. ``images`` has the resulting jobs."""
+    """The deletions in one repository."""
 
     def __init__(self, group: PrunableTags, run: Run) -> None:
-        self.images: list[Job] = []
+        self.store = group.store
         self._group = group
-        self._store = group.store
         self._run = run
+        self._jobs: dict[str, Job] = {}
         self._deleted: list[str] = []
         self._untagged: list[str] = []
         self._failed: set[str] = set()
+        going = {known.digest for known in group.tags.values()}
+        attached = attached_tags.subjects(group.tags)
+        self._attached = {tag: subject for tag, subject in attached.items() if subject in going}
 
-    def delete(self) -> None:
-        """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
-        tags = self._group.tags
-        going = {known.digest for known in tags.values()}
-        last = {tag: subject for tag, subject in attached_tags.subjects(tags).items() if subject in going}
-        images = {tag: self._remove(tag, known) for tag, known in tags.items() if tag not in last}
-        if last:
-            staying = self._staying()
-            images.update((tag, self._remove_attached(tag, subject, staying)) for tag, subject in last.items())
-        untagged = [digest for digest in self._untagged if digest not in self._group.declared | self._failed]
-        if untagged:
-            delete_untagged(self._store, untagged, self._deleted, self._group.needed, self._run)
-        self.images = [images[tag] for tag in tags]
+    @property
+    def images(self) -> list[Job]:
+        """The resulting jobs."""
+        return [self._jobs[tag] for tag in self._group.tags]
 
-    def delete_attached(self) -> None:
-        """Delete untagged artifacts of deleted images, if it is certain that nothing else needs them."""
-        store, group = self._store, self._group
-        attached = group.attached_by_tag()
-        if not attached or not isinstance(store, Store):
-            return
-        every = [one for found in attached.values() for one in found]
-        try:
-            # Tags that other hosts have yet to delete count: the host that deletes the last tag deletes the rest.
-            used = prune_attached.images_in_use(store, group.tags, every, (), self._run, self._deleted, group.needed)
-            for image in self.images:
-                found = attached.get(image.name, [])
-                if used is not None and not image.error:
-                    going = prune_attached.without_used(found, used | self._failed | group.declared)
-                    delete_attached(store, going, _LEFT_HINT)
-                    image.referrers = _rows(going)
-        except ImageError as error:
-            cause = "%s: the referrers of deleted images were not deleted: %s"
-            self._run.warn(cause % (group.repository, error))
+    def image_tags(self) -> list[str]:
+        """Return the tags to delete first."""
+        return [tag for tag in self._group.tags if tag not in self._attached]
 
-    def _remove(self, tag: str, known: Descriptor) -> Job:
+    def attached_tags(self) -> list[str]:
+        """Return the tags attached to images that are deleted. Those that may still be needed fail."""
+        staying = self._staying() if self._attached else None
+        going = []
+        for tag, subject in self._attached.items():
+            if staying is not None and subject not in staying:
+                going.append(tag)
+            else:
+                cause = "the tag was not deleted, because it belongs to image %s, which may still be tagged" % subject
+                reference = self.store.reference(tag)
+                self._jobs[tag] = Job.failed("", reference, ImageError(cause, reference, "Run the task again"), tag)
+        return going
+
+    def remove(self, tag: str) -> None:
         """Delete a tag, unless another client has moved it since it was resolved."""
-        store = self._store
+        store, known = self.store, self._group.tags[tag]
         try:
             with naming(store.reference(tag)):
                 _check_unmoved(store, tag, known)
                 if store.delete_tag(tag, known.digest) == "unique_manifest":
                     self._untagged.append(known.digest)
         except ImageError as error:
+            self.note(tag, error)
+        else:
+            self.note(tag)
+
+    def removal(self, tag: str) -> Removal:
+        """Return the tag for a batch of tags to delete."""
+        return Removal(self.store.location.repository, tag, self._group.tags[tag].digest)
+
+    def note(self, tag: str, error: ImageError | None = None) -> None:
+        """Note that a tag was deleted, or why it was not."""
+        store, known = self.store, self._group.tags[tag]
+        if error:
             self._failed.add(known.digest)
-            return Job.failed("", store.reference(tag), error, tag)
-        self._deleted.append(tag)
-        return _deleted(store, tag, known)
+            reference = store.reference(tag)
+            self._jobs[tag] = Job.failed("", reference, error.about(reference), tag)
+        else:
+            self._deleted.append(tag)
+            self._jobs[tag] = _deleted(store, tag, known)
+
+    def delete_untagged(self) -> None:
+        """Delete the manifests that have lost their last tag, if the registry did not delete them."""
+        untagged = [digest for digest in self._untagged if digest not in self._group.declared | self._failed]
+        if untagged:
+            delete_untagged(self.store, untagged, self._deleted, self._group.needed, self._run)
+
+    def unneeded(self) -> list[tuple[Job, list[Attachment]]]:
+        """Return the untagged artifacts of each deleted image that certainly nothing else needs. Raises ImageError."""
+        store, group = self.store, self._group
+        attached = group.attached_by_tag()
+        if not attached or not isinstance(store, Store):
+            return []
+        every = [one for found in attached.values() for one in found]
+        # Tags that other hosts have yet to delete count: the host that deletes the last tag deletes the rest.
+        used = prune_attached.images_in_use(store, group.tags, every, (), self._run, self._deleted, group.needed)
+        if used is None:
+            return []
+        used = used | self._failed | group.declared
+        found = [(image, attached.get(image.name, [])) for image in self.images if not image.error]
+        return [(image, prune_attached.without_used(listed, used)) for image, listed in found]
+
+    def delete_attached(self) -> None:
+        """Delete the untagged artifacts of deleted images."""
+        try:
+            for image, unneeded in self.unneeded():
+                _delete_unneeded(self.store, [(image, unneeded)])
+        except ImageError as error:
+            cause = "%s: the referrers of deleted images were not deleted: %s"
+            self._run.warn(cause % (self._group.repository, error))
 
     def _staying(self) -> set[str] | None:
         """Return the digests of the images that are kept; None if this is not certain."""
         going = {*self._group.tags, *self._group.left_to_others}
         try:
-            found = current_tags(self._store, self._deleted, self._group.needed, self._run, without=going)
+            found = current_tags(self.store, self._deleted, self._group.needed, self._run, without=going)
             if found is None:
                 return None
-            in_use = attached_tags.in_use(self._store, found, self._run)
+            in_use = attached_tags.in_use(self.store, found, self._run)
         except ImageError:
             return None
         return in_use | self._group.declared | self._failed
 
-    def _remove_attached(self, tag: str, subject: str, staying: set[str] | None) -> Job:
-        if staying is not None and subject not in staying:
-            return self._remove(tag, self._group.tags[tag])
-        cause = "the tag was not deleted, because it belongs to image %s, which may still be tagged" % subject
-        reference = self._store.reference(tag)
-        return Job.failed("", reference, ImageError(cause, reference, "Run the task again"), tag)
+
+def _batches(deletions: t.Iterable[_Deletion]) -> list[list[_Deletion]]:
+    """Return the deletions of each layout, and those of each other repository."""
+    found: dict[object, list[_Deletion]] = {}
+    for one in deletions:
+        found.setdefault(one.store.location.root if isinstance(one.store, Batching) else one, []).append(one)
+    return list(found.values())
+
+
+def _delete_tags(batch: list[_Deletion]) -> None:
+    """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
+    _remove([(one, tag) for one in batch for tag in one.image_tags()])
+    _remove([(one, tag) for one in batch for tag in one.attached_tags()])
+    for one in batch:
+        one.delete_untagged()
+
+
+def _remove(tags: list[tuple[_Deletion, str]]) -> None:
+    """Delete tags of a batch at once, or one by one if that fails or is not supported, so that each has its own error."""
+    if not tags:
+        return
+    store = tags[0][0].store
+    if isinstance(store, Batching):
+        with contextlib.suppress(ImageError):
+            errors = store.delete_tags([one.removal(tag) for one, tag in tags])
+            for one, tag in tags:
+                one.note(tag, errors.get(one.removal(tag)))
+            return
+    for one, tag in tags:
+        one.remove(tag)
+
+
+def _delete_attached(batch: list[_Deletion]) -> None:
+    """Delete untagged artifacts of a batch at once, or repository by repository if that fails or is not supported."""
+    store = batch[0].store
+    if isinstance(store, Batching):
+        with contextlib.suppress(ImageError):
+            _delete_unneeded(store, [found for one in batch for found in one.unneeded()])
+            return
+    for one in batch:
+        one.delete_attached()
+
+
+def _delete_unneeded(store: Repository, found: t.Sequence[tuple[Job, list[Attachment]]]) -> None:
+    if isinstance(store, Store):
+        delete_attached(store, [one for _image, unneeded in found for one in unneeded], _LEFT_HINT)
+    for image, unneeded in found:
+        image.referrers = _rows(unneeded)
 
 
 def _check_unmoved(store: Repository, tag: str, known: Descriptor) -> None:

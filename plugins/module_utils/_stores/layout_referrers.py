@@ -79,14 +79,16 @@ class LayoutReferrers:
     def entries(self, subject: str, artifact_type: str = "", is_only: bool = False) -> list[Descriptor]:
         """Return the list of a subject, and referrers that are not in a list."""
         with file_errors("read", self._images.path):
-            index = self._images.index()
-            try:
-                current = self._list(index, subject)
-            except ImageError:
-                current = None
-            added = [manifest.descriptor for manifest in self._pending.get(subject, ())]
-            listed = current.children if current else []
-            return referrers.hints([*listed, *self._unnamed_of(index).get(subject, ()), *added])
+            return self._entries(self._images.index(), subject)
+
+    def _entries(self, index: Index, subject: str) -> list[Descriptor]:
+        try:
+            current = self._list(index, subject)
+        except ImageError:
+            current = None
+        added = [manifest.descriptor for manifest in self._pending.get(subject, ())]
+        listed = current.children if current else []
+        return referrers.hints([*listed, *self._unnamed_of(index).get(subject, ()), *added])
 
     def unnamed_digests(self) -> set[str]:
         """Return the digests of the referrers that are entries of the index without a name."""
@@ -109,18 +111,21 @@ class LayoutReferrers:
 
     def detach(self, subject: str, digests: t.Collection[str]) -> None:
         """Remove entries from the list of a subject, and entries of the index that have no name."""
+        if self.entries(subject):
+            self._images.change_entries(lambda entries: self.without(entries, {subject: digests}))
 
-        def change(entries: list[IndexEntry]) -> list[IndexEntry]:
-            index = Index(entries, self._images.kind)
+    def without(self, entries: list[IndexEntry], listed: t.Mapping[str, t.Collection[str]]) -> list[IndexEntry]:
+        """Return the entries of an index after these digests were removed like :meth:`detach`, by subject. The lock must be held."""
+        index = Index(entries, self._images.kind)
+        for subject, digests in listed.items():
+            if not self._entries(index, subject):
+                continue
             current = self._check(index, subject)
             unnamed = {entry.digest for entry in self._unnamed_of(index).get(subject, ())}.intersection(digests)
             entries = [entry for entry in entries if name_of(entry) or entry.get("digest") not in unnamed]
-            if current is None:
-                return entries
-            return self._replaced(entries, subject, referrers.without_entries(current, digests))
-
-        if self.entries(subject):
-            self._images.change_entries(change)
+            if current:
+                entries = self._replaced(entries, subject, referrers.without_entries(current, digests))
+        return entries
 
     @contextlib.contextmanager
     def writing(self, entries: list[IndexEntry]) -> t.Iterator[list[IndexEntry]]:

@@ -66,6 +66,11 @@ class RepositoryNames(AllNames):
         return [self.full(tag) for tag in tags or [digest]]
 
 
+def names_of(repository: str) -> AllNames:
+    """Return the names of one repository; all names if it is empty."""
+    return RepositoryNames(repository) if repository else AllNames()
+
+
 def repositories(names: t.Iterable[str], layout: str, warn: t.Callable[[str], None]) -> list[str]:
     """Return the repositories of the names in a layout, in order. Warn about names that have none."""
     found = {name: split_name(name)[0] for name in names}

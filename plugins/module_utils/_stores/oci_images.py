@@ -25,9 +25,9 @@ from .._image.manifest import Manifest
 from .._image.referrers import COSIGN_SUFFIXES
 from .content_location import Location
 from .layout_referrers import IndexedStore, LayoutReferrers, is_image, own_images
-from .named import AllNames, RepositoryNames
+from .named import AllNames, RepositoryNames, names_of
 from .oci_index import Index, IndexEntry, Latest, digests_of, name_of, new_entry
-from .repository import Batching, Listing, Lockable, Publication
+from .repository import Batching, Listing, Lockable, Publication, Removal
 
 VERSION = {"imageLayoutVersion": "1.0.0"}
 
@@ -261,14 +261,34 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
 
     def delete_tag(self, tag: str, digest: str) -> str:
         """Delete the entries with this name, and the files that no other entry needs. Raises ImageError if it has moved."""
+        name = self._names.full(tag)
+        return "tag" if self._remove(lambda index: _unmoved(index, name, digest)) else ""
+
+    def delete_tags(self, removals: t.Sequence[Removal]) -> dict[Removal, ImageError]:
+        """Delete the entries with these names, and the files that no other entry needs, in one change."""
+        errors: dict[Removal, ImageError] = {}
 
         def unmoved(index: Index) -> list[IndexEntry]:
-            found = index.named(self._names.full(tag))
-            for now in digests_of(found) - {digest}:
-                raise tag_moved(now)
+            errors.clear()
+            found = []
+            for removal in removals:
+                try:
+                    found += _unmoved(index, names_of(removal.repository).full(removal.tag), removal.digest)
+                except ImageError as error:
+                    errors[removal] = error
             return found
 
-        return "tag" if self._remove(unmoved) else ""
+        self._remove(unmoved)
+        return errors
+
+    def delete_all(self, digests: t.Collection[str], listed: t.Mapping[str, t.Collection[str]]) -> None:
+        """Delete the entries with these digests and the entries of lists, and the files that no other entry needs, in one change."""
+
+        def change(entries: list[IndexEntry]) -> list[IndexEntry]:
+            kept = [entry for entry in entries if entry.get("digest") not in digests]
+            return self.referrers.without(kept, listed)
+
+        self.change_entries(change)
 
     def delete(self, digest: str) -> bool:
         """Delete the entries with this digest, and the files that no other entry needs."""
@@ -336,6 +356,14 @@ class OciImages(IndexedStore, Listing, Lockable, Batching):
             return self._read_manifest(digest).descriptor
         except ImageError:
             return None
+
+
+def _unmoved(index: Index, name: str, digest: str) -> list[IndexEntry]:
+    """Return the entries with this name. Raises ImageError if it points to another digest, or is ambiguous."""
+    found = index.named(name)
+    for now in digests_of(found) - {digest}:
+        raise tag_moved(now)
+    return found
 
 
 def _descriptor_of(entry: IndexEntry) -> Descriptor | None:

@@ -18,7 +18,7 @@ import concurrent.futures
 import contextlib
 import typing as t
 
-from .._errors import naming
+from .._errors import ImageError, naming
 from .._image.descriptor import Descriptor, OpenBlob
 from .._image.manifest import Manifest
 from .._image.platform import Platform
@@ -241,8 +241,16 @@ class Publication(t.NamedTuple):
     wanted: t.Collection[str] | None
 
 
+class Removal(t.NamedTuple):
+    """A tag to delete like :meth:`Repository.delete_tag`, with its repository in the location."""
+
+    repository: str
+    tag: str
+    digest: str
+
+
 class Batching(Committing):
-    """A store that lists its images in one document, so that adding many images costs little more than adding one.
+    """A store that lists its images in one document, so that changing many images costs little more than changing one.
 
     The same document contains the lists of referrers.
     """
@@ -254,6 +262,17 @@ class Batching(Committing):
     @abc.abstractmethod
     def publish_all(self, publications: t.Sequence[Publication]) -> None:
         """Publish images of any repositories in the location like :meth:`Store.publish`: either all of them, or none if it raises."""
+
+    @abc.abstractmethod
+    def delete_tags(self, removals: t.Sequence[Removal]) -> dict[Removal, ImageError]:
+        """Delete tags of any repositories in the location, and return the errors of tags that have moved. If it raises, none is deleted."""
+
+    @abc.abstractmethod
+    def delete_all(self, digests: t.Collection[str], listed: t.Mapping[str, t.Collection[str]]) -> None:
+        """Delete images like :meth:`Store.delete`, and remove the ``listed`` referrers from the lists of their subjects.
+
+        Either all of this is done, or nothing if it raises.
+        """
 
 
 def exclusive(store: Store) -> t.ContextManager[None]:

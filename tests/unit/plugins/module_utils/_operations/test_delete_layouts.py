@@ -15,6 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.delet
     DeleteOptions,
     delete,
 )
+from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import layouts, runs
 from ansible_collections.drayage.registry.tests.unit.support.images import encode, entry, image, index
 
@@ -63,6 +64,25 @@ def test_a_referrer_with_a_cosign_tag_of_the_same_image_is_deleted(run, path):
     deleted = run("a", "manifest", referrers=True)
     assert {one.digest for one in deleted.attached} == {SBOM.digest}
     assert (layouts.names(path), layouts.stored(path)) == ([], set())
+
+
+def test_all_referrers_are_deleted_by_one_change(run, path, monkeypatch):
+    """They are attached to the image and to each other. For an archive, each change would write all images again."""
+    signature = image("unknown/unknown", b"signature", subject=entry(SBOM))
+    lists = [(list_tag(A.digest), REFERRERS), (list_tag(SBOM.digest), index(entry(signature)))]
+    layouts.foreign_layout(path, ("a", A), ("b", B), *lists, ("", SBOM), ("", signature))
+    changes = []
+    rewrite = OciLayout._rewrite
+
+    def counted(layout, document, entries):
+        changes.append(len(entries))
+        rewrite(layout, document, entries)
+
+    monkeypatch.setattr(OciLayout, "_rewrite", counted)
+    deleted = run("a", "manifest", referrers=True)
+    assert [one.digest for one in deleted.attached] == [SBOM.digest, signature.digest]
+    assert (layouts.names(path), layouts.stored(path)) == ([("b", B.digest)], layouts.needed(B))
+    assert changes == [5, 1]
 
 
 def test_a_referrer_with_the_cosign_tag_of_another_image_is_kept(run, path):
