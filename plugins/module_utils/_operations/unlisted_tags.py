@@ -40,11 +40,12 @@ class ListedSource(t.NamedTuple):
 
 
 class UnlistedTag(t.NamedTuple):
-    """A tag of ``destination`` that may be absent from ``source``."""
+    """A tag of ``destination`` whose image may be absent from ``source``. With ``digest``, the entry requires this image."""
 
     destination: Repository
     tag: str
     source: Repository
+    digest: str = ""
 
 
 def find_unlisted(
@@ -98,9 +99,10 @@ def find_absent(optional: t.Sequence[UnlistedTag], run: Run) -> set[str]:
 
 
 def _look(one: UnlistedTag) -> Descriptor | ImageError | None:
+    name = one.digest or one.tag
     try:
-        with naming(one.source.reference(one.tag)):
-            return one.source.find(one.tag)
+        with naming(one.source.reference(name)):
+            return one.source.find(name)
     except ImageError as error:
         return error
 

@@ -108,7 +108,7 @@ class _Discovery:
         self._broken: set[str] = set()
         self._known: dict[Location, Known] = {}
         self._sources: dict[str, list[tuple[RepositoryPair, list[str]]]] = collections.defaultdict(list)
-        self._optional: dict[str, list[tuple[str, Repository]]] = collections.defaultdict(list)
+        self._optional: dict[str, list[tuple[str, Repository, str]]] = collections.defaultdict(list)
         self._is_complete = True
         self._named: list[OptionalTags] = []
 
@@ -164,7 +164,7 @@ class _Discovery:
         if self._options.prune:
             absent = optional.intersection(names).difference(tags.listed or ())
             others = [name for name in sorted(absent) if not self._has(pair.destination, name)]
-            self._optional[location] += [(name, pair.source) for name in others]
+            self._optional[location] += [(name, pair.source, pair.entry.digest) for name in others]
         for name in names:
             opened, store = pair.source.open(name), pair.destination.open(name)
             if store.location not in self._known:

@@ -218,6 +218,15 @@ class TestOtherShares:
         assert tag_of(C) in failed(prune_first_share())
         assert tag_of(C) in place.tags
 
+    def test_a_pinned_tag_is_looked_up_by_its_digest(self, place, sync):
+        """The other host copies it, although the source has only the digest."""
+        place.add(SIGNATURE, tag=tag_of(C))
+        tag = next(tag for tag in map("pinned-{}".format, range(99)) if Slice(2, 2).has("d.example/a:" + tag))
+        pinned = {"name": "a", "tags": [tag], "digest": A.digest, "missing_ok": True}
+        synced = sync({"name": "a", "tags": ["1"]}, pinned, prune=True, keep_going=True, slice="1/2")
+        assert tag_of(C) in failed(synced)
+        assert tag_of(C) in place.tags
+
 
 def test_a_tag_that_moved_during_the_run_is_not_deleted(place, prune, monkeypatch):
     place.add(SIGNATURE, tag=tag_of(C))
