@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
@@ -308,6 +309,8 @@ def status_of(path: str) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # no name contains a NUL, or half of a surrogate pair
         return None
     except OSError as error:
+        if error.errno == errno.ELOOP:  # a link that leads to itself leads to no file
+            return None
         raise local_failure(error, "read", path) from None
 
 

@@ -14,12 +14,14 @@ digest has the tag ``latest``. If the file system supports hard links, images of
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import secrets
 import stat
 import typing as t
 
-from .._errors import InvalidContent, InvalidReference, NotFound, file_errors, local_failure, tag_moved
+from .._errors import InvalidContent, InvalidReference, LocalFailure, NotFound, file_errors, local_failure, tag_moved
 from .._files import STAGING, open_regular, status_of
 from .._image import cosign_tag, referrers, signature_file
 from .._image import digest as digests
@@ -32,8 +34,9 @@ from .directory_signatures import DirectorySignatures
 from .oci_index import MAX_ENTRIES
 from .repository import Repository, Store, StoreRoot
 
-# Only root can read this directory, which is at the top of many file systems.
-_SYSTEM = "lost+found"
+# The characters of a path with the components of a reference, see reference.py. No image that skopeo or this collection
+# copies under its own name is in a directory with another name, but lost+found, .Trash-0 and the like are.
+_PATH = re.compile(r"(?:(?:^|/)[A-Za-z0-9\[][A-Za-z0-9._:\[\]-]*(?:@[^/]+)?)+")
 
 
 class DirectoryTree(StoreRoot):
@@ -243,7 +246,10 @@ class TreeRepository(Repository):
 
 
 def repositories(root: str) -> list[str]:
-    """Return the repositories of all images in a tree, in order. Raises NotFound if the directory does not exist."""
+    """Return the repositories of all images in a tree, in order. Raises NotFound if the directory does not exist.
+
+    Unreadable directories of other programs are skipped. Any other unreadable directory raises LocalFailure.
+    """
     status = status_of(root)
     if status is None or not stat.S_ISDIR(status.st_mode):
         raise NotFound("the directory %s does not exist" % root, hint="Check the path")
@@ -252,10 +258,9 @@ def repositories(root: str) -> list[str]:
         raise NotFound("the directory contains a single image, not a tree of images", "dir:%s" % root, hint)
     found: set[str] = set()
     seen = 0
-    for directory, names, files in os.walk(root, onerror=_raise_unless_removed):
-        names[:] = [name for name in names if name != _SYSTEM]
+    for directory, names, files in os.walk(root, onerror=functools.partial(_raise_unless_skipped, root)):
         # A link to an image that this user cannot read is one of the files.
-        images = {name for name in [*names, *files] if _is_image(os.path.join(directory, name))}
+        images = {name for name in [*names, *files] if _is_image_of(root, os.path.join(directory, name))}
         names[:] = [name for name in names if name not in images]  # nothing of a tree is inside an image
         for name in images:
             repository, separator, _rest = name.partition("@") if "@" in name else name.rpartition(":")
@@ -267,9 +272,26 @@ def repositories(root: str) -> list[str]:
     return sorted(found)
 
 
-def _raise_unless_removed(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise local_failure(error, "read")
+def _raise_unless_skipped(root: str, error: OSError) -> None:
+    """Raise LocalFailure, unless the directory was removed during the walk or belongs to another program."""
+    if not isinstance(error, FileNotFoundError) and not _is_foreign(root, error.filename or root):
+        raise local_failure(error, "read", root)
+
+
+def _is_image_of(root: str, path: str) -> bool:
+    """Return whether a directory below ``root`` contains an image, see :func:`_is_image`."""
+    try:
+        return _is_image(path)
+    except LocalFailure:
+        if _is_foreign(root, path):
+            return False
+        raise
+
+
+def _is_foreign(root: str, path: str) -> bool:
+    """Return whether the names of a directory and of those above it, below ``root``, show that it belongs to another program."""
+    relative = os.path.relpath(path, root)
+    return relative != os.curdir and not _PATH.fullmatch(relative)
 
 
 def _is_image(path: str) -> bool:

@@ -12,19 +12,18 @@ from ansible_collections.drayage.registry.tests.unit.support.permissions import 
 
 
 @pytest.mark.parametrize(
-    "name", ["absent", "absent/below", "file/below", "dangling", "with\0nul", "with\udc00surrogate"]
+    "name",
+    ["absent", "absent/below", "file/below", "dangling", "loop", "loop/below", "with\0nul", "with\udc00surrogate"],
 )
 def test_absent_files_have_no_status(tmp_path, name):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
     assert status_of("%s/%s" % (tmp_path, name)) is None
     assert status_of(str(tmp_path / "file")).st_size == 0
 
 
 def test_other_errors_do_not_mean_absence(tmp_path, monkeypatch):
-    (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(LocalFailure, match="^cannot read %s/loop: too many levels of symbolic links.$" % tmp_path):
-        status_of(str(tmp_path / "loop"))
     with pytest.raises(LocalFailure, match="file name too long"):
         status_of(str(tmp_path / ("long" * 100)))
     deny(monkeypatch, tmp_path)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -225,11 +226,54 @@ def test_a_link_to_an_unreadable_image(root, repository, monkeypatch):
         repositories(str(root))
 
 
-def test_the_top_of_a_file_system_can_be_a_tree(root, repository, monkeypatch):
+@pytest.mark.parametrize(
+    "name", ["lost+found", ".Trash-0", ".cache/private", "System Volume Information", "$RECYCLE.BIN", "caf\xe9"]
+)
+def test_the_top_of_a_file_system_can_be_a_tree(root, repository, monkeypatch, name):
     put(repository("app"), "1", ONE)
-    (root / "lost+found").mkdir()
-    deny(monkeypatch, root / "lost+found")
+    (root / name).mkdir(parents=True)
+    deny(monkeypatch, root / name)
     assert repositories(str(root)) == ["app"]
+
+
+def test_a_link_to_an_unreadable_directory_of_another_program(root, repository, monkeypatch):
+    put(repository("app"), "1", ONE)
+    (root / ".gvfs").symlink_to(root / "elsewhere")
+    deny(monkeypatch, root / ".gvfs")
+    assert repositories(str(root)) == ["app"]
+
+
+def test_names_of_other_programs_can_be_repositories(root, repository):
+    for name in (".x/app", "Team A", "a+b"):
+        put(repository(name), "1", ONE)
+    assert repositories(str(root)) == [".x/app", "Team A", "a+b"]
+
+
+@pytest.mark.parametrize("name", ["[::1]:5000", "R.example:5000", "app@%s" % ONE.digest, "a__b-c", "app:_1"])
+def test_an_unreadable_directory_whose_name_can_be_part_of_a_reference(root, monkeypatch, name):
+    (root / name).mkdir(parents=True)
+    deny(monkeypatch, root / name)
+    with pytest.raises(LocalFailure, match="permission denied"):
+        repositories(str(root))
+
+
+def test_a_tree_that_cannot_be_listed(root, repository, monkeypatch):
+    put(repository("app"), "1", ONE)
+
+    def fail(path):
+        raise PermissionError(errno.EACCES, "", path)
+
+    monkeypatch.setattr(os, "scandir", fail)
+    with pytest.raises(LocalFailure, match="cannot read %s: permission denied" % root):
+        repositories(str(root))
+
+
+def test_a_link_to_itself_is_no_image(root, repository):
+    put(repository("app"), "1", ONE)
+    (root / "loop").symlink_to("loop")
+    (root / "app:2").symlink_to("app:2")
+    assert repositories(str(root)) == ["app"]
+    assert repository("app").tags() == ["1"]
 
 
 def test_a_directory_can_be_removed_during_a_walk(root, repository, monkeypatch):
