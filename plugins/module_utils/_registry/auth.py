@@ -24,17 +24,19 @@ from . import scopes as scope_text
 from .challenge import Challenge, parse
 from .credentials import Credential
 from .failures import peek_details, read_details
-from .identities import Find, Forget, Identities, keep, login_refused
+from .identities import REGISTRY, Find, Forget, Identities, Service, keep, login_refused
 from .scopes import Scopes
 from .session import Session
 from .token_services import ScopeDenied, Token, TokenServices, basic, bearer
 from .transport import Response
 
 # Who a token is for, and the realm and name of its service.
-_Owner = tuple[Credential, tuple[str, str]]
+_Owner = tuple[Credential, Service]
 _PULL = frozenset(("pull",))
 # The scope of distribution's list of repositories: a kind and a name, where all others have a name alone.
 _CATALOG = ("registry:catalog", "*")
+# Statuses below 500 that do not prove that the password is right: servers may return them before they check it.
+_UNCHECKED = (401, 403, 407, 429)
 # What registries say of a token that ended early, with a status that is no challenge: ECR returns 400 or 403.
 _DEAD_TOKEN = {400: re.compile("token|authori[sz]|authenticat|expired", re.I), 403: re.compile("token.*expired", re.I)}
 
@@ -70,14 +72,15 @@ class Authenticator:
         self._services = TokenServices(session, self._identities)
         self._lock = threading.Lock()
         self._fetching: dict[object, threading.Lock] = {}
-        # By repository: few hosts have several token services. The last one is tried for other repositories.
+        self._confirming = threading.Lock()
+        # By repository: few hosts have several token services. The last one of a credential is tried for its other
+        # repositories. A password is not sent to a service that was not stated for it.
         self._challenges: dict[str, Challenge] = {}
-        self._last_challenge: Challenge | None = None
+        self._last_challenges: dict[Credential, Challenge] = {}
         # By owner and the scopes that were wanted, which may be fewer than the token has.
         self._tokens: dict[tuple[_Owner, Scopes], Token] = {}
         self._extra: Scopes = frozenset()
         self._postponed: set[str] = set()
-        self._accepted: set[str] = set()
 
     def identity(self, access: Access) -> Credential:
         """Return the credential for this access."""
@@ -90,31 +93,32 @@ class Authenticator:
             header = bearer(identity.bearer, "for %s" % self._session.host)
             self._session.statistics.note_secret(header)
             return header
-        challenge = self._challenge_for(access)
+        challenge = self._challenge_for(access, identity)
         if challenge is None:
             return ""
-        if challenge.scheme == "basic":
-            self._check_refusals(identity)
-            return basic(identity) if identity.password else ""
         try:
+            if challenge.scheme == "basic":
+                return self._password(identity)
             return self._token(access, identity, challenge, rejected="")
-        except ScopeDenied:
+        except AccessDenied:
             if access.repository in self._challenges:
                 raise
-            return ""  # the registry may ask for a token of another service
+            return ""  # the registry may ask for something else, such as a token of another service
 
-    def _challenge_for(self, access: Access) -> Challenge | None:
-        return self._challenges.get(access.repository, self._last_challenge)
+    def _challenge_for(self, access: Access, identity: Credential) -> Challenge | None:
+        return self._challenges.get(access.repository) or self._last_challenges.get(identity)
 
-    def _note_challenge(self, access: Access, challenge: Challenge) -> None:
+    def _note_challenge(self, access: Access, identity: Credential, challenge: Challenge) -> None:
         with self._lock:
-            self._challenges[access.repository] = self._last_challenge = challenge
+            self._challenges[access.repository] = self._last_challenges[identity] = challenge
 
-    def is_asked(self, response: Response, sent: str) -> bool:
+    def is_asked(self, response: Response, access: Access, sent: str) -> bool:
         """Return whether a response asks for an Authorization other than ``sent``. The body stays readable."""
         status = response.status
-        if status < 400 and sent.startswith("Basic "):
-            self._accepted.add(sent)
+        if sent.startswith("Basic ") and status < 500 and status not in _UNCHECKED:
+            identity = self.identity(access)
+            if basic(identity) == sent:
+                self._identities.accept(identity, REGISTRY)
         if status not in _DEAD_TOKEN or not sent.startswith("Bearer "):
             return status == 401
         details = peek_details(response)
@@ -133,20 +137,19 @@ class Authenticator:
             return ""
         if challenge is None:
             # Some registries send no challenge when a token has ended early.
-            challenge = self._challenge_for(access)
+            challenge = self._challenge_for(access, identity)
             if challenge is None or challenge.scheme != "bearer" or not rejected or was_fresh:
                 return ""
             return self._token(access, identity, challenge, rejected)
         if challenge.scheme == "basic":
-            self._note_challenge(access, challenge)
             if identity.password and basic(identity) == rejected:
                 identity = self._identities.renewed(access.repository, identity)
-            fresh = basic(identity) if identity.password else ""
-            return "" if fresh == rejected else fresh
+            self._note_challenge(access, identity, challenge)
+            return "" if basic(identity) == rejected else self._password(identity)
         wanted = scope_text.parse(challenge.parameters.get("scope", "")) if rejected else frozenset()
         if was_fresh and wanted <= access.scopes() | self._extra:
             return self._once_more(challenge, rejected)
-        self._note_challenge(access, challenge)
+        self._note_challenge(access, identity, challenge)
         with self._lock:
             self._extra = self._extra | wanted
         return self._token(access, identity, challenge, rejected)
@@ -162,14 +165,12 @@ class Authenticator:
     def refused_login(self, response: Response, access: Access) -> ImageError | None:
         """Return the error if the registry refused the password that was sent to it, else None."""
         identity = self.identity(access)
-        challenge = self._challenge_for(access)
+        challenge = self._challenge_for(access, identity)
         is_basic = challenge is not None and challenge.scheme == "basic"
         if response.status != 401 or not is_basic or not identity.password or identity.bearer:
             return None
         reason = "the registry returned %s" % str(read_details(response))
-        # If it was accepted before, then only some repositories need another one.
-        if basic(identity) not in self._accepted:
-            self._identities.refuse(identity, reason)
+        self._identities.suspect(identity, reason)
         return self._explained(login_refused(self._session.host, identity, reason), identity)
 
     def explained(self, error: ImageError, access: Access) -> ImageError:
@@ -182,9 +183,32 @@ class Authenticator:
             error.hint = ". ".join(part.rstrip(".") for part in (error.hint, identity.remark) if part)
         return error
 
-    def _check_refusals(self, identity: Credential) -> None:
+    def _password(self, identity: Credential) -> str:
+        """Return the header with the password, if there is one. Raise LoginRefused if the registry refused it."""
+        if not identity.password:
+            return ""
+        if self._identities.suspicion(identity):
+            self._confirm(identity)
+        self._check_refusals(identity, REGISTRY)
+        return basic(identity)
+
+    def _confirm(self, identity: Credential) -> None:
+        """Send a suspected password to ``/v2/``, which is the same for all repositories, and remember the result."""
+        with self._confirming:
+            reason = self._identities.suspicion(identity)
+            if not reason:
+                return
+            headers = {"Authorization": basic(identity)}
+            response = self._session.exchange("GET", self._session.base + "/v2/", headers, waits_for_slot=False)
+            response.drain()
+            if response.status == 401 and self._session.is_own(response.url):
+                self._identities.refuse(identity, REGISTRY, reason)
+            else:  # even if it is an error: without proof, each repository decides
+                self._identities.accept(identity, REGISTRY)
+
+    def _check_refusals(self, identity: Credential, service: Service) -> None:
         """Raise LoginRefused again for a credential that was refused."""
-        reason = self._identities.refusal(identity)
+        reason = self._identities.refusal(identity, service)
         if reason:
             raise self._explained(login_refused(self._session.host, identity, reason), identity)
 
@@ -195,6 +219,7 @@ class Authenticator:
             renewed = self._identities.renewed(access.repository, identity)
             if renewed == identity:
                 raise
+        self._last_challenges.setdefault(renewed, challenge)
         return self._shared_token(access, renewed, challenge, "")
 
     def _shared_token(self, access: Access, identity: Credential, challenge: Challenge, rejected: str) -> str:
@@ -206,7 +231,7 @@ class Authenticator:
             token = self._stored(owner, scopes, rejected)
             if token:
                 return token.header
-            self._check_refusals(identity)
+            self._check_refusals(identity, challenge.service)
             try:
                 token = self._fetch_any(access, scopes, identity, challenge)
             except AccessDenied as error:

@@ -5,11 +5,12 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The credentials for the repositories of one registry, and which of them it refused.
+"""The credentials for the repositories of one registry, and which of them it or its token services refused.
 
 Refused credentials are looked up once more: the password of a credential helper may be valid for an hour only, and
 another program may have logged in again since. If they have not changed, they are not sent again, because some
-registries lock an account after a few attempts.
+registries lock an account after a few attempts. This does not apply to a credential that was accepted before, because
+some registries also return 401 if a user has no permission for a repository.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from .credentials import Credential
 
 Find = t.Callable[[str], Credential]
 Forget = t.Callable[[Credential], None]
+# What checks a credential: the realm and name of a token service, or the registry itself.
+Service = tuple[str, str]
+REGISTRY: Service = ("", "")
 
 
 def keep(_identity: Credential) -> None:
@@ -37,7 +41,9 @@ class Identities:
         self._lock = threading.Lock()
         self._found: dict[str, Credential] = {}
         self._renewed: set[Credential] = set()
-        self._refusals: dict[Credential, str] = {}
+        self._accepted: set[tuple[Credential, Service]] = set()
+        self._suspicions: dict[Credential, str] = {}
+        self._refusals: dict[tuple[Credential, Service], str] = {}
 
     def of(self, repository: str) -> Credential:
         """Return the credential for a repository. Raises :class:`ImageError`."""
@@ -58,14 +64,35 @@ class Identities:
                 self._found = {name: each for name, each in self._found.items() if each != refused}
             return self._of(repository)
 
-    def refuse(self, identity: Credential, reason: str) -> None:
-        """Remember that a credential was refused, and why."""
+    def accept(self, identity: Credential, service: Service) -> None:
+        """Remember that a credential is valid: whatever is refused from now on, its password is not the cause."""
+        if (identity, service) in self._accepted:
+            return
         with self._lock:
-            self._refusals[identity] = reason
+            self._accepted.add((identity, service))
+            self._refusals.pop((identity, service), None)
+            if service == REGISTRY:
+                self._suspicions.pop(identity, None)
 
-    def refusal(self, identity: Credential) -> str:
+    def refuse(self, identity: Credential, service: Service, reason: str) -> None:
+        """Remember that a credential was refused, and why, unless it was accepted before."""
+        with self._lock:
+            if (identity, service) not in self._accepted:
+                self._refusals[identity, service] = reason
+
+    def refusal(self, identity: Credential, service: Service) -> str:
         """Return why a credential was refused; empty if it was not."""
-        return self._refusals.get(identity, "")
+        return self._refusals.get((identity, service), "")
+
+    def suspect(self, identity: Credential, reason: str) -> None:
+        """Remember that a request to the registry was refused, because of the password or of a missing permission."""
+        with self._lock:
+            if (identity, REGISTRY) not in self._accepted:
+                self._suspicions[identity] = reason
+
+    def suspicion(self, identity: Credential) -> str:
+        """Return why a credential may be wrong; empty if this is known, or if there is no sign of it."""
+        return "" if self.refusal(identity, REGISTRY) else self._suspicions.get(identity, "")
 
 
 def login_refused(host: str, identity: Credential, reason: str) -> LoginRefused:

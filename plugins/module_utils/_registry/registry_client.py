@@ -103,7 +103,7 @@ class RegistryClient:
         authorization = self._auth.header(access)
         response = send(_with(headers, authorization))
         for was_fresh in (False, True, True):
-            if not self.session.is_own(response.url) or not self._auth.is_asked(response, authorization):
+            if not self.session.is_own(response.url) or not self._auth.is_asked(response, access, authorization):
                 break
             challenge = response.headers.get("WWW-Authenticate", "")
             try:

@@ -79,7 +79,14 @@ class TokenServices:
             realm = self._safe_realm(realm)
         query = [("service", parameters["service"])] if "service" in parameters else []
         query += [("scope", scope) for scope in scope_text.formatted(scopes)]
-        document = self._request(realm, query, identity)
+        response, content = self._request(realm, query, identity)
+        if response.status == 401 and identity:
+            # A wrong password is wrong for every scope: trying on would only lock the account.
+            reason = "the token service %s returned 401" % urls.host(realm)
+            self._identities.refuse(identity, challenge.service, reason)
+            raise login_refused(self._session.host, identity, reason)
+        document = self._read(realm, response, content, identity)
+        self._identities.accept(identity, challenge.service)
         value = document.get("token") or document.get("access_token")
         if not isinstance(value, str) or not value:
             cause = "the token service %s returned no token" % urls.host(realm)
@@ -89,7 +96,8 @@ class TokenServices:
             life = _SHORTEST_LIFE
         return Token(bearer(value, "of %s" % urls.host(realm)), scopes, time.monotonic() + life)
 
-    def _request(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> dict[str, t.Any]:
+    def _request(self, realm: str, query: list[tuple[str, str]], identity: Credential) -> tuple[Response, bytes]:
+        """Return the response, and its body if the status is 200."""
         if identity.identity_token:
             self._session.statistics.note_secret("Bearer " + identity.identity_token)
             form = [("grant_type", "refresh_token"), ("refresh_token", identity.identity_token)]
@@ -105,18 +113,14 @@ class TokenServices:
         response, content = self._session.fetch(
             lambda: self._session.exchange(method, url, headers, body, waits_for_slot=False), _MAX_RESPONSE
         )
-        return self._read(realm, response, content, identity)
+        if response.status != 200:
+            response.drain()
+        return response, content
 
     def _read(self, realm: str, response: Response, content: bytes, identity: Credential) -> dict[str, t.Any]:
         service = urls.host(realm)
         status = response.status
         if status != 200:
-            response.drain()
-            if status == 401 and identity:
-                # A wrong password is wrong for every scope: trying on would only lock the account.
-                reason = "the token service %s returned 401" % service
-                self._identities.refuse(identity, reason)
-                raise login_refused(self._session.host, identity, reason)
             if status in (400, 401, 403, 404):
                 raise ScopeDenied(
                     "access denied: the token service %s returned %d for %s" % (service, status, identity),

@@ -6,11 +6,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import AccessDenied, CredentialsNotSent
+from ansible_collections.drayage.registry.plugins.module_utils._errors import (
+    AccessDenied,
+    CredentialsNotSent,
+    LoginRefused,
+)
 from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access
-from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
+from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import AuthFiles, Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import RegistrySettings
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import Reply, found
 
@@ -105,3 +111,41 @@ class TestSeveralServices:
         with pytest.raises(AccessDenied, match="the token service auth.example returned 403 for user jane"):
             client.call("GET", "x", self.TEAM_B)
         assert len(self.urls(script)) == 3
+
+    @pytest.mark.usefixtures("home")
+    def test_a_password_goes_only_to_the_service_that_was_stated_for_it(self, scripted, write):
+        headers = {name: base64.b64encode(b"%s:secret" % name.encode()).decode() for name in "ab"}
+        auths = {"r.example/%s" % name: {"auth": header} for name, header in headers.items()}
+        authfiles = AuthFiles(write("auth.json", {"auths": auths}), None, print)
+        tokens = [found({"token": "t%d" % number}) for number in range(3)]
+        client, script = scripted(
+            *(self.ASKS_A, tokens[0], OK), *(self.ASKS_B, tokens[1], OK), *(tokens[2], OK), authfiles=authfiles
+        )
+        for repository in ("a/app", "b/app", "a/other"):
+            assert client.call("GET", "x", Access(repository, PULL.actions)).status == 200
+        sent = [(each.url[21], each.headers["Authorization"][6:]) for each in script.sent if "token" in each.url]
+        assert sent == [(name, headers[name]) for name in "aba"]
+
+    def test_a_refusal_of_one_service_is_not_that_of_another(self, scripted):
+        client, script = scripted(self.ASKS_A, Reply(401), self.ASKS_B, TOKEN, OK, credential=JANE)
+        with pytest.raises(LoginRefused):
+            client.call("GET", "x", self.TEAM_A)
+        assert client.call("GET", "x", self.TEAM_B).status == 200
+        with pytest.raises(LoginRefused):
+            client.call("GET", "x", self.TEAM_A)
+        assert self.urls(script) == ["https://auth.example/%s/token" % name for name in "ab"]
+
+    def test_a_wrong_service_may_refuse_the_login(self, scripted):
+        tokens = [found({"token": "t%d" % number}) for number in (2, 3)]
+        client, script = scripted(
+            *(self.ASKS_A, TOKEN, OK), *(Reply(401), self.ASKS_B, tokens[0], OK), *(tokens[1], OK), credential=JANE
+        )
+        for access in (self.TEAM_A, self.TEAM_B, Access("b/other", PULL.actions)):
+            assert client.call("GET", "x", access).status == 200
+        assert self.urls(script) == ["https://auth.example/%s/token" % name for name in "aabb"]
+
+    def test_a_service_with_plain_http_is_that_of_one_repository(self, scripted):
+        client, script = scripted(challenge("http://auth.example/token"), self.ASKS_B, TOKEN, OK, credential=JANE)
+        with pytest.raises(CredentialsNotSent):
+            client.call("GET", "x", self.TEAM_A)
+        assert client.call("GET", "x", self.TEAM_B).status == 200
