@@ -13,12 +13,12 @@ import dataclasses
 import os
 import typing as t
 
-import yaml
-
-from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidContent, reason_of
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, reason_of
 from ansible_collections.drayage.registry.plugins.module_utils._process import ProgramStopped, RunCommand
 from ansible_collections.drayage.registry.plugins.module_utils._text import clean
 
+from ._documents import InvalidDocument, load
+from ._found import mapping
 from ._sources import MAX_FILE, Text, chart_files
 
 # Of the messages of helm, which may quote whole templates.
@@ -92,8 +92,8 @@ def _unrendered(path: str, options: HelmOptions) -> Rendered:
 
 def _app_version(chart: Text) -> str:
     try:
-        document = yaml.load(chart.content, Loader=yaml.BaseLoader)  # text, not numbers
-    except (yaml.YAMLError, RecursionError):
-        raise InvalidContent("the file is not valid YAML", chart.file, "Correct the file") from None
-    version = document.get("appVersion") if isinstance(document, dict) else None
+        documents = load(chart.content)
+    except InvalidDocument as error:
+        raise error.about(chart.file) from None
+    version = mapping(documents[0].value).get("appVersion") if documents else None
     return version if isinstance(version, str) else ""

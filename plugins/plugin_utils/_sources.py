@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import io
 import os
 import tarfile
@@ -30,6 +31,8 @@ from ansible_collections.drayage.registry.plugins.module_utils._files import ope
 MAX_FILE = 64 * 1024 * 1024
 MAX_TOTAL = 256 * 1024 * 1024
 _MAX_FILES = 10_000
+# Long names and extended attributes are in headers of their own, which tarfile reads into memory as a whole.
+_MAX_HEADERS = 16 * 1024 * 1024
 _ORIGIN_HINT = "Check that the archive comes from a source that you trust"
 _MAX_NESTED = 3  # archives of charts within archives of charts
 _SUFFIXES = (".yaml", ".yml", ".json", ".container", ".image", ".volume", ".kube")
@@ -127,9 +130,8 @@ def _packed_chart(path: str) -> t.Iterator[Chart | Unreadable]:
 
 
 def _has_chart(path: str) -> bool:
-    budget = _Budget()
-    with file_errors("read the chart", path), open_regular(path) as stream, _opened(stream, path, budget) as archive:
-        for member in _members(archive, path, budget):
+    with file_errors("read the chart", path), open_regular(path) as stream, _opened(stream, path, _Budget()) as archive:
+        for member in archive.members():
             directory, _slash, name = member.name.rpartition("/")
             if member.isreg() and name == "Chart.yaml" and directory and "/" not in directory:
                 return True
@@ -176,79 +178,115 @@ def _is_chart_directory(relative: str) -> bool:
 
 
 class _Budget:
-    """How much an archive may still unpack to."""
+    """What may still be read from an archive and from the archives in it: bytes and members."""
 
     def __init__(self) -> None:
         self.size = MAX_TOTAL
+        self.headers = _MAX_HEADERS
         self.members = _MAX_FILES
 
-    def spend(self, member: tarfile.TarInfo) -> bool:
-        """Return whether a member is within the limits."""
-        self.size -= max(member.size, 0)
-        self.members -= 1
-        return self.size >= 0 and self.members >= 0
+
+class _Bounded(io.RawIOBase):
+    """A stream whose bytes count. Both the compressed and the unpacked ones do, because either may be many more."""
+
+    def __init__(self, stream: t.BinaryIO | gzip.GzipFile, path: str, budget: _Budget) -> None:
+        super().__init__()
+        self._stream = stream
+        self._path = path
+        self._budget = budget
+        self._position = 0
+        self._end: int | None = None
+
+    def end_at(self, offset: int | None) -> None:
+        """Reject all bytes after an offset, except for those that tarfile reads ahead; None removes this limit."""
+        self._end = None if offset is None else offset + tarfile.RECORDSIZE
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes. Raises InvalidContent if there are too many."""
+        chunk = self._stream.read(size)
+        self._budget.size -= len(chunk)
+        self._position += len(chunk)
+        if self._budget.size < 0:
+            raise _too_large(self._path)
+        if self._end is not None and self._position > self._end:
+            cause = "the headers in the archive are larger than %d bytes" % _MAX_HEADERS
+            raise InvalidContent(cause, self._path, _ORIGIN_HINT)
+        return chunk
+
+
+class _Archive:
+    """A .tgz archive that is read in order. Nothing is written, and no more than the budget is unpacked."""
+
+    def __init__(self, archive: tarfile.TarFile, stream: _Bounded, path: str, budget: _Budget) -> None:
+        self._archive = archive
+        self._stream = stream
+        self._path = path
+        self._budget = budget
+
+    def members(self) -> t.Iterator[tarfile.TarInfo]:
+        """Yield the members. Raises InvalidContent if they exceed the budget."""
+        start = 0
+        while True:
+            self._stream.end_at(start + self._budget.headers)
+            member = self._archive.next()
+            if member is None:
+                return
+            self._stream.end_at(None)
+            self._archive.pax_headers = {}  # tarfile copies global headers to each member
+            self._budget.headers -= member.offset_data - start
+            self._budget.members -= 1
+            start = self._archive.offset
+            if self._budget.members < 0:
+                cause = "the archive contains more than %d files" % _MAX_FILES
+                raise InvalidContent(cause, self._path, _ORIGIN_HINT)
+            if start - member.offset_data > self._budget.size:
+                raise _too_large(self._path)
+            yield member
+
+    def read(self, member: tarfile.TarInfo) -> bytes | None:
+        """Return the content of the last member; None if it is not a file or too large. A sparse file has no content to read."""
+        is_file = member.isreg() and not member.issparse() and member.size <= MAX_FILE
+        content = self._archive.extractfile(member) if is_file else None
+        return content.read() if content else None
+
+
+def _too_large(path: str) -> InvalidContent:
+    return InvalidContent("the archive unpacks to more than %d bytes" % MAX_TOTAL, path, _ORIGIN_HINT)
 
 
 @contextlib.contextmanager
-def _opened(stream: t.BinaryIO, path: str, budget: _Budget) -> t.Iterator[tarfile.TarFile]:
-    """Open a .tgz archive as a stream: nothing is written, and no more than the budget is unpacked.
-
-    Raises InvalidContent, also for errors while the block reads the archive.
-    """
+def _opened(stream: t.BinaryIO, path: str, budget: _Budget) -> t.Iterator[_Archive]:
+    """Open an archive. Raises InvalidContent, also for errors while the block reads the archive."""
     try:
-        with tarfile.open(fileobj=_Bounded(stream, path, budget), mode="r|gz") as archive:
-            yield archive
-    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError) as error:
+        with gzip.GzipFile(fileobj=_Bounded(stream, path, budget)) as unpacked:
+            bounded = _Bounded(unpacked, path, budget)
+            bounded.end_at(budget.headers)
+            with tarfile.open(fileobj=bounded, mode="r|") as archive:
+                yield _Archive(archive, bounded, path, budget)
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, RecursionError) as error:
         cause = "the file cannot be read as a .tgz archive (%s)" % error
         raise InvalidContent(cause, path, "Recreate the archive with helm package") from None
-
-
-def _members(archive: tarfile.TarFile, path: str, budget: _Budget) -> t.Iterator[tarfile.TarInfo]:
-    """Yield the members of an archive. Raises InvalidContent if they exceed the budget."""
-    for member in archive:
-        if not budget.spend(member):
-            cause = "the archive unpacks to more than %d bytes" % MAX_TOTAL
-            if budget.members < 0:
-                cause = "the archive contains more than %d files" % _MAX_FILES
-            raise InvalidContent(cause, path, _ORIGIN_HINT)
-        yield member
 
 
 def _in_archive(stream: t.BinaryIO, path: str, budget: _Budget, levels: int) -> list[Text]:
     """Return the files of the chart in a .tgz archive and of its subcharts."""
     found: dict[str, Text] = {}
     with _opened(stream, path, budget) as archive:
-        for member in _members(archive, path, budget):
+        for member in archive.members():
             directory, _slash, name = member.name.rpartition("/")
             relative = directory.partition("/")[2] or "."
-            content = archive.extractfile(member) if member.isreg() else None
-            if content is None or member.size > MAX_FILE:
-                continue
+            is_text = name in _CHART_FILES and _is_chart_directory(relative)
+            is_subchart = name.endswith(_ARCHIVES) and relative.rpartition("/")[2] == "charts" and levels > 0
+            content = archive.read(member) if is_text or is_subchart else None
             where = "%s/%s" % (path, member.name)
-            if name in _CHART_FILES and _is_chart_directory(relative):
-                found[member.name] = Text(where, _decoded(content.read(), where))
-            elif name.endswith(_ARCHIVES) and relative.rpartition("/")[2] == "charts" and levels:
-                inner = _in_archive(io.BytesIO(content.read()), where, budget, levels - 1)
+            if content is None:
+                continue
+            if is_text:
+                found[member.name] = Text(where, _decoded(content, where))
+            else:
+                inner = _in_archive(io.BytesIO(content), where, budget, levels - 1)
                 found.update((text.file, text) for text in inner)
     return [found[name] for name in sorted(found)]
-
-
-class _Bounded(io.RawIOBase):
-    """A stream of an archive. Compressed bytes count as well, because each of them may expand to a thousand."""
-
-    def __init__(self, stream: t.BinaryIO, path: str, budget: _Budget) -> None:
-        super().__init__()
-        self._stream = stream
-        self._path = path
-        self._budget = budget
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes. Raises InvalidContent if there are too many."""
-        chunk = self._stream.read(size)
-        self._budget.size -= len(chunk)
-        if self._budget.size < 0:
-            raise InvalidContent("the archive is larger than %d bytes" % MAX_TOTAL, self._path, _ORIGIN_HINT)
-        return chunk
 
 
 def _decoded(content: bytes, path: str) -> str:
