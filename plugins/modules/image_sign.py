@@ -38,8 +38,8 @@ options:
       - The directory that contains a bundle from the P(drayage.registry.airgap_export#role) role. The module signs this bundle instead of an image.
       - The module writes the signature to the file C(SHA256SUMS.sigstore.json) in this directory. The signature covers C(SHA256SUMS),
         C(inventory.json) and the digests of all images.
-      - The file can contain only one signature. If the bundle is already signed with another key, the module fails. It replaces a signature that does not
-        match the current content of the bundle.
+      - The file can contain only one signature. If the bundle is already signed with another key, or the signature was not made by this module, the
+        module fails. It replaces a damaged signature, and its own signature if the bundle has changed since.
     type: path
   key:
     description:

@@ -46,6 +46,8 @@ PREDICATE_TYPE = "https://github.com/drayage/registry/attestation/bundle/v1"
 _MAX_FILE = 512 * 1024 * 1024
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]\./(.+)")
 _HINT = "Nothing was imported. Transfer the bundle again"
+_FOREIGN = "the file %s contains a signature that image_sign did not make" % SIGNATURE
+_REPLACE_HINT = "To replace the signature, delete this file"
 
 
 def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signed:
@@ -70,7 +72,8 @@ def sign_bundle(path: str, key: SigningKey, is_present: bool, run: Run) -> Signe
 def _is_signed(path: str, key: PublicKey, subjects: tuple[Subject, ...] | None) -> bool:
     """Return whether this key has signed these subjects, or if they are None, anything.
 
-    Raises ImageError if another key has signed these subjects, because the file has room for only one signature.
+    Raises ImageError if another key has signed these subjects, or if another program made the signature, because the
+    file has room for only one signature.
     """
     if is_missing(os.path.join(path, SIGNATURE)):
         return False
@@ -78,14 +81,17 @@ def _is_signed(path: str, key: PublicKey, subjects: tuple[Subject, ...] | None) 
         statement, signer = _read(path, [key])
     except NotVerified:
         return False
-    ours = statement if statement and statement.predicate_type == PREDICATE_TYPE else None
-    is_current = ours is None or subjects in (None, ours.subjects)
-    if subjects is not None and is_current and not signer:
+    if subjects is None:
+        return statement is not None and signer is not None
+    if not statement:
+        raise ImageError(_FOREIGN, hint=_REPLACE_HINT)
+    is_current = statement.subjects == subjects
+    if is_current and not signer:
         cause = (
             "the bundle is already signed with another key, and the file %s can contain only one signature" % SIGNATURE
         )
-        raise ImageError(cause, hint="To replace the signature, delete this file")
-    return ours is not None and is_current and signer is not None
+        raise ImageError(cause, hint=_REPLACE_HINT)
+    return is_current
 
 
 def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedImage:
@@ -94,7 +100,9 @@ def verify_bundle(path: str, keys: t.Sequence[PublicKey], run: Run) -> VerifiedI
         if is_missing(os.path.join(path, SIGNATURE)):
             raise NotVerified("the bundle is not signed: the file %s is missing" % SIGNATURE, hint=_HINT)
         statement, key = _read(path, keys)
-        if not key or not statement or statement.predicate_type != PREDICATE_TYPE:
+        if not statement:
+            raise NotVerified(_FOREIGN, hint="Nothing was imported. Sign the bundle with image_sign")
+        if not key:
             names = ", ".join(key.name for key in keys)
             raise NotVerified("the bundle's signature was not made with %s" % names, hint=_HINT)
         subjects, _images = _subjects(path)
@@ -111,13 +119,16 @@ def _digest_of(subject: Subject) -> str:
 
 
 def _read(path: str, keys: t.Sequence[PublicKey]) -> tuple[Statement | None, PublicKey | None]:
-    """Return the statement in the signature, if it has one, and the key that signed it, if it is one of these.
+    """Return the statement of image_sign in the signature, and the key that signed it, if it is one of these.
 
-    Raises NotVerified if the signature is corrupt.
+    Without a statement, another program made the signature: ``cosign sign-blob --bundle`` writes a file with the same
+    name. Raises NotVerified if the signature is corrupt.
     """
     try:
         bundle = Bundle.parse(read_named(os.path.join(path, SIGNATURE), bundles.MAX_SIZE, "the signature"))
-        return bundle.statement(), bundle.signer(keys, b"")
+        statement = bundle.statement()
+        is_ours = statement is not None and statement.predicate_type == PREDICATE_TYPE
+        return (statement, bundle.signer(keys, b"")) if is_ours else (None, None)
     except InvalidContent as error:
         raise NotVerified("the bundle's signature is corrupt: %s" % error.cause, hint=_HINT) from None
 

@@ -12,7 +12,8 @@ import json
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError
-from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import MEDIA_TYPE
+from ansible_collections.drayage.registry.plugins.module_utils._image.bundle import MEDIA_TYPE, Bundle
+from ansible_collections.drayage.registry.plugins.module_utils._image.statement import Statement, Subject
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_bundle import (
     SIGNATURE,
     sign_bundle,
@@ -108,15 +109,39 @@ def test_the_signature_of_another_key_is_kept(bundle, run):
     assert (bundle / SIGNATURE).read_bytes() == content
 
 
-def test_a_signature_of_sha256sums_by_another_program_is_kept(bundle):
-    """It has the same name if it is made with cosign sign-blob."""
-    digest = base64.b64encode(hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).digest()).decode()
-    message = {"messageDigest": {"algorithm": "SHA2_256", "digest": digest}, "signature": "AAAA"}
-    material = {"publicKey": {"hint": ""}}
-    document = {"mediaType": MEDIA_TYPE, "verificationMaterial": material, "messageSignature": message}
-    (bundle / SIGNATURE).write_text(json.dumps(document))
-    with pytest.raises(ImageError, match="is already signed with another key"):
-        _sign(bundle)
+def _plain(bundle, key, is_keyless):
+    """Return a bundle as ``cosign sign-blob`` writes it."""
+    content = (bundle / "SHA256SUMS").read_bytes()
+    digest, signature = (
+        base64.b64encode(each).decode() for each in (hashlib.sha256(content).digest(), key.sign(content))
+    )
+    message = {"messageDigest": {"algorithm": "SHA2_256", "digest": digest}, "signature": signature}
+    material = {"certificate": {}} if is_keyless else {"publicKey": {"hint": ""}}
+    return json.dumps({"mediaType": MEDIA_TYPE, "verificationMaterial": material, "messageSignature": message}).encode()
+
+
+def _other_statement(_bundle, key, _is_keyless):
+    return Bundle.sign(Statement("https://example.com/other", (Subject.of(_DIGEST),), {}), key).encode()
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "is_keyless"),
+    [(_plain, KEY, False), (_plain, OTHER, False), (_plain, KEY, True), (_other_statement, KEY, False)],
+)
+@pytest.mark.parametrize("run", [_RUN, _DRY_RUN])
+def test_a_signature_by_another_program_is_kept(bundle, make, key, is_keyless, run):
+    """It has the same name if it is made with cosign sign-blob, possibly with the same key."""
+    content = make(bundle, key, is_keyless)
+    (bundle / SIGNATURE).write_bytes(content)
+    with pytest.raises(NotVerified) as caught:
+        _verify(bundle)
+    cause = "%s: the file SHA256SUMS.sigstore.json contains a signature that image_sign did not make. " % bundle
+    assert str(caught.value) == cause + "Nothing was imported. Sign the bundle with image_sign."
+    with pytest.raises(ImageError) as caught:
+        _sign(bundle, run=run)
+    assert str(caught.value) == cause + "To replace the signature, delete this file."
+    assert not _sign(bundle, is_present=False)
+    assert (bundle / SIGNATURE).read_bytes() == content
 
 
 def test_an_outdated_signature_is_replaced(bundle):
