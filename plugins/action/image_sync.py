@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.drayage.registry.plugins.module_utils._text import clean
 from ansible_collections.drayage.registry.plugins.plugin_utils._progress_lines import RegistryAction, display
 
 
@@ -18,5 +19,6 @@ class ActionModule(RegistryAction):
         if not result.get("failed") and "images" in result and display.verbosity < 2:
             result["_ansible_verbose_override"] = True
             if display.verbosity == 1 and not self._task.no_log:
-                display.display("[%s] %s" % ((task_vars or {}).get("inventory_hostname", ""), result["msg"]))
+                host = (task_vars or {}).get("inventory_hostname", "")
+                display.display("[%s] %s" % (host, clean(result["msg"])))
         return result

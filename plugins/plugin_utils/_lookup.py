@@ -24,6 +24,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._argspec import r
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, file_errors
 from ansible_collections.drayage.registry.plugins.module_utils._files import locked
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
+from ansible_collections.drayage.registry.plugins.module_utils._text import clean
 from ansible_collections.drayage.registry.plugins.plugin_utils._stores import open_for_reading, registry_params
 
 _CACHE = "drayage-registry-digests.json"
@@ -63,8 +64,8 @@ class RegistryLookup(LookupBase):
                 self.warn(warning)
 
     def warn(self, text: str) -> None:
-        """Show a warning."""
-        Display().warning("%s: %s" % (self.name, text))
+        """Show a warning. It may quote file names from an untrusted archive or repository."""
+        Display().warning("%s: %s" % (self.name, clean(text)))
 
     @contextlib.contextmanager
     def reporting(self) -> t.Iterator[None]:

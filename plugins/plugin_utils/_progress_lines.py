@@ -24,6 +24,7 @@ from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.drayage.registry.plugins.module_utils import _messages as messages
+from ansible_collections.drayage.registry.plugins.module_utils._text import clean
 
 VARIABLE = "drayage_progress"
 ENVIRONMENT = "DRAYAGE_PROGRESS"
@@ -192,7 +193,7 @@ class Watcher:
     def _show(self, what: str | dict[str, t.Any]) -> None:
         self.has_shown = True
         if isinstance(what, str):
-            display.display("[%s] %s" % (self._host, what), stderr=True)
+            display.display("[%s] %s" % (self._host, clean(what)), stderr=True)
         else:
             display.display(json.dumps({"host": self._host, **what}), stderr=True)
 

@@ -287,3 +287,10 @@ def test_a_subchart_that_cannot_be_read(tmp_path, monkeypatch):
     deny(monkeypatch, tmp_path / "app/charts")
     with pytest.raises(LocalFailure, match="cannot read the chart %s/app/charts: permission denied" % tmp_path):
         _sources.chart_files(str(tmp_path / "app"))
+
+
+def test_warnings_have_no_control_characters(monkeypatch):
+    shown = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda _self, text: shown.append(text))
+    images_of.LookupModule().warn("Skipped x\x1b[2J\r.yml")
+    assert shown == ["images_of: Skipped x .yml"]

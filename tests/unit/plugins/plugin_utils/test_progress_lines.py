@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("jinja2", reason="action plugins run on the controller only")
 
+from ansible_collections.drayage.registry.plugins.action import image_sync
 from ansible_collections.drayage.registry.plugins.plugin_utils import _progress_lines
 from ansible_collections.drayage.registry.plugins.plugin_utils._progress_lines import describe, reader, style_of
 
@@ -141,6 +142,21 @@ def test_the_lines_end_with_the_module_and_each_phase_has_a_speed_of_its_own(wat
         "[web1] writing app:1 · 400 B/1.0 kB",
         "[web1] writing app:1 · 900 B/1.0 kB · 500 B/s · ETA 1 s",
     ]
+
+
+def test_a_line_has_no_control_characters(watched) -> None:
+    document = progress("verifying", 0, 4, current="app\x1b[2J:1\nPLAY RECAP")
+    assert watched(document) == ["[web1] verifying app:1 PLAY RECAP · 0 B/1.0 kB"]
+
+
+def test_the_message_of_a_set_has_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, shown = {"images": [], "msg": "Copied x\x1b[2J\ry"}, []
+    monkeypatch.setattr(_progress_lines.RegistryAction, "run", lambda *_arguments: dict(result))
+    monkeypatch.setattr(image_sync, "display", types.SimpleNamespace(verbosity=1, display=shown.append))
+    action = image_sync.ActionModule.__new__(image_sync.ActionModule)
+    action._task = types.SimpleNamespace(no_log=False)
+    assert action.run(None, {"inventory_hostname": "web1"}) == {**result, "_ansible_verbose_override": True}
+    assert shown == ["[web1] Copied x y"]
 
 
 @pytest.mark.parametrize("in_background", [True, False])
