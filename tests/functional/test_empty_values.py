@@ -14,7 +14,7 @@ SYNC = {"src": "registry.example.com", "dest": "mirror.example.com", "images": [
 VERIFY = {"public_keys": [KEY.public]}
 SIGN = {"key_content": KEY.private}
 IMAGE = {"image": "oci:{path}:1", "identity": "registry.example.com/app"}
-UNKNOWN_IDENTITY = "signedIdentity has the unknown type None"
+NO_IDENTITY = "identity is empty. Set its type, or omit the option."
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,17 @@ UNKNOWN_IDENTITY = "signedIdentity has the unknown type None"
     [
         ("image_copy", {**COPY, "policy": ""}, "policy is empty. Set a value, or omit the option."),
         ("image_copy", {**COPY, "policy": "default", "registries_d": ""}, "registries_d is empty."),
-        ("image_copy", {**COPY, "signed_by": {**VERIFY, "identity": {}}}, UNKNOWN_IDENTITY),
+        ("image_copy", {**COPY, "signed_by": {**VERIFY, "identity": {}}}, NO_IDENTITY),
         ("image_copy", {**COPY, "signed_by": {}}, "missing required arguments: public_keys found in signed_by"),
         ("image_copy", {**COPY, "signed_by": {"public_keys": []}}, "public_keys is empty"),
         ("image_sync", {**SYNC, "policy": ""}, "policy is empty."),
         ("image_verify", {"image": "oci:{path}:1", "policy": ""}, "policy is empty."),
         ("image_verify", {"image": "", **VERIFY}, "image is empty."),
         ("image_verify", {"bundle": "", **VERIFY}, "bundle is empty."),
-        ("image_verify", {"bundle": "{path}", **VERIFY, "identity": {}}, UNKNOWN_IDENTITY),
-        ("image_verify", {"image": "oci:{path}:1", **VERIFY, "identity": {}}, UNKNOWN_IDENTITY),
+        ("image_verify", {"bundle": "{path}", **VERIFY, "identity": {}}, NO_IDENTITY),
+        ("image_verify", {"image": "oci:{path}:1", **VERIFY, "identity": {}}, NO_IDENTITY),
         ("image_verify", {"image": "oci:{path}:1", **VERIFY, "annotations": {"env": None}}, "but one is empty"),
+        ("image_verify", {"image": "oci:{path}:1", "policy": "default", "identity": {}}, "required by 'identity'"),
         ("image_sign", {"bundle": "", **SIGN}, "bundle is empty."),
         ("image_sign", {**IMAGE, **SIGN, "predicate": {}, "predicate_type": ""}, "predicate_type is empty."),
         ("image_sign", {**IMAGE, **SIGN, "predicate_type": "", "state": "absent"}, "predicate_type is empty."),

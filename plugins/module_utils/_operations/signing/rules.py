@@ -109,6 +109,8 @@ class KeyRule:
         if not keys:
             raise ImageError("public_keys is empty", hint="Add at least one key")
         identity = options.get("identity")
+        if identity == {}:
+            raise ImageError("identity is empty", hint="Set its type, or omit the option")
         rule = IdentityRule.from_document(identity) if identity is not None else None
         types = tuple(statements.predicate_type(kind) for kind in options.get("attestations") or ())
         return cls(keys, rule, types)
