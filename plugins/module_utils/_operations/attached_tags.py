@@ -24,6 +24,9 @@ from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 from .other_tags import current_tags
 
+# The digests of the descendants of indexes, by the digests of the indexes.
+Descendants = dict[str, set[str]]
+
 
 def without_needed(
     store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], run: Run
@@ -53,9 +56,16 @@ def without_needed(
     return {tag: known for tag, known in prunable.items() if tag not in needed}
 
 
-def in_use(store: Repository, tags: t.Collection[tuple[str, Descriptor]], run: Run) -> set[str]:
-    """Return the digests that tags point to, and those of all descendants of their indexes. One request per index. Raises ImageError."""
+def in_use(
+    store: Repository, tags: t.Collection[tuple[str, Descriptor]], run: Run, read: Descendants | None = None
+) -> set[str]:
+    """Return the digests that tags point to, and those of all descendants of their indexes. One request per index. Raises ImageError.
+
+    Indexes in ``read`` are not read again. Others are added.
+    """
+    read = {} if read is None else read
     indexes = {known.digest: tag for tag, known in tags if known.is_index}
+    unread = {digest: tag for digest, tag in indexes.items() if digest not in read}
 
     def below(index: tuple[str, str]) -> list[Descriptor]:
         digest, tag = index
@@ -63,8 +73,10 @@ def in_use(store: Repository, tags: t.Collection[tuple[str, Descriptor]], run: R
         content = Content(image.manifest, image.open_blob)
         return list(Graph([content.manifest(digest)], content.load_present, follow=_is_index).listed())
 
+    for digest, listed in zip(unread, for_each(below, unread.items(), run.jobs)):
+        read[digest] = {child.digest for child in listed}
     found = {known.digest for _tag, known in tags}
-    return found.union(child.digest for listed in for_each(below, indexes.items(), run.jobs) for child in listed)
+    return found.union(*(read[digest] for digest in indexes))
 
 
 def _is_index(child: Descriptor) -> bool:

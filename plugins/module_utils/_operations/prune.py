@@ -144,10 +144,12 @@ def _find_attached(prunable: t.Sequence[PrunableTags], run: Run) -> list[Job]:
     """Find the untagged artifacts to delete. Return failed jobs for repositories where they cannot be read."""
     failed = []
     going = {group.store.reference(tag) for group in prunable for tag in group.tags}
+    read: dict[str, attached_tags.Descendants] = collections.defaultdict(dict)
     for group in prunable:
         try:
             if group.referrers:
-                group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run)
+                known = read[group.store.location.root]
+                group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run, known)
         except ImageError as error:
             failed.append(group.fail(error))
     return failed
@@ -214,7 +216,7 @@ class _Deletion:
         """Return the tags to delete first."""
         return [tag for tag in self._group.tags if tag not in self._attached]
 
-    def attached_tags(self) -> list[str]:
+    def last_tags(self) -> list[str]:
         """Return the tags attached to images that are deleted. Those that may still be needed fail."""
         staying = self._staying() if self._attached else None
         going = []
@@ -261,7 +263,7 @@ class _Deletion:
         if untagged:
             delete_untagged(self.store, untagged, self._deleted, self._group.needed, self._run)
 
-    def unneeded(self) -> list[tuple[Job, list[Attachment]]]:
+    def unneeded(self, read: attached_tags.Descendants) -> list[tuple[Job, list[Attachment]]]:
         """Return the untagged artifacts of each deleted image that certainly nothing else needs. Raises ImageError."""
         store, group = self.store, self._group
         attached = group.attached_by_tag()
@@ -269,17 +271,17 @@ class _Deletion:
             return []
         every = [one for found in attached.values() for one in found]
         # Tags that other hosts have yet to delete count: the host that deletes the last tag deletes the rest.
-        used = prune_attached.images_in_use(store, group.tags, every, (), self._run, self._deleted, group.needed)
+        used = prune_attached.images_in_use(store, group.tags, every, (), self._run, read, self._deleted, group.needed)
         if used is None:
             return []
         used = used | self._failed | group.declared
         found = [(image, attached.get(image.name, [])) for image in self.images if not image.error]
         return [(image, prune_attached.without_used(listed, used)) for image, listed in found]
 
-    def delete_attached(self) -> None:
+    def delete_attached(self, read: attached_tags.Descendants) -> None:
         """Delete the untagged artifacts of deleted images."""
         try:
-            for image, unneeded in self.unneeded():
+            for image, unneeded in self.unneeded(read):
                 _delete_unneeded(self.store, [(image, unneeded)])
         except ImageError as error:
             cause = "%s: the referrers of deleted images were not deleted: %s"
@@ -309,7 +311,7 @@ def _batches(deletions: t.Iterable[_Deletion]) -> list[list[_Deletion]]:
 def _delete_tags(batch: list[_Deletion]) -> None:
     """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
     _remove([(one, tag) for one in batch for tag in one.image_tags()])
-    _remove([(one, tag) for one in batch for tag in one.attached_tags()])
+    _remove([(one, tag) for one in batch for tag in one.last_tags()])
     for one in batch:
         one.delete_untagged()
 
@@ -332,12 +334,13 @@ def _remove(tags: list[tuple[_Deletion, str]]) -> None:
 def _delete_attached(batch: list[_Deletion]) -> None:
     """Delete untagged artifacts of a batch at once, or repository by repository if that fails or is not supported."""
     store = batch[0].store
+    read: attached_tags.Descendants = {}
     if isinstance(store, Batching):
         with contextlib.suppress(ImageError):
-            _delete_unneeded(store, [found for one in batch for found in one.unneeded()])
+            _delete_unneeded(store, [found for one in batch for found in one.unneeded(read)])
             return
     for one in batch:
-        one.delete_attached()
+        one.delete_attached(read)
 
 
 def _delete_unneeded(store: Repository, found: t.Sequence[tuple[Job, list[Attachment]]]) -> None:

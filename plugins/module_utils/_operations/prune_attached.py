@@ -23,17 +23,22 @@ from .._run import Run
 from .._stores.referrers_interface import HasReferrers
 from .._stores.repository import Repository, Store
 from .._transfer.attached import Attachment, depth_first, find_attached
-from .attached_tags import in_use
+from .attached_tags import Descendants, in_use
 from .other_tags import current_tags
 
 
 def find(
-    store: Repository, tags: t.Mapping[str, Descriptor], stays: t.Collection[str], going: t.Collection[str], run: Run
+    store: Repository,
+    tags: t.Mapping[str, Descriptor],
+    stays: t.Collection[str],
+    going: t.Collection[str],
+    run: Run,
+    read: Descendants,
 ) -> dict[str, list[Attachment]]:
     """Return the artifacts to delete with the images of prunable ``tags``, by the digests of these images.
 
     Images whose digests are in ``stays`` are kept. ``going`` are the references of all tags that are pruned, here and
-    in other repositories. Raises ImageError.
+    in other repositories. For ``read``, see :func:`images_in_use`. Raises ImageError.
     """
     if not isinstance(store, Store) or not isinstance(store, HasReferrers):
         return {}
@@ -41,7 +46,7 @@ def find(
     images = [digest for digest in dict.fromkeys(images) if digest not in stays]
     with naming(store.reference("")), concurrent.futures.ThreadPoolExecutor(run.jobs) as pool:
         found = depth_first(find_attached(store, images, (), pool.map), images)
-        used = images_in_use(store, tags, found, going, run) if found else None
+        used = images_in_use(store, tags, found, going, run, read) if found else None
     if used is None:  # a tag that could not be looked at may keep any of them
         return {}
     attached: dict[str, list[Attachment]] = {}
@@ -60,12 +65,14 @@ def images_in_use(
     attached: t.Iterable[Attachment],
     going: t.Collection[str],
     run: Run,
+    read: Descendants,
     deleted: t.Collection[str] = (),
     needed: t.Collection[str] = (),
 ) -> set[str] | None:
     """Return the digests of everything that other tags need; None if this is not certain. Raises ImageError.
 
-    Tags of ``attached`` artifacts do not count. For ``deleted`` and ``needed``, see :func:`current_tags`.
+    Tags of ``attached`` artifacts do not count. ``read`` has the indexes of a layout that were read for other
+    repositories. For ``deleted`` and ``needed``, see :func:`current_tags`.
     """
     own = {tag for one in attached for tag in referrers.digest_tags(one.digest)}
     others = current_tags(store, deleted, needed, run, without=own.union(without))
@@ -75,7 +82,7 @@ def images_in_use(
         neighbours = [(name, known) for name, known in store.neighbours().items() if name not in going]
     except InvalidContent:
         return None
-    return in_use(store, others, run) | in_use(store, neighbours, run)
+    return in_use(store, others, run) | in_use(store, neighbours, run, read)
 
 
 def without_used(found: t.Iterable[Attachment], used: t.Collection[str]) -> list[Attachment]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import InvalidContent
+from ansible_collections.drayage.registry.plugins.module_utils._image.graph import Graph
+from ansible_collections.drayage.registry.plugins.module_utils._operations import attached_tags
 from ansible_collections.drayage.registry.plugins.module_utils._stores.layout_referrers import LayoutReferrers
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import layouts
-from ansible_collections.drayage.registry.tests.unit.support.images import image
+from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
 KEPT = image("linux/amd64", b"kept")
@@ -80,6 +82,23 @@ def test_the_index_is_changed_once_for_images_signatures_and_referrers(prune, ch
     assert layouts.stored(tmp_path) == layouts.needed(KEPT)
     assert not prune().changed
     assert len(changes) == 3
+
+
+def test_indexes_are_not_read_again_for_each_other_repository(prune, memory, monkeypatch):
+    for name in NAMES:
+        child = image("linux/amd64", b"child of " + name.encode())
+        memory["s.example/%s" % name].add(child, index(entry(child)), tag="index")
+    assert not prune(prune=False).failure
+    walks = []
+
+    def counted(roots, *arguments, **options):
+        walks.append(roots)
+        return Graph(roots, *arguments, **options)
+
+    monkeypatch.setattr(attached_tags, "Graph", counted)
+    assert len(deleted_rows(prune())) == len(NAMES)
+    # Each repository reads its own index four times, before and after its tags are deleted. Others read it twice.
+    assert len(walks) == 6 * len(NAMES)
 
 
 def test_a_tag_that_moved_is_kept_with_its_signature(prune, changes, tmp_path, monkeypatch):
