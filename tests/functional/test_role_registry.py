@@ -274,8 +274,11 @@ def services(tmp_path, monkeypatch):
     return Services(directory)
 
 
-def test_a_run_that_fails_does_not_cost_the_registry_its_restart(variables, services, run_playbook):
-    def setup(*arguments, failing="", succeeds=True, **more):
+@pytest.fixture
+def setup(variables, services, run_playbook):
+    """Return a function that runs the role with a listening registry, while the calls ``failing`` of systemctl fail."""
+
+    def run(*arguments, failing="", succeeds=True, **more):
         services.forget()
         services.failing.write_text(failing)
         given = {**variables, "registry_manage_service": True, "registry_listen": address, **more}
@@ -283,18 +286,50 @@ def test_a_run_that_fails_does_not_cost_the_registry_its_restart(variables, serv
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        setup(failing="restart docker-registry-gc.timer", succeeds=False)
-        restarts = services.restarts()
-        setup()
-        assert restarts + services.restarts() == 1
+        yield run
 
-        renewed = {"registry_certificate": f"# Renewed\n{variables['registry_certificate']}"}
-        setup(failing="restart docker-registry.service", succeeds=False, **renewed)
-        assert "changed=1 " in setup("--check", **renewed)
-        assert "changed=1 " in setup(**renewed)
-        assert services.restarts() == 1
-        assert "changed=0 " in setup(**renewed)
-        assert services.restarts() == 0
+
+def test_a_run_that_fails_does_not_cost_the_registry_its_restart(variables, services, setup):
+    setup(failing="restart docker-registry-gc.timer", succeeds=False)
+    restarts = services.restarts()
+    setup()
+    assert restarts + services.restarts() == 1
+
+    renewed = {"registry_certificate": f"# Renewed\n{variables['registry_certificate']}"}
+    setup(failing="restart docker-registry.service", succeeds=False, **renewed)
+    assert "changed=1 " in setup("--check", **renewed)
+    assert "changed=1 " in setup(**renewed)
+    assert services.restarts() == 1
+    assert "changed=0 " in setup(**renewed)
+    assert services.restarts() == 0
+
+
+def test_going_back_to_the_earlier_files_restarts_the_registry(variables, services, setup, tmp_path):
+    """The registry may run with the files of a run that failed, after a reboot or a garbage collection too."""
+    certificate = tmp_path / "config" / "tls" / "given.pem"
+    renewed = {"registry_certificate": f"# Renewed\n{variables['registry_certificate']}"}
+    setup()
+
+    # Somebody restores the earlier file without the role.
+    before = certificate.read_bytes()
+    setup(failing="restart docker-registry.service", succeeds=False, **renewed)
+    certificate.write_bytes(before)
+    setup()
+    assert services.restarts() == 1
+
+    # htpasswd rejects this password, after the role has written the certificate. Going back fails at first, too.
+    unusable = {"registry_users": [{"name": "bob", "password": "x" * 300}]}
+    setup(succeeds=False, **renewed, **unusable)
+    setup(succeeds=False, **unusable)
+    assert "changed=1 " in setup("--check")
+    assert "changed=1 " in setup()
+    assert services.restarts() == 1
+
+    # A run that fails before it changes a file costs no restart, and neither does a check.
+    setup(succeeds=False, **unusable)
+    setup("--check", **renewed)
+    assert "changed=0 " in setup()
+    assert services.restarts() == 0
 
 
 def test_the_registry_is_restarted_if_a_file_that_it_reads_changes(play, tmp_path):
