@@ -21,6 +21,8 @@ from ..._text import without_userinfo
 
 _MERGE = "tag:yaml.org,2002:merge"
 _MAX_SIZE = 64 * 1024 * 1024
+# Members that merge keys copy, which let a small file stand for any number of them.
+_MAX_MERGED = 1_000_000
 
 
 class Node:
@@ -92,26 +94,8 @@ def _from_yaml(content: str, path: str) -> t.Any:
     except ImportError:
         raise MissingLibrary("PyYAML") from None
 
-    class Loader(yaml.SafeLoader):
-        """Supports merge keys (``<<``). All other values are text."""
-
-        yaml_implicit_resolvers = {
-            first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-        def construct_mapping(self, node: t.Any, deep: bool = False) -> dict[t.Any, t.Any]:
-            """Reject duplicate keys, because the first value would be lost silently."""
-            known: set[str] = set()
-            for key, _value in node.value:
-                if isinstance(key.value, str) and key.value in known and key.tag != _MERGE:
-                    cause = "%s, line %d: a mapping contains the same key twice" % (path, key.start_mark.line + 1)
-                    raise LocalFailure(cause, hint="Remove one of the keys")
-                known.add(str(key.value))
-            return super().construct_mapping(node, deep=deep)
-
     try:
-        return yaml.load(content, Loader=Loader)
+        return yaml.load(content, Loader=_loader(yaml, path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         position = "%s, line %d" % (path, mark.line + 1) if mark else path
@@ -126,3 +110,54 @@ def _from_yaml(content: str, path: str) -> t.Any:
     ):  # tags that do not fit, such as !!int x
         cause = "%s: the content is neither valid YAML nor valid JSON" % path
         raise LocalFailure(cause, hint="Correct the file") from None
+
+
+def _loader(yaml: t.Any, path: str) -> t.Any:
+    """Return a loader of PyYAML for the file at a path."""
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Supports merge keys (``<<``). All other values are text."""
+
+        yaml_implicit_resolvers = {
+            first: [resolver for resolver in resolvers if resolver[0] == _MERGE]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+        left = _MAX_MERGED
+
+        def flatten_mapping(self, node: t.Any) -> None:
+            """Replace the merge keys of a mapping with the members that they copy, each of them once.
+
+            Some releases of PyYAML copy a repeated member each time. Rejects duplicate keys, because the first value
+            would be lost silently.
+            """
+            own: dict[t.Any, t.Any] = {}
+            for pair in node.value:
+                if pair[0].tag != _MERGE and own.setdefault(_identity(pair[0]), pair) is not pair:
+                    cause = "%s, line %d: a mapping contains the same key twice" % (path, pair[0].start_mark.line + 1)
+                    raise LocalFailure(cause, hint="Remove one of the keys")
+            sources = [value for key, value in node.value if key.tag == _MERGE]
+            node.value = list(own.values())  # without merge keys, so that a mapping can be within itself
+            merged: dict[t.Any, t.Any] = {}
+            for value in sources:
+                for source in value.value if value.id == "sequence" else [value]:
+                    self.merge(merged, source)
+            node.value = list({**merged, **own}.values())
+
+        def merge(self, merged: dict[t.Any, t.Any], source: t.Any) -> None:
+            """Add the members of a mapping that earlier mappings do not have."""
+            if source.id != "mapping":
+                raise yaml.constructor.ConstructorError(None, None, "a merge key needs a mapping", source.start_mark)
+            self.flatten_mapping(source)
+            self.left -= len(source.value)
+            if self.left < 0:
+                cause = "%s: the merge keys in the file copy more than %d members" % (path, _MAX_MERGED)
+                raise LocalFailure(cause, hint="Use fewer merge keys")
+            for pair in source.value:
+                merged.setdefault(_identity(pair[0]), pair)
+
+    return Loader
+
+
+def _identity(key: t.Any) -> t.Any:
+    """Return what makes a key the same as another one. Keys that are not text are rejected later."""
+    return key.value if isinstance(key.value, str) else id(key)
