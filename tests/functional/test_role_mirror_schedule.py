@@ -66,8 +66,22 @@ def test_cron_is_given_nothing_that_it_does_not_understand(play, variables, regi
     assert registry.requests() == []
 
 
+def test_a_name_that_is_no_name_for_a_unit_is_refused_at_once(play, variables, registry, tmp_path):
+    names = ["mirror of example.com", "../mirror", "-mirror", "mirror@", "mirror\n", ""]
+    attempts = [
+        ("mirror", {**variables, "mirror_schedule_name": name, "mirror_schedule_method": method})
+        for method, name in [*(("systemd", name) for name in names), ("cron", names[0])]
+    ]
+    messages = refusals(play, tmp_path / "messages.json", *attempts)
+    assert [message.partition(" is not ")[0] for message in messages] == [
+        f"mirror_schedule_name '{name}'" for name in [*names, names[0]]
+    ]
+    assert not (tmp_path / "state").exists()
+    assert registry.requests() == []
+
+
 def test_cron_is_given_what_it_understands_in_a_file_that_it_reads(play, variables, tmp_path):
-    named = {"weekly": "mirror of example.com", "*/30 4-6 * * mon,fri": "other"}
+    named = {"weekly": "mirror.of@example.com", "*/30 4-6 * * mon,fri": "other"}
     given = [{**variables, "mirror_schedule": schedule, "mirror_schedule_name": named[schedule]} for schedule in named]
     removed = {**given[1], "mirror_schedule_state": "absent"}
     assert refusals(play, tmp_path / "messages.json", *(("mirror", each) for each in [*given, removed])) == [""] * 3
@@ -198,7 +212,7 @@ def test_each_schedule_has_an_inventory_and_variables_of_its_own(play):
     role = REPOSITORY / "roles" / "mirror"
     files = [{"ansible.builtin.include_vars": {"file": str(role / part / "main.yml")}} for part in ("defaults", "vars")]
     show = {"ansible.builtin.debug": {"msg": "{{ mirror_schedule_command }}, {{ _mirror_inventory }}."}}
-    for name, expected in (("drayage-mirror", "drayage-mirror"), ("mirror of example.com", "mirror-of-example-com")):
+    for name, expected in (("drayage-mirror", "drayage-mirror"), ("mirror.of@example.com", "mirror-of-example-com")):
         output = play([*files, show], "-e", json.dumps({"mirror_schedule_name": name}))
         command = f"ansible-playbook drayage.registry.mirror -e @/etc/drayage/{expected}.json"
         assert f"{command}, ~/.local/state/drayage/{expected}.json." in output

@@ -11,6 +11,26 @@ import subprocess
 import pytest
 
 from devtools.provision import REPOSITORY
+from devtools.refusals import refusals
+
+
+def test_a_name_that_is_no_name_for_a_unit_is_refused_at_once(play, tmp_path):
+    config = tmp_path / "config"
+    given = {
+        "registry_users": [],
+        "registry_packages": [],
+        "registry_program": "/usr/bin/registry",
+        "registry_config_dir": str(config),
+        "registry_storage_dir": str(tmp_path / "images"),
+        "registry_manage_service": False,
+    }
+    names = ["my registry", "../registry", "registry@"]
+    attempts = [("registry", {**given, "registry_service": name}) for name in names]
+    messages = refusals(play, tmp_path / "messages.json", *attempts)
+    assert [message.partition(" is not ")[0] for message in messages] == [
+        f"registry_service '{name}'" for name in names
+    ]
+    assert not config.exists()
 
 
 def test_a_storage_directory_in_the_settings_can_be_written(play, tmp_path):
