@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -92,6 +93,8 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     given = "On localhost, airgap_import_src"
     found = f"Nothing was changed. Set airgap_import_src to {bundle}."
     no_sums = "contains no SHA256SUMS file, so it is not a bundle directory."
+    (mistyped,) = run(f"{wrong[1]}/")
+    assert mistyped == f"{given} {wrong[1]}/ does not exist. {found}"
     assert run(*wrong) == [
         f"{given} {archive} is a file, not a bundle directory. {found}",
         f"{given} {wrong[1]} does not exist. {found}",
@@ -102,12 +105,12 @@ def test_the_import_says_where_the_bundle_is(play, bundle, tmp_path):
     ]
 
     # An archive alone: obeyed literally, the message leads to the bundle.
-    away = tmp_path / "away"
+    away = tmp_path / "far away"
     away.mkdir()
     archive.rename(away / archive.name)
     (message,) = run(away / archive.name)
     unpack = re.search(
         r'Unpack the file with "(tar .*?)", then set airgap_import_src to the directory that this creates\.$', message
     )
-    subprocess.run(unpack[1].split(), check=True)
+    subprocess.run(shlex.split(unpack[1]), check=True)
     assert run(away / bundle.name) == [""]
