@@ -36,6 +36,8 @@ def test_a_promotion_with_null_values(run_playbook, registry, repository, pushed
     variables = {
         "promote_src": f"{pushed}/from/app:1",
         "promote_dest": f"{pushed}/prod",
+        "promote_digest": None,
+        "promote_lock_file": None,
         "promote_signed_by": None,
         "promote_policy": None,
     }
@@ -71,3 +73,15 @@ def test_an_empty_policy_is_not_null(play, pushed, tmp_path):
     assert refusals(play, tmp_path / "messages.json", *attempts) == [
         "policy is empty. Set a value, or omit the option."
     ] * len(attempts)
+
+
+@pytest.mark.parametrize(("digest", "names"), [(None, "promote_lock_file"), ("", "promote_digest")])
+def test_without_a_digest_the_lock_file_still_counts(play, registry, repository, pushed, tmp_path, digest, names):
+    lock = tmp_path / "images.lock"
+    lock.write_text(f"kind: ImagesLock\nimages:\n- image: {pushed}/from/app@sha256:{'a' * 64}\n")
+    variables = {"promote_src": f"{pushed}/from/app:1", "promote_dest": f"{pushed}/prod", "promote_digest": digest}
+    attempt = ("promote", {**variables, "promote_lock_file": str(lock)})
+    (message,) = refusals(play, tmp_path / "messages.json", attempt)
+    assert message.startswith(f"Cannot promote {pushed}/from/app:1: its digest is {IMAGE.digest}, ")
+    assert message.endswith(f"Nothing was changed. Check promote_src and {names}.")
+    assert observe.digest_at(registry.host, f"{repository}/prod", "stable") is None
