@@ -36,11 +36,12 @@ from ansible_collections.drayage.registry.plugins.module_utils._image.version im
 from ansible_collections.drayage.registry.plugins.module_utils._operations.inspect import Inspected, InspectOptions
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.inventory import Inventory
 from ansible_collections.drayage.registry.plugins.module_utils._registry import (
-    auth,
     challenge,
     credentials,
     failures,
+    identities,
     session,
+    token_services,
 )
 from ansible_collections.drayage.registry.plugins.module_utils._stores import (
     docker_save,
@@ -207,9 +208,12 @@ def parse_auth_file(content: bytes) -> None:
 
 def parse_token(content: bytes) -> None:
     fake = types.SimpleNamespace(host="r.example", fetch=lambda send, limit: (response(), content))
-    authenticator = auth.Authenticator(t.cast(session.Session, fake), lambda repository: credentials.ANONYMOUS)
+    services = token_services.TokenServices(
+        t.cast(session.Session, fake),
+        identities.Identities(lambda repository: credentials.ANONYMOUS, lambda found: None),
+    )
     asked = challenge.Challenge("bearer", {"realm": "https://r.example/token"})
-    assert authenticator._fetch(frozenset(), credentials.ANONYMOUS, asked).header
+    assert services.fetch(frozenset(), credentials.ANONYMOUS, asked).header
 
 
 def parse_error(content: bytes) -> None:
