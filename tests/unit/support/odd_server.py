@@ -13,6 +13,7 @@ import typing as t
 
 REGISTRY = {"Docker-Distribution-Api-Version": "registry/2.0"}
 PAGE = {"Content-Type": "text/html; charset=utf-8"}
+BASIC = {"WWW-Authenticate": 'Basic realm="r"'}
 HTML = b"<html><body>Please log in</body></html>"
 
 
