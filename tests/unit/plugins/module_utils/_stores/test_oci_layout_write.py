@@ -1,30 +1,22 @@
 # Copyright (c) 2026, the drayage.registry contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What is written into a layout: the entries of its index, manifests and blobs."""
 
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import tempfile
-import threading
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import (
-    ContentMissing,
-    DigestMismatch,
-    ImageError,
-    InvalidContent,
-)
-from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING, staged
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ContentMissing, DigestMismatch, ImageError
+from ansible_collections.drayage.registry.plugins.module_utils._files import STAGING
 from ansible_collections.drayage.registry.plugins.module_utils._image import digest as digests
 from ansible_collections.drayage.registry.plugins.module_utils._image import media_types
 from ansible_collections.drayage.registry.plugins.module_utils._image.verified import Verified
-from ansible_collections.drayage.registry.plugins.module_utils._stores import oci_layout
 from ansible_collections.drayage.registry.plugins.module_utils._stores.oci_layout import OciLayout
 from ansible_collections.drayage.registry.tests.unit.support import images, layouts
+from ansible_collections.drayage.registry.tests.unit.support.files import listed
 from ansible_collections.drayage.registry.tests.unit.support.layouts import (
     blob_file,
     fill,
@@ -36,10 +28,7 @@ from ansible_collections.drayage.registry.tests.unit.support.layouts import (
 
 ONE, TWO = images.image("linux/amd64", b"one", b"shared"), images.image("linux/amd64", b"two", b"shared")
 OTHER = images.image("linux/s390x", b"other")
-
-
-def listed(path):
-    return sorted(os.listdir(path))
+CHILDREN = [images.image("linux/" + name, b"of " + name.encode(), b"shared") for name in ("amd64", "arm64", "s390x")]
 
 
 def test_the_first_image_makes_a_layout_that_the_specification_knows(layout, path):
@@ -144,89 +133,6 @@ def test_an_image_under_sha512_is_kept_under_sha512(layout, path):
     assert layout.resolve("1").digest == manifest.digest
 
 
-def test_what_only_the_replaced_image_needed_is_removed(layout, path):
-    publish(layout, ONE, "1")
-    publish(layout, TWO, "1")
-    assert stored(path) == needed(TWO)
-
-
-def test_what_another_name_needs_stays(layout, path):
-    publish(layout, ONE, "1", "stable")
-    publish(layout, TWO, "1")
-    assert stored(path) == needed(ONE, TWO)
-    assert layout.resolve("stable").digest == ONE.digest
-
-
-def test_what_an_unnamed_image_needs_stays(layout, path):
-    layouts.foreign_layout(path, ("1", ONE), ("", images.image("linux/arm64", b"shared")))
-    publish(layout, OTHER, "1")
-    assert digests.of(b"shared") in stored(path)
-    assert digests.of(b"one") not in stored(path)
-
-
-@pytest.mark.parametrize("damage", [b"", b"x", b'{"schemaVersion": 2, "mediaType": "application/x"}'])
-def test_nothing_is_removed_while_a_kept_manifest_cannot_be_understood(layout, path, damage):
-    layouts.foreign_layout(path, ("1", ONE), ("other", TWO))
-    blob_file(path, TWO.digest).write_bytes(damage)
-    publish(layout, OTHER, "1")
-    assert stored(path) == needed(ONE, TWO, OTHER)
-
-
-@pytest.mark.parametrize("other", ["blake3:" + "0" * 64, None])
-def test_nothing_is_removed_while_an_entry_has_no_supported_digest(layout, path, other):
-    layouts.foreign_layout(path, ("1", ONE))
-    document = json.loads((path / "index.json").read_bytes())
-    document["manifests"].append({"mediaType": media_types.OCI_MANIFEST, "digest": other, "size": 1})
-    (path / "index.json").write_bytes(images.encode(document))
-    publish(layout, OTHER, "1")
-    assert stored(path) == needed(ONE, OTHER)
-
-
-def test_blobs_that_live_elsewhere_may_have_other_users_and_stay(layout, path, tmp_path):
-    (tmp_path / "shared").mkdir()
-    path.mkdir()
-    (path / "blobs").symlink_to(tmp_path / "shared")
-    publish(layout, ONE, "1")
-    publish(layout, OTHER, "1")
-    assert stored(path) == needed(ONE, OTHER)
-
-
-def test_what_no_entry_ever_named_is_not_ours_to_remove(layout, path):
-    publish(layout, ONE, "1")
-    layouts.write_blob(path, b"of somebody else")
-    publish(layout, TWO, "1")
-    assert stored(path) == needed(TWO) | {digests.of(b"of somebody else")}
-
-
-CHILDREN = [images.image("linux/" + name, b"of " + name.encode(), b"shared") for name in ("amd64", "arm64", "s390x")]
-
-
-def test_the_children_of_a_replaced_index_go_with_it(layout, path):
-    nested = images.index(*map(images.entry, CHILDREN))
-    fill(layout, *CHILDREN, nested)
-    publish(layout, images.index(images.entry(nested)), "1")
-    publish(layout, ONE, "1")
-    assert stored(path) == needed(ONE)
-
-
-def test_the_children_that_a_new_index_shares_with_the_old_stay(layout, path):
-    fill(layout, *CHILDREN)
-    publish(layout, images.index(*map(images.entry, CHILDREN)), "1")
-    smaller = images.index(*map(images.entry, CHILDREN[:2]))
-    publish(layout, smaller, "1")
-    assert stored(path) == needed(smaller, *CHILDREN[:2])
-    assert layout.resolve("1").digest == smaller.digest
-
-
-def test_an_image_that_is_also_a_child_of_a_kept_index_stays(layout, path):
-    fill(layout, *CHILDREN)
-    index = images.index(*map(images.entry, CHILDREN))
-    publish(layout, index, "index")
-    publish(layout, CHILDREN[0], "amd64")
-    publish(layout, ONE, "amd64")
-    assert stored(path) == needed(index, ONE, *CHILDREN)
-
-
 def test_an_index_may_be_published_without_children_that_are_not_wanted(layout, path):
     fill(layout, CHILDREN[0])
     index = images.index(*map(images.entry, CHILDREN))
@@ -263,29 +169,6 @@ def test_an_image_is_not_published_while_content_is_missing(layout, path, missin
     with pytest.raises(ContentMissing, match=ONE.digest):
         layout.publish(ONE.manifest, ["1"], None)
     assert ((path / "index.json").read_bytes(), stored(path) - {ONE.digest}) == (before[0], before[1] - {ONE.digest})
-
-
-def test_a_second_writer_is_told_when_a_first_took_away_what_it_relied_on(layout, path, warnings):
-    publish(layout, ONE, "1")
-    second = OciLayout(str(path), warnings.append)
-    assert second.has_blob(images.descriptor(b"one"))
-    publish(layout, OTHER, "1")
-    with pytest.raises(ContentMissing):
-        second.publish(ONE.manifest, ["2"], None)
-    assert names(path) == [("1", OTHER.digest)]
-
-
-def test_while_a_layout_is_held_others_wait(layout, path, warnings):
-    publish(layout, ONE, "1")
-    other = threading.Thread(target=publish, args=(OciLayout(str(path), warnings.append), OTHER, "1"))
-    with layout.exclusive():
-        other.start()
-        other.join(0.2)
-        assert names(path) == [("1", ONE.digest)]
-        layout.publish(ONE.manifest, ["2"], None)
-    other.join(60)
-    assert not other.is_alive()
-    assert sorted(names(path)) == [("1", OTHER.digest), ("2", ONE.digest)]
 
 
 def test_a_blob_that_turns_out_wrong_leaves_nothing(layout, path):
@@ -355,73 +238,11 @@ def test_an_index_that_is_broken_is_not_overwritten(layout, path):
     assert (path / "index.json").read_text() == "{"
 
 
-def test_writing_clears_what_a_dead_writer_left_and_spares_a_living_one(layout, path):
-    layouts.foreign_layout(path, ("1", OTHER))
-    (path / (STAGING + "dead")).write_bytes(b"x")
-    before = listed(path)
-    with staged(str(path), str(path / "blobs" / "living")) as stream:
-        stream.write(b"x")
-        living = set(listed(path)) - set(before)
-        publish(layout, ONE, "2")
-        assert {name for name in listed(path) if name.startswith(STAGING)} == living
-    assert (path / "blobs" / "living").read_bytes() == b"x"
-
-
-@pytest.fixture
-def elsewhere(tmp_path):
-    """A directory in another file system."""
-    if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
-        pytest.skip("/dev/shm is no other file system")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-        yield pathlib.Path(directory)
-
-
-@pytest.mark.parametrize("link", ["blobs", "blobs/sha256"])
-def test_writing_clears_what_a_dead_writer_left_in_another_file_system(layout, path, elsewhere, link):
-    """Blobs are staged there, because a rename cannot leave a file system."""
-    (path / link).parent.mkdir(parents=True)
-    (path / link).symlink_to(elsewhere)
-    (path / "blobs" / "sha256").mkdir(exist_ok=True)
-    dead = path / "blobs" / "sha256" / (STAGING + "dead")
-    dead.write_bytes(b"half")
-    publish(layout, ONE, "1")
-    assert not dead.exists()
-    assert stored(path) == needed(ONE)
-
-
-def test_reading_clears_nothing(layout, path):
-    layouts.foreign_layout(path, ("1", OTHER))
-    (path / (STAGING + "dead")).write_bytes(b"x")
-    layout.resolve("1")
-    assert STAGING + "dead" in listed(path)
-
-
 def test_a_file_in_the_place_of_the_layout_is_a_plain_error(layout, path):
     path.write_text("x")
     with pytest.raises(ImageError, match="cannot write %s" % path):
         fill(layout, ONE)
     assert path.read_text() == "x"
-
-
-def test_writers_at_the_same_time_do_not_lose_each_others_images(path, warnings):
-    made = [images.image("linux/amd64", b"layer %d" % number, b"shared") for number in range(8)]
-    errors = []
-
-    def write(number):
-        try:
-            publish(OciLayout(str(path), warnings.append), made[number], str(number))
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert sorted(names(path)) == [(str(number), made[number].digest) for number in range(8)]
-    assert stored(path) == needed(*made)
-    assert listed(path) == ["blobs", "index.json", "oci-layout"]
 
 
 def test_a_layout_never_mounts_and_always_says_to_look(layout, path, warnings):
@@ -474,27 +295,3 @@ def test_images_that_others_find_are_not_warned_of(layout, path, warnings):
     publish(layout, ONE, "1")
     publish(layout, images.image("linux/amd64", b"docker", mediaType=media_types.DOCKER_MANIFEST))
     assert warnings == []
-
-
-def test_a_layout_whose_lock_is_a_pipe_is_refused(layout, path):
-    layouts.foreign_layout(path, ("1", ONE))
-    (path / "oci-layout").unlink()
-    os.mkfifo(path / "oci-layout")
-    with pytest.raises(InvalidContent, match="%s/oci-layout is not a regular file" % path):
-        publish(layout, TWO, "2")
-
-
-def test_blobs_are_on_the_disk_before_the_index_refers_to_them(layout, path, monkeypatch):
-    done = []
-    sync, rename = oci_layout.sync_directory, os.rename
-    monkeypatch.setattr(oci_layout, "sync_directory", lambda directory: (done.append(directory), sync(directory)))
-    monkeypatch.setattr(os, "rename", lambda old, new: (done.append(new), rename(old, new)))
-    with layout.exclusive():
-        done.clear()
-    fill(layout, ONE, TWO)
-    layout.publish_all([layout.stage(image.manifest, [tag], None) for image, tag in ((ONE, "1"), (TWO, "2"))])
-    blobs = str(path / "blobs" / "sha256")
-    *before, synced, index = done
-    assert (synced, index) == (blobs, str(path / "index.json"))
-    assert {os.path.dirname(name) for name in before if name != str(path / "blobs")} == {blobs}
-    assert blobs not in before
