@@ -98,13 +98,15 @@ options:
       - auth_file
   timeout:
     description:
-      - The number of seconds to wait for a connection to be established, and for more response data to arrive. See also O(min_rate).
+      - The number of seconds to wait for a connection to be established, for the server to accept more data, and for more response data to arrive.
+        This does not limit the whole transfer. See also O(min_rate).
     type: float
     default: 60.0
   min_rate:
     description:
-      - The minimum transfer rate for a response, in bytes per second, averaged over O(timeout) seconds. Only the time that the module spends waiting for
-        the server counts. The module treats a slower response as a timeout, so a server that sends only a byte now and then cannot block the task.
+      - The minimum transfer rate for a request or a response, in bytes per second, averaged over O(timeout) seconds. Only the time that the module spends
+        waiting for the server counts. The module treats a slower transfer as a timeout, so a server that sends or accepts only a byte now and then cannot
+        block the task.
       - The default is low enough for a slow link that all O(jobs) requests share. V(0) disables the limit.
     type: float
     default: 100.0

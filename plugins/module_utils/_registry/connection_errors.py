@@ -18,7 +18,7 @@ import socket
 import ssl
 
 from .._errors import ConnectionFailed, reason_of
-from .least_rate import TooSlow
+from .least_rate import SendTimeout, TooSlow
 
 _PLAIN_HTTP_HINT = "If this is intended, set plain_http: true for the host in registries"
 _TRUST_HINT = (
@@ -38,6 +38,7 @@ _REACH_HINT = "Check the host name, the port and the network"
 BROKEN_HINT = "Check the network, and run the task again"
 _URL_HINT = "Check the host name and the credentials for invalid characters"
 _SLOW_HINT = "Decrease min_rate if the network is slow"
+_SEND_HINT = "Increase timeout if the network is slow"
 _PROXY_HINT = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the task's environment"
 
 
@@ -76,8 +77,7 @@ def broken_connection(host: str, error: BaseException, proxy: str = "") -> Conne
         reason = _proxy_reason(causes)
         return kind("cannot reach %s through the proxy %s: %s" % (host, proxy, reason), hint=_PROXY_HINT, reason=reason)
     reason = _reason(causes)
-    hint = _SLOW_HINT if _is_too_slow(causes) else _REACH_HINT
-    return kind("cannot reach %s: %s" % (host, reason), hint=hint, reason=reason, system_errno=_errno(causes))
+    return kind("cannot reach %s: %s" % (host, reason), hint=_hint(causes), reason=reason, system_errno=_errno(causes))
 
 
 def _tls_failure(host: str, causes: list[BaseException]) -> PermanentConnectionError | None:
@@ -124,13 +124,21 @@ def _proxy_reason(causes: list[BaseException]) -> str:
     return _reason(causes)
 
 
-def _is_too_slow(causes: list[BaseException]) -> bool:
-    return any(isinstance(cause, TooSlow) for cause in causes)
+def _slowness(causes: list[BaseException]) -> TooSlow | None:
+    return next((cause for cause in causes if isinstance(cause, TooSlow)), None)
+
+
+def _hint(causes: list[BaseException]) -> str:
+    slowness = _slowness(causes)
+    if slowness is None:
+        return _REACH_HINT
+    return _SEND_HINT if isinstance(slowness, SendTimeout) else _SLOW_HINT
 
 
 def _reason(causes: list[BaseException]) -> str:
-    if _is_too_slow(causes):
-        return "the host sent data more slowly than min_rate allows"
+    slowness = _slowness(causes)
+    if slowness:
+        return str(slowness)
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return "the host name cannot be resolved"

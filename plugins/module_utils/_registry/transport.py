@@ -149,8 +149,8 @@ def byte_count(text: str) -> int | None:
 class Transport:
     """Connections to any number of hosts. Up to ``size`` of them are kept for each host. Thread-safe.
 
-    ``timeout`` is in seconds, for connecting and for idle reads. ``min_rate`` is the minimum rate of a response in
-    bytes per second, averaged over that time. With ``socket_path``, all connections use that local socket.
+    ``timeout`` is in seconds, for connecting and for waiting in a transfer. ``min_rate`` is the minimum rate of a request
+    or a response in bytes per second, averaged over that time. With ``socket_path``, all connections use that local socket.
     """
 
     def __init__(

@@ -17,7 +17,6 @@ GUIDES = sorted((REPOSITORY / "docs" / "docsite" / "rst").glob("*.rst"))
 # Not ours, but what Ansible, the operating system, its packages or OpenSSL say.
 FOREIGN = {
     "Failed to import the required Python library (requests)",
-    "No space left on device",
     "No package matching 'docker-distribution'",
     "cannot reach ...: connection refused",
     "certificate verify failed",
