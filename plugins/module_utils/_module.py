@@ -25,6 +25,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ._argspec import check_filled, check_text, registry_options, text_of_secret
 from ._errors import ImageError, MissingLibrary
 from ._imports import importing
+from ._interrupt import limited_cleanup
 from ._operations.stores import NoLocalStores, OpenLocal, Stores, open_stores
 from ._process import run_command
 from ._run import Run
@@ -66,7 +67,7 @@ class RegistryModule:
         run = Run(run_command, self.params["jobs"], self.check_mode)
         try:
             opened = open_stores(self.params, run, self.ansible.no_log_values.add, self._local)
-            with self._progress(run), opened as stores:
+            with limited_cleanup(), self._progress(run), opened as stores:
                 result = operation(stores)
         except MissingLibrary as error:
             message = missing_required_lib(error.library) if error.is_absent else str(error)

@@ -28,8 +28,6 @@ _FIRST = 4.0
 _INTERVAL = 1.0
 # How long a write may take before the task ends without it.
 _WRITE = 1.0
-# How long a task may clean up after Ctrl-C before it ends without that: a stalled connection could delay it.
-_GRACE = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _Key = tuple[str, str]
@@ -135,12 +133,7 @@ class _File:
         # It may be within a write, or wait for a lock that the interrupted thread holds.
         self._thread.join(_WRITE)
         self._remove()
-        handler = self._handlers[number] or signal.SIG_DFL
-        if callable(handler):  # it raises KeyboardInterrupt
-            late = threading.Timer(_GRACE, os._exit, (128 + number,))
-            late.daemon = True
-            late.start()
-        signal.signal(number, handler)
+        signal.signal(number, self._handlers[number] or signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
     def _write_until_end(self) -> None:

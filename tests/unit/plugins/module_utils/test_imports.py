@@ -17,7 +17,7 @@ from ansible_collections.drayage.registry.plugins import module_utils
 ROOT = pathlib.Path(next(iter(module_utils.__path__)))
 # From the bottom. What stands in one line may import from another package of the same line.
 FLOORS = (
-    ("_text", "_messages", "_settling", "_imports"),
+    ("_text", "_messages", "_settling", "_imports", "_interrupt"),
     ("_errors",),
     ("_files", "_process", "_argspec"),
     ("_run",),
