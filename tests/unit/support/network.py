@@ -11,6 +11,11 @@ import typing as t
 import pytest
 import urllib3.connectionpool
 
+from ansible_collections.drayage.registry.tests.unit.support.responses import body_of
+
+# The status, the headers and the body.
+Answer = tuple[int, dict[str, str], bytes]
+
 
 class Sent(t.NamedTuple):
     """A request as urllib3 gets it; ``timeout`` is for connecting and for reading, ``proxy`` a URL or empty."""
@@ -23,6 +28,27 @@ class Sent(t.NamedTuple):
     is_verified: bool
     timeout: tuple[float, float]
     proxy: str
+
+
+class Network:
+    """Answers in place of connections, with one answer after the other, the last for ever."""
+
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self.answers = list(answers)
+        self.sent: list[Sent] = []
+
+    def send(self, request: Sent) -> urllib3.HTTPResponse:
+        self.sent.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, headers, body = answer
+        return body_of(body, headers, status)
+
+
+def answer(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
+    """An answer of the network; a header is given with ``_`` in place of ``-``."""
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
 
 
 def intercept(monkeypatch: pytest.MonkeyPatch, answer: t.Callable[[Sent], urllib3.HTTPResponse]) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._registry.registr
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
+from ansible_collections.drayage.registry.tests.unit.support.network import Network, intercept
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer
 from ansible_collections.drayage.registry.tests.unit.support.scripted_transport import Script, client_of, stop_clock
 
@@ -106,3 +107,19 @@ def scripted(clock):
 
     yield make
     assert [script.replies for script in scripts if script.replies] == []
+
+
+@pytest.fixture
+def connect(monkeypatch, clock):
+    """A session, and the network that gives these answers."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def make(*answers, entry=None, others=(), retries=3):
+        network = Network(*answers)
+        intercept(monkeypatch, network.send)
+        settings = entry or RegistrySettings("r.example")
+        policy = Policy(timeout=7.0, retries=retries)
+        return Session("r.example", settings, Registries([settings, *others]), policy, RunStats()), network
+
+    return make
