@@ -27,8 +27,14 @@ options:
         each tag that the inventory lists. Without O(base), do not prune from an incremental bundle.
       - Tags that contain an image's digest, such as cosign's C(sha256-<hex>.sig) and tags from the referrers tag schema, are kept as long as this image
         exists. If an index is kept, its children are also kept, even if their own tags are deleted.
+      - Before the module deletes the last tag of an image from a registry, it adds the annotation C(drayage.registry.pruning) to the manifests of these
+        tags. If the task is interrupted, the next run thus finds them and deletes them. Their signatures stay valid. The module skips this if the
+        registry refuses to overwrite these tags.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image
         that they belong to. It never deletes the referrers of an image that is kept.
+        If the task is interrupted in between, the next run finds them only if the image still has a tag such as C(sha256-<hex>.sig). Otherwise, delete them
+        with M(drayage.registry.image_delete), the image's digest, O(drayage.registry.image_delete#module:scope=manifest) and
+        O(drayage.registry.image_delete#module:referrers=true).
       - The task fails if a repository is both a source and a destination, even of different entries. Use separate tasks for a chain of repositories.
     type: bool
     default: false

@@ -23,6 +23,7 @@ from .._run import Run
 from .._stores.repository import Repository
 from .._transfer.parallel import for_each
 from .other_tags import current_tags
+from .prune_marks import find_marked
 
 # The digests of the descendants of indexes, by the digests of the indexes.
 Descendants = dict[str, set[str]]
@@ -30,30 +31,36 @@ Descendants = dict[str, set[str]]
 
 def without_needed(
     store: Repository, prunable: t.Mapping[str, Descriptor], declared: t.Collection[str], run: Run
-) -> dict[str, Descriptor]:
+) -> tuple[dict[str, Descriptor], frozenset[str]]:
     """Return the prunable tags that can be deleted: those that are not attached to an image that is kept.
 
     If all tags of an image are deleted, the tags attached to it are deleted as well. Images without a tag, such as
     children of an index, are kept. So are images with a ``declared`` digest, and the children of all images that are
-    kept. Raises ImageError.
+    kept. The exceptions are images whose tags an interrupted run deleted: their digests are returned, too. Raises
+    ImageError.
     """
     found = subjects(prunable)
     if not found:
-        return dict(prunable)
+        return dict(prunable), frozenset()
     going = {known.digest for tag, known in prunable.items() if tag not in found} - set(declared)
     is_registry = store.location.is_registry
+    interrupted: set[str] = set()
     with naming(store.reference("")):
+        if is_registry:
+            there = dict(zip(found, for_each(store.find, found.values(), run.jobs)))
+            unknown = {tag: one for tag, one in found.items() if there[tag] and one not in going.union(declared)}
+            interrupted = find_marked(store, unknown, run)
+            going |= interrupted
         used: set[str] = set()
         if going.intersection(found.values()) or not is_registry:
             others = current_tags(store, (), (), run, without=prunable)
             # A tag that could not be looked at may keep any of them.
             used = {*going, *found.values()} if others is None else in_use(store, others, run)
         if is_registry:
-            there = dict(zip(found, for_each(store.find, found.values(), run.jobs)))
             needed = {tag for tag, subject in found.items() if there[tag] and subject not in going - used}
         else:  # the children of an image go with it, unless another image needs them
             needed = {tag for tag, subject in found.items() if subject in used.union(declared)}
-    return {tag: known for tag, known in prunable.items() if tag not in needed}
+    return {tag: known for tag, known in prunable.items() if tag not in needed}, frozenset(interrupted - used)
 
 
 def in_use(

@@ -23,7 +23,7 @@ from .._transfer.attached import Attachment
 from .._transfer.job import DELETED, Job
 from .._transfer.parallel import for_each
 from .._transfer.request import Plan
-from . import attached_tags, prune_attached
+from . import attached_tags, prune_attached, prune_marks
 from .delete_attached import delete_attached
 from .other_tags import current_tags, delete_untagged
 from .unlisted_tags import UnlistedTag, find_absent, find_existing
@@ -41,7 +41,8 @@ class PrunableTags:
     deleted. ``unlisted`` has the unselected tags that must be absent from their sources. Looked up: ``tags`` maps the
     tags that may be deleted to what they point to. ``declared`` has the digests of the declared images and their
     children, and ``needed`` the tags and digests that the repository must have. ``left_to_others`` are tags that other
-    hosts delete. ``attached`` has untagged artifacts to delete, by the digests of their images.
+    hosts delete. ``interrupted`` has the digests of images whose tags an interrupted run deleted. ``attached`` has
+    untagged artifacts to delete, by the digests of their images.
     """
 
     store: Repository
@@ -55,6 +56,7 @@ class PrunableTags:
     declared: frozenset[str] = frozenset()
     needed: frozenset[str] = frozenset()
     left_to_others: frozenset[str] = frozenset()
+    interrupted: frozenset[str] = frozenset()
     attached: dict[str, list[Attachment]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -89,9 +91,17 @@ class PrunableTags:
         self.left_to_others = frozenset(tag for tag in self.tags if not self.is_ours(tag))
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
 
+    def images(self) -> list[str]:
+        """Return the digests of the images that lose tags, or lost all of them in an interrupted run, and are not declared."""
+        attached = attached_tags.subjects(self.tags)
+        found = [known.digest for tag, known in self.tags.items() if tag not in attached]
+        return [digest for digest in dict.fromkeys([*found, *sorted(self.interrupted)]) if digest not in self.declared]
+
     def attached_by_tag(self) -> dict[str, list[Attachment]]:
-        """Return the artifacts to delete, by the last tag of their image."""
-        last = {known.digest: tag for tag, known in self.tags.items()}
+        """Return the artifacts to delete, by the last tag of their image, or that is attached to an image without a tag."""
+        attached = attached_tags.subjects(self.tags).items()
+        last = {subject: tag for tag, subject in attached if subject in self.interrupted}
+        last.update({known.digest: tag for tag, known in self.tags.items()})
         return {last[digest]: found for digest, found in self.attached.items() if digest in last}
 
     def fail(self, error: ImageError) -> Job:
@@ -134,7 +144,8 @@ def _keep_needed(prunable: t.Iterable[PrunableTags], run: Run) -> list[Job]:
     failed = []
     for group in prunable:
         try:
-            group.tags = attached_tags.without_needed(group.store, group.tags, group.declared, run)
+            found = attached_tags.without_needed(group.store, group.tags, group.declared, run)
+            group.tags, group.interrupted = found
         except ImageError as error:
             failed.append(group.fail(error))
     return failed
@@ -149,7 +160,7 @@ def _find_attached(prunable: t.Sequence[PrunableTags], run: Run) -> list[Job]:
         try:
             if group.referrers:
                 known = read[group.store.location.root]
-                group.attached = prune_attached.find(group.store, group.tags, group.declared, going, run, known)
+                group.attached = prune_attached.find(group.store, group.images(), group.tags, going, run, known)
         except ImageError as error:
             failed.append(group.fail(error))
     return failed
@@ -203,7 +214,8 @@ class _Deletion:
         self._deleted: list[str] = []
         self._untagged: list[str] = []
         self._failed: set[str] = set()
-        going = {known.digest for known in group.tags.values()}
+        self._marked: dict[str, Descriptor] = {}
+        going = {known.digest for known in group.tags.values()} | group.interrupted
         attached = attached_tags.subjects(group.tags)
         self._attached = {tag: subject for tag, subject in attached.items() if subject in going}
 
@@ -211,6 +223,10 @@ class _Deletion:
     def images(self) -> list[Job]:
         """The resulting jobs."""
         return [self._jobs[tag] for tag in self._group.tags]
+
+    def mark_attached(self) -> None:
+        """Let the next run find the tags attached to images, if this one is interrupted after it has deleted the images' tags."""
+        self._marked = prune_marks.mark(self.store, self._attached, self._group.tags)
 
     def image_tags(self) -> list[str]:
         """Return the tags to delete first."""
@@ -232,11 +248,12 @@ class _Deletion:
     def remove(self, tag: str) -> None:
         """Delete a tag, unless another client has moved it since it was resolved."""
         store, known = self.store, self._group.tags[tag]
+        marked = self._marked.get(tag, known)
         try:
             with naming(store.reference(tag)):
-                _check_unmoved(store, tag, known)
-                if store.delete_tag(tag, known.digest) == "unique_manifest":
-                    self._untagged.append(known.digest)
+                _check_unmoved(store, tag, marked)
+                if store.delete_tag(tag, marked.digest) == "unique_manifest":
+                    self._untagged += [known.digest, marked.digest]
         except ImageError as error:
             self.note(tag, error)
         else:
@@ -310,6 +327,8 @@ def _batches(deletions: t.Iterable[_Deletion]) -> list[list[_Deletion]]:
 
 def _delete_tags(batch: list[_Deletion]) -> None:
     """Delete image tags first, then the tags attached to these images, and finally manifests without a tag."""
+    for one in batch:
+        one.mark_attached()
     _remove([(one, tag) for one in batch for tag in one.image_tags()])
     _remove([(one, tag) for one in batch for tag in one.last_tags()])
     for one in batch:

@@ -18,7 +18,6 @@ import typing as t
 
 from .._errors import InvalidContent, naming
 from .._image import referrers
-from .._image.descriptor import Descriptor
 from .._run import Run
 from .._stores.referrers_interface import HasReferrers
 from .._stores.repository import Repository, Store
@@ -29,21 +28,19 @@ from .other_tags import current_tags
 
 def find(
     store: Repository,
-    tags: t.Mapping[str, Descriptor],
-    stays: t.Collection[str],
+    images: t.Sequence[str],
+    tags: t.Collection[str],
     going: t.Collection[str],
     run: Run,
     read: Descendants,
 ) -> dict[str, list[Attachment]]:
-    """Return the artifacts to delete with the images of prunable ``tags``, by the digests of these images.
+    """Return the artifacts to delete with these images, by the digests of the images, if only prunable ``tags`` point to them.
 
-    Images whose digests are in ``stays`` are kept. ``going`` are the references of all tags that are pruned, here and
-    in other repositories. For ``read``, see :func:`images_in_use`. Raises ImageError.
+    ``going`` are the references of all tags that are pruned, here and in other repositories. For ``read``, see
+    :func:`images_in_use`. Raises ImageError.
     """
     if not isinstance(store, Store) or not isinstance(store, HasReferrers):
         return {}
-    images = [known.digest for tag, known in tags.items() if not referrers.subject_of_tag(tag)]
-    images = [digest for digest in dict.fromkeys(images) if digest not in stays]
     with naming(store.reference("")), concurrent.futures.ThreadPoolExecutor(run.jobs) as pool:
         found = depth_first(find_attached(store, images, (), pool.map), images)
         used = images_in_use(store, tags, found, going, run, read) if found else None

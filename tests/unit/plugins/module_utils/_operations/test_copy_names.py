@@ -15,6 +15,7 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.signi
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.tests.unit.support import runs
 from ansible_collections.drayage.registry.tests.unit.support.images import image
+from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Tags
 
 ONE, TWO = image("linux/amd64", b"one"), image("linux/amd64", b"two")
 APP = "r.example/app:1"
@@ -132,11 +133,12 @@ class TestUntagged:
         assert delete_untagged(untagged, [TWO.digest], ["2"], ["1"], runs.run()) == []
 
     def test_an_error_about_attached_tags_names_the_repository(self, untagged, monkeypatch):
-        def refuse():
-            raise Refused("returned 500")
+        class Broken(Tags):
+            def __call__(self):
+                raise Refused("returned 500")
 
         tag = "sha256-%s.sig" % TWO.digest[7:]
-        monkeypatch.setattr(untagged, "tags", refuse)
+        monkeypatch.setattr(untagged, "tags", Broken())
         prunable = {tag: ONE.manifest.descriptor, "2": TWO.manifest.descriptor}
         with pytest.raises(Refused) as caught:
             without_needed(untagged, prunable, (), runs.run())
