@@ -12,35 +12,30 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
     InvalidReference,
     Refused,
 )
-from ansible_collections.drayage.registry.plugins.module_utils._image import deletion_marker
-from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import (
-    Deleted,
-    DeleteOptions,
-    delete,
+from ansible_collections.drayage.registry.plugins.module_utils._operations.delete import Deleted
+from ansible_collections.drayage.registry.tests.unit.support.deletions import (
+    BY_DIGEST,
+    ONE,
+    REPOSITORY,
+    TEN,
+    TWO,
+    A,
+    B,
+    Forgetful,
+    add_images,
+    deleting,
 )
-from ansible_collections.drayage.registry.tests.unit.support import runs
-from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
-from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
-
-A, B = (image("linux/amd64", b"base", text) for text in (b"a", b"b"))
-REPOSITORY = "r.example/app"
-ONE, TEN, TWO = (REPOSITORY + ":" + tag for tag in ("1", "10", "2"))
-BY_DIGEST = REPOSITORY + "@" + A.digest
+from ansible_collections.drayage.registry.tests.unit.support.images import entry, index
 
 
 @pytest.fixture
 def place(place):
-    """Have two tags of one image, and one of another."""
-    return place.add(A, tag="10").add(A, tag="1").add(B, tag="2")
+    return add_images(place)
 
 
 @pytest.fixture
 def run(stores):
-    def deleted(image, scope="tag", dry_run=False, **more):
-        stores.run = runs.run(dry_run=dry_run)
-        return delete(DeleteOptions(image, scope, **more), stores)
-
-    return deleted
+    return deleting(stores)
 
 
 def warnings(stores):
@@ -209,82 +204,6 @@ def test_a_tag_that_has_moved_on_is_not_deleted(run, place, scope):
     assert set(place.tags) == {"1", "2", "10"}
 
 
-def test_an_interrupted_deletion_is_completed(run, place):
-    config, marker = deletion_marker.make(B.digest, docker=False)
-    place.add(marker, tag="2")
-    assert run(TWO + "@" + B.digest).digest == marker.digest
-    assert "2" not in place.tags
-    place.add(marker, tag="2")
-    with pytest.raises(ImageError, match="the tag points to " + marker.digest):
-        run(TWO + "@" + A.digest)
-
-
-class TestManifestWhoseTagPointsToADeletionMarker:
-    """The task is to delete an image with all its tags, after the deletion of one of them was interrupted."""
-
-    NAME = TWO + "@" + A.digest
-
-    @pytest.fixture
-    def marker(self, place):
-        place.referrers = Api(place)
-        config, marker = deletion_marker.make(A.digest, docker=False)
-        place.add(marker, tag="2")
-        return marker
-
-    @pytest.mark.parametrize("dry_run", [True, False])
-    def test_marker_and_image_are_deleted_in_one_run(self, run, place, marker, dry_run):
-        deleted = run(self.NAME, "manifest", dry_run)
-        image = {ONE: A.digest, TEN: A.digest, BY_DIGEST: A.digest}
-        before = {TWO: marker.digest, REPOSITORY + "@" + marker.digest: marker.digest, **image}
-        method = "" if dry_run else "digest"
-        assert deleted == Deleted(A.digest, ["1", "2", "10"], [], before, dict.fromkeys(before), method)
-        assert place.names("delete") == ([] if dry_run else [A.digest, marker.digest])
-        if not dry_run:
-            assert not place.tags
-            assert run(self.NAME, "manifest") == Deleted()
-
-    @pytest.mark.parametrize("dry_run", [True, False])
-    def test_referrers_of_the_image_are_deleted(self, run, place, marker, dry_run):
-        sbom = attach(place, A, b"sbom")
-        deleted = run(self.NAME, "manifest", dry_run, referrers=True)
-        assert (deleted.digest, [one.digest for one in deleted.attached]) == (A.digest, [sbom.digest])
-        assert place.names("delete") == ([] if dry_run else [A.digest, marker.digest, sbom.digest])
-
-    def test_the_rest_is_deleted_if_the_image_was_deleted(self, run, place, marker):
-        sbom = attach(place, A, b"sbom")
-        place.delete(A.digest)
-        deleted = run(self.NAME, "manifest", referrers=True)
-        assert (deleted.digest, deleted.removed, deleted.method) == (A.digest, ["2"], "digest")
-        assert BY_DIGEST not in deleted.before
-        assert [one.digest for one in deleted.attached] == [sbom.digest]
-        assert not {marker.digest, sbom.digest} & set(place.manifests)
-        assert run(self.NAME, "manifest", referrers=True) == Deleted()
-
-    def test_a_run_that_fails_between_both_is_repeated(self, run, place, marker):
-        delete_manifest, broken = place.delete, [marker.digest]
-
-        def refuse_once(digest):
-            if digest in broken:
-                broken.remove(digest)
-                raise Refused("returned 500")
-            return delete_manifest(digest)
-
-        place.delete = refuse_once
-        with pytest.raises(Refused):
-            run(self.NAME, "manifest")
-        assert run(self.NAME, "manifest").removed == ["2"]
-        assert marker.digest not in place.manifests
-
-    def test_nothing_is_deleted_while_tags_are_uncertain(self, run, place, marker):
-        Forgetful(place, "1", "10")
-        with pytest.raises(ImageError, match="would be deleted along with manifest " + A.digest):
-            run(self.NAME, "manifest")
-        assert {A.digest, marker.digest} < set(place.manifests)
-
-    def test_only_the_tag_is_deleted_with_scope_tag(self, run, place, marker):
-        assert (run(self.NAME).digest, set(place.tags)) == (marker.digest, {"1", "10"})
-
-
 @pytest.mark.parametrize(
     ("name", "scope", "cause"),
     [
@@ -303,23 +222,6 @@ def test_a_reference_must_have_what_is_deleted(run, stores, name, scope, cause):
         run(name, scope)
     assert cause in str(caught.value)
     assert stores.opened == []
-
-
-class Forgetful:
-    """Lets a repository list these tags, whatever it has."""
-
-    def __init__(self, place, *listed):
-        self._tags, self._listed = place.tags, listed
-        place.tags = self
-
-    def __call__(self):
-        return list(self._listed)
-
-    def __getattr__(self, name):
-        return getattr(self._tags, name)
-
-    def __delitem__(self, name):
-        del self._tags[name]
 
 
 def test_a_manifest_is_not_deleted_while_its_tags_are_uncertain(run, place):
@@ -361,102 +263,3 @@ def test_an_image_stays_if_a_tag_cannot_be_resolved(run, place):
         run(TWO)
     assert str(caught.value) == TEN + ": returned 500."
     assert B.digest in place.manifests
-
-
-class TestReferrers:
-    @pytest.fixture(autouse=True)
-    def referrers(self, place):
-        place.referrers = Api(place)
-        return place.referrers
-
-    @pytest.fixture
-    def sbom(self, place):
-        return attach(place, A, b"sbom")
-
-    @pytest.fixture
-    def signature(self, place, sbom):
-        return attach(place, sbom, b"signature of the sbom")
-
-    @pytest.mark.parametrize("dry_run", [True, False])
-    def test_they_are_deleted_after_the_image_and_the_deepest_first(
-        self, run, stores, place, sbom, signature, referrers, dry_run
-    ):
-        kept = attach(place, B, b"sbom of another image")
-        deleted = run(ONE, "manifest", dry_run, referrers=True)
-        assert [one.digest for one in deleted.attached] == [sbom.digest, signature.digest]
-        assert stores.opened == [(ONE, True, "", True)]
-        gone = [] if dry_run else [A.digest, signature.digest, sbom.digest]
-        assert place.names("delete") == gone
-        lists = [(sbom.digest, [signature.digest]), (A.digest, [sbom.digest])]
-        assert referrers.detached == ([] if dry_run else lists)
-        assert kept.digest in place.manifests
-
-    def test_they_stay_unless_their_deletion_is_requested(self, run, place, sbom):
-        assert run(ONE, "manifest").attached == []
-        assert sbom.digest in place.manifests
-
-    def test_one_with_a_tag_stays_with_what_is_attached_to_it(self, run, place, sbom, signature):
-        place.add(sbom, tag="sbom")
-        assert run(ONE, "manifest", referrers=True).attached == []
-        assert {sbom.digest, signature.digest} < set(place.manifests)
-
-    def test_a_cosign_tag_is_deleted_with_its_manifest(self, run, place, referrers):
-        tag = "sha256-%s.sig" % A.digest[7:]
-        signature = image("unknown/unknown", b"cosign's signature")
-        place.add(signature, tag=tag)
-        deleted = run(ONE, "manifest", referrers=True)
-        assert [(one.digest, one.tag) for one in deleted.attached] == [(signature.digest, tag)]
-        assert signature.digest not in place.manifests
-        assert (tag in place.tags, referrers.detached) == (False, [])
-
-    def test_a_cosign_tag_that_outlives_its_manifest_is_deleted_too(self, run, place):
-        tag = "sha256-%s.sig" % A.digest[7:]
-        place.add(image("unknown/unknown", b"cosign's signature"), tag=tag)
-        delete_manifest = place.delete
-        place.delete = lambda digest: delete_manifest(digest) if digest == A.digest else True
-        run(ONE, "manifest", referrers=True)
-        assert place.names("delete_tag") == [tag]
-
-    @pytest.mark.parametrize("dry_run", [True, False])
-    def test_the_rest_of_an_interrupted_deletion_is_deleted_by_the_digest(self, run, place, sbom, dry_run):
-        place.delete(A.digest)
-        deleted = run(BY_DIGEST, "manifest", dry_run, referrers=True)
-        assert [one.digest for one in deleted.attached] == [sbom.digest]
-        assert deleted == Deleted(A.digest, method="" if dry_run else "digest", attached=deleted.attached)
-        assert (sbom.digest in place.manifests) is dry_run
-        if not dry_run:
-            assert run(BY_DIGEST, "manifest", referrers=True) == Deleted()
-            assert run(ONE, "manifest", referrers=True) == Deleted()
-
-    def test_a_failure_says_how_to_delete_the_rest(self, run, place, sbom):
-        delete_manifest = place.delete
-
-        def refuse(digest):
-            if digest == sbom.digest:
-                raise Refused("returned 405", hint="Allow it.")
-            return delete_manifest(digest)
-
-        place.delete = refuse
-        with pytest.raises(Refused) as caught:
-            run(ONE, "manifest", referrers=True)
-        assert str(caught.value) == (
-            "%s@%s: returned 405. Allow it. The image itself was deleted. Run the task again with its digest to delete "
-            "its referrers. If tags of the deleted image remain, delete each of them with scope: tag."
-            % (REPOSITORY, sbom.digest)
-        )
-
-    def test_they_are_deleted_before_a_tag_that_cannot_be_deleted(self, run, place, sbom):
-        place.delete = lambda digest: place.asked.append(("delete", digest)) or True
-        place.broken.add("10")
-        place.find = place.resolve
-        with pytest.raises(Refused, match=TEN + ": returned 500"):
-            run(ONE, "manifest", referrers=True)
-        assert place.names("delete") == [A.digest, sbom.digest]
-
-    def test_they_cannot_be_deleted_with_a_tag(self, run, place):
-        with pytest.raises(ImageError, match="referrers cannot be deleted with scope: tag") as caught:
-            run(ONE, referrers=True)
-        assert str(caught.value).endswith("Set scope: manifest, or remove the referrers option.")
-        del place.referrers
-        with pytest.raises(ImageError, match="cannot store referrers"):
-            run(ONE, "manifest", referrers=True)
