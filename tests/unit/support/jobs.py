@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans as jobs that are executed."""
+"""Plans as jobs that are executed, and what became of jobs."""
 
 from __future__ import annotations
 
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.outcome import Synced
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.execute import execute
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.job import Job, Moved
 from ansible_collections.drayage.registry.plugins.module_utils._transfer.prediction import predict
@@ -35,3 +36,8 @@ def predicted(plan: Plan) -> Moved:
     job = job_of(plan)
     predict([job])
     return job.moved
+
+
+def told(synced: Synced) -> list[tuple[str, str]]:
+    """Name and action of each image, in order."""
+    return [(image.dest.partition("/")[2], image.action) for image in synced.images]

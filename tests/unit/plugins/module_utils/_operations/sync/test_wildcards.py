@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import Refused
 from ansible_collections.drayage.registry.tests.unit.support.images import image
+from ansible_collections.drayage.registry.tests.unit.support.jobs import told
 
 A, B, C = (image("linux/amd64", b"base", text) for text in (b"a", b"b", b"c"))
 NONE = "sha256:" + "0" * 64
@@ -30,10 +31,6 @@ def place(source):
     for name in ("t/a", "t/b", "t/gone"):
         source["d.example/" + name].add(C, tag="old")
     return source
-
-
-def told(synced):
-    return [(job.dest[len("d.example/") :], job.action) for job in synced.images]
 
 
 @pytest.mark.parametrize("entry", [{"tags": ["1"]}, {"tags": [A.digest]}, {"include": ["1"]}])
