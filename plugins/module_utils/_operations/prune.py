@@ -87,8 +87,12 @@ class PrunableTags:
         self.needed = self.needed.difference(absent)
 
     def leave_to_others(self) -> None:
-        """Keep only the tags that this host deletes."""
-        self.left_to_others = frozenset(tag for tag in self.tags if not self.is_ours(tag))
+        """Keep only the tags that this host deletes. The host that deletes an image's first tag deletes the tags attached to it."""
+        attached = attached_tags.subjects(self.tags)
+        first = {self.tags[tag].digest: tag for tag in sorted(self.tags, reverse=True) if tag not in attached}
+        self.left_to_others = frozenset(
+            tag for tag in self.tags if not self.is_ours(first.get(attached.get(tag, ""), tag))
+        )
         self.tags = {tag: known for tag, known in self.tags.items() if tag not in self.left_to_others}
 
     def images(self) -> list[str]:

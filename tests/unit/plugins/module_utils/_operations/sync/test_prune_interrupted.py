@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImmutableTag
 from ansible_collections.drayage.registry.plugins.module_utils._image import deletion_marker, media_types
 from ansible_collections.drayage.registry.plugins.module_utils._operations import prune_marks
+from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.slices import Slice
 from ansible_collections.drayage.registry.tests.unit.support.images import entry, image, index
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import Api, attach
 
@@ -173,3 +174,13 @@ def test_a_mark_for_another_image_does_not_count(place, prune):
     del place.tags["old"]
     assert deleted(prune()) == []
     assert TAG in place.tags
+
+
+def test_the_host_that_deletes_the_image_deletes_what_is_attached(place, prune):
+    """By its name, the attached tag belongs to the other host, which may run first, or not at all."""
+    del place.tags["old"]
+    assert Slice(1, 2).has("d.example/a:" + TAG)
+    tag = next(tag for tag in map("old-{}".format, range(99)) if Slice(2, 2).has("d.example/a:" + tag))
+    place.add(C, tag=tag)
+    assert deleted(prune(slice="1/2")) == []
+    assert deleted(prune(slice="2/2")) == [tag, TAG]
