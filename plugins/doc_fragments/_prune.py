@@ -32,9 +32,9 @@ options:
         registry refuses to overwrite these tags.
       - With O(referrers=true), the module also deletes untagged referrers, such as signatures and SBOMs, after it has deleted the last tag of the image
         that they belong to. It never deletes the referrers of an image that is kept.
-        If the task is interrupted in between, the next run finds them only if the image still has a tag such as C(sha256-<hex>.sig). Otherwise, delete them
-        with M(drayage.registry.image_delete), the image's digest, O(drayage.registry.image_delete#module:scope=manifest) and
-        O(drayage.registry.image_delete#module:referrers=true).
+        If the task is interrupted in between, the next run finds them only if the image is in a registry and still has a tag such as
+        C(sha256-<hex>.sig). Otherwise, delete them with M(drayage.registry.image_delete), the image's digest,
+        O(drayage.registry.image_delete#module:scope=manifest) and O(drayage.registry.image_delete#module:referrers=true).
       - The task fails if a repository is both a source and a destination, even of different entries. Use separate tasks for a chain of repositories.
     type: bool
     default: false
