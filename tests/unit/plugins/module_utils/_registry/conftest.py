@@ -9,11 +9,13 @@ import subprocess
 
 import pytest
 
-from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Authenticator
+from ansible_collections.drayage.registry.plugins.module_utils._registry import upload
+from ansible_collections.drayage.registry.plugins.module_utils._registry.auth import Access, Authenticator
 from ansible_collections.drayage.registry.plugins.module_utils._registry.credentials import Credential
 from ansible_collections.drayage.registry.plugins.module_utils._registry.registry_client import RegistryClient
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy, Session
 from ansible_collections.drayage.registry.plugins.module_utils._registry.settings import Registries, RegistrySettings
+from ansible_collections.drayage.registry.plugins.module_utils._registry.upload import BlobUploader
 from ansible_collections.drayage.registry.plugins.module_utils._run import RunStats
 from ansible_collections.drayage.registry.tests.unit.support.network import Network, intercept
 from ansible_collections.drayage.registry.tests.unit.support.odd_server import OddServer
@@ -121,5 +123,17 @@ def connect(monkeypatch, clock):
         settings = entry or RegistrySettings("r.example")
         policy = Policy(timeout=7.0, retries=retries)
         return Session("r.example", settings, Registries([settings, *others]), policy, RunStats()), network
+
+    return make
+
+
+@pytest.fixture
+def uploader(scripted, monkeypatch):
+    """An uploader for a registry that gives these replies; a blob of ten bytes has pieces of eight, and then of four."""
+    monkeypatch.setattr(upload, "_PIECES", (8, 4))
+
+    def make(*replies, **options):
+        client, script = scripted(*replies, **options)
+        return BlobUploader(client, Access("app", frozenset(("pull", "push")))), script
 
     return make

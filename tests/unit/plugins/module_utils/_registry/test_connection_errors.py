@@ -15,9 +15,7 @@ import pytest
 import requests
 from urllib3 import exceptions as urllib3_errors
 
-from ansible_collections.drayage.registry.plugins.module_utils._errors import (
-    ConnectionFailed,
-)
+from ansible_collections.drayage.registry.plugins.module_utils._errors import ConnectionFailed
 from ansible_collections.drayage.registry.plugins.module_utils._registry.connection_errors import (
     PermanentConnectionError,
     broken_connection,
