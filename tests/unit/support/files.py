@@ -13,3 +13,8 @@ import pathlib
 def listed(directory: pathlib.Path) -> list[str]:
     """The names of everything in a directory, hidden files included, in order."""
     return sorted(os.listdir(directory))
+
+
+def files(directory: pathlib.Path) -> list[str]:
+    """The paths of all files below a directory."""
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())

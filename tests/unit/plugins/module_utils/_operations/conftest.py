@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.drayage.registry.tests.unit.support.gpg_signing import Home
 from ansible_collections.drayage.registry.tests.unit.support.memory_stores import MemoryStores
 
 
@@ -18,3 +19,12 @@ def stores():
 def place(stores):
     """An empty repository, r.example/app."""
     return stores.repository("r.example", "app")
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    """Two homes of gpg, whose keys have a passphrase and none."""
+    made = [Home(tmp_path_factory.mktemp("g") / "h", passphrase) for passphrase in ("planted passphrase", "")]
+    yield made
+    for home in made:
+        home.stop()

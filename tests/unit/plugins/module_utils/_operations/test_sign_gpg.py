@@ -8,102 +8,39 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
-import subprocess
-import time
 
 import pytest
 
 from ansible_collections.drayage.registry.plugins.module_utils._errors import ImageError, InvalidReference, Refused
-from ansible_collections.drayage.registry.plugins.module_utils._image.policy import Requirement
-from ansible_collections.drayage.registry.plugins.module_utils._image.signed_identity import IdentityRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sign import SignedDigest
-from ansible_collections.drayage.registry.plugins.module_utils._operations.sign_gpg import GpgOptions, sign_with_gpg
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.evidence import NotVerified
-from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.gpg import keyring_of
 from ansible_collections.drayage.registry.plugins.module_utils._operations.signing.rules import PolicyRule
 from ansible_collections.drayage.registry.plugins.module_utils._operations.verify import VerifyOptions, verify
-from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._stores import signature_files
 from ansible_collections.drayage.registry.plugins.module_utils._stores.directory import Directory
-from ansible_collections.drayage.registry.tests.unit.support.images import descriptor, entry, image, index
-
-AMD64, ARM64 = image("linux/amd64", b"amd64"), image("linux/arm64", b"arm64")
-INDEX = index(entry(AMD64, "linux/amd64"), entry(ARM64, "linux/arm64"))
-APP, PASSPHRASE = "r.example/app:1", "planted passphrase"
-needs_gpg = pytest.mark.skipif(not shutil.which("gpg"), reason="the program gpg is not installed")
-
-
-def run_command(argv, stdin, seconds=None, limit=None):
-    run_command.calls.append((argv, seconds, limit))
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-run_command.calls = []
-
-
-class Home:
-    """A home of gpg with one key."""
-
-    def __init__(self, path, passphrase):
-        path.mkdir(mode=0o700)
-        self.path, self.passphrase = str(path), passphrase
-        secret = ["--pinentry-mode", "loopback", "--passphrase", passphrase]
-        self.run(*secret, "--quick-gen-key", "k <k@example.com>", "ed25519", "sign", "never")
-        listed = self.run("--with-colons", "--list-keys").decode()
-        self.fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
-
-    def run(self, *arguments):
-        command = ["gpg", "--batch", "--homedir", self.path, *arguments]
-        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
-
-    def expire(self):
-        self.run("--quick-set-expire", self.fingerprint, "seconds=1")
-        time.sleep(2.1)  # gpg cuts off fractions, and the key is still valid in its last second
-
-    def revoke(self):
-        path = "%s/openpgp-revocs.d/%s.rev" % (self.path, self.fingerprint)
-        with open(path, encoding="ascii") as stream:
-            certificate = stream.read().replace("\n:---", "\n---")  # the colon prevents revocations by mistake
-        with open(path, "w", encoding="ascii") as stream:
-            stream.write(certificate)
-        self.run("--import", path)
-
-    def disable(self):
-        self.run("--yes", "--edit-key", self.fingerprint, "disable", "save")
-
-
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory):
-    """Two homes, whose keys have a passphrase and none."""
-    made = [Home(tmp_path_factory.mktemp("g") / "h", passphrase) for passphrase in (PASSPHRASE, "")]
-    yield made
-    for home in made:
-        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
+from ansible_collections.drayage.registry.tests.unit.support.files import files
+from ansible_collections.drayage.registry.tests.unit.support.gpg_signing import (
+    AMD64,
+    APP,
+    ARM64,
+    INDEX,
+    add_images,
+    lookaside,
+    needs_gpg,
+    run_command,
+    signing,
+)
+from ansible_collections.drayage.registry.tests.unit.support.images import descriptor
 
 
 @pytest.fixture
 def place(place):
-    return place.add(AMD64, ARM64, INDEX, tag="all").add(AMD64, tag="1")
+    return add_images(place)
 
 
 @pytest.fixture
 def run(stores, tmp_path):
-    def signed(name=APP, key="k", dry_run=False, command=run_command, **more):
-        stores.run = Run(command, 2, dry_run)
-        return sign_with_gpg(GpgOptions(name, key, **{"lookaside": str(tmp_path / "sigs"), **more}), stores)
-
-    return signed
-
-
-def files(directory):
-    """The paths of all files below a directory."""
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
-
-
-def lookaside(digest, number=1):
-    return "app@sha256=%s/signature-%d" % (digest[7:], number)
+    return signing(stores, tmp_path / "sigs")
 
 
 @needs_gpg
@@ -204,93 +141,6 @@ class TestGpg:
         only_digest = "r.example/app@" + AMD64.digest
         signed = sign(only_digest)
         assert (signed.signed.identity, signed.signed.manifests[0].added) == (only_digest, ["gpg"])
-
-
-@needs_gpg
-class TestSeveralKeys:
-    """One user ID, as after the renewal of a key: the old one has expired."""
-
-    @pytest.fixture
-    def home(self, homes, tmp_path):
-        home = Home(tmp_path / "h", "")
-        secret = ["--pinentry-mode", "loopback", "--passphrase", ""]
-        home.expire()
-        home.run(*secret, "--quick-gen-key", "new <k@example.com>", "ed25519", "sign", "never")
-        yield home
-        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
-
-    def test_the_usable_key_of_a_user_signs_once(self, run, home, place):
-        first = run(key="k@example.com", home=home.path)
-        assert first.fingerprint != home.fingerprint
-        assert first.signed.manifests[0].added == ["gpg"]
-        assert run(key="k@example.com", home=home.path).signed.manifests[0].added == []
-
-    def test_a_key_that_has_expired_is_an_error(self, run, home, place):
-        with pytest.raises(ImageError) as caught:
-            run(key=home.fingerprint, home=home.path)
-        assert str(caught.value) == (
-            "%s: the private key %s is expired, revoked or disabled. Set gpg_key to a valid key."
-            % (APP, home.fingerprint)
-        )
-
-    def test_a_disabled_key_is_skipped(self, run, home, place):
-        home.run("--quick-set-expire", home.fingerprint, "never")
-        home.disable()
-        assert run(key="k@example.com", home=home.path).fingerprint != home.fingerprint
-        with pytest.raises(ImageError, match="is expired, revoked or disabled"):
-            run(key=home.fingerprint, home=home.path)
-
-    def test_several_usable_keys_are_an_error(self, run, home, place):
-        home.run("--quick-set-expire", home.fingerprint, "never")
-        with pytest.raises(ImageError) as caught:
-            run(key="k@example.com", home=home.path)
-        assert str(caught.value) == (
-            APP + ": gpg has 2 private keys for k@example.com. Set gpg_key to the fingerprint of one of them."
-        )
-
-
-@needs_gpg
-class TestInvalidatedKeys:
-    """The key was valid when it signed the image."""
-
-    @pytest.fixture
-    def home(self, tmp_path):
-        home = Home(tmp_path / "h", "")
-        yield home
-        subprocess.run(["gpgconf", "--homedir", home.path, "--kill", "all"], check=False, timeout=60)
-
-    @pytest.mark.parametrize("invalidate", [Home.expire, Home.revoke, Home.disable])
-    def test_their_signatures_can_be_removed(self, run, homes, home, place, tmp_path, invalidate):
-        run(key=home.fingerprint, home=home.path)
-        run(key=homes[1].fingerprint, home=homes[1].path)
-        invalidate(home)
-        with pytest.raises(ImageError, match="is expired, revoked or disabled"):
-            run(key=home.fingerprint, home=home.path)
-        for key in (home.fingerprint, "k@example.com"):
-            removed = run(key=key, home=home.path, is_present=False, dry_run=True).signed.manifests
-            assert removed == [SignedDigest(AMD64.digest, ["gpg"], [])]
-        run(key="k@example.com", home=home.path, is_present=False)
-        assert files(tmp_path / "sigs") == [lookaside(AMD64.digest)]
-        assert run(key=homes[1].fingerprint, home=homes[1].path).signed.manifests[0].added == []
-
-    @pytest.mark.parametrize("invalidate", [Home.expire, Home.revoke])
-    def test_their_signatures_do_not_count(self, run, home, place, tmp_path, invalidate):
-        run(key=home.fingerprint, home=home.path)
-        signature = (tmp_path / "sigs" / lookaside(AMD64.digest)).read_bytes()
-        found = []
-        for _state in ("valid", "invalid"):
-            requirement = Requirement("signedBy", (), (home.run("--export", home.fingerprint),), IdentityRule())
-            with keyring_of(requirement, run_command) as keyring:
-                found.append(keyring.open(signature)[1])
-            invalidate(home)
-        assert found == [home.fingerprint, ""]
-
-    def test_a_valid_key_of_the_user_takes_precedence(self, run, home, place):
-        run(key=home.fingerprint, home=home.path)
-        home.expire()
-        secret = ["--pinentry-mode", "loopback", "--passphrase", ""]
-        home.run(*secret, "--quick-gen-key", "new <k@example.com>", "ed25519", "sign", "never")
-        assert run(key="k@example.com", home=home.path, is_present=False).signed.manifests[0].removed == []
 
 
 @needs_gpg
