@@ -8,8 +8,6 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +19,6 @@ from ansible_collections.drayage.registry.plugins.module_utils._errors import (
 )
 from ansible_collections.drayage.registry.plugins.module_utils._image import reference as references
 from ansible_collections.drayage.registry.plugins.module_utils._image.digest import collect
-from ansible_collections.drayage.registry.plugins.module_utils._image.manifest import Manifest
 from ansible_collections.drayage.registry.plugins.module_utils._image.reference import LocalReference
 from ansible_collections.drayage.registry.plugins.module_utils._operations.roots import ROOTS
 from ansible_collections.drayage.registry.plugins.module_utils._operations.stores import Stores
@@ -33,40 +30,17 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.trans
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
 from ansible_collections.drayage.registry.plugins.module_utils._stores import repository as contract
+from ansible_collections.drayage.registry.tests.functional.support.store_places import (
+    ENGINES,
+    FILES,
+    REGISTRIES,
+    SETS,
+    Place,
+    bring,
+    manifest_of,
+    put_content,
+)
 from devtools import images
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-REGISTRIES = {"docker-registry 2.8": "registry", "distribution 3": "modern_registry"}
-ENGINES = {"docker-daemon": "dockerd", "containers-storage": "podman"}
-FILES = ("oci", "oci-archive", "docker-archive", "dir")
-SETS = {"a repository of a layout": "oci", "a tree of directories": "dir"}
-
-
-@dataclass
-class Place:
-    """A repository without images. ``reopen`` opens it as another task does, and ``tags`` are names that it can have.
-
-    Of a place with several repositories, ``reopen`` takes the name of another one.
-    """
-
-    kind: str
-    reopen: Callable[..., contract.Repository]
-    tags: tuple[str, ...] = ("1", "2")
-
-    @property
-    def tag(self) -> str:
-        """Return the first name: the empty one for the only image of a directory."""
-        return self.tags[0] if self.tags else ""
-
-    @property
-    def is_registry(self) -> bool:
-        return self.kind in REGISTRIES
-
-    @property
-    def is_engine(self) -> bool:
-        return self.kind in ENGINES
 
 
 @pytest.fixture(params=[*REGISTRIES, *FILES, *SETS, *ENGINES])
@@ -119,27 +93,6 @@ def other(repository):
 def pool():
     with concurrent.futures.ThreadPoolExecutor(2) as executor:
         yield executor
-
-
-def manifest_of(image, digest=None):
-    digest = digest or image.digest
-    return Manifest.parse(image.manifests[digest][1], digest=digest, content_type=image.manifests[digest][0])
-
-
-def put_content(store, image):
-    for digest in image.manifests:
-        for blob in manifest_of(image, digest).blobs:
-            store.put_blob(blob, lambda blob=blob: iter([image.blobs[blob.digest]]), "")
-
-
-def bring(place, image, *tags):
-    """Publish an image under tags, as one task does, and return its manifest."""
-    repository = place.reopen()
-    for tag in tags or [place.tag]:
-        store = repository.open(tag)
-        put_content(store, image)
-        store.publish(manifest_of(image), [tag] if place.tags else [""], None)
-    return manifest_of(image)
 
 
 def unread():
