@@ -16,6 +16,9 @@ SBOM_TYPE = "application/spdx+json"
 SIGNATURE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 
+# How many referrers of the image, the child and the SBOM a family has, and that cosign's tags are complete.
+EVERYTHING = (3, 1, 1, True)
+
 
 class Family:
     """An index of two platforms.

@@ -250,3 +250,45 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def users() -> dict[str, str]:
     """Return names and passwords; the colon is there because Basic credentials are split at one."""
     return {"alice": "wonder:land"}
+
+
+@pytest.fixture
+def copy_referrers(run_module: Callable[..., module_runner.Result]) -> Callable[..., module_runner.Result]:
+    """Return a function that copies an image with its referrers: ``copy_referrers(src, dest, **options)``."""
+
+    def run(src, dest, **options):
+        return run_module("image_copy", src=src, dest=dest, **{"referrers": True, **options})
+
+    return run
+
+
+@pytest.fixture
+def api_source(request: pytest.FixtureRequest, oci_registry: OciRegistry, repository: str) -> str:
+    """Return a reference to the FAMILY of the test's file, at a registry with the referrers API."""
+    request.module.FAMILY.push(oci_registry.host, f"{repository}/source", "1", lists=False)
+    return f"{oci_registry.host}/{repository}/source:1"
+
+
+@pytest.fixture
+def carried(
+    request: pytest.FixtureRequest, run_module: Callable[..., module_runner.Result]
+) -> Callable[..., tuple[int, int, int, bool]]:
+    """Return a function that counts what is attached to an image of FAMILY at a place, as the table of peers does.
+
+    ``attached.EVERYTHING`` is what it returns if nothing is missing; ``more`` are digests of other referrers there.
+    """
+    family = request.module.FAMILY
+
+    def look(image, more=frozenset()):
+        result = run_module("image_inspect", image=image, referrers=True)
+        assert not result.failed, result.msg
+        found = {one["digest"] for one in result.referrers}
+        assert more <= found <= {*more, *family.digests}
+        counts = [
+            sum(one.digest in found for one, of in family.referrers if of.digest == subject)
+            for subject in (family.image.digest, family.child.digest, family.sbom.digest)
+        ]
+        assert len(found) == len(result.referrers)
+        return (*counts, {one["tag"] for one in result.referrers if one["tag"]} == set(family.tags))
+
+    return look

@@ -12,8 +12,7 @@ import pytest
 import requests
 
 from devtools import attached, images, peers, provision
-from devtools.forger import Forger
-from devtools.observe import digest_at, tags_at, tally
+from devtools.observe import tally
 
 FAMILY = attached.Family("copy-referrers")
 SERVERS = ["oci_registry", "ggcr_registry", "registry", "modern_registry"]
@@ -24,47 +23,10 @@ def has_api(server):
 
 
 @pytest.fixture
-def copy(run_module):
-    def run(src, dest, **options):
-        return run_module("image_copy", src=src, dest=dest, **{"referrers": True, **options})
-
-    return run
-
-
-@pytest.fixture
-def carried(run_module):
-    """Return a function that counts what is attached to an image of FAMILY at a place, as the table of peers does."""
-
-    def look(image, more=frozenset()):
-        result = run_module("image_inspect", image=image, referrers=True)
-        assert not result.failed, result.msg
-        found = {one["digest"] for one in result.referrers}
-        assert more <= found <= {*more, *FAMILY.digests}
-        counts = [
-            sum(one.digest in found for one, of in FAMILY.referrers if of.digest == subject)
-            for subject in (FAMILY.image.digest, FAMILY.child.digest, FAMILY.sbom.digest)
-        ]
-        assert len(found) == len(result.referrers)
-        return (*counts, {one["tag"] for one in result.referrers if one["tag"]} == set(FAMILY.tags))
-
-    return look
-
-
-EVERYTHING = (3, 1, 1, True)
-
-
-@pytest.fixture
 def source(registry, repository):
     """Return a reference to FAMILY at a registry without the API."""
     FAMILY.push(registry.host, f"{repository}/source", "1", lists=True)
     return f"{registry.host}/{repository}/source:1"
-
-
-@pytest.fixture
-def api_source(oci_registry, repository):
-    """Return a reference to FAMILY at a registry with the API."""
-    FAMILY.push(oci_registry.host, f"{repository}/source", "1", lists=False)
-    return f"{oci_registry.host}/{repository}/source:1"
 
 
 class TestWhoCarriesWhat:
@@ -72,33 +34,33 @@ class TestWhoCarriesWhat:
 
     @pytest.mark.parametrize("to", SERVERS)
     @pytest.mark.parametrize("origin", SERVERS)
-    def test_registries(self, copy, carried, request, repository, origin, to):
+    def test_registries(self, copy_referrers, carried, request, repository, origin, to):
         first, second = request.getfixturevalue(origin), request.getfixturevalue(to)
         FAMILY.push(first.host, f"{repository}/source", "1", lists=not has_api(first))
         src, dest = f"{first.host}/{repository}/source:1", f"{second.host}/{repository}/copy:1"
-        foreseen = copy(src, dest, check_mode=True)
+        foreseen = copy_referrers(src, dest, check_mode=True)
         assert requests.get(f"{second.url}/v2/{repository}/copy/tags/list").status_code == 404
-        result = copy(src, dest)
+        result = copy_referrers(src, dest)
         assert not result.failed, result.msg
-        assert carried(dest) == EVERYTHING
+        assert carried(dest) == attached.EVERYTHING
         assert {one["action"] for one in result.referrers} == {"copied"}
         for name in ("changed", "digest", "referrers", "diff"):
             assert foreseen.raw.get(name) == result.raw.get(name), name
-        assert copy(src, dest).changed is False
+        assert copy_referrers(src, dest).changed is False
 
     @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
     @pytest.mark.parametrize("server", SERVERS)
-    def test_disk(self, copy, carried, request, repository, tmp_path, kind, server):
+    def test_disk(self, copy_referrers, carried, request, repository, tmp_path, kind, server):
         server = request.getfixturevalue(server)
         FAMILY.push(server.host, f"{repository}/source", "1", lists=not has_api(server))
         src, disk = f"{server.host}/{repository}/source:1", f"{kind}:{tmp_path}/images"
-        assert copy(src, f"{disk}:1").changed is True
-        assert carried(disk) == EVERYTHING
-        assert copy(src, f"{disk}:1").changed is False
+        assert copy_referrers(src, f"{disk}:1").changed is True
+        assert carried(disk) == attached.EVERYTHING
+        assert copy_referrers(src, f"{disk}:1").changed is False
         dest = f"{server.host}/{repository}/copy:1"
-        assert copy(disk, dest).changed is True
-        assert carried(dest) == EVERYTHING
-        assert copy(disk, dest).changed is False
+        assert copy_referrers(disk, dest).changed is True
+        assert carried(dest) == attached.EVERYTHING
+        assert copy_referrers(disk, dest).changed is False
 
     @pytest.mark.parametrize("server", SERVERS)
     def test_bundle(self, bundle, run_module, carried, request, repository, tmp_path, server):
@@ -106,11 +68,11 @@ class TestWhoCarriesWhat:
         server = request.getfixturevalue(server)
         FAMILY.push(server.host, f"{repository}/source", "1", lists=not has_api(server))
         place, [image] = bundle(f"{server.host}/{repository}/source")
-        assert carried(f"{place}:{image}") == EVERYTHING
+        assert carried(f"{place}:{image}") == attached.EVERYTHING
         dest = f"{server.host}/{repository}/dst"
         result = run_module("image_sync", src=place, dest=dest, images=[{"name": "*"}], referrers=True)
         [there] = result.images
-        assert (there["action"], carried(there["dest"])) == ("created", EVERYTHING)
+        assert (there["action"], carried(there["dest"])) == ("created", attached.EVERYTHING)
 
     @pytest.fixture
     def bundle(self, run_module, tmp_path):
@@ -124,7 +86,7 @@ class TestWhoCarriesWhat:
 
         return export
 
-    def test_peers_read_the_result(self, copy, bundle, request, source, repository, tmp_path):
+    def test_peers_read_the_result(self, copy_referrers, bundle, request, source, repository, tmp_path):
         programs = {name: peers.find(name) for name in ("oras", "regctl")}
         if not all(programs.values()):
             pytest.skip("oras and regctl have to be built, and there is no Go toolchain")
@@ -145,12 +107,12 @@ class TestWhoCarriesWhat:
 
         for name in SERVERS:
             server = request.getfixturevalue(name)
-            copy(source, f"{server.host}/{repository}/copy:1")
+            copy_referrers(source, f"{server.host}/{repository}/copy:1")
             regctl.trust(server.host)
             check(name, f"{server.host}/{repository}/copy")
-        copy(source, f"oci:{tmp_path}/layout:1")
+        copy_referrers(source, f"oci:{tmp_path}/layout:1")
         check("layout", f"{tmp_path}/layout", layout=True)
-        copy(source, f"oci-archive:{tmp_path}/archive.tar:1")
+        copy_referrers(source, f"oci-archive:{tmp_path}/archive.tar:1")
         (tmp_path / "archive").mkdir()
         subprocess.run(["tar", "-xf", tmp_path / "archive.tar", "-C", tmp_path / "archive"], check=True, timeout=60)
         check("archive", f"{tmp_path}/archive", layout=True)
@@ -180,7 +142,7 @@ class TestWhoCarriesWhat:
         peer.run(*arguments, f"{prefix}{api_source}", f"{prefix}{dest}")
         assert carried(dest) == counts
 
-    def test_layouts_of_peers_are_read(self, copy, carried, api_source, registry, repository, tmp_path):
+    def test_layouts_of_peers_are_read(self, copy_referrers, carried, api_source, registry, repository, tmp_path):
         programs = {name: peers.find(name) for name in ("oras", "regctl")}
         if not all(programs.values()):
             pytest.skip("oras and regctl have to be built, and there is no Go toolchain")
@@ -189,80 +151,84 @@ class TestWhoCarriesWhat:
         regctl.run("image", "copy", "--referrers", "--digest-tags", api_source, f"ocidir://{tmp_path}/regctl-layout:1")
         oras = peers.Oras(programs["oras"], tmp_path / "oras")
         oras.run("cp", "-r", "--from-plain-http", "--to-oci-layout", api_source, f"{tmp_path}/oras-layout:1")
-        for layout, wanted in (("regctl-layout", EVERYTHING), ("oras-layout", (3, 1, 1, False))):
+        for layout, wanted in (("regctl-layout", attached.EVERYTHING), ("oras-layout", (3, 1, 1, False))):
             dest = f"{registry.host}/{repository}/{layout}:1"
-            assert not copy(f"oci:{tmp_path}/{layout}", dest).failed
+            assert not copy_referrers(f"oci:{tmp_path}/{layout}", dest).failed
             assert carried(dest) == wanted
 
-    def test_without_the_option_nothing_comes(self, copy, carried, api_source, registry, repository):
+    def test_without_the_option_nothing_comes(self, copy_referrers, carried, api_source, registry, repository):
         dest = f"{registry.host}/{repository}:1"
-        result = copy(api_source, dest, referrers=False)
+        result = copy_referrers(api_source, dest, referrers=False)
         assert (carried(dest), result.referrers) == ((0, 0, 0, False), [])
 
 
 class TestConverges:
-    def test_what_is_attached_later_arrives(self, copy, carried, source, registry, oci_registry, repository):
+    def test_what_is_attached_later_arrives(self, copy_referrers, carried, source, registry, oci_registry, repository):
         dest = f"{oci_registry.host}/{repository}:1"
-        copy(source, dest)
+        copy_referrers(source, dest)
         later = images.artifact("application/later", subject=FAMILY.image)
         every = [*FAMILY.referrers, (later, FAMILY.image)]
         attached.attach(every, registry.host, f"{repository}/source", lists=True)
-        result = copy(source, dest, diff=True)
+        result = copy_referrers(source, dest, diff=True)
         assert result.changed
         assert [one["digest"] for one in result.referrers if one["action"] == "copied"] == [later.digest]
         assert result.raw["diff"]["after"]["referrers"] == sorted(
             [*result.raw["diff"]["before"]["referrers"], later.digest]
         )
-        assert copy(source, dest).changed is False
+        assert copy_referrers(source, dest).changed is False
 
     @pytest.mark.parametrize("to", ["oci_registry", "registry"])
-    def test_what_is_attached_at_the_destination_only_stays(self, copy, run_module, request, source, repository, to):
+    def test_what_is_attached_at_the_destination_only_stays(
+        self, copy_referrers, run_module, request, source, repository, to
+    ):
         server = request.getfixturevalue(to)
         images.push(FAMILY.image, server.host, f"{repository}/copy", "1")
         own = images.artifact("application/own", subject=FAMILY.image)
         attached.attach([(own, FAMILY.image)], server.host, f"{repository}/copy", lists=not has_api(server))
         dest = f"{server.host}/{repository}/copy:1"
-        assert copy(source, dest).changed
+        assert copy_referrers(source, dest).changed
         found = {one["digest"] for one in run_module("image_inspect", image=dest, referrers=True).referrers}
         assert found == {own.digest, *FAMILY.digests}
 
-    def test_a_moved_signature_tag_arrives(self, copy, carried, source, registry, repository):
+    def test_a_moved_signature_tag_arrives(self, copy_referrers, carried, source, registry, repository):
         dest = f"{registry.host}/{repository}/copy:1"
-        copy(source, dest)
+        copy_referrers(source, dest)
         tag = attached.cosign_tag(FAMILY.image)
         again = attached.cosign_signature(FAMILY.image.digest, b"signed", b"signed again")
         images.push(again, registry.host, f"{repository}/source", tag)
-        assert copy(source, dest).changed
+        assert copy_referrers(source, dest).changed
         stored = requests.get(
             f"{registry.url}/v2/{repository}/copy/manifests/{tag}", headers={"Accept": again.media_type}
         )
         assert stored.content == again.manifests[again.digest][1]
-        assert copy(source, dest).changed is False
+        assert copy_referrers(source, dest).changed is False
 
     @pytest.mark.parametrize("to", ["registry", "oci"])
-    def test_signatures_of_both_sides_under_one_tag(self, copy, run_module, source, registry, repository, tmp_path, to):
+    def test_signatures_of_both_sides_under_one_tag(
+        self, copy_referrers, run_module, source, registry, repository, tmp_path, to
+    ):
         """cosign keeps all signatures of an image under one tag: none of them is lost."""
         tag = attached.cosign_tag(FAMILY.image)
         dest = f"{registry.host}/{repository}/copy:1" if to == "registry" else f"oci:{tmp_path}/layout:1"
-        copy(source, dest)
+        copy_referrers(source, dest)
         own = attached.cosign_signature(FAMILY.image.digest, b"signed here")
         images.push(own, registry.host, f"{repository}/own", "own")
         run_module("image_copy", src=f"{registry.host}/{repository}/own:own", dest=dest[:-1] + tag)
-        result = copy(source, dest)
+        result = copy_referrers(source, dest)
         assert result.changed, result.msg
         layers = run_module("image_inspect", image=dest[:-1] + tag, verify=True)
         signatures = [layer["annotations"]["dev.cosignproject.cosign/signature"] for layer in layers.manifest["layers"]]
         assert signatures == [base64.b64encode(text).decode() for text in (b"signed here", b"signed")]
         assert layers.missing == []
         assert layers.config["rootfs"]["diff_ids"] == [layer["digest"] for layer in layers.manifest["layers"]]
-        assert copy(source, dest).changed is False
+        assert copy_referrers(source, dest).changed is False
 
 
 class TestParts:
-    def test_platforms_that_are_left_out(self, copy, carried, api_source, registry, repository):
+    def test_platforms_that_are_left_out(self, copy_referrers, carried, api_source, registry, repository):
         """An index that loses a child has another digest: what is attached to it does not fit any more."""
         dest = f"{registry.host}/{repository}:1"
-        result = copy(api_source, dest, platforms=["linux/arm64"])
+        result = copy_referrers(api_source, dest, platforms=["linux/arm64"])
         assert carried(dest) == (0, 1, 0, False)
         assert (
             requests.get(f"{registry.url}/v2/{repository}/tags/list")
@@ -273,34 +239,34 @@ class TestParts:
         left_out = {one["digest"] for one in result.referrers if one["action"] == "left_out"}
         of_index = {FAMILY.sbom.digest, FAMILY.signature.digest, FAMILY.index.digest, FAMILY.of_sbom.digest}
         assert left_out == of_index | {FAMILY.tags[attached.cosign_tag(FAMILY.image)].digest}
-        assert copy(api_source, dest, platforms=["linux/arm64"]).changed is False
+        assert copy_referrers(api_source, dest, platforms=["linux/arm64"]).changed is False
 
-    def test_sparse_keeps_what_is_attached_to_the_index(self, copy, carried, api_source, tmp_path):
+    def test_sparse_keeps_what_is_attached_to_the_index(self, copy_referrers, carried, api_source, tmp_path):
         dest = f"oci:{tmp_path}/layout:1"
-        result = copy(api_source, dest, platforms=["linux/amd64"], platform_mode="sparse")
+        result = copy_referrers(api_source, dest, platforms=["linux/amd64"], platform_mode="sparse")
         assert not result.failed, result.msg
         assert carried(dest)[:3] == (3, 0, 1)
 
-    def test_artifact_types(self, copy, run_module, api_source, registry, repository):
+    def test_artifact_types(self, copy_referrers, run_module, api_source, registry, repository):
         """The signature of the SBOM comes with the SBOM."""
         dest = f"{registry.host}/{repository}:1"
-        copy(api_source, dest, artifact_types=[attached.SBOM_TYPE])
+        copy_referrers(api_source, dest, artifact_types=[attached.SBOM_TYPE])
         found = {one["digest"] for one in run_module("image_inspect", image=dest, referrers=True).referrers}
         assert found == {FAMILY.sbom.digest, FAMILY.of_sbom.digest}
-        assert copy(api_source, dest, artifact_types=[attached.SBOM_TYPE]).changed is False
+        assert copy_referrers(api_source, dest, artifact_types=[attached.SBOM_TYPE]).changed is False
 
-    def test_conversion(self, copy, carried, api_source, registry, repository):
+    def test_conversion(self, copy_referrers, carried, api_source, registry, repository):
         dest = f"{registry.host}/{repository}:1"
-        refused = copy(api_source, dest, format="docker")
+        refused = copy_referrers(api_source, dest, format="docker")
         assert refused.failed
         assert "Use format: preserve, or remove_signatures: true to copy the image without them" in refused.msg
-        result = copy(api_source, dest, format="docker", remove_signatures=True)
+        result = copy_referrers(api_source, dest, format="docker", remove_signatures=True)
         assert not result.failed, result.msg
         assert {one["action"] for one in result.referrers} == {"left_out"}
         assert carried(dest) == (0, 0, 0, False)
 
-    def test_places_that_cannot(self, copy, source, tmp_path):
-        result = copy(source, f"docker-archive:{tmp_path}/image")
+    def test_places_that_cannot(self, copy_referrers, source, tmp_path):
+        result = copy_referrers(source, f"docker-archive:{tmp_path}/image")
         assert result.failed
         assert (
             f"docker-archive:{tmp_path}/image:{source[:-2]}: engines and Docker archives cannot store referrers."
@@ -309,9 +275,9 @@ class TestParts:
 
 
 class TestOrderAndRequests:
-    def test_referrers_come_before_the_tag(self, copy, api_source, registry, repository):
+    def test_referrers_come_before_the_tag(self, copy_referrers, api_source, registry, repository):
         registry.forget()
-        copy(api_source, f"{registry.host}/{repository}:1")
+        copy_referrers(api_source, f"{registry.host}/{repository}:1")
         writes = [
             one.path.rpartition("/")[2]
             for one in registry.requests()
@@ -320,122 +286,44 @@ class TestOrderAndRequests:
         assert writes[-1] == "1"
         assert set(writes) >= {attached.list_tag(FAMILY.image.digest), *FAMILY.tags}
 
-    def test_unchanged_image_costs_one_request_more_on_each_side(self, copy, oci_registry, ggcr_registry, repository):
+    def test_unchanged_image_costs_one_request_more_on_each_side(
+        self, copy_referrers, oci_registry, ggcr_registry, repository
+    ):
         """With the API. The tags of cosign are in the list of tags, which is read once for a repository."""
         images.push(FAMILY.image, oci_registry.host, repository, "1")
         attached.attach(FAMILY.referrers, oci_registry.host, repository, lists=False)
         src, dest = f"{oci_registry.host}/{repository}:1", f"{ggcr_registry.host}/{repository}:1"
-        copy(src, dest)
+        copy_referrers(src, dest)
         oci_registry.forget()
         ggcr_registry.forget()
-        assert copy(src, dest).changed is False
+        assert copy_referrers(src, dest).changed is False
         assert tally(oci_registry.requests()) == {"HEAD manifest": 1, "GET referrers": 1, "GET tags": 1}
         assert tally(ggcr_registry.requests()) == {"HEAD manifest": 1, "GET referrers": 1}
 
-    def test_nothing_attached_costs_the_destination_nothing(self, copy, registry, oci_registry, repository):
+    def test_nothing_attached_costs_the_destination_nothing(self, copy_referrers, registry, oci_registry, repository):
         images.push(FAMILY.image, registry.host, repository, "1")
         src, dest = f"{registry.host}/{repository}:1", f"{oci_registry.host}/{repository}:1"
-        copy(src, dest)
+        copy_referrers(src, dest)
         registry.forget()
         oci_registry.forget()
-        assert copy(src, dest).changed is False
+        assert copy_referrers(src, dest).changed is False
         assert tally(registry.requests()) == {"HEAD manifest": 1, "GET referrers": 1, "GET tags": 1}
         assert tally(oci_registry.requests()) == {"HEAD manifest": 1}
 
-    def test_new_image(self, copy, oci_registry, repository, tmp_path):
+    def test_new_image(self, copy_referrers, oci_registry, repository, tmp_path):
         """One GET a manifest, and one of the referrers of each."""
         images.push(FAMILY.image, oci_registry.host, repository, "1")
         attached.attach(FAMILY.referrers, oci_registry.host, repository, lists=False)
         oci_registry.forget()
-        copy(f"{oci_registry.host}/{repository}:1", f"oci:{tmp_path}/layout:1")
+        copy_referrers(f"{oci_registry.host}/{repository}:1", f"oci:{tmp_path}/layout:1")
         manifests = 3 + 5 + 2  # the image; its referrers; the parts of the index that is one
         counts = tally(oci_registry.requests())
         assert counts["GET manifest"] == manifests
         assert counts["GET referrers"] == 3 + 5
         assert counts["GET tags"] == 1
 
-    def test_a_promotion_moves_no_byte(self, copy, carried, source, registry, repository):
+    def test_a_promotion_moves_no_byte(self, copy_referrers, carried, source, registry, repository):
         registry.forget()
-        result = copy(source, f"{registry.host}/{repository}/prod:1")
+        result = copy_referrers(source, f"{registry.host}/{repository}/prod:1")
         assert (result.bytes_copied, result.blobs["copied"]) == (0, 0)
-        assert carried(f"{registry.host}/{repository}/prod:1") == EVERYTHING
-
-
-class TestOddLists:
-    def test_nothing_is_written_over_what_is_no_list(self, copy, api_source, registry, repository):
-        """cosign copy puts the image there, and GitLab resolves the tag to it."""
-        tag = attached.list_tag(FAMILY.image.digest)
-        images.push(FAMILY.image, registry.host, repository, tag)
-        result = copy(api_source, f"{registry.host}/{repository}:1")
-        assert result.failed
-        assert (
-            f"cannot list the referrers of {FAMILY.image.digest}: the registry has no referrers API, and the tag {tag} "
-            "does not point to a list of referrers. Copy the image without referrers" in result.msg
-        )
-        assert requests.get(f"{registry.url}/v2/{repository}/tags/list").json()["tags"] == [tag]
-
-    def test_wrong_tags_of_cosign_copy(self, copy, carried, registry, modern_registry, oci_registry, repository):
-        """It puts the image and each child under the tag of the list of their referrers, and cosign's tags where they belong."""
-        for image, tag in ((FAMILY.image, "1"), (FAMILY.image, ""), (FAMILY.child, "")):
-            images.push(image, registry.host, f"{repository}/source", tag or attached.list_tag(image.digest))
-        for tag, signature in FAMILY.tags.items():
-            images.push(signature, registry.host, f"{repository}/source", tag)
-        src = f"{registry.host}/{repository}/source:1"
-        for server in (modern_registry, oci_registry):
-            dest = f"{server.host}/{repository}/copy:1"
-            result = copy(src, dest)
-            assert not result.failed, result.msg
-            assert carried(dest) == (0, 0, 0, True)
-            assert tags_at(server.host, f"{repository}/copy") == sorted(["1", *FAMILY.tags])
-            assert copy(src, dest).changed is False
-
-    def test_what_cosign_copies_itself(self, copy, carried, api_source, registry, repository, tmp_path):
-        path = peers.find("cosign")
-        if not path:
-            pytest.skip("cosign has to be built, which takes minutes")
-        dest = f"{registry.host}/{repository}/copy:1"
-        peers.Peer(path, tmp_path / "cosign").run("copy", "--allow-http-registry", api_source, dest)
-        tag = attached.list_tag(FAMILY.image.digest)
-        assert digest_at(registry.host, f"{repository}/copy", tag) == FAMILY.image.digest
-        assert carried(dest) == (0, 0, 0, True)
-        refused = copy(api_source, dest)
-        assert refused.failed
-        assert f"tag {tag} does not point to a list of referrers" in refused.msg
-        assert digest_at(registry.host, f"{repository}/copy", tag) == FAMILY.image.digest
-
-    def test_another_writer_at_the_same_time(self, copy, carried, api_source, registry, repository):
-        """It read the list before ours was written, and writes it after: its entries and ours are there in the end."""
-        tag, own = attached.list_tag(FAMILY.image.digest), images.artifact("application/own", subject=FAMILY.image)
-        images.push(FAMILY.image, registry.host, repository, "1")
-        images.push(own, registry.host, repository, own.digest)
-        overwritten = []
-
-        def rule(request):
-            if request.method != "PUT" or not request.target.endswith(tag) or overwritten:
-                return None
-            overwritten.append(request.forward())
-            images.push(attached.index_of([own.descriptor()]), registry.host, repository, tag)
-            return overwritten[0]
-
-        with Forger(registry.host, rule) as proxy:
-            result = copy(api_source, f"{proxy.host}/{repository}:1")
-        assert not result.failed, result.msg
-        assert overwritten
-        assert carried(f"{registry.host}/{repository}:1", more={own.digest}) == EVERYTHING
-
-    def test_null_list_is_added_to(self, copy, carried, api_source, registry, repository):
-        images.push(FAMILY.image, registry.host, repository, "1")
-        images.push(attached.index_of(None), registry.host, repository, attached.list_tag(FAMILY.image.digest))
-        copy(api_source, f"{registry.host}/{repository}:1")
-        assert carried(f"{registry.host}/{repository}:1") == EVERYTHING
-
-    def test_subject_that_is_absent(self, run_module, copy, oci_registry, registry, repository):
-        """A referrer is an image like any other, wherever its subject is."""
-        images.push(FAMILY.sbom, oci_registry.host, repository, "sbom")
-        images.push(FAMILY.of_sbom, oci_registry.host, repository, "x")
-        dest = f"{registry.host}/{repository}:sbom"
-        result = copy(f"{oci_registry.host}/{repository}:sbom", dest)
-        assert not result.failed, result.msg
-        assert [one["digest"] for one in result.referrers] == [FAMILY.of_sbom.digest]
-        found = run_module("image_inspect", image=dest, referrers=True).referrers
-        assert [one["digest"] for one in found] == [FAMILY.of_sbom.digest]
+        assert carried(f"{registry.host}/{repository}/prod:1") == attached.EVERYTHING
