@@ -17,12 +17,13 @@ from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.
 from ansible_collections.drayage.registry.plugins.module_utils._operations.sync.sync import sync
 from ansible_collections.drayage.registry.plugins.module_utils._registry.session import Policy
 from ansible_collections.drayage.registry.plugins.module_utils._run import Run
-from devtools import images
+from devtools import attached, images
 from devtools.forger import LOST, Forger, error
 from devtools.observe import blob_at, digest_at, tags_at
 
 OLD, KEPT = images.single(seed="old"), images.single(seed="kept")
 SIGNATURE = images.artifact("application/vnd.dev.cosign.simplesigning.v1+json")
+SBOM = images.artifact(attached.SBOM_TYPE, subject=OLD)
 ATTACHED = ["sha256-%s%s" % (OLD.digest[7:], suffix) for suffix in (".att", ".sig")]
 
 
@@ -39,11 +40,11 @@ def prune(tmp_path, server, repository):
     authfile.write_text("{}")
     images.push(KEPT, server.host, f"{repository}-source", "keep")
 
-    def run(host, name):
+    def run(host, name, referrers=False):
         declared = Entry(f"{server.host}/{repository}-source", dest=f"{host}/{name}", tags=["keep"])
         run = Run(lambda _argv, _stdin: pytest.fail("nothing here needs a helper"), jobs=1)
         with Stores([], str(authfile), Policy(30.0, 0, 1), run) as stores:
-            return sync(SyncOptions(images=[declared], prune=True, keep_going=True), stores)
+            return sync(SyncOptions(images=[declared], prune=True, keep_going=True, referrers=referrers), stores)
 
     return run
 
@@ -73,20 +74,26 @@ def stop_at(number, is_done):
     return rule, stopped
 
 
-@pytest.mark.parametrize("is_done", [True, False], ids=["after the change", "before the change"])
-def test_the_next_run_deletes_the_rest(server, repository, prune, is_done):
+@pytest.mark.parametrize(
+    ("is_done", "referrers"),
+    [(True, False), (False, False), (True, True)],
+    ids=["after the change", "before the change", "with referrers"],
+)
+def test_the_next_run_deletes_the_rest(server, repository, prune, is_done, referrers):
     for number in itertools.count(1):
         name = f"{repository}-{number}"
         fill(server, name)
+        if referrers:
+            attached.attach([(SBOM, OLD)], server.host, name, lists=True)
         rule, stopped = stop_at(number, is_done)
         with Forger(server.host, rule) as proxy:
-            prune(proxy.host, name)
+            prune(proxy.host, name, referrers)
             if digest_at(server.host, name, "old") == OLD.digest:
                 assert has_signatures(server, name), number
             proxy.rules.clear()
-            assert not prune(proxy.host, name).failure
+            assert not prune(proxy.host, name, referrers).failure
             assert tags_at(server.host, name) == ["keep"], number
-            assert not prune(proxy.host, name).changed
+            assert not prune(proxy.host, name, referrers).changed
         if not stopped:
             break
     assert number > 5
