@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.fork_server import ForkServer
+from devtools.provision import BYTECODE
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 _TIMEOUT = 300
@@ -163,6 +164,7 @@ def environment_of(home: Path) -> dict[str, str]:
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
         "PYTHONPATH": str(COLLECTIONS),
+        "PYTHONPYCACHEPREFIX": BYTECODE,
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home / "run"),
         "DOCKER_CONFIG": str(home / ".docker"),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devtools.fork_server import PLAYBOOKS, ForkServer
+from devtools.provision import BYTECODE
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
 
 # Seconds, less than pytest grants a test, so that the error has the output.
@@ -65,6 +66,7 @@ def _environment(home: Path) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "LC_ALL": "C.UTF-8",
+        "PYTHONPYCACHEPREFIX": BYTECODE,
         "ANSIBLE_CONFIG": str(Path(__file__).with_name("ansible.cfg")),
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_NOCOLOR": "1",

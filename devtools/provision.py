@@ -21,6 +21,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / ".build"
+# What Python compiles must not appear in the tree while linters read it: reuse asks git once what to leave out, and
+# would report each file that another phase adds to a new directory of bytecode after that.
+BYTECODE = str(BUILD / "cache" / "python")
 
 # The programs that are asked for anywhere, each with the Debian package that has it.
 PROGRAMS = {

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from devtools.provision import BUILD, REPOSITORY, locked, python_versions
+from devtools.provision import BUILD, BYTECODE, REPOSITORY, locked, python_versions
 
 # The Pythons that the controller of an ansible-core release runs on, newest release last.
 CORES = {
@@ -200,9 +200,7 @@ def clean_environment() -> dict[str, str]:
         # Ansible refuses to start where the locale is not UTF-8.
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_HOME": str(BUILD / "ansible"),
-        # What a phase compiles must not appear in the tree: reuse asks git once what to leave out, and would
-        # report each file that another phase adds to a directory of bytecode after that.
-        "PYTHONPYCACHEPREFIX": str(BUILD / "cache" / "python"),
+        "PYTHONPYCACHEPREFIX": BYTECODE,
     }
 
 

@@ -24,6 +24,7 @@ import pytest
 from devtools import faults, images, process_tree
 from devtools.observe import digest_at
 from devtools.process import temporary_directory, wait_until
+from devtools.provision import BYTECODE
 from devtools.scripted import Scripted
 from devtools.ssh import Sshd
 from devtools.toolchain.stacks import COLLECTIONS, link_collection
@@ -123,6 +124,7 @@ def start(tmp_path, public, related):
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
             "LC_ALL": "C.UTF-8",
+            "PYTHONPYCACHEPREFIX": BYTECODE,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_SYSTEM_TMPDIRS": str(public),

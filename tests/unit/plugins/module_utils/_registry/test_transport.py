@@ -98,7 +98,8 @@ def test_many_hosts_keep_few_connections(send, scheme):
     for number in (0, 1, 2, 3, 4, 0, 5, 1, 1, 6, 7, 8, 9, 4, 0):
         host = "%d.example" % number
         client.send("GET", "%s://%s/" % (scheme, host), {}, None, RegistrySettings(host))
-    [connections] = client._connections.values()
+    assert len(client._connections) == 1
+    connections = next(iter(client._connections.values()))
     open_pools = connections._managers[""].pools
     keys = open_pools.keys()
     kept = [open_pools[key] for key in keys]
@@ -113,7 +114,8 @@ def test_a_registry_keeps_its_connections_however_many_hosts_it_redirects_to(sen
     for number in range(20):
         for host in ("r.example", "%d.example" % number):
             client.send("GET", "https://%s/" % host, {}, None, RegistrySettings(host))
-        [connections] = client._connections.values()
+        assert len(client._connections) == 1
+        connections = next(iter(client._connections.values()))
         used.add(connections.pool("https://r.example/", ""))
     assert len(used) == 1
 
