@@ -95,7 +95,7 @@ def _from_yaml(content: str, path: str) -> t.Any:
         raise MissingLibrary("PyYAML") from None
 
     try:
-        return yaml.load(content, Loader=_loader(yaml, path))
+        return yaml.load(content, Loader=_loader(path))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         position = "%s, line %d" % (path, mark.line + 1) if mark else path
@@ -112,10 +112,11 @@ def _from_yaml(content: str, path: str) -> t.Any:
         raise LocalFailure(cause, hint="Correct the file") from None
 
 
-def _loader(yaml: t.Any, path: str) -> t.Any:
-    """Return a loader of PyYAML for the file at a path."""
+def _loader(path: str) -> t.Any:
+    """Return a loader of PyYAML, which must be installed, for the file at a path."""
+    import yaml
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(yaml.SafeLoader):
         """Supports merge keys (``<<``). All other values are text."""
 
         yaml_implicit_resolvers = {
