@@ -86,9 +86,14 @@ class PrunableTags:
         absent = {one.tag for one in self.optional if self.store.reference(one.tag) in references}
         self.needed = self.needed.difference(absent)
 
+    @property
+    def subjects(self) -> dict[str, str]:
+        """The digests of the images to which some of ``tags`` are attached, by these tags."""
+        return attached_tags.subjects(self.tags)
+
     def leave_to_others(self) -> None:
         """Keep only the tags that this host deletes. The host that deletes an image's first tag deletes the tags attached to it."""
-        attached = attached_tags.subjects(self.tags)
+        attached = self.subjects
         first = {self.tags[tag].digest: tag for tag in sorted(self.tags, reverse=True) if tag not in attached}
         self.left_to_others = frozenset(
             tag for tag in self.tags if not self.is_ours(first.get(attached.get(tag, ""), tag))
@@ -97,14 +102,13 @@ class PrunableTags:
 
     def images(self) -> list[str]:
         """Return the digests of the images that lose tags, or lost all of them in an interrupted run, and are not declared."""
-        attached = attached_tags.subjects(self.tags)
+        attached = self.subjects
         found = [known.digest for tag, known in self.tags.items() if tag not in attached]
         return [digest for digest in dict.fromkeys([*found, *sorted(self.interrupted)]) if digest not in self.declared]
 
     def attached_by_tag(self) -> dict[str, list[Attachment]]:
         """Return the artifacts to delete, by the last tag of their image, or that is attached to an image without a tag."""
-        attached = attached_tags.subjects(self.tags).items()
-        last = {subject: tag for tag, subject in attached if subject in self.interrupted}
+        last = {subject: tag for tag, subject in self.subjects.items() if subject in self.interrupted}
         last.update({known.digest: tag for tag, known in self.tags.items()})
         return {last[digest]: found for digest, found in self.attached.items() if digest in last}
 
@@ -220,8 +224,7 @@ class _Deletion:
         self._failed: set[str] = set()
         self._marked: dict[str, Descriptor] = {}
         going = {known.digest for known in group.tags.values()} | group.interrupted
-        attached = attached_tags.subjects(group.tags)
-        self._attached = {tag: subject for tag, subject in attached.items() if subject in going}
+        self._attached = {tag: subject for tag, subject in group.subjects.items() if subject in going}
 
     @property
     def images(self) -> list[Job]:
